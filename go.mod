@@ -1,0 +1,3 @@
+module github.com/ringtgt/ringtgt
+
+go 1.26
