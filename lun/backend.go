@@ -1,0 +1,112 @@
+package lun
+
+// Geometry is what a backend says of itself; it is fixed while the backend is open, but for Blocks, which a
+// resize changes (unit attention 2A/09).
+type Geometry struct {
+	Blocks    uint64 // capacity in blocks
+	BlockSize uint32 // logical block size in bytes: 512 or 4096
+	PhysShift uint8  // log2(physical block / logical block): READ CAPACITY(16) byte 13
+	ReadOnly  bool
+	Thin      bool // Discard gives space back and Extents tells what is allocated
+	Rotating  bool
+	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
+}
+
+// Extent is one run of blocks with the same provisioning state (SBC-4 5.9 GET LBA STATUS).
+type Extent struct {
+	LBA, Blocks uint64
+	Mapped      bool
+}
+
+// OpKind is what a Request asks for.
+type OpKind uint8
+
+const (
+	OpRead     OpKind = iota
+	OpWrite           // Buf to the medium; FUA: on the medium before completion
+	OpSync            // everything acknowledged before is on the medium at completion; Off/Len are a hint (Len 0: all)
+	OpDiscard         // [Off, Off+Len) is deallocated; reads as zeroes afterwards
+	OpZero            // [Off, Off+Len) reads as zeroes afterwards, stays allocated where the backend can
+)
+
+// Request is one asynchronous backend operation. It completes exactly once, on the loop that submitted it, by a
+// call of Done.RequestDone; Buf is borrowed until then. Requests are embedded in their owner and reused, so a
+// backend keeps no pointer to one after completing it.
+type Request struct {
+	Kind OpKind
+	FUA  bool
+	Off  int64  // bytes, a multiple of the block size
+	Len  int64  // bytes; for OpRead and OpWrite it equals len(Buf)
+	Buf  []byte // memory off the Go heap (an arena); aligned for O_DIRECT when its owner's was
+	Done Completion
+
+	// For the backend while the request is its own: bytes done so far (short transfers are continued) and free words.
+	Moved   int64
+	Scratch [2]uint64
+	Retry   *Request // intrusive list link
+}
+
+// Completion takes finished requests. err is nil, or says what the medium did (see errors.go: ErrMedium, ErrNoSpace,
+// ErrIO ...; anything else is reported as an internal target failure).
+type Completion interface {
+	RequestDone(r *Request, err error)
+}
+
+// Backend stores blocks. All methods but Close may be called from any loop; Submit never blocks.
+type Backend interface {
+	Geometry() Geometry
+	// Submit starts r on l. The request may complete before Submit returns.
+	Submit(l Loop, r *Request)
+	// Extents describes the provisioning state from lba on, appending at most max runs to dst. It may read metadata
+	// (lseek SEEK_DATA) and so may block: callers use it from Loop.Go only.
+	Extents(dst []Extent, lba uint64, max int) ([]Extent, error)
+	Close() error
+}
+
+// Mapped is a backend whose blocks lie in memory: reads are sent from where they lie, with no buffer and no copy.
+type Mapped interface {
+	// Bytes returns the n bytes at off. They stay valid until Close, and change when written.
+	Bytes(off int64, n int) []byte
+}
+
+// Queue is the block I/O of an event loop: its ring. Each call completes later on the same loop through r.Done via
+// QueueDone of the backend's own Completion; see File in lun/backend. buf must be loop arena or other mmapped memory.
+// fd is an open file descriptor.
+type Queue interface {
+	// PRead reads into buf at off, PWrite writes it; dsync makes the write durable before it completes (RWF_DSYNC).
+	// op is told the result: n >= 0 bytes moved (maybe short), or n < 0, the negated errno.
+	PRead(fd int, buf []byte, off int64, op QueueOp, r *Request)
+	PWrite(fd int, buf []byte, off int64, dsync bool, op QueueOp, r *Request)
+	// FSync is fdatasync(2).
+	FSync(fd int, op QueueOp, r *Request)
+	// FAllocate is fallocate(2) with mode.
+	FAllocate(fd int, mode uint32, off, n int64, op QueueOp, r *Request)
+	// Discard is BLKDISCARD on a block device (BLOCK_URING_CMD_DISCARD, or a worker on older kernels).
+	Discard(fd int, off, n int64, op QueueOp, r *Request)
+}
+
+// QueueOp receives the results of Queue calls.
+type QueueOp interface {
+	QueueDone(l Loop, r *Request, n int)
+}
+
+// Loop is the event loop as the device server sees it. Except for Post, everything is called on the loop's own thread.
+type Loop interface {
+	Queue
+	// Index numbers the loops from 0; below MaxLoops.
+	Index() int
+	// Now is the loop's monotonic clock in nanoseconds.
+	Now() int64
+	// Post runs fn on this loop soon. Any goroutine may call it. Not for the data path: it allocates.
+	Post(fn func())
+	// Go runs work on a helper goroutine (it may block), then done on this loop. Not for the data path.
+	Go(work func(), done func())
+	// After runs fn on this loop once d nanoseconds have passed. Not for the data path.
+	After(d int64, fn func())
+	// Alloc takes n bytes of arena memory for a command that needs more than Plan asked for (EXTENDED COPY, WRITE SAME,
+	// SANITIZE); nil when there is none now. Free gives it back.
+	Alloc(n int) []byte
+	Free(b []byte)
+	// TaskDone takes a finished task back: exactly once for each Start.
+	TaskDone(t *Task)
+}

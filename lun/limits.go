@@ -1,0 +1,15 @@
+package lun
+
+// Every bound of the device server, with its reason.
+const (
+	// MaxLoops bounds per-loop counters: one loop per physical core, and no storage node has more.
+	MaxLoops = 256
+	// MaxLUNs is the number of logical units of a target: flat addressing reaches 16384, single-level peripheral
+	// addressing 256; 256 keeps REPORT LUNS within one 4 KiB answer.
+	MaxLUNs = 256
+	// MaxTransfer is the MAXIMUM TRANSFER LENGTH of VPD page B0 in bytes, and so the largest buffer of a task: ESXi and
+	// Linux split larger I/O, and 4 MiB is the largest block of a loop's arena.
+	MaxTransfer = 4 << 20
+	// SenseSize holds fixed-format sense data (SPC-4 4.5.3), 18 bytes and what fits an information or progress field.
+	SenseSize = 32
+)
