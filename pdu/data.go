@@ -203,7 +203,7 @@ func (h *R2T) MaxCmdSN() uint32 { return h.BHS().u32(32) }
 // SetMaxCmdSN stores MaxCmdSN.
 func (h *R2T) SetMaxCmdSN(v uint32) { h.BHS().put32(32, v) }
 
-// R2TSN returns the number of this PDU among the command's R2T PDUs (11.8.1).
+// R2TSN returns the number of this PDU among the command's R2T PDUs (11.8.2).
 func (h *R2T) R2TSN() uint32 { return h.BHS().u32(36) }
 
 // SetR2TSN stores R2TSN.

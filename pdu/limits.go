@@ -5,10 +5,36 @@ package pdu
 const (
 	// MaxAHSLen is the longest that all additional header segments of a PDU
 	// can be, in bytes: TotalAHSLength is one byte that counts four-byte
-	// words (RFC 7143, 11.2.1.5).
+	// words (RFC 7143, 11.2.1.5). A Framer holds room for that many, so
+	// that no header sizes an allocation.
 	MaxAHSLen = 255 * 4
 
 	// MaxDataLen is the longest data segment in bytes: DataSegmentLength
 	// has 24 bits (RFC 7143, 11.2.1.6).
 	MaxDataLen = 1<<24 - 1
+
+	// MaxCDBLen is the longest CDB in bytes: a variable-length CDB has 8
+	// bytes of header and at most 252 more (SPC-4, 4.3.3), of which those
+	// after the first 16 travel in an additional header segment.
+	MaxCDBLen = 260
+)
+
+// The limits of key=value text.
+const (
+	// MaxKeyLen is the longest key name in bytes: a standard-label "must
+	// not exceed 63 characters" (RFC 7143, 6.1).
+	MaxKeyLen = 63
+
+	// MaxSimpleValueLen is the longest simple value in bytes where its key
+	// says nothing else (RFC 7143, 6.1). Each element of a list is a
+	// simple value of its own. The bound holds for what a binary value
+	// decodes to only where the key says so.
+	MaxSimpleValueLen = 255
+
+	// MaxValueLen is the longest value in bytes as it stands in the text,
+	// list or encoded binary. No key of RFC 7143 needs more: the longest,
+	// CHAP_C and CHAP_R of up to 1024 bytes (12.1.3), take 2050 in hex. It
+	// equals the 8192 bytes of text that every node must take in one
+	// negotiation (6.1).
+	MaxValueLen = 8192
 )

@@ -19,7 +19,7 @@ const (
 )
 
 // Reject is the view of a Reject PDU (RFC 7143, 11.17). Its data segment is
-// the header of the rejected PDU (11.17.3); its Initiator Task Tag is
+// the header of the rejected PDU (11.17.4); its Initiator Task Tag is
 // ReservedTag, which BHS.Init stores.
 type Reject BHS
 

@@ -1,0 +1,337 @@
+package pdu
+
+import "errors"
+
+// State says how far Framer.Feed came.
+type State byte
+
+// States of a Framer.
+const (
+	// NeedMore: every byte given was consumed and more are needed.
+	NeedMore State = iota
+
+	// HeaderReady: Header and AHS are complete and their digest is right.
+	// If Header().DataLen() is 0 the PDU ends here: no PDUReady follows and
+	// the next Feed begins the next PDU. Otherwise Payload or Skip must be
+	// called before the next Feed.
+	HeaderReady
+
+	// PDUReady: the data segment, its padding and its digest are in, and
+	// DataDigestOK tells whether the digest was right. Reported only for
+	// PDUs with a data segment.
+	PDUReady
+)
+
+// Errors of a Framer. Each ends it: where the next PDU begins is not known any
+// more, or not worth the bytes between. Header still returns the header at
+// fault, so that the session can answer it before it closes the connection.
+var (
+	// ErrHeaderDigest: nothing in the header can be trusted, not even its
+	// lengths (RFC 7143, 7.8).
+	ErrHeaderDigest = errors.New("pdu: header digest error")
+
+	// ErrAHSTooLong: TotalAHSLength is above the limit. Nothing after the
+	// basic header segment was consumed, so no header digest was checked.
+	ErrAHSTooLong = errors.New("pdu: additional header segments above the limit")
+
+	// ErrDataTooLong: DataSegmentLength is above the
+	// MaxRecvDataSegmentLength that we declared (RFC 7143, 13.12). The
+	// header was verified; no byte of the data segment was consumed.
+	ErrDataTooLong = errors.New("pdu: data segment above the limit")
+)
+
+// Framer cuts a byte stream into PDUs (RFC 7143, 11.1, 11.2). It is given
+// bytes by Feed and says where the header is and where the payload is to go;
+// it reads no socket, keeps no byte of payload, and never allocates.
+//
+//	for len(b) > 0 {
+//		n, st, err := f.Feed(b)
+//		b = b[n:]
+//		...
+//		switch st {
+//		case pdu.HeaderReady:
+//			if f.Header().DataLen() > 0 {
+//				f.Payload(dst) // or f.Skip()
+//			} else {
+//				// the PDU is complete
+//			}
+//		case pdu.PDUReady:
+//			// the PDU is complete; ask f.DataDigestOK()
+//		}
+//	}
+//
+// A large payload need not pass through Feed: an engine may receive into
+// Pending and report by Received.
+//
+// The zero value has digests off and limits of 0, so it takes PDUs that are a
+// basic header segment only; call SetLimits first. A Framer serves one
+// goroutine at a time.
+type Framer struct {
+	phase phase
+	// hd and dd are the digests of the PDU at hand, next* those of the PDU
+	// whose first byte is still to come.
+	hd, dd         bool
+	nextHD, nextDD bool
+	badData        bool // the data digest of the last PDU was wrong
+
+	got     int // bytes of hdr (phaseHeader) or tail (phaseTail) that are in
+	left    int // bytes of the data segment that are missing
+	maxAHS  int
+	maxData int
+
+	dst  []byte // the rest of the payload's destination, left bytes; nil discards
+	crc  uint32 // of the data segment so far
+	err  error  // phaseFailed
+	tail [3 + DigestLen]byte
+
+	// hdr holds the basic header segment, the additional ones and the
+	// header digest, one after the other as they arrive.
+	hdr [BHSLen + MaxAHSLen + DigestLen]byte
+}
+
+type phase byte
+
+const (
+	phaseStart   phase = iota // between PDUs
+	phaseHeader               // got bytes of hdr are in
+	phasePayload              // header reported, Payload or Skip must come
+	phaseData                 // left bytes of the data segment are missing
+	phaseTail                 // got bytes of padding and data digest are in
+	phaseFailed
+)
+
+// SetLimits sets the longest additional header segments and the longest data
+// segment that are taken, in bytes. maxData is our own
+// MaxRecvDataSegmentLength. Both hold from the next header that is completed.
+func (f *Framer) SetLimits(maxAHS, maxData int) {
+	f.maxAHS, f.maxData = min(maxAHS, MaxAHSLen), min(maxData, MaxDataLen)
+}
+
+// SetDigests turns the header and data digest on or off from the next PDU on:
+// the first of which no byte was consumed yet. Digests begin with the full
+// feature phase (RFC 7143, 13.1).
+func (f *Framer) SetDigests(header, data bool) { f.nextHD, f.nextDD = header, data }
+
+// Header returns the basic header segment. It is valid from HeaderReady, or
+// from an error, until the next Feed that starts a PDU.
+func (f *Framer) Header() *BHS { return (*BHS)(f.hdr[:BHSLen]) }
+
+// AHS returns the additional header segments, empty where there are none. It
+// is valid as long as Header.
+func (f *Framer) AHS() []byte {
+	if f.err == ErrAHSTooLong {
+		return nil // they were not taken
+	}
+	end := BHSLen + f.Header().AHSLen()
+	return f.hdr[BHSLen:end:end]
+}
+
+// DataDigestOK reports whether the data digest of the PDU that PDUReady
+// announced was right. It is true where data digests are off.
+func (f *Framer) DataDigestOK() bool { return !f.badData }
+
+// Feed consumes the first n bytes of b: up to the end of a header, up to the
+// end of a PDU, or all of them. With an error, n bytes were consumed too, st
+// is NeedMore, and every later Feed returns the same error.
+func (f *Framer) Feed(b []byte) (n int, st State, err error) {
+	if f.phase == phaseStart && len(b) >= BHSLen {
+		// The hot path: a header that lies whole in b is one copy.
+		*f.Header() = BHS(b)
+		f.hd, f.dd, f.badData = f.nextHD, f.nextDD, false
+		if !f.hd && f.hdr[4] == 0 {
+			return f.headerDone(BHSLen)
+		}
+		f.phase, f.got = phaseHeader, BHSLen
+		n, st, err = f.feedHeader(b[BHSLen:])
+		return BHSLen + n, st, err
+	}
+	return f.feedPart(b)
+}
+
+// feedPart is Feed for a header that comes in pieces and for everything that
+// follows a header.
+func (f *Framer) feedPart(b []byte) (n int, st State, err error) {
+	switch f.phase {
+	case phaseStart:
+		if len(b) == 0 {
+			return 0, NeedMore, nil
+		}
+		f.hd, f.dd, f.badData = f.nextHD, f.nextDD, false
+		f.phase, f.got = phaseHeader, 0
+		fallthrough
+	case phaseHeader:
+		return f.feedHeader(b)
+	case phaseData:
+		n = min(len(b), f.left)
+		if f.dst != nil {
+			copy(f.dst, b[:n])
+		}
+		if !f.dataIn(b[:n]) {
+			return n, NeedMore, nil
+		}
+		if f.dataDone() {
+			return n, PDUReady, nil
+		}
+		b = b[n:]
+		fallthrough
+	case phaseTail:
+		m, st := f.feedTail(b)
+		return n + m, st, nil
+	case phasePayload:
+		panic("pdu: Feed before Payload or Skip")
+	}
+	return 0, NeedMore, f.err
+}
+
+// feedHeader takes what is missing of the header, whose length is known once
+// its first 48 bytes are in.
+func (f *Framer) feedHeader(b []byte) (n int, st State, err error) {
+	if f.got < BHSLen {
+		n = copy(f.hdr[f.got:BHSLen], b)
+		f.got += n
+		if f.got < BHSLen {
+			return n, NeedMore, nil
+		}
+	}
+	ahs := f.Header().AHSLen()
+	if ahs > f.maxAHS {
+		return n, NeedMore, f.fail(ErrAHSTooLong)
+	}
+	segments := BHSLen + ahs
+	end := segments
+	if f.hd {
+		end += DigestLen
+	}
+	m := copy(f.hdr[f.got:end], b[n:])
+	n += m
+	f.got += m
+	if f.got < end {
+		return n, NeedMore, nil
+	}
+	if f.hd && Digest(0, f.hdr[:segments]) != GetDigest(f.hdr[segments:end]) {
+		return n, NeedMore, f.fail(ErrHeaderDigest)
+	}
+	return f.headerDone(n)
+}
+
+// headerDone decides what follows a verified header, of which n bytes came
+// with this Feed.
+func (f *Framer) headerDone(n int) (int, State, error) {
+	size := f.Header().DataLen()
+	if size == 0 {
+		f.phase = phaseStart
+		return n, HeaderReady, nil
+	}
+	if size > f.maxData {
+		return n, NeedMore, f.fail(ErrDataTooLong)
+	}
+	f.phase, f.left = phasePayload, size
+	return n, HeaderReady, nil
+}
+
+func (f *Framer) fail(err error) error {
+	f.phase, f.err = phaseFailed, err
+	return err
+}
+
+// Payload says where the data segment of the PDU at hand goes: to the first
+// DataLen bytes of dst, which the Framer borrows until PDUReady or Skip. A nil
+// dst discards it; its digest is checked all the same. Payload must follow
+// each HeaderReady whose DataLen is not 0, and nothing else.
+func (f *Framer) Payload(dst []byte) {
+	if f.phase != phasePayload {
+		panic("pdu: Payload without a header that announces data")
+	}
+	if dst != nil {
+		if len(dst) < f.left {
+			panic("pdu: the payload's destination is too short")
+		}
+		dst = dst[:f.left]
+	}
+	f.dst, f.crc, f.phase = dst, 0, phaseData
+}
+
+// Skip discards the data segment of the PDU at hand, or what is missing of it
+// where Payload was called: the Framer then lets go of its destination. A
+// receive into Pending that is under way must have ended before.
+func (f *Framer) Skip() {
+	if f.phase == phasePayload {
+		f.Payload(nil)
+	}
+	f.dst = nil
+}
+
+// Pending returns the part of the payload's destination that is still to be
+// filled, so that an engine can receive straight into it. It is empty where
+// the next bytes of the stream belong elsewhere, and valid until the next Feed,
+// Received or Skip.
+func (f *Framer) Pending() []byte { return f.dst }
+
+// Received reports that the engine put n bytes of the stream at the front of
+// Pending. The State is PDUReady where these were the PDU's last bytes, else
+// NeedMore. The error is that of an earlier Feed.
+func (f *Framer) Received(n int) (State, error) {
+	if f.err != nil {
+		return NeedMore, f.err
+	}
+	if n < 0 || n > len(f.dst) {
+		panic("pdu: Received more than Pending")
+	}
+	if n > 0 && f.dataIn(f.dst[:n]) && f.dataDone() {
+		return PDUReady, nil
+	}
+	return NeedMore, nil
+}
+
+// dataIn accounts for bytes of the data segment that reached their
+// destination, and reports whether they were the last.
+func (f *Framer) dataIn(b []byte) bool {
+	if f.dd {
+		f.crc = Digest(f.crc, b)
+	}
+	f.left -= len(b)
+	if f.left == 0 {
+		f.dst = nil
+		return true
+	}
+	if f.dst != nil {
+		f.dst = f.dst[len(b):]
+	}
+	return false
+}
+
+// dataDone begins the tail of a PDU whose data segment is in, and reports
+// whether there is none.
+func (f *Framer) dataDone() bool {
+	if f.tailLen() == 0 {
+		f.phase = phaseStart
+		return true
+	}
+	f.phase, f.got = phaseTail, 0
+	return false
+}
+
+// tailLen is the number of bytes that follow the data segment: padding and
+// digest.
+func (f *Framer) tailLen() int {
+	n := Pad(f.Header().DataLen())
+	if f.dd {
+		n += DigestLen
+	}
+	return n
+}
+
+func (f *Framer) feedTail(b []byte) (n int, st State) {
+	end := f.tailLen()
+	n = copy(f.tail[f.got:end], b)
+	f.got += n
+	if f.got < end {
+		return n, NeedMore
+	}
+	if f.dd {
+		pad := end - DigestLen
+		f.badData = Digest(f.crc, f.tail[:pad]) != GetDigest(f.tail[pad:end])
+	}
+	f.phase = phaseStart
+	return n, PDUReady
+}

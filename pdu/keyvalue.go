@@ -1,0 +1,156 @@
+package pdu
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// KeyValue is one key=value pair of login or text negotiation (RFC 7143, 6.1).
+// Key is not empty; Value may be.
+type KeyValue struct{ Key, Value string }
+
+// What can be wrong with key=value text (RFC 7143, 6.1). ParseText wraps them
+// in a TextError.
+var (
+	ErrTextNoNUL      = errors.New("key=value pair without a final null")
+	ErrTextNoEqual    = errors.New("key=value pair without =")
+	ErrTextEmptyKey   = errors.New("empty key name")
+	ErrTextKeyTooLong = errors.New("key name above 63 bytes")
+	ErrTextKeySyntax  = errors.New("key name is no standard-label")
+	ErrTextValueLong  = errors.New("value too long")
+	ErrTextValueUTF8  = errors.New("value is not UTF-8")
+	ErrTextTooMany    = errors.New("too many key=value pairs")
+)
+
+// TextError says what is wrong with key=value text, and where.
+type TextError struct {
+	Offset int    // of the pair at fault, in bytes
+	Key    string // its key name, where that is sound
+	Err    error  // one of the ErrText errors
+}
+
+// Error describes the fault. It holds no byte of the peer's but a sound key
+// name.
+func (e *TextError) Error() string {
+	s := "pdu: text at byte " + strconv.Itoa(e.Offset) + ": "
+	if e.Key != "" {
+		s += e.Key + ": "
+	}
+	return s + e.Err.Error()
+}
+
+// Unwrap returns Err.
+func (e *TextError) Unwrap() error { return e.Err }
+
+// ParseText reads the key=value pairs of b, a whole logical text data segment:
+// text that continues over several PDUs must have been joined (RFC 7143, 6.1).
+// Pairs come in the order of the text, since that order decides; a key that
+// comes twice is left to the caller to judge (6.2). max is the most pairs that
+// are taken.
+//
+// The checks are those that hold for every key: that each pair ends in a null
+// and has a =, that the key name is a standard-label of at most 63 bytes, and
+// that the value is UTF-8 of at most MaxValueLen bytes whose list elements,
+// unless they are encoded binary, have at most MaxSimpleValueLen. Nulls after
+// the last pair are accepted: some initiators count padding into
+// DataSegmentLength. The error is a *TextError.
+func ParseText(b []byte, max int) ([]KeyValue, error) {
+	end := len(bytes.TrimRight(b, "\x00"))
+	if end == 0 {
+		return nil, nil
+	}
+	// One copy holds all keys and values.
+	text := string(b[:end])
+	var kvs []KeyValue
+	for off := 0; off < end; {
+		pair, _, more := strings.Cut(text[off:], "\x00")
+		if !more && end == len(b) {
+			return nil, &TextError{Offset: off, Err: ErrTextNoNUL}
+		}
+		kv, err := parsePair(pair)
+		if err == nil && len(kvs) >= max {
+			err = ErrTextTooMany
+		}
+		if err != nil {
+			return nil, &TextError{Offset: off, Key: kv.Key, Err: err}
+		}
+		kvs = append(kvs, kv)
+		off += len(pair) + 1
+	}
+	return kvs, nil
+}
+
+// parsePair reads one pair without its null. With an error, Key is set where
+// the key name is sound.
+func parsePair(pair string) (KeyValue, error) {
+	key, value, ok := strings.Cut(pair, "=")
+	switch {
+	case !ok:
+		return KeyValue{}, ErrTextNoEqual
+	case key == "":
+		return KeyValue{}, ErrTextEmptyKey
+	case len(key) > MaxKeyLen:
+		return KeyValue{}, ErrTextKeyTooLong
+	case !isKeyName(key):
+		return KeyValue{}, ErrTextKeySyntax
+	}
+	kv := KeyValue{key, value}
+	switch {
+	case !valueFits(value):
+		return kv, ErrTextValueLong
+	case !utf8.ValidString(value):
+		return kv, ErrTextValueUTF8
+	}
+	return kv, nil
+}
+
+// isKeyName reports whether s, not empty, is a standard-label: letters,
+// digits, dot, minus, plus, commercial at and underscore, with a capital
+// letter first (RFC 7143, 6.1). The number sign is taken too: public extension
+// keys have it as their second character (13.26, X#NodeArchitecture).
+func isKeyName(s string) bool {
+	if s[0] < 'A' || s[0] > 'Z' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9':
+		case c == '.', c == '-', c == '+', c == '@', c == '_', c == '#':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// valueFits checks the lengths of a value as it stands in the text.
+func valueFits(value string) bool {
+	if len(value) > MaxValueLen {
+		return false
+	}
+	if len(value) <= MaxSimpleValueLen {
+		return true
+	}
+	for elem := range strings.SplitSeq(value, ",") {
+		// "The maximum length of a simple-value (not its encoded
+		// representation) is 255 bytes": what a binary value may decode to
+		// is known by its key only.
+		if len(elem) > MaxSimpleValueLen && encoding(elem) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// AppendText appends the pair key=value with its null to dst. It checks
+// nothing: our keys and values are our own.
+func AppendText(dst []byte, key, value string) []byte {
+	dst = append(dst, key...)
+	dst = append(dst, '=')
+	dst = append(dst, value...)
+	return append(dst, 0)
+}
