@@ -22,11 +22,11 @@ type Extent struct {
 type OpKind uint8
 
 const (
-	OpRead     OpKind = iota
-	OpWrite           // Buf to the medium; FUA: on the medium before completion
-	OpSync            // everything acknowledged before is on the medium at completion; Off/Len are a hint (Len 0: all)
-	OpDiscard         // [Off, Off+Len) is deallocated; reads as zeroes afterwards
-	OpZero            // [Off, Off+Len) reads as zeroes afterwards, stays allocated where the backend can
+	OpRead    OpKind = iota
+	OpWrite          // Buf to the medium; FUA: on the medium before completion
+	OpSync           // everything acknowledged before is on the medium at completion; Off/Len are a hint (Len 0: all)
+	OpDiscard        // [Off, Off+Len) is deallocated; reads as zeroes afterwards
+	OpZero           // [Off, Off+Len) reads as zeroes afterwards, stays allocated where the backend can
 )
 
 // Request is one asynchronous backend operation. It completes exactly once, on the loop that submitted it, by a

@@ -10,6 +10,10 @@ const (
 	// MaxTransfer is the MAXIMUM TRANSFER LENGTH of VPD page B0 in bytes, and so the largest buffer of a task: ESXi and
 	// Linux split larger I/O, and 4 MiB is the largest block of a loop's arena.
 	MaxTransfer = 4 << 20
-	// SenseSize holds fixed-format sense data (SPC-4 4.5.3), 18 bytes and what fits an information or progress field.
+	// MaxParam bounds the buffer of a command that returns parameter data under an ALLOCATION LENGTH (INQUIRY, MODE
+	// SENSE, PERSISTENT RESERVE IN ...), and of one that takes a parameter list: no list here is longer.
+	MaxParam = 64 << 10
+	// SenseSize holds sense data of either format (SPC-4 4.5): 18 bytes fixed; descriptor format with an information
+	// and a sense key specific descriptor is 28.
 	SenseSize = 32
 )

@@ -12,37 +12,251 @@ const (
 )
 
 // Task is one SCSI command from Start to Loop.TaskDone. The engine embeds it in its own task and reuses it: Reset
-// before each use. All of it belongs to the loop that started it.
+// before each use, never between Start and TaskDone. All of it belongs to the loop that started it.
 type Task struct {
 	// Set by the engine before Start.
-	Target *Target
-	Nexus  *Nexus
-	LUN    uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
-	CDB    [16]byte
-	LongCDB bool  // the CDB continued in an AHS: no command here has more than 16 bytes
-	Attr   Attr
-	Out    []byte // data-out that arrived; len(Out) <= Plan's out
-	Buf    []byte // room for data-in: Plan's in bytes
-	Loop   Loop
-	Owner  any // the engine's own
+	Target  *Target
+	Nexus   *Nexus
+	LUN     uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
+	CDB     [16]byte
+	LongCDB bool // the CDB continued in an AHS: no command here has more than 16 bytes
+	Attr    Attr
+	Out     []byte // data-out that arrived; len(Out) <= Plan's out
+	Buf     []byte // room for data-in: Plan's in bytes
+	Loop    Loop
+	Owner   any // the engine's own
 
 	// Set by the device server before TaskDone.
-	Status   Status
-	In       []byte // data-in; in Buf, or in a Mapped backend's memory. The engine cuts it to the EDTL and reports residuals
-	// Required is the number of bytes the CDB asks to move in its direction, for residuals (RFC 7143 11.4.5); for
-	// data-out the bytes the command would take.
+	Status Status
+	In     []byte // data-in; in Buf, or in a Mapped backend's memory. The engine cuts it to the EDTL and reports residuals
+	// RequiredOut and RequiredIn are the numbers of bytes the CDB asks to move in each direction, for residuals (RFC 7143
+	// 11.4.5). For a command with an allocation length RequiredIn is what it returns.
 	RequiredOut, RequiredIn int64
-	SenseLen int
-	Sense    [SenseSize]byte
+	SenseLen                int
+	Sense                   [SenseSize]byte
 
-	unit    *Unit
-	cmd     *command
-	req     Request
-	step    func(t *Task, err error) // what comes after req
-	aborted bool
-	started bool
-	done    bool
-	gateNext *Task
-	gated    gateState
-	scratch  taskScratch
+	unit      *Unit
+	cmd       *command
+	req       Request
+	step      func(t *Task, err error) // what comes after req
+	then      func(t *Task)            // what comes after a pause
+	todo      todo
+	driving   bool // inside drive: ends and submissions are carried out when the step returns
+	inSubmit  bool
+	answered  bool
+	reqErr    error
+	burst     int64 // bytes done since the loop last got a turn
+	started   bool
+	aborted   bool
+	abandoned bool
+	done      bool
+	waiting   bool // at the gate
+	gated     gateState
+	gateNext  *Task
+	scratch   taskScratch
+}
+
+// taskScratch is what a command of several steps remembers between them.
+type taskScratch struct {
+	lba    uint64
+	blocks uint64
+	off    int64
+	piece  int64
+	work   []byte // from Loop.Alloc; freed when the task ends
+	any    any    // state of a command that is not on the data path
+}
+
+// todo is what the driver does when a step has returned.
+type todo uint8
+
+const (
+	todoWait todo = iota // somebody else calls
+	todoIO               // submit req
+	todoEnd              // TaskDone
+)
+
+// loopSlice is how many bytes a task of many pieces may move without giving its loop to others.
+const loopSlice = MaxTransfer
+
+// Reset makes t ready for use again.
+func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
+
+// Aborted says that Abort or Abandon was called before the task ended: its answer, if any, is of no use.
+func (t *Task) Aborted() bool { return t.aborted }
+
+// Abandoned says that Abandon was called.
+func (t *Task) Abandoned() bool { return t.abandoned }
+
+// Unit is the unit that the task addresses; nil when there is none (or before Start).
+func (t *Task) Unit() *Unit { return t.unit }
+
+// Start carries the command out. The end is Loop.TaskDone, exactly once, possibly before Start returns.
+func (t *Task) Start() {
+	t.started = true
+	t.driving = true
+	t.dispatch()
+	t.drive()
+}
+
+// Abort gives the task up (SAM-5 7.2). A task at the gate ends at once; one in the backend ends when the backend answers.
+func (t *Task) Abort() { t.abort() }
+
+// abort says whether the task has ended; then it is the engine's again.
+func (t *Task) abort() bool {
+	if !t.started || t.done {
+		return true
+	}
+	t.aborted = true
+	if t.waiting && t.unit.gate.cancel(t) {
+		t.waiting = false
+		t.end(StatusTaskAborted)
+		return true
+	}
+	return false
+}
+
+// Abandon is for a backend that does not answer: it aborts the task and takes it out of the gate, so that the unit goes
+// on without it. The request is still the backend's: TaskDone comes if ever the backend answers, and until then the
+// task and its buffers must not be used for anything else.
+func (t *Task) Abandon() {
+	if !t.started || t.done {
+		return
+	}
+	t.abandoned = true
+	if t.abort() {
+		return
+	}
+	if t.waiting { // granted; gatePassed is on its way and finds the task abandoned
+		t.unit.gate.passed(t)
+	}
+	if t.unit != nil {
+		t.unit.gate.leave(t)
+	}
+}
+
+// submit starts t.req; next gets its result. Call it last in a step.
+func (t *Task) submit(next func(t *Task, err error)) {
+	t.step = next
+	t.todo = todoIO
+	if !t.driving {
+		t.driving = true
+		t.drive()
+	}
+}
+
+// io fills t.req and submits it.
+func (t *Task) io(kind OpKind, off int64, buf []byte, fua bool, next func(t *Task, err error)) {
+	t.req = Request{Kind: kind, FUA: fua, Off: off, Len: int64(len(buf)), Buf: buf, Done: (*taskIO)(t)}
+	t.submit(next)
+}
+
+// ioRange is io for a request without a buffer: OpSync, OpDiscard, OpZero.
+func (t *Task) ioRange(kind OpKind, off, n int64, next func(t *Task, err error)) {
+	t.req = Request{Kind: kind, Off: off, Len: n, Done: (*taskIO)(t)}
+	t.submit(next)
+}
+
+// background runs work on a helper goroutine, where it may block but must not touch t, then next on t's loop.
+func (t *Task) background(work func(), next func(t *Task)) {
+	t.Loop.Go(work, func() { t.resume(next) })
+}
+
+// pause gives the loop to others, then goes on with next.
+func (t *Task) pause(next func(t *Task)) {
+	t.Loop.Post(func() { t.resume(next) })
+}
+
+// resume enters the task from outside: a callback of the loop.
+func (t *Task) resume(next func(t *Task)) {
+	t.driving = true
+	if t.aborted {
+		t.end(StatusTaskAborted)
+	} else {
+		next(t)
+	}
+	t.drive()
+}
+
+// drive carries out what steps ask for until somebody else is to call, so that a backend which completes inside Submit
+// does not recurse. It does not touch t after TaskDone.
+func (t *Task) drive() {
+	for {
+		switch t.todo {
+		case todoEnd:
+			t.driving = false
+			t.finish()
+			return
+		case todoWait:
+			t.driving = false
+			return
+		case todoIO:
+			t.todo = todoWait
+			if t.aborted {
+				t.end(StatusTaskAborted)
+				continue
+			}
+			if t.burst += t.req.Len; t.burst > loopSlice && t.burst != t.req.Len {
+				t.burst = 0
+				t.pause((*Task).resubmit)
+				continue
+			}
+			t.inSubmit, t.answered = true, false
+			t.unit.backend.Submit(t.Loop, &t.req)
+			t.inSubmit = false
+			if t.answered {
+				t.step(t, t.reqErr)
+			}
+		}
+	}
+}
+
+func (t *Task) resubmit() { t.todo = todoIO }
+
+// taskIO keeps RequestDone out of Task's own methods.
+type taskIO Task
+
+// RequestDone implements Completion.
+func (d *taskIO) RequestDone(_ *Request, err error) {
+	t := (*Task)(d)
+	if t.inSubmit {
+		t.answered, t.reqErr = true, err
+		return
+	}
+	t.driving = true
+	t.burst = 0
+	if t.aborted {
+		t.end(StatusTaskAborted)
+	} else {
+		t.step(t, err)
+	}
+	t.drive()
+}
+
+// end records the status. The task is given back when the running step has returned.
+func (t *Task) end(s Status) {
+	if t.done {
+		return
+	}
+	t.done = true
+	t.Status = s
+	if s != StatusGood {
+		t.In = nil
+	}
+	t.todo = todoEnd
+	if !t.driving {
+		t.finish()
+	}
+}
+
+// finish lets go of everything and gives t back; t is not touched afterwards.
+func (t *Task) finish() {
+	if t.gated != gateOutside {
+		t.unit.gate.leave(t)
+	}
+	if t.scratch.work != nil {
+		t.Loop.Free(t.scratch.work)
+		t.scratch.work = nil
+	}
+	t.scratch.any = nil
+	t.Loop.TaskDone(t)
 }

@@ -1,0 +1,151 @@
+package lun
+
+// Plan says how much memory a command needs before it can start: out bytes for its data-out, in bytes of Task.Buf for
+// its data-in. Each is at most MaxTransfer. A READ from a Mapped backend needs no buffer: Task.In will point at the
+// backend's memory.
+func (tg *Target) Plan(lun uint64, cdb *[16]byte) (out, in int) { return tg.plan(lun, cdb, false) }
+
+// PlanCopy is Plan for a session whose data-in must not change while it is sent (a data digest): a READ from a Mapped
+// backend asks for a buffer too, and copies into it.
+func (tg *Target) PlanCopy(lun uint64, cdb *[16]byte) (out, in int) { return tg.plan(lun, cdb, true) }
+
+func (tg *Target) plan(lun uint64, cdb *[16]byte, copied bool) (out, in int) {
+	c, _ := find(cdb)
+	if c == nil || c.plan == nil {
+		return 0, 0
+	}
+	u := tg.Lookup(lun)
+	if u == nil && c.flags&withoutUnit == 0 {
+		return 0, 0
+	}
+	o, i := c.plan(u, cdb)
+	if c.flags&mappedIn != 0 && u.mapped != nil && !copied {
+		i = 0
+	}
+	// A command that asks to move more is refused when it starts.
+	limit := int64(MaxParam)
+	if c.flags&gated != 0 {
+		limit = MaxTransfer
+	}
+	return int(min(o, limit)), int(min(i, limit))
+}
+
+// dispatch decides, in this order: is there a unit, a unit attention, such a command, a reservation, a medium.
+func (t *Task) dispatch() {
+	u := t.Target.Lookup(t.LUN)
+	c, badAction := find(&t.CDB)
+	t.unit, t.cmd = u, c
+	if u == nil {
+		t.noUnit()
+		return
+	}
+	if c != nil && c.plan != nil {
+		t.RequiredOut, t.RequiredIn = c.plan(u, &t.CDB)
+	}
+	if t.Nexus.pending[u.lun].Load() != 0 && (c == nil || c.flags&ignoresUA == 0) {
+		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
+			t.check(UnitAttention, a.asc())
+			return
+		}
+	}
+	switch {
+	case t.LongCDB, c == nil && !badAction:
+		t.check(IllegalRequest, ascInvalidOpcode)
+		return
+	case badAction: // SPC-4 4.3.4: an unknown service action is an invalid field
+		t.checkField(1, 4)
+		return
+	case !u.offered(c):
+		t.check(IllegalRequest, ascInvalidOpcode)
+		return
+	case t.CDB[controlByte(t.CDB[0])]&0x04 != 0: // SAM-5 5.2: NACA, and NORMACA is zero in our INQUIRY data
+		t.checkField(controlByte(t.CDB[0]), 2)
+		return
+	case t.Attr >= AttrACA: // SAM-5 8.9.4: no ACA condition can exist here
+		t.check(IllegalRequest, ascInvalidMessage)
+		return
+	}
+	if !t.admit() {
+		return
+	}
+	if c.flags&(gated|exclusive) != 0 || t.Attr == AttrOrdered && c.flags&ignoresUA == 0 {
+		if !u.gate.enter(t, c.flags&exclusive != 0 || t.Attr == AttrOrdered) {
+			t.waiting = true
+			return
+		}
+	}
+	c.run(t)
+}
+
+// admit checks what may have changed while a task waited: reservations and the state of the medium. False: it ended t.
+func (t *Task) admit() bool {
+	u := t.unit
+	if r := u.resv.Load(); r != nil && r.conflicts(t) {
+		t.conflict()
+		return false
+	}
+	if s := unitState(u.state.Load()); s != 0 {
+		return t.admitState(s)
+	}
+	return true
+}
+
+// admitState is admit's slow half: the unit is not one that does everything.
+func (t *Task) admitState(s unitState) bool {
+	f := t.cmd.flags
+	switch {
+	case s&stateSanitizing != 0 && f&duringSanitize == 0:
+		t.checkSense(t.unit.sanitizeSense())
+	case s&stateSanitizeFailed != 0 && f&duringSanitize == 0:
+		t.check(MediumError, ascSanitizeFailed)
+	case s&stateEjected != 0 && f&needsMedium != 0:
+		t.check(NotReady, ascMediumNotPresentOpen)
+	case s&stateStopped != 0 && f&needsMedium != 0:
+		t.check(NotReady, ascNotReadyInit)
+	case s&stateReadOnly != 0 && f&writesMedium != 0:
+		t.check(DataProtect, ascWriteProtected)
+	case s&stateSoftProtected != 0 && f&writesMedium != 0:
+		t.check(DataProtect, ascSoftwareWriteProtected)
+	default:
+		return true
+	}
+	return false
+}
+
+// gatePassed runs on the task's loop once the gate let it in.
+func (t *Task) gatePassed() {
+	t.waiting = false
+	t.unit.gate.passed(t)
+	t.resume(func(t *Task) {
+		if t.admit() {
+			t.cmd.run(t)
+		}
+	})
+}
+
+// noUnit answers for a LUN that is not there (SPC-4 6.6.2, SAM-5 4.7.5).
+func (t *Task) noUnit() {
+	if t.cmd == nil || t.cmd.flags&withoutUnit == 0 {
+		t.check(IllegalRequest, ascLUNotSupported)
+		return
+	}
+	if t.cmd.plan != nil {
+		t.RequiredOut, t.RequiredIn = t.cmd.plan(nil, &t.CDB)
+	}
+	t.cmd.run(t)
+}
+
+// controlByte is where the CDB's CONTROL byte is (SAM-5 5.2), by the operation code's group (SPC-4 4.2.5.1).
+func controlByte(op byte) int {
+	switch op >> 5 {
+	case 0:
+		return 5
+	case 1, 2:
+		return 9
+	case 4:
+		return 15
+	case 5:
+		return 11
+	}
+	return 15
+}

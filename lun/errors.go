@@ -1,0 +1,43 @@
+package lun
+
+import "errors"
+
+// What a backend says of a request that failed. A backend may wrap them. Anything else is reported as INTERNAL TARGET
+// FAILURE: the medium is not to blame for what nobody understands.
+var (
+	// ErrMedium is a block that cannot be read or written; r.Moved says how many bytes before it were good.
+	ErrMedium = errors.New("lun: unrecovered medium error")
+	// ErrNoSpace is a thin provisioned medium whose pool is exhausted (SBC-3 4.7.3.6).
+	ErrNoSpace = errors.New("lun: space allocation failed")
+	// ErrReadOnly is a medium that refuses writes.
+	ErrReadOnly = errors.New("lun: medium is write protected")
+	// ErrGone is a medium that is no longer there.
+	ErrGone = errors.New("lun: medium is gone")
+	// ErrBusy is a lack of resources that passes: the command is answered BUSY and may be repeated.
+	ErrBusy = errors.New("lun: busy")
+	// ErrUnsupported is an operation that this backend does not have.
+	ErrUnsupported = errors.New("lun: operation not supported")
+)
+
+// failed ends t with what a failed request means to the initiator.
+func (t *Task) failed(err error) {
+	switch {
+	case errors.Is(err, ErrBusy):
+		t.busy()
+	case errors.Is(err, ErrNoSpace):
+		t.check(DataProtect, ascSpaceAllocationFailed)
+	case errors.Is(err, ErrReadOnly):
+		t.check(DataProtect, ascWriteProtected)
+	case errors.Is(err, ErrGone):
+		t.check(NotReady, ascNotReadyManual)
+	case errors.Is(err, ErrMedium):
+		asc := ASC(ascUnrecoveredRead)
+		if t.req.Kind != OpRead {
+			asc = ascWriteError
+		}
+		// SBC-3 4.18.1: the information field holds the LBA of the first block in error.
+		t.checkInfo(MediumError, asc, uint64(t.req.Off+max(t.req.Moved, 0))/uint64(t.unit.blockSize()))
+	default:
+		t.check(HardwareError, ascInternalTargetFailure)
+	}
+}

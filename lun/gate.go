@@ -1,0 +1,222 @@
+package lun
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// gate is a unit's reader/writer lock for tasks, biased to readers. Media commands pass it shared; COMPARE AND WRITE,
+// the other read-modify-write commands and ORDERED tasks (SAM-5 8.9.2) pass it alone. Nobody ever blocks: a task that
+// may not pass waits in the gate's list and is posted to its loop when it may.
+//
+// Passing shared costs one atomic add on the loop's own counter and one load of word; leaving likewise. word is written
+// under mu only. The order "count, then look at word" of a reader against "set word, then look at the counts" of a
+// writer (all sequentially consistent) means that at least one of them sees the other.
+//
+// Who owns what: t.gated is written under mu while t waits, and by t's loop otherwise.
+type gate struct {
+	word   atomic.Uint32 // gateOpen, gateClosing, gateHeld
+	_      [60]byte
+	counts []gateCount // by loop
+
+	mu    sync.Mutex
+	owner *Task // the exclusive task: waiting for the counts to be zero (gateClosing), or running (gateHeld)
+	head  *Task // waiters, first come first served, but HEAD OF QUEUE tasks in front
+	tail  *Task
+}
+
+// gateCount is one loop's number of tasks inside, alone on its cache lines (two: adjacent lines are fetched in pairs).
+type gateCount struct {
+	n atomic.Int64
+	_ [120]byte
+}
+
+const (
+	gateOpen    = iota // no exclusive task
+	gateClosing        // owner waits for the tasks inside to leave
+	gateHeld           // owner runs
+)
+
+// gateState is where a task stands.
+type gateState uint8
+
+const (
+	gateOutside       gateState = iota
+	gateWaitShared              // in the list
+	gateWaitAlone               // in the list
+	gateDraining                // owner, waiting for the counts
+	gateGrantedShared           // passed, its loop has not yet been told
+	gateGrantedAlone            // passed, its loop has not yet been told
+	gateShared                  // inside
+	gateAlone                   // inside, alone
+)
+
+func (g *gate) init(loops int) { g.counts = make([]gateCount, loops) }
+
+// enter lets t pass, shared or alone. False: t waits, and t.gatePassed runs on its loop later, unless cancel comes first.
+func (g *gate) enter(t *Task, alone bool) bool {
+	if alone {
+		return g.enterAlone(t)
+	}
+	g.counts[t.Loop.Index()].n.Add(1)
+	if g.word.Load() == gateOpen {
+		t.gated = gateShared
+		return true
+	}
+	return g.enterSlow(t)
+}
+
+func (g *gate) enterSlow(t *Task) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	word := g.word.Load()
+	// A HEAD OF QUEUE task passes those that wait (SAM-5 8.9.3), not the one that runs.
+	if word == gateOpen || word == gateClosing && t.Attr == AttrHead {
+		t.gated = gateShared
+		return true
+	}
+	g.counts[t.Loop.Index()].n.Add(-1)
+	t.gated = gateWaitShared
+	g.enqueue(t)
+	g.drained() // the owner may have counted us
+	return false
+}
+
+func (g *gate) enterAlone(t *Task) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.word.Load() != gateOpen {
+		t.gated = gateWaitAlone
+		g.enqueue(t)
+		return false
+	}
+	g.owner = t
+	g.word.Store(gateClosing)
+	if !g.empty() {
+		t.gated = gateDraining
+		return false
+	}
+	g.word.Store(gateHeld)
+	t.gated = gateAlone
+	return true
+}
+
+// leave lets t out, wherever inside it is.
+func (g *gate) leave(t *Task) {
+	switch t.gated {
+	case gateShared:
+		t.gated = gateOutside
+		g.counts[t.Loop.Index()].n.Add(-1)
+		if g.word.Load() != gateOpen {
+			g.mu.Lock()
+			g.drained()
+			g.mu.Unlock()
+		}
+	case gateAlone:
+		g.mu.Lock()
+		t.gated = gateOutside
+		g.next()
+		g.mu.Unlock()
+	}
+}
+
+// cancel takes a waiting t away. False: it has already passed, and gatePassed is on its way.
+func (g *gate) cancel(t *Task) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch t.gated {
+	case gateWaitShared, gateWaitAlone:
+		g.unlink(t)
+	case gateDraining:
+		g.next()
+	default:
+		return false
+	}
+	t.gated = gateOutside
+	return true
+}
+
+// passed takes note, on t's loop, of a pass that was granted.
+func (g *gate) passed(t *Task) {
+	g.mu.Lock()
+	switch t.gated {
+	case gateGrantedShared:
+		t.gated = gateShared
+	case gateGrantedAlone:
+		t.gated = gateAlone
+	}
+	g.mu.Unlock()
+}
+
+// The rest runs under mu.
+
+func (g *gate) empty() bool {
+	for i := range g.counts {
+		if g.counts[i].n.Load() != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// drained lets the waiting owner in once nobody is inside.
+func (g *gate) drained() {
+	if g.word.Load() == gateClosing && g.empty() {
+		g.word.Store(gateHeld)
+		g.grant(g.owner, gateGrantedAlone)
+	}
+}
+
+// next ends the owner's turn and lets in those who wait, up to and excluding the tasks behind the next exclusive one.
+func (g *gate) next() {
+	g.owner = nil
+	for t := g.head; t != nil; t = g.head {
+		g.unlink(t)
+		if t.gated == gateWaitAlone {
+			g.owner = t
+			t.gated = gateDraining
+			g.word.Store(gateClosing)
+			g.drained()
+			return
+		}
+		g.counts[t.Loop.Index()].n.Add(1)
+		g.grant(t, gateGrantedShared)
+	}
+	g.word.Store(gateOpen)
+}
+
+func (g *gate) grant(t *Task, s gateState) {
+	t.gated = s
+	t.Loop.Post(t.gatePassed)
+}
+
+func (g *gate) enqueue(t *Task) {
+	t.gateNext = nil
+	switch {
+	case g.head == nil:
+		g.head, g.tail = t, t
+	case t.Attr == AttrHead:
+		t.gateNext, g.head = g.head, t
+	default:
+		g.tail.gateNext, g.tail = t, t
+	}
+}
+
+func (g *gate) unlink(t *Task) {
+	var prev *Task
+	for w := g.head; w != nil; prev, w = w, w.gateNext {
+		if w != t {
+			continue
+		}
+		if prev == nil {
+			g.head = t.gateNext
+		} else {
+			prev.gateNext = t.gateNext
+		}
+		if g.tail == t {
+			g.tail = prev
+		}
+		t.gateNext = nil
+		return
+	}
+}

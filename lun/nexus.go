@@ -1,0 +1,58 @@
+package lun
+
+import (
+	"encoding/hex"
+	"sync/atomic"
+)
+
+// NexusConfig names an I_T nexus (RFC 7143 4.4.2): the initiator port is InitiatorName + ISID, the target port is the
+// target's name + TPGT; RelPort is that port's RELATIVE TARGET PORT IDENTIFIER (SPC-4 7.8.6.8), from 1 on.
+type NexusConfig struct {
+	InitiatorName string
+	ISID          [6]byte
+	TPGT          uint16
+	RelPort       uint16
+}
+
+// Nexus is an I_T nexus: one session. Its tasks may run on several loops at once.
+type Nexus struct {
+	NexusConfig
+	target   *Target
+	portName string
+	closed   atomic.Bool
+	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go. Zero is the test of the data path.
+	pending [MaxLUNs]atomic.Uint32
+}
+
+// NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
+// pending (SAM-5 6.2).
+func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
+	n := &Nexus{NexusConfig: cfg, target: tg}
+	// RFC 7143 4.2.7.. and SPC-4 7.6.4.6: the initiator port's name is "<InitiatorName>,i,0x<ISID>".
+	n.portName = cfg.InitiatorName + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
+	tg.mu.Lock()
+	tg.nexuses[n] = struct{}{}
+	for _, u := range tg.Units() {
+		n.attend(u, uaPowerOn)
+	}
+	tg.mu.Unlock()
+	return n
+}
+
+// PortName is the SCSI name of the initiator port.
+func (n *Nexus) PortName() string { return n.portName }
+
+// Close is the I_T nexus loss (SAM-5 6.3.4): its tasks were aborted by the engine, its RESERVE(6) reservations and
+// medium removal preventions end, its persistent registrations stay.
+func (n *Nexus) Close() {
+	if n.closed.Swap(true) {
+		return
+	}
+	tg := n.target
+	tg.mu.Lock()
+	delete(tg.nexuses, n)
+	tg.mu.Unlock()
+	for _, u := range tg.Units() {
+		u.nexusLost(n)
+	}
+}

@@ -1,0 +1,202 @@
+package lun
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// Store keeps small values that must survive a restart (persistent reservations with APTPL). Save is durable when it
+// returns and may block: call it inside Loop.Go only. Load of a key never saved returns nil, nil.
+type Store interface {
+	Load(key string) ([]byte, error)
+	Save(key string, value []byte) error
+}
+
+// Aborter is the engine's side of PREEMPT AND ABORT: it aborts the tasks of u whose nexus matches, on whatever loop they
+// are, and then runs done on the loop that called. The tasks' answers are suppressed.
+type Aborter interface {
+	AbortTasks(u *Unit, match func(*Nexus) bool, done func())
+}
+
+// Port is a target port: a portal group and its relative target port identifier.
+type Port struct {
+	TPGT    uint16
+	RelPort uint16
+}
+
+// TargetConfig describes a target.
+type TargetConfig struct {
+	Name     string // iSCSI name, the SCSI device name (SPC-4 7.8.6.11)
+	Ports    []Port // all portal groups
+	Vendor   string // T10 VENDOR IDENTIFICATION, at most 8 ASCII characters; "" is the default
+	Product  string // PRODUCT IDENTIFICATION, at most 16
+	Revision string // PRODUCT REVISION LEVEL, at most 4
+	Store    Store  // nil: nothing survives
+	Aborter  Aborter
+	Loops    int // number of loops, for per-loop counters; 0 means MaxLoops
+}
+
+// Target is a SCSI target device with its logical units.
+type Target struct {
+	cfg   TargetConfig
+	units atomic.Pointer[unitMap]
+
+	mu      sync.Mutex // units' changes, nexuses
+	nexuses map[*Nexus]struct{}
+}
+
+// unitMap is a snapshot of the logical units: never changed once published.
+type unitMap struct {
+	byLUN [MaxLUNs]*Unit
+	list  []*Unit // by ascending LUN
+}
+
+// NewTarget makes a target without units.
+func NewTarget(cfg TargetConfig) *Target {
+	if cfg.Loops <= 0 || cfg.Loops > MaxLoops {
+		cfg.Loops = MaxLoops
+	}
+	if cfg.Vendor == "" {
+		cfg.Vendor = "RINGTGT"
+	}
+	if cfg.Product == "" {
+		cfg.Product = "Ring Disk"
+	}
+	if cfg.Revision == "" {
+		cfg.Revision = "0001"
+	}
+	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}}
+	tg.units.Store(&unitMap{})
+	return tg
+}
+
+// Name is the target's iSCSI name.
+func (tg *Target) Name() string { return tg.cfg.Name }
+
+// Ports lists the target's ports.
+func (tg *Target) Ports() []Port { return tg.cfg.Ports }
+
+// Units lists the logical units by ascending LUN. The slice is shared: do not change it.
+func (tg *Target) Units() []*Unit { return tg.units.Load().list }
+
+// LUNs of SAM-5 4.7 that this target answers to: single level, peripheral device addressing (00b, bus 0) and flat space
+// addressing (01b).
+
+// Lookup finds the unit of an 8-byte LUN (big endian, as RFC 7143 11.3.4 carries it); nil when there is none.
+func (tg *Target) Lookup(lun uint64) *Unit {
+	if lun<<16 != 0 {
+		return nil
+	}
+	var i uint64
+	switch lun >> 62 {
+	case 0: // SAM-5 4.7.7.2: bits 61..56 are the bus, 0 is this target
+		i = lun >> 48
+	case 1: // SAM-5 4.7.7.3
+		i = lun >> 48 & 0x3FFF
+	default:
+		return nil
+	}
+	if i >= MaxLUNs {
+		return nil
+	}
+	return tg.units.Load().byLUN[i]
+}
+
+// Errors of AddUnit.
+var (
+	ErrLUNRange = fmt.Errorf("lun: LUN is not between 0 and %d", MaxLUNs-1)
+	ErrLUNTaken = errors.New("lun: LUN is in use")
+)
+
+// AddUnit makes cfg the logical unit number lun. Every nexus gets REPORTED LUNS DATA HAS CHANGED on the other units
+// (SPC-4 6.33) and POWER ON on the new one; nothing else happens to them.
+func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
+	if lun < 0 || lun >= MaxLUNs {
+		return nil, ErrLUNRange
+	}
+	u, err := newUnit(tg, lun, cfg)
+	if err != nil {
+		return nil, err
+	}
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	m := tg.units.Load()
+	if m.byLUN[lun] != nil {
+		return nil, ErrLUNTaken
+	}
+	for n := range tg.nexuses {
+		n.pending[lun].Store(uint32(uaPowerOn))
+		for _, other := range m.list {
+			n.attend(other, uaLUNsChanged)
+		}
+	}
+	byLUN := m.byLUN
+	byLUN[lun] = u
+	tg.publish(byLUN)
+	return u, nil
+}
+
+// RemoveUnit takes the unit away from new commands and returns it, nil when there was none. Its tasks go on: the caller
+// aborts or awaits them, then closes the backend.
+func (tg *Target) RemoveUnit(lun int) *Unit {
+	if lun < 0 || lun >= MaxLUNs {
+		return nil
+	}
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	m := tg.units.Load()
+	u := m.byLUN[lun]
+	if u == nil {
+		return nil
+	}
+	byLUN := m.byLUN
+	byLUN[lun] = nil
+	tg.publish(byLUN)
+	for n := range tg.nexuses {
+		n.pending[lun].Store(0)
+		for _, other := range tg.Units() {
+			n.attend(other, uaLUNsChanged)
+		}
+	}
+	return u
+}
+
+func (tg *Target) publish(byLUN [MaxLUNs]*Unit) {
+	m := &unitMap{byLUN: byLUN}
+	for _, u := range byLUN {
+		if u != nil {
+			m.list = append(m.list, u)
+		}
+	}
+	tg.units.Store(m)
+}
+
+// eachNexus calls f for every open nexus. f must not call back into the target's locked methods.
+func (tg *Target) eachNexus(f func(*Nexus)) {
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	for n := range tg.nexuses {
+		f(n)
+	}
+}
+
+// ResetKind says which reset a target went through.
+type ResetKind uint8
+
+const (
+	ResetWarm ResetKind = iota // TARGET WARM RESET (RFC 7143 11.5.1): the sessions live on
+	ResetCold                  // TARGET COLD RESET: as a power cycle; the engine drops the sessions
+)
+
+// Reset is a target reset, after the engine aborted the tasks of all units.
+func (tg *Target) Reset(kind ResetKind) {
+	a := uaTargetReset
+	if kind == ResetCold {
+		a = uaPowerOn
+	}
+	for _, u := range tg.Units() {
+		u.reset(a)
+	}
+}

@@ -1,0 +1,66 @@
+package lun
+
+import "math/bits"
+
+// attention is a unit attention condition (SAM-5 5.14) as a bit of an I_T_L nexus's pending set. A lower bit is
+// reported first: SAM-5 5.14.1 gives 29h the highest precedence, leaves the order of the others to us, and lets one
+// condition be pending once.
+type attention uint32
+
+const (
+	uaPowerOn                attention = 1 << iota // 29/00 POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
+	uaTargetReset                                  // 29/02 SCSI BUS RESET OCCURRED: a target reset
+	uaUnitReset                                    // 29/03 BUS DEVICE RESET FUNCTION OCCURRED: a logical unit reset
+	uaNexusLoss                                    // 29/07 I_T NEXUS LOSS OCCURRED
+	uaCommandsCleared                              // 2F/00 COMMANDS CLEARED BY ANOTHER INITIATOR
+	uaReservationsPreempted                        // 2A/03
+	uaReservationsReleased                         // 2A/04
+	uaRegistrationsPreempted                       // 2A/05
+	uaMediumChanged                                // 28/00 NOT READY TO READY CHANGE, MEDIUM MAY HAVE CHANGED
+	uaModeChanged                                  // 2A/01 MODE PARAMETERS CHANGED
+	uaCapacityChanged                              // 2A/09 CAPACITY DATA HAS CHANGED
+	uaLUNsChanged                                  // 3F/0E REPORTED LUNS DATA HAS CHANGED
+	uaAsymmetricChanged                            // 2A/06 ASYMMETRIC ACCESS STATE CHANGED
+	uaThinThreshold                                // 38/07 THIN PROVISIONING SOFT THRESHOLD REACHED
+	uaInquiryChanged                               // 3F/03 INQUIRY DATA HAS CHANGED
+	uaMicrocode                                    // 3F/01
+)
+
+// uaASC gives each attention's additional sense code, in bit order.
+var uaASC = [...]ASC{0x2900, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
+
+// asc is the additional sense code of one attention.
+func (a attention) asc() ASC { return uaASC[bits.TrailingZeros32(uint32(a))] }
+
+// attend establishes a for the I_T_L nexus of n and u.
+func (n *Nexus) attend(u *Unit, a attention) { n.pending[u.lun].Or(uint32(a)) }
+
+// takeAttention clears and returns the pending attention of highest precedence, 0 when there is none. only limits which.
+func (n *Nexus) takeAttention(u *Unit, only attention) attention {
+	p := &n.pending[u.lun]
+	for {
+		old := p.Load()
+		set := old & uint32(only)
+		if set == 0 {
+			return 0
+		}
+		bit := set & -set
+		if p.CompareAndSwap(old, old&^bit) {
+			return attention(bit)
+		}
+	}
+}
+
+// attendAll establishes a on u for every I_T nexus but except (which may be nil).
+func (u *Unit) attendAll(a attention, except *Nexus) {
+	u.attendIf(a, func(n *Nexus) bool { return n != except })
+}
+
+// attendIf establishes a on u for the I_T nexuses that match.
+func (u *Unit) attendIf(a attention, match func(*Nexus) bool) {
+	u.target.eachNexus(func(n *Nexus) {
+		if match(n) {
+			n.attend(u, a)
+		}
+	})
+}

@@ -1,0 +1,133 @@
+package lun
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+// UnitConfig describes a logical unit.
+type UnitConfig struct {
+	Backend Backend
+	// ID is what identifies the medium for ever, whatever the LUN or the path (a UUID kept in the state directory): the
+	// NAA designator, the T10 designator and the default serial number are made of it.
+	ID        string
+	Serial    string // unit serial number, VPD page 80h; "" is made of ID
+	ReadOnly  bool
+	Removable bool
+	Thin      bool // LBPME: UNMAP, GET LBA STATUS; the backend's Geometry must say Thin too
+}
+
+// unitState is a set of conditions that commands must look at. Zero is a unit that does everything.
+type unitState uint32
+
+const (
+	stateEjected        unitState = 1 << iota // no medium: 3A/02
+	stateStopped                              // START STOP UNIT with START=0: 04/02
+	stateSanitizing                           // 04/1B
+	stateSanitizeFailed                       // 31/03
+	stateReadOnly                             // configuration or backend: DATA PROTECT 27/00
+	stateSoftProtected                        // SWP of the control mode page: DATA PROTECT 27/02
+	stateWriteThrough                         // WCE=0 on a volatile backend: every write is FUA
+)
+
+// Unit is a logical unit: a device server with its task set.
+type Unit struct {
+	target  *Target
+	lun     int
+	cfg     UnitConfig
+	backend Backend
+	mapped  Mapped // the backend when it is one
+	geom    atomic.Pointer[Geometry]
+	state   atomic.Uint32 // unitState
+
+	// resv is who reserves the unit: nil when nobody does, and that is all the data path looks at. Maintained by
+	// persist.go and reserve.go.
+	resv atomic.Pointer[reservation]
+
+	gate gate
+
+	mu      sync.Mutex // everything below: never held over I/O
+	pr      persistState
+	mode    modeState
+	prevent map[*Nexus]struct{} // who prevents medium removal
+}
+
+var (
+	errNoBackend = errors.New("lun: a unit needs a backend")
+	errBlockSize = errors.New("lun: block size is neither 512 nor 4096")
+	errNotThin   = errors.New("lun: the backend cannot give space back, so the unit cannot be thin")
+)
+
+func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
+	if cfg.Backend == nil {
+		return nil, errNoBackend
+	}
+	g := cfg.Backend.Geometry()
+	if g.BlockSize != 512 && g.BlockSize != 4096 {
+		return nil, errBlockSize
+	}
+	if cfg.Thin && !g.Thin {
+		return nil, errNotThin
+	}
+	u := &Unit{target: tg, lun: lun, cfg: cfg, backend: cfg.Backend, prevent: map[*Nexus]struct{}{}}
+	u.mapped, _ = cfg.Backend.(Mapped)
+	u.geom.Store(&g)
+	u.gate.init(tg.cfg.Loops)
+	if cfg.ReadOnly || g.ReadOnly {
+		u.set(stateReadOnly)
+	}
+	return u, nil
+}
+
+// Target is the target the unit belongs to; LUN its number there.
+func (u *Unit) Target() *Target { return u.target }
+func (u *Unit) LUN() int        { return u.lun }
+
+// Backend is the unit's medium.
+func (u *Unit) Backend() Backend { return u.backend }
+
+func (u *Unit) geometry() *Geometry { return u.geom.Load() }
+func (u *Unit) blockSize() uint32   { return u.geom.Load().BlockSize }
+func (u *Unit) blocks() uint64      { return u.geom.Load().Blocks }
+func (u *Unit) thin() bool          { return u.cfg.Thin }
+
+func (u *Unit) is(s unitState) bool { return unitState(u.state.Load())&s != 0 }
+func (u *Unit) set(s unitState)     { u.state.Or(uint32(s)) }
+func (u *Unit) clear(s unitState)   { u.state.And(^uint32(s)) }
+
+// Refresh looks at the backend's geometry again after a resize: when the capacity changed, every nexus gets CAPACITY
+// DATA HAS CHANGED (SBC-3 4.8). The block size cannot change.
+func (u *Unit) Refresh() {
+	g := u.backend.Geometry()
+	old := u.geom.Swap(&g)
+	if old.Blocks != g.Blocks {
+		u.attendAll(uaCapacityChanged, nil)
+	}
+}
+
+// Reset is a logical unit reset (SAM-5 6.3.3, 7.7), after the engine aborted the unit's tasks. by is the nexus that
+// asked, nil for none.
+func (u *Unit) Reset(by *Nexus) { u.reset(uaUnitReset) }
+
+func (u *Unit) reset(a attention) {
+	u.releaseReserve(nil)
+	u.mu.Lock()
+	clear(u.prevent)
+	u.mu.Unlock()
+	u.attendAll(a, nil)
+}
+
+// ClearTaskSet says that by cleared the task set (SAM-5 7.4): the engine aborted everybody's tasks; aborted tells whose.
+// They get COMMANDS CLEARED BY ANOTHER INITIATOR. A nil aborted means all but by.
+func (u *Unit) ClearTaskSet(by *Nexus, aborted func(*Nexus) bool) {
+	u.attendIf(uaCommandsCleared, func(n *Nexus) bool { return n != by && (aborted == nil || aborted(n)) })
+}
+
+// nexusLost ends what n held on u.
+func (u *Unit) nexusLost(n *Nexus) {
+	u.releaseReserve(n)
+	u.mu.Lock()
+	delete(u.prevent, n)
+	u.mu.Unlock()
+}

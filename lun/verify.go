@@ -1,0 +1,3 @@
+package lun
+
+var verifyCommands = []command{}
