@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+)
+
+// program is the package of the one binary.
+const program = "github.com/ringtgt/ringtgt/tools/ringtgt"
+
+// built is the one build of this process. Tests of a package share it; Cleanup removes it.
+var built struct {
+	sync.Mutex
+	dir, path string
+	err       error
+}
+
+// Build compiles ringtgt into a temporary directory, once per process, and returns the path of the binary. It must run
+// below the module's directory, as every test and `go run` does.
+func Build(ctx context.Context) (string, error) {
+	built.Lock()
+	defer built.Unlock()
+	if built.path != "" || built.err != nil {
+		return built.path, built.err
+	}
+	dir, err := os.MkdirTemp("", "ringtgt-bin-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "ringtgt")
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", path, program).CombinedOutput()
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		built.err = fmt.Errorf("go build %s: %w\n%s", program, err, out)
+		return "", built.err
+	}
+	built.dir, built.path = dir, path
+	return path, nil
+}
+
+// Cleanup removes what Build made. Call it at the end of TestMain or main.
+func Cleanup() {
+	built.Lock()
+	defer built.Unlock()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+		built.dir, built.path = "", ""
+	}
+}
+
+// Main runs a package's tests and cleans up; TestMain calls it: func TestMain(m *testing.M) { daemon.Main(m) }.
+func Main(m interface{ Run() int }) {
+	code := m.Run()
+	Cleanup()
+	os.Exit(code)
+}
