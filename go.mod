@@ -2,6 +2,13 @@ module github.com/ringtgt/ringtgt
 
 go 1.26.0
 
-require golang.org/x/sys v0.49.0
+require (
+	github.com/pawelgaczynski/giouring v0.0.0-20230826085535-69588b89acb9
+	golang.org/x/sys v0.49.0
+)
 
-require github.com/klauspost/cpuid/v2 v2.4.2 // indirect
+require (
+	github.com/klauspost/cpuid/v2 v2.4.2 // indirect
+)
+
+replace github.com/pawelgaczynski/giouring => ./engine/giouring

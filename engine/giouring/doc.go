@@ -1,0 +1,22 @@
+// Package giouring speaks the io_uring ABI of linux/io_uring.h to the kernel.
+//
+// It stands in for github.com/pawelgaczynski/giouring, whose names it keeps for ring set-up, submission and completion
+// entries, constants, registration and enter, and is written from the kernel's header. docs/giouring.md of the module
+// that replaces it says why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing
+// outside the standard library.
+//
+// # Threads
+//
+// A Ring is not safe for concurrent use. With SetupSingleIssuer the kernel itself enforces that one thread submits:
+// call runtime.LockOSThread before QueueInitParams and stay on that thread. Register also belongs to that thread.
+//
+// # Memory
+//
+// Every address in a submission entry is borrowed by the kernel until the completion, and the garbage collector
+// knows nothing of it: buffers, iovecs, message headers and timespecs must lie outside the Go heap (mmap) or be
+// pinned until then. What registration calls take is borrowed only for the call.
+//
+// # Byte order
+//
+// The package is for little-endian machines: Linux on amd64 and arm64.
+package giouring

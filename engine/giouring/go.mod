@@ -1,0 +1,3 @@
+module github.com/pawelgaczynski/giouring
+
+go 1.26

@@ -1,0 +1,247 @@
+package giouring
+
+import (
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+)
+
+// System call numbers; io_uring has the same on every architecture Go's Linux ports know.
+const (
+	sysSetup    = 425
+	sysEnter    = 426
+	sysRegister = 427
+)
+
+// Offsets for mmap(2) on the ring's descriptor.
+const (
+	offSQRing = 0
+	offCQRing = 0x8000000
+	offSQEs   = 0x10000000
+)
+
+const (
+	sqeSize = unsafe.Sizeof(SubmissionQueueEntry{})
+	cqeSize = unsafe.Sizeof(CompletionQueueEvent{})
+)
+
+// unsupportedSetup are the flags that change the layout of the rings into one this package does not read.
+const unsupportedSetup = SetupSQE128 | SetupCQE32 | SetupNoMmap | SetupRegisteredFdOnly
+
+// SubmissionQueue is the submission side of a ring: the pointers into memory shared with the kernel and the part of
+// the queue that only this process sees.
+type SubmissionQueue struct {
+	head, tail, flags, dropped *uint32
+	array                      *uint32 // nil with SetupNoSQArray
+	sqes                       unsafe.Pointer
+	mask, entries              uint32
+	sqeHead, sqeTail           uint32 // published, prepared
+}
+
+// CompletionQueue is the completion side of a ring.
+type CompletionQueue struct {
+	head, tail, flags, overflow *uint32
+	cqes                        unsafe.Pointer
+	mask, entries               uint32
+}
+
+// waitArg is what a wait passes by pointer. It lies in memory of its own outside the Go heap and stacks, so that the
+// addresses inside it stay true while the kernel reads them.
+type waitArg struct {
+	arg  GetEventsArg
+	ts   syscall.Timespec
+	mask uint64
+}
+
+// Ring is an io_uring instance.
+type Ring struct {
+	sq SubmissionQueue
+	cq CompletionQueue
+
+	flags       uint32
+	features    uint32
+	ringFd      int
+	enterFd     uintptr // ringFd, or its registered index
+	enterFlags  uint32  // EnterRegisteredRing when it is an index
+	regFd       uintptr
+	regFlags    uint32
+	intFlags    uint8
+	wait        *waitArg
+	mapped      [][]byte
+	bufRings    map[uint16][]byte
+	initialized bool
+}
+
+// NewRing returns a ring that QueueInit or QueueInitParams will set up.
+func NewRing() *Ring { return &Ring{ringFd: -1} }
+
+// CreateRing returns a ring with that many submission entries and no flags.
+func CreateRing(entries uint32) (*Ring, error) {
+	ring := NewRing()
+	if err := ring.QueueInit(entries, 0); err != nil {
+		return nil, err
+	}
+	return ring, nil
+}
+
+// Setup is io_uring_setup(2). It returns the descriptor.
+func Setup(entries uint32, p *Params) (uint, error) {
+	fd, _, errno := syscall.Syscall(sysSetup, uintptr(entries), uintptr(unsafe.Pointer(p)), 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return uint(fd), nil
+}
+
+// QueueInit sets the ring up with the given flags.
+func (ring *Ring) QueueInit(entries uint32, flags uint32) error {
+	return ring.QueueInitParams(entries, &Params{Flags: flags})
+}
+
+// QueueInitParams sets the ring up with p, which the kernel completes. EINVAL means that the kernel does not know a
+// flag or that p contradicts itself; EPERM that io_uring is forbidden; ENOSYS that there is none.
+func (ring *Ring) QueueInitParams(entries uint32, p *Params) (err error) {
+	if ring.initialized || p.Flags&unsupportedSetup != 0 {
+		return syscall.EINVAL
+	}
+	fd, err := Setup(entries, p)
+	if err != nil {
+		return err
+	}
+	ring.ringFd = int(fd)
+	ring.enterFd, ring.regFd = uintptr(fd), uintptr(fd)
+	ring.flags, ring.features = p.Flags, p.Features
+	ring.initialized = true
+	if err := ring.mmap(p); err != nil {
+		ring.QueueExit()
+		return err
+	}
+	return nil
+}
+
+func (ring *Ring) mapShared(offset int64, size uintptr) (unsafe.Pointer, error) {
+	mem, err := syscall.Mmap(ring.ringFd, offset, int(size), syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_SHARED|syscall.MAP_POPULATE)
+	if err != nil {
+		return nil, err
+	}
+	// A child of fork(2) must not share the rings.
+	_ = syscall.Madvise(mem, syscall.MADV_DONTFORK)
+	ring.mapped = append(ring.mapped, mem)
+	return unsafe.Pointer(unsafe.SliceData(mem)), nil
+}
+
+// mmap maps the rings and the entries and finds the shared words in them.
+func (ring *Ring) mmap(p *Params) error {
+	sqSize := uintptr(p.SQOff.Array) + uintptr(p.SQEntries)*4
+	cqSize := uintptr(p.CQOff.CQEs) + uintptr(p.CQEntries)*cqeSize
+	if p.Flags&SetupNoSQArray != 0 {
+		// There is no array; the kernel leaves its offset 0 and one mapping holds both rings.
+		sqSize = cqSize
+	}
+	single := p.Features&FeatSingleMMap != 0
+	if single {
+		sqSize = max(sqSize, cqSize)
+	}
+	sqMem, err := ring.mapShared(offSQRing, sqSize)
+	if err != nil {
+		return err
+	}
+	cqMem := sqMem
+	if !single {
+		if cqMem, err = ring.mapShared(offCQRing, cqSize); err != nil {
+			return err
+		}
+	}
+	sqes, err := ring.mapShared(offSQEs, uintptr(p.SQEntries)*sqeSize)
+	if err != nil {
+		return err
+	}
+	arg, err := syscall.Mmap(-1, 0, syscall.Getpagesize(), syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		return err
+	}
+	ring.mapped = append(ring.mapped, arg)
+	ring.wait = (*waitArg)(unsafe.Pointer(unsafe.SliceData(arg)))
+
+	word := func(base unsafe.Pointer, off uint32) *uint32 { return (*uint32)(unsafe.Add(base, uintptr(off))) }
+	ring.sq = SubmissionQueue{
+		head: word(sqMem, p.SQOff.Head), tail: word(sqMem, p.SQOff.Tail),
+		flags: word(sqMem, p.SQOff.Flags), dropped: word(sqMem, p.SQOff.Dropped),
+		sqes: sqes, mask: *word(sqMem, p.SQOff.RingMask), entries: *word(sqMem, p.SQOff.RingEntries),
+	}
+	ring.cq = CompletionQueue{
+		head: word(cqMem, p.CQOff.Head), tail: word(cqMem, p.CQOff.Tail),
+		overflow: word(cqMem, p.CQOff.Overflow), cqes: unsafe.Add(cqMem, uintptr(p.CQOff.CQEs)),
+		mask: *word(cqMem, p.CQOff.RingMask), entries: *word(cqMem, p.CQOff.RingEntries),
+	}
+	if p.CQOff.Flags != 0 {
+		ring.cq.flags = word(cqMem, p.CQOff.Flags)
+	}
+	if p.Flags&SetupNoSQArray == 0 {
+		// Entry i always stands in slot i, so the array is written once.
+		ring.sq.array = word(sqMem, p.SQOff.Array)
+		for i, slots := uint32(0), unsafe.Slice(ring.sq.array, p.SQEntries); i < p.SQEntries; i++ {
+			slots[i] = i
+		}
+	}
+	return nil
+}
+
+// QueueExit closes the ring and unmaps its memory, buffer rings of SetupBufRing included. The kernel cancels what is
+// in flight in the background: memory lent to it must outlive that. Call it on the ring's thread.
+func (ring *Ring) QueueExit() {
+	if !ring.initialized {
+		return
+	}
+	if ring.intFlags&IntFlagRegRing != 0 {
+		_, _ = ring.UnregisterRingFd()
+	}
+	_ = syscall.Close(ring.ringFd)
+	for _, mem := range ring.mapped {
+		_ = syscall.Munmap(mem)
+	}
+	for _, mem := range ring.bufRings {
+		_ = syscall.Munmap(mem)
+	}
+	*ring = Ring{ringFd: -1}
+}
+
+// RingFd returns the ring's descriptor; other rings send messages to it.
+func (ring *Ring) RingFd() int { return ring.ringFd }
+
+// Features returns what the kernel reported at set-up (Feat...).
+func (ring *Ring) Features() uint32 { return ring.features }
+
+// Flags returns the set-up flags in force.
+func (ring *Ring) Flags() uint32 { return ring.flags }
+
+// SQEntries returns the number of submission entries.
+func (ring *Ring) SQEntries() uint32 { return ring.sq.entries }
+
+// CQEntries returns the number of completion entries.
+func (ring *Ring) CQEntries() uint32 { return ring.cq.entries }
+
+// GetSQE returns the next free entry with whatever its last use left in it, or nil when the queue is full.
+func (ring *Ring) GetSQE() *SubmissionQueueEntry {
+	sq := &ring.sq
+	if sq.sqeTail-atomic.LoadUint32(sq.head) >= sq.entries {
+		return nil
+	}
+	entry := (*SubmissionQueueEntry)(unsafe.Add(sq.sqes, uintptr(sq.sqeTail&sq.mask)*sqeSize))
+	sq.sqeTail++
+	return entry
+}
+
+// SQReady returns the number of entries prepared and not yet taken by the kernel.
+func (ring *Ring) SQReady() uint32 { return ring.sq.sqeTail - atomic.LoadUint32(ring.sq.head) }
+
+// SQSpaceLeft returns the number of free entries.
+func (ring *Ring) SQSpaceLeft() uint32 { return ring.sq.entries - ring.SQReady() }
+
+// SQFlags returns the flags the kernel sets: SQNeedWakeup, SQCQOverflow, SQTaskrun.
+func (ring *Ring) SQFlags() uint32 { return atomic.LoadUint32(ring.sq.flags) }
+
+// SQDropped returns the number of entries the kernel refused to read.
+func (ring *Ring) SQDropped() uint32 { return atomic.LoadUint32(ring.sq.dropped) }

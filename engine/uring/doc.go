@@ -1,0 +1,38 @@
+// Package uring is what one event loop needs of io_uring: a ring, operations on it, provided receive buffers,
+// registered memory and files, and wake-ups. It is the only package that imports giouring.
+//
+// # A loop
+//
+//	runtime.LockOSThread()
+//	ring, err := uring.New(uring.Config{})
+//	for {
+//		err := ring.SubmitAndWait(timeout)       // or Submit, when there is other work
+//		for {
+//			c, ok := ring.Peek()
+//			if !ok {
+//				break
+//			}
+//			ring.Seen()
+//			if ring.Woken(c) {
+//				continue                 // look into the mailboxes after this turn
+//			}
+//			... c.UserData, c.Res, c.Flags; may submit more
+//		}
+//	}
+//
+// # Threads
+//
+// The thread that calls New is the ring's thread (SINGLE_ISSUER): it must be locked, and every method belongs to it,
+// except Notify, which any goroutine may call.
+//
+// # Memory
+//
+// What an operation points to belongs to the kernel from the call to its completion (the last one, without CQE.More)
+// and must lie outside the Go heap: Map, Arena, BufRing. Message headers and iovecs may be reused as soon as a Submit
+// or SubmitAndWait returned nil, the data they point to not before the completion.
+//
+// # Completions
+//
+// An operation never fails when it is called; its completion carries a negated errno (CQE.Err). When the submission
+// queue is full the call submits first.
+package uring

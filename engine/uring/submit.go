@@ -1,0 +1,102 @@
+package uring
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/pawelgaczynski/giouring"
+)
+
+// Submit hands over what was prepared and lets the kernel make the completions that are due. It does not wait, and
+// makes no system call when there is nothing to do. An error is final: the ring is of no more use.
+func (r *Ring) Submit() error {
+	r.release()
+	if r.g.SQReady() == 0 && r.g.SQFlags()&(giouring.SQTaskrun|giouring.SQCQOverflow) == 0 {
+		return r.err
+	}
+	return r.enter(false)
+}
+
+// SubmitAndWait hands over what was prepared and waits until there is a completion, a signal, or the timeout is over
+// (negative: never). It may return without a completion. With completions already there, or a timeout of 0, it does
+// not wait. An error is final.
+func (r *Ring) SubmitAndWait(timeout time.Duration) error {
+	r.release()
+	if timeout == 0 || r.g.CQReady() > 0 {
+		return r.Submit()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	r.stats.Enters++
+	r.stats.BlockingEnters++
+	submit, before := r.g.FlushSQ(), r.g.SQReady()
+	var errno syscall.Errno
+	if timeout < 0 {
+		errno = r.g.EnterTimeout(submit, 1, 0, nil, 0, nil)
+	} else {
+		ts := syscall.NsecToTimespec(int64(timeout))
+		errno = r.g.EnterTimeout(submit, 1, 0, &ts, 0, nil)
+	}
+	r.stats.SQEs += uint64(before - r.g.SQReady())
+	return r.check(errno)
+}
+
+// enter is the non-blocking enter; force asks only for room in the queue.
+func (r *Ring) enter(force bool) error {
+	if r.err != nil {
+		return r.err
+	}
+	flags := giouring.EnterGetEvents
+	if force {
+		flags = 0
+	}
+	r.stats.Enters++
+	n, errno := r.g.EnterRaw(r.g.FlushSQ(), flags)
+	if errno == 0 {
+		r.stats.SQEs += uint64(n)
+		return nil
+	}
+	return r.check(errno)
+}
+
+// check sorts the errors of enter. What passes by itself is none: a signal, a timeout, a kernel short of memory or of
+// room for completions (the entries stay in the queue for the next turn).
+func (r *Ring) check(errno syscall.Errno) error {
+	switch errno {
+	case 0, syscall.EINTR, syscall.ETIME, syscall.EAGAIN, syscall.EBUSY:
+		return nil
+	case syscall.EEXIST:
+		r.err = fmt.Errorf("uring: used from another thread than the one that made it: %w", errno)
+	case syscall.EBADR:
+		r.err = fmt.Errorf("uring: the kernel lost completions for want of memory: %w", errno)
+	default:
+		r.err = fmt.Errorf("uring: enter: %w", errno)
+	}
+	return r.err
+}
+
+// sqe returns a free entry to prepare.
+func (r *Ring) sqe() *giouring.SubmissionQueueEntry {
+	if e := r.g.GetSQE(); e != nil {
+		return e
+	}
+	return r.sqeFull()
+}
+
+// sqeFull makes room by submitting. When the ring is beyond use it returns an entry that goes nowhere; the next
+// Submit says so.
+func (r *Ring) sqeFull() *giouring.SubmissionQueueEntry {
+	for range retryEnters {
+		if r.enter(true) != nil {
+			return &r.spare
+		}
+		if e := r.g.GetSQE(); e != nil {
+			return e
+		}
+		_ = r.enter(false) // completing something frees what the kernel lacks
+	}
+	r.err = fmt.Errorf("uring: the kernel takes no submissions: %w", syscall.EAGAIN)
+	return &r.spare
+}

@@ -1,0 +1,82 @@
+package uring
+
+import (
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// There are two ways to wake a loop that sleeps in SubmitAndWait.
+//
+// Another loop calls its own ring's Wake(target): one MSG_RING entry, submitted with whatever else it submits. A
+// goroutine without a ring calls target.Notify: a write to an eventfd that the target polls.
+//
+// Both only wake. What there is to do travels by a queue, and a busy loop need not be woken at all: the queue's
+// "sleeping" flag decides. The order that loses nothing: the sender puts its message into the queue, then wakes; the
+// loop, when Woken says so (and before it sleeps), looks into the queue.
+
+// UserDataReserved is the first user data value that is not the caller's to use.
+const UserDataReserved = ^uint64(0) - 15
+
+const (
+	udWake   = UserDataReserved + iota // a message from Wake; or, on the sender, its failure
+	udNotify                           // the eventfd's poll
+)
+
+// Wake wakes target, a ring of another thread, or of this one. A target that was closed is not an error; it must not
+// have been closed so long ago that its descriptor has become another ring's.
+func (r *Ring) Wake(target *Ring) { r.MsgRing(target.fd, udWake, 0, udWake) }
+
+// Notify wakes the ring from any goroutine. Signals not yet seen are one. It never blocks, and does nothing once the
+// ring is closed.
+func (r *Ring) Notify() {
+	if r.notify.pending.Swap(true) {
+		return
+	}
+	r.notify.mu.RLock()
+	defer r.notify.mu.RUnlock()
+	if r.notify.fd < 0 {
+		return
+	}
+	one := uint64(1)
+	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(r.notify.fd), uintptr(unsafe.Pointer(&one)), 8)
+}
+
+// Woken reports whether c is a wake-up, and if so takes note of it. The loop calls it for every completion it sees.
+func (r *Ring) Woken(c CQE) bool {
+	return c.UserData >= UserDataReserved && r.woken(c)
+}
+
+func (r *Ring) woken(c CQE) bool {
+	if c.UserData == udNotify {
+		// The counter is not read: each write is a wake-up of its own, and 2^64 of them do not come.
+		r.notify.pending.Store(false)
+		if !c.More() && !r.closed {
+			r.armNotify()
+		}
+	}
+	return true
+}
+
+func (r *Ring) openNotify() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("uring: eventfd: %w", err)
+	}
+	r.notify.fd = fd
+	r.armNotify()
+	return nil
+}
+
+func (r *Ring) armNotify() { r.PollAdd(FD(r.notify.fd), unix.POLLIN, true, udNotify) }
+
+func (r *Ring) closeNotify() {
+	r.notify.mu.Lock()
+	defer r.notify.mu.Unlock()
+	if r.notify.fd >= 0 {
+		_ = syscall.Close(r.notify.fd)
+		r.notify.fd = -1
+	}
+}
