@@ -1,0 +1,3 @@
+# InitialR2T=No and ImmediateData=No (RFC 7143 sections 13.10 and 13.11).
+. /kt/bursts.sh
+bursts No No

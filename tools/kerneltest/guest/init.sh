@@ -1,0 +1,36 @@
+#!/usr/bin/busybox sh
+# The guest's first process: file systems, modules, network, iscsid, then the agent.
+export PATH=/usr/bin:/bin HOME=/root
+/usr/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/shm
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /tmp
+mkdir -p /run/lock/iscsi /run/kt
+exec >/dev/console 2>&1 </dev/null
+while read -r module; do
+	insmod "$module" || echo "kt: insmod $module failed"
+done </kt/modules.load
+
+# The host's loopback answers at 10.0.2.2. A target that listens on 127.0.0.1 says so in its answer to SendTargets, and an
+# initiator then logs in there: so 127.0.0.1 leads to the host as well, and lo stays down.
+ip link set eth0 up
+ip address add 10.0.2.15/24 dev eth0
+echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet
+echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
+echo 0 >/proc/sys/net/ipv4/conf/eth0/rp_filter
+ip route add default via 10.0.2.2
+ip route add 127.0.0.1/32 via 10.0.2.2
+
+echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid asks who speaks to it
+echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
+. /kt/lib.sh
+configure
+iscsid -f -d 1 &
+until grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix; do
+	usleep 50000
+done
+exec sh /kt/agent.sh

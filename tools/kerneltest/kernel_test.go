@@ -1,0 +1,186 @@
+package kerneltest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestKernelInitiator runs every case against a target, in one guest. RINGTGT_KERNEL=1 turns it on;
+// RINGTGT_KERNEL_TARGET=tgt runs Debian's tgt instead of ringtgt, RINGTGT_KERNEL_CONSOLE=1 shows the guest's console
+// live, RINGTGT_KERNEL_PCAP=1 records the packets.
+func TestKernelInitiator(t *testing.T) {
+	if os.Getenv("RINGTGT_KERNEL") != "1" {
+		t.Skip("boots a virtual machine for some minutes: set RINGTGT_KERNEL=1, or run make test-kernel")
+	}
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the guest is made of Debian's amd64 packages by this machine's apt")
+	}
+	ctx := t.Context()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := filepath.Join(root, ".cache", "kerneltest")
+	if err := ensureQemu(ctx, t.Logf); err != nil {
+		t.Fatal(err)
+	}
+	image, err := prepareImage(ctx, cache, guestContents, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := filepath.Join(cache, "last") // what a person looks at afterwards
+	if err := os.MkdirAll(last, 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	tgt := startTarget(t, last)
+	g := bootGuest(t, tgt, image, last)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if reason, ok := tgt.kind.omits[c.name]; ok {
+				t.Skip(reason)
+			}
+			if !tgt.running() {
+				t.Fatalf("the target ended before: %v; see %s", tgt.process.err, filepath.Join(last, "target.log"))
+			}
+			limit := c.limit
+			if limit == 0 {
+				limit = caseLimit
+			}
+			began := time.Now()
+			log := func(text string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), text) }
+			detail, err := g.runCase(c.name, limit, hostActions(t.Context(), tgt, g), log)
+			if err != nil {
+				t.Errorf("%v\n--- the guest's console during this case, last %d lines:\n%s", err, consoleTail, g.console.text())
+			} else if detail != "" {
+				log(detail)
+			}
+			if !tgt.running() {
+				t.Errorf("the target ended: %v", tgt.process.err)
+			}
+		})
+	}
+	if tgt.kind.ignoresTerm {
+		return
+	}
+	if err := tgt.process.stop(targetLimit); err != nil {
+		t.Errorf("the target's end after SIGTERM: %v", err)
+	}
+}
+
+// startTarget runs the target that RINGTGT_KERNEL_TARGET names, with fresh LUNs.
+func startTarget(t *testing.T, last string) *target {
+	name := os.Getenv("RINGTGT_KERNEL_TARGET")
+	if name == "" {
+		name = "ringtgt"
+	}
+	kind, ok := targetKinds[name]
+	if !ok {
+		t.Fatalf("RINGTGT_KERNEL_TARGET=%s: want ringtgt or tgt", name)
+	}
+	config, err := newTargetConfig(t.TempDir(), kind.firstLUN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tgt := &target{kind: kind, config: config, log: createFile(t, filepath.Join(last, "target.log"))}
+	t.Logf("starting %s on %s", name, config.listen)
+	if err := tgt.start(t.Context()); err != nil {
+		t.Fatalf("%v; see %s", err, filepath.Join(last, "target.log"))
+	}
+	t.Cleanup(func() { tgt.process.kill() })
+	return tgt
+}
+
+// bootGuest boots the virtual machine.
+func bootGuest(t *testing.T, tgt *target, image image, last string) *guest {
+	env, err := guestEnv(tgt.config, tgt.kind.firstLUN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "ringtgt-kernel-") // t.TempDir's names may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	options := guestOptions{
+		image: image, initramfs: filepath.Join(dir, "initramfs"), dir: dir,
+		console: createFile(t, filepath.Join(last, "console.log")),
+	}
+	if os.Getenv("RINGTGT_KERNEL_CONSOLE") == "1" {
+		options.echo = func(line string) { fmt.Println("    |", line) }
+	}
+	if os.Getenv("RINGTGT_KERNEL_PCAP") == "1" {
+		options.pcap = filepath.Join(last, "packets.pcap")
+	}
+	if err := writeInitramfs(options.initramfs, image.base, env); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	g, err := startGuest(t.Context(), options)
+	if err != nil {
+		t.Fatalf("%v; see %s", err, filepath.Join(last, "console.log"))
+	}
+	t.Cleanup(g.stop)
+	t.Logf("the guest was ready after %.1f s", time.Since(began).Seconds())
+	return g
+}
+
+func createFile(t *testing.T, path string) *os.File {
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// hostActions are what a case may ask of the host:
+//
+//	link on|off                          plug the guest's network cable in, or pull it
+//	target kill|start                    SIGKILL the target; start it again on the same files
+//	sha256 IQN LUN OFFSET LENGTH SUM     the LUN's file must hold these bytes
+func hostActions(ctx context.Context, tgt *target, g *guest) func(verb string, args []string) error {
+	return func(verb string, args []string) error {
+		switch {
+		case verb == "link" && len(args) == 1:
+			return g.monitor.setLink(args[0] == "on")
+		case verb == "target" && len(args) == 1 && args[0] == "kill":
+			tgt.process.kill()
+			return nil
+		case verb == "target" && len(args) == 1 && args[0] == "start":
+			return tgt.start(ctx)
+		case verb == "sha256" && len(args) == 5:
+			return checkLUN(tgt.config, args)
+		}
+		return fmt.Errorf("the host cannot %s %q", verb, args)
+	}
+}
+
+// checkLUN compares a part of a LUN's file with the sum that the guest computed of what it wrote.
+func checkLUN(config targetConfig, args []string) error {
+	var numbers [3]int64
+	for i := range numbers {
+		var err error
+		if numbers[i], err = strconv.ParseInt(args[1+i], 10, 64); err != nil {
+			return err
+		}
+	}
+	lun, err := config.lun(args[0], int(numbers[0]))
+	if err != nil {
+		return err
+	}
+	sum, err := hashLUN(lun, numbers[1], numbers[2])
+	if err != nil {
+		return err
+	}
+	if sum != args[4] {
+		return fmt.Errorf("LUN %d holds %s at byte %d, %d bytes long; the guest wrote %s", lun.number, sum, numbers[1], numbers[2], args[4])
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package kerneltest
+
+import "time"
+
+// Every bound of the harness stands here, with its reason.
+const (
+	// bootLimit bounds kernel boot to the guest's READY line. It takes about 10 s on an idle core under emulation; ten
+	// times that leaves room for a machine that compiles at the same time.
+	bootLimit = 120 * time.Second
+
+	// caseLimit is how long a case may run in the guest unless its row says otherwise. Most take 3 to 10 s.
+	caseLimit = 60 * time.Second
+
+	// caseMargin is what the host waits beyond a case's own limit: the guest kills the case, logs out and unmounts first.
+	caseMargin = 60 * time.Second
+
+	// targetLimit bounds the target's start (to its first accepted connection) and its orderly stop.
+	targetLimit = 20 * time.Second
+
+	// qmpLimit bounds one monitor command; qemu answers in well under a second.
+	qmpLimit = 10 * time.Second
+
+	// maxControlLine bounds a line from the guest: a CASE line carries a detail of at most a few hundred bytes.
+	maxControlLine = 8 << 10
+
+	// maxSymlinks bounds the links followed while a path of the unpacked packages is resolved; Linux uses 40.
+	maxSymlinks = 40
+
+	// consoleTail is how many console lines are shown for a case that failed: its trace and the kernel's last words.
+	consoleTail = 150
+
+	// guestMemory in MiB and guestCPUs are the guest's size: fio's libraries make an initramfs of about 90 MiB.
+	guestMemory = 1024
+	guestCPUs   = 2
+)

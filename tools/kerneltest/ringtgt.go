@@ -1,0 +1,47 @@
+package kerneltest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// ringtgtKind builds tools/ringtgt once and runs its serve command.
+var ringtgtKind = targetKind{
+	command: func(ctx context.Context, c targetConfig) (*exec.Cmd, error) {
+		binary := filepath.Join(c.dir, "ringtgt")
+		if _, err := os.Stat(binary); err != nil {
+			if _, err := run(ctx, "", "go", "build", "-o", binary, "github.com/ringtgt/ringtgt/tools/ringtgt"); err != nil {
+				return nil, err
+			}
+		}
+		config := filepath.Join(c.dir, "ringtgt.toml")
+		if err := os.WriteFile(config, []byte(ringtgtTOML(c)), 0o600); err != nil {
+			return nil, err
+		}
+		return exec.Command(binary, "serve", "--config", config, "--state", filepath.Join(c.dir, "state")), nil
+	},
+}
+
+// ringtgtTOML writes the configuration file; docs/configuration.md has its keys.
+func ringtgtTOML(c targetConfig) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "[[portal]]\nlisten = %q\n", c.listen)
+	for _, t := range c.targets {
+		fmt.Fprintf(&out, "\n[[target]]\nname = %q\n", t.iqn)
+		if a := t.incoming; a != nil {
+			fmt.Fprintf(&out, "[target.chap]\nuser = %q\nsecret = %q\n", a.user, a.secret)
+		}
+		if a := t.outgoing; a != nil {
+			fmt.Fprintf(&out, "[target.mutual_chap]\nuser = %q\nsecret = %q\n", a.user, a.secret)
+		}
+		for _, l := range t.luns {
+			fmt.Fprintf(&out, "[[target.lun]]\nlun = %d\nfile = %q\nblock_size = %d\nread_only = %t\nthin = %t\n",
+				l.number, l.path, l.blockSize, l.readOnly, l.thin)
+		}
+	}
+	return out.String()
+}
