@@ -16,4 +16,9 @@ const (
 	// SenseSize holds sense data of either format (SPC-4 4.5): 18 bytes fixed; descriptor format with an information
 	// and a sense key specific descriptor is 28.
 	SenseSize = 32
+	// MaxRegistrations bounds the registered I_T nexuses of a unit (SPC-4 5.13.7): four paths from each of 256 hosts, and
+	// the registrations of a unit are one value of the Store, some 120 KiB then.
+	MaxRegistrations = 1024
+	// MaxISCSIName is the longest iSCSI name in bytes (RFC 7143 4.2.7.1), and so bounds what a TransportID carries.
+	MaxISCSIName = 223
 )

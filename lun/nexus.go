@@ -2,6 +2,7 @@ package lun
 
 import (
 	"encoding/hex"
+	"strings"
 	"sync/atomic"
 )
 
@@ -29,7 +30,8 @@ type Nexus struct {
 func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n := &Nexus{NexusConfig: cfg, target: tg}
 	// RFC 7143 4.2.7.. and SPC-4 7.6.4.6: the initiator port's name is "<InitiatorName>,i,0x<ISID>".
-	n.portName = cfg.InitiatorName + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
+	// iSCSI names compare without regard to case (RFC 7143 4.2.7.2); what identifies a nexus is lower case.
+	n.portName = strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
 	tg.mu.Lock()
 	tg.nexuses[n] = struct{}{}
 	for _, u := range tg.Units() {

@@ -77,6 +77,9 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	if cfg.ReadOnly || g.ReadOnly {
 		u.set(stateReadOnly)
 	}
+	if err := u.restoreReservations(); err != nil {
+		return nil, err
+	}
 	return u, nil
 }
 

@@ -1,0 +1,43 @@
+package lun
+
+// Reservations change one command at a time, each as "a single indivisible event" (SPC-4 5.13.1), although saving them
+// takes time: a command that changes them takes the unit's turn, and those that come meanwhile wait in line.
+
+// prWaiter is a command in line.
+type prWaiter struct {
+	t    *Task
+	step func(t *Task)
+}
+
+// turn runs step, on t's loop, once it is the only command that changes u's reservations: now or later. step, or what
+// comes of it, calls endTurn.
+func (u *Unit) turn(t *Task, step func(t *Task)) {
+	u.mu.Lock()
+	if u.pr.busy {
+		u.pr.waiting = append(u.pr.waiting, prWaiter{t, step})
+		u.mu.Unlock()
+		return
+	}
+	u.pr.busy = true
+	u.mu.Unlock()
+	step(t)
+}
+
+// endTurn gives the turn to the next in line. Any loop may call it.
+func (u *Unit) endTurn() {
+	u.mu.Lock()
+	if len(u.pr.waiting) == 0 {
+		u.pr.busy, u.pr.waiting = false, nil
+		u.mu.Unlock()
+		return
+	}
+	w := u.pr.waiting[0]
+	u.pr.waiting = u.pr.waiting[1:]
+	u.mu.Unlock()
+	w.t.Loop.Post(func() {
+		if w.t.aborted { // resume ends it, and does not run step
+			u.endTurn()
+		}
+		w.t.resume(w.step)
+	})
+}
