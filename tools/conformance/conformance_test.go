@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+)
+
+func TestMain(m *testing.M) { daemon.Main(m) }
+
+// testWriter passes progress on to the test's log.
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Logf("%s", p[:max(len(p)-1, 0)])
+	return len(p), nil
+}
+
+// TestConformance runs the whole of iscsi-test-cu against ringtgt on every kind of LUN: nothing may fail or hang, and every
+// test must really run somewhere. With -short it runs the thin memory LUN alone, without the minutes that Sanitize sleeps.
+func TestConformance(t *testing.T) {
+	daemon.Need(t, toolName, toolPackage)
+	tl, err := findTool(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := tl.count(); n != 230 {
+		t.Errorf("%s has %d tests; the tables here are made for the 230 of 1.19.0", toolName, n)
+	}
+	c := campaign{tool: tl, start: startRingtgt, suites: tl.suites, kinds: ringtgtKinds, jobs: defaultJobs, progress: testWriter{t},
+		keep: os.Getenv("CONFORMANCE_KEEP")}
+	if testing.Short() {
+		c.kinds, c.suites = ringtgtKinds[:1], nil
+		for _, s := range tl.suites {
+			if s.name != "Sanitize" {
+				c.suites = append(c.suites, s)
+			}
+		}
+	}
+	r, err := c.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := judge(tl, c.kinds, r, !testing.Short())
+	t.Log(summary("ringtgt", c.kinds, r, v))
+	for _, line := range v.bad {
+		t.Error(line)
+	}
+	for _, line := range v.never {
+		t.Errorf("never really run: %s", line)
+	}
+	for _, line := range v.stale {
+		t.Error(line)
+	}
+}

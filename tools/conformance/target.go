@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+)
+
+// target is a running iSCSI target whose LUNs the tool is pointed at.
+type target interface {
+	url(lun int) string
+	alive() error // nil while the process runs
+	log() string
+	stop() error
+}
+
+// starter starts a fresh target that serves luns LUNs of one kind, every LUN empty. dir is a directory of its own.
+type starter func(ctx context.Context, k kind, luns int, dir string) (target, error)
+
+// kind is a kind of LUN that the tests run on.
+type kind struct {
+	name   string
+	about  string // one line for the page
+	spec   string // what the starter makes of it; %s is the path of an image file
+	image  bool   // spec wants an image file
+	except []exclusion
+}
+
+// excluded says why a test is not run on this kind; "" if it is.
+func (k kind) excluded(suite, test string) string {
+	for _, e := range k.except {
+		if e.covers(suite, test) {
+			return e.why
+		}
+	}
+	return ""
+}
+
+// lunBytes: above 4 MiB + 256 blocks (Write10.Simple) and below 1 GiB (Read6 leaves its tests silently when the LUN is larger
+// than READ(6) can address).
+const lunBytes = 64 << 20
