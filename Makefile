@@ -1,0 +1,69 @@
+# ringtgt: `make run` serves a disk, `make test` runs every test. `make help` lists the rest.
+
+GO      ?= go
+BIN     := bin/ringtgt
+FUZZ    ?= 60s
+# Parallel packages: tests that measure or drive whole machines are kept apart below.
+P       ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-unit test-race test-clients test-conformance test-kernel conformance bench perf-tgt lint fuzz generate deps clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: build ## serve a persistent disk on 127.0.0.1:3260
+	@$(BIN) serve
+
+build: ## bin/ringtgt
+	@$(GO) build -o $(BIN) ./tools/ringtgt
+
+deps: ## what the tests need from Debian (only as root with apt)
+	@tools/deps.sh test
+
+test: deps lint test-unit test-race test-clients test-conformance ## every test but those that boot a kernel
+
+test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a module of its own
+	@echo "== unit tests, simulation"
+	@$(GO) test -p $(P) $$($(GO) list ./... | grep -v -e /tools/conformance -e /tools/clients -e /tools/kerneltest)
+	@echo "== engine/giouring"
+	@cd engine/giouring && $(GO) test ./...
+
+test-race: ## the packages that share memory between loops, under the race detector
+	@echo "== race detector"
+	@$(GO) test -race -p $(P) ./session/... ./lun/... ./engine
+
+test-clients: ## libiscsi, qemu and friends against the daemon on loopback
+	@echo "== real clients on loopback"
+	@$(GO) test -count=1 -timeout 10m ./tools/clients
+
+test-conformance: ## iscsi-test-cu, one suite a process, on four kinds of LUN
+	@echo "== iscsi-test-cu"
+	@$(GO) test -count=1 -timeout 10m ./tools/conformance
+
+test-kernel: ## the Linux kernel's initiator in an emulated machine
+	@tools/deps.sh kernel
+	@RINGTGT_KERNEL=1 $(GO) test -count=1 -timeout 25m -v ./tools/kerneltest
+
+conformance: deps ## regenerate the table in docs/conformance.md
+	@$(GO) run ./tools/conformance
+
+bench: ## benchmarks of the data path
+	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./engine/uring
+
+perf-tgt: build ## 4 KiB random reads beside tuned tgt, interleaved, one core each
+	@tools/perf-tgt.sh
+
+lint: ## gofmt, go vet
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
+	@$(GO) vet ./...
+	@cd engine/giouring && $(GO) vet ./...
+
+fuzz: ## every fuzz target for FUZZ (default 60s) each
+	@tools/fuzz.sh $(FUZZ)
+
+generate: ## generated files (none yet)
+	@$(GO) generate ./...
+
+clean: ## what was built; the served disk stays
+	@rm -rf bin .cache

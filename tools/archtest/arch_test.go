@@ -1,0 +1,126 @@
+// Package archtest holds the import directions of docs/architecture.md against the code.
+package archtest
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ringtgt/ringtgt"
+
+// rule says what a package, or a folder of packages, may import.
+type rule struct {
+	folder string   // relative to the module
+	ours   []string // folders of ours it may import; nil: none
+	banned []string // standard and foreign packages it must not import
+}
+
+// noIO keeps the protocol and the device server free of I/O, clocks apart: they are tested from a seed.
+var noIO = []string{"net", "os", "syscall", "golang.org/x/sys/unix", "net/http", "os/exec"}
+
+// The first rule whose folder is the package's own or a parent of it decides.
+var rules = []rule{
+	{folder: "pdu", banned: noIO},
+	{folder: "session", ours: []string{"session", "pdu"}, banned: noIO},
+	{folder: "lun/backend", ours: []string{"lun"}},
+	{folder: "lun/luntest", ours: []string{"lun"}},
+	{folder: "lun", banned: noIO},
+	{folder: "engine/uring", ours: []string{"engine/uring"}},
+	{folder: "engine/steer"},
+	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu"}},
+	{folder: "bench", ours: []string{"bench", "pdu", "engine/uring"}},
+	{folder: "tools", ours: []string{"bench", "engine", "session", "lun", "pdu", "tools"}},
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+// Imports go along the arrows only, giouring has one importer, and every package has a rule.
+func TestImportsFollowTheArrows(t *testing.T) {
+	for _, p := range packages(t) {
+		rel := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		i := slices.IndexFunc(rules, func(r rule) bool { return within(rel, r.folder) })
+		if i < 0 {
+			t.Errorf("package %s has no rule here: where does it belong on the map?", rel)
+			continue
+		}
+		r := rules[i]
+		for _, imp := range p.Imports {
+			if imp == "github.com/pawelgaczynski/giouring" && rel != "engine/uring" {
+				t.Errorf("%s imports giouring: only engine/uring may", rel)
+			}
+			if slices.Contains(r.banned, imp) {
+				t.Errorf("%s imports %s: %s has no I/O", rel, imp, r.folder)
+			}
+			theirs, ok := strings.CutPrefix(imp, module+"/")
+			if !ok {
+				continue
+			}
+			if !slices.ContainsFunc(r.ours, func(f string) bool { return within(theirs, f) }) {
+				t.Errorf("%s imports %s: against the arrows", rel, theirs)
+			}
+		}
+	}
+}
+
+// The top level holds the folders of the map and nothing else.
+func TestTopLevel(t *testing.T) {
+	allowed := []string{
+		"pdu", "session", "lun", "engine", "bench", "tools", "docs",
+		"go.mod", "go.sum", "Makefile", "README.md", "LICENSE", ".ci", ".github", ".gitignore",
+	}
+	out, err := exec.Command("git", "-C", root(t), "ls-files").Output()
+	if err != nil {
+		t.Skip("not a git checkout: cannot list its files")
+	}
+	for f := range strings.FieldsSeq(string(out)) {
+		top, _, _ := strings.Cut(f, "/")
+		if !slices.Contains(allowed, top) {
+			t.Errorf("%s at the top level is not on the map", top)
+			allowed = append(allowed, top)
+		}
+	}
+}
+
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, folder+"/")
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(filepath.Dir(dir))
+}
+
+// packages lists the module's packages with the imports of their non-test files.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
