@@ -1,0 +1,64 @@
+package session
+
+// stop ends a task without an answer, as far as its phase lets it: at once, or by an Abort event when the host has it. A
+// task whose answer is under way is left to end by itself; Closed frees it.
+func (c *Conn) stop(t *Task) {
+	switch t.st.phase {
+	case phaseArriving, phaseHeld, phaseData, phaseBarred, phaseReady:
+		c.free(t)
+	case phaseRunning:
+		t.st.aborted = true
+		if t.st.kind == kindCommand {
+			t.st.phase = phaseStop
+			c.todo.push(t)
+		}
+		// Else it is a Manage, which cannot be called off: the task is freed when Managed comes.
+	}
+}
+
+// stopAll stops every task but one.
+func (c *Conn) stopAll(but *Task) {
+	c.tags.each(func(t *Task) {
+		if t != but {
+			c.stop(t)
+		}
+	})
+}
+
+// Aborted is the host's answer to Abort: the backend is done with the task's buffers, or detached from them.
+func (c *Conn) Aborted(now int64, t *Task) {
+	if t.st.phase != phaseStopping {
+		panic("session: Aborted of a task without Abort")
+	}
+	c.free(t)
+	c.settle(now)
+}
+
+// AbortTasks ends the commands that match without an answer (TAS=0: SAM-5, 5.6): the host calls it when another I_T nexus
+// resets the logical unit or clears its task set.
+func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
+	c.tags.each(func(t *Task) {
+		switch {
+		case t.st.kind != kindCommand, t.st.phase == phaseArriving, t.st.phase == phaseHeld:
+			// Not in a task set yet.
+		case match(t):
+			c.stop(t)
+		}
+	})
+	c.settle(now)
+}
+
+// settle is called when tasks ended without an answer: others may have waited for that.
+func (c *Conn) settle(now int64) {
+	if c.tm.waiting.head != nil {
+		c.manageProgress()
+	}
+	if c.out.task != nil {
+		c.logoutProgress()
+	}
+	if c.end.closed {
+		c.end.eventful = true
+		return
+	}
+	c.tellWindow()
+}

@@ -1,0 +1,248 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// commandHeader takes a SCSI Command (RFC 7143, 11.3). What is wrong with the PDU itself is rejected; what is wrong with
+// the command's data is answered by CHECK CONDITION when its turn has come.
+func (c *Conn) commandHeader(h *pdu.SCSICommand) {
+	if c.sess.Discovery {
+		c.refuse(pdu.RejectCommandNotSupported) // 4.3: SendTargets and logout only
+		return
+	}
+	// "Setting both the W and the F bit to 0 is an error" (11.3.1).
+	if !h.Write() && !h.Final() {
+		c.refuse(pdu.RejectProtocolError)
+		return
+	}
+	var ahs pdu.AHS
+	if h.BHS().AHSLen() > 0 {
+		var err error
+		if ahs, err = pdu.ParseAHS(c.framer.AHS()); err != nil {
+			c.refuse(pdu.RejectInvalidPDUField)
+			return
+		}
+	}
+	t := c.newTask(h.BHS(), kindCommand)
+	if t == nil {
+		if c.rx.act == actDiscard {
+			return
+		}
+		if !h.Immediate() && c.rx.reason == pdu.RejectLongOperation {
+			c.rx.act = actFull
+		}
+		return
+	}
+	t.LUN = h.LUN()
+	t.CDB = *h.CDB()
+	t.LongCDB = ahs.ExtendedCDB != nil
+	t.Attr = uint8(h.Attr())
+	t.Read, t.Write = h.Read(), h.Write()
+	t.EDTL = h.ExpectedDataTransferLength()
+	t.st.final = h.Final()
+	c.rx.act, c.rx.task = actCommand, t
+
+	n := uint32(h.BHS().DataLen())
+	t.st.out.fault = c.unsolicitedFault(t, n)
+	if t.st.out.fault != 0 {
+		t.st.out.unsolicited = !t.st.final
+		return // the data segment is discarded
+	}
+	switch c.host.DataOut(t, n == 0 && t.st.final) {
+	case OutRefused:
+		t.st.out.full = true
+		t.st.out.unsolicited = !t.st.final
+		return
+	case OutLater:
+		t.st.out.later = true
+	}
+	t.Received = 0
+	if !t.Write {
+		t.Out = nil
+		return
+	}
+	if uint64(len(t.Out)) > uint64(t.EDTL) {
+		t.Out = t.Out[:t.EDTL]
+	}
+	if !t.st.final {
+		t.st.out.unsolicited = true
+		t.st.out.first = sequence{end: min(c.sess.Params.FirstBurstLength, t.EDTL)}
+	}
+	if n > 0 {
+		c.land(t, 0, n)
+		t.st.out.first.next = n
+	}
+}
+
+// unsolicitedFault judges a command's flags and immediate data of n bytes, and returns the sense of what is wrong.
+func (c *Conn) unsolicitedFault(t *Task, n uint32) senseCode {
+	p := &c.sess.Params
+	switch {
+	case t.Read && t.Write:
+		return senseInvalidField // no bidirectional command is supported
+	case !t.Write && n > 0:
+		return senseUnexpectedData
+	case n > 0 && !p.ImmediateData:
+		// "Unexpected unsolicited data" (11.4.7.2); 13.11.
+		return senseUnexpectedData
+	case !t.st.final && p.InitialR2T:
+		return senseUnexpectedData // 13.10
+	case n > min(p.FirstBurstLength, t.EDTL):
+		return senseIncorrectAmount // 13.14, 11.3.4
+	}
+	return 0
+}
+
+// newTask begins a request whose header is h: tags, command window, and limits. Without a task c.rx says what becomes of
+// the PDU.
+func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
+	immediate := h.Immediate()
+	sn := (*pdu.SCSICommand)(h).CmdSN() // at the same place in every request (11.3.2)
+	if !immediate && c.sess.window.Check(sn) == Ignore {
+		return nil // silently (4.2.2.1)
+	}
+	switch itt := h.ITT(); {
+	case itt == pdu.ReservedTag:
+		c.refuse(pdu.RejectInvalidPDUField)
+		return nil
+	case c.tags.find(itt) != nil:
+		c.refuse(pdu.RejectTaskInProgress)
+		return nil
+	case immediate && c.immediates >= maxImmediate:
+		c.refuse(pdu.RejectImmediateCommand)
+		return nil
+	}
+	t := c.host.NewTask(c)
+	if t == nil {
+		if immediate {
+			c.refuse(pdu.RejectImmediateCommand)
+		} else {
+			c.refuse(pdu.RejectLongOperation)
+		}
+		return nil
+	}
+	c.live++
+	t.Conn = c
+	t.ITT, t.CmdSN, t.Immediate = h.ITT(), sn, immediate
+	t.st.kind = kind
+	c.tags.add(t)
+	if immediate {
+		t.st.urgent = true
+		c.immediates++
+	}
+	return t
+}
+
+// commandPayload is a SCSI Command with its immediate data complete.
+func (c *Conn) commandPayload(t *Task, rx *rxState) {
+	c.landed(t, rx)
+	c.offer(t)
+}
+
+// offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
+// (RFC 7143, 4.2.2.1).
+func (c *Conn) offer(t *Task) {
+	if t.Immediate {
+		c.deliver(t)
+		return
+	}
+	w := &c.sess.window
+	switch w.Offer(t.CmdSN, t) {
+	case Ignore: // taken meanwhile
+		c.free(t)
+		return
+	case Early:
+		t.st.credit = true
+		t.st.phase = phaseHeld
+		return
+	}
+	t.st.credit = true
+	c.drain()
+}
+
+// drain delivers the requests whose turn has come.
+func (c *Conn) drain() {
+	w := &c.sess.window
+	for t := w.Take(); t != nil; t = w.Take() {
+		c.deliver(t)
+	}
+}
+
+// deliver is a request's turn in CmdSN order.
+func (c *Conn) deliver(t *Task) {
+	t.st.phase = phaseData
+	switch t.st.kind {
+	case kindCommand:
+		c.progress(t)
+	case kindManagement:
+		c.manage(t)
+	case kindNOP:
+		c.answer(t)
+	case kindText:
+		c.textTurn(t)
+	case kindLogout:
+		c.logoutTurn(t)
+	}
+	if c.tm.waiting.head != nil {
+		c.manageProgress() // a task-management function may have waited for this CmdSN
+	}
+}
+
+// ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
+func (c *Conn) ready(t *Task) {
+	if c.tm.bars > 0 {
+		t.st.phase = phaseBarred
+		c.tm.barred.push(t)
+		return
+	}
+	t.st.phase = phaseReady
+	c.todo.push(t)
+}
+
+// Complete says that the host filled t.Result.
+func (c *Conn) Complete(now int64, t *Task) {
+	switch t.st.phase {
+	case phaseRunning:
+		c.answer(t)
+	case phaseStop, phaseStopping:
+		c.free(t) // its answer was called off
+		c.settle(now)
+	default:
+		panic("session: Complete of a task that is not with the host")
+	}
+}
+
+// answer queues a task whose response is known.
+func (c *Conn) answer(t *Task) {
+	if c.end.closed {
+		c.free(t)
+		return
+	}
+	t.st.phase = phaseAnswer
+	c.answers.push(t)
+}
+
+// check ends a command with CHECK CONDITION before the host ever had it.
+func (c *Conn) check(t *Task) {
+	t.Result = Result{Status: statusCheckCondition}
+	c.answer(t)
+}
+
+// taskSetFull answers a command for which the host has no task.
+func (c *Conn) taskSetFull(h *pdu.BHS) {
+	cmd := (*pdu.SCSICommand)(h)
+	if c.sess.window.Offer(cmd.CmdSN(), nil) == Ignore {
+		return
+	}
+	c.sess.window.Release()
+	var r pdu.BHS
+	r.Init(pdu.OpSCSIResponse)
+	resp := (*pdu.SCSIResponse)(&r)
+	resp.SetITT(cmd.ITT())
+	resp.SetStatus(statusTaskSetFull)
+	if n := cmd.ExpectedDataTransferLength(); n > 0 {
+		resp.SetUnderflow(true)
+		resp.SetResidualCount(n)
+	}
+	c.reply(&r, nil)
+	c.drain()
+}

@@ -1,0 +1,100 @@
+// Package session is the iSCSI protocol (RFC 7143) with no I/O: login, full feature phase, the command window and
+// sessions. PDUs go in, events come out; time and randomness are arguments. docs/session.md is its map.
+package session
+
+import (
+	"net/netip"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// ConnConfig is what a connection knows from its first byte on.
+type ConnConfig struct {
+	Node          *Node
+	Host          Host
+	Local, Remote netip.AddrPort
+	Loop          int
+	Rand          func([]byte) // fills its argument with cryptographic randomness
+	Now           int64        // ns, monotonic
+}
+
+// Conn is one connection. All calls come from its loop's thread; none blocks, locks or allocates once a connection has
+// reached full feature phase and its queues have grown to what its initiator uses.
+type Conn struct {
+	cfg    ConnConfig
+	node   *Node
+	host   Host
+	framer pdu.Framer
+
+	login *loginState // nil from full feature phase on
+	sess  *Session    // nil before
+	cp    ConnParams
+	cid   uint16
+
+	rx      rxState
+	tags    tagTable
+	todo    taskList // Execute, Abort and Manage events to be taken
+	asking  taskList // writes with an R2T to be sent
+	answers taskList // tasks with Data-In and responses to be sent
+	sending taskList // tasks whose last PDU the host has not yet reported sent
+	replies replyQueue
+	sn      serials
+	tm      management
+	out     logoutState
+	nop     nopState
+	txt     textNegotiation
+	end     endState
+
+	live       int // tasks from NewTask to FreeTask
+	immediates int // unanswered immediate requests
+	rejects    int // Rejects sent so far
+	nextTTT    uint32
+	scratch    [maxSense + 2]byte // data segment of the response at hand
+	ctl        []byte             // data segment of the control PDU at hand
+}
+
+// NewConn makes the protocol side of a connection that was just accepted.
+func NewConn(cfg ConnConfig) *Conn {
+	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host}
+	c.framer.SetLimits(maxAHS, DefaultDataSegmentLength)
+	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
+	c.startLogin(cfg.Now)
+	return c
+}
+
+// Framer is the connection's own framer, fed by the host. The session sets its limits and digests as negotiation goes.
+func (c *Conn) Framer() *pdu.Framer { return &c.framer }
+
+// Session is nil before full feature phase.
+func (c *Conn) Session() *Session { return c.sess }
+
+// Params is what was negotiated for this connection alone.
+func (c *Conn) Params() *ConnParams { return &c.cp }
+
+// DataDigest says that data segments carry digests in full feature phase.
+func (c *Conn) DataDigest() bool { return c.cp.DataDigest }
+
+// CID is the connection's identifier in its session (RFC 7143, 11.12.7).
+func (c *Conn) CID() uint16 { return c.cid }
+
+// Remote is the initiator's address.
+func (c *Conn) Remote() netip.AddrPort { return c.cfg.Remote }
+
+// Local is the portal's address.
+func (c *Conn) Local() netip.AddrPort { return c.cfg.Local }
+
+// Loop is the loop that the connection was accepted on.
+func (c *Conn) Loop() int { return c.cfg.Loop }
+
+// InFlight is how many requests of the connection are unanswered.
+func (c *Conn) InFlight() int { return c.tags.n }
+
+// enterFullFeature ends the login: sess and c.cp are set by it. The final login response is queued already.
+func (c *Conn) enterFullFeature(now int64, sess *Session) {
+	c.sess = sess
+	c.login = nil
+	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
+	c.framer.SetDigests(c.cp.HeaderDigest, c.cp.DataDigest)
+	c.nop.start(now, c.node)
+	c.end.up, c.end.eventful = !sess.Discovery, true
+}

@@ -1,0 +1,139 @@
+package session
+
+import (
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// rxState is the PDU at hand, between Header and Payload.
+type rxState struct {
+	act    rxAction
+	reason pdu.RejectReason // actReject
+	task   *Task            // actCommand, actRequest, actData
+	data   []byte           // where the data segment lands, nil if it is discarded
+	part   []byte           // what of data belongs into the task's buffer, where only a part does
+	at     *sequence        // actData: the sequence that the PDU belongs to
+}
+
+// rxAction is what Payload is to do.
+type rxAction uint8
+
+const (
+	actDiscard rxAction = iota
+	actReject           // answer by a Reject with reason
+	actFull             // a command for which there is no task: answer TASK SET FULL
+	actCommand          // a SCSI command in task
+	actRequest          // another request in task
+	actPong             // a NOP-Out without Initiator Task Tag
+	actData             // a Data-Out PDU for task
+	actStray            // unsolicited data that task does not expect
+	actLogin            // a login request
+)
+
+// Header looks at the header that the framer has complete, and returns where the data segment goes: nil to discard it,
+// else at least DataSegmentLength bytes that the framer may write to until Payload. When the task whose buffer it is was
+// freed in between, the host keeps the memory until then.
+func (c *Conn) Header(now int64) []byte {
+	c.rx = rxState{}
+	h := c.framer.Header()
+	if c.end.deaf {
+		return nil
+	}
+	if c.login != nil {
+		return c.loginHeader(now, h)
+	}
+	c.nop.heard(now)
+	switch op := h.Opcode(); op {
+	case pdu.OpSCSICommand:
+		c.commandHeader((*pdu.SCSICommand)(h))
+	case pdu.OpDataOut:
+		c.dataHeader((*pdu.DataOut)(h))
+	case pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest, pdu.OpTaskManagementRequest:
+		c.requestHeader(h)
+	case pdu.OpLoginRequest:
+		// Full feature phase has begun on this connection: "a login request ... is a protocol error" (RFC 7143, 6.3), and
+		// a peer that has lost its place cannot be answered.
+		c.fail(errLoginInFullFeature)
+	case pdu.OpSNACKRequest:
+		// No recovery level that has SNACK is offered: "SNACK ... MUST be rejected" at ErrorRecoveryLevel 0 (11.16).
+		c.refuse(pdu.RejectSNACK)
+	default:
+		c.refuse(pdu.RejectCommandNotSupported)
+	}
+	return c.rx.data
+}
+
+// Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
+func (c *Conn) Payload(now int64, digestOK bool) {
+	if c.end.deaf {
+		return
+	}
+	h := c.framer.Header()
+	rx := c.rx
+	c.rx = rxState{}
+	if !digestOK && rx.act != actLogin {
+		c.payloadDigestError(h, &rx)
+		return
+	}
+	switch rx.act {
+	case actReject:
+		c.reject(rx.reason, h)
+	case actFull:
+		c.taskSetFull(h)
+	case actCommand:
+		c.commandPayload(rx.task, &rx)
+	case actRequest:
+		c.requestPayload(rx.task, &rx)
+	case actPong:
+		c.nop.ponged((*pdu.NOPOut)(h))
+	case actData:
+		c.dataPayload(rx.task, (*pdu.DataOut)(h), &rx)
+	case actStray:
+		c.strayPayload(rx.task)
+	case actLogin:
+		c.loginPayload(now, digestOK)
+	}
+}
+
+// HeaderError says that the framer has given up on the byte stream. "If the header digest is in error ... the target MUST
+// ... close the connection" at ErrorRecoveryLevel 0 (RFC 7143, 7.8); lengths above what was declared are format errors,
+// with the same end (7.7).
+func (c *Conn) HeaderError(now int64, err error) {
+	if c.end.deaf {
+		return
+	}
+	if c.login != nil {
+		c.loginHeaderError(now, err)
+		return
+	}
+	c.fail(err)
+}
+
+// refuse makes the PDU at hand end in a Reject.
+func (c *Conn) refuse(reason pdu.RejectReason) {
+	c.rx.act, c.rx.reason = actReject, reason
+}
+
+// control returns room for the data segment of a control PDU, nil when it is longer than any that we keep.
+func (c *Conn) control(n int) []byte {
+	if n == 0 || n > MaxCopy {
+		return nil
+	}
+	if c.ctl == nil {
+		c.ctl = make([]byte, MaxCopy)
+	}
+	return c.ctl
+}
+
+// payloadDigestError is RFC 7143, 7.8: "it MUST answer with a Reject PDU with a reason code of Data-Digest-Error and
+// discard the PDU". A discarded request was never received, so its CmdSN is still expected (7.3).
+func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {
+	switch rx.act {
+	case actDiscard:
+		return // would have been ignored: stale, or of no task
+	case actCommand, actRequest:
+		c.free(rx.task)
+	case actData:
+		c.dataLost(rx.task, (*pdu.DataOut)(h), rx)
+	}
+	c.reject(pdu.RejectDataDigestError, h)
+}

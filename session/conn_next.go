@@ -1,0 +1,93 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// serials are the connection's sequence numbers towards the initiator.
+type serials struct {
+	statSN    uint32 // of the next response
+	expStatSN uint32 // what the initiator acknowledged
+	toldMax   uint32 // the last MaxCmdSN that was sent
+	firstCmd  uint32 // CmdSN of the login, in force until there is a session
+}
+
+// snRule says what a PDU does with StatSN.
+type snRule uint8
+
+const (
+	snNext    snRule = iota // carries the next one and uses it up: every response
+	snCurrent               // carries the next one and leaves it: R2T, NOP-In without Initiator Task Tag (11.8, 11.19.2)
+	snNone                  // the field is reserved: Data-In without status (11.7.5)
+)
+
+// stamp completes the PDU in ev: the one place where StatSN, ExpCmdSN and MaxCmdSN are written.
+func (c *Conn) stamp(ev *Event, rule snRule) {
+	h := &ev.Header
+	if rule != snNone {
+		h.SetStatSN(c.sn.statSN)
+	}
+	if rule == snNext {
+		c.sn.statSN++
+	}
+	exp, maxSN := c.cmdWindow()
+	h.SetExpMaxCmdSN(exp, maxSN)
+	c.sn.toldMax = maxSN
+	if h.Opcode() != pdu.OpLoginResponse { // digests begin with full feature phase (13.1)
+		ev.HeaderDigest, ev.DataDigest = c.cp.HeaderDigest, c.cp.DataDigest
+	}
+}
+
+// cmdWindow returns ExpCmdSN and MaxCmdSN.
+func (c *Conn) cmdWindow() (exp, maxSN uint32) {
+	if c.sess == nil {
+		return c.sn.firstCmd, c.sn.firstCmd
+	}
+	return c.sess.window.ExpCmdSN(), c.sess.window.MaxCmdSN()
+}
+
+// Next stores one event in ev and reports whether there was one. Without room only those come that do not wait for the
+// socket (see Event). Data-In PDUs and R2Ts are made here, one by one.
+func (c *Conn) Next(now int64, room bool, ev *Event) bool {
+	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
+	ev.HeaderDigest, ev.DataDigest = false, false
+	if c.todo.head != nil {
+		c.nextTodo(ev)
+		return true
+	}
+	if c.end.eventful && c.nextOfLife(now, ev) {
+		return true
+	}
+	if !room || c.end.mute {
+		return false
+	}
+	switch {
+	case c.replies.n > 0:
+		c.nextReply(ev)
+	case c.asking.head != nil:
+		c.nextR2T(ev)
+	case c.answers.head != nil:
+		c.nextAnswer(now, ev)
+	case c.end.flush:
+		c.end.flush, c.end.mute = false, true
+		ev.Kind, ev.Reason = Flush, c.end.reason
+	default:
+		return false
+	}
+	return true
+}
+
+// nextTodo takes what is wanted of the host for one task.
+func (c *Conn) nextTodo(ev *Event) {
+	t := c.todo.pop()
+	ev.Task = t
+	switch {
+	case t.st.phase == phaseStop:
+		t.st.phase = phaseStopping
+		ev.Kind = Abort
+	case t.st.kind == kindManagement:
+		t.st.phase = phaseRunning
+		ev.Kind = Manage
+	default:
+		t.st.phase = phaseRunning
+		ev.Kind = Execute
+	}
+}

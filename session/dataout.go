@@ -1,0 +1,244 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// dataOut is a write's way to its data (RFC 7143, 4.2.5.2).
+type dataOut struct {
+	fault senseCode // what went wrong: CHECK CONDITION once no more data is to come
+	full  bool      // no memory: TASK SET FULL once no more data is to come
+	later bool      // memory will come by Conn.Buffer
+
+	// unsolicited: Data-Out PDUs without R2T are still to come, in sequence first.
+	unsolicited bool
+	first       sequence
+
+	asked     uint32 // bytes from the front for which data came unsolicited or an R2T was sent
+	r2tSN     uint32 // of the next R2T
+	n         uint8  // R2Ts outstanding
+	solicited [MaxOutstandingR2T]sequence
+}
+
+// sequence is one data sequence: the unsolicited one, or that of an R2T (11.7.1, 11.8).
+type sequence struct {
+	ttt       uint32
+	dataSN    uint32 // of the next PDU
+	next, end uint32 // buffer offset of the next byte, and of the end
+}
+
+// pending says that Data-Out PDUs are still to come.
+func (o *dataOut) pending() bool { return o.unsolicited || o.n > 0 }
+
+// dataHeader takes a Data-Out PDU (11.7). One that belongs to no task is discarded without a word: it may have been under
+// way when its task was aborted or answered.
+func (c *Conn) dataHeader(h *pdu.DataOut) {
+	t := c.tags.find(h.ITT())
+	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.aborted {
+		return
+	}
+	o := &t.st.out
+	s := o.find(h.TTT())
+	if s == nil {
+		c.strayData(t, h)
+		return
+	}
+	c.rx.act, c.rx.task, c.rx.at = actData, t, s
+	if o.fault != 0 || o.full {
+		return
+	}
+	n := uint32(h.BHS().DataLen())
+	if fault := o.judge(t, s, h, n); fault != 0 {
+		c.spoil(t, fault)
+	} else if n > 0 {
+		c.land(t, s.next, n)
+	}
+}
+
+// spoil notes what is wrong with a command's data. Its first fault is answered once no more data is to come.
+func (c *Conn) spoil(t *Task, fault senseCode) {
+	if t.st.out.fault == 0 {
+		t.st.out.fault = fault
+	}
+	if t.st.on == &c.asking {
+		t.unlist() // no further R2T
+	}
+}
+
+// find returns the sequence of a Target Transfer Tag, nil if no PDU with that tag is expected.
+func (o *dataOut) find(ttt uint32) *sequence {
+	if ttt == pdu.ReservedTag {
+		if o.unsolicited {
+			return &o.first
+		}
+		return nil
+	}
+	for i := range o.solicited[:o.n] {
+		if o.solicited[i].ttt == ttt {
+			return &o.solicited[i]
+		}
+	}
+	return nil
+}
+
+// judge checks a Data-Out PDU of n bytes against what its sequence expects, and returns the sense of what is wrong.
+func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCode {
+	switch {
+	case h.DataSN() != s.dataSN:
+		// "When a target receives a data PDU with an out-of-order DataSN, it means that the target must have hit a header
+		// or payload digest error on at least one of the earlier data PDUs. The target MUST address these implied digest
+		// errors as described in Section 7.8" (7.9).
+		return senseCRC
+	case s != &o.first && h.LUN() != t.LUN:
+		return senseDataPhase // with a Target Transfer Tag the LUN is that of the R2T (11.7.4)
+	case s != &o.first && s != &o.solicited[0]:
+		return senseOffset // DataSequenceInOrder=Yes (13.19)
+	case h.BufferOffset() != s.next:
+		return senseOffset // DataPDUInOrder=Yes (13.18)
+	case n > s.end-s.next:
+		return senseIncorrectAmount
+	}
+	return 0
+}
+
+// dataPayload is a Data-Out PDU complete.
+func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
+	o, s := &t.st.out, rx.at
+	if o.fault == 0 && !o.full {
+		c.landed(t, rx)
+		s.next += uint32(h.BHS().DataLen())
+	}
+	s.dataSN++
+	c.sequenceEnd(t, s, h.Final())
+}
+
+// sequenceEnd closes a sequence at its F bit and moves the task on.
+func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
+	o := &t.st.out
+	if !final {
+		if o.fault == 0 && s.next == s.end {
+			// The last byte came without the F bit that ends every sequence (11.7.1): nothing that follows can be right.
+			c.spoil(t, senseIncorrectAmount)
+		}
+		return
+	}
+	if o.fault == 0 && s.short(t) {
+		c.spoil(t, senseIncorrectAmount)
+	}
+	if s == &o.first {
+		o.unsolicited = false
+	} else {
+		o.drop(s)
+	}
+	if t.st.phase == phaseData {
+		c.progress(t)
+	}
+}
+
+// short says that a sequence ended before its time: a solicited one always has the length of its R2T (11.8.4), an
+// unsolicited one that of FirstBurstLength where the command has more than that (11.4.7.2, "incorrect amount of data").
+func (s *sequence) short(t *Task) bool {
+	if s == &t.st.out.first && s.end == t.EDTL {
+		return false
+	}
+	return s.next < s.end
+}
+
+// drop forgets an R2T that was answered.
+func (o *dataOut) drop(s *sequence) {
+	for i := range o.solicited[:o.n] {
+		if &o.solicited[i] == s {
+			copy(o.solicited[i:o.n], o.solicited[i+1:o.n])
+			o.n--
+			return
+		}
+	}
+}
+
+// dataLost is a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
+// wait to receive all the data (signaled by a data PDU with the Final bit set for all outstanding R2Ts)".
+func (c *Conn) dataLost(t *Task, h *pdu.DataOut, rx *rxState) {
+	c.spoil(t, senseCRC)
+	rx.at.dataSN++
+	c.sequenceEnd(t, rx.at, h.Final())
+}
+
+// strayData is a Data-Out PDU for a task that expects none such.
+func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
+	switch {
+	case h.TTT() != pdu.ReservedTag:
+		c.refuse(pdu.RejectInvalidPDUField) // never given to this task, or answered with the F bit already
+	case t.st.phase <= phaseData:
+		c.rx.act, c.rx.task = actStray, t
+	default:
+		// The task has its data; nothing is undone by more.
+	}
+}
+
+// strayPayload is unsolicited data that nobody announced: "unexpected unsolicited data" (11.4.7.2).
+func (c *Conn) strayPayload(t *Task) {
+	c.spoil(t, senseUnexpectedData)
+	if t.st.phase == phaseData {
+		c.progress(t)
+	}
+}
+
+// land points the framer at n bytes of t's buffer from offset on. Bytes that the command does not take are discarded.
+func (c *Conn) land(t *Task, offset, n uint32) {
+	have := uint32(len(t.Out))
+	switch {
+	case offset >= have:
+	case n <= have-offset:
+		c.rx.data = t.Out[offset : offset+n]
+	default:
+		// Only the front of the segment is wanted. The framer takes whole segments: they go to a buffer that lives as long
+		// as this PDU.
+		c.rx.data = make([]byte, n)
+		c.rx.part = t.Out[offset:]
+	}
+}
+
+// landed accounts for a data segment that land placed.
+func (c *Conn) landed(t *Task, rx *rxState) {
+	switch {
+	case rx.part != nil:
+		t.Received += uint32(copy(rx.part, rx.data))
+	case rx.data != nil:
+		t.Received += uint32(len(rx.data))
+	}
+}
+
+// progress moves a command whose turn has come: to its next R2T, to the host, or to its end when something went wrong.
+func (c *Conn) progress(t *Task) {
+	o := &t.st.out
+	if o.pending() {
+		if o.fault == 0 && !o.full && !o.unsolicited {
+			c.ask(t)
+		}
+		return
+	}
+	switch {
+	case o.fault != 0:
+		c.check(t)
+	case o.full:
+		t.Result = Result{Status: statusTaskSetFull}
+		c.answer(t)
+	case o.later:
+	case !t.Write || t.Received == uint32(len(t.Out)):
+		c.ready(t)
+	default:
+		c.ask(t)
+	}
+}
+
+// Buffer says that t.Out, promised by OutLater, is there.
+func (c *Conn) Buffer(now int64, t *Task) {
+	if !t.st.out.later {
+		panic("session: Buffer that was not promised")
+	}
+	t.st.out.later = false
+	if uint64(len(t.Out)) > uint64(t.EDTL) {
+		t.Out = t.Out[:t.EDTL]
+	}
+	if t.st.phase == phaseData && !t.st.aborted {
+		c.progress(t)
+	}
+}

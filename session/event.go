@@ -1,0 +1,50 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// EventKind says what a Conn asks of its host.
+type EventKind uint8
+
+const (
+	// Send: put Header (and Data) on the wire, in the order of the events.
+	Send EventKind = iota + 1
+	// Execute: Task's data-out is complete and it is its turn in CmdSN order; start it. Answered by Conn.Complete.
+	Execute
+	// Abort: stop Task, whose Execute was taken, as soon as possible; no answer of it goes out any more. Answered by exactly
+	// one Conn.Aborted (or Conn.Complete, if that is what the backend said) when the backend is done with the task's
+	// buffers or the host has detached it from the backend.
+	Abort
+	// Manage: carry out a task-management function that reaches beyond this connection (LUN RESET, CLEAR TASK SET, TARGET
+	// RESET ...): Task.Manage says which. The session's own tasks that it affects were aborted before. Answered by
+	// Conn.Managed.
+	Manage
+	// SessionUp: the session entered full feature phase with this connection; the host makes its I_T nexus. A discovery
+	// session has none: neither SessionUp nor SessionDown comes for it.
+	SessionUp
+	// SessionDown: the session ended; the host drops the nexus. Comes after every task was freed.
+	SessionDown
+	// Flush: everything sent so far should reach the wire, then close the connection (graceful).
+	Flush
+	// Close: close the connection now. Comes at most once and after it only Abort and SessionDown; it may follow a Flush
+	// that takes too long. After Close or Flush the host calls Conn.Closed.
+	Close
+)
+
+// Event is one thing a Conn asks of its host. The host passes one variable to Next(now, room, ev) again and again; nothing
+// allocates. With room false (a send is in flight, or the batch is full) Send and Flush are held back while the other
+// kinds still come: a client that never reads must not hold up an Abort, nor its own end.
+type Event struct {
+	Kind   EventKind
+	Task   *Task
+	Header pdu.BHS
+	// Data is the data segment, without padding. Copy says that it must be copied before the next call of the Conn (at most
+	// MaxCopy bytes); otherwise it lies in the task's memory and stays until Sent.
+	Data []byte
+	Copy bool
+	// Digests to compute for this PDU.
+	HeaderDigest, DataDigest bool
+	// Release is set on a task's last PDU: once the kernel has taken the PDU the host calls Conn.Sent(Release).
+	Release *Task
+	// Reason of Close and Flush, for the log.
+	Reason error
+}

@@ -1,0 +1,30 @@
+package session
+
+// Host is the event loop as one connection's protocol sees it. Its methods are called on the loop's thread, answer at
+// once and never call back into the Conn.
+type Host interface {
+	// NewTask takes a zeroed task from the loop's pool, nil when there is none (the window keeps that from happening
+	// to a well-behaved initiator).
+	NewTask(c *Conn) *Task
+	// DataOut asks for the memory of a command's data-out, once t's ITT, LUN, CDB, Read, Write and EDTL are set; it is asked
+	// for every SCSI command, whatever its direction. On OutReady t.Out is as long as the command will take: min(EDTL,
+	// what the CDB asks for, the device server's maximum); maybe 0.
+	// OutLater: no memory now; the host calls Conn.Buffer when it has some (only when may is true: nothing unsolicited comes).
+	// OutRefused: no memory and no waiting; the command is answered TASK SET FULL and its data discarded.
+	DataOut(t *Task, may bool) OutState
+	// FreeTask gives a task and its buffers back. The session holds no reference to it afterwards, but where a data segment
+	// is still arriving in t.Out the memory stays until the framer is through with it.
+	FreeTask(t *Task)
+	// Post runs fn on this loop soon, and then looks at the connection's events; it may be called from any loop. Not for
+	// the data path.
+	Post(fn func())
+}
+
+// OutState is Host.DataOut's answer.
+type OutState uint8
+
+const (
+	OutReady OutState = iota
+	OutLater
+	OutRefused
+)

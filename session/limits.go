@@ -1,0 +1,68 @@
+package session
+
+import "time"
+
+// Every bound of the protocol, with its reason. What a peer sends is measured against these before anything is
+// stored, indexed or repeated.
+const (
+	// DefaultWindow is how many non-immediate requests of a session may be unanswered: Linux's node.session.cmds_max is
+	// 128 by default, and MaxWindow is its highest value in use.
+	DefaultWindow = 128
+	MaxWindow     = 1024
+
+	// maxImmediate is how many immediate requests of a connection may be unanswered; "an iSCSI target MUST be able to
+	// handle at least one immediate task management command and one immediate non-task-management command" (RFC 7143,
+	// 4.2.2.1), and an initiator that resets a host with 16 LUNs sends no more than these at a time.
+	maxImmediate = 32
+
+	// MaxRecvDataSegmentLength is what we declare (13.12): 256 KiB is what Linux and libiscsi send at most by default.
+	MaxRecvDataSegmentLength = 256 << 10
+	// DefaultDataSegmentLength is in force until declared otherwise, and during login (13.12).
+	DefaultDataSegmentLength = 8192
+	// FirstBurstLength and MaxBurstLength are what we offer (13.13, 13.14): one PDU's worth of unsolicited data, and bursts
+	// so long that a 1 MiB transfer takes one R2T.
+	FirstBurstLength = 256 << 10
+	MaxBurstLength   = 1 << 20
+	// MaxOutstandingR2T bounds the R2Ts of one task that are not fulfilled (13.17): two keep a link busy; four are room for
+	// an initiator that asks for more. taskState holds that many.
+	MaxOutstandingR2T = 4
+
+	// maxAHS is the longest additional header segments that we take: an extended CDB of 260 bytes and a bidirectional read
+	// length (11.2.2) are 256 and 8 bytes.
+	maxAHS = 264
+
+	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): 8 KiB of text (6.1) or ping data.
+	MaxCopy = 8192
+
+	// maxText is how much text one negotiation may gather over continued PDUs: "at least 8192 bytes" must be taken (6.1).
+	maxText = 8192
+	// maxTextReply is the longest answer to SendTargets that is kept to be sent in pieces: 256 targets with long names and
+	// four portals each.
+	maxTextReply = 128 << 10
+	// maxKeys is how many key=value pairs one text may hold: RFC 7143 and its extensions define fewer than 40.
+	maxKeys = 64
+
+	// maxReplies bounds the answers that have no task (Reject, ping, NOP-In, refused commands) and wait to be sent. A peer
+	// that provokes more without reading them loses its connection.
+	maxReplies = 256
+	// maxRejects is how many Rejects a connection gets in its life until one more means that it is closed: each is a bug of
+	// the peer's, and thousands would be a loop.
+	maxRejects = 1000
+
+	// tagBuckets is the size of a connection's table of Initiator Task Tags: twice the default window.
+	tagBuckets = 256
+)
+
+// Times, in nanoseconds as the loop counts. A NodeConfig may set others.
+const (
+	// loginTimeout ends a login that does not reach full feature phase: open-iscsi's login_timeout is 15 s too.
+	loginTimeout = int64(15 * time.Second)
+	// nopInterval is how long a connection may be silent before it is asked whether it lives.
+	nopInterval = int64(15 * time.Second)
+	// nopTimeout is how long the answer to that may take.
+	nopTimeout = int64(15 * time.Second)
+	// flushTimeout is how long a graceful close may wait for a peer that does not read.
+	flushTimeout = int64(5 * time.Second)
+	// shutdownGrace is how long an initiator has to log out after it was asked to (11.9.1).
+	shutdownGrace = int64(3 * time.Second)
+)

@@ -1,0 +1,51 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// ask queues a write for its next R2T, if it may have one more outstanding (RFC 7143, 13.17).
+func (c *Conn) ask(t *Task) {
+	if t.st.on == nil && t.st.out.wants(t, c.sess) {
+		c.asking.push(t)
+	}
+}
+
+// wants says that there is data to ask for, and room for an R2T.
+func (o *dataOut) wants(t *Task, s *Session) bool {
+	o.asked = max(o.asked, t.Received)
+	return !o.later && o.asked < uint32(len(t.Out)) && uint32(o.n) < s.Params.MaxOutstandingR2T
+}
+
+// nextR2T makes the R2T at the front of Conn.asking (11.8), up to MaxBurstLength long (13.13).
+func (c *Conn) nextR2T(ev *Event) {
+	t := c.asking.head
+	o := &t.st.out
+	end := o.asked + min(uint32(len(t.Out))-o.asked, c.sess.Params.MaxBurstLength)
+	s := &o.solicited[o.n]
+	*s = sequence{ttt: c.newTTT(), next: o.asked, end: end}
+	o.n++
+
+	ev.Kind = Send
+	h := (*pdu.R2T)(&ev.Header)
+	h.BHS().Init(pdu.OpR2T)
+	h.SetLUN(t.LUN)
+	h.SetITT(t.ITT)
+	h.SetTTT(s.ttt)
+	h.SetR2TSN(o.r2tSN)
+	h.SetBufferOffset(s.next)
+	h.SetDesiredDataTransferLength(s.end - s.next)
+	o.r2tSN++
+	o.asked = end
+	if !o.wants(t, c.sess) {
+		t.unlist()
+	}
+	c.stamp(ev, snCurrent)
+}
+
+// newTTT makes a Target Transfer Tag: neither the reserved one nor 0, which is nobody's.
+func (c *Conn) newTTT() uint32 {
+	c.nextTTT++
+	if c.nextTTT == pdu.ReservedTag {
+		c.nextTTT = 1
+	}
+	return c.nextTTT
+}

@@ -1,0 +1,20 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// reject answers the PDU with header h by a Reject that carries that header (RFC 7143, 11.17). A request that is rejected
+// does not count as received: its CmdSN is still expected (7.3). A peer that gets more than maxRejects has a bug that no
+// answer will mend, and loses its connection.
+func (c *Conn) reject(reason pdu.RejectReason, h *pdu.BHS) {
+	if c.rejects++; c.rejects > maxRejects {
+		c.fail(errTooManyRejects)
+		return
+	}
+	var b pdu.BHS
+	b.Init(pdu.OpReject)
+	(*pdu.Reject)(&b).SetReason(reason)
+	if r := c.replyWith(&b, nil, snNext); r != nil {
+		r.echo, r.head = true, *h
+		r.h.SetDataLen(pdu.BHSLen)
+	}
+}

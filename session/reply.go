@@ -1,0 +1,68 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// reply is a PDU to be sent that has no task behind it.
+type reply struct {
+	h    pdu.BHS
+	rule snRule
+	data []byte  // memory that nobody changes, or nil
+	echo bool    // the data segment is head
+	head pdu.BHS // the header that a Reject sends back (RFC 7143, 11.17.4)
+}
+
+// replyQueue is a ring of replies, first in first out, that grows to what a connection needs, at most maxReplies.
+type replyQueue struct {
+	ring    []reply
+	head, n int
+}
+
+// push returns the place of a new reply, zeroed, or nil when there are too many.
+func (q *replyQueue) push() *reply {
+	if q.n == len(q.ring) {
+		if q.n >= maxReplies {
+			return nil
+		}
+		ring := make([]reply, max(4, 2*q.n))
+		for i := range q.n {
+			ring[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		q.ring, q.head = ring, 0
+	}
+	r := &q.ring[(q.head+q.n)%len(q.ring)]
+	q.n++
+	*r = reply{}
+	return r
+}
+
+// reply queues a response with header h and data, which nobody changes any more, at most MaxCopy bytes.
+func (c *Conn) reply(h *pdu.BHS, data []byte) {
+	c.replyWith(h, data, snNext)
+}
+
+func (c *Conn) replyWith(h *pdu.BHS, data []byte, rule snRule) *reply {
+	r := c.replies.push()
+	if r == nil {
+		c.fail(errNotReading)
+		return nil
+	}
+	r.h, r.data, r.rule = *h, data, rule
+	r.h.SetDataLen(len(data))
+	return r
+}
+
+// nextReply makes the PDU at the front of the queue. Its data stays where it is until the next call.
+func (c *Conn) nextReply(ev *Event) {
+	q := &c.replies
+	r := &q.ring[q.head]
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	ev.Kind = Send
+	ev.Header = r.h
+	ev.Data = r.data
+	if r.echo {
+		ev.Data = r.head[:]
+	}
+	ev.Copy = len(ev.Data) > 0
+	c.stamp(ev, r.rule)
+}

@@ -1,0 +1,151 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// nextAnswer makes the next PDU of the task at the front of Conn.answers.
+func (c *Conn) nextAnswer(now int64, ev *Event) {
+	t := c.answers.head
+	switch t.st.kind {
+	case kindCommand:
+		in := &t.st.in
+		if !in.sized {
+			in.sized = true
+			if t.Read && !t.Write {
+				in.length = uint32(min(uint64(len(t.Result.In)), uint64(t.EDTL)))
+			}
+		}
+		if in.sent < in.length {
+			c.nextDataIn(t, ev)
+			return
+		}
+		c.scsiResponse(t, ev)
+	case kindManagement:
+		c.manageResponse(now, t, ev)
+	case kindNOP:
+		c.pingResponse(t, ev)
+	case kindText:
+		c.textResponse(t, ev)
+	case kindLogout:
+		c.logoutResponse(now, t, ev)
+	}
+}
+
+// scsiResponse makes a SCSI Response (RFC 7143, 11.4).
+func (c *Conn) scsiResponse(t *Task, ev *Event) {
+	ev.Kind = Send
+	h := (*pdu.SCSIResponse)(&ev.Header)
+	h.BHS().Init(pdu.OpSCSIResponse)
+	h.SetITT(t.ITT)
+	h.SetResponse(pdu.ServiceResponseCompleted)
+	h.SetStatus(t.Result.Status)
+	// "The number of R2T and Data-In (read) PDUs that the target has sent for the command" (11.4.8).
+	h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)
+	over, under, count := t.residual()
+	h.SetOverflow(over)
+	h.SetUnderflow(under)
+	h.SetResidualCount(count)
+	if n := c.putSense(t); n > 0 {
+		ev.Data, ev.Copy = c.scratch[:n], true
+		h.BHS().SetDataLen(n)
+	}
+	c.last(t, ev)
+}
+
+// putSense writes the data segment of a response, SenseLength and sense data (11.4.7), to c.scratch and returns its
+// length.
+func (c *Conn) putSense(t *Task) int {
+	n := 0
+	switch {
+	case t.st.out.fault != 0:
+		t.st.out.fault.putFixed(c.scratch[2:])
+		n = fixedSenseLen
+	case len(t.Result.Sense) > 0:
+		n = copy(c.scratch[2:], t.Result.Sense)
+	default:
+		return 0
+	}
+	c.scratch[0], c.scratch[1] = byte(n>>8), byte(n)
+	return 2 + n
+}
+
+// residual compares what was moved with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes "not transferred because
+// the initiator's Expected Data Transfer Length was not sufficient", an underflow those "not transferred out of the number
+// of bytes that were expected to be transferred".
+func (t *Task) residual() (over, under bool, count uint32) {
+	r := &t.Result
+	edtl := int64(t.EDTL)
+	required, moved := max(r.RequiredIn, r.RequiredOut), int64(0)
+	switch {
+	case t.Read && t.Write:
+		required = 0
+	case t.Read:
+		required = max(r.RequiredIn, int64(len(r.In)))
+		moved = int64(t.st.in.length)
+	case t.Write:
+		required = r.RequiredOut
+		moved = min(required, edtl)
+	default:
+		edtl = 0
+	}
+	switch {
+	case moved < edtl:
+		return false, true, uint32(edtl - moved)
+	case required > edtl && r.Status == statusGood:
+		return true, false, uint32(min(required-edtl, 1<<32-1))
+	}
+	return false, false, 0
+}
+
+// last ends a task with the PDU in ev: its tag is free again and its place in the command window open, which this very
+// PDU tells the initiator.
+func (c *Conn) last(t *Task, ev *Event) {
+	c.tags.remove(t)
+	c.release(t)
+	t.unlist()
+	t.st.phase = phaseSending
+	c.sending.push(t)
+	ev.Release = t
+	c.stamp(ev, snNext)
+}
+
+// release gives back a task's place among the unanswered requests.
+func (c *Conn) release(t *Task) {
+	if t.st.credit {
+		t.st.credit = false
+		c.sess.window.Release()
+	}
+	if t.st.urgent {
+		t.st.urgent = false
+		c.immediates--
+	}
+}
+
+// Sent says that the kernel took the PDU with Release == t.
+func (c *Conn) Sent(now int64, t *Task) {
+	if t.st.phase != phaseSending {
+		panic("session: Sent of a task that is not being sent")
+	}
+	c.free(t)
+}
+
+// free ends a task. The host has it back when this returns.
+func (c *Conn) free(t *Task) {
+	if t.st.phase == phaseFreed {
+		panic("session: task is freed twice")
+	}
+	if t.st.phase == phaseHeld {
+		c.sess.window.Withdraw(t.CmdSN)
+	}
+	c.tags.remove(t)
+	c.release(t)
+	t.unlist()
+	t.st.phase = phaseFreed
+	if c.rx.task == t {
+		c.rx = rxState{} // what is still arriving of its data means nothing
+	}
+	c.live--
+	if c.out.task == t {
+		c.out.task = nil
+	}
+	c.host.FreeTask(t)
+}

@@ -1,0 +1,98 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// Task is one request of an initiator from its header to the last byte of its answer: a SCSI command, a task-management
+// function, or a NOP-Out, Text or Logout request, which hosts never see but in NewTask and FreeTask. The host embeds it
+// in its own task (Owner) and pools it. It belongs to its connection's loop.
+type Task struct {
+	Owner any   // the host's own task
+	Conn  *Conn // connection allegiance (RFC 7143, 4.2.4.1)
+
+	// The request, as it arrived.
+	ITT       uint32
+	CmdSN     uint32
+	LUN       uint64
+	CDB       [16]byte
+	LongCDB   bool // an AHS carried more CDB bytes
+	Attr      uint8
+	Read      bool
+	Write     bool
+	Immediate bool
+	EDTL      uint32
+
+	// Out is the data-out buffer (memory of the host). Received counts what has arrived in order: never more than len(Out),
+	// and exactly that at Execute.
+	Out      []byte
+	Received uint32
+
+	// Manage is the function that a Manage event asks for, on LUN where the function has one. With
+	// TMFQueryAsyncEvent the host leaves the Additional Response Information of RFC 7144 in ManageInfo.
+	Manage     pdu.TaskFunction
+	ManageInfo [3]byte
+
+	// The answer, set before Conn.Complete.
+	Result Result
+
+	next *Task // link of the list st.on
+	st   taskState
+}
+
+// Result is what the device server answers.
+type Result struct {
+	Status byte
+	Sense  []byte // valid until the task is freed
+	In     []byte // data-in, memory of the host or of a Mapped backend, valid until FreeTask
+	// RequiredOut and RequiredIn are what the CDB asked to move, for residuals against the EDTL (RFC 7143, 11.4.5).
+	RequiredOut, RequiredIn int64
+}
+
+// Reset makes a task ready for its next use; Owner stays.
+func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
+
+// taskState is the session's own half of a task.
+type taskState struct {
+	prev  *Task     // with Task.next the links of list on
+	on    *taskList // the list the task is on
+	chain *Task     // in its bucket of the tag table
+
+	kind    taskKind
+	phase   taskPhase
+	tagged  bool // in the tag table
+	credit  bool // holds a place in the command window
+	urgent  bool // counts as an immediate request
+	aborted bool // no answer of it goes out any more
+	final   bool // its header had the F bit
+
+	out dataOut
+	in  dataIn
+	tmf tmfState
+	ctl *ctlRequest // nil in a SCSI command
+}
+
+type taskKind uint8
+
+const (
+	kindCommand taskKind = iota
+	kindManagement
+	kindNOP
+	kindText
+	kindLogout
+)
+
+// taskPhase says who is to act on a task.
+type taskPhase uint8
+
+const (
+	phaseArriving taskPhase = iota // its own PDU is not complete
+	phaseHeld                      // in the command window, before its turn
+	phaseData                      // its turn has come; data-out, memory or other tasks are waited for
+	phaseBarred                    // complete, but a task-management function is to be over first
+	phaseReady                     // on Conn.todo: Execute or Manage is to be taken
+	phaseRunning                   // with the host
+	phaseStop                      // on Conn.todo: Abort is to be taken
+	phaseStopping                  // with the host, which owes Aborted
+	phaseAnswer                    // on Conn.answers
+	phaseSending                   // on Conn.sending: the host owes Sent
+	phaseFreed
+)
