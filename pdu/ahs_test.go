@@ -62,6 +62,15 @@ func TestAHSErrors(t *testing.T) {
 	}
 }
 
+// The builders write the figures of RFC 7143, 11.2.2.3 and 11.2.2.4.
+func TestAHSBytes(t *testing.T) {
+	got := AppendBidiReadLength(AppendExtendedCDB([]byte{9}, []byte{0xaa, 0xbb}), 0x01020304)
+	want := []byte{9, 0, 3, 1, 0, 0xaa, 0xbb, 0, 0, 0, 5, 2, 0, 1, 2, 3, 4}
+	if !bytes.Equal(got, want) {
+		t.Errorf("% x, want % x", got, want)
+	}
+}
+
 // Every prefix of sound segments that is no whole number of them fails, and
 // what is built is what is read, for every length of CDB.
 func TestAHSBuilders(t *testing.T) {

@@ -65,6 +65,7 @@ func TestParseTextErrors(t *testing.T) {
 		{"a list element of 256 bytes", "A=a," + strings.Repeat("v", 256) + ",b\x00", ErrTextValueLong, 0, "A"},
 		{"a binary value of 8193 bytes", "A=0x" + strings.Repeat("0", 8191) + "\x00", ErrTextValueLong, 0, "A"},
 		{"a list of 8193 bytes", "A=" + strings.Repeat("v,", 4096) + "v\x00", ErrTextValueLong, 0, "A"},
+		{"a long value that begins like no constant", "A=0z" + strings.Repeat("0", 254) + "\x00", ErrTextValueLong, 0, "A"},
 		{"no UTF-8", "A=1\x00B=\xff\x00", ErrTextValueUTF8, 4, "B"},
 		{"one pair too many", "A=1\x00B=2\x00C=3\x00D=4\x00", ErrTextTooMany, 12, "D"},
 	} {
@@ -79,6 +80,39 @@ func TestParseTextErrors(t *testing.T) {
 		}
 		if s := err.Error(); strings.ContainsAny(s, "\x00\xff") || len(s) > 200 {
 			t.Errorf("%s: the message repeats the peer's bytes: %q", c.name, s)
+		}
+	}
+}
+
+// "A string of one or more characters that consists of letters, digits, dot,
+// minus, plus, commercial at, or underscore. A standard-label MUST begin with
+// a capital letter" (RFC 7143, 6.1); and the number sign of 13.26.
+func TestKeyNameCharacters(t *testing.T) {
+	const capitals = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	const others = capitals + "abcdefghijklmnopqrstuvwxyz0123456789.-+@_#"
+	for c := range 256 {
+		b := byte(c)
+		if b == 0 || b == '=' {
+			continue // they end the key name
+		}
+		_, err := ParseText([]byte{b, '=', 0}, 1)
+		if want := strings.IndexByte(capitals, b) >= 0; (err == nil) != want {
+			t.Errorf("key name %q: %v", string(rune(b)), err)
+		}
+		_, err = ParseText([]byte{'K', b, '=', 0}, 1)
+		if want := strings.IndexByte(others, b) >= 0; (err == nil) != want {
+			t.Errorf("key name K%q: %v", string(rune(b)), err)
+		}
+	}
+}
+
+func TestTextErrorMessage(t *testing.T) {
+	for text, want := range map[string]string{
+		"A=1\x00B=\xff\x00": "pdu: text at byte 4: B: value is not UTF-8",
+		"A=1\x00b=1\x00":    "pdu: text at byte 4: key name is no standard-label",
+	} {
+		if _, err := ParseText([]byte(text), 9); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
 }

@@ -15,8 +15,8 @@ func TestParseBool(t *testing.T) {
 	}
 	// "All the text keys and text values are case sensitive" (RFC 7143, 6.1).
 	for _, s := range []string{"", "yes", "NO", "Yes ", "1", "true"} {
-		if _, err := ParseBool(s); err != ErrValueSyntax {
-			t.Errorf("%q: %v", s, err)
+		if v, err := ParseBool(s); v || err != ErrValueSyntax {
+			t.Errorf("%q: %v, %v", s, v, err)
 		}
 	}
 }
