@@ -123,8 +123,8 @@ func (h *BHS) SetITT(v uint32) { h.put32(16, v) }
 
 // SetStatSN stores StatSN at bytes 24 to 27. Valid for every opcode that a
 // target sends; in a Data-In PDU the field is reserved (0) unless its S bit is
-// set (RFC 7143, 11.7.5), in an R2T and in a NOP-In with a reserved ITT it is
-// the next StatSN, which these PDUs do not consume (11.8, 11.19.2).
+// set (RFC 7143, 11.7), in an R2T and in a NOP-In with a reserved ITT it is the
+// next StatSN, which these PDUs do not consume (11.8.3, 11.19.2).
 func (h *BHS) SetStatSN(v uint32) { h.put32(24, v) }
 
 // SetExpMaxCmdSN stores ExpCmdSN at bytes 28 to 31 and MaxCmdSN at bytes 32
