@@ -58,3 +58,13 @@ func (p *process) stop(limit time.Duration) error {
 		return fmt.Errorf("%s did not end within %v of SIGTERM", p.cmd.Path, limit)
 	}
 }
+
+// running tells whether the child is alive.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}

@@ -7,16 +7,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
-// ringtgtKind builds tools/ringtgt once and runs its serve command.
+// ringtgtKind runs the serve command of tools/ringtgt. A restart finds its state where the killed one left it.
 var ringtgtKind = targetKind{
 	command: func(ctx context.Context, c targetConfig) (*exec.Cmd, error) {
-		binary := filepath.Join(c.dir, "ringtgt")
-		if _, err := os.Stat(binary); err != nil {
-			if _, err := run(ctx, "", "go", "build", "-o", binary, "github.com/ringtgt/ringtgt/tools/ringtgt"); err != nil {
-				return nil, err
-			}
+		binary, err := daemon.Build(ctx)
+		if err != nil {
+			return nil, err
 		}
 		config := filepath.Join(c.dir, "ringtgt.toml")
 		if err := os.WriteFile(config, []byte(ringtgtTOML(c)), 0o600); err != nil {

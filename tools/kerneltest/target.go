@@ -113,16 +113,6 @@ func (t *target) waitListening(ctx context.Context) error {
 	}
 }
 
-// running tells whether the daemon is alive.
-func (t *target) running() bool {
-	select {
-	case <-t.process.exited:
-		return false
-	default:
-		return true
-	}
-}
-
 // targetKinds are the values of RINGTGT_KERNEL_TARGET. tgt is there for comparison: a case that both fail is suspect.
 var targetKinds = map[string]targetKind{
 	"ringtgt": ringtgtKind,

@@ -68,6 +68,7 @@ clean() {
 	for mount in $(sed -n 's/^[^ ]* \(\/mnt[^ ]*\) .*/\1/p' /proc/mounts); do
 		umount "$mount" || umount -l "$mount"
 	done
+	grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix || (start_iscsid)
 	if ls /sys/class/iscsi_session/session* >/dev/null 2>&1; then
 		iscsiadm -m node -u >/dev/null 2>&1
 	fi

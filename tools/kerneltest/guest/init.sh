@@ -29,8 +29,5 @@ echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid asks who speaks to it
 echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
 . /kt/lib.sh
 configure
-iscsid -f -d 1 &
-until grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix; do
-	usleep 50000
-done
+start_iscsid
 exec sh /kt/agent.sh

@@ -68,6 +68,12 @@ expect_trouble() {
 	: >/run/kt/trouble-expected
 }
 
+# start_iscsid: returns when it takes requests.
+start_iscsid() {
+	setsid iscsid -f -d 1 3>&- &
+	eventually 20 grep -q ISCSIADM_ABSTRACT_NAMESPACE /proc/net/unix || fail "iscsid does not listen"
+}
+
 # configure [KEY VALUE]...: the initiator's settings, which the records made by discover take over.
 configure() {
 	{

@@ -7,7 +7,7 @@ largest=$(cat "$q/max_sectors_kb")
 step "the kernel sends up to $largest KiB a command"
 [ "$largest" -ge 1024 ] || fail "the largest request is $largest KiB, want 1024 at least"
 pattern 8388608 /tmp/a
-for kib in 1024 2048 4096; do
+for kib in 1024 4096; do
 	[ $kib -le "$largest" ] || continue
 	must dd if=/tmp/a of="$d" bs=${kib}k oflag=direct conv=fsync
 	must dd if="$d" of=/tmp/b bs=${kib}k count=$((8192 / kib)) iflag=direct

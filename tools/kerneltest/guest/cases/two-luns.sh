@@ -1,5 +1,7 @@
 # Two LUNs of a target are two disks: identities differ, and what one holds the other does not.
 connect "$PLAIN" 4
+must iscsiadm -m session --rescan
+same 4 "$(ls -d "$(session "$PLAIN")"/device/target*/*/block/* | wc -l)" "disks after a rescan"
 a=$(disk "$PLAIN" "$LUN_DATA") b=$(disk "$PLAIN" "$LUN_SECOND")
 sg_vpd --page=di --raw "$a" >/tmp/a || fail "VPD 83h of $a"
 sg_vpd --page=di --raw "$b" >/tmp/b || fail "VPD 83h of $b"
