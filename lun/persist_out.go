@@ -341,7 +341,8 @@ func (r *prRequest) finish(t *Task, e *prEffects) {
 		return
 	}
 	self := t.Nexus // "except the PERSISTENT RESERVE OUT command itself"
-	aborter.AbortTasks(u, func(n *Nexus) bool { return n != self && preempted(n) }, func() {
-		t.resume((*Task).good)
+	// done may be called at once, and resume must not be.
+	aborter.AbortTasks(t.Loop, u, func(n *Nexus) bool { return n != self && preempted(n) }, func() {
+		t.pause((*Task).good)
 	})
 }
