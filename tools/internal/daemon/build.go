@@ -19,9 +19,16 @@ var built struct {
 	err       error
 }
 
+// BinaryEnv names an environment variable with the path of a ringtgt to use instead of building one: an installed release, or
+// a build with other flags (-race, -cover).
+const BinaryEnv = "RINGTGT_BINARY"
+
 // Build compiles ringtgt into a temporary directory, once per process, and returns the path of the binary. It must run
 // below the module's directory, as every test and `go run` does.
 func Build(ctx context.Context) (string, error) {
+	if path := os.Getenv(BinaryEnv); path != "" {
+		return path, nil
+	}
 	built.Lock()
 	defer built.Unlock()
 	if built.path != "" || built.err != nil {
