@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -22,9 +23,7 @@ func TestKernelInitiator(t *testing.T) {
 	if os.Getenv("RINGTGT_KERNEL") != "1" {
 		t.Skip("boots a virtual machine for some minutes: set RINGTGT_KERNEL=1, or run make test-kernel")
 	}
-	if runtime.GOARCH != "amd64" {
-		t.Skip("the guest is made of Debian's amd64 packages by this machine's apt")
-	}
+	needMachine(t)
 	ctx := t.Context()
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -84,6 +83,25 @@ func TestKernelInitiator(t *testing.T) {
 	}
 	if err := tgt.process.stop(targetLimit); err != nil {
 		t.Errorf("the target's end after SIGTERM: %v", err)
+	}
+}
+
+// needMachine skips where the guest cannot be made: under CI that is a failure.
+func needMachine(t *testing.T) {
+	missing := t.Skip
+	if os.Getenv("CI") == "true" {
+		missing = t.Fatal
+	}
+	if runtime.GOARCH != "amd64" {
+		missing("the guest is made of Debian's amd64 packages by this machine's own apt")
+	}
+	for _, program := range []string{"apt-get", "apt-cache", "dpkg"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing("the guest is made of Debian packages: ", err)
+		}
+	}
+	if _, err := exec.LookPath(qemuProgram); err != nil && os.Getuid() != 0 {
+		missing("package ", qemuPackage, " is not installed: ", err)
 	}
 }
 
