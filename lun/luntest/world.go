@@ -182,6 +182,9 @@ func (w *World) whose() string {
 	return fmt.Sprintf("on the turn of loop %d", w.turn.index)
 }
 
+// HasTurn says whether this loop runs now: whether what the caller does, it does on this loop's thread.
+func (l *Loop) HasTurn() bool { return l.w.turn == l }
+
 // Index numbers the loop.
 func (l *Loop) Index() int { return l.index }
 

@@ -1,0 +1,134 @@
+// Package backend holds the places where a logical unit's blocks are: memory, nowhere, a file, a block device; and Fault,
+// which stands before one of them and misbehaves on purpose.
+//
+// The data path of each (Submit and what it sets off for reads, writes and syncs) takes no lock and allocates nothing.
+// Overlapping requests that are in flight together race as they do on a disk: per block, one of them is last.
+package backend
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// Kind says which backend a Spec asks for.
+type Kind string
+
+const (
+	KindMemory Kind = "mem"
+	KindNull   Kind = "null"
+	KindFile   Kind = "file"
+	KindBlock  Kind = "block"
+)
+
+// Direct says whether a file or block device is opened with O_DIRECT.
+type Direct string
+
+const (
+	DirectAuto Direct = "auto" // where it works; Notes says why not
+	DirectOn   Direct = "on"   // or not at all
+	DirectOff  Direct = "off"  // through the page cache
+)
+
+// Spec says what to open.
+type Spec struct {
+	Kind      Kind
+	Path      string // file, block
+	Size      int64  // bytes. mem, null: must be given. file: creates or extends it; 0 takes it as it is. block: 0
+	BlockSize uint32 // 512 or 4096; 0: 512, but block takes the device's
+	ReadOnly  bool
+	Thin      bool   // discards give space back
+	Direct    Direct // "": auto
+}
+
+// Backend is what Open returns: a lun.Backend that can say more.
+type Backend interface {
+	lun.Backend
+	// Notes are sentences for the person who started the daemon: what was asked for and is not so, and why.
+	Notes() []string
+	// Refresh looks whether the size changed under way, as when somebody grew the file; Geometry has the new one then,
+	// and the unit's Refresh tells the initiators. It may block.
+	Refresh() (changed bool, err error)
+}
+
+// Open opens what s describes.
+func Open(s Spec) (Backend, error) {
+	if s.Kind != KindBlock && s.BlockSize == 0 {
+		s.BlockSize = 512
+	}
+	if s.Direct == "" {
+		s.Direct = DirectAuto
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	var b Backend
+	var err error
+	switch s.Kind {
+	case KindMemory:
+		b, err = NewMemory(s)
+	case KindNull:
+		b, err = NewNull(s)
+	case KindFile:
+		b, err = OpenFile(s)
+	case KindBlock:
+		b, err = OpenBlock(s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	return b, nil
+}
+
+// String is the short form that people write: mem:1073741824, file:/path.
+func (s Spec) String() string {
+	if s.Path != "" {
+		return string(s.Kind) + ":" + s.Path
+	}
+	return fmt.Sprintf("%s:%d", s.Kind, s.Size)
+}
+
+func (s Spec) check() error {
+	switch s.Kind {
+	case KindMemory, KindNull:
+		switch {
+		case s.Path != "":
+			return errors.New("has no path")
+		case s.Size <= 0:
+			return errors.New("needs a size")
+		}
+	case KindFile:
+		if s.Path == "" {
+			return errors.New("needs a path")
+		}
+	case KindBlock:
+		switch {
+		case s.Path == "":
+			return errors.New("needs a path")
+		case s.Size != 0:
+			return errors.New("a block device has the size it has")
+		}
+	default:
+		return fmt.Errorf("there is no backend %q", string(s.Kind))
+	}
+	if s.BlockSize != 0 && s.BlockSize != 512 && s.BlockSize != 4096 {
+		return fmt.Errorf("block size %d is neither 512 nor 4096", s.BlockSize)
+	}
+	if s.Size < 0 || s.Size > maxSize {
+		return fmt.Errorf("size %d is not between 0 and %d", s.Size, int64(maxSize))
+	}
+	if s.BlockSize != 0 && s.Size%int64(s.BlockSize) != 0 {
+		return fmt.Errorf("size %d is no multiple of the block size %d", s.Size, s.BlockSize)
+	}
+	if s.Direct != DirectAuto && s.Direct != DirectOn && s.Direct != DirectOff {
+		return fmt.Errorf("direct=%q is neither auto, on nor off", string(s.Direct))
+	}
+	return nil
+}
+
+// inside says whether r lies within size bytes. The device server has checked the LBA already; this is for a medium that
+// has shrunk since.
+func inside(r *lun.Request, size int64) bool {
+	return r.Off >= 0 && r.Len >= 0 && r.Len <= size && r.Off <= size-r.Len
+}

@@ -1,0 +1,91 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// arenaAlign is the alignment that any block of a loop's arena has, whatever offset a command uses it at: commands move
+// whole logical blocks, of at least 512 bytes.
+const arenaAlign = 512
+
+// setDirect finds out what O_DIRECT wants of fd, which was opened with it, for blocks of bs bytes. An error says why
+// O_DIRECT does not do.
+func (d *disk) setDirect(fd int, bs int64) error {
+	mem, off := int64(arenaAlign), bs
+	var st unix.Statx_t
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_DIOALIGN, &st)
+	if err == nil && st.Mask&unix.STATX_DIOALIGN != 0 { // Linux 6.1; before, the read below has to tell
+		mem, off = int64(st.Dio_mem_align), int64(st.Dio_offset_align)
+		if mem == 0 || off == 0 {
+			return errors.New("the filesystem has no direct I/O for this file")
+		}
+	}
+	switch {
+	case bs%off != 0:
+		return fmt.Errorf("direct I/O needs multiples of %d bytes here, and blocks have %d (use bs=4096)", off, bs)
+	case mem > arenaAlign:
+		return fmt.Errorf("direct I/O needs memory aligned to %d bytes here, and only %d is certain", mem, arenaAlign)
+	}
+	// What the kernel says and what it does are two things on stacked filesystems: read one block as the data path will.
+	buf, err := unix.Mmap(-1, 0, 2*arenaAlign+int(bs), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return err
+	}
+	defer unix.Munmap(buf)
+	for _, at := range []int64{0, bs} {
+		if _, err := unix.Pread(fd, buf[arenaAlign:arenaAlign+bs], at); err != nil && err != unix.EIO {
+			return fmt.Errorf("a direct read of %d bytes at %d: %w", bs, at, err)
+		}
+	}
+	d.align, d.memAlign = off, mem
+	return nil
+}
+
+// openDirect opens path with flags, with O_DIRECT as mode has it. why says why it is without, when nobody asked for that.
+func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (int64, error)) (fd int, why string, err error) {
+	flags |= unix.O_CLOEXEC | unix.O_NOCTTY
+	if mode != DirectOff {
+		fd, err = openRetry(path, flags|unix.O_DIRECT)
+		if err == nil {
+			size, err := bs(fd)
+			if err != nil {
+				unix.Close(fd)
+				return -1, "", err
+			}
+			if err = d.setDirect(fd, size); err == nil {
+				return fd, "", nil
+			}
+			unix.Close(fd)
+			why = err.Error()
+		} else if err == unix.EINVAL || err == unix.EOPNOTSUPP { // open(2): the filesystem does not support O_DIRECT
+			why = "the filesystem refuses O_DIRECT"
+		} else {
+			return -1, "", err
+		}
+		if mode == DirectOn {
+			return -1, "", errors.New("direct=on: " + why)
+		}
+	}
+	d.align, d.memAlign = 1, 1
+	fd, err = openRetry(path, flags)
+	return fd, why, err
+}
+
+// openRetry is open(2) that goes on after a signal.
+func openRetry(path string, flags int) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags, 0o600)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+// aligned says whether b may be handed to d as it is.
+func (d *disk) aligned(b []byte) bool {
+	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))%d.memAlign == 0
+}

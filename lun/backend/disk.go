@@ -1,0 +1,262 @@
+package backend
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// disk is the data path that a file and a block device share: one descriptor, and calls of the loop's Queue.
+//
+// A request is a few calls in a row. r.Scratch[0] says which step it is at, r.Scratch[1] how often that step was repeated,
+// r.Moved how far it has come; nothing else is kept, so that a request costs no memory here.
+type disk struct {
+	fd   int
+	geom lun.Geometry // Blocks stands in size
+	size atomic.Int64 // bytes, a multiple of the block size
+	// align is what a transfer's offset and length must be multiples of: O_DIRECT's alignment, else 1. memAlign is the same
+	// for its memory.
+	align, memAlign int64
+	zeros           []byte      // zeroChunk zeroes off the Go heap, page-aligned
+	trim            bool        // a discard begins with BLKDISCARD
+	canPunch        atomic.Bool // fallocate(PUNCH_HOLE) was not refused so far
+	canZero         atomic.Bool // fallocate(ZERO_RANGE) was not refused so far
+	notes           []string
+	life            lifetime
+}
+
+// Steps of OpDiscard and OpZero, in the order in which each falls back on the next.
+const (
+	stepTrim  = iota // BLKDISCARD: a hint that promises nothing about what is read afterwards
+	stepPunch        // fallocate(PUNCH_HOLE): deallocated where the medium can, and zero for sure
+	stepZero         // fallocate(ZERO_RANGE): zero for sure
+	stepFill         // zeroes are written
+)
+
+func (d *disk) init(fd int) error {
+	zeros, err := unix.Mmap(-1, 0, zeroChunk, unix.PROT_READ, unix.MAP_PRIVATE|unix.MAP_ANON)
+	if err != nil {
+		return fmt.Errorf("mmap: %w", err)
+	}
+	d.fd, d.zeros = fd, zeros
+	d.align, d.memAlign = 1, 1
+	d.life.release = d.release
+	d.canPunch.Store(d.geom.Thin)
+	d.canZero.Store(true)
+	return nil
+}
+
+func (d *disk) release() error {
+	unix.Munmap(d.zeros)
+	return unix.Close(d.fd)
+}
+
+// Geometry implements lun.Backend.
+func (d *disk) Geometry() lun.Geometry {
+	g := d.geom
+	g.Blocks = uint64(d.size.Load()) / uint64(g.BlockSize)
+	return g
+}
+
+// Notes implements Backend.
+func (d *disk) Notes() []string { return d.notes }
+
+// Close implements lun.Backend: the descriptor, and with it the lock, goes with the last request.
+func (d *disk) Close() error { return d.life.close() }
+
+// Submit implements lun.Backend.
+func (d *disk) Submit(l lun.Loop, r *lun.Request) {
+	i := l.Index()
+	if !d.life.enter(i) {
+		r.Done.RequestDone(r, lun.ErrGone)
+		return
+	}
+	r.Moved, r.Scratch = 0, [2]uint64{}
+	switch {
+	case r.Kind == lun.OpSync:
+		if d.geom.ReadOnly {
+			d.finish(l, r, nil) // nothing can be dirty
+			return
+		}
+	case !inside(r, d.size.Load()):
+		d.finish(l, r, lun.ErrMedium)
+		return
+	case d.geom.ReadOnly && r.Kind != lun.OpRead:
+		d.finish(l, r, lun.ErrReadOnly)
+		return
+	case r.Len == 0:
+		d.finish(l, r, nil)
+		return
+	case r.Kind == lun.OpDiscard:
+		r.Scratch[0] = d.firstStep(r)
+	case r.Kind == lun.OpZero:
+		r.Scratch[0] = stepZero
+	case !d.aligned(r.Buf):
+		d.bounce(l, r)
+		return
+	}
+	d.start(l, r)
+}
+
+// firstStep: a disk that is not thin only promises that a discarded range reads as zeroes.
+func (d *disk) firstStep(r *lun.Request) uint64 {
+	switch {
+	case !d.geom.Thin:
+		return stepZero
+	case d.trim:
+		return stepTrim
+	}
+	return stepPunch
+}
+
+// finish hands r back; the backend has no more to do with it.
+func (d *disk) finish(l lun.Loop, r *lun.Request, err error) {
+	d.life.leave(l.Index())
+	r.Done.RequestDone(r, err)
+}
+
+// start makes the next call for r.
+func (d *disk) start(l lun.Loop, r *lun.Request) {
+	switch r.Kind {
+	case lun.OpRead:
+		l.PRead(d.fd, r.Buf[r.Moved:], r.Off+r.Moved, d, r)
+	case lun.OpWrite:
+		l.PWrite(d.fd, r.Buf[r.Moved:], r.Off+r.Moved, r.FUA, d, r)
+	case lun.OpSync:
+		l.FSync(d.fd, d, r)
+	case lun.OpDiscard, lun.OpZero:
+		d.startRange(l, r)
+	default:
+		d.finish(l, r, lun.ErrUnsupported)
+	}
+}
+
+func (d *disk) startRange(l lun.Loop, r *lun.Request) {
+	if r.Scratch[0] == stepPunch && !d.canPunch.Load() {
+		r.Scratch[0] = stepZero
+	}
+	if r.Scratch[0] == stepZero && !d.canZero.Load() {
+		r.Scratch[0] = stepFill
+	}
+	switch r.Scratch[0] {
+	case stepTrim:
+		l.Discard(d.fd, r.Off, r.Len, d, r)
+	case stepPunch:
+		l.FAllocate(d.fd, unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, r.Off, r.Len, d, r)
+	case stepZero:
+		l.FAllocate(d.fd, unix.FALLOC_FL_ZERO_RANGE|unix.FALLOC_FL_KEEP_SIZE, r.Off, r.Len, d, r)
+	case stepFill:
+		n := min(r.Len-r.Moved, zeroChunk)
+		l.PWrite(d.fd, d.zeros[:n], r.Off+r.Moved, r.FUA, d, r)
+	}
+}
+
+// QueueDone implements lun.QueueOp: a call for r has result n.
+func (d *disk) QueueDone(l lun.Loop, r *lun.Request, n int) {
+	transfer := r.Kind == lun.OpRead || r.Kind == lun.OpWrite ||
+		(r.Kind == lun.OpDiscard || r.Kind == lun.OpZero) && r.Scratch[0] == stepFill
+	switch {
+	case n < 0:
+		d.refused(l, r, n)
+	case transfer:
+		d.moved(l, r, int64(n))
+	case r.Kind == lun.OpDiscard && r.Scratch[0] == stepTrim:
+		// The device took the hint; what makes the range zero comes next.
+		r.Scratch[0], r.Scratch[1] = stepPunch, 0
+		d.start(l, r)
+	default:
+		r.Moved = r.Len
+		d.finish(l, r, nil)
+	}
+}
+
+// moved goes on after a transfer of n bytes, the whole or a part.
+func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
+	if n == r.Len-r.Moved {
+		r.Moved = r.Len
+		d.finish(l, r, nil)
+		return
+	}
+	// O_DIRECT goes on from an aligned place alone; what a short transfer moved beyond it is moved again.
+	next := (r.Off+r.Moved+n)/d.align*d.align - r.Off
+	if n == 0 && r.Kind == lun.OpRead {
+		d.finish(l, r, lun.ErrMedium) // end of file: it has shrunk under us
+		return
+	}
+	if next <= r.Moved {
+		d.again(l, r, lun.ErrMedium)
+		return
+	}
+	r.Moved, r.Scratch[1] = next, 0
+	d.start(l, r)
+}
+
+// again repeats a step that came to nothing, a bounded number of times.
+func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
+	if r.Scratch[1]++; r.Scratch[1] > maxRetries {
+		d.finish(l, r, err)
+		return
+	}
+	d.start(l, r)
+}
+
+// refused goes on after errno -n.
+func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
+	ranged := r.Kind == lun.OpDiscard || r.Kind == lun.OpZero
+	switch e := unix.Errno(-n); {
+	case e == unix.EINTR || e == unix.EAGAIN:
+		d.again(l, r, failure(n))
+	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.ENODEV || e == unix.EINVAL):
+		// fallocate(2) names the first three for a medium that lacks the operation. EINVAL is a range that it is too fine for,
+		// and says nothing of the next one.
+		if e != unix.EINVAL {
+			switch r.Scratch[0] {
+			case stepPunch:
+				d.canPunch.Store(false)
+			case stepZero:
+				d.canZero.Store(false)
+			}
+		}
+		r.Scratch[0]++
+		r.Scratch[1] = 0
+		d.start(l, r)
+	default:
+		d.finish(l, r, failure(n))
+	}
+}
+
+// bounce carries r out through memory that is aligned. No arena buffer of a loop is ever unaligned; this is for callers
+// that bring other memory.
+func (d *disk) bounce(l lun.Loop, r *lun.Request) {
+	buf := l.Alloc(len(r.Buf))
+	if buf == nil {
+		d.finish(l, r, lun.ErrBusy)
+		return
+	}
+	b := &bounced{owner: r, loop: l, Request: lun.Request{Kind: r.Kind, FUA: r.FUA, Off: r.Off, Len: r.Len, Buf: buf}}
+	b.Done = b
+	if r.Kind == lun.OpWrite {
+		copy(buf, r.Buf)
+	}
+	d.start(l, &b.Request)
+}
+
+type bounced struct {
+	lun.Request
+	owner *lun.Request
+	loop  lun.Loop
+}
+
+// RequestDone implements lun.Completion for the aligned request.
+func (b *bounced) RequestDone(_ *lun.Request, err error) {
+	r := b.owner
+	if r.Kind == lun.OpRead {
+		copy(r.Buf, b.Buf[:b.Moved])
+	}
+	r.Moved = b.Moved
+	b.loop.Free(b.Buf)
+	r.Done.RequestDone(r, err)
+}

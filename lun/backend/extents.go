@@ -1,0 +1,74 @@
+package backend
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// Extents implements lun.Backend: data and holes, as lseek(2) has them. A block that is data in part is mapped.
+func (f *File) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, error) {
+	size, bs := f.size.Load(), int64(f.geom.BlockSize)
+	blocks := uint64(size / bs)
+	if !f.geom.Thin {
+		return wholly(dst, lba, blocks, max), nil
+	}
+	if !f.life.enter(helper) {
+		return dst, lun.ErrGone
+	}
+	defer f.life.leave(helper)
+	s := seeker{fd: f.fd, bs: bs, size: size}
+	for ; max > 0 && lba < blocks && s.err == nil; max-- {
+		at := int64(lba) * bs
+		mapped, end := false, s.data(at)
+		if end == at {
+			mapped, end = true, s.mappedEnd(at)
+		}
+		n := uint64(end-at) / uint64(bs)
+		dst = append(dst, lun.Extent{LBA: lba, Blocks: n, Mapped: mapped})
+		lba += n
+	}
+	return dst, s.err
+}
+
+// seeker finds data and holes by whole blocks. Its answers are multiples of bs; after an error they are the end.
+type seeker struct {
+	fd       int
+	bs, size int64
+	err      error
+}
+
+// data is the start of the first block from at (a block's start) on that has any data.
+func (s *seeker) data(at int64) int64 {
+	d := s.seek(at, unix.SEEK_DATA)
+	return max(d/s.bs*s.bs, at)
+}
+
+// mappedEnd is the start of the first block behind at without data; the block at has some.
+func (s *seeker) mappedEnd(at int64) int64 {
+	for at < s.size {
+		hole := s.seek(max(s.seek(at, unix.SEEK_DATA), at), unix.SEEK_HOLE)
+		end := min((hole+s.bs-1)/s.bs*s.bs, s.size)
+		if end >= s.size || s.data(end) > end {
+			return end
+		}
+		at = end // the hole was smaller than a block, or ended in one
+	}
+	return s.size
+}
+
+// seek is lseek(2), which does not find what begins at the end of the file.
+func (s *seeker) seek(at int64, whence int) int64 {
+	if s.err != nil || at >= s.size {
+		return s.size
+	}
+	to, err := unix.Seek(s.fd, at, whence)
+	switch err {
+	case nil:
+		return min(to, s.size)
+	case unix.ENXIO:
+		return s.size
+	}
+	s.err = failure(-int(err.(unix.Errno)))
+	return s.size
+}

@@ -1,0 +1,161 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// File keeps blocks in a regular file. What is acknowledged is in the page cache or the drive's cache until a sync or a
+// FUA write (Geometry.Volatile). The file is locked (flock): a second daemon, or a second unit, cannot serve it.
+type File struct {
+	disk
+	path string
+}
+
+var _ Backend = (*File)(nil)
+
+// OpenFile opens or creates the file of s. It never makes an existing file smaller.
+func OpenFile(s Spec) (*File, error) {
+	f := &File{path: s.Path}
+	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin, Volatile: true}
+	if s.Size > 0 && !s.ReadOnly {
+		if err := create(s.Path, s.Size); err != nil {
+			return nil, err
+		}
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(s.Path, &st); err != nil {
+		if err == unix.ENOENT && s.Size == 0 {
+			return nil, errors.New("there is no such file; with a size, file:PATH:SIZE creates it")
+		}
+		return nil, err
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+	case unix.S_IFBLK:
+		return nil, errors.New("is a block device: use block:" + s.Path)
+	default:
+		return nil, errors.New("is not a regular file")
+	}
+	flags := unix.O_RDWR
+	if s.ReadOnly {
+		flags = unix.O_RDONLY
+	}
+	fd, why, err := f.openDirect(s.Path, flags, s.Direct, func(int) (int64, error) { return int64(s.BlockSize), nil })
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		f.notes = append(f.notes, fmt.Sprintf("file:%s is served through the page cache: %s", s.Path, why))
+	}
+	if err := f.open(fd, s); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return f, nil
+}
+
+// open finishes what OpenFile began, on an open descriptor.
+func (f *File) open(fd int, s Spec) error {
+	how := unix.LOCK_EX
+	if s.ReadOnly {
+		how = unix.LOCK_SH
+	}
+	if err := unix.Flock(fd, how|unix.LOCK_NB); err == unix.EWOULDBLOCK {
+		return errors.New("is in use: another unit or another process has locked it")
+	} else if err != nil {
+		return fmt.Errorf("flock: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	size := st.Size
+	if s.Size > 0 && size > s.Size {
+		f.notes = append(f.notes, fmt.Sprintf("file:%s has %d bytes, more than the %d asked for; all of them are served", s.Path, size, s.Size))
+	}
+	if s.Size > size {
+		if s.ReadOnly {
+			return fmt.Errorf("has %d bytes, %d were asked for, and it is read-only", size, s.Size)
+		}
+		if err := unix.Ftruncate(fd, s.Size); err != nil {
+			return fmt.Errorf("ftruncate to %d bytes: %w", s.Size, err)
+		}
+		if err := unix.Fsync(fd); err != nil {
+			return fmt.Errorf("fsync: %w", err)
+		}
+		f.notes = append(f.notes, fmt.Sprintf("file:%s was extended from %d to %d bytes", s.Path, size, s.Size))
+		size = s.Size
+	}
+	whole := f.setSize(size)
+	if whole == 0 {
+		return errors.New("has no whole block; with a size, file:PATH:SIZE extends it")
+	}
+	if rest := size - whole; rest != 0 {
+		f.notes = append(f.notes, fmt.Sprintf("file:%s ends in %d bytes that make no block and are not served", s.Path, rest))
+	}
+	// Punching beyond the end changes nothing, and says whether the filesystem can.
+	if s.Thin && !s.ReadOnly {
+		const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
+		if err := unix.Fallocate(fd, hole, (size+4095)/4096*4096, 4096); err != nil {
+			return fmt.Errorf("thin needs a filesystem that can punch holes: %w", err)
+		}
+	}
+	return f.init(fd)
+}
+
+func (d *disk) setSize(n int64) (whole int64) {
+	whole = n / int64(d.geom.BlockSize) * int64(d.geom.BlockSize)
+	d.size.Store(whole)
+	return whole
+}
+
+// create makes the file durably if there is none: with its size, under its name.
+func create(path string, size int64) error {
+	if _, err := os.Lstat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
+		return nil // whatever it is, opening it tells
+	}
+	// Under another name first: nobody finds a file that does not have its size yet, not even after a crash.
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	if err := f.Truncate(size); err != nil {
+		return fmt.Errorf("cannot make it %d bytes long: %w", size, err)
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	// Unlike rename(2), link(2) replaces nothing: somebody may have been quicker.
+	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// Refresh implements Backend: the file may have been extended or, to somebody's loss, cut.
+func (f *File) Refresh() (changed bool, err error) {
+	if !f.life.enter(helper) {
+		return false, lun.ErrGone
+	}
+	defer f.life.leave(helper)
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return false, err
+	}
+	before := f.size.Load()
+	return f.setSize(st.Size) != before, nil
+}

@@ -1,0 +1,65 @@
+package backend
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// ErrClosed is the answer to a second Close.
+var ErrClosed = errors.New("backend: closed already")
+
+// helper is the place in lifetime's counts of what runs on no loop: Extents and Refresh.
+const helper = lun.MaxLoops
+
+// lifetime keeps a backend's resources until its last request is done. Each loop counts its own requests; Close marks the
+// backend and whoever comes last releases it. A request that enters counts first and looks at the mark afterwards, Close
+// marks first and counts afterwards, so that none is missed (both are sequentially consistent).
+type lifetime struct {
+	closed  atomic.Bool
+	freed   atomic.Bool
+	release func() error // called once
+	counts  [lun.MaxLoops + 1]struct {
+		n atomic.Int64
+		_ [120]byte // two cache lines: adjacent ones are fetched in pairs
+	}
+}
+
+// enter counts a request of loop i in. False: the backend is closed, and it is not counted.
+func (f *lifetime) enter(i int) bool {
+	f.counts[i].n.Add(1)
+	if f.closed.Load() {
+		f.leave(i)
+		return false
+	}
+	return true
+}
+
+// leave counts it out.
+func (f *lifetime) leave(i int) {
+	f.counts[i].n.Add(-1)
+	if f.closed.Load() {
+		f.free()
+	}
+}
+
+// close lets no more requests in, and releases the resources now or with the last request.
+func (f *lifetime) close() error {
+	if !f.closed.CompareAndSwap(false, true) {
+		return ErrClosed
+	}
+	return f.free()
+}
+
+func (f *lifetime) free() error {
+	for i := range f.counts {
+		if f.counts[i].n.Load() != 0 {
+			return nil
+		}
+	}
+	if !f.freed.CompareAndSwap(false, true) {
+		return nil
+	}
+	return f.release()
+}

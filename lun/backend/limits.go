@@ -1,0 +1,17 @@
+package backend
+
+// Every bound of the backends, with its reason.
+const (
+	// maxSize keeps every byte offset, and the sum of two, inside an int64.
+	maxSize = 1 << 62
+	// zeroChunk is the size of the shared buffer of zeroes that is written where the kernel cannot zero a range: large
+	// enough that the medium and not the number of calls decides, and within one command's share of a loop.
+	zeroChunk = 1 << 20
+	// inlineZero is how much memory is cleared on the loop itself, about 0.1 ms; more is left to a helper goroutine.
+	inlineZero = 1 << 20
+	// maxRetries bounds how often one step of a request is repeated when the kernel says EAGAIN or EINTR, or moves
+	// nothing that O_DIRECT can go on from. After that the command is answered.
+	maxRetries = 16
+	// nullRegion is the zeroes that a null unit shows: the largest piece that anybody asks for at once (lun.MaxTransfer).
+	nullRegion = 4 << 20
+)
