@@ -10,6 +10,10 @@ type Geometry struct {
 	Thin      bool // Discard gives space back and Extents tells what is allocated
 	Rotating  bool
 	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
+	// AtomicBlocks is the most blocks that one OpWrite, aligned to its own length or to 4096 bytes, moves whole or not at
+	// all whatever happens, a power loss included (SBC-4 4.29); 0: no such promise, and no WRITE ATOMIC. A medium whose
+	// content does not outlive a power loss keeps the promise without effort.
+	AtomicBlocks uint32
 }
 
 // Extent is one run of blocks with the same provisioning state (SBC-4 5.9 GET LBA STATUS).

@@ -52,7 +52,7 @@ func (t *Task) dispatch() {
 	case t.LongCDB, c == nil && !badAction:
 		t.check(IllegalRequest, ascInvalidOpcode)
 		return
-	case badAction: // SPC-4 4.3.4: an unknown service action is an invalid field
+	case badAction, c.sa != noSA && !u.offered(c): // SPC-4 4.3.4: an unknown service action is an invalid field
 		t.checkField(1, 4)
 		return
 	case !u.offered(c):
@@ -95,13 +95,12 @@ func (t *Task) admitState(s unitState) bool {
 	f := t.cmd.flags
 	switch {
 	case s&stateSanitizing != 0 && f&duringSanitize == 0:
-		t.checkSense(t.unit.sanitizeSense())
-	case s&stateSanitizeFailed != 0 && f&duringSanitize == 0:
+		s := t.unit.sanitizeSense()
+		t.checkSense(&s)
+	case s&stateSanitizeFailed != 0 && f&(duringSanitize|sanitizes) == 0:
 		t.check(MediumError, ascSanitizeFailed)
 	case s&stateEjected != 0 && f&needsMedium != 0:
 		t.check(NotReady, ascMediumNotPresentOpen)
-	case s&stateStopped != 0 && f&needsMedium != 0:
-		t.check(NotReady, ascNotReadyInit)
 	case s&stateReadOnly != 0 && f&writesMedium != 0:
 		t.check(DataProtect, ascWriteProtected)
 	case s&stateSoftProtected != 0 && f&writesMedium != 0:

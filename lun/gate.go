@@ -148,6 +148,13 @@ func (g *gate) passed(t *Task) {
 	g.mu.Unlock()
 }
 
+// idle says whether nobody is inside or waits.
+func (g *gate) idle() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.word.Load() == gateOpen && g.empty()
+}
+
 // The rest runs under mu.
 
 func (g *gate) empty() bool {

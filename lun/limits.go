@@ -16,9 +16,43 @@ const (
 	// SenseSize holds sense data of either format (SPC-4 4.5): 18 bytes fixed; descriptor format with an information
 	// and a sense key specific descriptor is 28.
 	SenseSize = 32
+
+	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS
+	// LOSS): names come from peers. Beyond it a port is taken for a new one, which says no less to it.
+	maxSeenPorts = 4096
+
+	// maxCompare is MAXIMUM COMPARE AND WRITE LENGTH in blocks: the NUMBER OF LOGICAL BLOCKS field has 8 bits.
+	maxCompare = 255
+	// maxUnmapBlocks is MAXIMUM UNMAP LBA COUNT: 512 MiB of 512-byte blocks is a fraction of a second on any medium, and
+	// initiators split what is larger.
+	maxUnmapBlocks = 1 << 20
+	// maxUnmapDescriptors is MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT: a list of one 4 KiB page.
+	maxUnmapDescriptors = 256
+	// maxLBAExtents bounds the answer of GET LBA STATUS: 4 KiB. The initiator asks on from its end.
+	maxLBAExtents = 255
+	// maxAtomic is MAXIMUM ATOMIC TRANSFER LENGTH in blocks where the backend promises at least as much.
+	maxAtomic = 512
+	// atomicUnit is ATOMIC ALIGNMENT and GRANULARITY in bytes: a page, the smallest that media write at once.
+	atomicUnit = 4096
+
+	// ioPiece is how much a command of many pieces (VERIFY, WRITE SAME, SANITIZE) moves with one request: enough for a
+	// disk to stream, little enough for the arena and for the requests of others in between.
+	ioPiece = 256 << 10
+	// zeroPiece and discardPiece are the same for requests that carry no data. A memory backend does them on the loop:
+	// 8 MiB of zeroes take about a millisecond, and returning pages less.
+	zeroPiece    = 8 << 20
+	discardPiece = 32 << 20
+	// loopSlice is how many bytes a command of many pieces may move in one go before other tasks get the loop.
+	loopSlice = MaxTransfer
 	// MaxRegistrations bounds the registered I_T nexuses of a unit (SPC-4 5.13.7): four paths from each of 256 hosts, and
 	// the registrations of a unit are one value of the Store, some 120 KiB then.
 	MaxRegistrations = 1024
 	// MaxISCSIName is the longest iSCSI name in bytes (RFC 7143 4.2.7.1), and so bounds what a TransportID carries.
 	MaxISCSIName = 223
 )
+
+// optimalTransfer is OPTIMAL TRANSFER LENGTH in bytes: from here on larger transfers gain nothing.
+const optimalTransfer = 1 << 20
+
+// discardUnit is OPTIMAL UNMAP GRANULARITY in bytes: what memory and file systems give back is pages.
+const discardUnit = 4096

@@ -26,7 +26,7 @@ type Nexus struct {
 }
 
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
-// pending (SAM-5 6.2).
+// pending (SAM-5 6.2), or with I_T NEXUS LOSS OCCURRED for a port that was here before (SAM-5 6.3.4).
 func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n := &Nexus{NexusConfig: cfg, target: tg}
 	// RFC 7143 4.2.7.. and SPC-4 7.6.4.6: the initiator port's name is "<InitiatorName>,i,0x<ISID>".
@@ -34,11 +34,23 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n.portName = strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
 	tg.mu.Lock()
 	tg.nexuses[n] = struct{}{}
+	a := tg.greeting(n.portName)
 	for _, u := range tg.Units() {
-		n.attend(u, uaPowerOn)
+		n.attend(u, a)
 	}
 	tg.mu.Unlock()
 	return n
+}
+
+// greeting is the unit attention of a new nexus of the initiator port, under mu.
+func (tg *Target) greeting(port string) attention {
+	if _, ok := tg.seen[port]; ok {
+		return uaNexusLoss
+	}
+	if len(tg.seen) < maxSeenPorts {
+		tg.seen[port] = struct{}{}
+	}
+	return uaPowerOn
 }
 
 // PortName is the SCSI name of the initiator port.

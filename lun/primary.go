@@ -2,9 +2,33 @@ package lun
 
 // primaryCommands are the commands of SPC-4 that concern the device server itself.
 var primaryCommands = []command{
-	{op: 0x00, sa: noSA, name: "TEST UNIT READY", usage: [16]byte{0x00, 0, 0, 0, 0, 0x04},
+	{op: 0x00, sa: noSA, name: "TEST UNIT READY", usage: [16]byte{5: 0x04},
 		class: accessAllowed, flags: needsMedium, run: testUnitReady},
+	{op: 0x03, sa: noSA, name: "REQUEST SENSE", usage: [16]byte{1: 0x01, 4: 0xFF, 0x04},
+		class: accessAllowed, flags: ignoresUA | withoutUnit | duringSanitize, plan: planIn8(4), run: requestSense},
+	{op: 0xA0, sa: noSA, name: "REPORT LUNS", usage: [16]byte{2: 0xFF, 6: 0xFF, 0xFF, 0xFF, 0xFF, 11: 0x04},
+		class: accessAllowed, flags: ignoresUA | withoutUnit | duringSanitize, plan: planIn32(6), run: runReportLUNs},
 }
 
 // testUnitReady: SPC-4 6.47. What could make it fail was looked at before.
 func testUnitReady(t *Task) { t.good() }
+
+// requestSense: SPC-4 6.39. A pending unit attention is reported and cleared; then come conditions that can be polled.
+func requestSense(t *Task) {
+	s := sense{}
+	switch u := t.unit; {
+	case u == nil: // SPC-4 6.39: for a LUN that is not there, as data with GOOD status
+		s = sense{key: IllegalRequest, asc: ascLUNotSupported}
+	default:
+		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
+			s = sense{key: UnitAttention, asc: a.asc()}
+		} else if u.is(stateSanitizing) {
+			s = u.sanitizeSense()
+		} else if u.is(stateSanitizeFailed) {
+			s = sense{key: MediumError, asc: ascSanitizeFailed}
+		}
+	}
+	var data [SenseSize]byte
+	n := s.encode(&data, t.CDB[1]&1 != 0) // DESC
+	t.reply(data[:n], int(t.CDB[4]))
+}

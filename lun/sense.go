@@ -39,13 +39,13 @@ type ASC uint16
 const (
 	ascNone                    = 0x0000
 	ascSanitizeInProgressSense = 0x041B // LOGICAL UNIT NOT READY, SANITIZE IN PROGRESS
-	ascNotReadyInit            = 0x0402 // LOGICAL UNIT NOT READY, INITIALIZING COMMAND REQUIRED
 	ascNotReadyManual          = 0x0403 // LOGICAL UNIT NOT READY, MANUAL INTERVENTION REQUIRED
 	ascWriteError              = 0x0C00
 	ascUnrecoveredRead         = 0x1100
 	ascParameterListLength     = 0x1A00
 	ascMiscompareVerify        = 0x1D00 // MISCOMPARE DURING VERIFY OPERATION
 	ascInvalidOpcode           = 0x2000
+	ascInvalidFieldInUnit      = 0x0E03 // INVALID FIELD IN COMMAND INFORMATION UNIT
 	ascLBAOutOfRange           = 0x2100
 	ascInvalidFieldInCDB       = 0x2400
 	ascLUNotSupported          = 0x2500

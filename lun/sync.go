@@ -1,3 +1,43 @@
 package lun
 
-var syncCommands = []command{}
+// syncCommands: SYNCHRONIZE CACHE (SBC-3 5.23, 5.24) and PRE-FETCH (SBC-3 5.6).
+var syncCommands = []command{
+	{op: 0x35, sa: noSA, name: "SYNCHRONIZE CACHE(10)", usage: [16]byte{1: 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04},
+		class: accessWrite, flags: needsMedium | gated, run: synchronizeCache},
+	{op: 0x91, sa: noSA, name: "SYNCHRONIZE CACHE(16)", usage: [16]byte{1: 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04},
+		class: accessWrite, flags: needsMedium | gated, run: synchronizeCache},
+	{op: 0x34, sa: noSA, name: "PRE-FETCH(10)", usage: [16]byte{1: 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0xFF, 0xFF, 0x04},
+		class: accessRead, flags: needsMedium, run: preFetch},
+	{op: 0x90, sa: noSA, name: "PRE-FETCH(16)", usage: [16]byte{1: 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x00, 0x04},
+		class: accessRead, flags: needsMedium, run: preFetch},
+}
+
+// synchronizeCache answers when the medium has everything, with IMMED too: an answer that says less would be of no use.
+func synchronizeCache(t *Task) {
+	lba, n, _ := extent(&t.CDB)
+	g := t.unit.geometry()
+	if !g.holds(lba, n) {
+		t.check(IllegalRequest, ascLBAOutOfRange)
+		return
+	}
+	if !g.Volatile {
+		t.good()
+		return
+	}
+	bs := int64(g.BlockSize)
+	if n == 0 { // SBC-3 5.23: all blocks from lba to the end
+		n = g.Blocks - lba
+	}
+	t.ioRange(OpSync, int64(lba)*bs, int64(n)*bs, ioDone)
+}
+
+// preFetch has no cache of its own to fill, so it answers GOOD, not CONDITION MET (SBC-3 5.6: "if the specified logical
+// blocks were not successfully transferred to the cache because of insufficient space").
+func preFetch(t *Task) {
+	lba, n, _ := extent(&t.CDB)
+	if !t.unit.geometry().holds(lba, n) {
+		t.check(IllegalRequest, ascLBAOutOfRange)
+		return
+	}
+	t.good()
+}

@@ -24,7 +24,7 @@ const noSA = -1
 type commandFlags uint16
 
 const (
-	needsMedium    commandFlags = 1 << iota // NOT READY 3A/02 when ejected, 04/02 when stopped
+	needsMedium    commandFlags = 1 << iota // NOT READY 3A/02 when ejected
 	writesMedium                            // DATA PROTECT 27/00 on a read-only unit
 	gated                                   // counts as media access: held back while COMPARE AND WRITE or an ORDERED task runs
 	exclusive                               // runs alone: a read-modify-write command (implies gated)
@@ -35,6 +35,8 @@ const (
 	alwaysOffered                           // reported by REPORT SUPPORTED OPERATION CODES whatever the unit is
 	thinOnly                                // exists on thin provisioned units
 	removableOnly                           // exists on removable units
+	sanitizes                               // SANITIZE: carried out on a unit where one has failed
+	atomicOnly                              // exists where the backend writes atomically
 )
 
 // access classes of SPC-4 table "SPC commands that are allowed in the presence of various reservations".
@@ -62,7 +64,7 @@ var (
 func init() {
 	for _, part := range [][]command{
 		primaryCommands, inquiryCommands, modeCommands, capacityCommands, mediaCommands, verifyCommands, syncCommands,
-		provisioningCommands, atomicCommands, startStopCommands, sanitizeCommands,
+		readModifyWriteCommands, provisioningCommands, atomicCommands, startStopCommands, sanitizeCommands,
 		copyCommands, persistCommands, reserveCommands, opcodeCommands, logCommands, tpgCommands, defectCommands,
 	} {
 		for i := range part {
@@ -101,6 +103,9 @@ func (u *Unit) offered(c *command) bool {
 		return false
 	}
 	if c.flags&removableOnly != 0 && !u.cfg.Removable {
+		return false
+	}
+	if c.flags&atomicOnly != 0 && u.atomicBlocks() == 0 {
 		return false
 	}
 	return true

@@ -45,6 +45,7 @@ type Target struct {
 
 	mu      sync.Mutex // units' changes, nexuses
 	nexuses map[*Nexus]struct{}
+	seen    map[string]struct{} // initiator ports that had a nexus since the start
 }
 
 // unitMap is a snapshot of the logical units: never changed once published.
@@ -67,7 +68,7 @@ func NewTarget(cfg TargetConfig) *Target {
 	if cfg.Revision == "" {
 		cfg.Revision = "0001"
 	}
-	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}}
+	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}, seen: map[string]struct{}{}}
 	tg.units.Store(&unitMap{})
 	return tg
 }
@@ -139,7 +140,7 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 }
 
 // RemoveUnit takes the unit away from new commands and returns it, nil when there was none. Its tasks go on: the caller
-// aborts or awaits them, then closes the backend.
+// aborts or awaits them, and closes the backend when the unit is Idle. A sanitize operation stops soon.
 func (tg *Target) RemoveUnit(lun int) *Unit {
 	if lun < 0 || lun >= MaxLUNs {
 		return nil
@@ -151,6 +152,7 @@ func (tg *Target) RemoveUnit(lun int) *Unit {
 	if u == nil {
 		return nil
 	}
+	u.removed.Store(true)
 	byLUN := m.byLUN
 	byLUN[lun] = nil
 	tg.publish(byLUN)
@@ -194,7 +196,7 @@ const (
 func (tg *Target) Reset(kind ResetKind) {
 	a := uaTargetReset
 	if kind == ResetCold {
-		a = uaPowerOn
+		a = uaPowerOnOccurred
 	}
 	for _, u := range tg.Units() {
 		u.reset(a)

@@ -23,8 +23,11 @@ type Task struct {
 	Attr    Attr
 	Out     []byte // data-out that arrived; len(Out) <= Plan's out
 	Buf     []byte // room for data-in: Plan's in bytes
-	Loop    Loop
-	Owner   any // the engine's own
+	// Expected is the EXPECTED DATA TRANSFER LENGTH of a command that writes (RFC 7143 11.3.5), for the commands whose
+	// data-out must have exactly one length (COMPARE AND WRITE, WRITE SAME): Out holds no more than the CDB takes.
+	Expected int64
+	Loop     Loop
+	Owner    any // the engine's own
 
 	// Set by the device server before TaskDone.
 	Status Status
@@ -39,7 +42,7 @@ type Task struct {
 	cmd       *command
 	req       Request
 	step      func(t *Task, err error) // what comes after req
-	then      func(t *Task)            // what comes after a pause
+	cancel    func(t *Task)            // takes an aborted task out of what it waits for, on its loop
 	todo      todo
 	driving   bool // inside drive: ends and submissions are carried out when the step returns
 	inSubmit  bool
@@ -60,10 +63,40 @@ type Task struct {
 type taskScratch struct {
 	lba    uint64
 	blocks uint64
-	off    int64
-	piece  int64
-	work   []byte // from Loop.Alloc; freed when the task ends
-	any    any    // state of a command that is not on the data path
+	off    int64            // the next byte of the medium
+	left   int64            // bytes to go
+	moved  int64            // bytes (or descriptors) done
+	kind   OpKind           // of a command that works on ranges
+	check  byteCheck        // of a command that compares
+	next   func(*Task) bool // sets the next range; false: there is none
+	work   []byte           // from Loop.Alloc; freed when the task ends
+	any    any              // state of a command that is not on the data path
+}
+
+// borrow takes a work buffer of one piece, n bytes at most. False: there is none and t is BUSY.
+func (t *Task) borrow(n int64) bool { return t.borrowAll(min(n, ioPiece)) }
+
+// borrowAll takes a work buffer of n bytes. False: there is none and t is BUSY.
+func (t *Task) borrowAll(n int64) bool {
+	b := t.Loop.Alloc(int(n))
+	if b == nil {
+		t.busy()
+		return false
+	}
+	t.scratch.work = b[:n]
+	return true
+}
+
+// offered is how much data-out the initiator wanted to send, however much the command takes.
+func (t *Task) offered() int64 { return max(int64(len(t.Out)), t.Expected) }
+
+// spent counts n bytes done without I/O; true means that it is time to let others have the loop.
+func (t *Task) spent(n int64) bool {
+	if t.burst += n; t.burst < loopSlice {
+		return false
+	}
+	t.burst = 0
+	return true
 }
 
 // todo is what the driver does when a step has returned.
@@ -74,9 +107,6 @@ const (
 	todoIO               // submit req
 	todoEnd              // TaskDone
 )
-
-// loopSlice is how many bytes a task of many pieces may move without giving its loop to others.
-const loopSlice = MaxTransfer
 
 // Reset makes t ready for use again.
 func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
@@ -109,6 +139,12 @@ func (t *Task) abort() bool {
 	t.aborted = true
 	if t.waiting && t.unit.gate.cancel(t) {
 		t.waiting = false
+		t.end(StatusTaskAborted)
+		return true
+	}
+	if c := t.cancel; c != nil {
+		t.cancel = nil
+		c(t)
 		t.end(StatusTaskAborted)
 		return true
 	}

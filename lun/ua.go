@@ -9,6 +9,7 @@ type attention uint32
 
 const (
 	uaPowerOn                attention = 1 << iota // 29/00 POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
+	uaPowerOnOccurred                              // 29/01 POWER ON OCCURRED: a target cold reset
 	uaTargetReset                                  // 29/02 SCSI BUS RESET OCCURRED: a target reset
 	uaUnitReset                                    // 29/03 BUS DEVICE RESET FUNCTION OCCURRED: a logical unit reset
 	uaNexusLoss                                    // 29/07 I_T NEXUS LOSS OCCURRED
@@ -27,7 +28,7 @@ const (
 )
 
 // uaASC gives each attention's additional sense code, in bit order.
-var uaASC = [...]ASC{0x2900, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
+var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
 
 // asc is the additional sense code of one attention.
 func (a attention) asc() ASC { return uaASC[bits.TrailingZeros32(uint32(a))] }

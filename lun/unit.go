@@ -2,6 +2,7 @@ package lun
 
 import (
 	"errors"
+	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -16,6 +17,10 @@ type UnitConfig struct {
 	ReadOnly  bool
 	Removable bool
 	Thin      bool // LBPME: UNMAP, GET LBA STATUS; the backend's Geometry must say Thin too
+	// PhysicalBlock is the physical block size to report, in bytes: the logical one times a power of two. 0: the backend's.
+	PhysicalBlock uint32
+	// SanitizeRate bounds a sanitize operation, in bytes a second, so that it leaves the medium to others. 0: no bound.
+	SanitizeRate int64
 }
 
 // unitState is a set of conditions that commands must look at. Zero is a unit that does everything.
@@ -23,7 +28,6 @@ type unitState uint32
 
 const (
 	stateEjected        unitState = 1 << iota // no medium: 3A/02
-	stateStopped                              // START STOP UNIT with START=0: 04/02
 	stateSanitizing                           // 04/1B
 	stateSanitizeFailed                       // 31/03
 	stateReadOnly                             // configuration or backend: DATA PROTECT 27/00
@@ -38,8 +42,11 @@ type Unit struct {
 	cfg     UnitConfig
 	backend Backend
 	mapped  Mapped // the backend when it is one
+	names   identity
+	phys    uint8 // LOGICAL BLOCKS PER PHYSICAL BLOCK EXPONENT
 	geom    atomic.Pointer[Geometry]
-	state   atomic.Uint32 // unitState
+	state   atomic.Uint32              // unitState
+	mode    atomic.Pointer[modeValues] // current values; replaced, never changed
 
 	// resv is who reserves the unit: nil when nobody does, and that is all the data path looks at. Maintained by
 	// persist.go and reserve.go.
@@ -47,15 +54,22 @@ type Unit struct {
 
 	gate gate
 
+	sanitizing atomic.Pointer[sanitizer] // the operation in progress
+	removed    atomic.Bool               // by RemoveUnit
+
 	mu      sync.Mutex // everything below: never held over I/O
 	pr      persistState
-	mode    modeState
+	saved   *modeValues         // saved mode values; nil: none were saved
 	prevent map[*Nexus]struct{} // who prevents medium removal
+	// restrictedSanitize says that the failure of a sanitize operation cannot be exited (AUSE was zero).
+	restrictedSanitize bool
 }
 
 var (
 	errNoBackend = errors.New("lun: a unit needs a backend")
 	errBlockSize = errors.New("lun: block size is neither 512 nor 4096")
+	errPhysical  = errors.New("lun: the physical block size is not the logical one times 1, 2, 4 ... 128")
+	errEmpty     = errors.New("lun: the medium has no blocks")
 	errNotThin   = errors.New("lun: the backend cannot give space back, so the unit cannot be thin")
 )
 
@@ -67,15 +81,34 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	if g.BlockSize != 512 && g.BlockSize != 4096 {
 		return nil, errBlockSize
 	}
+	if g.Blocks == 0 {
+		return nil, errEmpty
+	}
+	phys := g.BlockSize << g.PhysShift
+	if cfg.PhysicalBlock != 0 {
+		phys = cfg.PhysicalBlock
+	}
+	shift := bits.TrailingZeros32(phys / g.BlockSize)
+	if phys != g.BlockSize<<shift || shift > 7 {
+		return nil, errPhysical
+	}
 	if cfg.Thin && !g.Thin {
 		return nil, errNotThin
 	}
 	u := &Unit{target: tg, lun: lun, cfg: cfg, backend: cfg.Backend, prevent: map[*Nexus]struct{}{}}
+	u.phys = uint8(shift)
+	u.names = newIdentity(cfg.ID, cfg.Serial)
 	u.mapped, _ = cfg.Backend.(Mapped)
 	u.geom.Store(&g)
 	u.gate.init(tg.cfg.Loops)
 	if cfg.ReadOnly || g.ReadOnly {
 		u.set(stateReadOnly)
+	}
+	if err := u.restoreMode(); err != nil {
+		return nil, err
+	}
+	if err := u.restoreSanitize(); err != nil {
+		return nil, err
 	}
 	if err := u.restoreReservations(); err != nil {
 		return nil, err
@@ -94,6 +127,7 @@ func (u *Unit) geometry() *Geometry { return u.geom.Load() }
 func (u *Unit) blockSize() uint32   { return u.geom.Load().BlockSize }
 func (u *Unit) blocks() uint64      { return u.geom.Load().Blocks }
 func (u *Unit) thin() bool          { return u.cfg.Thin }
+func (u *Unit) physShift() uint8    { return u.phys }
 
 func (u *Unit) is(s unitState) bool { return unitState(u.state.Load())&s != 0 }
 func (u *Unit) set(s unitState)     { u.state.Or(uint32(s)) }
@@ -109,6 +143,10 @@ func (u *Unit) Refresh() {
 	}
 }
 
+// Idle says whether nothing is under way on the unit: neither a command in its backend nor a sanitize operation. A unit
+// that was removed from its target and is idle may have its backend closed.
+func (u *Unit) Idle() bool { return u.gate.idle() && u.sanitizing.Load() == nil }
+
 // Reset is a logical unit reset (SAM-5 6.3.3, 7.7), after the engine aborted the unit's tasks. by is the nexus that
 // asked, nil for none.
 func (u *Unit) Reset(by *Nexus) { u.reset(uaUnitReset) }
@@ -118,6 +156,7 @@ func (u *Unit) reset(a attention) {
 	u.mu.Lock()
 	clear(u.prevent)
 	u.mu.Unlock()
+	u.setMode(u.savedMode()) // SPC-4 5.14: a reset brings the saved values back
 	u.attendAll(a, nil)
 }
 
