@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
+)
+
+// listener is a loop's own socket for one portal. All loops listen on the same address with SO_REUSEPORT, and the kernel
+// spreads connections over them.
+type listener struct {
+	fd     int
+	addr   netip.AddrPort
+	closed bool
+}
+
+// listen opens a portal's socket. With port 0 the kernel chooses; the address that is returned says which.
+func listen(addr netip.AddrPort) (int, netip.AddrPort, error) {
+	family := unix.AF_INET
+	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, addr, fmt.Errorf("socket: %w", err)
+	}
+	fail := func(what string, err error) (int, netip.AddrPort, error) {
+		unix.Close(fd)
+		return -1, addr, fmt.Errorf("%s %s: %w", what, addr, err)
+	}
+	for _, opt := range []int{unix.SO_REUSEADDR, unix.SO_REUSEPORT} {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, opt, 1); err != nil {
+			return fail("set up", err)
+		}
+	}
+	if family == unix.AF_INET6 {
+		unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
+	}
+	if err := unix.Bind(fd, sockaddr(addr)); err != nil {
+		return fail("listen on", err)
+	}
+	if err := unix.Listen(fd, listenBacklog); err != nil {
+		return fail("listen on", err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return fail("name of", err)
+	}
+	return fd, addrPort(sa), nil
+}
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if ip := a.Addr().Unmap(); ip.Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: ip.As4()}
+	}
+	sa := &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+	return sa
+}
+
+func addrPort(sa unix.Sockaddr) netip.AddrPort {
+	switch s := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), uint16(s.Port))
+	}
+	return netip.AddrPort{}
+}
+
+// armAccept asks for connections until something fails.
+func (l *loop) armAccept(i int) {
+	l.ring.Accept(uring.FD(l.listeners[i].fd), userData(opAccept, i))
+}
+
+// accepted handles one accepted connection, or the end of a multishot accept.
+func (l *loop) accepted(i int, cqe uring.CQE) {
+	ln := &l.listeners[i]
+	if cqe.Res >= 0 {
+		l.welcome(int(cqe.Res))
+	} else if !ln.closed {
+		l.engine.log.Warn("accept", "portal", ln.addr, "err", unix.Errno(-cqe.Res))
+	}
+	if cqe.More() || ln.closed {
+		return
+	}
+	if cqe.Res < 0 {
+		// Out of descriptors or memory: later there may be some again, at once there are not.
+		l.After(int64(acceptRetry), func() {
+			if !l.listeners[i].closed {
+				l.armAccept(i)
+			}
+		})
+		return
+	}
+	l.armAccept(i)
+}
+
+// welcome makes a connection of an accepted socket.
+func (l *loop) welcome(fd int) {
+	if l.live >= maxConnsPerLoop || l.engine.draining.Load() {
+		unix.Close(fd)
+		return
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	local, err := unix.Getsockname(fd)
+	remote, err2 := unix.Getpeername(fd)
+	if err != nil || err2 != nil {
+		unix.Close(fd) // gone already
+		return
+	}
+	c := &conn{loop: l, fd: fd, since: time.Now()}
+	c.name.local, c.name.remote = addrPort(local), addrPort(remote)
+	c.s = session.NewConn(session.ConnConfig{
+		Node: l.engine.node, Host: c, Local: c.name.local, Remote: c.name.remote,
+		Loop: l.index, Rand: func(b []byte) { rand.Read(b) }, Now: l.now,
+	})
+	if n := len(l.freeConns); n > 0 {
+		c.index = l.freeConns[n-1]
+		l.freeConns = l.freeConns[:n-1]
+		l.conns[c.index] = c
+	} else {
+		c.index = len(l.conns)
+		l.conns = append(l.conns, c)
+	}
+	l.live++
+	l.stats.Accepted++
+	c.rearm()
+	c.mark()
+}
+
+// drop forgets a connection of which nobody has anything any more.
+func (l *loop) drop(c *conn) {
+	unix.Close(c.fd)
+	l.conns[c.index] = nil
+	l.freeConns = append(l.freeConns, c.index)
+	l.live--
+}
+
+// shutdown ends both directions; what is under way with the kernel completes.
+func (c *conn) shutdown() {
+	if !c.shut {
+		c.shut = true
+		unix.Shutdown(c.fd, unix.SHUT_RDWR)
+	}
+}
+
+// linger shuts our direction down and leaves the peer some time to read what it was sent.
+func (c *conn) linger() {
+	if c.finSent {
+		return
+	}
+	c.finSent = true
+	unix.Shutdown(c.fd, unix.SHUT_WR)
+	c.loop.After(int64(lingerGrace), func() {
+		if c.loop.conns[c.index] == c {
+			c.shutdown()
+			c.mark()
+		}
+	})
+	c.rearm()
+}
+
+// armTimer puts the protocol's deadline on the loop's heap, unless an earlier look is there already.
+func (c *conn) armTimer() {
+	at := c.s.Timer()
+	if at == 0 || c.timerAt != 0 && c.timerAt <= at {
+		return
+	}
+	c.timerAt = at
+	c.loop.timers.add(timer{at: at, conn: c})
+}
+
+// timerDue looks whether the deadline is still what the heap remembers.
+func (c *conn) timerDue(at int64) {
+	if c.timerAt != at || c.loop.conns[c.index] != c {
+		return // an older entry
+	}
+	c.timerAt = 0
+	if t := c.s.Timer(); t != 0 && t <= c.loop.now {
+		c.s.Advance(c.loop.now)
+	}
+	c.mark()
+}

@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"fmt"
+	"math/bits"
+	"unsafe"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+)
+
+// arena hands out the memory that the kernel sees: power-of-two blocks from minBlock to maxBlock, aligned to their size,
+// in mmapped slabs that are registered with the loop's ring. It belongs to its loop: no locks. It is a buddy allocator
+// that puts halves together only when a large block is asked for and none is left: a freed 4 KiB block is almost always
+// asked for again as 4 KiB.
+type arena struct {
+	base   uintptr // start of the reserved address range
+	mem    []byte  // the whole range; slabs are touched as they are taken into use
+	slabs  int     // slabs in use
+	limit  int     // slabs that may be in use
+	order  []uint8 // per minBlock: order of the allocated block that starts there, freeMark | order for a free one
+	free   [orders][]uint32
+	freed  int // bytes given back since the last coalesce
+	inUse  int // bytes handed out
+	onSlab func(i int, mem []byte)
+}
+
+const (
+	orders   = 11 // 4 KiB << 10 == 4 MiB
+	freeMark = 0x80
+	noBlock  = 0xff
+)
+
+// newArena reserves limit bytes (rounded up to slabs) of address space. onSlab is told of each slab before its first use.
+func newArena(limit int, onSlab func(i int, mem []byte)) (*arena, error) {
+	n := (limit + slabSize - 1) / slabSize
+	if n < 1 {
+		n = 1
+	}
+	// One slab more, to align the base to the largest block.
+	raw, err := uring.Map(n*slabSize + maxBlock)
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes of buffers: %w", n*slabSize, err)
+	}
+	p := uintptr(unsafe.Pointer(unsafe.SliceData(raw)))
+	skip := int((maxBlock - p%maxBlock) % maxBlock)
+	mem := raw[skip : skip+n*slabSize]
+	a := &arena{
+		base: p + uintptr(skip), mem: mem, limit: n,
+		order: make([]uint8, n*slabSize/minBlock), onSlab: onSlab,
+	}
+	for i := range a.order {
+		a.order[i] = noBlock
+	}
+	return a, nil
+}
+
+func orderOf(n int) int {
+	if n <= minBlock {
+		return 0
+	}
+	return bits.Len(uint(n-1)) - 12
+}
+
+// alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size.
+func (a *arena) alloc(n int) []byte {
+	if n <= 0 || n > maxBlock {
+		return nil
+	}
+	o := orderOf(n)
+	if a.slabs == 0 {
+		a.grow()
+	}
+	for {
+		if b, ok := a.take(o); ok {
+			off := int(b) * minBlock
+			a.order[b] = uint8(o)
+			a.inUse += minBlock << o
+			return a.mem[off : off+n : off+minBlock<<o]
+		}
+		if a.freed >= minBlock<<o {
+			a.coalesce()
+			if a.has(o) {
+				continue
+			}
+		}
+		if !a.grow() {
+			return nil
+		}
+	}
+}
+
+func (a *arena) has(o int) bool {
+	for ; o < orders; o++ {
+		if len(a.free[o]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// take pops a block of order o, splitting a larger one if it must.
+func (a *arena) take(o int) (uint32, bool) {
+	k := o
+	for k < orders && len(a.free[k]) == 0 {
+		k++
+	}
+	if k == orders {
+		return 0, false
+	}
+	l := a.free[k]
+	b := l[len(l)-1]
+	a.free[k] = l[:len(l)-1]
+	for k > o {
+		k--
+		half := b + 1<<k
+		a.order[half] = freeMark | uint8(k)
+		a.free[k] = append(a.free[k], half)
+	}
+	return b, true
+}
+
+// release gives a block back. b must start where alloc's slice started.
+func (a *arena) release(b []byte) {
+	if cap(b) == 0 {
+		return
+	}
+	p := uintptr(unsafe.Pointer(unsafe.SliceData(b[:1])))
+	off := p - a.base
+	if off >= uintptr(len(a.mem)) || off%minBlock != 0 {
+		panic("engine: release of memory that is not an arena block")
+	}
+	blk := uint32(off / minBlock)
+	o := a.order[blk]
+	if o >= orders {
+		panic("engine: arena block released twice")
+	}
+	a.order[blk] = freeMark | o
+	a.free[o] = append(a.free[o], blk)
+	a.freed += minBlock << o
+	a.inUse -= minBlock << o
+}
+
+// owns tells whether b lies in the arena, and in which slab.
+func (a *arena) slabOf(b []byte) int {
+	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - a.base
+	if off >= uintptr(a.slabs*slabSize) {
+		return -1
+	}
+	return int(off / slabSize)
+}
+
+// coalesce joins free buddies, smallest first.
+func (a *arena) coalesce() {
+	a.freed = 0
+	for o := 0; o < orders-1; o++ {
+		keep := a.free[o][:0]
+		for _, b := range a.free[o] {
+			if a.order[b] != freeMark|uint8(o) {
+				continue // taken into a pair already
+			}
+			buddy := b ^ 1<<o
+			if a.order[buddy] == freeMark|uint8(o) {
+				lo := min(b, buddy)
+				a.order[b], a.order[buddy] = noBlock, noBlock
+				a.order[lo] = freeMark | uint8(o+1)
+				a.free[o+1] = append(a.free[o+1], lo)
+				continue
+			}
+			keep = append(keep, b)
+		}
+		a.free[o] = keep
+	}
+}
+
+// grow takes one more slab into use.
+func (a *arena) grow() bool {
+	if a.slabs == a.limit {
+		return false
+	}
+	i := a.slabs
+	a.slabs++
+	if a.onSlab != nil {
+		a.onSlab(i, a.mem[i*slabSize:(i+1)*slabSize])
+	}
+	for off := 0; off < slabSize; off += maxBlock {
+		b := uint32((i*slabSize + off) / minBlock)
+		a.order[b] = freeMark | (orders - 1)
+		a.free[orders-1] = append(a.free[orders-1], b)
+	}
+	return true
+}

@@ -1,0 +1,220 @@
+package engine
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// conn is one TCP connection on its loop: the socket, the protocol, and what is under way with the kernel.
+type conn struct {
+	loop  *loop
+	index int // in loop.conns, and in the user data of its operations
+	fd    int
+	s     *session.Conn
+	name  connName
+
+	recv recvState
+	send sendState
+
+	since time.Time
+	tasks *task // all tasks from NewTask to FreeTask
+
+	// dirty: on the loop's list of connections to pump this turn.
+	dirty    bool
+	nextD    *conn
+	wantRecv bool  // on loop.rearms
+	timerAt  int64 // deadline that the loop's heap holds for it, 0 none
+	closing  bool  // no more input is taken; the socket is shut down once what is queued has left
+	// lingering: after the last PDU only our direction is shut down, and input is thrown away until the peer closes or
+	// lingerGrace is over: closing a socket with unread input resets it, and the peer would lose that last PDU.
+	lingering bool
+	finSent   bool
+	shut      bool // shutdown(2) was called
+	toldGone  bool // session.Conn.Closed was called
+}
+
+// connName is what the log and status call a connection.
+type connName struct{ local, remote netip.AddrPort }
+
+// mark puts the connection on the list of those that are pumped at the end of the turn.
+func (c *conn) mark() {
+	if !c.dirty {
+		c.dirty = true
+		c.nextD = c.loop.dirty
+		c.loop.dirty = c
+	}
+}
+
+// pump takes the protocol's events until there are none, or no room for what is next, and starts a send.
+func (c *conn) pump() {
+	l := c.loop
+	for {
+		room := c.send.room() && !c.shut
+		if !c.s.Next(l.now, room, &l.ev) {
+			break
+		}
+		ev := &l.ev
+		switch ev.Kind {
+		case session.Send:
+			c.stage(ev)
+		case session.Execute:
+			c.execute(ev.Task.Owner.(*task))
+		case session.Abort:
+			c.abort(ev.Task.Owner.(*task))
+		case session.Manage:
+			c.manage(ev.Task)
+		case session.SessionUp:
+			l.engine.sessionUp(c.s.Session())
+		case session.SessionDown:
+			l.engine.sessionDown(c.s.Session())
+		case session.Flush:
+			c.closing, c.lingering = true, true
+		case session.Close:
+			c.closing = true
+			l.engine.log.Info("connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
+			c.shutdown()
+		}
+	}
+	c.flushSend()
+	c.armTimer()
+	c.finish()
+}
+
+// finish moves a closing connection on: shut down when nothing is left to send, gone when the kernel has nothing of it.
+func (c *conn) finish() {
+	if !c.closing {
+		return
+	}
+	if c.send.idle() {
+		if c.lingering && !c.shut {
+			c.linger()
+		} else {
+			c.shutdown()
+		}
+	}
+	if !c.shut || c.recv.armed || c.send.inFlight {
+		return
+	}
+	if !c.toldGone {
+		c.toldGone = true
+		c.recv.dropHeld(c.loop)
+		c.s.Closed(c.loop.now)
+		c.mark() // takes the Abort and SessionDown events that follow
+		return
+	}
+	if c.tasks == nil && !c.dirty {
+		c.loop.drop(c)
+	}
+}
+
+// Host of the session follows: it answers at once and calls nothing back.
+
+// NewTask is session.Host's.
+func (c *conn) NewTask(*session.Conn) *session.Task {
+	t := c.loop.tasks.get()
+	if t == nil {
+		return nil
+	}
+	t.conn = c
+	t.next = c.tasks
+	if c.tasks != nil {
+		c.tasks.prev = t
+	}
+	c.tasks = t
+	return &t.s
+}
+
+// DataOut is session.Host's: the buffer is as long as the shortest of EDTL and what the CDB takes.
+func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
+	t := st.Owner.(*task)
+	tgt := c.target()
+	// A data digest over a Mapped backend's memory that a write changes in flight would not match: copied instead.
+	var out int
+	if c.s.DataDigest() {
+		out, t.in = tgt.PlanCopy(st.LUN, &st.CDB)
+	} else {
+		out, t.in = tgt.Plan(st.LUN, &st.CDB)
+	}
+	if !st.Write || out == 0 {
+		st.Out = nil
+		return session.OutReady
+	}
+	n := min(int(st.EDTL), out, maxBlock)
+	if n == 0 {
+		return session.OutReady
+	}
+	// Those who wait for memory come first, or large tasks would starve.
+	if c.loop.waiting.first == nil {
+		if b := c.loop.arena.alloc(n); b != nil {
+			t.out, st.Out = b, b
+			return session.OutReady
+		}
+	}
+	if !may {
+		return session.OutRefused
+	}
+	t.phase = waitingOut
+	c.loop.waiting.push(t, n)
+	return session.OutLater
+}
+
+// FreeTask is session.Host's.
+func (c *conn) FreeTask(st *session.Task) {
+	t := st.Owner.(*task)
+	c.unlink(t)
+	c.loop.waiting.remove(t)
+	t.leaveGroups()
+	if t.phase == running {
+		// The backend still has it; its blocks come back with loop.TaskDone.
+		t.orphan = true
+		return
+	}
+	c.recycle(t)
+}
+
+// Post is session.Host's.
+func (c *conn) Post(fn func()) { c.loop.Post(fn) }
+
+func (c *conn) unlink(t *task) {
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		c.tasks = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.prev, t.next = nil, nil
+}
+
+// recycle gives a task's memory back, but for a block that a payload is still arriving in.
+func (c *conn) recycle(t *task) {
+	l := c.loop
+	if t.out != nil {
+		if c.recv.writesTo(t.out, c.s) {
+			c.recv.hold(t.out)
+		} else {
+			l.release(t.out)
+		}
+	}
+	if t.buf != nil {
+		l.release(t.buf)
+	}
+	l.tasks.put(t)
+}
+
+func (c *conn) target() *lun.Target {
+	return c.s.Session().Target.Owner.(*lun.Target)
+}
+
+// nexus is nil before full feature phase and in a discovery session.
+func (c *conn) nexus() *lun.Nexus {
+	if s := c.s.Session(); s != nil {
+		n, _ := s.Owner.(*lun.Nexus)
+		return n
+	}
+	return nil
+}

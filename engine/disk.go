@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// ioSlot is one operation with the kernel's block layer; its index is in the operation's user data.
+type ioSlot struct {
+	op   lun.QueueOp
+	r    *lun.Request
+	next int32 // free list
+}
+
+// ioTable numbers the operations under way. Operations beyond maxIO wait in line, in order.
+type ioTable struct {
+	slots []ioSlot
+	free  int32
+	busy  int
+	line  []ioWait // rarely used: grows to what was once needed
+}
+
+// ioWait is an operation that waits for a slot.
+type ioWait struct {
+	slot ioSlot
+	call ioCall
+}
+
+// ioCall is what the ring is asked.
+type ioCall struct {
+	kind  ioKind
+	fd    int
+	buf   []byte
+	off   int64
+	n     int64
+	dsync bool
+	mode  uint32
+}
+
+type ioKind uint8
+
+const (
+	ioRead ioKind = iota
+	ioWrite
+	ioSync
+	ioAllocate
+	ioDiscard
+)
+
+func newIOTable() ioTable {
+	t := ioTable{slots: make([]ioSlot, maxIO)}
+	for i := range t.slots {
+		t.slots[i].next = int32(i) + 1
+	}
+	t.slots[maxIO-1].next = -1
+	return t
+}
+
+// PRead is lun.Queue's.
+func (l *loop) PRead(fd int, buf []byte, off int64, op lun.QueueOp, r *lun.Request) {
+	l.io(ioCall{kind: ioRead, fd: fd, buf: buf, off: off}, op, r)
+}
+
+// PWrite is lun.Queue's.
+func (l *loop) PWrite(fd int, buf []byte, off int64, dsync bool, op lun.QueueOp, r *lun.Request) {
+	l.io(ioCall{kind: ioWrite, fd: fd, buf: buf, off: off, dsync: dsync}, op, r)
+}
+
+// FSync is lun.Queue's.
+func (l *loop) FSync(fd int, op lun.QueueOp, r *lun.Request) {
+	l.io(ioCall{kind: ioSync, fd: fd}, op, r)
+}
+
+// FAllocate is lun.Queue's.
+func (l *loop) FAllocate(fd int, mode uint32, off, n int64, op lun.QueueOp, r *lun.Request) {
+	l.io(ioCall{kind: ioAllocate, fd: fd, mode: mode, off: off, n: n}, op, r)
+}
+
+// Discard is lun.Queue's.
+func (l *loop) Discard(fd int, off, n int64, op lun.QueueOp, r *lun.Request) {
+	l.io(ioCall{kind: ioDiscard, fd: fd, off: off, n: n}, op, r)
+}
+
+func (l *loop) io(k ioCall, op lun.QueueOp, r *lun.Request) {
+	t := &l.ios
+	l.stats.DiskOps++
+	if t.free < 0 || len(t.line) > 0 {
+		t.line = append(t.line, ioWait{slot: ioSlot{op: op, r: r}, call: k})
+		return
+	}
+	l.ioSubmit(k, op, r)
+}
+
+func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
+	t := &l.ios
+	i := t.free
+	s := &t.slots[i]
+	t.free = s.next
+	s.op, s.r = op, r
+	t.busy++
+	ud := userData(opDisk, int(i))
+	fd := l.files.fixed(k.fd)
+	switch k.kind {
+	case ioRead:
+		l.ring.ReadFixed(fd, k.buf, k.off, l.bufIndex(k.buf), ud)
+	case ioWrite:
+		if k.dsync {
+			l.ring.WriteDsync(fd, k.buf, k.off, l.bufIndex(k.buf), ud)
+		} else {
+			l.ring.WriteFixed(fd, k.buf, k.off, l.bufIndex(k.buf), ud)
+		}
+	case ioSync:
+		l.ring.Fsync(fd, true, ud)
+	case ioAllocate:
+		l.ring.Fallocate(fd, k.mode, k.off, k.n, ud)
+	case ioDiscard:
+		l.ring.Discard(fd, k.off, k.n, ud)
+	}
+}
+
+// bufIndex is the registered buffer that b lies in, or -1.
+func (l *loop) bufIndex(b []byte) int {
+	if i := l.arena.slabOf(b); i >= 0 && i < l.slabsRegistered {
+		return i
+	}
+	return -1
+}
+
+// ioDone hands a completion to the backend.
+func (l *loop) ioDone(i int, cqe uring.CQE) {
+	t := &l.ios
+	s := &t.slots[i]
+	op, r := s.op, s.r
+	*s = ioSlot{next: t.free}
+	t.free = int32(i)
+	t.busy--
+	if len(t.line) > 0 {
+		w := t.line[0]
+		t.line[0] = ioWait{}
+		t.line = t.line[1:]
+		l.ioSubmit(w.call, w.slot.op, w.slot.r)
+	}
+	op.QueueDone(l, r, int(cqe.Res))
+}

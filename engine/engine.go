@@ -1,0 +1,196 @@
+// Package engine runs the target: one event loop per core on io_uring carries the sockets, the protocol, the device
+// server and the disks of the connections that live on it. See docs/architecture.md.
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
+)
+
+// Config is what an engine is made of. Zero values mean the defaults.
+type Config struct {
+	Node    *session.Node
+	Portals []netip.AddrPort // addresses to listen on; port 0 lets the kernel choose
+	Cores   []int            // CPUs to run a loop on, one each; empty: one loop that is not pinned
+	// ArenaPerLoop bounds the I/O buffers of a loop in bytes; they are taken into use slab by slab.
+	ArenaPerLoop int
+	Log          *slog.Logger
+}
+
+// Engine is a running target.
+type Engine struct {
+	cfg      Config
+	node     *session.Node
+	log      *slog.Logger
+	loops    []*loop
+	portals  []netip.AddrPort
+	draining atomic.Bool
+	started  time.Time
+
+	unregistered sync.Once
+}
+
+// New checks cfg and makes an engine that is not running yet.
+func New(cfg Config) (*Engine, error) {
+	if cfg.Node == nil {
+		return nil, errors.New("engine: no node")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.ArenaPerLoop == 0 {
+		cfg.ArenaPerLoop = defaultArena
+	}
+	if cfg.ArenaPerLoop < maxBlock || cfg.ArenaPerLoop > maxArena {
+		return nil, fmt.Errorf("engine: %d bytes of buffers per loop; between %d and %d are possible", cfg.ArenaPerLoop, maxBlock, maxArena)
+	}
+	if len(cfg.Cores) == 0 {
+		cfg.Cores = []int{-1}
+	}
+	if len(cfg.Cores) > MaxLoops {
+		return nil, fmt.Errorf("engine: %d cores; at most %d loops are possible", len(cfg.Cores), MaxLoops)
+	}
+	if err := uring.Probe(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Log}
+	for i, core := range cfg.Cores {
+		e.loops = append(e.loops, newLoop(e, i, core))
+	}
+	return e, nil
+}
+
+// Start starts the loops and listens on the portals. After an error nothing runs any more.
+func (e *Engine) Start() error {
+	e.started = time.Now()
+	for i, l := range e.loops {
+		ready := make(chan error, 1)
+		go l.run(ready)
+		if err := <-ready; err != nil {
+			e.stopLoops(i)
+			return fmt.Errorf("loop %d: %w", i, err)
+		}
+	}
+	for _, p := range e.cfg.Portals {
+		if err := e.listen(p); err != nil {
+			e.stopLoops(len(e.loops))
+			return err
+		}
+	}
+	return nil
+}
+
+// Portals are the addresses that are listened on, with the ports the kernel chose.
+func (e *Engine) Portals() []netip.AddrPort { return e.portals }
+
+// listen opens portal p on every loop.
+func (e *Engine) listen(p netip.AddrPort) error {
+	bound := p
+	for i, l := range e.loops {
+		fd, addr, err := listen(bound)
+		if err != nil {
+			return err
+		}
+		bound = addr // with port 0, the others share what the first was given
+		e.on(l, func() {
+			l.listeners = append(l.listeners, listener{fd: fd, addr: addr})
+			l.armAccept(len(l.listeners) - 1)
+		})
+		if i == 0 {
+			e.portals = append(e.portals, addr)
+		}
+	}
+	return nil
+}
+
+// on runs fn on loop l and waits for it. Not from a loop.
+func (e *Engine) on(l *loop, fn func()) {
+	done := make(chan struct{})
+	l.Post(func() { fn(); close(done) })
+	<-done
+}
+
+// each runs fn on every loop, and waits.
+func (e *Engine) each(fn func(l *loop)) {
+	var wg sync.WaitGroup
+	for _, l := range e.loops {
+		wg.Add(1)
+		l.Post(func() { fn(l); wg.Done() })
+	}
+	wg.Wait()
+}
+
+func (e *Engine) stopLoops(n int) {
+	for _, l := range e.loops[:n] {
+		l.Post(func() { l.stopping = true })
+		<-l.stopped
+	}
+}
+
+// Shutdown drains the target: it accepts nothing new, asks the initiators to log out (Async Message, RFC 7143 11.9), and
+// after a grace closes what is left. Every command that was answered is on its way to the medium as its answer promised;
+// commands under way in the backend finish first. It returns when the loops have stopped.
+func (e *Engine) Shutdown() {
+	e.draining.Store(true)
+	e.each(func(l *loop) {
+		for i := range l.listeners {
+			l.listeners[i].closed = true
+			unix.Shutdown(l.listeners[i].fd, unix.SHUT_RDWR)
+			unix.Close(l.listeners[i].fd)
+		}
+		for _, c := range l.conns {
+			if c != nil {
+				c.s.Shutdown(l.now)
+				c.mark()
+			}
+		}
+	})
+	e.waitQuiet(drainGrace)
+	e.each(func(l *loop) {
+		for _, c := range l.conns {
+			if c != nil {
+				c.closing = true
+				c.shutdown()
+				c.mark()
+			}
+		}
+	})
+	if !e.waitQuiet(abortGrace + drainGrace) {
+		e.log.Warn("stopping with commands still in a backend")
+	}
+	e.stopLoops(len(e.loops))
+}
+
+// waitQuiet waits until no loop has a connection or a disk operation, at most d.
+func (e *Engine) waitQuiet(d time.Duration) bool {
+	tick := time.NewTicker(drainPoll)
+	defer tick.Stop()
+	end := time.Now().Add(d)
+	for {
+		var busy atomic.Int64
+		e.each(func(l *loop) { busy.Add(int64(l.live + l.ios.busy + l.tasks.out)) })
+		if busy.Load() == 0 {
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+		<-tick.C
+	}
+}
+
+// noteUnregistered says once that buffers could not be registered with the ring.
+func (e *Engine) noteUnregistered(err error) {
+	e.unregistered.Do(func() {
+		e.log.Warn("I/O buffers are not registered with the ring: every disk operation maps its pages anew; raise the memlock limit", "err", err)
+	})
+}

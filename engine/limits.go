@@ -1,0 +1,67 @@
+package engine
+
+import "time"
+
+// Every bound of the engine, with its reason. The memory of a loop is the sum at the end.
+const (
+	// MaxLoops bounds the loops of one engine; the device server keeps one counter a unit for each.
+	MaxLoops = 256
+
+	// ringEntries is the submission queue: a turn that stages more submits in between. ringCQEntries holds every
+	// completion that can be under way without overflow: one receive and one send a connection and the disk queue.
+	ringEntries   = 1024
+	ringCQEntries = 8192
+
+	// recvBuffers × recvBufferSize is what one turn can receive before buffers come back: they are consumed in the turn
+	// in which they are filled, so this bounds a turn, not the number of connections.
+	recvBuffers    = 128
+	recvBufferSize = 32 << 10
+
+	// directRecvMin is the missing part of a data segment from which a receive goes straight into the task's buffer: below
+	// it the extra receive costs more than the copy.
+	directRecvMin = 16 << 10
+
+	// minBlock and maxBlock bound arena allocations: a page for O_DIRECT, and the device server's MaxTransfer.
+	minBlock = 4 << 10
+	maxBlock = 4 << 20
+	// slabSize is what the arena grows by: a few of the largest blocks, registered with the ring as one fixed buffer.
+	slabSize = 16 << 20
+	// defaultArena is the arena a loop may grow to: 64 tasks of the largest transfer, or 8192 of 64 KiB.
+	defaultArena = 512 << 20
+	maxArena     = 16 << 30
+
+	// sendBatch is how many PDUs one gathered send carries: the gain is nearly all there at 8, and 64 PDUs of
+	// 3 iovecs stay under IOV_MAX (1024).
+	sendBatch = 64
+	// sendBatchBytes ends a batch early, so that one connection's large reads do not fill the socket for the others of its loop.
+	sendBatchBytes = 4 << 20
+	// headerSlot holds a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
+	// response with sense data needs 2+32).
+	headerSlot = 128
+
+	// listenBacklog holds the connections of a whole rack that comes back at once.
+	listenBacklog = 1024
+	// acceptRetry is the pause after accept failed for want of descriptors or memory.
+	acceptRetry = 100 * time.Millisecond
+
+	// maxConnsPerLoop bounds a loop's connection table: beyond it a new connection is closed at accept.
+	maxConnsPerLoop = 16384
+
+	// lingerGrace is how long a connection that said its last word waits for the peer to close: a round trip, generously.
+	lingerGrace = time.Second
+
+	// maxTasks bounds the tasks of a loop: the windows of a thousand busy sessions.
+	maxTasks = 131072
+
+	// maxIO bounds the operations that a loop has with the kernel's block layer; more wait in a list.
+	maxIO = 1024
+
+	// abortGrace is how long an aborted task may stay in the backend before the answer to the abort goes out anyway and
+	// the task is detached: longer than a disk's own retry, shorter than an initiator's abort timeout (Linux: 15 s).
+	abortGrace = 5 * time.Second
+
+	// drainPoll is how often a graceful stop looks whether everything has ended.
+	drainPoll = 10 * time.Millisecond
+	// drainGrace is how long a graceful stop waits for initiators to log out after they were asked to.
+	drainGrace = 3 * time.Second
+)

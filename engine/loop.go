@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
+)
+
+// loop is one core's event loop: a locked, pinned thread with a ring that carries the sockets and the disks of the
+// connections that live on it. Everything below is the thread's own but mail.
+type loop struct {
+	engine *Engine
+	index  int
+	core   int // CPU it is pinned to, -1 if not
+	ring   *uring.Ring
+	now    int64 // monotonic ns, read once a turn
+
+	arena           *arena
+	slabsRegistered int
+	released        bool // memory came back this turn
+	waiting         memoryWait
+	tasks           taskPool
+	batches         *batch
+
+	recvBufs *uring.BufRing
+	recycled bool
+
+	conns     []*conn
+	freeConns []int
+	live      int
+	dirty     *conn
+	rearms    []*conn
+	listeners []listener
+
+	ios    ioTable
+	files  fixedFiles
+	timers timers
+	mail   mailbox
+	ev     session.Event
+	stats  LoopStats
+
+	stopping bool
+	stopped  chan struct{}
+}
+
+// Operation kinds, in the top byte of the user data.
+const (
+	opNone uint8 = iota
+	opAccept
+	opRecv
+	opSend
+	opDisk
+)
+
+const recvGroup = 1
+
+func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint32(index)) }
+
+// newLoop makes a loop; it is started by run on a goroutine of its own.
+func newLoop(e *Engine, index, core int) *loop {
+	l := &loop{engine: e, index: index, core: core, ios: newIOTable(), stopped: make(chan struct{})}
+	return l
+}
+
+// open makes the ring and everything registered with it, on the loop's own locked thread (SINGLE_ISSUER).
+func (l *loop) open() error {
+	if l.core >= 0 {
+		var set unix.CPUSet
+		set.Set(l.core)
+		if err := unix.SchedSetaffinity(0, &set); err != nil {
+			l.engine.log.Warn("cannot pin the loop to its core", "loop", l.index, "core", l.core, "err", err)
+			l.core = -1
+		}
+	}
+	ring, err := uring.New(uring.Config{Entries: ringEntries, CQEntries: ringCQEntries})
+	if err != nil {
+		return err
+	}
+	l.ring = ring
+	if l.recvBufs, err = ring.NewBufRing(recvGroup, recvBuffers, recvBufferSize, false); err != nil {
+		return err
+	}
+	registering := true
+	limit := l.engine.cfg.ArenaPerLoop
+	if err := ring.RegisterSlabs((limit + slabSize - 1) / slabSize); err != nil {
+		registering = false
+		l.engine.noteUnregistered(err)
+	}
+	l.arena, err = newArena(limit, func(i int, mem []byte) {
+		if !registering {
+			return
+		}
+		if err := ring.SetSlab(i, mem); err != nil {
+			registering = false
+			l.engine.noteUnregistered(err)
+			return
+		}
+		l.slabsRegistered = i + 1
+	})
+	if err != nil {
+		return err
+	}
+	l.files.open(ring)
+	l.mail.wake = ring.Notify
+	return nil
+}
+
+// run is the loop. ready is told once whether it could start.
+func (l *loop) run(ready chan<- error) {
+	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its affinity with it
+	defer close(l.stopped)
+	if err := l.open(); err != nil {
+		ready <- err
+		return
+	}
+	l.now = monotonic()
+	ready <- nil
+	for !l.stopping {
+		l.turn()
+	}
+	l.ring.Close()
+}
+
+// turn takes what completed, runs what follows from it, and goes back to the kernel once.
+func (l *loop) turn() {
+	l.now = monotonic()
+	for {
+		cqe, ok := l.ring.Peek()
+		if !ok {
+			break
+		}
+		l.dispatch(cqe)
+		l.ring.Seen()
+	}
+	if !l.mail.empty() {
+		l.mail.drain()
+	}
+	for {
+		e, ok := l.timers.due(l.now)
+		if !ok {
+			break
+		}
+		if e.conn != nil {
+			e.conn.timerDue(e.at)
+		} else {
+			e.fn()
+		}
+	}
+	// Pumping may make more to pump (memory that came back, tasks that finished at once).
+	for l.dirty != nil || l.released {
+		for l.dirty != nil {
+			c := l.dirty
+			l.dirty = c.nextD
+			c.nextD = nil
+			c.dirty = false
+			c.pump()
+		}
+		if l.released {
+			l.released = false
+			l.serveWaiting()
+		}
+	}
+	if l.recycled {
+		l.recycled = false
+		l.recvBufs.Publish()
+	}
+	for i, c := range l.rearms {
+		c.wantRecv = false
+		c.armRecv()
+		l.rearms[i] = nil
+	}
+	l.rearms = l.rearms[:0]
+	l.wait()
+}
+
+// wait submits what the turn staged and blocks until something completes, a deadline comes or mail arrives.
+func (l *loop) wait() {
+	l.stats.Turns++
+	l.mail.sleeping.Store(true)
+	if !l.mail.empty() || l.stopping {
+		l.mail.sleeping.Store(false)
+		l.check(l.ring.Submit())
+		return
+	}
+	timeout := time.Duration(-1)
+	if at := l.timers.next(); at != 0 {
+		timeout = max(time.Duration(at-monotonic()), 0)
+	}
+	l.check(l.ring.SubmitAndWait(timeout))
+	l.mail.sleeping.Store(false)
+}
+
+// check: the ring refuses nothing that is the peers' fault.
+func (l *loop) check(err error) {
+	if err != nil {
+		panic("engine: io_uring_enter: " + err.Error())
+	}
+}
+
+func (l *loop) dispatch(cqe uring.CQE) {
+	i := int(uint32(cqe.UserData))
+	switch uint8(cqe.UserData >> 56) {
+	case opRecv:
+		l.conns[i].received(cqe)
+	case opSend:
+		l.conns[i].sendDone(cqe)
+	case opDisk:
+		l.ioDone(i, cqe)
+	case opAccept:
+		l.accepted(i, cqe)
+	default:
+		l.ring.Woken(cqe)
+	}
+}
+
+// Index is lun.Loop's.
+func (l *loop) Index() int { return l.index }
+
+// Now is lun.Loop's.
+func (l *loop) Now() int64 { return l.now }
+
+// Post is lun.Loop's.
+func (l *loop) Post(fn func()) { l.mail.post(fn) }
+
+// Go is lun.Loop's.
+func (l *loop) Go(work, done func()) {
+	go func() {
+		work()
+		l.Post(done)
+	}()
+}
+
+// After is lun.Loop's.
+func (l *loop) After(d int64, fn func()) { l.timers.add(timer{at: l.now + d, fn: fn}) }
+
+// Alloc is lun.Loop's.
+func (l *loop) Alloc(n int) []byte { return l.arena.alloc(n) }
+
+// Free is lun.Loop's.
+func (l *loop) Free(b []byte) { l.release(b) }
+
+// monotonic is the clock of all deadlines, in nanoseconds since the program started; never 0, which means none.
+func monotonic() int64 { return int64(time.Since(epoch)) + 1 }
+
+var epoch = time.Now()

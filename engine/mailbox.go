@@ -1,0 +1,49 @@
+package engine
+
+import "sync/atomic"
+
+// mailbox carries functions from any goroutine to a loop: a lock-free stack that the loop takes whole and turns around.
+// It is the control path (drains, task management, hand-overs); commands do not pass through it.
+type mailbox struct {
+	head atomic.Pointer[letter]
+	// sleeping is set by the loop before it blocks; the sender that clears it wakes the loop, so that a busy loop is
+	// never signalled.
+	sleeping atomic.Bool
+	wake     func()
+}
+
+type letter struct {
+	fn   func()
+	next *letter
+}
+
+// post puts fn into the box and wakes the loop if it sleeps.
+func (m *mailbox) post(fn func()) {
+	l := &letter{fn: fn}
+	for {
+		l.next = m.head.Load()
+		if m.head.CompareAndSwap(l.next, l) {
+			break
+		}
+	}
+	if m.sleeping.Load() && m.sleeping.CompareAndSwap(true, false) {
+		m.wake()
+	}
+}
+
+func (m *mailbox) empty() bool { return m.head.Load() == nil }
+
+// drain runs what was posted, oldest first.
+func (m *mailbox) drain() {
+	l := m.head.Swap(nil)
+	var first *letter
+	for l != nil {
+		next := l.next
+		l.next = first
+		first = l
+		l = next
+	}
+	for l := first; l != nil; l = l.next {
+		l.fn()
+	}
+}

@@ -1,0 +1,170 @@
+package engine
+
+import (
+	"sync/atomic"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// abortGroup waits until tasks on any loop are out of the way, then runs done on the loop that asked.
+type abortGroup struct {
+	pending atomic.Int64
+	home    *loop
+	done    func()
+}
+
+// leave counts one task (or one loop's search) out.
+func (g *abortGroup) leave() {
+	if g.pending.Add(-1) == 0 {
+		g.home.Post(g.done)
+	}
+}
+
+// manage carries out a task-management function that reaches beyond the connection it came on (RFC 7143 11.5, SAM-5 7).
+// The answer goes out when the tasks concerned are out of the backends, or have been given up after abortGrace.
+func (c *conn) manage(st *session.Task) {
+	l := c.loop
+	tgt, nexus := c.target(), c.nexus()
+	use := st.Owner.(*task).use
+	answer := func(resp pdu.TaskResponse) {
+		if st.Owner.(*task).use == use { // else its connection died meanwhile
+			c.s.Managed(l.now, st, byte(resp))
+			c.mark()
+		}
+	}
+	unit := tgt.Lookup(st.LUN)
+	onUnit := func(t *task) bool { return t.onUnit(tgt, unit) }
+	ofNexus := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() == nexus }
+	switch f := st.Manage; f {
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
+		if unit == nil {
+			answer(pdu.TMFResponseLUNDoesNotExist)
+			return
+		}
+		match := onUnit
+		if f == pdu.TMFAbortTaskSet {
+			match = ofNexus
+		}
+		l.engine.abortTasks(l, match, func(hit map[*lun.Nexus]bool) {
+			switch f {
+			case pdu.TMFClearTaskSet:
+				unit.ClearTaskSet(nexus, func(n *lun.Nexus) bool { return hit[n] })
+			case pdu.TMFLogicalUnitReset:
+				unit.Reset(nexus)
+			}
+			answer(pdu.TMFResponseComplete)
+		})
+	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
+		match := func(t *task) bool { return t.conn.target() == tgt }
+		l.engine.abortTasks(l, match, func(map[*lun.Nexus]bool) {
+			if f == pdu.TMFTargetColdReset {
+				tgt.Reset(lun.ResetCold)
+				l.engine.dropTarget(tgt, c) // RFC 7143 11.5.1: all connections to it end
+			} else {
+				tgt.Reset(lun.ResetWarm)
+			}
+			answer(pdu.TMFResponseComplete)
+		})
+	default:
+		answer(pdu.TMFResponseFunctionNotSupported)
+	}
+}
+
+// AbortTasks is lun.Aborter's: PREEMPT AND ABORT.
+func (e *Engine) AbortTasks(from lun.Loop, u *lun.Unit, match func(*lun.Nexus) bool, done func()) {
+	e.abortTasks(from.(*loop), func(t *task) bool {
+		return t.onUnit(u.Target(), u) && match(t.conn.nexus())
+	}, func(map[*lun.Nexus]bool) { done() })
+}
+
+// abortTasks aborts all commands on all loops that match, and runs done on loop home when they are gone. done is told
+// which nexuses had tasks aborted.
+func (e *Engine) abortTasks(home *loop, match func(*task) bool, done func(hit map[*lun.Nexus]bool)) {
+	g := &abortGroup{home: home}
+	hits := make([]map[*lun.Nexus]bool, len(e.loops))
+	g.done = func() {
+		all := map[*lun.Nexus]bool{}
+		for _, m := range hits {
+			for n := range m {
+				all[n] = true
+			}
+		}
+		done(all)
+	}
+	g.pending.Store(int64(len(e.loops)))
+	for i, l := range e.loops {
+		l.Post(func() {
+			hits[i] = map[*lun.Nexus]bool{}
+			for _, c := range l.conns {
+				if c != nil {
+					c.abortMatching(g, match, hits[i])
+				}
+			}
+			g.leave()
+		})
+	}
+}
+
+// abortMatching aborts the connection's tasks that match and counts them in g.
+func (c *conn) abortMatching(g *abortGroup, match func(*task) bool, hit map[*lun.Nexus]bool) {
+	if c.nexus() == nil {
+		return
+	}
+	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
+		t := st.Owner.(*task)
+		if t.phase == answering || !match(t) {
+			return false // answered already: that is under way
+		}
+		hit[c.nexus()] = true
+		g.pending.Add(1)
+		t.groups = append(t.groups, g)
+		return true
+	})
+	c.mark()
+}
+
+// onUnit tells whether t is a command for u.
+func (t *task) onUnit(tgt *lun.Target, u *lun.Unit) bool {
+	return t.conn.target() == tgt && tgt.Lookup(t.s.LUN) == u
+}
+
+// leaveGroups tells those who wait for the task that it is out of the way.
+func (t *task) leaveGroups() {
+	for i, g := range t.groups {
+		t.groups[i] = nil
+		g.leave()
+	}
+	t.groups = nil
+}
+
+// dropTarget closes all connections to a target but one, which is asked to go once its answer is out.
+func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
+	for _, l := range e.loops {
+		l.Post(func() {
+			for _, c := range l.conns {
+				if c != nil && c.nexus() != nil && c.target() == tgt {
+					c.s.Shutdown(l.now)
+					c.mark()
+				}
+			}
+		})
+	}
+}
+
+// sessionUp makes the I_T nexus of a session that entered full feature phase.
+func (e *Engine) sessionUp(s *session.Session) {
+	if s.Target == nil {
+		return // discovery
+	}
+	tgt := s.Target.Owner.(*lun.Target)
+	s.Owner = tgt.NewNexus(lun.NexusConfig{InitiatorName: s.InitiatorName, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT})
+}
+
+// sessionDown ends it.
+func (e *Engine) sessionDown(s *session.Session) {
+	if n, ok := s.Owner.(*lun.Nexus); ok {
+		n.Close()
+	}
+}

@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"encoding/binary"
+	"unsafe"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
+)
+
+// sendState is the sending half of a connection: all PDUs that are ready when no send is under way go out as one
+// gathered send.
+type sendState struct {
+	inFlight bool
+	batch    *batch // staged or in flight; nil when there is nothing to send
+}
+
+// batch is one gathered send, in memory that the kernel may read until it completes: headers packed one behind the
+// other, iovecs that point at them and at the data where it lies. Batches belong to the loop and are lent to connections
+// that have something to send.
+type batch struct {
+	mem   *batchMem
+	used  int // bytes of mem.headers
+	iovs  int
+	first int // first iovec not wholly sent
+	bytes int
+	pdus  int
+
+	release [sendBatch]*session.Task // tasks to report as sent, with their PDU's batch
+	nrel    int
+	blocks  [sendBatch][]byte // arena blocks of copied data
+	nblk    int
+	next    *batch
+}
+
+// batchMem is what the kernel sees of a batch.
+type batchMem struct {
+	msg     uring.Msghdr
+	iov     [3 * sendBatch]uring.Iovec
+	headers [sendBatch * headerSlot]byte
+}
+
+// room tells whether another PDU can be staged.
+func (s *sendState) room() bool {
+	b := s.batch
+	return b == nil || !s.inFlight && b.pdus < sendBatch && b.bytes < sendBatchBytes
+}
+
+func (s *sendState) idle() bool { return s.batch == nil }
+
+// stage adds one PDU to the batch.
+func (c *conn) stage(ev *session.Event) {
+	s := &c.send
+	if s.batch == nil {
+		s.batch = c.loop.getBatch()
+	}
+	b := s.batch
+	b.pdus++
+	c.loop.stats.PDUsSent++
+	h := &ev.Header
+	h.SetDataLen(len(ev.Data))
+	b.put(h[:])
+	if ev.HeaderDigest {
+		b.put32(pdu.Digest(0, h[:]))
+	}
+	if n := len(ev.Data); n > 0 {
+		data := ev.Data
+		switch pad := pdu.Pad(n); {
+		case ev.Copy && n <= headerSlot-pdu.BHSLen-12:
+			at := b.used
+			b.put(data)
+			b.zeros(pad)
+			if ev.DataDigest {
+				b.put32(pdu.Digest(0, b.mem.headers[at:b.used]))
+			}
+		default:
+			if ev.Copy {
+				data = c.loop.copyOut(b, data)
+			}
+			b.refer(data)
+			crc := uint32(0)
+			if ev.DataDigest {
+				crc = pdu.Digest(0, data)
+			}
+			if pad > 0 {
+				at := b.used
+				b.zeros(pad)
+				if ev.DataDigest {
+					crc = pdu.Digest(crc, b.mem.headers[at:b.used])
+				}
+			}
+			if ev.DataDigest {
+				b.put32(crc)
+			}
+		}
+	}
+	if ev.Release != nil {
+		b.release[b.nrel] = ev.Release
+		b.nrel++
+	}
+}
+
+// put appends p to the packed headers, lengthening the last iovec when it ends there.
+func (b *batch) put(p []byte) {
+	m := b.mem
+	n := copy(m.headers[b.used:], p)
+	at := &m.headers[b.used]
+	b.used += n
+	b.bytes += n
+	if b.iovs > 0 {
+		last := &m.iov[b.iovs-1]
+		if uintptr(unsafe.Pointer(last.Base))+uintptr(last.Len) == uintptr(unsafe.Pointer(at)) {
+			last.Len += uint64(n)
+			return
+		}
+	}
+	m.iov[b.iovs] = uring.Iovec{Base: at, Len: uint64(n)}
+	b.iovs++
+}
+
+func (b *batch) put32(v uint32) {
+	var w [4]byte
+	binary.LittleEndian.PutUint32(w[:], v)
+	b.put(w[:])
+}
+
+func (b *batch) zeros(n int) {
+	if n > 0 {
+		var z [4]byte
+		b.put(z[:n])
+	}
+}
+
+// refer appends data where it lies.
+func (b *batch) refer(data []byte) {
+	b.mem.iov[b.iovs] = uring.Iovec{Base: unsafe.SliceData(data), Len: uint64(len(data))}
+	b.iovs++
+	b.bytes += len(data)
+}
+
+// copyOut copies data that the protocol wants back at once into memory that the kernel may read. Only login, text and
+// other rare PDUs come here.
+func (l *loop) copyOut(b *batch, data []byte) []byte {
+	if m := l.arena.alloc(len(data)); m != nil {
+		copy(m, data)
+		b.blocks[b.nblk] = m
+		b.nblk++
+		return m
+	}
+	// The arena is exhausted by tasks; their answers must not wait for it. A Go slice serves: it is kept alive by the batch
+	// and Go does not move heap memory.
+	m := append([]byte(nil), data...)
+	b.blocks[b.nblk] = m
+	b.nblk++
+	return m
+}
+
+// flushSend submits the staged batch.
+func (c *conn) flushSend() {
+	s := &c.send
+	if s.batch == nil || s.inFlight {
+		return
+	}
+	b := s.batch
+	if c.shut {
+		c.sent()
+		return
+	}
+	b.submit(c)
+	s.inFlight = true
+	c.loop.stats.Sends++
+}
+
+func (b *batch) submit(c *conn) {
+	m := b.mem
+	m.msg.Iov = &m.iov[b.first]
+	m.msg.Iovlen = uint64(b.iovs - b.first)
+	c.loop.ring.SendMsg(uring.FD(c.fd), &m.msg, unix.MSG_WAITALL|unix.MSG_NOSIGNAL, userData(opSend, c.index))
+}
+
+// sendDone handles the completion of a send.
+func (c *conn) sendDone(cqe uring.CQE) {
+	s := &c.send
+	b := s.batch
+	if cqe.Res < 0 && cqe.Res != -int32(unix.EINTR) && cqe.Res != -int32(unix.EAGAIN) {
+		s.inFlight = false
+		c.closing = true
+		c.shutdown()
+		c.sent()
+		c.mark()
+		return
+	}
+	if n := max(int(cqe.Res), 0); n < b.bytes {
+		b.advance(n)
+		b.submit(c)
+		return
+	}
+	s.inFlight = false
+	c.sent()
+	c.mark()
+}
+
+// advance drops n sent bytes from the front.
+func (b *batch) advance(n int) {
+	b.bytes -= n
+	for n > 0 {
+		v := &b.mem.iov[b.first]
+		k := min(uint64(n), v.Len)
+		v.Base = (*byte)(unsafe.Add(unsafe.Pointer(v.Base), k))
+		v.Len -= k
+		n -= int(k)
+		if v.Len == 0 {
+			b.first++
+		}
+	}
+}
+
+// sent gives the batch back and tells the protocol which tasks are through.
+func (c *conn) sent() {
+	b := c.send.batch
+	c.send.batch = nil
+	for i := range b.nrel {
+		t := b.release[i]
+		b.release[i] = nil
+		c.s.Sent(c.loop.now, t)
+	}
+	c.loop.putBatch(b)
+}
+
+// getBatch lends a batch.
+func (l *loop) getBatch() *batch {
+	b := l.batches
+	if b == nil {
+		l.moreBatches()
+		b = l.batches
+	}
+	l.batches = b.next
+	b.next = nil
+	return b
+}
+
+func (l *loop) putBatch(b *batch) {
+	for i := range b.nblk {
+		if l.arena.slabOf(b.blocks[i]) >= 0 {
+			l.release(b.blocks[i])
+		}
+		b.blocks[i] = nil
+	}
+	*b = batch{mem: b.mem, next: l.batches}
+	l.batches = b
+}
+
+// moreBatches maps memory for some more batches.
+func (l *loop) moreBatches() {
+	const n = 16
+	size := int(unsafe.Sizeof(batchMem{}))
+	mem, err := uring.Map(n * size)
+	if err != nil {
+		// Without memory for a header nothing can be answered any more.
+		panic("engine: no memory for send batches: " + err.Error())
+	}
+	for i := range n {
+		b := &batch{mem: (*batchMem)(unsafe.Pointer(&mem[i*size])), next: l.batches}
+		l.batches = b
+	}
+}

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// task is one command in the engine: the protocol's half, the device server's half, and the arena blocks they use. It
+// belongs to a loop and comes from the loop's pool.
+type task struct {
+	s    session.Task
+	l    lun.Task
+	conn *conn
+
+	out  []byte // arena block of the data-out
+	buf  []byte // arena block of the data-in
+	in   int    // bytes of data-in that Plan asked for
+	need int    // bytes it waits for
+
+	phase phase
+	// orphan: the session gave the task up (aborted, grace over) while the backend still had it; the blocks come back
+	// with the backend's answer.
+	orphan bool
+	// aborting: the session waits for Conn.Aborted.
+	aborting bool
+
+	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
+	prev, next *task
+	// wait is the link of the loop's list of tasks that wait for memory.
+	wait *task
+	// groups count this task for management functions that wait for it.
+	groups []*abortGroup
+	// use numbers the uses of this structure, so that a late timer knows its task is gone.
+	use uint64
+}
+
+// phase says who has the task.
+type phase uint8
+
+const (
+	collecting phase = iota // with the session: data-out is coming
+	waitingOut              // for data-out memory
+	waitingIn               // Execute came, no data-in memory yet
+	running                 // with the device server
+	answering               // with the session again
+)
+
+// taskPool is a loop's free list.
+type taskPool struct {
+	free *task
+	out  int // tasks in use
+	made int
+}
+
+func (p *taskPool) get() *task {
+	t := p.free
+	if t == nil {
+		if p.made >= maxTasks {
+			return nil
+		}
+		// Grows to the most that was ever in flight at once, and allocates nothing after that.
+		p.made++
+		t = &task{}
+		t.s.Owner = t
+		t.l.Owner = t
+	} else {
+		p.free = t.next
+		t.next = nil
+	}
+	p.out++
+	return t
+}
+
+func (p *taskPool) put(t *task) {
+	t.s.Reset()
+	t.l.Reset()
+	*t = task{s: t.s, l: t.l, use: t.use + 1}
+	t.s.Owner = t
+	t.l.Owner = t
+	t.next = p.free
+	p.free = t
+	p.out--
+}
