@@ -42,7 +42,6 @@ func (d *disk) init(fd int) error {
 		return fmt.Errorf("mmap: %w", err)
 	}
 	d.fd, d.zeros = fd, zeros
-	d.align, d.memAlign = 1, 1
 	d.life.release = d.release
 	d.canPunch.Store(d.geom.Thin)
 	d.canZero.Store(true)
