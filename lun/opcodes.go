@@ -71,7 +71,7 @@ func reportSupportedOpcodes(t *Task) {
 		}
 		data = t.unit.oneCommand(row.plain, timeouts)
 	case 2: // an operation code with service actions
-		if row.action == nil && row.plain != nil {
+		if row.plain != nil && t.unit.offered(row.plain) {
 			t.checkField(2, 2)
 			return
 		}

@@ -90,3 +90,41 @@ func FuzzReservationImage(f *testing.F) {
 		}
 	})
 }
+
+// TestReservationCheckAllocatesNothing: under a reservation, commands of registered nexuses are the data path.
+func TestReservationCheckAllocatesNothing(t *testing.T) {
+	for _, typ := range []prType{prWriteExclusive, prExclusiveAccessRegistrants, prWriteExclusiveAll} {
+		task := reservedTask(typ, 64)
+		if n := testing.AllocsPerRun(100, func() {
+			if task.unit.resv.Load().conflicts(task) {
+				t.Fatal("the holder conflicts")
+			}
+		}); n != 0 {
+			t.Errorf("type %d: %v allocations", typ, n)
+		}
+	}
+}
+
+// BenchmarkReservationCheck is what a reservation costs a write of a nexus that may write.
+func BenchmarkReservationCheck(b *testing.B) {
+	task := reservedTask(prWriteExclusiveRegistrants, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if task.unit.resv.Load().conflicts(task) {
+			b.Fatal("conflict")
+		}
+	}
+}
+
+// reservedTask is a WRITE(10) from the holder of a reservation with so many registered nexuses.
+func reservedTask(typ prType, registered int) *Task {
+	u := &Unit{}
+	n := &Nexus{NexusConfig: NexusConfig{TPGT: 1}, portName: "iqn.2026-11.io.example:host-with-a-usual-name,i,0x00023d000001"}
+	u.pr.now = prState{typ: typ, holder: n.id(), regs: []registration{{n.id(), 1, 1}}}
+	for i := range registered - 1 {
+		u.pr.now.regs = append(u.pr.now.regs, registration{nexusID{n.portName, uint16(i + 2)}, 1, 1})
+	}
+	u.publishReservation()
+	c, _ := find(&[16]byte{0x2A})
+	return &Task{unit: u, cmd: c, CDB: [16]byte{0x2A}, Nexus: n}
+}
