@@ -15,3 +15,12 @@ func (c *Conn) asyncLogout(grace int64) {
 	h.SetParameter3(uint16(grace / int64(time.Second)))
 	c.reply(&b, nil)
 }
+
+// asyncDrop says that the target drops all connections of this session: event 3. Parameter2 and Parameter3, Time2Wait and
+// Time2Retain, are 0: a new session may come at once, and nothing is kept of this one.
+func (c *Conn) asyncDrop() {
+	var b pdu.BHS
+	b.Init(pdu.OpAsyncMessage)
+	(*pdu.AsyncMessage)(&b).SetAsyncEvent(pdu.AsyncEventDropAllConnections)
+	c.reply(&b, nil)
+}

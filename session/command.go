@@ -24,11 +24,8 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	}
 	t := c.newTask(h.BHS(), kindCommand)
 	if t == nil {
-		if c.rx.act == actDiscard {
-			return
-		}
-		if !h.Immediate() && c.rx.reason == pdu.RejectLongOperation {
-			c.rx.act = actFull
+		if c.rx.act == actReject && c.rx.reason == pdu.RejectLongOperation {
+			c.rx.act = actFull // a command has a better answer
 		}
 		return
 	}
@@ -189,7 +186,7 @@ func (c *Conn) deliver(t *Task) {
 
 // ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
 func (c *Conn) ready(t *Task) {
-	if c.tm.bars > 0 {
+	if len(c.tm.active) > 0 && c.tm.bars(t) {
 		t.st.phase = phaseBarred
 		c.tm.barred.push(t)
 		return
@@ -233,7 +230,6 @@ func (c *Conn) taskSetFull(h *pdu.BHS) {
 	if c.sess.window.Offer(cmd.CmdSN(), nil) == Ignore {
 		return
 	}
-	c.sess.window.Release()
 	var r pdu.BHS
 	r.Init(pdu.OpSCSIResponse)
 	resp := (*pdu.SCSIResponse)(&r)

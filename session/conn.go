@@ -51,6 +51,7 @@ type Conn struct {
 	nextTTT    uint32
 	scratch    [maxSense + 2]byte // data segment of the response at hand
 	ctl        []byte             // data segment of the control PDU at hand
+	borrowed   bool               // a buffer of the node's is in use
 }
 
 // NewConn makes the protocol side of a connection that was just accepted.
@@ -86,6 +87,9 @@ func (c *Conn) Local() netip.AddrPort { return c.cfg.Local }
 // Loop is the loop that the connection was accepted on.
 func (c *Conn) Loop() int { return c.cfg.Loop }
 
+// Unacknowledged is how many responses the initiator has not acknowledged by ExpStatSN (RFC 7143, 4.2.2.2).
+func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
+
 // InFlight is how many requests of the connection are unanswered.
 func (c *Conn) InFlight() int { return c.tags.n }
 
@@ -93,8 +97,15 @@ func (c *Conn) InFlight() int { return c.tags.n }
 func (c *Conn) enterFullFeature(now int64, sess *Session) {
 	c.sess = sess
 	c.login = nil
+	// What negotiation let through is what the data path divides by and indexes with.
+	p := &sess.Params
+	p.MaxBurstLength, p.FirstBurstLength = max(p.MaxBurstLength, 512), max(p.FirstBurstLength, 512)
+	p.MaxOutstandingR2T = min(max(p.MaxOutstandingR2T, 1), MaxOutstandingR2T)
+	c.cp.MaxXmitDataSegmentLength = max(c.cp.MaxXmitDataSegmentLength, 512)
+	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
 	c.framer.SetDigests(c.cp.HeaderDigest, c.cp.DataDigest)
 	c.nop.start(now, c.node)
+	c.sn.expStatSN = c.sn.statSN
 	c.end.up, c.end.eventful = !sess.Discovery, true
 }

@@ -104,6 +104,7 @@ func (c *Conn) Closed(now int64) {
 	e.closed, e.deaf, e.mute, e.eventful = true, true, true, true
 	e.close, e.flush, e.flushBy, e.logoutBy = false, false, 0, 0
 	c.replies = replyQueue{}
+	c.giveBack()
 	for t := c.sending.head; t != nil; t = c.sending.head {
 		c.free(t)
 	}

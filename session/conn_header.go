@@ -42,6 +42,7 @@ func (c *Conn) Header(now int64) []byte {
 		return c.loginHeader(now, h)
 	}
 	c.nop.heard(now)
+	c.sn.acknowledge((*pdu.SCSICommand)(h).ExpStatSN()) // at the same place in every initiator PDU (11.3.3)
 	switch op := h.Opcode(); op {
 	case pdu.OpSCSICommand:
 		c.commandHeader((*pdu.SCSICommand)(h))
@@ -64,6 +65,7 @@ func (c *Conn) Header(now int64) []byte {
 
 // Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
 func (c *Conn) Payload(now int64, digestOK bool) {
+	c.giveBack()
 	if c.end.deaf {
 		return
 	}
@@ -84,7 +86,7 @@ func (c *Conn) Payload(now int64, digestOK bool) {
 	case actRequest:
 		c.requestPayload(rx.task, &rx)
 	case actPong:
-		c.nop.ponged((*pdu.NOPOut)(h))
+		// Header noted that the initiator lives; there is no more to it.
 	case actData:
 		c.dataPayload(rx.task, (*pdu.DataOut)(h), &rx)
 	case actStray:

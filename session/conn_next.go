@@ -10,6 +10,14 @@ type serials struct {
 	firstCmd  uint32 // CmdSN of the login, in force until there is a session
 }
 
+// acknowledge takes an initiator's ExpStatSN: everything before it has arrived (RFC 7143, 4.2.2.2). A number that was
+// never sent acknowledges nothing.
+func (s *serials) acknowledge(exp uint32) {
+	if pdu.SNLess(s.expStatSN, exp) && pdu.SNLessEq(exp, s.statSN) {
+		s.expStatSN = exp
+	}
+}
+
 // snRule says what a PDU does with StatSN.
 type snRule uint8
 

@@ -114,13 +114,13 @@ func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
 func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
-		if o.fault == 0 && s.next == s.end {
+		if o.fault == 0 && !o.full && s.next == s.end {
 			// The last byte came without the F bit that ends every sequence (11.7.1): nothing that follows can be right.
 			c.spoil(t, senseIncorrectAmount)
 		}
 		return
 	}
-	if o.fault == 0 && s.short(t) {
+	if o.fault == 0 && !o.full && s.short(t) {
 		c.spoil(t, senseIncorrectAmount)
 	}
 	if s == &o.first {
@@ -189,10 +189,32 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	case n <= have-offset:
 		c.rx.data = t.Out[offset : offset+n]
 	default:
-		// Only the front of the segment is wanted. The framer takes whole segments: they go to a buffer that lives as long
-		// as this PDU.
-		c.rx.data = make([]byte, n)
+		// Only the front of the segment is wanted, and the framer takes whole segments. Without a buffer for it the command
+		// cannot be carried out now.
+		if c.rx.data = c.borrow(); c.rx.data == nil {
+			t.st.out.full = true
+			return
+		}
+		c.rx.data = c.rx.data[:n]
 		c.rx.part = t.Out[offset:]
+	}
+}
+
+// borrow takes a buffer for one data segment until the PDU is complete, nil when too many are lent.
+func (c *Conn) borrow() []byte {
+	if c.node.lent.Add(1) > maxLent {
+		c.node.lent.Add(-1)
+		return nil
+	}
+	c.borrowed = true
+	return make([]byte, MaxRecvDataSegmentLength)
+}
+
+// giveBack ends the use of a borrowed buffer.
+func (c *Conn) giveBack() {
+	if c.borrowed {
+		c.borrowed = false
+		c.node.lent.Add(-1)
 	}
 }
 

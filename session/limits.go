@@ -34,6 +34,10 @@ const (
 	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): 8 KiB of text (6.1) or ping data.
 	MaxCopy = 8192
 
+	// maxLent is how many buffers of MaxRecvDataSegmentLength a node lends, each for one data segment of which a command
+	// takes the front only (EDTL above what the CDB asks for): 16 MiB for what no initiator does but in tests.
+	maxLent = 64
+
 	// maxText is how much text one negotiation may gather over continued PDUs: "at least 8192 bytes" must be taken (6.1).
 	maxText = 8192
 	// maxTextReply is the longest answer to SendTargets that is kept to be sent in pieces: 256 targets with long names and

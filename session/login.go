@@ -93,7 +93,7 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 		c.loginRefuse(now, h, pdu.LoginSessionDoesNotExist)
 		return
 	}
-	s.window.Init(c.sn.firstCmd, DefaultWindow)
+	s.window.Init(c.sn.firstCmd, l.target.window())
 	s.join(c)
 	resp.SetTSIH(s.TSIH)
 	c.reply(resp.BHS(), out)

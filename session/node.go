@@ -16,6 +16,7 @@ type NodeConfig struct {
 type Node struct {
 	cfg     NodeConfig
 	targets atomic.Pointer[[]*Target]
+	lent    atomic.Int32 // buffers that Conn.borrow took
 
 	mu       sync.Mutex
 	sessions map[uint16]*Session // by TSIH

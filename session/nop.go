@@ -2,7 +2,7 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// nopState watches over a silent connection (RFC 7143, 11.19, 7.5?).
+// nopState watches over a silent connection (RFC 7143, 11.19).
 type nopState struct {
 	interval, timeout int64
 	last              int64 // when the last PDU came
@@ -15,9 +15,6 @@ func (n *nopState) start(now int64, node *Node) {
 
 // heard notes a PDU: whatever it is, the initiator lives.
 func (n *nopState) heard(now int64) { n.last, n.askedAt = now, 0 }
-
-// ponged takes a NOP-Out that answers a NOP-In; heard has done what there is to do.
-func (n *nopState) ponged(h *pdu.NOPOut) {}
 
 // due is when there is something to do, 0 never.
 func (n *nopState) due() int64 {
@@ -69,7 +66,7 @@ func (c *Conn) tellWindow() {
 	c.nopIn(pdu.ReservedTag)
 }
 
-// pingResponse echoes a NOP-Out's ping data, up to the initiator's MaxRecvDataSegmentLength (11.18.5?).
+// pingResponse echoes a NOP-Out's ping data, up to the initiator's MaxRecvDataSegmentLength (11.18.3).
 func (c *Conn) pingResponse(t *Task, ev *Event) {
 	ev.Kind = Send
 	h := (*pdu.NOPIn)(&ev.Header)

@@ -15,7 +15,7 @@ type ctlRequest struct {
 func (c *Conn) requestHeader(h *pdu.BHS) {
 	op := h.Opcode()
 	if op == pdu.OpNOPOut && h.ITT() == pdu.ReservedTag {
-		// The answer to a NOP-In, or a NOP-Out that wants none: "the I bit MUST be set to 1" (11.18.1?).
+		// The answer to a NOP-In, or a NOP-Out that wants none: always immediate (11.18.1).
 		if !h.Immediate() {
 			c.refuse(pdu.RejectProtocolError)
 			return

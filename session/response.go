@@ -135,6 +135,7 @@ func (c *Conn) free(t *Task) {
 	}
 	if t.st.phase == phaseHeld {
 		c.sess.window.Withdraw(t.CmdSN)
+		t.st.credit = false // goes with the plug
 	}
 	c.tags.remove(t)
 	c.release(t)
@@ -144,6 +145,9 @@ func (c *Conn) free(t *Task) {
 		c.rx = rxState{} // what is still arriving of its data means nothing
 	}
 	c.live--
+	if t.st.kind == kindManagement {
+		c.managedOver(t)
+	}
 	if c.out.task == t {
 		c.out.task = nil
 	}

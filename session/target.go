@@ -29,5 +29,13 @@ type ACL struct {
 
 // Limits are a target's own bounds and preferences for negotiation; 0 means the default of limits.go.
 type Limits struct {
-	Window int
+	Window int // of a session, in commands: 1 to MaxWindow
+}
+
+// window is the size of a session's command window.
+func (t *Target) window() int {
+	if t == nil || t.Limits.Window == 0 {
+		return DefaultWindow
+	}
+	return min(max(t.Limits.Window, 1), MaxWindow)
 }

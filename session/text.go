@@ -46,8 +46,8 @@ func (c *Conn) textTurn(t *Task) {
 	switch {
 	case len(x.gather)+len(data) > maxText:
 		*x = textNegotiation{}
-		c.reject(pdu.RejectLongOperation, h.BHS())
 		c.free(t)
+		c.reject(pdu.RejectLongOperation, h.BHS())
 		return
 	case h.Continue():
 		// The pieces are gathered, each answered by an empty response (6.2).
@@ -60,8 +60,8 @@ func (c *Conn) textTurn(t *Task) {
 		kvs, err := pdu.ParseText(text, maxKeys)
 		if err != nil {
 			*x = textNegotiation{}
-			c.reject(pdu.RejectProtocolError, h.BHS())
 			c.free(t)
+			c.reject(pdu.RejectProtocolError, h.BHS())
 			return
 		}
 		x.rest = c.textKeys(kvs)

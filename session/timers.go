@@ -36,6 +36,7 @@ func (c *Conn) Advance(now int64) {
 		c.fail(errFlushTimeout)
 	}
 	if e.logoutBy != 0 && now >= e.logoutBy {
+		c.asyncDrop()
 		c.finish(now, errShutdown)
 	}
 	if c.sess != nil {

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/ringtgt/ringtgt/pdu"
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
 
 // management is the connection's task-management functions under way (RFC 7143, 4.2.3, 11.5).
 //
@@ -9,13 +13,22 @@ import "github.com/ringtgt/ringtgt/pdu"
 type management struct {
 	waiting taskList // functions that wait for their CmdSN or for tasks to end
 	barred  taskList // commands that wait for a function to be over
-	bars    int      // functions that hold commands back
+	active  []*Task  // functions over task sets that are not over, at most as many as may be unanswered
+}
+
+// bars says that a function which is not over holds command r back.
+func (m *management) bars(r *Task) bool {
+	for _, t := range m.active {
+		if t.spans(r) {
+			return true
+		}
+	}
+	return false
 }
 
 // tmfState is a function's own part of taskState.
 type tmfState struct {
 	begun bool // its tasks were stopped
-	bars  bool // counted in management.bars
 }
 
 // manage is the turn of a task-management function.
@@ -67,7 +80,6 @@ func (c *Conn) abortTask(t *Task) {
 	ref := (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN()
 	w := &c.sess.window
 	if pdu.SNLess(ref, t.CmdSN) && w.Offer(ref, nil) != Ignore {
-		w.Release() // nothing is in its place
 		c.managed(t, pdu.TMFResponseComplete)
 		c.drain()
 		return
@@ -86,9 +98,11 @@ func (c *Conn) queryTask(t *Task) {
 
 // manageSet begins a function over many tasks.
 func (c *Conn) manageSet(t *Task) {
+	if pdu.SNLess(c.sess.window.MaxCmdSN()+1, t.CmdSN) {
+		t.CmdSN = c.sess.window.ExpCmdSN() // no CmdSN that could ever come: do not wait for it
+	}
 	c.tm.waiting.push(t)
-	t.st.tmf.bars = true
-	c.tm.bars++
+	c.tm.active = append(c.tm.active, t)
 	c.manageProgress()
 }
 
@@ -130,6 +144,11 @@ func (t *Task) covers(r *Task) bool {
 	if !pdu.SNLess(r.CmdSN, t.CmdSN) && !(r.Immediate && t.Immediate && r.CmdSN == t.CmdSN) {
 		return false
 	}
+	return t.spans(r)
+}
+
+// spans says that r's task set is one that function t is about.
+func (t *Task) spans(r *Task) bool {
 	switch t.Manage {
 	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
 		return r.LUN == t.LUN
@@ -175,21 +194,25 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
+	c.managedOver(t)
 	c.answer(t)
-	c.unbar(t)
 }
 
-// unbar ends what t held back.
-func (c *Conn) unbar(t *Task) {
-	if !t.st.tmf.bars {
+// managedOver ends what function t held back.
+func (c *Conn) managedOver(t *Task) {
+	m := &c.tm
+	i := slices.Index(m.active, t)
+	if i < 0 {
 		return
 	}
-	t.st.tmf.bars = false
-	if c.tm.bars--; c.tm.bars > 0 {
-		return
-	}
-	for r := c.tm.barred.pop(); r != nil; r = c.tm.barred.pop() {
-		c.ready(r)
+	m.active = slices.Delete(m.active, i, i+1)
+	for r := m.barred.head; r != nil; {
+		next := r.next
+		if !m.bars(r) {
+			r.unlist()
+			c.ready(r)
+		}
+		r = next
 	}
 }
 

@@ -1,13 +1,12 @@
 package session
 
-import "github.com/ringtgt/ringtgt/pdu"
-
 // Window is the command window of a session: it puts requests into CmdSN order and says how many more are welcome
 // (RFC 7143, 4.2.2.1). It knows nothing else.
 //
 // A slot belongs to the CmdSN sn with sn mod len(slots) as its index, from the Offer of that number until ExpCmdSN has
-// passed it. MaxCmdSN rises by one with each Release and with nothing else, so it never goes back, and
-// MaxCmdSN - ExpCmdSN + 1 is always the window's size less the requests that are held or unanswered.
+// passed it. MaxCmdSN only rises: by one with each Release of a request that Take returned, and by one with each plug
+// that ExpCmdSN passes. So MaxCmdSN - ExpCmdSN + 1 is always the window's size less the requests that Take returned and
+// nobody released, and no two numbers of the window share a slot.
 type Window struct {
 	exp, max uint32
 	slots    []slot
@@ -57,17 +56,13 @@ func (w *Window) MaxCmdSN() uint32 { return w.max }
 
 // Check says what Offer would make of sn and changes nothing.
 func (w *Window) Check(sn uint32) Verdict {
-	if sn == w.exp && sn != w.max+1 {
-		if w.slot(sn).state != slotFree {
-			return Ignore // it is held, and Take has not come to it yet
-		}
+	// Distances from ExpCmdSN are below 2^31 inside the window, which is RFC 1982's order; all else is outside.
+	ahead, size := sn-w.exp, w.max+1-w.exp
+	switch {
+	case ahead >= size, w.slot(sn).state != slotFree:
+		return Ignore
+	case ahead == 0:
 		return InTurn
-	}
-	if pdu.SNLess(sn, w.exp) || pdu.SNLess(w.max, sn) || !pdu.SNLess(w.exp, sn) {
-		return Ignore
-	}
-	if w.slot(sn).state != slotFree {
-		return Ignore
 	}
 	return Early
 }
@@ -99,6 +94,7 @@ func (w *Window) Take() *Task {
 		if t != nil {
 			return t
 		}
+		w.max++
 	}
 }
 
@@ -109,7 +105,7 @@ func (w *Window) Withdraw(sn uint32) {
 	}
 }
 
-// Release lets one more request in: one that Offer took was answered or freed.
+// Release lets one more request in: one that Take returned was answered or freed.
 func (w *Window) Release() { w.max++ }
 
 func (w *Window) slot(sn uint32) *slot { return &w.slots[sn&uint32(len(w.slots)-1)] }
