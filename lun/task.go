@@ -33,7 +33,8 @@ type Task struct {
 	Status Status
 	In     []byte // data-in; in Buf, or in a Mapped backend's memory. The engine cuts it to the EDTL and reports residuals
 	// RequiredOut and RequiredIn are the numbers of bytes the CDB asks to move in each direction, for residuals (RFC 7143
-	// 11.4.5). For a command with an allocation length RequiredIn is what it returns.
+	// 11.4.5). RequiredIn is what the command returns: less than an allocation length asks for is no underflow of the
+	// command's own, and none when it failed.
 	RequiredOut, RequiredIn int64
 	SenseLen                int
 	Sense                   [SenseSize]byte
@@ -278,6 +279,7 @@ func (t *Task) end(s Status) {
 	if s != StatusGood {
 		t.In = nil
 	}
+	t.RequiredIn = int64(len(t.In))
 	t.todo = todoEnd
 	if !t.driving {
 		t.finish()
