@@ -1,0 +1,230 @@
+package giouring
+
+import (
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestBufRing gives buffers, sees them come back by id, and sees ENOBUFS when there are none.
+func TestBufRing(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	a, b := socketPair(t)
+	mem := memory(t, 4096)
+	br, err := ring.SetupBufRing(4, 3, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mask := BufRingMask(4)
+	for i := range 2 {
+		br.BufRingAdd(addressOf(mem[64*i:]), 64, uint16(10+i), mask, i)
+	}
+	br.BufRingAdvance(2)
+	arm := func(multishot bool) {
+		e := sqe(t, ring)
+		if multishot {
+			e.PrepareRecvMultishot(a, 0, 0, 0)
+		} else {
+			e.PrepareRecv(a, 0, 0, 0)
+		}
+		e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 3, 1
+		if _, err := ring.Submit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	arm(true)
+	for i := range 2 {
+		write(t, b, "hello")
+		c := want(t, ring, 1, 5)
+		if c.Flags&(CQEFBuffer|CQEFMore) != CQEFBuffer|CQEFMore || c.Flags>>CQEBufferShift != uint32(10+i) {
+			t.Errorf("flags %#x, want buffer %d and more", c.Flags, 10+i)
+		}
+		if string(mem[64*i:64*i+5]) != "hello" {
+			t.Errorf("buffer %d holds %q", i, mem[64*i:64*i+5])
+		}
+	}
+	write(t, b, "lost?")
+	if c := want(t, ring, 1, neg(syscall.ENOBUFS)); c.Flags&(CQEFMore|CQEFBuffer) != 0 {
+		t.Errorf("flags %#x without buffers", c.Flags)
+	}
+	if head, err := ring.BufRingHead(3); err == nil && head != 2 {
+		t.Errorf("head %d after two buffers", head)
+	} else if err != nil && !errors.Is(err, syscall.EINVAL) { // before 6.8
+		t.Error(err)
+	}
+
+	br.BufRingAdd(addressOf(mem), 64, 7, mask, 0)
+	br.BufRingAdvance(1)
+	arm(false)
+	if c := want(t, ring, 1, 5); c.Flags>>CQEBufferShift != 7 || string(mem[:5]) != "lost?" {
+		t.Errorf("flags %#x, %q", c.Flags, mem[:5])
+	}
+	if err := ring.FreeBufRing(3); err != nil {
+		t.Error(err)
+	}
+	if err := ring.FreeBufRing(3); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("freeing twice: %v", err)
+	}
+}
+
+// TestBufRingLargest goes around the largest ring more than once: its slots' offsets exceed 16 bits.
+func TestBufRingLargest(t *testing.T) {
+	ring := newRing(t, 64, deferred)
+	a, b := socketPair(t)
+	const entries, rounds = MaxBufRingEntries, 3
+	mem := memory(t, entries)
+	br, err := ring.SetupBufRing(entries, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mask := BufRingMask(entries)
+	// Buffer number i is one byte at mem[i].
+	for i := range entries {
+		br.BufRingAdd(addressOf(mem[i:]), 1, uint16(i), mask, i)
+	}
+	br.BufRingAdvance(entries)
+	chunk := strings.Repeat("0123456789abcdef", 4)
+	for at := 0; at < rounds*entries; at += len(chunk) {
+		write(t, b, chunk)
+		for range len(chunk) {
+			e := ring.GetSQE()
+			e.PrepareRecv(a, 0, 0, 0)
+			e.Flags, e.BufIG = SqeBufferSelect, 1
+		}
+		if _, err := ring.SubmitAndWait(uint32(len(chunk))); err != nil {
+			t.Fatal(err)
+		}
+		if n := ring.CQReady(); n != uint32(len(chunk)) {
+			t.Fatalf("%d completions", n)
+		}
+		for i := range len(chunk) {
+			c := ring.CQEAt(uint32(i))
+			bid := uint16(c.Flags >> CQEBufferShift)
+			if c.Res != 1 || int(bid) != (at+i)%entries || mem[bid] != chunk[i] {
+				t.Fatalf("receive %d: %+v, byte %q", at+i, c, mem[bid])
+			}
+			mem[bid] = 0
+			br.BufRingAdd(addressOf(mem[bid:]), 1, bid, mask, i)
+		}
+		ring.BufRingCQAdvance(br, len(chunk))
+	}
+}
+
+// TestBufRingIncremental wants one buffer to be filled piece by piece.
+func TestBufRingIncremental(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	needFeature(t, ring, FeatMinTimeout, "6.12")
+	a, b := socketPair(t)
+	mem := memory(t, 4096)
+	br, err := ring.SetupBufRing(2, 1, uint32(PbufRingInc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	br.BufRingAdd(addressOf(mem), 12, 5, BufRingMask(2), 0)
+	br.BufRingAdvance(1)
+	e := sqe(t, ring)
+	e.PrepareRecvMultishot(a, 0, 0, 0)
+	e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 1, 1
+	for i, more := range []bool{true, true, false} {
+		if _, err := ring.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, b, "abcd")
+		c := want(t, ring, 1, 4)
+		if c.Flags>>CQEBufferShift != 5 || (c.Flags&CQEFBufMore != 0) != more {
+			t.Errorf("piece %d: flags %#x", i, c.Flags)
+		}
+	}
+	if string(mem[:12]) != "abcdabcdabcd" {
+		t.Errorf("buffer holds %q", mem[:12])
+	}
+}
+
+// TestBundle receives into several buffers at once and sends several at once.
+func TestBundle(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	needFeature(t, ring, FeatRecvsendBundle, "6.10")
+	a, b := socketPair(t)
+	mem := memory(t, 4096)
+	br, err := ring.SetupBufRing(4, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 4 {
+		br.BufRingAdd(addressOf(mem[4*i:]), 4, uint16(i), BufRingMask(4), i)
+	}
+	br.BufRingAdvance(4)
+	// How many buffers one receive fills is the kernel's choice; they follow one another.
+	write(t, b, "aaaabbbbcc")
+	for got, most := 0, int32(0); got < 10; {
+		e := sqe(t, ring)
+		e.PrepareRecv(a, 0, 0, 0)
+		e.IoPrio, e.Flags, e.BufIG, e.UserData = RecvsendBundle, SqeBufferSelect, 1, 1
+		c := next(t, ring)
+		if c.Res <= 0 || c.Flags>>CQEBufferShift != uint32(got/4) {
+			t.Fatalf("after %d bytes: %+v", got, c)
+		}
+		got, most = got+int(c.Res), max(most, c.Res)
+		if got == 10 && (most <= 4 || string(mem[:10]) != "aaaabbbbcc") {
+			t.Errorf("%d bytes at most in one receive, %q", most, mem[:10])
+		}
+	}
+
+	send, err := ring.SetupBufRing(4, 2, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range []int{8, 0, 4} {
+		send.BufRingAdd(addressOf(mem[p:]), uint32(min(4, 10-p)), uint16(i), BufRingMask(4), i)
+	}
+	send.BufRingAdvance(3)
+	e := sqe(t, ring)
+	e.PrepareSendBundle(a, 0, syscall.MSG_WAITALL, 2)
+	e.UserData = 2
+	want(t, ring, 2, 10)
+	if got := read(t, b, 10); got != "ccaaaabbbb" {
+		t.Errorf("read %q", got)
+	}
+}
+
+// TestProvideBuffers is the way before buffer rings.
+func TestProvideBuffers(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	a, b := socketPair(t)
+	mem := memory(t, 4096)
+	e := sqe(t, ring)
+	e.PrepareProvideBuffers(addressOf(mem), 64, 2, 9, 4)
+	e.UserData = 1
+	if c := next(t, ring); c.UserData != 1 || c.Res < 0 {
+		t.Fatalf("%+v", c)
+	}
+	write(t, b, "hello")
+	e = sqe(t, ring)
+	e.PrepareRecv(a, 0, 64, 0)
+	e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 9, 2
+	c := want(t, ring, 2, 5)
+	if bid := c.Flags >> CQEBufferShift; bid != 4 && bid != 5 {
+		t.Errorf("flags %#x", c.Flags)
+	}
+	e = sqe(t, ring)
+	e.PrepareRemoveBuffers(5, 9)
+	e.UserData = 3
+	want(t, ring, 3, 1)
+}
+
+// TestBufRingRefused wants EINVAL for sizes the kernel's indices do not carry.
+func TestBufRingRefused(t *testing.T) {
+	ring := newRing(t, 4, deferred)
+	for _, n := range []uint32{0, 3, 2 * MaxBufRingEntries} {
+		if _, err := ring.SetupBufRing(n, 1, 0); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%d entries: %v", n, err)
+		}
+	}
+	if _, err := ring.SetupBufRing(4, 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.SetupBufRing(4, 1, 0); !errors.Is(err, syscall.EEXIST) {
+		t.Errorf("a group twice: %v", err)
+	}
+}

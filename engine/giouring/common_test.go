@@ -1,0 +1,149 @@
+package giouring
+
+import (
+	"errors"
+	"runtime"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// deferred is how a loop sets its ring up.
+const deferred = SetupSingleIssuer | SetupDeferTaskrun | SetupTaskrunFlag
+
+// newRing makes a ring for the test's goroutine, which it locks to its thread. It skips when the kernel does not know
+// a flag.
+func newRing(t testing.TB, entries, flags uint32) *Ring {
+	t.Helper()
+	return newRingParams(t, entries, &Params{Flags: flags})
+}
+
+func newRingParams(t testing.TB, entries uint32, p *Params) *Ring {
+	t.Helper()
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	ring := NewRing()
+	err := ring.QueueInitParams(entries, p)
+	switch {
+	case errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.EPERM):
+		t.Skipf("no io_uring here: %v", err)
+	case errors.Is(err, syscall.EINVAL):
+		t.Skipf("this kernel does not know a set-up flag of %#x", p.Flags)
+	case err != nil:
+		t.Fatal(err)
+	}
+	t.Cleanup(ring.QueueExit)
+	return ring
+}
+
+// needOp skips when the kernel has no such operation.
+func needOp(t testing.TB, ring *Ring, op uint8, kernel string) {
+	t.Helper()
+	probe, err := ring.GetProbeRing()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !probe.IsSupported(op) {
+		t.Skipf("operation %d came with Linux %s", op, kernel)
+	}
+}
+
+func needFeature(t testing.TB, ring *Ring, feature uint32, kernel string) {
+	t.Helper()
+	if ring.Features()&feature == 0 {
+		t.Skipf("feature %#x came with Linux %s", feature, kernel)
+	}
+}
+
+// sqe returns a free entry filled with leavings.
+func sqe(t testing.TB, ring *Ring) *SubmissionQueueEntry {
+	t.Helper()
+	e := ring.GetSQE()
+	if e == nil {
+		t.Fatal("no free entry")
+	}
+	for i, raw := 0, (*[64]byte)(unsafe.Pointer(e)); i < len(raw); i++ {
+		raw[i] = 0xff
+	}
+	return e
+}
+
+// next submits and returns the next completion, within ten seconds.
+func next(t testing.TB, ring *Ring) CompletionQueueEvent {
+	t.Helper()
+	for {
+		cqe, err := ring.SubmitAndWaitTimeout(1, &syscall.Timespec{Sec: 10}, nil)
+		if errors.Is(err, syscall.EINTR) || errors.Is(err, syscall.EAGAIN) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("waiting for a completion: %v", err)
+		}
+		c := *cqe
+		ring.CQESeen(cqe)
+		return c
+	}
+}
+
+// want takes the next completion and compares user data and result.
+func want(t testing.TB, ring *Ring, userData uint64, res int32) CompletionQueueEvent {
+	t.Helper()
+	c := next(t, ring)
+	if c.UserData != userData || c.Res != res {
+		t.Fatalf("completion with user data %d, result %d (%v), flags %#x; want user data %d, result %d",
+			c.UserData, c.Res, syscall.Errno(max(0, -c.Res)), c.Flags, userData, res)
+	}
+	return c
+}
+
+// quiet wants no completion pending.
+func quiet(t testing.TB, ring *Ring) {
+	t.Helper()
+	if c, err := ring.PeekCQE(); !errors.Is(err, syscall.EAGAIN) {
+		t.Fatalf("unexpected completion %+v, error %v", c, err)
+	}
+}
+
+func neg(e syscall.Errno) int32 { return -int32(e) }
+
+// memory maps n bytes for the kernel to use.
+func memory(t testing.TB, n int) []byte {
+	t.Helper()
+	mem, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Munmap(mem) })
+	return mem
+}
+
+// socketPair returns two connected stream sockets.
+func socketPair(t testing.TB) (a, b int) {
+	t.Helper()
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fds[0]); _ = syscall.Close(fds[1]) })
+	return fds[0], fds[1]
+}
+
+func write(t testing.TB, fd int, data string) {
+	t.Helper()
+	if n, err := syscall.Write(fd, []byte(data)); err != nil || n != len(data) {
+		t.Fatalf("write: %d, %v", n, err)
+	}
+}
+
+func read(t testing.TB, fd, n int) string {
+	t.Helper()
+	b := make([]byte, n)
+	for done := 0; done < n; {
+		k, err := syscall.Read(fd, b[done:])
+		if err != nil || k == 0 {
+			t.Fatalf("read %d of %d: %v", done, n, err)
+		}
+		done += k
+	}
+	return string(b)
+}

@@ -1,0 +1,251 @@
+package giouring
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+const fallocKeepSize, fallocPunchHole = 1, 2
+
+// file makes a file of n bytes, each its offset's low byte.
+func file(t testing.TB, n int) (fd int, content []byte) {
+	t.Helper()
+	content = make([]byte, n)
+	for i := range content {
+		content[i] = byte(i)
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return closing(t, int32(fd)), content
+}
+
+// slab registers mem as buffer 0.
+func slab(t testing.TB, ring *Ring, mem []byte) {
+	t.Helper()
+	iov := []syscall.Iovec{{Base: &mem[0], Len: uint64(len(mem))}}
+	if _, err := ring.RegisterBuffers(iov); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadWrite reads and writes in each of the six ways.
+func TestReadWrite(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	fd, content := file(t, 16384)
+	mem := memory(t, 8192)
+	slab(t, ring, mem)
+	iov := unsafe.Slice((*syscall.Iovec)(unsafe.Pointer(&memory(t, 4096)[0])), 2)
+	iov[0].Base, iov[0].Len = &mem[0], 100
+	iov[1].Base, iov[1].Len = &mem[100], 900
+	iovs := uintptr(unsafe.Pointer(&iov[0]))
+	addr := addressOf(mem)
+
+	for ud, prepare := range []func(e *SubmissionQueueEntry){
+		func(e *SubmissionQueueEntry) { e.PrepareRead(fd, addr, 1000, 300) },
+		func(e *SubmissionQueueEntry) { e.PrepareReadFixed(fd, addr, 1000, 300, 0) },
+		func(e *SubmissionQueueEntry) { e.PrepareReadv(fd, iovs, 2, 300) },
+		func(e *SubmissionQueueEntry) { e.PrepareReadv2(fd, iovs, 2, 300, 0) },
+	} {
+		clear(mem)
+		e := sqe(t, ring)
+		prepare(e)
+		e.UserData = uint64(ud)
+		want(t, ring, uint64(ud), 1000)
+		if !bytes.Equal(mem[:1000], content[300:1300]) {
+			t.Errorf("read %d: wrong bytes", ud)
+		}
+	}
+	for ud, prepare := range []func(e *SubmissionQueueEntry){
+		func(e *SubmissionQueueEntry) { e.PrepareWrite(fd, addr, 1000, 300) },
+		func(e *SubmissionQueueEntry) { e.PrepareWriteFixed(fd, addr, 1000, 300, 0) },
+		func(e *SubmissionQueueEntry) { e.PrepareWritev(fd, iovs, 2, 300) },
+		func(e *SubmissionQueueEntry) { e.PrepareWritev2(fd, iovs, 2, 300, 0) },
+	} {
+		for i := range 1000 {
+			mem[i] = byte(ud + i*7)
+		}
+		copy(content[300:], mem[:1000])
+		e := sqe(t, ring)
+		prepare(e)
+		e.UserData = uint64(ud)
+		want(t, ring, uint64(ud), 1000)
+		got := make([]byte, len(content))
+		if _, err := syscall.Pread(fd, got, 0); err != nil || !bytes.Equal(got, content) {
+			t.Errorf("write %d: wrong bytes, %v", ud, err)
+		}
+	}
+	e := sqe(t, ring)
+	e.PrepareReadFixed(fd, addr+8000, 1000, 0, 0)
+	e.UserData = 99
+	want(t, ring, 99, neg(syscall.EFAULT)) // beyond the registered buffer
+}
+
+// TestFsyncFallocate wants both kinds of sync to succeed and a punched hole to read as zeroes.
+func TestFsyncFallocate(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	fd, content := file(t, 16384)
+	for ud, prepare := range []func(e *SubmissionQueueEntry){
+		func(e *SubmissionQueueEntry) { e.PrepareFsync(fd, 0) },
+		func(e *SubmissionQueueEntry) { e.PrepareFsync(fd, FsyncDatasync) },
+		func(e *SubmissionQueueEntry) { e.PrepareFsyncRange(fd, FsyncDatasync, 4096, 4096) },
+		func(e *SubmissionQueueEntry) {
+			e.PrepareFallocate(fd, fallocPunchHole|fallocKeepSize, 4096, 8192)
+		},
+		func(e *SubmissionQueueEntry) { e.PrepareFallocate(fd, fallocKeepSize, 1<<20, 4096) },
+	} {
+		e := sqe(t, ring)
+		prepare(e)
+		e.UserData = uint64(ud)
+		if c := next(t, ring); c.Res == neg(syscall.EOPNOTSUPP) && ud >= 3 {
+			t.Skip("the filesystem punches no holes")
+		} else if c.UserData != uint64(ud) || c.Res != 0 {
+			t.Fatalf("%d: %+v", ud, c)
+		}
+	}
+	clear(content[4096:12288])
+	got := make([]byte, 20000)
+	if n, err := syscall.Pread(fd, got, 0); err != nil || !bytes.Equal(got[:n], content) {
+		t.Errorf("%d bytes after punching, %v", n, err)
+	}
+	e := sqe(t, ring)
+	e.PrepareFsync(-1, 0)
+	e.UserData = 100
+	want(t, ring, 100, neg(syscall.EBADF))
+}
+
+// TestDiscardNotABlockDevice wants a refusal: the command belongs to block devices.
+func TestDiscardNotABlockDevice(t *testing.T) {
+	ring := newRing(t, 4, deferred)
+	needOp(t, ring, OpUringCmd, "5.19")
+	fd, _ := file(t, 4096)
+	e := sqe(t, ring)
+	e.PrepareBlockDiscard(fd, 0, 4096)
+	e.UserData = 1
+	want(t, ring, 1, neg(syscall.EOPNOTSUPP))
+}
+
+// TestClose closes a descriptor.
+func TestClose(t *testing.T) {
+	ring := newRing(t, 4, deferred)
+	fd, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := sqe(t, ring)
+	e.PrepareClose(fd)
+	e.UserData = 1
+	want(t, ring, 1, 0)
+	e = sqe(t, ring)
+	e.PrepareClose(-1)
+	e.UserData = 2
+	want(t, ring, 2, neg(syscall.EBADF))
+}
+
+// TestRegisterFiles puts descriptors into slots in each way and uses them.
+func TestRegisterFiles(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	fd, content := file(t, 4096)
+	mem := memory(t, 4096)
+	use := func(slot int, res int32) {
+		t.Helper()
+		clear(mem)
+		e := sqe(t, ring)
+		e.PrepareRead(slot, addressOf(mem), 100, 0)
+		e.Flags, e.UserData = SqeFixedFile, uint64(slot)
+		want(t, ring, uint64(slot), res)
+		if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
+			t.Errorf("slot %d: wrong bytes", slot)
+		}
+	}
+	if n, err := ring.RegisterFiles([]int32{-1, int32(fd), -1, int32(fd)}); err != nil {
+		t.Fatal(n, err)
+	}
+	use(1, 100)
+	use(3, 100)
+	use(2, neg(syscall.EBADF))
+	if _, err := ring.UnregisterFiles(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.RegisterFilesSparse(8); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := ring.RegisterFilesUpdate(4, []int32{int32(fd), RegisterFilesSkip, int32(fd)}); n != 3 || err != nil {
+		t.Fatal(n, err)
+	}
+	use(4, 100)
+	use(5, neg(syscall.EBADF))
+	use(6, 100)
+	if n, err := ring.RegisterFilesUpdate(4, []int32{-1}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	use(4, neg(syscall.EBADF))
+	if _, err := ring.RegisterFilesUpdate(8, []int32{-1}); !errors.Is(err, syscall.EINVAL) {
+		t.Errorf("beyond the table: %v", err)
+	}
+
+	fds := unsafe.Slice((*int32)(unsafe.Pointer(&memory(t, 4096)[0])), 2)
+	fds[0], fds[1] = int32(fd), -1
+	e := sqe(t, ring)
+	e.PrepareFilesUpdate(uintptr(unsafe.Pointer(&fds[0])), 2, 2)
+	e.UserData = 50
+	want(t, ring, 50, 2)
+	use(2, 100)
+	use(3, neg(syscall.EBADF))
+
+	if _, err := ring.RegisterFileAllocRange(0, 2); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRegisterBuffers fills a sparse table, replaces and empties a slot, and gets its tag back.
+func TestRegisterBuffers(t *testing.T) {
+	ring := newRing(t, 8, deferred)
+	fd, content := file(t, 4096)
+	mem := memory(t, 8192)
+	use := func(slot int, res int32) {
+		t.Helper()
+		clear(mem)
+		e := sqe(t, ring)
+		e.PrepareReadFixed(fd, addressOf(mem), 100, 0, slot)
+		e.UserData = uint64(slot)
+		want(t, ring, uint64(slot), res)
+		if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
+			t.Errorf("slot %d: wrong bytes", slot)
+		}
+	}
+	if _, err := ring.RegisterBuffersSparse(4); err != nil {
+		t.Fatal(err)
+	}
+	use(2, neg(syscall.EFAULT))
+	iov := []syscall.Iovec{{Base: &mem[0], Len: 4096}}
+	if n, err := ring.RegisterBuffersUpdateTag(2, iov, []uint64{77}); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	use(2, 100)
+	if n, err := ring.RegisterBuffersUpdateTag(2, []syscall.Iovec{{}}, nil); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	want(t, ring, 77, 0)
+	use(2, neg(syscall.EFAULT))
+	if _, err := ring.RegisterBuffersUpdateTag(4, iov, nil); err == nil {
+		t.Error("a slot beyond the table")
+	}
+	if _, err := ring.UnregisterBuffers(); err != nil {
+		t.Error(err)
+	}
+	if _, err := ring.RegisterBuffersTags(iov, []uint64{5}); err != nil {
+		t.Fatal(err)
+	}
+	use(0, 100)
+}
