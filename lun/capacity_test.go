@@ -49,14 +49,9 @@ func TestReadCapacityFields(t *testing.T) {
 	r.wantField(r.do(c), 2, "an LBA without PMI")
 }
 
-// huge is a medium that says it is larger than READ CAPACITY(10) can tell.
-type huge struct{ *disk }
-
-func (huge) Geometry() lun.Geometry { return lun.Geometry{Blocks: 1 << 40, BlockSize: 512} }
-
 func TestReadCapacityOfLarge(t *testing.T) {
 	r := newRig(t)
-	if _, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: huge{r.d}}); err != nil {
+	if _, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: &void{Geom: lun.Geometry{Blocks: 1 << 40, BlockSize: 512}}}); err != nil {
 		t.Fatal(err)
 	}
 	r.settle(r.a)
