@@ -24,8 +24,6 @@ func (c *Conn) logoutTurn(t *Task) {
 		if h.CID() != c.cid {
 			code = pdu.LogoutResponseCIDNotFound
 		}
-	default:
-		code = pdu.LogoutResponseCleanupFailed
 	}
 	t.st.ctl.response = byte(code)
 	if code != pdu.LogoutResponseSuccess || c.out.task != nil {

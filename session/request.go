@@ -40,6 +40,10 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 		c.refuse(pdu.RejectLongOperation)
 		return
 	}
+	if kind == kindLogout && (*pdu.LogoutRequest)(h).Reason() > pdu.LogoutRemoveConnectionForRecovery {
+		c.refuse(pdu.RejectInvalidPDUField) // 11.14.1
+		return
+	}
 	if kind == kindText {
 		if reason := c.txt.judge((*pdu.TextRequest)(h)); reason != 0 {
 			c.refuse(reason)

@@ -1,0 +1,237 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// A login request in full feature phase is a protocol error, and the connection ends.
+func TestLoginInFullFeaturePhase(t *testing.T) {
+	r := newRig(t)
+	h := r.read(0)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	var b pdu.BHS
+	b.Init(pdu.OpLoginRequest)
+	b.SetImmediate(true)
+	r.send(&b, []byte("InitiatorName=iqn.x\x00"))
+	r.wantAbort(task)
+	if ev := r.wantEvent(Close); ev.Reason != errLoginInFullFeature {
+		t.Fatal(ev.Reason)
+	}
+	r.wantIdle("there is nothing to be said")
+	r.aborted(task)
+	r.closeNow()
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+}
+
+// Opcodes that mean nothing here, with data and without: reserved, vendor specific, the target's own.
+func TestUnknownOpcodes(t *testing.T) {
+	r := newRig(t)
+	for op := range pdu.Opcode(64) {
+		switch op {
+		case pdu.OpNOPOut, pdu.OpSCSICommand, pdu.OpTaskManagementRequest, pdu.OpLoginRequest, pdu.OpTextRequest, pdu.OpDataOut, pdu.OpLogoutRequest, pdu.OpSNACKRequest:
+			continue
+		}
+		var b pdu.BHS
+		b.SetOpcode(op)
+		r.send(&b, pattern(0, 100))
+		r.wantReject(pdu.RejectCommandNotSupported, &b, op.String()+" is none of an initiator's")
+	}
+	h := r.read(0)
+	r.send(h.BHS(), nil)
+	r.wantExecute("the connection lives")
+}
+
+// No recovery level that has SNACK is offered (RFC 7143, 11.16).
+func TestSNACK(t *testing.T) {
+	r := newRig(t)
+	for _, typ := range []pdu.SNACKType{pdu.SNACKDataR2T, pdu.SNACKStatus, pdu.SNACKDataACK, pdu.SNACKRData, 15} {
+		var b pdu.BHS
+		b.Init(pdu.OpSNACKRequest)
+		(*pdu.SNACKRequest)(&b).SetType(typ)
+		b.SetITT(pdu.ReservedTag)
+		r.send(&b, nil)
+		r.wantReject(pdu.RejectSNACK, &b, "ErrorRecoveryLevel is 0")
+	}
+}
+
+// Rejects are bounded twice: by how many may wait for a peer that does not read, and by how many a connection gets at all.
+func TestRejectsAreBounded(t *testing.T) {
+	var b pdu.BHS
+	b.SetOpcode(0x1c)
+	r := newRig(t)
+	r.room = false
+	for range maxReplies {
+		r.send(&b, nil)
+	}
+	r.wantIdle("there is no room")
+	r.send(&b, nil)
+	if ev := r.wantEvent(Close); ev.Reason != errNotReading {
+		t.Fatal(ev.Reason)
+	}
+
+	r = newRig(t)
+	for range maxRejects {
+		r.send(&b, nil)
+		r.wantReject(pdu.RejectCommandNotSupported, &b, "")
+	}
+	r.send(&b, nil)
+	if ev := r.wantEvent(Close); ev.Reason != errTooManyRejects {
+		t.Fatal(ev.Reason)
+	}
+}
+
+// A connection that dies with tasks at every point: each is freed, those with the host after its answer, then the session
+// ends, once.
+func TestClosedAtEveryPoint(t *testing.T) {
+	r := newRig(t, with("MaxRecvDataSegmentLength", "512"))
+	r.host.holdSent = true
+	running, stopping, answered, sending, partly := r.read(512), r.read(512), r.read(512), r.read(512), r.read(4096)
+	var tasks []*Task
+	for _, h := range []*pdu.SCSICommand{running, stopping, answered, sending, partly} {
+		r.send(h.BHS(), nil)
+		tasks = append(tasks, r.wantExecute(""))
+	}
+	r.complete(tasks[3], Result{In: pattern(0, 512)})
+	r.want(pdu.OpDataIn, "sending")
+	// One PDU of a longer answer.
+	tasks[4].Result = Result{In: pattern(0, 4096)}
+	r.conn.Complete(r.now, tasks[4])
+	var ev Event
+	if !r.conn.Next(r.now, true, &ev) || ev.Kind != Send {
+		t.Fatal("no Data-In")
+	}
+	r.room = false
+	r.complete(tasks[2], Result{})
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(stopping.ITT())
+	r.send(m.BHS(), nil)
+	r.wantAbort(tasks[1])
+	asking := r.write(4096)
+	r.send(asking.BHS(), nil)
+	lun := r.manage(pdu.TMFLogicalUnitReset, true)
+	lun.SetLUN(1 << 48)
+	r.send(lun.BHS(), nil)
+	manage := r.wantEvent(Manage).Task
+	r.send(r.read(0).BHS(), nil)
+	readyTask := r.wantExecute("")
+	gap := r.read(0)
+	held := r.write(512)
+	_ = gap
+	r.send(held.BHS(), pattern(0, 512))
+	arriving := r.write(512)
+	arriving.SetCmdSN(gap.CmdSN())
+	b := r.encode(arriving.BHS(), pattern(0, 512))
+	r.feed(b[:200])
+	r.closeNow()
+	aborts := map[*Task]bool{}
+	for len(r.events) > 0 {
+		aborts[r.wantEvent(Abort).Task] = true
+	}
+	if len(aborts) != 2 || !aborts[tasks[0]] || !aborts[readyTask] {
+		t.Fatalf("aborts %v", aborts)
+	}
+	r.aborted(tasks[0])
+	r.complete(readyTask, Result{})
+	r.aborted(tasks[1])
+	r.wantIdle("a function is with the host")
+	r.managed(manage, pdu.TMFResponseComplete)
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+	r.conn.Closed(r.now)
+	r.pump()
+	r.wantIdle("SessionDown comes once")
+	if n := len(r.node.Sessions()); n != 0 {
+		t.Fatalf("%d sessions are left", n)
+	}
+}
+
+// Shutdown asks for a logout (Asynchronous Message, event 1), and closes when none comes in time (11.9.1).
+func TestShutdown(t *testing.T) {
+	r := newRig(t)
+	h := r.read(0)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	r.conn.Shutdown(r.now)
+	r.pump()
+	w := r.want(pdu.OpAsyncMessage, "the initiator is asked to log out")
+	a := (*pdu.AsyncMessage)(&w.h)
+	if a.AsyncEvent() != pdu.AsyncEventLogoutRequest || a.Parameter3() != uint16(shutdownGrace/int64(time.Second)) || a.ITT() != pdu.ReservedTag {
+		t.Fatalf("%v", w)
+	}
+	r.complete(task, Result{})
+	r.wantStatus(h.ITT(), statusGood, "work goes on meanwhile")
+	r.now += shutdownGrace
+	r.conn.Advance(r.now)
+	r.pump()
+	w = r.want(pdu.OpAsyncMessage, "it did not")
+	if a := (*pdu.AsyncMessage)(&w.h); a.AsyncEvent() != pdu.AsyncEventDropAllConnections {
+		t.Fatalf("%v", w)
+	}
+	r.wantEvent(Flush)
+	r.closeNow()
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+
+	r = newRig(t)
+	r.conn.Shutdown(r.now)
+	r.pump()
+	r.want(pdu.OpAsyncMessage, "")
+	l := r.logout(pdu.LogoutCloseSession, 0)
+	r.send(l.BHS(), nil)
+	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
+	r.wantEvent(Flush)
+}
+
+// A graceful close does not wait for ever for a peer that does not read.
+func TestFlushTimeout(t *testing.T) {
+	r := newRig(t)
+	r.room = false
+	l := r.logout(pdu.LogoutCloseSession, 0)
+	r.send(l.BHS(), nil)
+	r.wantIdle("there is no room")
+	r.room = true
+	r.pump()
+	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
+	r.wantEvent(Flush)
+	if at := r.conn.Timer(); at != r.now+flushTimeout {
+		t.Fatalf("timer in %v", time.Duration(at-r.now))
+	}
+	r.now += flushTimeout
+	r.conn.Advance(r.now)
+	r.pump()
+	if ev := r.wantEvent(Close); ev.Reason != errFlushTimeout {
+		t.Fatal(ev.Reason)
+	}
+	r.closeNow()
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+}
+
+// ExpStatSN acknowledges what was sent, never more (4.2.2.2).
+func TestExpStatSN(t *testing.T) {
+	r := newRig(t)
+	base := r.conn.Unacknowledged()
+	for range 3 {
+		h := r.read(0)
+		h.SetExpStatSN(r.expStatSN - 1)
+		r.send(h.BHS(), nil)
+		r.complete(r.wantExecute(""), Result{})
+		r.wantStatus(h.ITT(), statusGood, "")
+	}
+	ping := r.nopOut(pdu.ReservedTag, pdu.ReservedTag, true)
+	(*pdu.NOPOut)(ping).SetExpStatSN(r.expStatSN + 1000)
+	r.send(ping, nil)
+	if n := r.conn.Unacknowledged(); n == base || n > 3 {
+		t.Fatalf("%d unacknowledged (%d before)", n, base)
+	}
+	(*pdu.NOPOut)(ping).SetExpStatSN(r.expStatSN)
+	r.send(ping, nil)
+	if n := r.conn.Unacknowledged(); n != 0 {
+		t.Fatalf("%d unacknowledged", n)
+	}
+}

@@ -1,0 +1,152 @@
+package session
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// nopOut makes a NOP-Out.
+func (r *rig) nopOut(itt, ttt uint32, immediate bool) *pdu.BHS {
+	var b pdu.BHS
+	b.Init(pdu.OpNOPOut)
+	h := (*pdu.NOPOut)(&b)
+	h.SetITT(itt)
+	h.SetTTT(ttt)
+	h.SetCmdSN(r.cmdSN)
+	h.SetExpStatSN(r.expStatSN)
+	h.SetImmediate(immediate)
+	if !immediate {
+		r.cmdSN++
+	}
+	return &b
+}
+
+// A NOP-Out with an Initiator Task Tag is a ping: its data comes back (RFC 7143, 11.18, 11.19).
+func TestPing(t *testing.T) {
+	r := newRig(t)
+	for _, n := range []int{0, 1, 5, 4096, MaxCopy} {
+		for _, immediate := range []bool{true, false} {
+			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
+			r.send(h, pattern(1, n))
+			w := r.want(pdu.OpNOPIn, "a ping is answered")
+			in := (*pdu.NOPIn)(&w.h)
+			if in.ITT() != h.ITT() || in.TTT() != pdu.ReservedTag || !bytes.Equal(w.data, pattern(1, n)) {
+				t.Fatalf("%v", w)
+			}
+			if in.ExpCmdSN() != r.cmdSN {
+				t.Fatalf("ExpCmdSN %d; want %d", in.ExpCmdSN(), r.cmdSN)
+			}
+		}
+	}
+	r.wantNoTasks()
+}
+
+// The echo is bounded: by the initiator's MaxRecvDataSegmentLength, which cuts it (11.18.3), and by what we keep.
+func TestPingBounds(t *testing.T) {
+	r := newRig(t, with("MaxRecvDataSegmentLength", "512"))
+	h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
+	r.send(h, pattern(0, 1000))
+	if w := r.want(pdu.OpNOPIn, ""); !bytes.Equal(w.data, pattern(0, 512)) {
+		t.Fatalf("%v", w)
+	}
+	h = r.nopOut(r.nextITT(), pdu.ReservedTag, true)
+	r.send(h, pattern(0, MaxCopy+1))
+	r.wantReject(pdu.RejectLongOperation, h, "so much is not kept")
+	r.wantNoTasks()
+}
+
+// A ping waits for its turn in CmdSN order, and keeps its data meanwhile.
+func TestPingInOrder(t *testing.T) {
+	r := newRig(t)
+	a := r.nopOut(r.nextITT(), pdu.ReservedTag, false)
+	b := r.nopOut(r.nextITT(), pdu.ReservedTag, false)
+	r.send(b, []byte("second"))
+	r.wantIdle("an earlier request is missing")
+	r.send(a, []byte("first"))
+	for _, want := range []string{"first", "second"} {
+		if w := r.want(pdu.OpNOPIn, ""); string(w.data) != want {
+			t.Fatalf("%q; want %q", w.data, want)
+		}
+	}
+}
+
+// A NOP-Out without Initiator Task Tag is not answered; it has to be immediate (11.18.1).
+func TestNOPOutWithoutTag(t *testing.T) {
+	r := newRig(t)
+	r.send(r.nopOut(pdu.ReservedTag, pdu.ReservedTag, true), []byte("data"))
+	r.wantIdle("no answer is wanted")
+	h := r.nopOut(pdu.ReservedTag, pdu.ReservedTag, false)
+	r.send(h, nil)
+	r.wantReject(pdu.RejectProtocolError, h, "it takes no CmdSN")
+}
+
+// A silent initiator is asked whether it lives; any PDU is an answer, none ends the connection.
+func TestKeepalive(t *testing.T) {
+	r := newRig(t, func(o *rigOptions) {
+		o.node.NOPInterval, o.node.NOPTimeout = int64(10*time.Second), int64(5*time.Second)
+	})
+	advance := func(d time.Duration) {
+		r.now += int64(d)
+		r.conn.Advance(r.now)
+		r.pump()
+	}
+	if at := r.conn.Timer(); at != r.now+int64(10*time.Second) {
+		t.Fatalf("timer in %v", time.Duration(at-r.now))
+	}
+	advance(10*time.Second - 1)
+	r.wantIdle("it is not time")
+	advance(1)
+	w := r.want(pdu.OpNOPIn, "it was silent for 10 s")
+	in := (*pdu.NOPIn)(&w.h)
+	if in.ITT() != pdu.ReservedTag || in.TTT() == pdu.ReservedTag {
+		t.Fatalf("%v asks for no answer", w)
+	}
+	advance(4 * time.Second)
+	pong := r.nopOut(pdu.ReservedTag, in.TTT(), true)
+	r.send(pong, nil)
+	r.wantIdle("a pong is not answered")
+	advance(9 * time.Second)
+	r.wantIdle("it is not time again")
+	advance(time.Second)
+	r.want(pdu.OpNOPIn, "silent again")
+	advance(3 * time.Second)
+	h := r.read(0)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	advance(9 * time.Second)
+	r.wantIdle("a command showed that it lives")
+	advance(time.Second)
+	r.want(pdu.OpNOPIn, "silent for 10 s")
+	r.room = false
+	advance(5 * time.Second)
+	if ev := r.events[1]; ev.Kind != Close && r.events[0].Kind != Close {
+		t.Fatalf("events %v", r.events)
+	}
+	kinds := map[EventKind]int{}
+	for _, ev := range r.events {
+		kinds[ev.Kind]++
+	}
+	if kinds[Close] != 1 || kinds[Abort] != 1 || len(r.events) != 2 {
+		t.Fatalf("%v; want Close, although the client does not read, and the task's Abort", kinds)
+	}
+	r.events = nil
+	r.closeNow()
+	r.wantIdle("a task is with the host")
+	r.aborted(task)
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+	if r.conn.Timer() != 0 {
+		t.Fatal("a timer after the end")
+	}
+}
+
+// Switched off, nothing is asked.
+func TestKeepaliveOff(t *testing.T) {
+	r := newRig(t, func(o *rigOptions) { o.node.NOPInterval = -1 })
+	if at := r.conn.Timer(); at != 0 {
+		t.Fatalf("timer at %d", at)
+	}
+}

@@ -1,0 +1,383 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+func (r *rig) wantAbort(t *Task) {
+	r.Helper()
+	if ev := r.wantEvent(Abort); ev.Task != t {
+		r.Fatalf("Abort of %#x; want %#x", ev.Task.ITT, t.ITT)
+	}
+}
+
+func (r *rig) aborted(t *Task) {
+	r.Helper()
+	r.conn.Aborted(r.now, t)
+	r.pump()
+}
+
+func (r *rig) managed(t *Task, resp pdu.TaskResponse) {
+	r.Helper()
+	r.conn.Managed(r.now, t, byte(resp))
+	r.pump()
+}
+
+// ABORT TASK of a command that the backend has: answered when the host says that it is over, and not before (a backend that
+// never answers is the host's to detach: it answers Aborted after a grace).
+func TestAbortTask(t *testing.T) {
+	for _, immediate := range []bool{true, false} {
+		r := newRig(t)
+		h := r.read(512)
+		r.send(h.BHS(), nil)
+		task := r.wantExecute("")
+		m := r.manage(pdu.TMFAbortTask, immediate)
+		m.SetReferencedTaskTag(h.ITT())
+		m.SetRefCmdSN(h.CmdSN())
+		r.send(m.BHS(), nil)
+		r.wantAbort(task)
+		r.wantIdle("the backend still has the task's buffers")
+		other := r.read(0)
+		r.send(other.BHS(), nil)
+		r.complete(r.wantExecute("ABORT TASK concerns one task"), Result{})
+		r.wantStatus(other.ITT(), statusGood, "")
+		r.aborted(task)
+		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the task is gone")
+		r.wantIdle("an aborted task is not answered")
+		r.wantNoTasks()
+	}
+}
+
+// The backend's own answer, late, ends an abort as well.
+func TestAbortTaskCompletes(t *testing.T) {
+	r := newRig(t)
+	h := r.read(512)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(h.ITT())
+	r.send(m.BHS(), nil)
+	r.wantAbort(task)
+	r.complete(task, Result{In: pattern(0, 512)})
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantIdle("an aborted task is not answered")
+	r.wantNoTasks()
+}
+
+// ABORT TASK of a write that waits for its data: at once; data for its R2T is discarded afterwards.
+func TestAbortTaskWaitingForData(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes"))
+	h := r.write(4096)
+	r.send(h.BHS(), nil)
+	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(h.ITT())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the host never had it")
+	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	r.wantIdle("this was under way")
+	r.wantNoTasks()
+}
+
+// ABORT TASK of a task that is not there (RFC 7143, 11.6.1).
+func TestAbortTaskNotThere(t *testing.T) {
+	r := newRig(t)
+	done := r.read(0)
+	r.send(done.BHS(), nil)
+	r.complete(r.wantExecute(""), Result{})
+	r.wantStatus(done.ITT(), statusGood, "")
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(done.ITT())
+	m.SetRefCmdSN(done.CmdSN())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "RefCmdSN is outside the window")
+
+	// A command that never arrived: its CmdSN is in the window and before the function's, so it counts as received.
+	lost := r.read(0)
+	after := r.read(0)
+	r.send(after.BHS(), nil)
+	r.wantIdle("a command is missing")
+	m = r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(lost.ITT())
+	m.SetRefCmdSN(lost.CmdSN())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "RefCmdSN is in the window")
+	if task := r.wantExecute("the gap is plugged"); task.ITT != after.ITT() {
+		t.Fatal("another task")
+	}
+	r.send(lost.BHS(), nil)
+	r.wantIdle("should the lost command come after all, it is a duplicate")
+
+	// Not before the function's own CmdSN: nothing is plugged.
+	m = r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(0x9999)
+	m.SetRefCmdSN(r.cmdSN)
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "no such command can have been sent")
+
+	// The tag of a task on another LUN, and that of the function itself.
+	m = r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(after.ITT())
+	m.SetLUN(5 << 48)
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "that task has another LUN")
+	m = r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(m.ITT())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "a function is no task")
+}
+
+// ABORT TASK of a command that waits in the window for an earlier one: its number is plugged.
+func TestAbortTaskHeld(t *testing.T) {
+	r := newRig(t, withWindow(4))
+	first := r.read(0)
+	held := r.write(512)
+	r.send(held.BHS(), pattern(0, 512))
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(held.ITT())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.send(first.BHS(), nil)
+	r.complete(r.wantExecute(""), Result{})
+	r.wantStatus(first.ITT(), statusGood, "")
+	r.wantIdle("the held command was aborted")
+	if r.expCmdSN != r.cmdSN || r.maxCmdSN != r.cmdSN+3 {
+		t.Fatalf("window %d..%d; want %d..%d: both numbers count as received and answered", r.expCmdSN, r.maxCmdSN, r.cmdSN, r.cmdSN+3)
+	}
+	r.wantNoTasks()
+}
+
+// An answer that is queued goes out first; the task is over by then.
+func TestAbortTaskAnswered(t *testing.T) {
+	r := newRig(t)
+	h := r.read(512)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	r.room = false
+	r.complete(task, Result{In: pattern(0, 512)})
+	m := r.manage(pdu.TMFAbortTask, true)
+	m.SetReferencedTaskTag(h.ITT())
+	r.send(m.BHS(), nil)
+	r.room = true
+	r.pump()
+	r.want(pdu.OpDataIn, "it was answered before the function came")
+	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "")
+	r.wantNoTasks()
+}
+
+// Functions over a task set: the session's own tasks before the function in CmdSN order end first, then the host acts, then
+// the response, and only then what came after (4.2.3.3).
+func TestTaskSetFunctions(t *testing.T) {
+	for _, f := range []pdu.TaskFunction{pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset} {
+		r := newRig(t)
+		lun0, lun1, later := r.read(512), r.read(512), r.read(512)
+		lun1.SetLUN(1 << 48)
+		r.send(lun0.BHS(), nil)
+		t0 := r.wantExecute("")
+		r.send(lun1.BHS(), nil)
+		t1 := r.wantExecute("")
+		w := r.write(4096)
+		r.cmdSN -= 2 // later and w are for after the function
+		m := r.manage(f, true)
+		r.send(m.BHS(), nil)
+		both := f == pdu.TMFTargetWarmReset
+		stopped := map[*Task]bool{r.wantEvent(Abort).Task: true}
+		if both {
+			stopped[r.wantEvent(Abort).Task] = true
+		}
+		if !stopped[t0] || stopped[t1] != both {
+			t.Fatalf("%d: stopped %v", f, stopped)
+		}
+		r.wantIdle("tasks are still ending")
+		r.cmdSN += 2
+		r.send(later.BHS(), nil)
+		r.wantIdle("a command after the function waits for it")
+		r.send(w.BHS(), nil)
+		r.wantR2T(w.ITT(), 0, 0, 4096, "but its data may come")
+		other := r.read(0)
+		other.SetLUN(1 << 48)
+		r.send(other.BHS(), nil)
+		if !both {
+			r.complete(r.wantExecute("another LUN's does not wait"), Result{})
+			r.wantStatus(other.ITT(), statusGood, "")
+		}
+		for task := range stopped {
+			r.wantIdle("not all tasks have ended")
+			r.aborted(task)
+		}
+		ev := r.wantEvent(Manage)
+		if ev.Task.Manage != f || ev.Task.ITT != m.ITT() {
+			t.Fatalf("Manage %d", ev.Task.Manage)
+		}
+		r.wantIdle("the host is at it")
+		r.managed(ev.Task, pdu.TMFResponseComplete)
+		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+		if task := r.wantExecute("the function is over"); task.ITT != later.ITT() {
+			t.Fatal("another task")
+		}
+		if both {
+			if task := r.wantExecute("the function is over"); task.ITT != other.ITT() {
+				t.Fatal("another task")
+			}
+		}
+		r.wantIdle("")
+	}
+}
+
+// The host's refusal is passed on: a LUN that does not exist.
+func TestTaskSetFunctionRefused(t *testing.T) {
+	r := newRig(t)
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	m.SetLUN(9 << 48)
+	r.send(m.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseLUNDoesNotExist)
+	r.wantManaged(m.ITT(), pdu.TMFResponseLUNDoesNotExist, "")
+	r.wantNoTasks()
+}
+
+// An immediate function waits for the commands before it that have not arrived (4.2.3.3).
+func TestTaskSetFunctionWaitsForCmdSN(t *testing.T) {
+	r := newRig(t)
+	missing, here := r.read(0), r.read(0)
+	r.send(here.BHS(), nil)
+	m := r.manage(pdu.TMFAbortTaskSet, true)
+	r.send(m.BHS(), nil)
+	r.wantIdle("a command is missing")
+	r.send(missing.BHS(), nil)
+	ev := r.wantEvent(Manage)
+	r.managed(ev.Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantIdle("both commands were before the function")
+	r.wantNoTasks()
+}
+
+// One with a CmdSN that cannot come does not wait.
+func TestTaskSetFunctionWithFarCmdSN(t *testing.T) {
+	r := newRig(t)
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	m.SetCmdSN(r.cmdSN + 1<<30)
+	r.send(m.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+}
+
+// Two functions over the same tasks both wait for them.
+func TestTwoFunctions(t *testing.T) {
+	r := newRig(t)
+	h := r.read(512)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+	a := r.manage(pdu.TMFAbortTask, true)
+	a.SetReferencedTaskTag(h.ITT())
+	r.send(a.BHS(), nil)
+	r.wantAbort(task)
+	b := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(b.BHS(), nil)
+	r.wantIdle("the task is still ending")
+	r.aborted(task)
+	r.wantManaged(a.ITT(), pdu.TMFResponseComplete, "")
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(b.ITT(), pdu.TMFResponseComplete, "")
+	r.wantNoTasks()
+}
+
+// What is not supported (11.6.1): CLEAR ACA (NormACA is not), TASK REASSIGN (needs ErrorRecoveryLevel 2), and RFC 7144's
+// functions below iSCSIProtocolLevel 2.
+func TestFunctionsNotSupported(t *testing.T) {
+	r := newRig(t)
+	for f, want := range map[pdu.TaskFunction]pdu.TaskResponse{
+		pdu.TMFClearACA: pdu.TMFResponseFunctionNotSupported, pdu.TMFTaskReassign: pdu.TMFResponseReassignNotSupported,
+		pdu.TMFQueryTask: pdu.TMFResponseFunctionNotSupported, pdu.TMFQueryTaskSet: pdu.TMFResponseFunctionNotSupported,
+		pdu.TMFITNexusReset: pdu.TMFResponseFunctionNotSupported, pdu.TMFQueryAsyncEvent: pdu.TMFResponseFunctionNotSupported,
+		0: pdu.TMFResponseFunctionNotSupported, 13: pdu.TMFResponseFunctionNotSupported, 127: pdu.TMFResponseFunctionNotSupported,
+	} {
+		m := r.manage(f, true)
+		r.send(m.BHS(), nil)
+		r.wantManaged(m.ITT(), want, "it is not supported")
+	}
+	r.wantNoTasks()
+}
+
+// RFC 7144 at iSCSIProtocolLevel 2.
+func TestQueryFunctions(t *testing.T) {
+	r := newRig(t)
+	r.conn.sess.Params.ProtocolLevel = 2 // how it is negotiated is the login's
+	h := r.read(512)
+	r.send(h.BHS(), nil)
+	task := r.wantExecute("")
+
+	m := r.manage(pdu.TMFQueryTask, true)
+	m.SetReferencedTaskTag(h.ITT())
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, "the task is there")
+	m = r.manage(pdu.TMFQueryTask, true)
+	m.SetReferencedTaskTag(0x4711)
+	r.send(m.BHS(), nil)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "no such task is there")
+
+	for lun, want := range map[uint64]pdu.TaskResponse{0: pdu.TMFResponseFunctionSucceeded, 1 << 48: pdu.TMFResponseComplete} {
+		m = r.manage(pdu.TMFQueryTaskSet, true)
+		m.SetLUN(lun)
+		r.send(m.BHS(), nil)
+		r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+		r.wantManaged(m.ITT(), want, "of what is in the task set")
+	}
+	m = r.manage(pdu.TMFQueryTaskSet, true)
+	r.send(m.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseLUNDoesNotExist)
+	r.wantManaged(m.ITT(), pdu.TMFResponseLUNDoesNotExist, "")
+
+	m = r.manage(pdu.TMFQueryAsyncEvent, true)
+	r.send(m.BHS(), nil)
+	q := r.wantEvent(Manage).Task
+	q.ManageInfo = [3]byte{0x12, 0x34, 0x56}
+	r.managed(q, pdu.TMFResponseFunctionSucceeded)
+	if resp := r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, ""); resp.AdditionalResponseInformation() != [3]byte{0x12, 0x34, 0x56} {
+		t.Fatalf("information %x", resp.AdditionalResponseInformation())
+	}
+
+	m = r.manage(pdu.TMFITNexusReset, true)
+	r.send(m.BHS(), nil)
+	r.wantAbort(task)
+	r.aborted(task)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantNoTasks()
+}
+
+// TARGET COLD RESET: after the response the connections are terminated (11.5.1).
+func TestTargetColdReset(t *testing.T) {
+	r := newRig(t)
+	m := r.manage(pdu.TMFTargetColdReset, true)
+	r.send(m.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantEvent(Flush)
+	r.closeNow()
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+}
+
+// Another nexus resets the unit: commands of this one end without an answer (TAS=0), those of other LUNs and those that
+// are answered already go on.
+func TestAbortTasksByHost(t *testing.T) {
+	r := newRig(t)
+	a, b, w := r.read(512), r.read(512), r.write(4096)
+	b.SetLUN(1 << 48)
+	r.send(a.BHS(), nil)
+	ta := r.wantExecute("")
+	r.send(b.BHS(), nil)
+	tb := r.wantExecute("")
+	r.send(w.BHS(), nil)
+	r.wantR2T(w.ITT(), 0, 0, 4096, "")
+	r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
+	r.pump()
+	r.wantAbort(ta)
+	r.aborted(ta)
+	r.complete(tb, Result{})
+	r.wantStatus(b.ITT(), statusGood, "another LUN's task goes on")
+	r.wantIdle("aborted tasks are not answered")
+	r.wantNoTasks()
+}
