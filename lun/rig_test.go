@@ -461,3 +461,6 @@ func (s *store) Save(key string, value []byte) error {
 	}
 	return s.err
 }
+
+// lunLoop is a loop of the rig's world.
+type lunLoop = luntest.Loop
