@@ -171,13 +171,14 @@ pattern() {
 	dd if=/dev/urandom of="$2" bs=64k count=$(($1 / 65536)) 2>/dev/null || fail "cannot make $2"
 }
 
-# exchange TARGET LUN: writes 2 MiB in requests of 512 bytes to 2 MiB, has the host look at them, and reads them back.
+# exchange TARGET LUN: writes up to 2 MiB in requests of 512 bytes to 2 MiB each, has the host look at them, and reads them
+# back.
 exchange() {
 	exchange_disk=$(disk "$1" "$2") || fail "$1: no LUN $2"
 	exchange_offset=0
 	for exchange_size in 512 4096 8192 65536 262144 2097152; do
 		exchange_count=$((2097152 / exchange_size))
-		[ $exchange_count -le 256 ] || exchange_count=256
+		[ $exchange_count -le 64 ] || exchange_count=64 # small requests cost time, not bytes
 		exchange_length=$((exchange_count * exchange_size))
 		# Offsets are multiples of the size, so that dd can seek there.
 		exchange_offset=$(((exchange_offset + exchange_size - 1) / exchange_size * exchange_size))
