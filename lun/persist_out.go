@@ -340,9 +340,8 @@ func (r *prRequest) finish(t *Task, e *prEffects) {
 		t.good()
 		return
 	}
-	self := t.Nexus // "except the PERSISTENT RESERVE OUT command itself"
-	// done may be called at once, and resume must not be.
-	aborter.AbortTasks(t.Loop, u, func(n *Nexus) bool { return n != self && preempted(n) }, func() {
+	// The sender is not among them, and so neither is this command. done may be called at once; resume must not be.
+	aborter.AbortTasks(t.Loop, u, preempted, func() {
 		t.pause((*Task).good)
 	})
 }

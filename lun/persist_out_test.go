@@ -378,6 +378,8 @@ func TestPreemptAndAbortWaits(t *testing.T) {
 	r.good("register a", r.prout(a, saRegister, 0, 0, k1, 0))
 	r.good("register b", r.prout(b, saRegister, 0, 0, k2, 0))
 	r.good("reserve", r.prout(a, saReserve, typeWE, k1, 0, 0))
+	prevent, eject := []byte{0x1E, 0, 0, 0, 1, 0}, []byte{0x1B, 0, 0, 0, 2, 0}
+	r.good("a prevents medium removal", r.do(a, prevent))
 	r.aborter.hold = true
 	list := proutList(k2, k1, 0)
 	_, result := r.start(0, b, proutCDB(saPreemptAbort, typeWE, len(list)), list)
@@ -392,6 +394,7 @@ func TestPreemptAndAbortWaits(t *testing.T) {
 	if *result == nil || (*result).status != lun.StatusGood {
 		t.Fatal("no GOOD status")
 	}
+	r.good("nobody prevents it now", r.do(b, eject))
 }
 
 // TestRegisterAndMove is SPC-4 5.13.8 with table 70.

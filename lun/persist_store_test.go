@@ -228,6 +228,26 @@ func TestAbortedWhileSaving(t *testing.T) {
 	}
 }
 
+// TestReserveInLine: while the last registration's end is being saved, a RESERVE and a REGISTER wait in line. In their
+// turn the RESERVE meets no registration, and the REGISTER meets a RESERVE reservation (SPC-2 5.5.1).
+func TestReserveInLine(t *testing.T) {
+	r := newPRRig(t)
+	a, b, c := r.login(1, 1, 1), r.login(2, 1, 1), r.login(3, 1, 1)
+	r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+	_, first := r.start(0, a, proutCDB(saRegister, 0, 24), proutList(k1, 0, 0))
+	_, second := r.start(0, b, reserve6, nil)
+	_, third := r.start(0, c, proutCDB(saRegister, 0, 24), proutList(0, k3, 0))
+	if *first != nil || *second != nil || *third != nil {
+		t.Fatal("answered before the first was saved")
+	}
+	r.w.Run()
+	r.good("unregister", **first)
+	r.good("RESERVE", **second)
+	r.conflict("REGISTER", **third)
+	r.conflict("c writes", r.write(c))
+	r.good("b writes", r.write(b))
+}
+
 // TestSaveFails: no GOOD status, no change; and once the store works again it holds what the unit shows.
 func TestSaveFails(t *testing.T) {
 	for _, torn := range []bool{false, true} {
