@@ -1,0 +1,348 @@
+package lun_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/luntest"
+)
+
+// send starts a command on LUN 0 with a task attribute.
+func (r *rig) send(attr lun.Attr, cdb [16]byte, out ...byte) *call {
+	r.tb.Helper()
+	return r.start(r.loop, r.a, 0, attr, cdb, out)
+}
+
+func TestWhatNoUnitTakes(t *testing.T) {
+	r := newRig(t)
+	r.want(r.do([16]byte{0: 0xFF}), invalidOpcode, "SPC-4 4.3.4: an operation code that is not there")
+	r.wantField(r.do([16]byte{0: 0x9E, 1: 0x01}), 1, "SPC-4 4.3.4: a service action that is not there")
+	for _, c := range []struct {
+		cdb [16]byte
+		at  int
+	}{
+		{[16]byte{5: 4}, 5}, {[16]byte{0: 0x28, 9: 4}, 9}, {[16]byte{0: 0xA8, 11: 4}, 11}, {[16]byte{0: 0x88, 15: 4}, 15}, {[16]byte{0: 0x9E, 1: 0x10, 15: 4}, 15},
+	} {
+		r.wantField(r.do(c.cdb), c.at, "SAM-5 5.2: NACA, and NORMACA is zero")
+	}
+	r.want(r.send(lun.AttrACA, testUnitReady()).wait(), "5/4900", "SAM-5 8.9.4: there is no ACA condition")
+	r.want(r.send(7, testUnitReady()).wait(), "5/4900", "a reserved task attribute")
+	for _, attr := range []lun.Attr{lun.AttrUntagged, lun.AttrSimple, lun.AttrOrdered, lun.AttrHead} {
+		r.want(r.send(attr, cdb10(0x28, 0, 0, 1)).wait(), good, "SPC-4 7.8.7: SIMPSUP, ORDSUP, HEADSUP")
+	}
+	c := &call{rig: r}
+	c.task = &lun.Task{Target: r.tg, Nexus: r.a, CDB: cdb10(0x28, 0, 0, 1), LongCDB: true, Loop: r.w.Loop(0), Owner: c}
+	r.w.On(0, func(*luntest.Loop) { c.task.Start() })
+	r.want(c.wait(), invalidOpcode, "no command here has more than 16 bytes")
+}
+
+// held is a rig whose reads and writes wait in the backend until they are let go on.
+func newHeldRig(t *testing.T) *rig {
+	r := newRig(t, withPosted)
+	r.d.hold = func(*lun.Request) bool { return true }
+	return r
+}
+
+// at returns the LBAs that are in the backend, in the order they came.
+func (r *rig) inBackend() (lbas []int64) {
+	r.w.Run()
+	for _, q := range r.d.log[len(r.d.log)-len(r.d.held):] {
+		lbas = append(lbas, q.Off/512)
+	}
+	return lbas
+}
+
+func (r *rig) wantInBackend(because string, want ...int64) {
+	r.tb.Helper()
+	if got := r.inBackend(); !slices.Equal(got, want) {
+		r.tb.Fatalf("in the backend are LBAs %v, want %v, because %s", got, want, because)
+	}
+}
+
+// letGo completes what is held and keeps holding what comes.
+func (r *rig) letGo() {
+	r.d.release()
+	r.d.hold = func(*lun.Request) bool { return true }
+	r.w.Run()
+}
+
+func read(lba uint32) [16]byte { return cdb10(0x28, 0, lba, 1) }
+
+// SAM-5 8.9.2: an ORDERED task waits for all before it, and all after it wait for it.
+func TestOrdered(t *testing.T) {
+	r := newHeldRig(t)
+	r.send(lun.AttrSimple, read(1))
+	r.send(lun.AttrSimple, read(2))
+	r.send(lun.AttrOrdered, read(3))
+	r.send(lun.AttrSimple, read(4))
+	r.send(lun.AttrSimple, read(5))
+	r.send(lun.AttrOrdered, read(6))
+	last := r.send(lun.AttrUntagged, read(7))
+	r.wantInBackend("3 is ORDERED", 1, 2)
+	r.letGo()
+	r.wantInBackend("3 is ORDERED", 3)
+	r.letGo()
+	r.wantInBackend("6 is ORDERED", 4, 5)
+	r.letGo()
+	r.wantInBackend("6 is ORDERED", 6)
+	r.letGo()
+	r.wantInBackend("nothing is before it", 7)
+	r.letGo()
+	r.want(last.answer, good, "all have run")
+}
+
+// SAM-5 8.9.3: a HEAD OF QUEUE task passes those that wait, not the one that runs.
+func TestHeadOfQueue(t *testing.T) {
+	r := newHeldRig(t)
+	r.send(lun.AttrSimple, read(1))
+	r.send(lun.AttrOrdered, read(2))
+	r.send(lun.AttrSimple, read(3))
+	r.send(lun.AttrHead, read(4))
+	r.wantInBackend("2 still waits for 1, so 4 passes it", 1, 4)
+	r.letGo()
+	r.wantInBackend("2 is ORDERED", 2)
+	r.send(lun.AttrHead, read(5))
+	r.wantInBackend("2 runs alone", 2)
+	r.letGo()
+	r.wantInBackend("5 and 3 waited", 5, 3)
+	r.letGo()
+	// Of two that must run alone, the HEAD OF QUEUE one is first.
+	both := make([]byte, 1024)
+	r.send(lun.AttrSimple, read(6))
+	r.start(0, r.a, 0, lun.AttrSimple, cawCDB(0, 7, 1), both)
+	r.start(0, r.a, 0, lun.AttrSimple, cawCDB(0, 8, 1), both)
+	r.start(0, r.a, 0, lun.AttrHead, cawCDB(0, 9, 1), both)
+	r.wantInBackend("they wait for 6", 6)
+	r.letGo()
+	r.wantInBackend("7 was next when 6 ended", 7)
+	r.letGo() // its read
+	r.letGo() // its write
+	r.wantInBackend("9 passed 8", 9)
+	r.letGo()
+	r.letGo()
+	r.wantInBackend("8 is the last", 8)
+	r.letGo()
+	r.letGo()
+}
+
+// SAM-5 7.2: a task at the gate ends at once; one in the backend when the backend answers, and nothing of it is done
+// afterwards.
+func TestAbort(t *testing.T) {
+	r := newHeldRig(t)
+	abort := func(c *call) { r.w.On(0, func(*luntest.Loop) { c.task.Abort() }) }
+	first := r.send(lun.AttrSimple, read(1))
+	ordered := r.send(lun.AttrOrdered, read(2))
+	second := r.send(lun.AttrOrdered, read(3))
+	simple := r.send(lun.AttrSimple, read(4))
+	behind := r.send(lun.AttrSimple, read(5))
+	r.w.Run()
+
+	abort(simple)
+	if simple.ended != 1 || !simple.aborted {
+		t.Error("a SIMPLE task that waits was not ended at once")
+	}
+	abort(ordered) // it is next, waiting for the first to leave
+	if ordered.ended != 1 {
+		t.Error("an ORDERED task that waits was not ended at once")
+	}
+	abort(second)
+	r.wantInBackend("nothing is before 5 that it must wait for", 1, 5)
+	abort(first)
+	if first.ended != 0 {
+		t.Fatal("a task was given back while the backend has its buffer")
+	}
+	r.letGo()
+	if first.ended != 1 || !first.aborted || len(first.in) != 0 {
+		t.Errorf("aborted in the backend: ended %d times, %d bytes", first.ended, len(first.in))
+	}
+	r.want(behind.answer, good, "it was not aborted")
+	abort(behind) // after its end: of no effect
+	if !r.u.Idle() || behind.ended != 1 {
+		t.Error("the unit is not idle")
+	}
+}
+
+// Between two pieces of a command of many, an abort ends it.
+func TestAbortBetweenPieces(t *testing.T) {
+	for name, cdb := range map[string][16]byte{"VERIFY": cdb16(0x8F, 0, 0, 1024), "WRITE SAME": cdb10(0x41, 0, 0, 1024), "ORWRITE": cdb16(0x8B, 0, 0, 1024)} {
+		r := newHeldRig(t)
+		c := r.start(0, r.a, 0, lun.AttrSimple, cdb, pattern(1024*512, 1))
+		r.w.Run()
+		r.letGo()
+		n := len(r.d.log)
+		r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+		r.letGo()
+		if len(r.d.log) != n || c.ended != 1 {
+			t.Errorf("%s went on after its abort: %d more requests, ended %d times", name, len(r.d.log)-n, c.ended)
+		}
+		if out := r.w.Loop(0).Outstanding(); out != 0 {
+			t.Errorf("%s: %d work buffers were not given back", name, out)
+		}
+	}
+}
+
+// COMPARE AND WRITE aborted between its halves does not write.
+func TestAbortCompareAndWrite(t *testing.T) {
+	r := newHeldRig(t)
+	c := r.start(0, r.a, 0, lun.AttrSimple, cawCDB(0, 0, 1), slices.Concat(make([]byte, 512), pattern(512, 1)))
+	r.w.Run()
+	r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+	r.letGo()
+	if c.ended != 1 || r.d.kinds(lun.OpWrite) != 0 {
+		t.Errorf("ended %d times, %d writes", c.ended, r.d.kinds(lun.OpWrite))
+	}
+}
+
+// A backend that never answers keeps its task and buffers, not the unit.
+func TestAbandon(t *testing.T) {
+	r := newHeldRig(t)
+	stuck := r.start(0, r.a, 0, lun.AttrSimple, cawCDB(0, 0, 1), slices.Concat(make([]byte, 512), pattern(512, 1)))
+	waiting := r.send(lun.AttrSimple, read(3))
+	other := r.send(lun.AttrOrdered, read(4))
+	r.wantInBackend("the COMPARE AND WRITE runs alone", 0)
+	r.w.On(0, func(*luntest.Loop) { stuck.task.Abort(); stuck.task.Abandon(); stuck.task.Abandon() })
+	if stuck.ended != 0 || !stuck.task.Abandoned() {
+		t.Fatal("an abandoned task was given back while the backend has its buffer")
+	}
+	kept := r.d.held
+	r.d.held = nil
+	r.w.Run()
+	r.d.release()
+	r.want(waiting.wait(), good, "nobody waits for what was abandoned")
+	r.want(other.wait(), good, "nobody waits for what was abandoned")
+	if !r.u.Idle() {
+		t.Error("the unit is not idle")
+	}
+	for _, f := range kept { // and now, after all, the backend answers
+		f()
+	}
+	r.w.Run()
+	if stuck.ended != 1 || r.d.kinds(lun.OpWrite) != 0 {
+		t.Errorf("ended %d times, %d writes", stuck.ended, r.d.kinds(lun.OpWrite))
+	}
+}
+
+// Between the moment the gate lets a task in and the moment its loop learns of it, it can be aborted and abandoned.
+func TestAbortWhenGranted(t *testing.T) {
+	for _, attr := range []lun.Attr{lun.AttrSimple, lun.AttrOrdered} {
+		for _, abandon := range []bool{false, true} {
+			r := newHeldRig(t)
+			r.send(lun.AttrOrdered, read(1))
+			c := r.send(attr, read(2))
+			r.w.Run()
+			n := len(r.d.log)
+			r.d.release()
+			// One event at a time, until the first task has ended and the second's turn is posted.
+			for r.u.Idle() == false && len(r.d.log) == n && r.w.Step() {
+				if r.w.Idle() {
+					break
+				}
+				r.w.On(0, func(*luntest.Loop) {
+					if abandon {
+						c.task.Abandon()
+					} else {
+						c.task.Abort()
+					}
+				})
+			}
+			r.w.Run()
+			if c.ended != 1 || !r.u.Idle() || len(r.d.log) != n {
+				t.Errorf("attribute %d, abandon %v: ended %d times, idle %v, %d requests", attr, abandon, c.ended, r.u.Idle(), len(r.d.log)-n)
+			}
+		}
+	}
+}
+
+// A task that waited is checked again: what held when it came may not hold when it runs.
+func TestCheckedAgainAfterTheGate(t *testing.T) {
+	r := newRig(t, withRemovable, withPosted)
+	r.d.hold = func(q *lun.Request) bool { return q.Kind == lun.OpRead }
+	r.send(lun.AttrSimple, read(1))
+	ordered := r.send(lun.AttrOrdered, cdb10(0x2A, 0, 0, 1), pattern(512, 1)...)
+	r.w.Run()
+	r.want(r.start(0, r.b, 0, lun.AttrHead, startStopCDB(0, eject), nil).wait(), good, "the medium is ejected meanwhile")
+	r.d.release()
+	r.want(ordered.wait(), noMedium, "there is no medium to write to")
+}
+
+// The gate under every order of things that a seed can think of: commands of all attributes on several loops, delays,
+// aborts and abandonments. What runs alone is alone, ORDERED is in order, everything ends exactly once.
+func TestGateOrders(t *testing.T) {
+	luntest.Seeds(t, 300, func(t *testing.T, seed uint64) {
+		const loops = 3
+		r := newRigIn(t, luntest.Config{Loops: loops, Seed: seed}, withPosted, withBlocks(4096))
+		rng := r.w.Rand()
+		type sent struct {
+			*call
+			attr    lun.Attr
+			alone   bool
+			lost    bool // abandoned
+			running bool
+		}
+		var all []*sent
+		// A command is told by its LBA. Its first request enters, its end leaves.
+		r.d.hold = func(q *lun.Request) bool {
+			i := int(q.Off / 512)
+			s := all[i]
+			if !s.running {
+				s.running = true
+				for j, o := range all {
+					if j == i || o.lost {
+						continue
+					}
+					on := o.running && o.ended == 0
+					if on && (s.alone || o.alone) {
+						t.Fatalf("command %d runs beside %d, and one of them must be alone", i, j)
+					}
+					if s.attr == lun.AttrOrdered && j < i && o.ended == 0 {
+						t.Fatalf("ORDERED command %d runs before %d has ended", i, j)
+					}
+					if o.attr == lun.AttrOrdered && j < i && o.ended == 0 && s.attr != lun.AttrHead {
+						t.Fatalf("command %d runs before the ORDERED %d has ended", i, j)
+					}
+				}
+			}
+			return rng.IntN(3) > 0
+		}
+		for len(all) < 60 || len(r.d.held) > 0 {
+			switch k := rng.IntN(10); {
+			case k < 4 && len(all) < 60:
+				s := &sent{attr: lun.Attr(rng.IntN(4)), alone: rng.IntN(4) == 0}
+				lba, loop := len(all), rng.IntN(loops)
+				all = append(all, s)
+				cdb, out := read(uint32(lba)), []byte(nil)
+				if s.alone {
+					cdb, out = cawCDB(0, uint64(lba), 1), make([]byte, 1024)
+				}
+				s.alone = s.alone || s.attr == lun.AttrOrdered
+				s.call = &call{rig: r} // until start returns
+				s.call = r.start(loop, r.a, 0, s.attr, cdb, out)
+			case k < 7:
+				r.w.Step()
+			case k < 8 && len(r.d.held) > 0:
+				i := rng.IntN(len(r.d.held))
+				f := r.d.held[i]
+				r.d.held = slices.Delete(r.d.held, i, i+1)
+				f()
+			case k == 8 && len(all) > 0:
+				s := all[rng.IntN(len(all))]
+				r.w.On(s.task.Loop.Index(), func(*luntest.Loop) { s.task.Abort() })
+			case k == 9 && len(all) > 0 && rng.IntN(3) == 0:
+				s := all[rng.IntN(len(all))]
+				s.lost = s.lost || s.ended == 0
+				r.w.On(s.task.Loop.Index(), func(*luntest.Loop) { s.task.Abandon() })
+			}
+		}
+		r.d.hold = nil
+		r.w.Run()
+		for i, s := range all {
+			if s.ended != 1 {
+				t.Errorf("command %d (attribute %d) ended %d times", i, s.attr, s.ended)
+			}
+		}
+		if !r.u.Idle() {
+			t.Error("the unit is not idle")
+		}
+	})
+}
