@@ -37,6 +37,7 @@ type Engine struct {
 	started  time.Time
 
 	unregistered sync.Once
+	shutdown     sync.Once
 }
 
 // New checks cfg and makes an engine that is not running yet.
@@ -138,8 +139,10 @@ func (e *Engine) stopLoops(n int) {
 
 // Shutdown drains the target: it accepts nothing new, asks the initiators to log out (Async Message, RFC 7143 11.9), and
 // after a grace closes what is left. Every command that was answered is on its way to the medium as its answer promised;
-// commands under way in the backend finish first. It returns when the loops have stopped.
-func (e *Engine) Shutdown() {
+// commands under way in the backend finish first. It returns when the loops have stopped; a second call does nothing more.
+func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
+
+func (e *Engine) drain() {
 	e.draining.Store(true)
 	e.each(func(l *loop) {
 		for i := range l.listeners {

@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+func fill(n int, seed uint64) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(seed)})
+	r.Read(b)
+	return b
+}
+
+// What is written is read back, whatever the size and wherever the loop puts the data: immediate, by R2T, by a receive
+// straight into the task's buffer.
+func TestWriteThenRead(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "disk")
+	fb, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: file, Size: 16 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, 2, memory(t, 16<<20), fb)
+	i := r.login(1)
+	for l := range byte(2) {
+		for k, n := range []int{512, 4096, 65536, 262144} {
+			want := fill(n, uint64(k))
+			if st, _ := i.finish(i.startWrite(l, uint32(k*1024), want)); st != 0 {
+				t.Fatalf("lun %d: write of %d: status %#x", l, n, st)
+			}
+			st, got := i.finish(i.startRead(l, uint32(k*1024), n/512))
+			if st != 0 || !bytes.Equal(got, want) {
+				t.Fatalf("lun %d: read of %d: status %#x, same %v", l, n, st, bytes.Equal(got, want))
+			}
+		}
+	}
+}
+
+// A write whose data is asked for by R2T (RFC 7143 11.8).
+func TestSolicitedWrite(t *testing.T) {
+	r := newRig(t, 1, memory(t, 16<<20))
+	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
+	want := fill(3<<20, 7)
+	var h pdu.BHS
+	itt := i.command(&h, 0, rw10(true, 8, uint16(len(want)/512)), len(want), true)
+	i.send(&h, nil)
+	for done := 0; done < len(want); {
+		i.read()
+		if i.hdr.Opcode() != pdu.OpR2T {
+			t.Fatalf("%v, want an R2T for byte %d on", i.hdr.Opcode(), done)
+		}
+		q := (*pdu.R2T)(&i.hdr)
+		if int(q.BufferOffset()) != done {
+			t.Fatalf("R2T for offset %d, want %d", q.BufferOffset(), done)
+		}
+		end, ttt, sn := done+int(q.DesiredDataTransferLength()), q.TTT(), uint32(0)
+		for done < end {
+			n := min(end-done, 100_000&^3)
+			var d pdu.BHS
+			d.Init(pdu.OpDataOut)
+			o := (*pdu.DataOut)(&d)
+			d.SetITT(itt)
+			o.SetTTT(ttt)
+			o.SetExpStatSN(i.expStatSN)
+			o.SetDataSN(sn)
+			o.SetBufferOffset(uint32(done))
+			d.SetFinal(done+n == end)
+			i.send(&d, want[done:done+n])
+			done += n
+			sn++
+		}
+	}
+	if st, _ := i.finish(itt); st != 0 {
+		t.Fatalf("write: status %#x", st)
+	}
+	st, got := i.finish(i.startRead(0, 8, len(want)/512))
+	if st != 0 || !bytes.Equal(got, want) {
+		t.Fatalf("read back: status %#x", st)
+	}
+	if r.e.Status().Loops[0].Stats.DirectReceives == 0 {
+		t.Error("no receive went straight into the task's buffer")
+	}
+}
+
+// "Abort task hangs until reboot when the backend is slow": here it is answered, and the session lives on.
+func TestAbortOfATaskThatTheBackendNeverAnswers(t *testing.T) {
+	f := backend.NewFault(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	r := newRig(t, 1, f)
+	i := r.login(1)
+	stuck := i.startRead(0, 0, 8)
+	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 0 {
+		t.Fatalf("a read beside the stuck one: status %#x", st)
+	}
+	tmf := i.manage(pdu.TMFAbortTask, 0, stuck, i.cmdSN-2)
+	i.read()
+	if p := (*pdu.TaskManagementResponse)(&i.hdr); i.hdr.Opcode() != pdu.OpTaskManagementResponse || i.hdr.ITT() != tmf ||
+		p.Response() != pdu.TMFResponseComplete {
+		t.Fatalf("ABORT TASK answered %v %v", i.hdr.Opcode(), p.Response())
+	}
+	i.expStatSN++
+	i.ping()
+	// The backend comes back after all: nothing may be sent for the task, and its memory comes home.
+	f.Release(1)
+	i.ping()
+	i.c.Close()
+	waitFor(t, "tasks and buffers to come back", func() bool {
+		s := r.e.Status().Loops[0]
+		return s.Tasks == 0 && s.ArenaInUse == 0 && s.Connections == 0
+	})
+}
+
+// LUN RESET from one session ends the other's stuck task, tells it by a unit attention, and is answered.
+func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
+	f := backend.NewFault(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	r := newRig(t, 2, f)
+	a, b := r.login(1), r.login(2)
+	a.startRead(0, 0, 8)
+	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
+	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
+	b.read()
+	if p := (*pdu.TaskManagementResponse)(&b.hdr); b.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
+		t.Fatalf("LUN RESET answered %v %v", b.hdr.Opcode(), p.Response())
+	}
+	st, _ := a.finish(a.startRead(0, 8, 8))
+	if st != 2 {
+		t.Fatalf("the other session's next command: status %#x, want CHECK CONDITION with a unit attention", st)
+	}
+	f.Release(1)
+}
+
+// A client that sends commands and never reads costs its window and nothing else; others are served, and when it goes
+// everything comes back.
+func TestClientThatNeverReads(t *testing.T) {
+	r := newRig(t, 1, memory(t, 16<<20))
+	deaf, i := r.login(1), r.login(2)
+	go func() {
+		for k := range 2000 { // far beyond its window
+			var h pdu.BHS
+			deaf.command(&h, 0, rw10(false, uint32(k%8)*512, 512), 512*512, false)
+			if _, err := deaf.c.Write(h[:]); err != nil {
+				return
+			}
+		}
+	}()
+	for range 200 {
+		if st, _ := i.finish(i.startRead(0, 0, 128)); st != 0 {
+			t.Fatalf("status %#x", st)
+		}
+	}
+	deaf.c.Close()
+	waitFor(t, "the deaf client's tasks to come back", func() bool {
+		s := r.e.Status().Loops[0]
+		return s.Connections == 1 && s.Tasks == 0 && s.ArenaInUse == 0
+	})
+}
+
+// Garbage gets an end, not a crash: a port scanner's first bytes, a stream cut at every place.
+func TestGarbageAndTruncation(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	rng := rand.New(rand.NewPCG(1, 1))
+	for k := range 200 {
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 1+rng.IntN(400))
+		for j := range b {
+			b[j] = byte(rng.Uint32())
+		}
+		if k%4 == 0 {
+			copy(b, "GET / HTTP/1.1\r\n")
+		}
+		c.Write(b)
+		if k%2 == 0 {
+			c.(*net.TCPConn).CloseWrite()
+			c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.Copy(io.Discard, c); err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Fatalf("%d bytes of garbage: the connection stays open", len(b))
+			}
+		}
+		c.Close()
+	}
+	r.login(3).ping()
+}
+
+// Connections that say nothing are given up after the login timeout, and do not keep others out.
+func TestSilentConnections(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, session.NodeConfig{LoginTimeout: int64(time.Second)}, memory(t, 1<<20))
+	silent := make([]net.Conn, 300)
+	for k := range silent {
+		c, err := net.Dial("tcp", r.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		silent[k] = c
+	}
+	i := r.login(1)
+	i.ping()
+	for _, c := range silent {
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("a silent connection: %v, want its end", err)
+		}
+	}
+	i.ping()
+}
+
+// A graceful stop asks for logout (RFC 7143 11.9.1, event 1) and ends.
+func TestShutdownDrains(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20))
+	i := r.login(1)
+	done := make(chan struct{})
+	go func() { r.e.Shutdown(); close(done) }()
+	i.read()
+	if a := (*pdu.AsyncMessage)(&i.hdr); i.hdr.Opcode() != pdu.OpAsyncMessage || a.AsyncEvent() != pdu.AsyncEventLogoutRequest {
+		t.Fatalf("%v, want the asynchronous message that asks for logout", i.hdr.Opcode())
+	}
+	i.c.Close()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the engine does not stop")
+	}
+}
+
+// waitFor polls: what it waits for happens on other threads and has no event of its own.
+func waitFor(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := time.Now().Add(30 * time.Second)
+	for !ok() {
+		if time.Now().After(end) {
+			t.Fatalf("waiting for %s: it does not happen", what)
+		}
+		<-tick.C
+	}
+}
