@@ -44,6 +44,21 @@ const (
 	discardPiece = 32 << 20
 	// loopSlice is how many bytes a command of many pieces may move in one go before other tasks get the loop.
 	loopSlice = MaxTransfer
+	// maxCopyTargets, maxCopySegments and maxCopyList (bytes of both lists) bound EXTENDED COPY's parameter list: initiators
+	// send two CSCDs and a few segments; the rest is room. A list that is longer by one descriptor must still be shorter
+	// than maxCopyList, so that it is told what is too many.
+	maxCopyTargets  = 16
+	maxCopySegments = 64
+	maxCopyList     = 4096
+	// maxCopySegment is MAXIMUM SEGMENT LENGTH in bytes: what a 16-bit count of 4096-byte blocks reaches, rounded up.
+	maxCopySegment = 256 << 20
+	// copyPiece is the buffer of a copy, borrowed from the arena for as long as it runs: see ioPiece. Twice as much, as
+	// nothing is read while it is written.
+	copyPiece = 512 << 10
+	// maxCopies is MAXIMUM CONCURRENT COPIES, an 8-bit field; what really bounds copies is the command window.
+	maxCopies = 255
+	// maxCopyRecords bounds the finished copies that an I_T nexus can ask about.
+	maxCopyRecords = 64
 	// MaxRegistrations bounds the registered I_T nexuses of a unit (SPC-4 5.13.7): four paths from each of 256 hosts, and
 	// the registrations of a unit are one value of the Store, some 120 KiB then.
 	MaxRegistrations = 1024

@@ -23,6 +23,7 @@ type Nexus struct {
 	closed   atomic.Bool
 	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go. Zero is the test of the data path.
 	pending [MaxLUNs]atomic.Uint32
+	copies  copyLog
 }
 
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED

@@ -44,6 +44,7 @@ type Task struct {
 	req       Request
 	step      func(t *Task, err error) // what comes after req
 	cancel    func(t *Task)            // takes an aborted task out of what it waits for, on its loop
+	giveUp    func() (ended bool)      // what Abort does to a task that waits for tasks of its own (EXTENDED COPY)
 	todo      todo
 	driving   bool // inside drive: ends and submissions are carried out when the step returns
 	inSubmit  bool
@@ -142,6 +143,9 @@ func (t *Task) abort() bool {
 		t.waiting = false
 		t.end(StatusTaskAborted)
 		return true
+	}
+	if t.giveUp != nil {
+		return t.giveUp()
 	}
 	if c := t.cancel; c != nil {
 		t.cancel = nil

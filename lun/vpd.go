@@ -20,6 +20,7 @@ func vpdPages() []vpdPage {
 		{0x80, vpdSerial},
 		{0x83, vpdIdentification},
 		{0x86, vpdExtended},
+		{0x8F, vpdThirdParty},
 		{0xB0, vpdLimits},
 		{0xB1, vpdCharacteristics},
 		{0xB2, vpdProvisioning},

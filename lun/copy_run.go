@@ -1,0 +1,367 @@
+package lun
+
+import "encoding/binary"
+
+// copyOp is an EXTENDED COPY under way. The copy manager is an application client of the units it copies between: each
+// piece is a READ(16) of the source and a WRITE(16) to the destination, as tasks of their own (child, one at a time) that
+// pass the units' reservations, states and gates as the initiator's own commands would. Not their unit attentions: those
+// are for the initiator to see.
+type copyOp struct {
+	Loop   // the parent's, but for TaskDone: the children come back here
+	parent *Task
+	record *copyRecord // nil: the copy has no name
+	child  Task
+
+	cscds    []cscd
+	segments []copySegment
+
+	at       int // the segment being processed
+	src, dst *Unit
+	from, to int64 // byte offsets of the segment on each unit
+	length   int64 // its bytes
+	done     int64 // bytes of it that were copied
+	backward bool  // it is copied from its end: source and destination overlap and the destination is behind
+
+	writing bool   // the child is the WRITE
+	piece   []byte // what the child reads or writes
+	running bool   // run is on the stack
+	ended   bool   // the child ended while it is
+}
+
+// start takes a buffer and begins.
+func (op *copyOp) start() {
+	t := op.parent
+	op.Loop = t.Loop
+	t.scratch.any = op
+	t.giveUp = op.giveUp
+	op.at = -1
+	if len(op.segments) == 0 {
+		op.good()
+		return
+	}
+	if t.gated == gateAlone && op.leavesUnit() {
+		// An ORDERED copy has waited for what came before it. It cannot hold the gate of its unit while it waits for that
+		// of another: two such copies would wait for each other.
+		t.unit.gate.leave(t)
+	}
+	if t.scratch.work = t.Loop.Alloc(copyPiece); t.scratch.work == nil {
+		op.forget()
+		t.busy()
+		return
+	}
+	op.run(op.nextSegment())
+}
+
+// leavesUnit says whether the copy works on other units than the one it was sent to.
+func (op *copyOp) leavesUnit() bool {
+	for _, c := range op.cscds {
+		if c.unit != op.parent.unit {
+			return true
+		}
+	}
+	return false
+}
+
+// nextSegment begins the next segment that has anything to copy. False: the task has ended.
+func (op *copyOp) nextSegment() bool {
+	for {
+		op.at++
+		op.record.segmentsDone(op.at)
+		if op.at == len(op.segments) {
+			op.good()
+			return false
+		}
+		if !op.enter(&op.segments[op.at]) {
+			return false
+		}
+		if op.length > 0 {
+			return true
+		}
+	}
+}
+
+// enter works out what a segment is about. False: the task has ended.
+func (op *copyOp) enter(s *copySegment) bool {
+	// SPC-4 6.4.6.1: an index that leads nowhere.
+	if int(s.src) >= len(op.cscds) {
+		return op.abort(ascUnreachableCopyTarget, 4)
+	}
+	if int(s.dst) >= len(op.cscds) {
+		return op.abort(ascUnreachableCopyTarget, 6)
+	}
+	src, dst := &op.cscds[s.src], &op.cscds[s.dst]
+	if src.unit == nil {
+		return op.abort(src.asc, 4)
+	}
+	if dst.unit == nil {
+		return op.abort(dst.asc, 6)
+	}
+	op.src, op.dst = src.unit, dst.unit
+	srcG, dstG := op.src.geometry(), op.dst.geometry()
+	srcSize, dstSize := int64(srcG.BlockSize), int64(dstG.BlockSize)
+	op.length = s.count
+	if s.kind == segmentBlocks {
+		if s.dc {
+			op.length *= dstSize
+		} else {
+			op.length *= srcSize
+		}
+	}
+	// SPC-4 6.4.6.1 table 152: what does not fill a block is padded or dropped if PAD says so, kept for the next segment
+	// if CAT says so (not here), and otherwise an error.
+	srcRest, dstRest := (s.srcByte+op.length)%srcSize, (s.dstByte+op.length)%dstSize
+	switch {
+	case s.srcByte%srcSize != 0 || s.dstByte%dstSize != 0,
+		srcRest != 0 && (s.cat || !src.pad), dstRest != 0 && (s.cat || !dst.pad):
+		return op.abort(ascInexactSegment, 1)
+	}
+	srcLBA, dstLBA := s.srcLBA+uint64(s.srcByte/srcSize), s.dstLBA+uint64(s.dstByte/dstSize)
+	if srcLBA < s.srcLBA || !srcG.holds(srcLBA, uint64((op.length+srcSize-1)/srcSize)) {
+		return op.abort(ascNone, 12)
+	}
+	if dstLBA < s.dstLBA || !dstG.holds(dstLBA, uint64((op.length+dstSize-1)/dstSize)) {
+		return op.abort(ascNone, 20)
+	}
+	op.from, op.to = int64(srcLBA)*srcSize, int64(dstLBA)*dstSize
+	op.done = 0
+	op.backward = op.src == op.dst && op.from < op.to && op.to < op.from+op.length
+	return true
+}
+
+// run starts children until one does not end at once, or the task has.
+func (op *copyOp) run(more bool) {
+	op.running = true
+	for more {
+		if u := op.side(); u.target.Lookup(uint64(u.lun)<<48) != u { // removed meanwhile
+			op.abort(ascCopyTargetNotReachable, -1)
+			break
+		}
+		op.ended = false
+		if op.writing {
+			op.write()
+		} else {
+			op.read()
+		}
+		if !op.ended {
+			break
+		}
+		more = op.next()
+	}
+	op.running = false
+}
+
+// side is the unit that the next child is for.
+func (op *copyOp) side() *Unit {
+	if op.writing {
+		return op.dst
+	}
+	return op.src
+}
+
+// bounds returns the segment's bytes that come next: at most a piece of them, from the front or from the end.
+func (op *copyOp) bounds() (at, n int64) {
+	n = min(op.length-op.done, copyPiece)
+	if op.backward {
+		// The end comes first and may be less than a piece, so that all others are aligned.
+		if n = (op.length - op.done) % copyPiece; n == 0 {
+			n = copyPiece
+		}
+		return op.length - op.done - n, n
+	}
+	return op.done, n
+}
+
+func (op *copyOp) read() {
+	at, n := op.bounds()
+	size := int64(op.src.blockSize())
+	c := op.prepare(op.src, opRead16, op.from+at, (n+size-1)/size)
+	if op.src.mapped == nil || n%size != 0 || n%int64(op.dst.blockSize()) != 0 {
+		c.Buf = op.parent.scratch.work // otherwise it is written from where it lies
+	}
+	op.launch(c)
+}
+
+func (op *copyOp) write() {
+	at, n := op.bounds()
+	size := int64(op.dst.blockSize())
+	c := op.prepare(op.dst, opWrite16, op.to+at, (n+size-1)/size)
+	c.Out = op.piece
+	if rest := n % size; rest != 0 { // PAD: zeroes up to the block's end
+		c.Out = op.parent.scratch.work[:n+size-rest]
+		clear(c.Out[n:])
+	}
+	op.launch(c)
+}
+
+const (
+	opRead16  = 0x88
+	opWrite16 = 0x8A
+)
+
+// prepare makes the child a command of n blocks at byte off of u.
+func (op *copyOp) prepare(u *Unit, code byte, off, n int64) *Task {
+	c := &op.child
+	*c = Task{Target: u.target, Nexus: op.parent.Nexus, LUN: uint64(u.lun) << 48, Loop: op, unit: u}
+	c.CDB[0] = code
+	binary.BigEndian.PutUint64(c.CDB[2:], uint64(off)/uint64(u.blockSize()))
+	binary.BigEndian.PutUint32(c.CDB[10:], uint32(n))
+	c.cmd, _ = find(&c.CDB)
+	return c
+}
+
+// launch starts the child behind the point where commands are looked at for unit attentions and validity.
+func (op *copyOp) launch(c *Task) {
+	c.started = true
+	c.driving = true
+	if c.admit() {
+		switch {
+		case op.parent.gated == gateAlone && op.parent.unit == c.unit: // this copy has the unit to itself
+			c.cmd.run(c)
+		case c.unit.gate.enter(c, false):
+			c.cmd.run(c)
+		default:
+			c.waiting = true
+		}
+	}
+	c.drive()
+}
+
+// TaskDone implements Loop for the children.
+func (op *copyOp) TaskDone(*Task) {
+	if op.running {
+		op.ended = true
+		return
+	}
+	op.resume(op.next)
+}
+
+// resume goes on with the parent from outside.
+func (op *copyOp) resume(next func() bool) {
+	op.parent.resume(func(*Task) { op.run(next()) })
+}
+
+// next looks at how the child ended. False: wait, or the task has ended.
+func (op *copyOp) next() bool {
+	t, c := op.parent, &op.child
+	switch {
+	case t.aborted:
+		op.forget()
+		t.end(StatusTaskAborted)
+		return false
+	case c.Status != StatusGood:
+		return op.abort(ascThirdPartyFailure, -1)
+	}
+	_, n := op.bounds()
+	if !op.writing {
+		op.piece = c.In[:n]
+		op.writing = true
+		return true
+	}
+	op.writing = false
+	op.done += n
+	op.record.moved(n)
+	more := op.done < op.length || op.nextSegment()
+	if more && t.spent(2*n) {
+		t.Loop.Post(func() { op.resume(func() bool { return true }) })
+		return false
+	}
+	return more
+}
+
+// good ends the task.
+func (op *copyOp) good() {
+	op.record.finish(StatusGood, nil)
+	op.parent.good()
+}
+
+// forget is for a copy that ends without an answer.
+func (op *copyOp) forget() {
+	if op.record != nil {
+		op.parent.Nexus.copies.drop(op.record)
+		op.record = nil
+	}
+}
+
+// giveUp is Abort and Abandon: the end of the child, now or later, is what ends the task.
+func (op *copyOp) giveUp() (ended bool) {
+	t, c := op.parent, &op.child
+	op.forget()
+	switch {
+	case op.running: // next finds out
+	case t.abandoned:
+		c.Abandon()
+	default:
+		c.abort()
+	}
+	return t.done
+}
+
+// abort ends the task with COPY ABORTED in the current segment. field is the byte of the segment descriptor that is at
+// fault; -1: none is.
+func (op *copyOp) abort(asc ASC, field int) bool {
+	t := op.parent
+	s := copySense{asc: asc, segment: uint16(op.at), field: field}
+	if asc == ascThirdPartyFailure {
+		s.third, s.destination = &op.child, op.writing
+	}
+	t.SenseLen = s.encode(&t.Sense, t.unit.descriptorSense())
+	op.record.finish(StatusCheckCondition, t.Sense[:t.SenseLen])
+	t.end(StatusCheckCondition)
+	return false
+}
+
+// copySense is sense data with sense key COPY ABORTED (SPC-4 6.4.4, 4.5.2.4.5).
+type copySense struct {
+	asc         ASC
+	segment     uint16
+	field       int   // of the segment descriptor
+	third       *Task // what the third party answered: its status is added
+	destination bool  // it was the destination
+}
+
+// encode lays s out in dst and returns its length. COMMAND-SPECIFIC INFORMATION has where the status of the source and
+// that of the destination begin (zero: there is none), and then the segment's number.
+func (s *copySense) encode(dst *[SenseSize]byte, descriptor bool) int {
+	*dst = [SenseSize]byte{}
+	var specific [4]byte // COMMAND-SPECIFIC INFORMATION
+	binary.BigEndian.PutUint16(specific[2:], s.segment)
+	var pointer [3]byte
+	if s.field >= 0 { // segment pointer: SKSV, SD
+		pointer[0] = 0x80 | 0x20
+		binary.BigEndian.PutUint16(pointer[1:], uint16(s.field))
+	}
+	if descriptor {
+		// The status area has no place in descriptor format: SPC-4 4.5.2 leaves it to a descriptor of its own.
+		dst[0], dst[1] = 0x72, byte(CopyAborted)
+		binary.BigEndian.PutUint16(dst[2:], uint16(s.asc))
+		n := 8
+		dst[n], dst[n+1] = 0x01, 0x0A // command-specific information descriptor, SPC-4 4.5.2.3
+		copy(dst[n+8:], specific[:])
+		n += 12
+		if s.field >= 0 {
+			dst[n], dst[n+1] = 0x02, 0x06
+			copy(dst[n+4:], pointer[:])
+			n += 8
+		}
+		dst[7] = byte(n - 8)
+		return n
+	}
+	dst[0], dst[2] = 0x70, byte(CopyAborted)
+	binary.BigEndian.PutUint16(dst[12:], uint16(s.asc))
+	copy(dst[15:], pointer[:])
+	n := 18
+	if s.third != nil {
+		// A status byte and as much of its sense data as fits.
+		which := 0
+		if s.destination {
+			which = 1
+		}
+		specific[which] = byte(n)
+		dst[n] = byte(s.third.Status)
+		n++
+		n += copy(dst[n:], s.third.Sense[:s.third.SenseLen])
+	}
+	copy(dst[8:], specific[:])
+	dst[7] = byte(n - 8)
+	return n
+}
