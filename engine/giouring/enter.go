@@ -27,6 +27,13 @@ func (ring *Ring) EnterRaw(submit, flags uint32) (uint, syscall.Errno) {
 	return uint(n), errno
 }
 
+// EnterSys is io_uring_enter(2) with no argument, made with the scheduler's knowledge: it may block, or be long.
+func (ring *Ring) EnterSys(submit, waitNr, flags uint32) (uint, syscall.Errno) {
+	n, _, errno := syscall.Syscall6(sysEnter, ring.enterFd, uintptr(submit), uintptr(waitNr),
+		uintptr(flags|ring.enterFlags), 0, 0)
+	return uint(n), errno
+}
+
 // Enter is io_uring_enter(2) with a signal mask of 8 bytes or none.
 func (ring *Ring) Enter(submitted uint32, waitNr uint32, flags uint32, sig unsafe.Pointer) (uint, error) {
 	return ring.Enter2(submitted, waitNr, flags, sig, 8)
@@ -86,11 +93,11 @@ func (ring *Ring) SQRingWait() (uint, error) {
 	if ring.flags&SetupSQPoll == 0 || ring.SQSpaceLeft() > 0 {
 		return 0, nil
 	}
-	n, _, errno := syscall.Syscall6(sysEnter, ring.enterFd, 0, 0, uintptr(EnterSQWait|ring.enterFlags), 0, 0)
+	n, errno := ring.EnterSys(0, 0, EnterSQWait)
 	if errno != 0 {
 		return 0, errno
 	}
-	return uint(n), nil
+	return n, nil
 }
 
 // EnterTimeout is a blocking io_uring_enter(2) with EnterExtArg (FeatExtArg, 5.11): it submits, then waits for waitNr

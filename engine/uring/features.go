@@ -14,16 +14,13 @@ const (
 	CoopTaskrun                         // the weaker form (5.19), when DeferTaskrun is not there
 	NoSQArray                           // no index array (6.6)
 	RegisteredRing                      // enter goes by a registered index (5.18)
-	RecvBundle                          // one receive fills several buffers (6.10)
 	BufRingInc                          // buffers are used up piece by piece (6.12)
-	MinWait                             // a wait can hold out for more than one completion (6.12)
 	Discard                             // block device discard on the ring (6.12)
 	NoIowait                            // a wait need not count as waiting for a disk (6.15)
 )
 
 var featureNames = [...]string{
-	"defer_taskrun", "coop_taskrun", "no_sqarray", "registered_ring", "recv_bundle", "bufring_inc", "min_wait",
-	"discard", "no_iowait",
+	"defer_taskrun", "coop_taskrun", "no_sqarray", "registered_ring", "bufring_inc", "discard", "no_iowait",
 }
 
 // Has reports whether all of x are in f.
@@ -48,8 +45,7 @@ func kernelFeatures(g *giouring.Ring) Features {
 		bit uint32
 		f   Features
 	}{
-		{giouring.FeatRecvsendBundle, RecvBundle},
-		{giouring.FeatMinTimeout, MinWait | BufRingInc | Discard},
+		{giouring.FeatMinTimeout, BufRingInc | Discard},
 		{giouring.FeatNoIowait, NoIowait},
 	} {
 		if g.Features()&t.bit != 0 {

@@ -1,5 +1,7 @@
 package uring
 
+import "time"
+
 // Limits, each with its reason. The kernel's own are quoted from io_uring/ of Linux 6.18.
 const (
 	// MaxEntries is IORING_MAX_ENTRIES, MaxCQEntries IORING_MAX_CQ_ENTRIES.
@@ -29,12 +31,23 @@ const (
 	// MaxTransfer is MAX_RW_COUNT for 4 KiB pages: no read or write moves more.
 	MaxTransfer = 0x7ffff000
 
+	// maxMapBytes catches a size gone wrong before the kernel grants address space for it: more than any node's memory.
+	maxMapBytes = 1 << 46
+
 	// hugeBytes is a huge page of the machines served; a mapping this large asks for them.
 	hugeBytes = 2 << 20
 
 	// closeRounds bounds the rounds of cancelling in Close: a round cancels all that can be, so the second finds
 	// nothing unless a completion started more.
 	closeRounds = 8
+
+	// closeWait bounds the wait of a round for what a worker is in the middle of.
+	closeWait = 100 * time.Millisecond
+
+	// maxRawEntries is how many entries are submitted without telling Go's scheduler. Submitting sends data and starts
+	// disk requests, microseconds each, and until the call returns no garbage collection can start: beyond a few the
+	// 50 ns that telling costs are the better price.
+	maxRawEntries = 16
 
 	// retryEnters bounds the immediate retries when the queue is full and the kernel has no memory to take it.
 	retryEnters = 1000

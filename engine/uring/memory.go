@@ -13,7 +13,7 @@ import (
 // collector does not look there.
 func Map(n int) ([]byte, error) {
 	page := os.Getpagesize()
-	if n <= 0 || n > MaxTransfer<<8 {
+	if n <= 0 || n > maxMapBytes {
 		return nil, fmt.Errorf("uring: a mapping of %d bytes", n)
 	}
 	n = (n + page - 1) &^ (page - 1)
@@ -35,14 +35,12 @@ func Unmap(mem []byte) error {
 	return unix.Munmap(mem)
 }
 
-// Populate faults the memory in now, so that the data path does not.
-func Populate(mem []byte) {
-	if unix.Madvise(mem, unix.MADV_POPULATE_WRITE) == nil {
-		return
+// Populate faults the memory in now, so that the data path does not. It keeps the contents.
+func Populate(mem []byte) error {
+	if err := unix.Madvise(mem, unix.MADV_POPULATE_WRITE); err != nil {
+		return fmt.Errorf("uring: populating %d bytes: %w", len(mem), err)
 	}
-	for i := 0; i < len(mem); i += os.Getpagesize() {
-		*(*byte)(unsafe.Pointer(&mem[i])) = 0
-	}
+	return nil
 }
 
 // Arena hands out pieces of one mapping. Pieces are not given back one by one; Close gives back all.

@@ -15,6 +15,10 @@ type Config struct {
 	Entries   uint32   // submission entries, rounded up to a power of two; 0: DefaultEntries
 	CQEntries uint32   // completion entries, likewise; 0: DefaultCQEntries, or twice Entries if that is more
 	Without   Features // what not to use even if the kernel has it
+
+	// NoIowait keeps a sleeping loop from being shown as waiting for a disk (iowait, load) while it has nothing to do.
+	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
+	NoIowait bool
 }
 
 // Stats counts what a ring did. Only the ring's thread may read it.
@@ -32,10 +36,11 @@ type Ring struct {
 	// Completions: ready were visible at the last look, seen of them are done with and not yet given back.
 	seen, ready uint32
 
-	features Features
-	err      error // set once, when the kernel refuses the ring itself
-	spare    giouring.SubmissionQueueEntry
-	stats    Stats
+	features  Features
+	waitFlags uint32 // for blocking enters
+	err       error  // set once, when the kernel refuses the ring itself
+	spare     giouring.SubmissionQueueEntry
+	stats     Stats
 
 	// Timespecs of timeouts not yet submitted, one for each entry of the queue, off the Go heap.
 	timespecs []syscall.Timespec
@@ -82,6 +87,9 @@ func New(cfg Config) (_ *Ring, err error) {
 		if _, err := g.RegisterRingFd(); err == nil {
 			r.features |= RegisteredRing
 		}
+	}
+	if cfg.NoIowait && r.features.Has(NoIowait) {
+		r.waitFlags = giouring.EnterNoIowait
 	}
 	if r.scratch, err = NewArena(int(g.SQEntries()) * 16); err != nil {
 		return nil, err
@@ -134,8 +142,9 @@ func (r *Ring) Stats() Stats { return r.stats }
 func (r *Ring) FD() int { return r.fd }
 
 // Close cancels what can be cancelled (polls, accepts, receives, sends, timeouts), drops its completions, lets go of
-// registered files and buffers, and closes the ring. It does not wait for disk requests: drain them before, and until
-// then keep the memory they use. Call it on the ring's thread. Notify stays safe to call.
+// registered files and buffers, and closes the ring. Cancel an Accept and see its last completion before: a descriptor
+// accepted and not seen is lost. Close does not wait for disk requests either: drain them before, or keep their memory.
+// Call it on the ring's thread; after it only Notify, and Wake of it by others, are allowed.
 func (r *Ring) Close() error {
 	if r.closed {
 		return nil
@@ -159,19 +168,20 @@ func (r *Ring) Close() error {
 // cancelAll empties the ring. Closing the descriptor alone would leave that to a kernel worker, and sockets would live
 // on for a while.
 func (r *Ring) cancelAll() {
-	for range closeRounds {
-		r.enter(false)
-		r.seen, r.ready = r.ready, r.g.CQReady()
+	drop := func() {
+		_ = r.enter(giouring.EnterGetEvents)
 		r.g.CQAdvance(r.g.CQReady())
-		r.seen, r.ready = 0, 0
+	}
+	for range closeRounds {
+		drop()
 		_, err := r.g.RegisterSyncCancel(&giouring.SyncCancelReg{
 			Flags:   giouring.AsyncCancelAny | giouring.AsyncCancelAll,
-			Timeout: syscall.Timespec{Nsec: 100e6},
+			Timeout: syscall.NsecToTimespec(int64(closeWait)),
 		})
 		if err != nil && !errors.Is(err, syscall.EALREADY) && !errors.Is(err, syscall.ETIME) {
 			break // ENOENT: nothing is left
 		}
 	}
-	// The cancelled requests let go of their files when their completions are made.
-	r.enter(false)
+	drop() // with its completion a request lets go of its file
+	r.seen, r.ready = 0, 0
 }

@@ -15,7 +15,7 @@ func (r *Ring) Submit() error {
 	if r.g.SQReady() == 0 && r.g.SQFlags()&(giouring.SQTaskrun|giouring.SQCQOverflow) == 0 {
 		return r.err
 	}
-	return r.enter(false)
+	return r.enter(giouring.EnterGetEvents)
 }
 
 // SubmitAndWait hands over what was prepared and waits until there is a completion, a signal, or the timeout is over
@@ -31,34 +31,37 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	}
 	r.stats.Enters++
 	r.stats.BlockingEnters++
-	submit, before := r.g.FlushSQ(), r.g.SQReady()
+	submit := r.g.FlushSQ()
 	var errno syscall.Errno
 	if timeout < 0 {
-		errno = r.g.EnterTimeout(submit, 1, 0, nil, 0, nil)
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil, 0, nil)
 	} else {
 		ts := syscall.NsecToTimespec(int64(timeout))
-		errno = r.g.EnterTimeout(submit, 1, 0, &ts, 0, nil)
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &ts, 0, nil)
 	}
-	r.stats.SQEs += uint64(before - r.g.SQReady())
+	r.stats.SQEs += uint64(submit - r.g.SQReady())
 	return r.check(errno)
 }
 
-// enter is the non-blocking enter; force asks only for room in the queue.
-func (r *Ring) enter(force bool) error {
+// enter submits without waiting. flags is EnterGetEvents to have completions made as well.
+func (r *Ring) enter(flags uint32) error {
 	if r.err != nil {
 		return r.err
 	}
-	flags := giouring.EnterGetEvents
-	if force {
-		flags = 0
-	}
 	r.stats.Enters++
-	n, errno := r.g.EnterRaw(r.g.FlushSQ(), flags)
-	if errno == 0 {
-		r.stats.SQEs += uint64(n)
-		return nil
+	submit := r.g.FlushSQ()
+	var n uint
+	var errno syscall.Errno
+	if submit <= maxRawEntries {
+		n, errno = r.g.EnterRaw(submit, flags)
+	} else {
+		n, errno = r.g.EnterSys(submit, 0, flags)
 	}
-	return r.check(errno)
+	if errno != 0 {
+		return r.check(errno)
+	}
+	r.stats.SQEs += uint64(n)
+	return nil
 }
 
 // check sorts the errors of enter. What passes by itself is none: a signal, a timeout, a kernel short of memory or of
@@ -67,7 +70,8 @@ func (r *Ring) check(errno syscall.Errno) error {
 	switch errno {
 	case 0, syscall.EINTR, syscall.ETIME, syscall.EAGAIN, syscall.EBUSY:
 		return nil
-	case syscall.EEXIST:
+	case syscall.EEXIST, syscall.EBADF, syscall.EINVAL:
+		// A registered index is the thread's own: EBADF or EINVAL when the other thread has none of that number.
 		r.err = fmt.Errorf("uring: used from another thread than the one that made it: %w", errno)
 	case syscall.EBADR:
 		r.err = fmt.Errorf("uring: the kernel lost completions for want of memory: %w", errno)
@@ -89,13 +93,13 @@ func (r *Ring) sqe() *giouring.SubmissionQueueEntry {
 // Submit says so.
 func (r *Ring) sqeFull() *giouring.SubmissionQueueEntry {
 	for range retryEnters {
-		if r.enter(true) != nil {
+		if r.enter(0) != nil {
 			return &r.spare
 		}
 		if e := r.g.GetSQE(); e != nil {
 			return e
 		}
-		_ = r.enter(false) // completing something frees what the kernel lacks
+		_ = r.enter(giouring.EnterGetEvents) // completing something frees what the kernel lacks
 	}
 	r.err = fmt.Errorf("uring: the kernel takes no submissions: %w", syscall.EAGAIN)
 	return &r.spare

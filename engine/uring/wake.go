@@ -25,8 +25,8 @@ const (
 	udNotify                           // the eventfd's poll
 )
 
-// Wake wakes target, a ring of another thread, or of this one. A target that was closed is not an error; it must not
-// have been closed so long ago that its descriptor has become another ring's.
+// Wake wakes target, a ring of another thread, or of this one. A target that was closed is not an error: this ring, or
+// another that has its descriptor now, is woken for nothing.
 func (r *Ring) Wake(target *Ring) { r.MsgRing(target.fd, udWake, 0, udWake) }
 
 // Notify wakes the ring from any goroutine. Signals not yet seen are one. It never blocks, and does nothing once the

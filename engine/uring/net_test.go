@@ -1,0 +1,255 @@
+package uring
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAccept accepts many connections with one submission, and ends when cancelled.
+func TestAccept(t *testing.T) {
+	r := newRing(t, Config{})
+	lfd, sa := listen(t)
+	r.Accept(FD(lfd), 1)
+	if err := r.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		client := dial(t, sa)
+		c := next(t, r)
+		if c.UserData != 1 || c.Res < 0 || !c.More() {
+			t.Fatalf("connection %d: %v", i, c)
+		}
+		server := closing(t, int(c.Res))
+		flags, err := unix.FcntlInt(uintptr(server), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("descriptor flags %#x, %v: want close-on-exec", flags, err)
+		}
+		write(t, client, "x")
+		read(t, server, 1)
+	}
+	r.Cancel(1, 2)
+	for range 2 {
+		if c := next(t, r); c.UserData == 1 && (c.More() || c.Errno() != syscall.ECANCELED) {
+			t.Errorf("cancelled accept: %v", c)
+		}
+	}
+	r.Accept(FD(-1), 3)
+	want(t, r, 3, neg(syscall.EBADF))
+}
+
+// TestRecvInto receives plainly and until full, by descriptor and by slot.
+func TestRecvInto(t *testing.T) {
+	r := newRing(t, Config{})
+	client, server := tcpPair(t)
+	if err := r.RegisterFiles(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetFile(1, server); err != nil {
+		t.Fatal(err)
+	}
+	mem := mapped(t, 4096)
+	for _, fd := range []FD{FD(server), Slot(1)} {
+		r.RecvInto(fd, mem[:100], false, 1)
+		if err := r.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, client, "short")
+		want(t, r, 1, 5)
+
+		clear(mem)
+		r.RecvInto(fd, mem[:8], true, 2)
+		for _, part := range []string{"abc", "def"} {
+			write(t, client, part)
+			quiet(t, r)
+		}
+		write(t, client, "ghi")
+		want(t, r, 2, 8)
+		if string(mem[:9]) != "abcdefgh\x00" {
+			t.Errorf("received %q", mem[:9])
+		}
+		r.RecvInto(fd, mem[:8], false, 3)
+		want(t, r, 3, 1)
+	}
+	r.RecvInto(FD(server), mem[:8], true, 4)
+	r.Shutdown(FD(client), unix.SHUT_WR, 5)
+	wantAll(t, r, map[uint64]int{4: 0, 5: 0})
+}
+
+// message places a header of the given pieces in an arena.
+func message(t testing.TB, a *Arena, pieces ...[]byte) *Msghdr {
+	t.Helper()
+	msg, err := Alloc[Msghdr](a, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	iov, err := Alloc[Iovec](a, len(pieces))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range pieces {
+		iov[i].Base = &p[0]
+		iov[i].SetLen(len(p))
+	}
+	msg[0].Iov = &iov[0]
+	msg[0].Iovlen = uint64(len(iov))
+	return &msg[0]
+}
+
+// random fills mapped memory of n bytes with reproducible noise.
+func random(t testing.TB, n int, seed uint64) []byte {
+	mem := mapped(t, n)[:n]
+	rng := rand.NewPCG(seed, 1)
+	for i := range mem {
+		mem[i] = byte(rng.Uint64())
+	}
+	return mem
+}
+
+// TestSendMsg gathers much more than the socket holds while the peer reads slowly: with MsgWaitAll one completion
+// covers all of it, copied or not.
+func TestSendMsg(t *testing.T) {
+	for _, zc := range []bool{false, true} {
+		r := newRing(t, Config{})
+		client, server := tcpPair(t)
+		if err := unix.SetsockoptInt(server, unix.SOL_SOCKET, unix.SO_SNDBUF, 128<<10); err != nil {
+			t.Fatal(err)
+		}
+		a, err := NewArena(4096)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		data := random(t, 2<<20, 1)
+		msg := message(t, a, data[:48], data[48:5000], data[5000:1<<20], data[1<<20:])
+		if zc {
+			r.SendMsgZC(FD(server), msg, MsgWaitAll|MsgNoSignal, 1)
+		} else {
+			r.SendMsg(FD(server), msg, MsgWaitAll|MsgNoSignal, 1)
+		}
+		quiet(t, r)
+		got := make(chan []byte)
+		go func() { got <- read(t, client, len(data)) }()
+		c := want(t, r, 1, len(data))
+		if zc && c.More() {
+			if n := next(t, r); n.UserData != 1 || !n.Notif() || n.More() {
+				t.Errorf("notification %v", n)
+			}
+		} else if zc {
+			t.Error("a zero-copy send without notification")
+		}
+		if !bytes.Equal(<-got, data) {
+			t.Errorf("zero-copy %v: what arrived is not what was sent", zc)
+		}
+	}
+}
+
+// TestSendMsgShort wants a short count when the send may not wait, and the rest to follow from there.
+func TestSendMsgShort(t *testing.T) {
+	r := newRing(t, Config{})
+	client, server := tcpPair(t)
+	a, err := NewArena(4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	data := random(t, 16<<20, 2)
+	got := make(chan []byte)
+	for sent, short := 0, 0; sent < len(data); {
+		a.used = 0
+		half := (sent + len(data)) / 2
+		pieces := [][]byte{data[sent:half], data[half:]}
+		if sent == half {
+			pieces = pieces[1:]
+		}
+		r.SendMsg(FD(server), message(t, a, pieces...), MsgNoSignal|unix.MSG_DONTWAIT, 1)
+		c := next(t, r)
+		switch {
+		case c.Errno() == syscall.EAGAIN:
+			if short == 0 {
+				t.Fatal("nothing was sent to an empty socket")
+			}
+			r.PollAdd(FD(server), unix.POLLOUT, false, 2)
+			next(t, r)
+		case c.Err() != nil:
+			t.Fatal(c.Err())
+		default:
+			if int(c.Res) < len(data)-sent {
+				short++
+			}
+			sent += int(c.Res)
+			if short == 1 && got != nil {
+				go func() { got <- read(t, client, len(data)) }()
+				short++
+			}
+		}
+	}
+	if !bytes.Equal(<-got, data) {
+		t.Error("what arrived is not what was sent")
+	}
+}
+
+// TestSendToClosed wants EPIPE or ECONNRESET, and no signal.
+func TestSendToClosed(t *testing.T) {
+	r := newRing(t, Config{})
+	client, server := tcpPair(t)
+	a, err := NewArena(4096)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+		t.Fatal(err)
+	}
+	_ = unix.Close(client)
+	msg := message(t, a, mapped(t, 4096))
+	for i := range uint64(2) {
+		r.SendMsg(FD(server), msg, MsgWaitAll|MsgNoSignal, i)
+		if c := next(t, r); c.Errno() != syscall.EPIPE && c.Errno() != syscall.ECONNRESET {
+			t.Errorf("send %d to a closed peer: %v, %v", i, c, c.Err())
+		}
+	}
+}
+
+// TestConnectClose connects on the ring, and closes a descriptor and a slot.
+func TestConnectClose(t *testing.T) {
+	r := newRing(t, Config{})
+	lfd, sa := listen(t)
+	in4 := sa.(*unix.SockaddrInet4)
+	addr := mapped(t, 4096)[:16]
+	addr[0] = unix.AF_INET
+	addr[2], addr[3] = byte(in4.Port>>8), byte(in4.Port)
+	copy(addr[4:], in4.Addr[:])
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Connect(FD(fd), addr, 1)
+	want(t, r, 1, 0)
+	server, _, err := unix.Accept4(lfd, unix.SOCK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, server)
+	if err := r.RegisterFiles(2); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetFile(0, fd); err != nil {
+		t.Fatal(err)
+	}
+	r.CloseFD(FD(fd), 2)
+	want(t, r, 2, 0)
+	write(t, server, "still open through the slot")
+	r.RecvInto(Slot(0), mapped(t, 4096)[:100], false, 3)
+	want(t, r, 3, 27)
+	r.CloseFD(Slot(0), 4)
+	want(t, r, 4, 0)
+	if n, err := unix.Read(server, make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("read %d, %v after the slot was emptied", n, err)
+	}
+	r.CloseFD(Slot(0), 5)
+	want(t, r, 5, neg(syscall.EBADF))
+}

@@ -1,0 +1,323 @@
+package uring
+
+import (
+	"errors"
+	"net/netip"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFallback takes features away one by one, as older kernels do, and wants the ring to work without each.
+func TestFallback(t *testing.T) {
+	for _, c := range []struct{ without, has Features }{
+		{0, DeferTaskrun},
+		{NoSQArray, DeferTaskrun},
+		{RegisteredRing, DeferTaskrun},
+		{DeferTaskrun, CoopTaskrun},
+		{DeferTaskrun | CoopTaskrun | NoSQArray | RegisteredRing, 0},
+	} {
+		t.Run("without "+c.without.String(), func(t *testing.T) {
+			r := newRing(t, Config{Entries: 8, CQEntries: 32, Without: c.without})
+			if f := r.Features(); f&c.without != 0 || !f.Has(c.has) {
+				t.Fatalf("features %v, want %v and not %v", f, c.has, c.without)
+			}
+			for i := range uint64(100) {
+				r.Nop(i)
+				want(t, r, i, 0)
+			}
+			r.Timeout(time.Millisecond, 7)
+			want(t, r, 7, neg(syscall.ETIME))
+		})
+	}
+}
+
+// TestSubmissionQueueFull submits far more than the queue holds in one turn: a call submits when it must.
+func TestSubmissionQueueFull(t *testing.T) {
+	r := newRing(t, Config{Entries: 4, CQEntries: 4096})
+	for i := range uint64(1000) {
+		r.Nop(i)
+	}
+	for i := range uint64(1000) {
+		want(t, r, i, 0)
+	}
+	if s := r.Stats(); s.SQEs != 1001 || s.CQEs < 999 { // and the poll of the eventfd
+		t.Errorf("stats %+v", s)
+	}
+}
+
+// TestCompletionQueueOverflow completes more than the queue holds: the kernel keeps what does not fit.
+func TestCompletionQueueOverflow(t *testing.T) {
+	r := newRing(t, Config{Entries: 4, CQEntries: 8})
+	for i := range uint64(1000) {
+		r.Nop(i)
+	}
+	if err := r.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	if !r.Pending() {
+		t.Error("nothing pending after a thousand completions")
+	}
+	for i := range uint64(1000) {
+		want(t, r, i, 0)
+	}
+	quiet(t, r)
+}
+
+// TestReap copies completions out in pieces, without losing or repeating one.
+func TestReap(t *testing.T) {
+	r := newRing(t, Config{Entries: 64, CQEntries: 64})
+	const total = 50
+	for i := range uint64(total) {
+		r.Nop(i)
+	}
+	if err := r.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	var dst [7]CQE
+	seen := uint64(0)
+	for n := r.Reap(dst[:]); n > 0; n = r.Reap(dst[:]) {
+		for _, c := range dst[:n] {
+			if c.UserData != seen {
+				t.Fatalf("completion %v, want number %d", c, seen)
+			}
+			seen++
+		}
+	}
+	if seen != total {
+		t.Errorf("%d completions, want %d", seen, total)
+	}
+}
+
+// TestSubmitInTheMiddle submits while completions are being seen: those not yet seen stay.
+func TestSubmitInTheMiddle(t *testing.T) {
+	r := newRing(t, Config{Entries: 8, CQEntries: 64})
+	for i := range uint64(4) {
+		r.Nop(i)
+	}
+	if err := r.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range uint64(8) {
+		c, ok := r.Peek()
+		if !ok || c.UserData != i {
+			t.Fatalf("completion %v, want number %d", c, i)
+		}
+		r.Seen()
+		if i < 4 {
+			r.Nop(4 + i)
+			if err := r.Submit(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	quiet(t, r)
+}
+
+// TestWait wants SubmitAndWait to sleep as long as it may, and not at all when it need not.
+func TestWait(t *testing.T) {
+	r := newRing(t, Config{NoIowait: true})
+	start := time.Now()
+	if err := r.SubmitAndWait(0); err != nil || time.Since(start) > patience {
+		t.Fatal(err, time.Since(start))
+	}
+	if s := r.Stats(); s.BlockingEnters != 0 {
+		t.Errorf("a timeout of 0 blocked: %+v", s)
+	}
+	// A signal may end a wait early (the runtime sends some); the waits together may not.
+	const d = 30 * time.Millisecond
+	start = time.Now()
+	for left := d; left > 0; left = d - time.Since(start) {
+		if err := r.SubmitAndWait(left); err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := r.Peek(); ok {
+			t.Fatalf("completion %v", c)
+		}
+		if r.Stats().BlockingEnters > 1000 {
+			t.Fatal("waiting spins")
+		}
+	}
+	r.Nop(1)
+	if err := r.SubmitAndWait(-1); err != nil {
+		t.Fatal(err)
+	}
+	want(t, r, 1, 0)
+	before := r.Stats()
+	if err := r.Submit(); err != nil || r.Stats().Enters != before.Enters {
+		t.Errorf("with nothing to do Submit entered the kernel: %+v, %v", r.Stats(), err)
+	}
+}
+
+// TestTimeouts fires several timeouts in the order of their times, and removes one.
+func TestTimeouts(t *testing.T) {
+	r := newRing(t, Config{Entries: 4, CQEntries: 64})
+	start := time.Now()
+	for i := 10; i > 0; i-- { // more than the queue holds: each keeps its own time
+		r.Timeout(time.Duration(i)*5*time.Millisecond, uint64(i))
+	}
+	r.Timeout(time.Hour, 100)
+	r.TimeoutRemove(3, 101)
+	wantAll(t, r, map[uint64]int{3: neg(syscall.ECANCELED), 101: 0})
+	for _, i := range []uint64{1, 2, 4, 5, 6, 7, 8, 9, 10} {
+		want(t, r, i, neg(syscall.ETIME))
+		if d := time.Since(start); d < time.Duration(i)*5*time.Millisecond {
+			t.Errorf("timeout %d fired after %v", i, d)
+		}
+	}
+	r.TimeoutRemove(100, 102)
+	wantAll(t, r, map[uint64]int{100: neg(syscall.ECANCELED), 102: 0})
+	r.TimeoutRemove(100, 103)
+	want(t, r, 103, neg(syscall.ENOENT))
+}
+
+// TestCancel cancels one operation and all of a socket.
+func TestCancel(t *testing.T) {
+	r := newRing(t, Config{})
+	a, b := tcpPair(t)
+	if err := r.RegisterFiles(4); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetFile(2, b); err != nil {
+		t.Fatal(err)
+	}
+	mem := mapped(t, 4096)
+	r.RecvInto(FD(a), mem[:8], true, 1)
+	r.PollAdd(FD(a), unix.POLLIN, false, 2)
+	r.RecvInto(Slot(2), mem[8:16], false, 3)
+	quiet(t, r)
+	r.Cancel(1, 10)
+	wantAll(t, r, map[uint64]int{1: neg(syscall.ECANCELED), 10: 0})
+	r.CancelFD(FD(a), 11)
+	wantAll(t, r, map[uint64]int{2: neg(syscall.ECANCELED), 11: 1})
+	r.CancelFD(Slot(2), 12)
+	wantAll(t, r, map[uint64]int{3: neg(syscall.ECANCELED), 12: 1})
+	r.Cancel(1, 13)
+	want(t, r, 13, neg(syscall.ENOENT))
+}
+
+// TestOtherThread wants an error, once and for all, when a ring is used from another thread than its own.
+func TestOtherThread(t *testing.T) {
+	r := newRing(t, Config{})
+	if err := r.Submit(); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		r.Nop(1)
+		done <- r.Submit()
+	}()
+	err := <-done
+	if err == nil || !strings.Contains(err.Error(), "another thread") {
+		t.Errorf("from another thread: %v", err)
+	}
+	if again := r.Submit(); !errors.Is(again, err) {
+		t.Errorf("afterwards: %v, want the same error", again)
+	}
+	for range 2 * DefaultEntries { // calls still do not fail
+		r.Nop(2)
+	}
+}
+
+// TestCloseInFlight closes a ring with everything cancellable in flight, and wants the listening address to be free
+// and the peer to be told at once, without the kernel's background worker.
+func TestCloseInFlight(t *testing.T) {
+	lfd, sa := listen(t)
+	client := dial(t, sa)
+	server, _, err := unix.Accept4(lfd, unix.SOCK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRing(t, Config{})
+	if err := r.RegisterFiles(4); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetFile(1, server); err != nil {
+		t.Fatal(err)
+	}
+	b, err := r.NewBufRing(1, 8, 512, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Accept(FD(lfd), 1)
+	r.RecvMultishot(Slot(1), 1, 2)
+	r.RecvInto(FD(server), mapped(t, 4096), true, 3)
+	r.PollAdd(FD(server), unix.POLLPRI, true, 4)
+	r.Timeout(time.Hour, 5)
+	quiet(t, r)
+	_ = unix.Close(lfd)
+	_ = unix.Close(server)
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if n, err := unix.Read(client, make([]byte, 1)); n != 0 || err != nil {
+		t.Errorf("the peer reads %d, %v; want the end of the stream", n, err)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, fd)
+	in4 := sa.(*unix.SockaddrInet4)
+	if err := unix.Connect(fd, sa); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("connecting to %v: %v, want a refusal", netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(in4.Port)), err)
+	}
+}
+
+// TestManyRings makes and closes more rings on one thread than it has registered indices (16).
+func TestManyRings(t *testing.T) {
+	for i := range 40 {
+		r := newRing(t, Config{Entries: 4, CQEntries: 8})
+		if !r.Features().Has(RegisteredRing) {
+			t.Fatalf("ring %d is not registered: %v", i, r.Features())
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestConfigRefused wants sizes out of bounds refused.
+func TestConfigRefused(t *testing.T) {
+	for _, cfg := range []Config{
+		{Entries: MaxEntries + 1}, {CQEntries: MaxCQEntries + 1}, {Entries: 64, CQEntries: 32},
+	} {
+		if r, err := New(cfg); err == nil {
+			_ = r.Close()
+			t.Errorf("%+v was accepted", cfg)
+		}
+	}
+}
+
+// TestProbe wants this kernel to do, and the reasons of others to be told.
+func TestProbe(t *testing.T) {
+	newRing(t, Config{}) // skips where there is none
+	if err := Probe(); err != nil {
+		t.Error(err)
+	}
+	for err, part := range map[error]string{
+		syscall.ENOSYS: "none", syscall.EPERM: "forbidden", syscall.EINVAL: "refuses", syscall.ENOMEM: "memory",
+	} {
+		got := setupError(err)
+		if !errors.Is(got, err) || !strings.Contains(got.Error(), part) {
+			t.Errorf("%v is told as %q", err, got)
+		}
+		if unsupported := err != syscall.ENOMEM; errors.Is(got, ErrUnsupported) != unsupported ||
+			unsupported && !strings.Contains(got.Error(), MinKernel) {
+			t.Errorf("%v is told as %q", err, got)
+		}
+	}
+	for sysctl, part := range map[string]string{"1": "=1", "2": "=2", "0": "seccomp", "": "seccomp"} {
+		if got := whoForbids(sysctl); !strings.Contains(got, part) {
+			t.Errorf("sysctl %q is told as %q", sysctl, got)
+		}
+	}
+}
