@@ -30,10 +30,10 @@ type contents struct {
 // guestContents is the guest of the kernel tests.
 var guestContents = contents{
 	packages: []string{
-		"linux-image-amd64", "open-iscsi", "busybox-static", "fio", "e2fsprogs", "sg3-utils", "util-linux",
+		"linux-image-amd64", "open-iscsi", "busybox-static", "fio", "e2fsprogs", "sg3-utils", "util-linux", "ethtool",
 	},
 	programs: []string{
-		"busybox", "iscsid", "iscsiadm", "iscsistart", "fio", "mke2fs", "e2fsck", "blkdiscard", "fstrim",
+		"busybox", "iscsid", "iscsiadm", "iscsistart", "fio", "mke2fs", "e2fsck", "blkdiscard", "fstrim", "ethtool",
 		"sg_inq", "sg_vpd", "sg_persist", "sg_unmap", "sg_write_same", "sg_readcap", "sg_luns", "sg_modes", "sg_opcodes",
 		"sg_sync", "sg_turs", "sg_verify", "sg_compare_and_write", "sg_reset", "sg_dd", "sg_get_lba_status", "sg_raw",
 		"sg_requests", "sg_logs", "sg_start",
