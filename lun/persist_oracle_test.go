@@ -280,7 +280,7 @@ func (o *prOracle) access(n string, write bool) string {
 	return conflict
 }
 
-// TestReservationsAgainstOracle drives a unit and the oracle with the same random commands from ten nexuses: three
+// TestReservationsAgainstOracle drives a unit and the oracle with the same random commands from six nexuses: three
 // initiator ports of two nodes, through two target ports each, and compares everything that can be seen after each.
 func TestReservationsAgainstOracle(t *testing.T) {
 	steps := 1500
