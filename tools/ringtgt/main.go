@@ -1,27 +1,76 @@
-// Command ringtgt serves disks over iSCSI.
+// Command ringtgt serves disks over iSCSI. docs/configuration.md describes its flags and its configuration file.
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
 )
 
-// cli is the command line.
-type cli struct {
-	Serve serveCmd `cmd:"" help:"Serve disks until SIGTERM or SIGINT."`
+// Exit codes. docs/configuration.md tells people.
+const (
+	exitOK          = 0
+	exitUsage       = 1   // the command line or the configuration is wrong
+	exitStart       = 2   // everything was understood, and cannot be started: a port in use, a file locked
+	exitRun         = 3   // it ran, and something failed
+	exitNoDaemon    = 4   // status: there is no daemon to ask
+	exitInterrupted = 130 // a second signal ended a drain
+)
+
+// exitError is an error that knows its exit code.
+type exitError struct {
+	code int
+	err  error
 }
 
-func main() {
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func fail(code int, err error) error { return &exitError{code, err} }
+
+// cli is the command line.
+type cli struct {
+	Serve   serveCmd   `cmd:"" help:"Serve disks until SIGTERM or SIGINT. Without arguments: a disk that persists, on 127.0.0.1:3260."`
+	Check   checkCmd   `cmd:"" help:"Say everything that is wrong with a configuration, without serving it."`
+	Status  statusCmd  `cmd:"" help:"Show what a running daemon does."`
+	Version versionCmd `cmd:"" help:"Show the version."`
+}
+
+// streams are where commands write for people and programs.
+type streams struct{ out, err io.Writer }
+
+func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr})) }
+
+// run is main without the process: it returns the exit code.
+func run(args []string, s streams) int {
 	var c cli
-	p := kong.Must(&c, kong.Name("ringtgt"), kong.Description("An iSCSI target on io_uring."))
-	ctx, err := p.Parse(os.Args[1:])
+	done := -1
+	parser := kong.Must(&c,
+		kong.Name("ringtgt"),
+		kong.Description("ringtgt serves disks over iSCSI, with one io_uring event loop a core."),
+		kong.Writers(s.out, s.err),
+		kong.Exit(func(code int) { done = code }), // after --help
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	ctx, err := parser.Parse(args)
+	if done >= 0 {
+		return done
+	}
 	if err != nil {
-		p.Errorf("%s", err)
-		os.Exit(1)
+		fmt.Fprintf(s.err, "ringtgt: %v\nringtgt --help shows what there is.\n", err)
+		return exitUsage
 	}
-	if err := ctx.Run(); err != nil {
-		p.Errorf("%s", err)
-		os.Exit(2)
+	err = ctx.Run(s)
+	if err == nil {
+		return exitOK
 	}
+	fmt.Fprintf(s.err, "ringtgt: %v\n", err)
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitRun
 }

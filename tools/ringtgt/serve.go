@@ -1,103 +1,91 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"net/netip"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
+	"time"
 
-	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
-	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
 // serveCmd is `ringtgt serve`.
 type serveCmd struct {
-	Listen []string `help:"Address to listen on." placeholder:"HOST:PORT" sep:"none"`
-	Target string   `help:"Name of the target." default:"iqn.2026-11.io.ringtgt:disk0"`
-	LUN    []string `name:"lun" help:"A logical unit: mem:SIZE, null:SIZE, file:PATH[:SIZE] or block:PATH, and options." placeholder:"SPEC" sep:"none"`
-	Cores  string   `help:"CPUs to run on, such as 0-3,8."`
-	State  string   `help:"Directory of what survives a restart." placeholder:"DIR"`
+	Config    string   `help:"Configuration file (TOML)." placeholder:"FILE"`
+	Listen    []string `help:"Address to listen on; may be given again. Default: 127.0.0.1:3260." placeholder:"HOST:PORT" sep:"none"`
+	Target    string   `help:"Name of the target. Default: iqn.2026-11.io.ringtgt:disk0." placeholder:"IQN"`
+	LUN       []string `name:"lun" help:"LUN 0, 1, ...: mem:SIZE, null:SIZE, file:PATH[:SIZE] or block:PATH, then any of ,bs=512|4096 ,pbs=SIZE ,ro ,thin ,removable ,direct=auto|on|off ,serial=TEXT ,id=TEXT ,sanitize-rate=SIZE." placeholder:"SPEC" sep:"none"`
+	Cores     string   `help:"CPUs to run loops on, such as 0-3,8, or all. Default: one a physical core." placeholder:"LIST"`
+	State     string   `help:"Directory of what survives a restart: reservations, identities of disks." placeholder:"DIR"`
+	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
+	Buffers   string   `help:"Bytes of I/O buffers that a loop may take." placeholder:"SIZE"`
+	LogFormat string   `help:"text or json." placeholder:"FORMAT"`
+	LogLevel  string   `help:"debug, info, warn or error." placeholder:"LEVEL"`
+	Quiet     bool     `short:"q" help:"Do not print what to type on an initiator."`
 }
 
-func (s *serveCmd) Run() error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if len(s.Listen) == 0 {
-		s.Listen = []string{"127.0.0.1:3260"}
+// drainLimit ends a drain that does not come to its end: the engine's own graces are below half of it.
+const drainLimit = 30 * time.Second
+
+func (c *serveCmd) Run(s streams) error {
+	cfg, problems := config.Load(config.Flags{
+		Config: c.Config, Listen: c.Listen, Target: c.Target, LUN: c.LUN, Cores: c.Cores, State: c.State,
+		Control: c.Control, Buffers: c.Buffers, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
+	}, false)
+	if cfg == nil {
+		return fail(exitUsage, problems)
 	}
-	if len(s.LUN) == 0 {
-		if err := os.MkdirAll("ringtgt-data", 0o700); err != nil {
-			return err
-		}
-		s.LUN = []string{"file:ringtgt-data/disk0.img:1G"}
+	log := newLog(s.err, cfg.Server)
+	for _, p := range problems {
+		log.Warn(p.Text, "at", p.At.String())
 	}
-	top, err := engine.ReadTopology()
+	// From here on a signal is remembered, so that none is lost while we start.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	d, err := start(cfg, log)
 	if err != nil {
-		return err
+		var e *exitError
+		if errors.As(err, &e) {
+			return err
+		}
+		return fail(exitStart, err)
 	}
-	cores, err := top.ParseCores(s.Cores)
+	log.Info("serving", "portals", d.engine.Portals(), "targets", len(cfg.Targets), "cores", d.cores,
+		"state", cfg.Server.State, "control", d.controlPath(), "pid", os.Getpid())
+	if !c.Quiet {
+		printHints(s.out, d)
+	}
+	notify("READY=1")
+	sig := <-signals
+	notify("STOPPING=1")
+	log.Info("draining; a second signal ends at once", "signal", sig.String())
+	done := make(chan error, 1)
+	go func() { done <- d.stop() }()
+	select {
+	case err = <-done:
+	case sig = <-signals:
+		return fail(exitInterrupted, fmt.Errorf("%v: ended in the middle of a drain", sig))
+	case <-time.After(drainLimit):
+		return fail(exitRun, fmt.Errorf("the drain did not end within %v", drainLimit))
+	}
 	if err != nil {
-		return err
+		return fail(exitRun, err)
 	}
-	var portals []netip.AddrPort
-	for _, a := range s.Listen {
-		p, err := netip.ParseAddrPort(a)
-		if err != nil {
-			return err
-		}
-		portals = append(portals, p)
-	}
-	node := session.NewNode(session.NodeConfig{})
-	e, err := engine.New(engine.Config{Node: node, Portals: portals, Cores: cores, Log: log})
-	if err != nil {
-		return err
-	}
-	tgt := lun.NewTarget(lun.TargetConfig{
-		Name: s.Target, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}, Aborter: e, Loops: len(cores),
-	})
-	for i, text := range s.LUN {
-		l, err := config.ParseSpec(text)
-		if err != nil {
-			return err
-		}
-		b, err := backend.Open(l.Spec())
-		if err != nil {
-			return err
-		}
-		defer b.Close()
-		for _, n := range b.Notes() {
-			log.Warn(n)
-		}
-		id := fmt.Sprintf("%s/%d", s.Target, i)
-		if l.Path != "" {
-			id, _ = filepath.Abs(l.Path)
-		}
-		_, err = tgt.AddUnit(i, lun.UnitConfig{
-			Backend: b, ID: id, Serial: l.Serial, ReadOnly: l.ReadOnly, Removable: l.Removable, Thin: l.Thin,
-			PhysicalBlock: uint32(l.PhysicalBlock), SanitizeRate: l.SanitizeRate,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if err := e.Start(); err != nil {
-		return err
-	}
-	var at []session.Portal
-	for _, p := range e.Portals() {
-		at = append(at, session.Portal{Addr: p.String(), TPGT: 1})
-	}
-	node.SetTargets([]*session.Target{{Name: s.Target, Portals: at, Owner: tgt}})
-	log.Info("ready", "portals", e.Portals())
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT)
-	<-c
-	go func() { <-c; os.Exit(130) }()
-	e.Shutdown()
+	log.Info("stopped")
 	return nil
+}
+
+// newLog makes the log. It goes to stderr: stdout is for what people type next.
+func newLog(w io.Writer, s config.Server) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: s.LogLevel}
+	if s.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
 }

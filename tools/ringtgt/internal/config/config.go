@@ -3,29 +3,31 @@
 package config
 
 import (
+	"log/slog"
 	"net/netip"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// Where says where a value was written: "ringtgt.toml:12:3" or "--lun". Problems begin with it.
-type Where string
-
 // Config is everything that serve is told.
 type Config struct {
+	File      string // the configuration file; "": flags alone
 	Server    Server
 	Portals   []Portal
 	Targets   []Target
-	Discovery Access // who may ask for the list of targets
+	Discovery Access // who may ask for the list of targets; only CHAP of it counts
 }
 
 // Server is what concerns the daemon and no target.
 type Server struct {
-	State   string // directory of what survives a restart; "": none is kept
-	Control string // path of the control socket; "": State/control.sock, or one in the runtime directory
-	Cores   string // as engine's ParseCores takes them; "": one a physical core
-	Buffers int64  // bytes of I/O buffers that a loop may take; 0: the engine's default
-	At      Where
+	State     string // directory of what survives a restart; "": nothing does
+	Control   string // path of the control socket; "": in State, or else in the runtime directory
+	Cores     string // as engine.Topology.ParseCores takes them; "": one a physical core
+	Buffers   int64  // bytes of I/O buffers that a loop may take; 0: the engine's default
+	LogLevel  slog.Level
+	LogFormat string // "text" or "json"
+
+	CoresAt, BuffersAt Where
 }
 
 // Portal is an address to listen on.
@@ -38,14 +40,42 @@ type Portal struct {
 // Target is an iSCSI target with its logical units.
 type Target struct {
 	Name, Alias string
-	Groups      []uint16 // portal groups it is reached by; none: all
+	Groups      []uint16 // portal groups that it is reached by, at least one
 	Access      Access
+	Redirect    *Redirect
+	Limits      Limits
 	LUNs        []LUN
 	At          Where
 }
 
 // Access says who is let in.
-type Access struct{}
+type Access struct {
+	Accounts   []Account      // CHAP accounts of initiators; none: nobody has to prove anything
+	Mutual     *Account       // what the target proves itself with; nil: it cannot
+	Algorithms []string       // of CHAP, best first; none: the default order
+	Initiators []string       // names that may log in; none: all
+	Networks   []netip.Prefix // addresses that may log in; none: all
+}
+
+// Account is a CHAP name and its secret.
+type Account struct {
+	User      string
+	Secret    []byte
+	Initiator string // the one initiator name that it is for; "": any
+	At        Where
+}
+
+// Redirect sends initiators elsewhere (RFC 7143 11.13.5, status class 1).
+type Redirect struct {
+	Address   string // HOST[:PORT][,GROUP] as TargetAddress has it (13.8)
+	Permanent bool
+	At        Where
+}
+
+// Limits are a target's bounds in negotiation; zero values mean the defaults of session/limits.go.
+type Limits struct {
+	Window int // commands of a session that may be unanswered
+}
 
 // LUN is one logical unit.
 type LUN struct {
@@ -63,6 +93,8 @@ type LUN struct {
 	ID            string
 	SanitizeRate  int64 // bytes a second; 0: no bound
 	At            Where
+	// Fallback says that thin is a wish of ours and not of a person: where it is impossible, go without.
+	Fallback bool
 }
 
 // Spec is the backend part.
@@ -75,3 +107,26 @@ func (l LUN) Spec() backend.Spec {
 
 // Persistent says that what is written to the unit outlives the daemon.
 func (l LUN) Persistent() bool { return l.Kind == backend.KindFile || l.Kind == backend.KindBlock }
+
+// Persistent says that any unit is.
+func (c *Config) Persistent() bool {
+	for _, t := range c.Targets {
+		for _, l := range t.LUNs {
+			if l.Persistent() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// What serve does when nobody says otherwise.
+const (
+	DefaultPort   = 3260 // RFC 7143 13.8
+	DefaultListen = "127.0.0.1:3260"
+	DefaultTarget = "iqn.2026-11.io.ringtgt:disk0"
+	DefaultData   = "ringtgt-data"
+	DefaultImage  = DefaultData + "/disk0.img"
+	DefaultSize   = 1 << 30
+	DefaultState  = DefaultData + "/state"
+)

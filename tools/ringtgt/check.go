@@ -1,0 +1,85 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+)
+
+// checkCmd is `ringtgt check`.
+type checkCmd struct {
+	Config string `help:"The configuration file." required:"" placeholder:"FILE"`
+}
+
+func (c *checkCmd) Run(s streams) error {
+	cfg, problems := config.Load(config.Flags{Config: c.Config}, true)
+	if cfg != nil {
+		problems = append(problems, checkMachine(cfg)...)
+	}
+	for _, p := range problems {
+		fmt.Fprintln(s.out, p)
+	}
+	if n := len(problems.Errors()); n > 0 {
+		return fail(exitUsage, fmt.Errorf("%s: %s", c.Config, english.Plural(n, "error", "")))
+	}
+	fmt.Fprintf(s.out, "%s: ok\n", c.Config)
+	for _, p := range cfg.Portals {
+		fmt.Fprintf(s.out, "  portal %s, group %d\n", p.Addr, p.Group)
+	}
+	for _, t := range cfg.Targets {
+		fmt.Fprintf(s.out, "  target %s, CHAP %s\n", t.Name, chapName(t.Access))
+		for _, l := range t.LUNs {
+			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(l))
+		}
+	}
+	return nil
+}
+
+// checkMachine holds a configuration against this machine: what is no matter of the text alone.
+func checkMachine(c *config.Config) (ps config.Problems) {
+	top, err := engine.ReadTopology()
+	if err != nil {
+		return nil
+	}
+	if _, err := top.ParseCores(c.Server.Cores); err != nil {
+		ps = append(ps, config.Problem{At: c.Server.CoresAt, Text: err.Error()})
+	}
+	return ps
+}
+
+// chapName says who proves himself.
+func chapName(a config.Access) string {
+	switch {
+	case a.Mutual != nil:
+		return "mutual"
+	case len(a.Accounts) > 0:
+		return "one-way"
+	}
+	return "none"
+}
+
+// describeLUN is a unit in a few words.
+func describeLUN(l config.LUN) string {
+	text := string(l.Kind)
+	if l.Path != "" {
+		text += " " + l.Path
+	}
+	if l.Size > 0 {
+		text += ", " + humanize.IBytes(uint64(l.Size))
+	}
+	if l.BlockSize != 0 {
+		text += fmt.Sprintf(", blocks of %d", l.BlockSize)
+	}
+	for _, o := range []struct {
+		is   bool
+		name string
+	}{{l.ReadOnly, "read-only"}, {l.Thin, "thin"}, {l.Removable, "removable"}} {
+		if o.is {
+			text += ", " + o.name
+		}
+	}
+	return text
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"sync/atomic"
+
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// daemon is everything that runs between start and stop.
+type daemon struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	topology engine.Topology
+	cores    []int
+	state    *state.State // nil: nothing survives
+	node     *session.Node
+	engine   *engine.Engine
+	targets  []*servedTarget
+	control  *control.Server // nil: there is none
+	notes    []string
+	draining atomic.Bool
+}
+
+// servedTarget is a target of the configuration with what was made of it.
+type servedTarget struct {
+	cfg   *config.Target
+	lun   *lun.Target
+	units []*servedUnit
+}
+
+// start serves cfg. After an error nothing is left open.
+func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log}
+	if err := d.start(); err != nil {
+		d.abandon()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *daemon) start() (err error) {
+	cfg := d.cfg
+	if d.topology, err = engine.ReadTopology(); err != nil {
+		return err
+	}
+	if d.cores, err = d.topology.ParseCores(cfg.Server.Cores); err != nil {
+		return fail(exitUsage, config.Problems{{At: cfg.Server.CoresAt, Text: err.Error()}})
+	}
+	d.prepareProcess()
+	portals := make([]netip.AddrPort, len(cfg.Portals))
+	for i, p := range cfg.Portals {
+		portals[i] = p.Addr
+		if err := checkFree(p.Addr); err != nil {
+			return err
+		}
+	}
+	if cfg.Server.State != "" {
+		if d.state, err = state.Open(cfg.Server.State); err != nil {
+			return err
+		}
+	}
+	d.node = session.NewNode(session.NodeConfig{})
+	d.engine, err = engine.New(engine.Config{
+		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Log: d.log,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range cfg.Targets {
+		if err := d.addTarget(&cfg.Targets[i]); err != nil {
+			return err
+		}
+	}
+	if err := d.listenControl(); err != nil {
+		return err
+	}
+	// Targets before portals: an initiator that comes back at once finds its target. With port 0 the ports are known only
+	// afterwards.
+	d.node.SetTargets(d.sessionTargets(portals))
+	if err := d.engine.Start(); err != nil {
+		return err
+	}
+	d.node.SetTargets(d.sessionTargets(d.engine.Portals()))
+	return nil
+}
+
+// addTarget makes a target and opens its units.
+func (d *daemon) addTarget(cfg *config.Target) error {
+	if len(cfg.Access.Accounts) > 0 || cfg.Redirect != nil {
+		return fmt.Errorf("%s: CHAP and redirection are not built yet", cfg.At) // never serve without what was asked for
+	}
+	t := &servedTarget{cfg: cfg}
+	d.targets = append(d.targets, t)
+	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}
+	if d.state != nil {
+		tc.Store = d.state
+	}
+	for _, g := range cfg.Groups {
+		tc.Ports = append(tc.Ports, lun.Port{TPGT: g, RelPort: g})
+	}
+	t.lun = lun.NewTarget(tc)
+	for i := range cfg.LUNs {
+		u, err := d.openUnit(cfg, &cfg.LUNs[i])
+		if err != nil {
+			return fmt.Errorf("%s: target %s lun %d: %w", cfg.LUNs[i].At, cfg.Name, cfg.LUNs[i].Number, err)
+		}
+		t.units = append(t.units, u)
+		if u.unit, err = t.lun.AddUnit(cfg.LUNs[i].Number, u.config); err != nil {
+			return fmt.Errorf("%s: target %s lun %d: %w", cfg.LUNs[i].At, cfg.Name, cfg.LUNs[i].Number, err)
+		}
+		for _, n := range u.notes {
+			d.log.Warn(n, "target", cfg.Name, "lun", cfg.LUNs[i].Number)
+		}
+	}
+	return nil
+}
+
+// listenControl opens the control socket: in the state directory, which is locked and so nobody else's, or in the runtime
+// directory. Only a socket that somebody asked for by path is worth failing for.
+func (d *daemon) listenControl() error {
+	path := d.cfg.Server.Control
+	var err error
+	switch {
+	case path != "":
+	case d.state != nil:
+		path = filepath.Join(d.state.Dir(), state.SocketFile)
+	default:
+		path, err = control.RuntimeSocket()
+	}
+	if err == nil {
+		d.control, err = control.Listen(path, d.status)
+	}
+	if err != nil {
+		if d.cfg.Server.Control != "" {
+			return err
+		}
+		d.note("`ringtgt status` will not find this daemon: " + err.Error())
+		return nil
+	}
+	if err := d.control.Register(); err != nil {
+		d.log.Debug("not listed in the runtime directory", "err", err)
+	}
+	return nil
+}
+
+func (d *daemon) controlPath() string {
+	if d.control == nil {
+		return ""
+	}
+	return d.control.Path()
+}
+
+// note tells people what was asked for and is not so: in the log now, in status for as long as it runs.
+func (d *daemon) note(text string) {
+	d.log.Warn(text)
+	d.notes = append(d.notes, text)
+}
+
+// stop drains the target, closes the media and gives everything back.
+func (d *daemon) stop() error {
+	d.draining.Store(true)
+	d.engine.Shutdown()
+	return d.abandon()
+}
+
+// abandon closes what is open. The engine does not run, or runs no more.
+func (d *daemon) abandon() error {
+	var errs []error
+	if d.control != nil {
+		d.control.Close()
+	}
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			if err := u.backend.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("close target %s lun %d: %w", t.cfg.Name, u.cfg.Number, err))
+			}
+		}
+	}
+	if d.state != nil {
+		errs = append(errs, d.state.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// engineStatus asks the loops, at most until ctx is done: a loop that is stuck answers never, and one that has stopped too.
+func (d *daemon) engineStatus(ctx context.Context) (engine.Status, error) {
+	answer := make(chan engine.Status, 1)
+	go func() { answer <- d.engine.Status() }()
+	select {
+	case s := <-answer:
+		return s, nil
+	case <-ctx.Done():
+		return engine.Status{}, errors.New("a loop does not answer: it is stuck, or has stopped")
+	}
+}

@@ -1,0 +1,20 @@
+package config
+
+// Every bound of the configuration, with its reason.
+const (
+	// maxFile bounds the configuration file: 256 LUNs of a hundred targets, written out, are a tenth of it.
+	maxFile = 4 << 20
+	// maxName is the longest iSCSI name (RFC 7143 4.2.7.1), maxAlias the longest TargetAlias (13.7: 255 bytes).
+	maxName  = 223
+	maxAlias = 255
+	// minSecret is what RFC 7143 9.2.1 demands where CHAP goes over a network that is not protected by IPsec: 96 bits.
+	// maxSecret is the longest that open-iscsi takes.
+	minSecret = 12
+	maxSecret = 255
+	// maxUser is the longest CHAP_N that RFC 7143 12.1.3 has peers support.
+	maxUser = 255
+	// maxSerial is the longest unit serial number that every initiator shows whole.
+	maxSerial = 64
+	// maxID keeps the store's keys short.
+	maxID = 128
+)

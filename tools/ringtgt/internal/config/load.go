@@ -1,0 +1,197 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Flags are the flags of serve and check that a Config is made of; "" and nil were not given.
+type Flags struct {
+	Config    string // path of the TOML file
+	Listen    []string
+	Target    string
+	LUN       []string
+	Cores     string
+	State     string
+	Control   string
+	Buffers   string
+	LogLevel  string
+	LogFormat string
+}
+
+// Load makes the Config of flags and, when they name one, the file. The rules of merging, which docs/configuration.md
+// tells people: a flag about the daemon replaces the file's value; --listen replaces the portals of the file; targets come
+// either from the file or from --target and --lun. What nobody says is the default.
+//
+// check is for a run that serves nothing: what only the daemon's own environment has may be absent.
+//
+// The Config is nil when it cannot be served; the problems then have an error among them.
+func Load(f Flags, check bool) (*Config, Problems) {
+	var ps Problems
+	c := &Config{}
+	ok := true
+	if f.Config != "" {
+		c, ok = loadFile(f.Config, check, &ps)
+	}
+	if ok {
+		f.overlay(c, &ps)
+		c.defaults(f, &ps)
+		validate(c, &ps)
+	}
+	ps.sort()
+	if len(ps.Errors()) > 0 {
+		return nil, ps
+	}
+	return c, ps
+}
+
+func loadFile(name string, check bool, ps *Problems) (*Config, bool) {
+	at := Where{File: name}
+	text, err := readFile(name)
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		ps.add(at, "%v", err)
+		return nil, false
+	}
+	d, problems := parse(name, text)
+	if d == nil {
+		*ps = append(*ps, problems...)
+		return nil, false
+	}
+	dir, err := filepath.Abs(filepath.Dir(name))
+	if err != nil {
+		ps.add(at, "%v", err)
+		return nil, false
+	}
+	r := &reader{dir: dir, env: os.LookupEnv, absent: secretRule(check), ps: ps}
+	c := r.config(d)
+	c.File = name
+	return c, true
+}
+
+// overlay puts the flags over what the file said.
+func (f *Flags) overlay(c *Config, ps *Problems) {
+	flag := func(name, value string) Where { return Where{Flag: strings.TrimSpace(name + " " + value)} }
+	s := &c.Server
+	if f.State != "" {
+		s.State = f.State
+	}
+	if f.Control != "" {
+		s.Control = f.Control
+	}
+	if f.Cores != "" {
+		s.Cores, s.CoresAt = f.Cores, flag("--cores", f.Cores)
+	}
+	if f.Buffers != "" {
+		n, err := ParseSize(f.Buffers)
+		s.Buffers, s.BuffersAt = n, flag("--buffers", f.Buffers)
+		if err != nil {
+			ps.add(Where{Flag: "--buffers"}, "%v", err)
+		}
+	}
+	if f.LogLevel != "" {
+		l, err := ParseLevel(f.LogLevel)
+		if err != nil {
+			ps.add(Where{Flag: "--log-level"}, "%v", err)
+		}
+		s.LogLevel = l
+	}
+	switch f.LogFormat {
+	case "text", "json":
+		s.LogFormat = f.LogFormat
+	case "":
+	default:
+		ps.add(Where{Flag: "--log-format"}, "%q is neither text nor json", f.LogFormat)
+	}
+	if len(f.Listen) > 0 {
+		c.Portals = nil
+	}
+	for _, text := range f.Listen {
+		a, err := ParseListen(text)
+		if err != nil {
+			ps.add(Where{Flag: "--listen"}, "%v", err)
+			continue
+		}
+		c.Portals = append(c.Portals, Portal{Addr: a, Group: 1, At: flag("--listen", text)})
+	}
+	if f.Config != "" {
+		for _, given := range []struct {
+			name string
+			is   bool
+		}{{"--target", f.Target != ""}, {"--lun", len(f.LUN) > 0}} {
+			if given.is {
+				ps.add(Where{Flag: given.name}, "with --config the targets are the file's: write it there")
+			}
+		}
+		return
+	}
+	f.target(c, ps)
+}
+
+// target makes the one target that flags describe.
+func (f *Flags) target(c *Config, ps *Problems) {
+	t := Target{Name: f.Target, At: Where{Flag: strings.TrimSpace("--target " + f.Target)}}
+	if t.Name == "" {
+		t.Name = DefaultTarget
+	}
+	for i, text := range f.LUN {
+		at := Where{Flag: "--lun " + text}
+		l, err := ParseSpec(text)
+		if err != nil {
+			ps.add(Where{Flag: "--lun"}, "%v", err)
+			continue
+		}
+		l.Number, l.At = i, at
+		t.LUNs = append(t.LUNs, l)
+	}
+	c.Targets = []Target{t}
+}
+
+// defaults fills in what neither the flags nor the file say.
+func (c *Config) defaults(f Flags, ps *Problems) {
+	if c.Server.LogFormat == "" {
+		c.Server.LogFormat = "text"
+	}
+	if len(c.Portals) == 0 && len(f.Listen) == 0 {
+		a, err := ParseListen(DefaultListen)
+		if err != nil {
+			panic(fmt.Sprintf("config: %v", err))
+		}
+		c.Portals = []Portal{{Addr: a, Group: 1, At: Where{Flag: "the default --listen " + DefaultListen}}}
+	}
+	if f.Config == "" && len(f.LUN) == 0 {
+		c.Targets[0].LUNs = []LUN{{
+			Kind: "file", Path: DefaultImage, Size: DefaultSize, Thin: true, Fallback: true, At: Where{Flag: "the default --lun"},
+		}}
+	}
+	if c.Server.State == "" && c.Persistent() {
+		c.Server.State = DefaultState
+		if c.File != "" {
+			ps.warn(Where{File: c.File}, "there is no state in [server], nor --state: it is kept in %s below the current directory", DefaultState)
+		}
+	}
+	var groups []uint16
+	for _, p := range c.Portals {
+		groups = appendNew(groups, p.Group)
+	}
+	for i := range c.Targets {
+		if len(c.Targets[i].Groups) == 0 {
+			c.Targets[i].Groups = groups
+		}
+	}
+}
+
+func appendNew(list []uint16, n uint16) []uint16 {
+	for _, v := range list {
+		if v == n {
+			return list
+		}
+	}
+	return append(list, n)
+}

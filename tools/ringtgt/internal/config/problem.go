@@ -1,0 +1,82 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Where says where a value was written: a place in the configuration file, or a flag.
+type Where struct {
+	File      string // "" for a flag
+	Line, Col int    // from 1; 0: the file as a whole
+	Flag      string // "--lun mem:1G"
+}
+
+func (w Where) String() string {
+	switch {
+	case w.File == "":
+		return w.Flag
+	case w.Line == 0:
+		return w.File
+	}
+	return fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Col)
+}
+
+// Problem is one thing that is wrong, or that somebody should know.
+type Problem struct {
+	At      Where
+	Warning bool // it can be served nevertheless
+	Text    string
+}
+
+func (p Problem) String() string {
+	text := p.Text
+	if p.Warning {
+		text = "warning: " + text
+	}
+	if at := p.At.String(); at != "" {
+		return at + ": " + text
+	}
+	return text
+}
+
+// Problems are everything that is wrong, in the order of the file. As an error it is one line each.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Errors and Warnings split ps.
+func (ps Problems) Errors() Problems   { return ps.pick(false) }
+func (ps Problems) Warnings() Problems { return ps.pick(true) }
+
+func (ps Problems) pick(warning bool) (out Problems) {
+	for _, p := range ps {
+		if p.Warning == warning {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (ps *Problems) add(at Where, format string, args ...any) {
+	*ps = append(*ps, Problem{At: at, Text: fmt.Sprintf(format, args...)})
+}
+
+func (ps *Problems) warn(at Where, format string, args ...any) {
+	*ps = append(*ps, Problem{At: at, Warning: true, Text: fmt.Sprintf(format, args...)})
+}
+
+// sort puts problems of the file in its order, and those of flags first.
+func (ps Problems) sort() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Col, b.At.Col))
+	})
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// secretRule says what to make of a secret that cannot be had: serve needs it, check may run where the environment of the
+// daemon is not.
+type secretRule bool
+
+const (
+	secretNeeded   secretRule = false
+	secretOptional secretRule = true
+)
+
+// chap reads the keys of t that say who proves himself by CHAP, and how: [chap], [mutual_chap] and [[account]].
+func (r *reader) chap(t *table, a *Access) {
+	if s := t.table("chap"); s != nil {
+		a.Accounts = append(a.Accounts, r.account(s, false))
+		names, at := s.strings("algorithms")
+		a.Algorithms = r.algorithms(names, at)
+		if v, ok := s.values["algorithms"].([]any); ok && len(v) == 0 {
+			r.ps.add(s.at("algorithms"), "algorithms is empty: nobody could log in")
+		}
+		s.close()
+	}
+	if s := t.table("mutual_chap"); s != nil {
+		m := r.account(s, false)
+		a.Mutual = &m
+		s.close()
+	}
+}
+
+// account reads a CHAP name and its secret: exactly one of secret, secret_file and secret_env.
+func (r *reader) account(t *table, initiator bool) Account {
+	a := Account{At: t.where()}
+	if t.str("user", &a.User) {
+		if a.User == "" || len(a.User) > maxUser || strings.ContainsFunc(a.User, func(c rune) bool { return c < ' ' || c == 0x7F }) {
+			r.ps.add(t.at("user"), "user: want 1 to %d bytes without control characters", maxUser)
+		}
+	} else if !t.has("user") {
+		r.ps.add(a.At, "user is missing")
+	}
+	if initiator && t.str("initiator", &a.Initiator) {
+		if err := CheckName(a.Initiator); err != nil {
+			r.ps.add(t.at("initiator"), "initiator %q: %v", a.Initiator, err)
+		}
+	}
+	var value string
+	var given []string
+	for _, key := range []string{"secret", "secret_file", "secret_env"} {
+		if t.has(key) {
+			given = append(given, key)
+		}
+		if !t.str(key, &value) {
+			continue
+		}
+		a.At = t.at(key)
+		switch key {
+		case "secret":
+			a.Secret = []byte(value)
+			r.length(a.At, key, a.Secret)
+		case "secret_file":
+			a.Secret = r.secretFile(a.At, value)
+		case "secret_env":
+			a.Secret = r.secretEnv(a.At, value)
+		}
+	}
+	if len(given) != 1 {
+		r.ps.add(t.where(), "exactly one of secret, secret_file and secret_env is needed%s", listed(given))
+	}
+	return a
+}
+
+// length holds a secret against RFC 7143 9.2.1.
+func (r *reader) length(at Where, what string, secret []byte) {
+	switch {
+	case len(secret) < minSecret:
+		r.ps.add(at, "%s: the secret has %d bytes; fewer than %d (96 bits) are too easily found by trying (RFC 7143 9.2.1)", what, len(secret), minSecret)
+	case len(secret) > maxSecret:
+		r.ps.add(at, "%s: the secret has %d bytes; initiators take at most %d", what, len(secret), maxSecret)
+	}
+}
+
+// secretFile reads a secret from a file: all of it but one line end.
+func (r *reader) secretFile(at Where, name string) []byte {
+	if name == "" {
+		r.ps.add(at, "secret_file is empty")
+		return nil
+	}
+	path := r.path(name)
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("is not a regular file")
+	}
+	if err == nil && info.Size() > maxSecret+2 {
+		err = fmt.Errorf("has %d bytes, which is no secret", info.Size())
+	}
+	var secret []byte
+	if err == nil {
+		secret, err = os.ReadFile(path)
+	}
+	if err != nil {
+		var pe *os.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		r.ps.add(at, "secret_file %s: %v", path, err)
+		return nil
+	}
+	if info.Mode().Perm()&0o007 != 0 {
+		r.ps.warn(at, "secret_file %s may be read by everybody on this machine (mode %04o); chmod 600 it", path, info.Mode().Perm())
+	}
+	secret = bytes.TrimSuffix(bytes.TrimSuffix(secret, []byte("\n")), []byte("\r"))
+	r.length(at, "secret_file "+path, secret)
+	return secret
+}
+
+func (r *reader) secretEnv(at Where, name string) []byte {
+	value, ok := r.env(name)
+	switch {
+	case name == "" || strings.ContainsAny(name, "= "):
+		r.ps.add(at, "secret_env %q is no name of an environment variable", name)
+	case !ok && r.absent == secretOptional:
+		r.ps.warn(at, "the environment variable %s is not set here; serve will need it", name)
+	case !ok:
+		r.ps.add(at, "the environment variable %s is not set", name)
+	default:
+		r.length(at, "secret_env "+name, []byte(value))
+		return []byte(value)
+	}
+	return nil
+}
+
+// chapAlgorithms are the names that [chap] algorithms takes (RFC 7143 12.1.3 and IANA's registry of iSCSI parameters).
+var chapAlgorithms = []string{"sha3-256", "sha256", "sha1", "md5"}
+
+func (r *reader) algorithms(names []string, at []Where) (out []string) {
+	for i, n := range names {
+		lower := strings.ToLower(n)
+		switch {
+		case !slices.Contains(chapAlgorithms, lower):
+			r.ps.add(at[i], "there is no CHAP algorithm %q; there are %s", n, strings.Join(chapAlgorithms, ", "))
+		case slices.Contains(out, lower):
+			r.ps.add(at[i], "%s is there twice", n)
+		default:
+			out = append(out, lower)
+		}
+	}
+	return out
+}

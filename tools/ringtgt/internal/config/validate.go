@@ -1,0 +1,215 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"math/bits"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+// validate says what is wrong with c as a whole, wherever its values came from.
+func validate(c *Config, ps *Problems) {
+	validatePortals(c, ps)
+	names, media, ids := map[string]Where{}, map[string]Where{}, map[string]Where{}
+	if len(c.Targets) == 0 {
+		ps.add(Where{File: c.File}, "there is no target: [[target]] is missing")
+	}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		if first, ok := names[t.Name]; ok && t.Name != "" {
+			ps.add(t.At, "target %s is there already (%s)", t.Name, first)
+		}
+		names[t.Name] = t.At
+		validateTarget(c, t, ps)
+		for j := range t.LUNs {
+			validateLUN(t, j, media, ps)
+			l := &t.LUNs[j]
+			if first, ok := ids[l.ID]; ok && l.ID != "" {
+				ps.add(l.At, "id %q is there already (%s): initiators would take the two for one disk", l.ID, first)
+			}
+			ids[l.ID] = l.At
+		}
+	}
+	validateAccess(&c.Discovery, ps)
+}
+
+func validatePortals(c *Config, ps *Problems) {
+	seen := map[netip.AddrPort]Where{}
+	for _, p := range c.Portals {
+		if !p.Addr.IsValid() || p.Addr.Port() == 0 {
+			continue
+		}
+		if first, ok := seen[p.Addr]; ok {
+			ps.add(p.At, "portal %s is there already (%s)", p.Addr, first)
+			continue
+		}
+		seen[p.Addr] = p.At
+	}
+}
+
+func validateTarget(c *Config, t *Target, ps *Problems) {
+	if t.Name != "" {
+		if err := CheckName(t.Name); err != nil {
+			ps.add(t.At, "target %q: %v", t.Name, err)
+		}
+	}
+	if len(t.Alias) > maxAlias || !utf8.ValidString(t.Alias) || strings.ContainsRune(t.Alias, 0) {
+		ps.add(t.At, "alias: want at most %d bytes of UTF-8", maxAlias)
+	}
+	var seen []uint16
+	for _, g := range t.Groups {
+		if slices.Contains(seen, g) {
+			ps.add(t.At, "portal group %d is there twice", g)
+			continue
+		}
+		seen = append(seen, g)
+		if !slices.ContainsFunc(c.Portals, func(p Portal) bool { return p.Group == g }) {
+			ps.add(t.At, "no portal is in portal group %d", g)
+		}
+	}
+	if len(t.LUNs) == 0 && t.Redirect == nil {
+		ps.warn(t.At, "target %s has no lun: initiators will find it empty", t.Name)
+	}
+	if t.Redirect != nil && t.Redirect.Address != "" {
+		if err := checkAddress(t.Redirect.Address); err != nil {
+			ps.add(t.Redirect.At, "redirect address %q: %v", t.Redirect.Address, err)
+		}
+	}
+	validateAccess(&t.Access, ps)
+}
+
+// checkAddress takes a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag].
+func checkAddress(s string) error {
+	s, group, has := strings.Cut(s, ",")
+	if has {
+		if _, err := strconv.ParseUint(group, 10, 16); err != nil {
+			return fmt.Errorf("%q is no portal group", group)
+		}
+	}
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		host, port = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), strconv.Itoa(DefaultPort)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("%q is no port", port)
+	}
+	if host == "" || strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/%,=", r) }) {
+		return fmt.Errorf("want HOST:PORT")
+	}
+	return nil
+}
+
+// validateAccess: the rules of RFC 7143 for CHAP that concern more than one key.
+func validateAccess(a *Access, ps *Problems) {
+	if a.Mutual == nil {
+		return
+	}
+	if len(a.Accounts) == 0 {
+		ps.add(a.Mutual.At, "mutual_chap without chap: the target proves itself only to initiators that did so first (RFC 7143 12.1.3)")
+	}
+	for _, in := range a.Accounts {
+		if len(in.Secret) > 0 && bytes.Equal(in.Secret, a.Mutual.Secret) {
+			ps.add(a.Mutual.At, "the secret of mutual_chap is that of chap (%s): either side could then answer with what the other sent (RFC 7143 9.2.1)", in.At)
+		}
+	}
+}
+
+// validateLUN looks at unit i of t. media holds the paths that are served.
+func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
+	l := &t.LUNs[i]
+	if l.Kind == "" {
+		return // said already
+	}
+	for _, other := range t.LUNs[:i] {
+		if other.Number == l.Number {
+			ps.add(l.At, "lun %d of %s is there already (%s)", l.Number, t.Name, other.At)
+		}
+	}
+	if l.Number < 0 || l.Number >= lun.MaxLUNs {
+		ps.add(l.At, "lun %d is not between 0 and %d", l.Number, lun.MaxLUNs-1)
+	}
+	if l.BlockSize != 0 && l.BlockSize != 512 && l.BlockSize != 4096 {
+		ps.add(l.At, "block size %d is neither 512 nor 4096", l.BlockSize)
+	}
+	bs := l.BlockSize
+	if bs == 0 && l.Kind != backend.KindBlock {
+		bs = 512
+	}
+	if p := l.PhysicalBlock; p != 0 && (bits.OnesCount64(uint64(p)) != 1 || p < max(bs, 512) || p > max(bs, 512)<<7) {
+		ps.add(l.At, "physical block size %d is not the block size times 1, 2, 4 ... 128", p)
+	}
+	if bs > 0 && l.Size%bs != 0 {
+		ps.add(l.At, "size %d is no multiple of the block size %d", l.Size, bs)
+	}
+	switch l.Direct {
+	case "", backend.DirectAuto, backend.DirectOn, backend.DirectOff:
+	default:
+		ps.add(l.At, "direct %q is neither auto, on nor off", l.Direct)
+	}
+	switch l.Kind {
+	case backend.KindMemory, backend.KindNull:
+		if l.Size <= 0 {
+			ps.add(l.At, "%s needs a size greater than 0", l.Kind)
+		}
+		if l.Direct != "" {
+			ps.add(l.At, "direct is for files and block devices")
+		}
+	case backend.KindBlock:
+		if l.Size != 0 {
+			ps.add(l.At, "a block device has the size it has")
+		}
+	}
+	if strings.ContainsFunc(l.Serial, func(r rune) bool { return r < ' ' || r > '~' }) || len(l.Serial) > maxSerial {
+		ps.add(l.At, "serial: want at most %d printable ASCII characters (SPC-4 7.8.14)", maxSerial)
+	}
+	if strings.ContainsFunc(l.ID, func(r rune) bool { return r < '!' || r > '~' }) || len(l.ID) > maxID {
+		ps.add(l.At, "id: want at most %d printable ASCII characters without spaces", maxID)
+	}
+	if l.Persistent() && l.Path != "" {
+		validatePath(l, media, ps)
+	}
+}
+
+// validatePath says early what opening would say: before anything has been created.
+func validatePath(l *LUN, media map[string]Where, ps *Problems) {
+	path := l.Path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	if first, ok := media[path]; ok {
+		ps.add(l.At, "%s is served already (%s): two units would not know of each other's reservations", l.Path, first)
+	}
+	media[path] = l.At
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile && l.Size > 0 && !l.ReadOnly:
+		if dir, err := os.Stat(filepath.Dir(path)); !l.Fallback && (err != nil || !dir.IsDir()) {
+			ps.add(l.At, "%s cannot be created: there is no directory %s", l.Path, filepath.Dir(path))
+		}
+	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile:
+		ps.add(l.At, "there is no file %s; with a size it is created", l.Path)
+	case err != nil:
+		ps.add(l.At, "%v", err)
+	case l.Kind == backend.KindFile && info.Mode().Type()&os.ModeDevice != 0:
+		ps.add(l.At, "%s is a device, not a file: say block", l.Path)
+	case l.Kind == backend.KindFile && !info.Mode().IsRegular():
+		ps.add(l.At, "%s is not a regular file", l.Path)
+	case l.Kind == backend.KindBlock && info.Mode().IsRegular():
+		ps.add(l.At, "%s is a file, not a block device: say file", l.Path)
+	case l.Kind == backend.KindBlock && info.Mode().Type() != os.ModeDevice:
+		ps.add(l.At, "%s is not a block device", l.Path)
+	}
+}

@@ -1,0 +1,85 @@
+package control
+
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine"
+)
+
+// Version of Status: it grows when a field changes its meaning or goes; new fields leave it.
+const Version = 1
+
+// Status is what `ringtgt status --json` prints.
+type Status struct {
+	Version int           `json:"version"`
+	Daemon  Daemon        `json:"daemon"`
+	CPU     CPU           `json:"cpu"`
+	Engine  engine.Status `json:"engine"`
+	Targets []Target      `json:"targets"`
+	Notes   []string      `json:"notes"` // what was asked for and is not so, and why
+}
+
+// Daemon is the process.
+type Daemon struct {
+	PID        int       `json:"pid"`
+	Version    string    `json:"version"`
+	GoVersion  string    `json:"go_version"`
+	Kernel     string    `json:"kernel"`
+	Started    time.Time `json:"started"`
+	Draining   bool      `json:"draining"`
+	Config     string    `json:"config,omitempty"`
+	State      string    `json:"state,omitempty"`
+	Control    string    `json:"control,omitempty"`
+	GOMAXPROCS int       `json:"gomaxprocs"`
+	HeapBytes  uint64    `json:"heap_bytes"`
+	Resident   uint64    `json:"resident_bytes"`
+	OpenFiles  Limit     `json:"open_files_limit"`
+	Memlock    Limit     `json:"memlock_limit"`
+}
+
+// Limit is a resource limit (setrlimit(2)); -1 is none.
+type Limit struct {
+	Soft int64 `json:"soft"`
+	Hard int64 `json:"hard"`
+}
+
+// CPU is the processor and which of its cores have a loop.
+type CPU struct {
+	Brand          string `json:"brand"`
+	ThreadsPerCore int    `json:"threads_per_core"`
+	CacheLine      int    `json:"cache_line"`
+	CRC32C         bool   `json:"crc32c"` // digests by instruction
+	Cores          []Core `json:"cores"`
+}
+
+// Core is one CPU that the process may run on.
+type Core struct {
+	CPU     int  `json:"cpu"`
+	Sibling bool `json:"sibling"` // a further hardware thread of a core that has one above
+	Loop    int  `json:"loop"`    // -1: none
+}
+
+// Target is a target with its logical units.
+type Target struct {
+	Name    string   `json:"name"`
+	Alias   string   `json:"alias,omitempty"`
+	Portals []string `json:"portals"` // ADDRESS,GROUP
+	CHAP    string   `json:"chap"`    // "none", "one-way" or "mutual"
+	LUNs    []LUN    `json:"luns"`
+}
+
+// LUN is a logical unit.
+type LUN struct {
+	LUN       int      `json:"lun"`
+	Kind      string   `json:"kind"`
+	Path      string   `json:"path,omitempty"`
+	Bytes     uint64   `json:"bytes"`
+	BlockSize uint32   `json:"block_size"`
+	ReadOnly  bool     `json:"read_only"`
+	Removable bool     `json:"removable"`
+	Thin      bool     `json:"thin"`
+	Volatile  bool     `json:"write_cache"`
+	ID        string   `json:"id"`
+	Serial    string   `json:"serial,omitempty"`
+	Notes     []string `json:"notes,omitempty"`
+}

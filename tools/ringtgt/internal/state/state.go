@@ -1,0 +1,220 @@
+// Package state keeps what must survive a restart of the daemon, in one directory: persistent reservations, saved mode
+// pages and the identities of disks, in an embedded database, under a lock that keeps a second daemon out.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
+)
+
+// Files of a state directory.
+const (
+	databaseFile = "state.db"
+	lockFile     = "lock"
+	// SocketFile is the control socket's: package control makes it.
+	SocketFile = "control.sock"
+)
+
+// version is that of the database's layout.
+const version = "1"
+
+var (
+	bucketMeta     = []byte("meta")     // "version"
+	bucketValues   = []byte("values")   // what the device server saves
+	bucketIdentity = []byte("identity") // by medium: see identity.go
+	keyVersion     = []byte("version")
+)
+
+// lockTimeout bounds the wait for the database's own lock: with the directory's lock held nobody else has it.
+const lockTimeout = time.Second
+
+// State is an open state directory. Its methods may be called from any goroutine.
+type State struct {
+	dir  string
+	lock *os.File
+	db   *bbolt.DB
+}
+
+// ErrInUse is what errors of Open are when another daemon has the directory.
+var ErrInUse = errors.New("is in use")
+
+// Open opens the state in dir, which it makes when there is none, and locks it.
+func Open(dir string) (*State, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := makeDir(dir); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	s := &State{dir: dir}
+	if err := s.acquire(); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		s.lock.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Dir is the directory's absolute path.
+func (s *State) Dir() string { return s.dir }
+
+// Close gives the directory free.
+func (s *State) Close() error {
+	err := s.db.Close()
+	return errors.Join(err, s.lock.Close())
+}
+
+// makeDir makes dir and what is missing above it, so that it is there after a crash: each new entry is synced.
+func makeDir(dir string) error {
+	if info, err := os.Stat(dir); err == nil {
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", dir)
+		}
+		return nil
+	}
+	if parent := filepath.Dir(dir); parent != dir {
+		if err := makeDir(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// acquire locks the directory for this process. The kernel gives the lock back when the process ends, however it ends; the
+// number in the file is for people only.
+func (s *State) acquire() error {
+	f, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == unix.EWOULDBLOCK {
+		pid, _ := io.ReadAll(io.LimitReader(f, 32))
+		f.Close()
+		who := "another ringtgt"
+		if p := strings.TrimSpace(string(pid)); p != "" {
+			who += " (process " + p + ")"
+		}
+		return fmt.Errorf("state directory %s %w by %s; give this one a directory of its own with --state", s.dir, ErrInUse, who)
+	}
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(f, "%d\n", os.Getpid())
+	}
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("lock state directory %s: %w", s.dir, err)
+	}
+	s.lock = f
+	return nil
+}
+
+// open opens the database, or makes one: whole under another name first, so that a crash leaves none or all of it.
+func (s *State) open() error {
+	path := filepath.Join(s.dir, databaseFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		fresh := path + ".new"
+		if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		db, err := openDB(fresh)
+		if err == nil {
+			err = db.Close()
+		}
+		if err == nil {
+			err = os.Rename(fresh, path)
+		}
+		if err == nil {
+			err = syncDir(s.dir)
+		}
+		if err != nil {
+			return fmt.Errorf("make %s: %w", path, err)
+		}
+	}
+	db, err := openDB(path)
+	if err != nil {
+		return fmt.Errorf("%s cannot be used: %w; moved out of the way, a new one is made, and persistent reservations and the identities of disks are lost", path, err)
+	}
+	s.db = db
+	return nil
+}
+
+func openDB(path string) (db *bbolt.DB, err error) {
+	// A file that is not bbolt's can make it panic as well as fail.
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, fmt.Errorf("it is damaged: %v", r)
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return nil, err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketMeta, bucketValues, bucketIdentity} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		switch v := meta.Get(keyVersion); {
+		case v == nil:
+			return meta.Put(keyVersion, []byte(version))
+		case string(v) != version:
+			return fmt.Errorf("its layout is version %q, and this program knows %s", v, version)
+		}
+		return nil
+	})
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// Load is lun.Store's.
+func (s *State) Load(key string) (value []byte, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		if v := tx.Bucket(bucketValues).Get([]byte(key)); v != nil {
+			value = append([]byte{}, v...)
+		}
+		return nil
+	})
+	return value, err
+}
+
+// Save is lun.Store's: bbolt has synced the file when it returns. An empty value takes the key away.
+func (s *State) Save(key string, value []byte) error {
+	return s.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketValues)
+		if len(value) == 0 {
+			return b.Delete([]byte(key))
+		}
+		return b.Put([]byte(key), value)
+	})
+}

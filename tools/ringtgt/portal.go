@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// sessionTargets tells the session layer of the targets. bound are the portals' addresses in the order of the
+// configuration.
+func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
+	var out []*session.Target
+	for _, t := range d.targets {
+		st := &session.Target{
+			Name: t.cfg.Name, Alias: t.cfg.Alias, Owner: t.lun,
+			ACL:    session.ACL{Initiators: t.cfg.Access.Initiators, Networks: t.cfg.Access.Networks},
+			Limits: session.Limits{Window: t.cfg.Limits.Window},
+		}
+		for i, p := range d.cfg.Portals {
+			for _, g := range t.cfg.Groups {
+				if g == p.Group {
+					st.Portals = append(st.Portals, session.Portal{Addr: bound[i].String(), TPGT: g})
+				}
+			}
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
+// and the kernel would let a second daemon of the same user in as well: initiators would then land on either.
+func checkFree(addr netip.AddrPort) error {
+	if addr.Port() == 0 {
+		return nil
+	}
+	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		f, err := os.Open(file)
+		if err != nil {
+			continue // no /proc, or no IPv6: bind(2) has the last word
+		}
+		other, found := listener(bufio.NewScanner(f), addr)
+		f.Close()
+		if found {
+			return fmt.Errorf("portal %s is in use: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, other, addr.Port())
+		}
+	}
+	return nil
+}
+
+// stateListen is TCP_LISTEN in the fourth column of /proc/net/tcp.
+const stateListen = "0A"
+
+// listener finds a listening socket in the text of /proc/net/tcp that takes connections meant for addr.
+func listener(lines *bufio.Scanner, addr netip.AddrPort) (netip.AddrPort, bool) {
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 4 || fields[3] != stateListen {
+			continue
+		}
+		local, ok := procAddr(fields[1])
+		if !ok || local.Port() != addr.Port() {
+			continue
+		}
+		a, b := local.Addr().Unmap(), addr.Addr().Unmap()
+		if a == b || a.IsUnspecified() && (a.Is6() || b.Is4()) || b.IsUnspecified() && (b.Is6() || a.Is4()) {
+			return local, true
+		}
+	}
+	return netip.AddrPort{}, false
+}
+
+// procAddr reads 0100007F:0CBC: the address in words of the machine's byte order, and the port.
+func procAddr(s string) (netip.AddrPort, bool) {
+	host, port, _ := strings.Cut(s, ":")
+	b, err := hex.DecodeString(host)
+	n, err2 := strconv.ParseUint(port, 16, 16)
+	if err != nil || err2 != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	ip, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(ip, uint16(n)), ok
+}

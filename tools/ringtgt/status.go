@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+	"golang.org/x/sys/unix"
+)
+
+// statusCmd is `ringtgt status`.
+type statusCmd struct {
+	JSON    bool   `name:"json" help:"For programs: one JSON object."`
+	State   string `help:"State directory of the daemon." placeholder:"DIR"`
+	Control string `help:"Control socket of the daemon." placeholder:"PATH"`
+	PID     int    `name:"pid" help:"Process number of the daemon." placeholder:"N"`
+}
+
+func (c *statusCmd) Run(s streams) error {
+	path, err := control.Find(control.Where{Control: c.Control, State: c.State, PID: c.PID}, config.DefaultState, state.SocketFile)
+	var several *control.AmbiguousError
+	if errors.As(err, &several) {
+		return fail(exitUsage, err)
+	}
+	if err != nil {
+		return err
+	}
+	status, err := control.Get(context.Background(), path)
+	if err != nil {
+		switch {
+		case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
+			err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; --state DIR, --control PATH or --pid N says where", path, control.RuntimeDir())
+		case control.Absent(err):
+			err = fmt.Errorf("no daemon answers at %s", path)
+		case errors.Is(err, os.ErrPermission):
+			return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may ask it: %w", path, err))
+		default:
+			return err
+		}
+		return fail(exitNoDaemon, err)
+	}
+	if c.JSON {
+		e := json.NewEncoder(s.out)
+		e.SetIndent("", "  ")
+		return e.Encode(status)
+	}
+	w := bufio.NewWriter(s.out)
+	printStatus(w, status)
+	return w.Flush()
+}
+
+// status is the daemon's side: a picture of everything.
+func (d *daemon) status(ctx context.Context) (*control.Status, error) {
+	es, err := d.engineStatus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &control.Status{
+		Version: control.Version, Engine: es, CPU: d.cpu(), Notes: slices.Clone(d.notes),
+		Daemon: control.Daemon{
+			PID: os.Getpid(), Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Started: es.Started,
+			Draining: d.draining.Load(), Config: d.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0),
+			HeapBytes: heapBytes(), Resident: resident(),
+			OpenFiles: limit(unix.RLIMIT_NOFILE), Memlock: limit(unix.RLIMIT_MEMLOCK),
+		},
+		Targets: []control.Target{},
+	}
+	if d.state != nil {
+		s.Daemon.State = d.state.Dir()
+	}
+	for _, l := range es.Loops {
+		if l.ArenaTouched > 0 && !l.Registered {
+			s.Notes = append(s.Notes, fmt.Sprintf("loop %d: I/O buffers are not registered with the ring, and every disk operation maps its pages anew; "+
+				"the memlock limit is %s", l.Loop, printLimit(s.Daemon.Memlock, bytesText)))
+		}
+	}
+	for _, t := range d.targets {
+		s.Targets = append(s.Targets, d.targetStatus(t))
+	}
+	return s, nil
+}
+
+func (d *daemon) targetStatus(t *servedTarget) control.Target {
+	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
+	bound := d.engine.Portals()
+	for i, p := range d.cfg.Portals {
+		if i < len(bound) && slices.Contains(t.cfg.Groups, p.Group) {
+			out.Portals = append(out.Portals, bound[i].String()+","+strconv.Itoa(int(p.Group)))
+		}
+	}
+	for _, u := range t.units {
+		g := u.backend.Geometry()
+		out.LUNs = append(out.LUNs, control.LUN{
+			LUN: u.cfg.Number, Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
+			BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
+			Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, Notes: u.notes,
+		})
+	}
+	return out
+}
+
+// cpu says which CPUs there are and which have a loop.
+func (d *daemon) cpu() control.CPU {
+	t := d.topology
+	out := control.CPU{Brand: t.Brand, ThreadsPerCore: t.ThreadsPerCore, CacheLine: t.CacheLine, CRC32C: t.CRC32C}
+	for _, cpu := range t.Allowed {
+		out.Cores = append(out.Cores, control.Core{
+			CPU: cpu, Sibling: !slices.Contains(t.FirstSiblings, cpu), Loop: slices.Index(d.cores, cpu),
+		})
+	}
+	return out
+}
+
+func kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// heapBytes is the live and not yet collected part of the Go heap. Reading it stops nothing.
+func heapBytes() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return sample[0].Value.Uint64()
+}
+
+// resident is the memory of the process that is in RAM, in bytes.
+func resident() uint64 {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * uint64(os.Getpagesize())
+}

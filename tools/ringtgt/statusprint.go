@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+)
+
+// printStatus writes s for people: one block of lines for each thing, with columns where there are many of it.
+func printStatus(w io.Writer, s *control.Status) {
+	printDaemon(w, s)
+	printLoops(w, s)
+	printTargets(w, s.Targets)
+	printConnections(w, s.Engine.Connections)
+	if len(s.Notes) > 0 {
+		fmt.Fprintln(w, "\nNotes")
+		for _, n := range s.Notes {
+			fmt.Fprintf(w, "  %s\n", n)
+		}
+	}
+}
+
+func printDaemon(w io.Writer, s *control.Status) {
+	d := &s.Daemon
+	doing := "up " + ago(d.Started)
+	if d.Draining {
+		doing += ", draining"
+	}
+	fmt.Fprintf(w, "ringtgt %s, process %d, %s\n", d.Version, d.PID, doing)
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(t, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	if d.Config != "" {
+		row("config", "%s", d.Config)
+	}
+	if d.State != "" {
+		row("state", "%s", d.State)
+	} else {
+		row("state", "none: reservations and identities end with the daemon")
+	}
+	row("control", "%s", d.Control)
+	row("portals", "%s", strings.Join(s.Engine.Portals, " "))
+	row("memory", "%s resident, %s Go heap", humanize.IBytes(d.Resident), humanize.IBytes(d.HeapBytes))
+	row("limits", "%s open files, %s locked memory", printLimit(d.OpenFiles, countText), printLimit(d.Memlock, bytesText))
+	row("kernel", "%s", d.Kernel)
+	row("go", "%s, %d threads run Go at once", d.GoVersion, d.GOMAXPROCS)
+	crc := "by table"
+	if s.CPU.CRC32C {
+		crc = "by instruction"
+	}
+	row("processor", "%s, %d-byte cache lines, CRC32C %s", strings.TrimSpace(s.CPU.Brand), s.CPU.CacheLine, crc)
+	row("cores", "%s", describeCores(s.CPU))
+	t.Flush()
+}
+
+// describeCores lists the CPUs with a loop, those that are left, and those that are second threads of a core.
+func describeCores(c control.CPU) string {
+	var used, free, siblings []int
+	for _, core := range c.Cores {
+		switch {
+		case core.Loop >= 0:
+			used = append(used, core.CPU)
+		case core.Sibling:
+			siblings = append(siblings, core.CPU)
+		default:
+			free = append(free, core.CPU)
+		}
+	}
+	text := fmt.Sprintf("loops on %s", ranges(used))
+	if len(free) > 0 {
+		text += fmt.Sprintf("; without one: %s", ranges(free))
+	}
+	if len(siblings) > 0 {
+		text += fmt.Sprintf("; second threads without one: %s", ranges(siblings))
+	}
+	return text
+}
+
+// ranges writes ascending CPU numbers as --cores takes them.
+func ranges(cpus []int) string {
+	if len(cpus) == 0 {
+		return "no core"
+	}
+	var b strings.Builder
+	for i := 0; i < len(cpus); {
+		j := i
+		for j+1 < len(cpus) && cpus[j+1] == cpus[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(cpus[i]))
+		if j > i {
+			b.WriteString("-" + strconv.Itoa(cpus[j]))
+		}
+		i = j + 1
+	}
+	return b.String()
+}
+
+func printLoops(w io.Writer, s *control.Status) {
+	fmt.Fprintln(w, "\nLoops")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "  LOOP\tCPU\tCONNS\tTASKS\tDISK\tBUFFERS\tCOMMANDS\tSENT\tPDUS/SEND\tRECEIVED\tDISK OPS\tENTERS\tCMDS/ENTER")
+	for _, l := range s.Engine.Loops {
+		fmt.Fprintf(t, "  %d\t%s\t%d\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n",
+			l.Loop, cpuText(l.Core), l.Connections, l.Tasks, l.DiskBusy, buffersText(l),
+			humanize.Comma(int64(l.Stats.Commands)), humanize.Comma(int64(l.Stats.PDUsSent)), ratio(l.Stats.PDUsSent, l.Stats.Sends),
+			humanize.Comma(int64(l.Stats.Receives+l.Stats.DirectReceives)), humanize.Comma(int64(l.Stats.DiskOps)),
+			humanize.Comma(int64(l.Stats.Enters)), ratio(l.Stats.Commands, l.Stats.Enters))
+	}
+	t.Flush()
+}
+
+func cpuText(cpu int) string {
+	if cpu < 0 {
+		return "any"
+	}
+	return strconv.Itoa(cpu)
+}
+
+// buffersText is in use / taken into use / limit.
+func buffersText(l engine.LoopStatus) string {
+	return fmt.Sprintf("%s/%s/%s", short(l.ArenaInUse), short(l.ArenaTouched), short(l.ArenaLimit))
+}
+
+func short(n int) string { return strings.ReplaceAll(humanize.IBytes(uint64(max(n, 0))), " ", "") }
+
+func ratio(a, b uint64) string {
+	if b == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(float64(a)/float64(b), 'f', 1, 64)
+}
+
+func printTargets(w io.Writer, targets []control.Target) {
+	fmt.Fprintln(w, "\nTargets")
+	for _, tg := range targets {
+		name := tg.Name
+		if tg.Alias != "" {
+			name += fmt.Sprintf(" (%s)", tg.Alias)
+		}
+		fmt.Fprintf(w, "  %s, CHAP %s, at %s\n", name, tg.CHAP, strings.Join(tg.Portals, " "))
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, l := range tg.LUNs {
+			fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), l.Path)
+			for _, n := range l.Notes {
+				fmt.Fprintf(t, "      note: %s\n", n)
+			}
+		}
+		t.Flush()
+	}
+}
+
+// traits are the options of a unit that are on.
+func traits(l control.LUN) string {
+	var out []string
+	for _, o := range []struct {
+		is   bool
+		name string
+	}{{l.ReadOnly, "read-only"}, {l.Thin, "thin"}, {l.Removable, "removable"}, {l.Volatile, "write cache"}} {
+		if o.is {
+			out = append(out, o.name)
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, ", ")
+}
+
+func printConnections(w io.Writer, conns []engine.ConnStatus) {
+	if len(conns) == 0 {
+		fmt.Fprintln(w, "\nNo connections")
+		return
+	}
+	fmt.Fprintln(w, "\nConnections")
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, "  INITIATOR\tTSIH\tCID\tSTATE\tLOOP\tCPU\tREMOTE\tLOCAL\tTASKS\tSINCE\tTARGET")
+	for _, c := range conns {
+		fmt.Fprintf(t, "  %s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%d\t%s\t%s\n",
+			orDash(c.Initiator), c.TSIH, c.CID, c.State, c.Loop, cpuText(c.Core), c.Remote, c.Local, c.Tasks, ago(c.Since), orDash(c.Target))
+	}
+	t.Flush()
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// ago is the time since t, in the two largest units that matter.
+func ago(t time.Time) string {
+	d := max(time.Since(t), 0)
+	switch {
+	case d >= 24*time.Hour:
+		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh%dm", d/time.Hour, d%time.Hour/time.Minute)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm%ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%ds", d/time.Second)
+}
+
+func countText(n int64) string { return humanize.Comma(n) }
+func bytesText(n int64) string { return humanize.IBytes(uint64(n)) }
+
+// printLimit shows the limit in force, and the hard one where it is another.
+func printLimit(l control.Limit, text func(int64) string) string {
+	show := func(n int64) string {
+		if n < 0 {
+			return "unlimited"
+		}
+		return text(n)
+	}
+	if l.Soft == l.Hard {
+		return show(l.Soft)
+	}
+	return fmt.Sprintf("%s (hard %s)", show(l.Soft), show(l.Hard))
+}
