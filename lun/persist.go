@@ -141,12 +141,9 @@ func (r *reservation) conflicts(t *Task) bool {
 	return r.bars(t.Nexus, accessOf(t.cmd, &t.CDB))
 }
 
-// bars says whether a command of this class conflicts when n sends it (SPC-4 5.13.1 table 65, SBC-3 4.14 table 13).
-// Third parties use it too: EXTENDED COPY must not get at a unit that its sender may not touch.
+// bars says whether a persistent reservation makes a command of this class conflict when n sends it (SPC-4 5.13.1 table
+// 65, SBC-4 4.17 table 13).
 func (r *reservation) bars(n *Nexus, class access) bool {
-	if r.nexus != nil {
-		return r.nexus != n && class != accessAllowed
-	}
 	switch {
 	case class == accessAllowed || class == accessReserve:
 		return false

@@ -20,6 +20,7 @@ type prRig struct {
 	store   *prStore
 	aborter *prAborter
 	nexuses map[string]*lun.Nexus
+	lun     int // where commands go
 }
 
 // prNode is the iSCSI name of the test's initiator i.
@@ -96,7 +97,7 @@ func resultOf(t *lun.Task) prResult {
 func (r *prRig) start(loop int, n *lun.Nexus, cdb []byte, out []byte) (*lun.Task, **prResult) {
 	r.t.Helper()
 	result := new(*prResult)
-	t := &lun.Task{Target: r.tg, Nexus: n, Loop: r.w.Loop(loop)}
+	t := &lun.Task{Target: r.tg, Nexus: n, Loop: r.w.Loop(loop), LUN: uint64(r.lun) << 48}
 	copy(t.CDB[:], cdb)
 	t.Owner = func(t *lun.Task) {
 		if *result != nil {
@@ -105,7 +106,7 @@ func (r *prRig) start(loop int, n *lun.Nexus, cdb []byte, out []byte) (*lun.Task
 		p := resultOf(t)
 		*result = &p
 	}
-	planned, in := r.tg.Plan(0, &t.CDB)
+	planned, in := r.tg.Plan(t.LUN, &t.CDB)
 	t.Buf = make([]byte, in)
 	t.Out = out[:min(len(out), planned):min(len(out), planned)]
 	r.w.On(loop, func(*luntest.Loop) { t.Start() })
