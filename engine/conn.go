@@ -71,6 +71,7 @@ func (c *conn) pump() {
 		case session.SessionDown:
 			l.engine.sessionDown(c.s.Session())
 		case session.Flush:
+			l.engine.log.Info("connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
 		case session.Close:
 			c.closing = true
@@ -175,8 +176,15 @@ func (c *conn) FreeTask(st *session.Task) {
 	c.recycle(t)
 }
 
-// Post is session.Host's.
-func (c *conn) Post(fn func()) { c.loop.Post(fn) }
+// Post is session.Host's. What fn did to the connection is looked at afterwards.
+func (c *conn) Post(fn func()) {
+	c.loop.Post(func() {
+		fn()
+		if c.loop.conns[c.index] == c {
+			c.mark()
+		}
+	})
+}
 
 func (c *conn) unlink(t *task) {
 	if t.prev != nil {

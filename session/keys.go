@@ -1,13 +1,113 @@
 package session
 
-// knownKey says that RFC 7143, 13 defines a key.
-func knownKey(key string) bool {
-	switch key {
-	case "HeaderDigest", "DataDigest", "MaxConnections", "TargetName", "InitiatorName", "TargetAlias", "TargetAddress",
-		"TargetPortalGroupTag", "InitialR2T", "ImmediateData", "MaxBurstLength", "FirstBurstLength", "DefaultTime2Wait",
-		"DefaultTime2Retain", "MaxOutstandingR2T", "DataPDUInOrder", "DataSequenceInOrder", "ErrorRecoveryLevel",
-		"SessionType", "TaskReporting", "iSCSIProtocolLevel", "AuthMethod":
-		return true
-	}
-	return false
+// keyKind is how the answer to an offered value comes about (RFC 7143, 6.2, 13).
+type keyKind uint8
+
+const (
+	keyDeclared keyKind = iota // no answer
+	keyList                    // the first offered value that we support
+	keyAnd                     // Boolean, result AND
+	keyOr                      // Boolean, result OR
+	keyMin                     // number, the smaller
+	keyMax                     // number, the larger
+	keyNotOurs                 // the initiator may not send it: Reject
+	keyFixed                   // ours, whatever is offered
+)
+
+// keyStage says where a key may be used (13, "Use").
+type keyStage uint8
+
+const (
+	useSecurity    keyStage = 1 << iota // during SecurityNegotiation
+	useOperational                      // during LoginOperationalNegotiation
+	useFull                             // in full feature phase
+	useLogin       = useSecurity | useOperational
+)
+
+// keyRow is what we know of one key.
+type keyRow struct {
+	name   string
+	use    keyStage
+	kind   keyKind
+	lo, hi uint64 // range of numbers
+	// list is what we support, num and yes our own side of the result.
+	list  []string
+	num   func(l *Limits) uint32
+	yes   func(l *Limits) bool
+	fixed string
+	// set stores the result: a number, 0 or 1, or an index of list.
+	set func(n *negotiation, v uint32)
 }
+
+func number(v uint32) func(*Limits) uint32 { return func(*Limits) uint32 { return v } }
+func boolean(v bool) func(*Limits) bool    { return func(*Limits) bool { return v } }
+
+// keyTable has a row for each key of RFC 7143, 12 and 13, and RFC 7144; the order is the RFC's. Keys that identify (13.4,
+// 13.5, 13.21) and those of CHAP (12.1.3) are taken by the login's own steps: their rows say where they may be used.
+var keyTable = []keyRow{
+	{name: "AuthMethod", use: useSecurity},
+	{name: "CHAP_A", use: useSecurity},
+	{name: "CHAP_I", use: useSecurity},
+	{name: "CHAP_C", use: useSecurity},
+	{name: "CHAP_N", use: useSecurity},
+	{name: "CHAP_R", use: useSecurity},
+	{name: "HeaderDigest", use: useOperational, kind: keyList, list: []string{"None", "CRC32C"}, // 13.1
+		set: func(n *negotiation, v uint32) { n.conn.HeaderDigest = v == 1 }},
+	{name: "DataDigest", use: useOperational, kind: keyList, list: []string{"None", "CRC32C"},
+		set: func(n *negotiation, v uint32) { n.conn.DataDigest = v == 1 }},
+	{name: "MaxConnections", use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(1), // 13.2
+		set: func(n *negotiation, v uint32) { n.params.MaxConnections = v }},
+	{name: "SendTargets", use: useFull},                                  // 13.3
+	{name: "TargetName", use: useLogin},                                  // 13.4
+	{name: "InitiatorName", use: useLogin},                               // 13.5
+	{name: "TargetAlias", use: useLogin | useFull, kind: keyNotOurs},     // 13.6
+	{name: "InitiatorAlias", use: useLogin | useFull, kind: keyDeclared}, // 13.7
+	{name: "TargetAddress", use: useLogin | useFull, kind: keyNotOurs},   // 13.8
+	{name: "TargetPortalGroupTag", use: useLogin, kind: keyNotOurs},      // 13.9
+	{name: "InitialR2T", use: useOperational, kind: keyOr, // 13.10
+		yes: func(l *Limits) bool { return l.InitialR2T },
+		set: func(n *negotiation, v uint32) { n.params.InitialR2T = v == 1 }},
+	{name: "ImmediateData", use: useOperational, kind: keyAnd, // 13.11
+		yes: func(l *Limits) bool { return !l.NoImmediateData },
+		set: func(n *negotiation, v uint32) { n.params.ImmediateData = v == 1 }},
+	{name: "MaxRecvDataSegmentLength", use: useOperational | useFull, kind: keyDeclared, lo: 512, hi: 1<<24 - 1, // 13.12
+		set: func(n *negotiation, v uint32) { n.conn.MaxXmitDataSegmentLength = v }},
+	{name: "MaxBurstLength", use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.13
+		num: func(l *Limits) uint32 { return l.MaxBurstLength },
+		set: func(n *negotiation, v uint32) { n.params.MaxBurstLength = v }},
+	{name: "FirstBurstLength", use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.14
+		num: func(l *Limits) uint32 { return l.FirstBurstLength },
+		set: func(n *negotiation, v uint32) { n.params.FirstBurstLength = v }},
+	{name: "DefaultTime2Wait", use: useOperational, kind: keyMax, lo: 0, hi: 3600, num: number(0), // 13.15
+		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Wait = uint16(v) }},
+	{name: "DefaultTime2Retain", use: useOperational, kind: keyMin, lo: 0, hi: 3600, num: number(0), // 13.16: ERL 0 keeps no tasks
+		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Retain = uint16(v) }},
+	{name: "MaxOutstandingR2T", use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(MaxOutstandingR2T), // 13.17
+		set: func(n *negotiation, v uint32) { n.params.MaxOutstandingR2T = v }},
+	{name: "DataPDUInOrder", use: useOperational, kind: keyOr, yes: boolean(true)},      // 13.18
+	{name: "DataSequenceInOrder", use: useOperational, kind: keyOr, yes: boolean(true)}, // 13.19
+	{name: "ErrorRecoveryLevel", use: useOperational, kind: keyMin, lo: 0, hi: 2, num: number(0), // 13.20
+		set: func(n *negotiation, v uint32) { n.params.ErrorRecoveryLevel = uint8(v) }},
+	{name: "SessionType", use: useLogin},                                                   // 13.21
+	{name: "TaskReporting", use: useOperational, kind: keyList, list: []string{"RFC3720"}}, // 13.23
+	{name: "iSCSIProtocolLevel", use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
+		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v }},
+	// Markers are gone (13.25): an old initiator that offers them is told so in the words of RFC 3720.
+	{name: "IFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
+	{name: "OFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
+	{name: "IFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
+	{name: "OFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
+}
+
+// findKey returns the row of a key, nil for one that is not understood.
+func findKey(name string) *keyRow {
+	for i := range keyTable {
+		if keyTable[i].name == name {
+			return &keyTable[i]
+		}
+	}
+	return nil
+}
+
+// knownKey says that RFC 7143, 12 or 13 defines a key.
+func knownKey(name string) bool { return findKey(name) != nil }

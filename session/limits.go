@@ -46,6 +46,15 @@ const (
 	// maxKeys is how many key=value pairs one text may hold: RFC 7143 and its extensions define fewer than 40.
 	maxKeys = 64
 
+	// maxCHAPBinary is the longest CHAP challenge or response (12.1.3: "MUST NOT exceed 1024 bytes").
+	maxCHAPBinary = 1024
+	// maxName is the longest iSCSI name in bytes (4.2.7.1).
+	maxName = 223
+	// maxSessions bounds the sessions of a node: TSIH has 16 bits, and 0 is none.
+	maxSessions = 1<<16 - 1
+	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer.
+	maxLoginPDUs = 64
+
 	// maxReplies bounds the answers that have no task (Reject, ping, NOP-In, refused commands) and wait to be sent. A peer
 	// that provokes more without reading them loses its connection.
 	maxReplies = 256

@@ -1,40 +1,109 @@
 package session
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// loginState is a login under way; it dies with it.
+// loginState is a login under way (RFC 7143, 6.3); it dies with it.
 type loginState struct {
-	due       int64
-	started   bool
-	name      string
-	target    *Target
-	discovery bool
-	params    Params
-	conn      ConnParams
-	answered  map[string]bool
-	tpgtTold  bool
+	due   int64 // when it is given up, ns
+	begun bool  // a login request came
+	gone  bool  // its connection is over
+	pdus  int
+
+	// While the session that this one replaces ends, the answer waits; resume says that it has ended.
+	waiting, resume bool
+	held            *pdu.LoginResponse
+	heldText        []byte
+
+	// What must not change from request to request (11.12).
+	isid  [6]byte
+	tsih  uint16
+	stage pdu.Stage
+
+	gather []byte   // text of requests with the C bit so far
+	rest   []byte   // of an answer that does not fit one response
+	final  *pdu.BHS // the response whose text rest completes
+	seen   []string // keys that were negotiated: once each (6.2)
+
+	identified bool
+	initiator  string
+	discovery  bool
+	target     *Target
+	tpgt       uint16
+	told       bool // TargetPortalGroupTag and TargetAlias were sent
+	declared   bool // our MaxRecvDataSegmentLength was sent
+
+	method string // chosen AuthMethod, "" before
+	chap   chapState
+	neg    negotiation
 }
+
+// LoginError is why a login was refused: what the initiator is told and what the log says beyond it.
+type LoginError struct {
+	Status    pdu.LoginStatus
+	Initiator string // as far as it is known
+	Why       string
+}
+
+func (e *LoginError) Error() string {
+	who := e.Initiator
+	if who == "" {
+		who = "initiator without a name"
+	}
+	return fmt.Sprintf("login of %s refused with status %#04x: %s", who, uint16(e.Status), e.Why)
+}
+
+var errNotLogin = errors.New("first PDU is no login request")
 
 // startLogin begins the login phase of a new connection.
 func (c *Conn) startLogin(now int64) {
-	c.login = &loginState{due: now + c.node.cfg.LoginTimeout, params: defaultParams(), conn: c.cp, answered: map[string]bool{}}
+	c.login = &loginState{due: now + c.node.cfg.LoginTimeout, neg: negotiation{params: defaultParams(), conn: c.cp}}
 }
 
 // loginDue is when the login is given up, 0 when there is none.
 func (c *Conn) loginDue() int64 {
-	if c.login == nil {
+	switch {
+	case c.login == nil:
 		return 0
+	case c.login.resume:
+		return 1 // at once
 	}
 	return c.login.due
 }
 
+// loginTimer runs when loginDue has come.
+func (c *Conn) loginTimer(now int64) {
+	l := c.login
+	if !l.resume {
+		c.fail(errLoginTimeout)
+		return
+	}
+	l.waiting, l.resume = false, false
+	c.loginComplete(now, l.held, l.heldText)
+}
+
 // loginGone tells the login that the connection is over.
-func (c *Conn) loginGone() {}
+func (c *Conn) loginGone() {
+	if c.login != nil {
+		c.login.gone = true
+	}
+}
 
-func (c *Conn) loginHeaderError(now int64, err error) { c.fail(err) }
+// loginHeaderError is a PDU too long for the login phase, or worse.
+func (c *Conn) loginHeaderError(now int64, err error) {
+	h := c.framer.Header()
+	if h.Opcode() != pdu.OpLoginRequest {
+		c.notLogin(now, h)
+		return
+	}
+	c.loginRefuse(now, (*pdu.LoginRequest)(h), pdu.LoginInitiatorError, err.Error())
+}
 
+// loginHeader says where a login request's text goes.
 func (c *Conn) loginHeader(now int64, h *pdu.BHS) []byte {
 	c.rx.act = actLogin
 	if h.Opcode() != pdu.OpLoginRequest {
@@ -44,63 +113,63 @@ func (c *Conn) loginHeader(now int64, h *pdu.BHS) []byte {
 	return c.rx.data
 }
 
+// notLogin is any other PDU in the login phase. Before the first login request "the target ... MUST ... terminate the
+// connection"; after it "the target MUST send a Login reject (with a status of "invalid during login") and then disconnect"
+// (6.3).
+func (c *Conn) notLogin(now int64, h *pdu.BHS) {
+	if !c.login.begun {
+		c.fail(errNotLogin)
+		return
+	}
+	c.loginRefuse(now, (*pdu.LoginRequest)(h), pdu.LoginInvalidDuringLogin, h.Opcode().String()+" during login")
+}
+
+// loginPayload takes one complete PDU of the login phase.
 func (c *Conn) loginPayload(now int64, digestOK bool) {
 	l := c.login
 	h := c.framer.Header()
 	if h.Opcode() != pdu.OpLoginRequest {
-		if !l.started {
-			c.fail(errNotLogin)
-			return
-		}
-		c.loginRefuse(now, h, pdu.LoginInvalidDuringLogin)
+		c.notLogin(now, h)
 		return
 	}
 	req := (*pdu.LoginRequest)(h)
-	if !l.started {
-		l.started = true
-		c.sn.statSN = req.ExpStatSN()
-		c.sn.firstCmd = req.CmdSN()
-		c.cid = req.CID()
+	x := &loginExchange{c: c, l: l, now: now, req: req}
+	if err := x.header(); err != nil {
+		c.loginRefuse(now, req, err.Status, err.Why)
+		return
 	}
 	var text []byte
-	if n := h.DataLen(); n > 0 && c.ctl != nil {
+	if n := h.DataLen(); n > 0 {
 		text = c.ctl[:n]
 	}
-	kvs, err := pdu.ParseText(text, maxKeys)
-	if err != nil || req.Continue() {
-		c.loginRefuse(now, h, pdu.LoginInitiatorError)
+	switch {
+	case l.final != nil && len(l.rest) > 0:
+		if len(text) > 0 || req.Continue() {
+			c.loginRefuse(now, req, pdu.LoginInitiatorError, "keys while an answer was not yet complete")
+			return
+		}
+		l.final.SetITT(h.ITT())
+		c.loginRest(now)
+		return
+	case len(l.gather)+len(text) > maxText:
+		c.loginRefuse(now, req, pdu.LoginInitiatorError, "too much text")
+		return
+	case req.Continue():
+		// "until the responder has received the entire set of keys" (6.2): answered by an empty response.
+		l.gather = append(l.gather, text...)
+		c.reply(c.loginResponse(req).BHS(), nil)
 		return
 	}
-	out, status := l.negotiate(c, req, kvs)
-	if status != pdu.LoginSuccess {
-		c.loginRefuse(now, h, status)
-		return
+	if l.gather != nil {
+		text = append(l.gather, text...)
+		l.gather = nil
 	}
-	resp := c.loginResponse(req)
-	resp.SetCSG(req.CSG())
-	if !req.Transit() {
-		c.reply(resp.BHS(), out)
-		return
+	if err := x.run(text); err != nil && err != errAnswered {
+		c.loginRefuse(now, req, err.Status, err.Why)
 	}
-	resp.SetTransit(true)
-	resp.SetNSG(req.NSG())
-	if req.NSG() != pdu.StageFullFeaturePhase {
-		c.reply(resp.BHS(), out)
-		return
-	}
-	s := &Session{InitiatorName: l.name, ISID: req.ISID(), Discovery: l.discovery, Target: l.target, TPGT: 1, Params: l.params, node: c.node}
-	if req.TSIH() != 0 || !c.node.sessionUp(s) {
-		c.loginRefuse(now, h, pdu.LoginSessionDoesNotExist)
-		return
-	}
-	s.window.Init(c.sn.firstCmd, l.target.window())
-	s.join(c)
-	resp.SetTSIH(s.TSIH)
-	c.reply(resp.BHS(), out)
-	c.cp = l.conn
-	c.enterFullFeature(now, s)
 }
 
+// loginResponse begins the answer to a request: same stage, no transition.
 func (c *Conn) loginResponse(req *pdu.LoginRequest) *pdu.LoginResponse {
 	var b pdu.BHS
 	b.Init(pdu.OpLoginResponse)
@@ -108,12 +177,87 @@ func (c *Conn) loginResponse(req *pdu.LoginRequest) *pdu.LoginResponse {
 	resp.SetISID(req.ISID())
 	resp.SetITT(req.ITT())
 	resp.SetTSIH(req.TSIH())
+	resp.SetCSG(req.CSG())
 	return resp
 }
 
-func (c *Conn) loginRefuse(now int64, h *pdu.BHS, status pdu.LoginStatus) {
-	resp := c.loginResponse((*pdu.LoginRequest)(h))
-	resp.SetStatus(status)
-	c.reply(resp.BHS(), nil)
-	c.finish(now, errLoginRefused)
+// loginAnswer sends a response with its text, in pieces if one cannot hold it: then the last carries the transition.
+func (c *Conn) loginAnswer(now int64, resp *pdu.LoginResponse, text []byte) {
+	c.login.final, c.login.rest = resp.BHS(), text
+	c.loginRest(now)
+}
+
+// loginRest sends the next piece.
+func (c *Conn) loginRest(now int64) {
+	l := c.login
+	n := min(len(l.rest), DefaultDataSegmentLength)
+	piece := l.rest[:n]
+	l.rest = l.rest[n:]
+	if len(l.rest) > 0 {
+		h := *l.final
+		resp := (*pdu.LoginResponse)(&h)
+		resp.SetTransit(false)
+		resp.SetNSG(0)
+		resp.SetContinue(true)
+		c.reply(&h, piece)
+		return
+	}
+	resp := (*pdu.LoginResponse)(l.final)
+	l.final = nil
+	if resp.Transit() {
+		l.stage = resp.NSG()
+		if l.stage == pdu.StageFullFeaturePhase {
+			c.loginComplete(now, resp, piece)
+			return
+		}
+	}
+	c.reply(resp.BHS(), piece)
+}
+
+// loginComplete makes the session. When another one of the same I_T nexus lives, that one ends first: session
+// reinstatement (6.3.5).
+func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
+	l := c.login
+	s := &Session{InitiatorName: l.initiator, ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
+		Params: l.neg.params, node: c.node}
+	s.window.Init(c.sn.firstCmd, l.target.window())
+	ended := func() {
+		c.host.Post(func() {
+			if !l.gone && l.waiting {
+				l.resume = true // goes on with the loop's clock: Advance
+			}
+		})
+	}
+	switch c.node.reg.enter(s, c, ended) {
+	case entryWait:
+		l.waiting = true
+		l.held, l.heldText = resp, append([]byte(nil), text...)
+	case entryFull:
+		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginOutOfResources, "too many sessions")
+	case entryMade:
+		// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
+		resp.SetTSIH(s.TSIH)
+		c.reply(resp.BHS(), text)
+		c.cp = l.neg.conn
+		c.enterFullFeature(now, s)
+	}
+}
+
+// loginRefuse ends a login with a status other than success.
+func (c *Conn) loginRefuse(now int64, req *pdu.LoginRequest, status pdu.LoginStatus, why string) {
+	c.loginRefuseWith(now, req, &LoginError{Status: status, Initiator: c.login.initiator, Why: why}, nil)
+}
+
+func (c *Conn) loginRefuseWith(now int64, req *pdu.LoginRequest, err *LoginError, text []byte) {
+	resp := c.loginResponse(req)
+	if req.BHS().Opcode() != pdu.OpLoginRequest {
+		// The fields of another PDU mean something else; what the login said holds.
+		resp.SetISID(c.login.isid)
+		resp.SetTSIH(c.login.tsih)
+		resp.SetCSG(c.login.stage)
+	}
+	resp.SetStatus(err.Status)
+	c.login.waiting = false
+	c.reply(resp.BHS(), text)
+	c.finish(now, err)
 }

@@ -1,111 +1,89 @@
 package session
 
 import (
-	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-var (
-	errNotLogin     = errors.New("first PDU is no login request")
-	errLoginRefused = errors.New("login refused")
-)
+// negotiation is what the keys of a login have come to.
+type negotiation struct {
+	limits Limits
+	params Params
+	conn   ConnParams
+}
 
+// defaultParams are in force for what nobody negotiates (RFC 7143, 13).
 func defaultParams() Params {
 	return Params{MaxConnections: 1, InitialR2T: true, ImmediateData: true, MaxBurstLength: 262144, FirstBurstLength: 65536,
 		DefaultTime2Wait: 2, DefaultTime2Retain: 20, MaxOutstandingR2T: 1, ProtocolLevel: 1}
 }
 
-// negotiate answers the keys of one login request.
-func (l *loginState) negotiate(c *Conn, req *pdu.LoginRequest, kvs []pdu.KeyValue) ([]byte, pdu.LoginStatus) {
-	var out []byte
-	say := func(k, v string) { out = pdu.AppendText(out, k, v) }
-	number := func(v string, most uint32) uint32 {
-		n, err := strconv.ParseUint(v, 0, 32)
+const answerReject = "Reject"
+
+// answer negotiates one key and returns the answer, "" for none. A value out of its key's syntax or range is answered
+// Reject and changes nothing (6.2, 6.2.2).
+func (n *negotiation) answer(row *keyRow, value string) string {
+	set := func(v uint32) {
+		if row.set != nil {
+			row.set(n, v)
+		}
+	}
+	switch row.kind {
+	case keyList:
+		for v := range strings.SplitSeq(value, ",") {
+			if i := slices.Index(row.list, v); i >= 0 {
+				set(uint32(i))
+				return v
+			}
+		}
+		return answerReject
+	case keyAnd, keyOr:
+		v, err := pdu.ParseBool(value)
 		if err != nil {
-			return most
+			return answerReject
 		}
-		return min(uint32(n), most)
-	}
-	p := &l.params
-	for _, kv := range kvs {
-		switch k, v := kv.Key, kv.Value; k {
-		case "InitiatorName":
-			l.name = v
-		case "InitiatorAlias":
-		case "SessionType":
-			l.discovery = v == "Discovery"
-		case "TargetName":
-			if l.target = c.node.target(v); l.target == nil {
-				return nil, pdu.LoginNotFound
-			}
-		case "AuthMethod":
-			if !strings.Contains(v, "None") {
-				return nil, pdu.LoginAuthenticationFailure
-			}
-			say(k, "None")
-		case "HeaderDigest":
-			l.conn.HeaderDigest = strings.HasPrefix(v, "CRC32C")
-			say(k, digestName(l.conn.HeaderDigest))
-		case "DataDigest":
-			l.conn.DataDigest = strings.HasPrefix(v, "CRC32C")
-			say(k, digestName(l.conn.DataDigest))
-		case "MaxRecvDataSegmentLength":
-			l.conn.MaxXmitDataSegmentLength = max(512, number(v, 1<<24-1))
-		case "MaxConnections":
-			say(k, "1")
-		case "ErrorRecoveryLevel":
-			say(k, "0")
-		case "InitialR2T":
-			p.InitialR2T = v == "Yes"
-			say(k, v)
-		case "ImmediateData":
-			p.ImmediateData = v == "Yes"
-			say(k, v)
-		case "MaxBurstLength":
-			p.MaxBurstLength = max(512, number(v, MaxBurstLength))
-			say(k, strconv.Itoa(int(p.MaxBurstLength)))
-		case "FirstBurstLength":
-			p.FirstBurstLength = max(512, number(v, FirstBurstLength))
-			say(k, strconv.Itoa(int(p.FirstBurstLength)))
-		case "DefaultTime2Wait":
-			say(k, v)
-		case "DefaultTime2Retain":
-			say(k, "0")
-		case "MaxOutstandingR2T":
-			p.MaxOutstandingR2T = max(1, number(v, MaxOutstandingR2T))
-			say(k, strconv.Itoa(int(p.MaxOutstandingR2T)))
-		case "DataPDUInOrder", "DataSequenceInOrder":
-			say(k, "Yes")
-		case "IFMarker", "OFMarker":
-			say(k, "No")
-		case "iSCSIProtocolLevel":
-			p.ProtocolLevel = number(v, 2)
-			say(k, strconv.Itoa(int(p.ProtocolLevel)))
-		default:
-			say(k, "NotUnderstood")
+		if row.kind == keyAnd {
+			v = v && row.yes(&n.limits)
+		} else {
+			v = v || row.yes(&n.limits)
 		}
+		if v {
+			set(1)
+			return "Yes"
+		}
+		set(0)
+		return "No"
+	case keyMin, keyMax:
+		v, err := pdu.ParseNumber(value, row.lo, row.hi)
+		if err != nil {
+			return answerReject
+		}
+		r := min(uint32(v), row.num(&n.limits))
+		if row.kind == keyMax {
+			r = max(uint32(v), row.num(&n.limits))
+		}
+		set(r)
+		return strconv.FormatUint(uint64(r), 10)
+	case keyDeclared:
+		if row.set == nil {
+			return ""
+		}
+		v, err := pdu.ParseNumber(value, row.lo, row.hi)
+		if err != nil {
+			return answerReject
+		}
+		set(uint32(v))
+		return ""
+	case keyFixed:
+		return row.fixed
 	}
-	if l.name == "" || (l.target == nil && !l.discovery) {
-		return nil, pdu.LoginMissingParameter
-	}
-	if l.target != nil && !l.tpgtTold {
-		l.tpgtTold = true
-		say("TargetPortalGroupTag", "1")
-	}
-	if req.CSG() == pdu.StageLoginOperationalNegotiation && !l.answered["mrdsl"] {
-		l.answered["mrdsl"] = true
-		l.conn.MaxRecvDataSegmentLength = MaxRecvDataSegmentLength
-		say("MaxRecvDataSegmentLength", strconv.Itoa(MaxRecvDataSegmentLength))
-	}
-	return out, pdu.LoginSuccess
+	return answerReject
 }
 
-func digestName(on bool) string {
-	if on {
-		return "CRC32C"
-	}
-	return "None"
+// settle makes the results agree with each other: "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14).
+func (n *negotiation) settle() {
+	n.params.FirstBurstLength = min(n.params.FirstBurstLength, n.params.MaxBurstLength)
 }

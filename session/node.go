@@ -1,14 +1,12 @@
 package session
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // NodeConfig is what holds for all targets of a Node. Zero values mean the defaults of limits.go; a negative NOPInterval
 // asks no initiator whether it lives.
 type NodeConfig struct {
 	LoginTimeout, NOPInterval, NOPTimeout int64 // ns
+	DiscoveryAuth                         Auth  // of discovery sessions
 }
 
 // Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it; it locks at login, logout and
@@ -17,10 +15,7 @@ type Node struct {
 	cfg     NodeConfig
 	targets atomic.Pointer[[]*Target]
 	lent    atomic.Int32 // buffers that Conn.borrow took
-
-	mu       sync.Mutex
-	sessions map[uint16]*Session // by TSIH
-	tsih     uint16
+	reg     registry
 }
 
 // NewNode makes a node without targets.
@@ -35,12 +30,12 @@ func NewNode(cfg NodeConfig) *Node {
 	if cfg.NOPTimeout == 0 {
 		cfg.NOPTimeout = nopTimeout
 	}
-	n := &Node{cfg: cfg, sessions: make(map[uint16]*Session)}
+	n := &Node{cfg: cfg, reg: registry{sessions: make(map[uint16]*Session)}}
 	n.targets.Store(new([]*Target))
 	return n
 }
 
-// SetTargets replaces the targets.
+// SetTargets replaces the targets. Sessions that are up keep theirs.
 func (n *Node) SetTargets(targets []*Target) {
 	ts := append([]*Target(nil), targets...)
 	n.targets.Store(&ts)
@@ -58,35 +53,5 @@ func (n *Node) target(name string) *Target {
 	return nil
 }
 
-// sessionUp gives a new session its TSIH, false when there is none left.
-func (n *Node) sessionUp(s *Session) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for range 1 << 16 {
-		n.tsih++
-		if n.tsih != 0 && n.sessions[n.tsih] == nil {
-			s.TSIH = n.tsih
-			n.sessions[s.TSIH] = s
-			return true
-		}
-	}
-	return false
-}
-
-// sessionDown forgets a session that is over.
-func (n *Node) sessionDown(s *Session) {
-	n.mu.Lock()
-	delete(n.sessions, s.TSIH)
-	n.mu.Unlock()
-}
-
 // Sessions is a snapshot for status.
-func (n *Node) Sessions() []*Session {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	ss := make([]*Session, 0, len(n.sessions))
-	for _, s := range n.sessions {
-		ss = append(ss, s)
-	}
-	return ss
-}
+func (n *Node) Sessions() []*Session { return n.reg.all() }

@@ -19,6 +19,8 @@ type Session struct {
 
 	mu    sync.Mutex // guards conns; taken at login, logout and for status only
 	conns []*Conn
+
+	ended []func() // who waits for its end; guarded by the registry
 }
 
 // Params is what holds for a whole session (RFC 7143, 13).
@@ -67,7 +69,7 @@ func (s *Session) leave(c *Conn) (last bool) {
 	last = len(s.conns) == 0
 	s.mu.Unlock()
 	if last {
-		s.node.sessionDown(s)
+		s.node.reg.leave(s)
 	}
 	return last
 }

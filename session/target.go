@@ -1,13 +1,17 @@
 package session
 
-import "net/netip"
+import (
+	"net/netip"
+	"strings"
+)
 
 // Target is one iSCSI target as sessions see it: a value that nobody changes once a Node has it.
 type Target struct {
 	Name, Alias string
-	Portals     []Portal
+	Portals     []Portal // empty: every portal, in group 1
 	Auth        Auth
 	ACL         ACL
+	Redirect    *Redirect // every login is sent there
 	Limits      Limits
 	Owner       any // the host's own target
 }
@@ -18,18 +22,20 @@ type Portal struct {
 	TPGT uint16
 }
 
-// Auth is how initiators prove themselves.
-type Auth struct{}
-
-// ACL says who may log in; empty lists let everybody.
-type ACL struct {
-	Initiators []string
-	Networks   []netip.Prefix
+// Redirect is another place where the target is (11.13.5, class 1).
+type Redirect struct {
+	Addr      string // host:port, with ",TPGT" if it is known
+	Permanent bool
 }
 
 // Limits are a target's own bounds and preferences for negotiation; 0 means the default of limits.go.
 type Limits struct {
-	Window int // of a session, in commands: 1 to MaxWindow
+	Window                   int
+	MaxRecvDataSegmentLength uint32
+	MaxBurstLength           uint32
+	FirstBurstLength         uint32
+	InitialR2T               bool // insist on R2T before the first burst
+	NoImmediateData          bool // refuse immediate data
 }
 
 // window is the size of a session's command window.
@@ -38,4 +44,67 @@ func (t *Target) window() int {
 		return DefaultWindow
 	}
 	return min(max(t.Limits.Window, 1), MaxWindow)
+}
+
+// limits are the target's, with the defaults filled in.
+func (t *Target) limits() Limits {
+	var l Limits
+	if t != nil {
+		l = t.Limits
+	}
+	fill := func(v *uint32, def uint32) {
+		if *v == 0 || *v > def {
+			*v = def
+		}
+	}
+	fill(&l.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
+	fill(&l.MaxBurstLength, MaxBurstLength)
+	fill(&l.FirstBurstLength, FirstBurstLength)
+	return l
+}
+
+// group is the portal group through which the target is reached at local, false when it is not.
+func (t *Target) group(local netip.AddrPort) (uint16, bool) {
+	if len(t.Portals) == 0 {
+		return 1, true
+	}
+	for _, p := range t.Portals {
+		if a, err := netip.ParseAddrPort(p.Addr); err == nil {
+			a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+			if a == local || a.Addr().IsUnspecified() && a.Port() == local.Port() {
+				return p.TPGT, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// ACL says who may log in; an empty list lets everybody.
+type ACL struct {
+	Initiators []string // names; one that ends in * stands for all that begin so
+	Networks   []netip.Prefix
+}
+
+// Admits tells whether the initiator of that name may log in from addr: both lists have to let it.
+func (a *ACL) Admits(name string, addr netip.Addr) bool {
+	return a.admitsName(name) && a.admitsAddr(addr.Unmap())
+}
+
+func (a *ACL) admitsName(name string) bool {
+	for _, n := range a.Initiators {
+		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")
+		if name == prefix || open && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return len(a.Initiators) == 0
+}
+
+func (a *ACL) admitsAddr(addr netip.Addr) bool {
+	for _, p := range a.Networks {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return len(a.Networks) == 0
 }

@@ -30,7 +30,7 @@ func (c *Conn) Advance(now int64) {
 		return
 	}
 	if due := c.loginDue(); due != 0 && now >= due {
-		c.fail(errLoginTimeout)
+		c.loginTimer(now)
 	}
 	if e.flushBy != 0 && now >= e.flushBy {
 		c.fail(errFlushTimeout)

@@ -1,0 +1,182 @@
+package session
+
+import (
+	"bytes"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha3"
+	"crypto/subtle"
+	"errors"
+	"hash"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// Auth is how initiators prove themselves to a target, and it to them (RFC 7143, 12.1). Without accounts everybody is
+// taken at his word.
+type Auth struct {
+	Accounts []Account // any of them lets an initiator in
+	// Mutual is what the target proves itself with when it is asked to; nil: an initiator that asks is refused.
+	Mutual *Account
+	// Algorithms that are taken; empty: all. The initiator's order decides.
+	Algorithms []CHAPAlgorithm
+}
+
+// Account is a CHAP name with its secret.
+type Account struct {
+	User   string
+	Secret []byte
+}
+
+// Required tells whether a login has to authenticate.
+func (a *Auth) Required() bool { return len(a.Accounts) > 0 }
+
+// CHAPAlgorithm is a value of CHAP_A: IANA's registry of PPP authentication algorithms.
+type CHAPAlgorithm uint8
+
+const (
+	CHAPMD5     CHAPAlgorithm = 5
+	CHAPSHA1    CHAPAlgorithm = 6
+	CHAPSHA256  CHAPAlgorithm = 7
+	CHAPSHA3256 CHAPAlgorithm = 8
+)
+
+// chapAlgorithms says what each computes.
+var chapAlgorithms = map[CHAPAlgorithm]func() hash.Hash{
+	CHAPMD5:     md5.New,
+	CHAPSHA1:    sha1.New,
+	CHAPSHA256:  sha256.New,
+	CHAPSHA3256: func() hash.Hash { return sha3.New256() },
+}
+
+func (a *Auth) accepts(alg CHAPAlgorithm) bool {
+	return chapAlgorithms[alg] != nil && (len(a.Algorithms) == 0 || slices.Contains(a.Algorithms, alg))
+}
+
+// chapState is a CHAP exchange (12.1.3): algorithm, challenge, response.
+type chapState struct {
+	step      chapStep
+	alg       CHAPAlgorithm
+	id        byte
+	challenge []byte
+}
+
+type chapStep uint8
+
+const (
+	chapWantsAlgorithm chapStep = iota
+	chapWantsResponse
+	chapDone
+)
+
+var (
+	errCHAPSyntax    = errors.New("CHAP: keys are missing or malformed")
+	errCHAPAlgorithm = errors.New("CHAP: no common algorithm")
+	errCHAPSecret    = errors.New("CHAP: unknown name or wrong secret")
+	errCHAPMutual    = errors.New("CHAP: initiator asks for mutual authentication, which is not configured")
+	errCHAPReflected = errors.New("CHAP: initiator sent our own challenge back")
+)
+
+// advance takes the keys of one login request and appends the answer to out.
+func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (string, bool), out []byte) ([]byte, error) {
+	switch s.step {
+	case chapWantsAlgorithm:
+		list, ok := get("CHAP_A")
+		if !ok {
+			return out, nil // AuthMethod alone: the initiator goes on with CHAP_A
+		}
+		return s.challengeFor(a, random, list, out)
+	case chapWantsResponse:
+		return s.verify(a, get, out)
+	}
+	return out, nil
+}
+
+// challengeFor chooses "the algorithm ... from the list" in the initiator's order and sends identifier and challenge.
+func (s *chapState) challengeFor(a *Auth, random func([]byte), list string, out []byte) ([]byte, error) {
+	for item := range strings.SplitSeq(list, ",") {
+		n, err := strconv.ParseUint(item, 10, 8)
+		if err != nil || !a.accepts(CHAPAlgorithm(n)) {
+			continue
+		}
+		s.alg = CHAPAlgorithm(n)
+		// As long as the hash: shorter ones would weaken it (9.2.1).
+		s.challenge = make([]byte, chapAlgorithms[s.alg]().Size())
+		random(s.challenge)
+		var id [1]byte
+		random(id[:])
+		s.id = id[0]
+		s.step = chapWantsResponse
+		out = pdu.AppendText(out, "CHAP_A", strconv.Itoa(int(s.alg)))
+		out = pdu.AppendText(out, "CHAP_I", strconv.Itoa(int(s.id)))
+		out = pdu.AppendText(out, "CHAP_C", pdu.EncodeHex(s.challenge))
+		return out, nil
+	}
+	return out, errCHAPAlgorithm
+}
+
+// verify checks the initiator's response, and answers its challenge if there is one.
+func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []byte) ([]byte, error) {
+	name, ok1 := get("CHAP_N")
+	text, ok2 := get("CHAP_R")
+	if !ok1 || !ok2 {
+		return out, errCHAPSyntax
+	}
+	response, err := pdu.DecodeBinary(text, maxCHAPBinary)
+	if err != nil {
+		return out, errCHAPSyntax
+	}
+	good := 0
+	for _, acc := range a.Accounts {
+		// All are computed, so that the time does not tell which names exist.
+		sum := s.response(s.id, acc.Secret, s.challenge)
+		good |= subtle.ConstantTimeCompare(sum, response) & subtle.ConstantTimeCompare([]byte(acc.User), []byte(name))
+	}
+	if good != 1 {
+		return out, errCHAPSecret
+	}
+	idText, hasID := get("CHAP_I")
+	chText, hasChallenge := get("CHAP_C")
+	if hasID || hasChallenge {
+		if out, err = s.prove(a, idText, chText, out); err != nil {
+			return out, err
+		}
+	}
+	s.step = chapDone
+	return out, nil
+}
+
+// prove answers the initiator's challenge: mutual authentication.
+func (s *chapState) prove(a *Auth, idText, chText string, out []byte) ([]byte, error) {
+	if a.Mutual == nil {
+		return out, errCHAPMutual
+	}
+	id, err := pdu.ParseNumber(idText, 0, 255)
+	if err != nil {
+		return out, errCHAPSyntax
+	}
+	challenge, err := pdu.DecodeBinary(chText, maxCHAPBinary)
+	if err != nil || len(challenge) == 0 {
+		return out, errCHAPSyntax
+	}
+	// "the initiator ... MUST NOT reuse the CHAP challenge sent by the other side" (9.2.1): we would compute its own answer.
+	if bytes.Equal(challenge, s.challenge) {
+		return out, errCHAPReflected
+	}
+	out = pdu.AppendText(out, "CHAP_N", a.Mutual.User)
+	out = pdu.AppendText(out, "CHAP_R", pdu.EncodeHex(s.response(byte(id), a.Mutual.Secret, challenge)))
+	return out, nil
+}
+
+// response is RFC 1994, 4.1: the hash of identifier, secret and challenge.
+func (s *chapState) response(id byte, secret, challenge []byte) []byte {
+	h := chapAlgorithms[s.alg]()
+	h.Write([]byte{id})
+	h.Write(secret)
+	h.Write(challenge)
+	return h.Sum(nil)
+}

@@ -1,0 +1,261 @@
+package session
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// loginExchange is one request with all its keys, and the answer that is made of them.
+type loginExchange struct {
+	c    *Conn
+	l    *loginState
+	now  int64
+	req  *pdu.LoginRequest
+	keys []pdu.KeyValue
+	out  []byte
+}
+
+func refuse(status pdu.LoginStatus, why string) *LoginError {
+	return &LoginError{Status: status, Why: why}
+}
+
+// header checks what every login request has to keep to (11.12).
+func (x *loginExchange) header() *LoginError {
+	l, q := x.l, x.req
+	l.pdus++
+	switch {
+	case q.VersionMin() > 0:
+		return refuse(pdu.LoginUnsupportedVersion, "version "+strconv.Itoa(int(q.VersionMin()))+" or later wanted")
+	case l.pdus > maxLoginPDUs:
+		return refuse(pdu.LoginInitiatorError, "too many login requests")
+	case q.BHS().AHSLen() > 0:
+		return refuse(pdu.LoginInitiatorError, "additional header segments")
+	case l.waiting:
+		return refuse(pdu.LoginInitiatorError, "another request before the last was answered")
+	}
+	if !l.begun {
+		l.begun = true
+		l.isid, l.tsih, l.stage = q.ISID(), q.TSIH(), q.CSG()
+		x.c.cid = q.CID()
+		x.c.sn.statSN = q.ExpStatSN() // ours starts where the initiator expects it (11.13.4 lets us choose)
+		x.c.sn.firstCmd = q.CmdSN()
+	}
+	switch {
+	case q.ISID() != l.isid, q.TSIH() != l.tsih, q.CID() != x.c.cid:
+		return refuse(pdu.LoginInitiatorError, "ISID, TSIH or CID changed during login")
+	case q.CSG() != pdu.StageSecurityNegotiation && q.CSG() != pdu.StageLoginOperationalNegotiation:
+		return refuse(pdu.LoginInitiatorError, "no such stage") // 11.12.3
+	case q.CSG() != l.stage:
+		return refuse(pdu.LoginInitiatorError, "wrong stage")
+	case q.Transit() && q.Continue():
+		return refuse(pdu.LoginInitiatorError, "T and C bit") // 11.12.2
+	case q.Transit() && (q.NSG() <= q.CSG() || q.NSG() == 2):
+		return refuse(pdu.LoginInitiatorError, "transition to an earlier stage")
+	}
+	return nil
+}
+
+// run answers a request whose text is complete.
+func (x *loginExchange) run(text []byte) *LoginError {
+	keys, err := pdu.ParseText(text, maxKeys)
+	if err != nil {
+		return refuse(pdu.LoginInitiatorError, err.Error())
+	}
+	x.keys = keys
+	for _, step := range []func() *LoginError{x.once, x.identify, x.security, x.operational, x.answer} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *loginExchange) get(name string) (string, bool) {
+	for _, kv := range x.keys {
+		if kv.Key == name {
+			return kv.Value, true
+		}
+	}
+	return "", false
+}
+
+// once: "a key ... MUST NOT be ... negotiated more than once" in a login (6.2), and belongs to its stage.
+func (x *loginExchange) once() *LoginError {
+	use := useOperational
+	if x.req.CSG() == pdu.StageSecurityNegotiation {
+		use = useSecurity
+	}
+	for _, kv := range x.keys {
+		if slices.Contains(x.l.seen, kv.Key) {
+			return refuse(pdu.LoginInitiatorError, "key "+kv.Key+" a second time")
+		}
+		if len(x.l.seen) >= maxKeys {
+			return refuse(pdu.LoginInitiatorError, "too many keys")
+		}
+		x.l.seen = append(x.l.seen, kv.Key)
+		if row := findKey(kv.Key); row != nil && row.use&use == 0 && row.use&useLogin != 0 {
+			return refuse(pdu.LoginInitiatorError, "key "+kv.Key+" in the wrong stage")
+		}
+	}
+	return nil
+}
+
+// identify takes the names of the first request (6.3, 13.4, 13.5, 13.21) and finds the target.
+func (x *loginExchange) identify() *LoginError {
+	l, c := x.l, x.c
+	if l.identified {
+		return nil
+	}
+	name, ok := x.get("InitiatorName")
+	if !ok || name == "" {
+		return refuse(pdu.LoginMissingParameter, "no InitiatorName")
+	}
+	if len(name) > maxName {
+		return refuse(pdu.LoginInitiatorError, "InitiatorName too long")
+	}
+	l.initiator = strings.ToLower(name) // names are compared after stringprep, which folds case (4.2.7.2)
+	switch kind, ok := x.get("SessionType"); {
+	case !ok, kind == "Normal":
+	case kind == "Discovery":
+		l.discovery = true
+	default:
+		return refuse(pdu.LoginSessionTypeNotSupported, "session type "+kind)
+	}
+	if l.tsih != 0 {
+		return c.node.refuseJoin(l)
+	}
+	if !l.discovery {
+		if err := x.findTarget(); err != nil {
+			return err
+		}
+	}
+	l.neg.limits = l.target.limits()
+	l.identified = true
+	return nil
+}
+
+// findTarget looks the target up, and whether the initiator may have it.
+func (x *loginExchange) findTarget() *LoginError {
+	l, c := x.l, x.c
+	name, ok := x.get("TargetName")
+	if !ok || name == "" {
+		return refuse(pdu.LoginMissingParameter, "no TargetName")
+	}
+	t := c.node.target(strings.ToLower(name))
+	if t == nil {
+		return refuse(pdu.LoginNotFound, "no target "+strconv.Quote(name))
+	}
+	group, ok := t.group(c.cfg.Local)
+	if !ok {
+		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
+	}
+	if !t.ACL.Admits(l.initiator, c.cfg.Remote.Addr()) {
+		return refuse(pdu.LoginAuthorizationFailure, "not on the access list of "+t.Name)
+	}
+	if r := t.Redirect; r != nil {
+		status := pdu.LoginTargetMovedTemporarily
+		if r.Permanent {
+			status = pdu.LoginTargetMovedPermanently
+		}
+		// 11.13.5: a redirection carries TargetAddress.
+		x.c.loginRefuseWith(x.now, x.req, &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + r.Addr},
+			pdu.AppendText(nil, "TargetAddress", r.Addr))
+		return errAnswered
+	}
+	l.target, l.tpgt = t, group
+	return nil
+}
+
+// errAnswered says that a step has sent the last response itself.
+var errAnswered = &LoginError{}
+
+func (x *loginExchange) auth() *Auth {
+	if x.l.discovery {
+		return &x.c.node.cfg.DiscoveryAuth
+	}
+	return &x.l.target.Auth
+}
+
+// security is the SecurityNegotiation stage, or the lack of it.
+func (x *loginExchange) security() *LoginError {
+	l, a := x.l, x.auth()
+	if x.req.CSG() != pdu.StageSecurityNegotiation {
+		if a.Required() && l.chap.step != chapDone {
+			return refuse(pdu.LoginAuthenticationFailure, "authentication is required")
+		}
+		return nil
+	}
+	if methods, ok := x.get("AuthMethod"); ok {
+		want := "None"
+		if a.Required() {
+			want = "CHAP"
+		}
+		if !slices.Contains(strings.Split(methods, ","), want) {
+			return refuse(pdu.LoginAuthenticationFailure, "no common AuthMethod in "+strconv.Quote(methods))
+		}
+		l.method = want
+		x.out = pdu.AppendText(x.out, "AuthMethod", want)
+	}
+	if l.method == "CHAP" {
+		var err error
+		if x.out, err = l.chap.advance(a, x.c.cfg.Rand, x.get, x.out); err != nil {
+			return refuse(pdu.LoginAuthenticationFailure, err.Error())
+		}
+	}
+	if x.req.Transit() && a.Required() && l.chap.step != chapDone {
+		if l.method == "" {
+			return refuse(pdu.LoginAuthenticationFailure, "authentication is required")
+		}
+	}
+	return nil
+}
+
+// operational answers the keys that are no step's own.
+func (x *loginExchange) operational() *LoginError {
+	l := x.l
+	for _, kv := range x.keys {
+		row := findKey(kv.Key)
+		switch {
+		case row == nil:
+			x.out = pdu.AppendText(x.out, kv.Key, "NotUnderstood") // 6.2
+		case row.use&useLogin == 0:
+			x.out = pdu.AppendText(x.out, kv.Key, answerReject)
+		case row.use&useOperational == 0, row.name == "TargetName", row.name == "InitiatorName", row.name == "SessionType":
+			// taken by the other steps
+		default:
+			if v := l.neg.answer(row, kv.Value); v != "" {
+				x.out = pdu.AppendText(x.out, kv.Key, v)
+			}
+		}
+	}
+	l.neg.settle()
+	return nil
+}
+
+// answer adds what we say unasked, and sends the response.
+func (x *loginExchange) answer() *LoginError {
+	l, q := x.l, x.req
+	if l.target != nil && !l.told {
+		// "MUST be returned in the first Login Response PDU ... of the first connection in the session" (13.9).
+		l.told = true
+		x.out = pdu.AppendText(x.out, "TargetPortalGroupTag", strconv.Itoa(int(l.tpgt)))
+		if l.target.Alias != "" {
+			x.out = pdu.AppendText(x.out, "TargetAlias", l.target.Alias)
+		}
+	}
+	if q.CSG() == pdu.StageLoginOperationalNegotiation && !l.declared {
+		l.declared = true
+		l.neg.conn.MaxRecvDataSegmentLength = l.neg.limits.MaxRecvDataSegmentLength
+		x.out = pdu.AppendText(x.out, "MaxRecvDataSegmentLength", strconv.Itoa(int(l.neg.limits.MaxRecvDataSegmentLength)))
+	}
+	resp := x.c.loginResponse(q)
+	if q.Transit() && (!x.auth().Required() || l.chap.step == chapDone) {
+		resp.SetTransit(true)
+		resp.SetNSG(q.NSG())
+	}
+	x.c.loginAnswer(x.now, resp, x.out)
+	return nil
+}

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+var errReinstated = errors.New("session reinstated: the initiator logged in again with the same ISID")
+
+// registry knows the sessions of a node by TSIH and by I_T nexus.
+type registry struct {
+	mu       sync.Mutex
+	sessions map[uint16]*Session
+	tsih     uint16
+}
+
+// entry is what came of a session that wants to be.
+type entry uint8
+
+const (
+	entryMade entry = iota // it has its TSIH
+	entryWait              // an older one of its I_T nexus is ending; told when it has
+	entryFull
+)
+
+// enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ... closed" first (RFC 7143,
+// 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then enters again.
+// Discovery sessions have no nexus worth the name: they live side by side.
+func (r *registry) enter(s *Session, c *Conn, ended func()) entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.Discovery {
+		for _, o := range r.sessions {
+			if !o.sameNexus(s) {
+				continue
+			}
+			o.ended = append(o.ended, ended)
+			o.mu.Lock()
+			for _, c := range o.conns {
+				c.host.Post(func() { c.fail(errReinstated) })
+			}
+			o.mu.Unlock()
+			return entryWait
+		}
+	}
+	if len(r.sessions) >= maxSessions {
+		return entryFull
+	}
+	for {
+		r.tsih++
+		if r.tsih != 0 && r.sessions[r.tsih] == nil {
+			s.TSIH = r.tsih
+			r.sessions[s.TSIH] = s
+			s.join(c) // at once: who replaces s has to find its connection
+			return entryMade
+		}
+	}
+}
+
+// leave forgets a session that is over, and tells those who waited for that.
+func (r *registry) leave(s *Session) {
+	r.mu.Lock()
+	delete(r.sessions, s.TSIH)
+	ended := s.ended
+	s.ended = nil
+	r.mu.Unlock()
+	for _, fn := range ended {
+		fn()
+	}
+}
+
+func (r *registry) all() []*Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ss := make([]*Session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		ss = append(ss, s)
+	}
+	return ss
+}
+
+// sameNexus compares I_T nexuses: initiator name and ISID, target name and portal group (4.4.2).
+func (s *Session) sameNexus(o *Session) bool {
+	return s.ISID == o.ISID && s.InitiatorName == o.InitiatorName && s.TPGT == o.TPGT && !s.Discovery &&
+		s.Target != nil && o.Target != nil && s.Target.Name == o.Target.Name
+}
+
+// refuseJoin answers a login with a TSIH: one that wants to add a connection to a session (11.13.5). As long as
+// MaxConnections is negotiated to 1, none can.
+func (n *Node) refuseJoin(l *loginState) *LoginError {
+	n.reg.mu.Lock()
+	s := n.reg.sessions[l.tsih]
+	n.reg.mu.Unlock()
+	switch {
+	case s == nil:
+		return refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
+	case s.ISID != l.isid || s.InitiatorName != l.initiator || s.Discovery != l.discovery:
+		return refuse(pdu.LoginCannotIncludeInSession, "the session is another initiator's")
+	}
+	return refuse(pdu.LoginTooManyConnections, "the session has all the connections it negotiated")
+}
