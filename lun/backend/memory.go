@@ -35,6 +35,7 @@ func NewMemory(s Spec) (*Memory, error) {
 	}
 	m := &Memory{mem: mem, geom: lun.Geometry{
 		Blocks: uint64(s.Size) / uint64(s.BlockSize), BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin,
+		AtomicBlocks: lun.MaxTransfer / s.BlockSize, // a power loss leaves nothing that could be half written
 	}}
 	m.life.release = m.release
 	if s.Thin {

@@ -27,6 +27,7 @@ func NewNull(s Spec) (*Null, error) {
 	}
 	return &Null{zeros: zeros, geom: lun.Geometry{
 		Blocks: uint64(s.Size) / uint64(s.BlockSize), BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin,
+		AtomicBlocks: lun.MaxTransfer / s.BlockSize, // a power loss leaves nothing that could be half written
 	}}, nil
 }
 
