@@ -70,7 +70,10 @@ func (d *daemon) start() (err error) {
 			return err
 		}
 	}
-	d.node = session.NewNode(session.NodeConfig{})
+	d.node = session.NewNode(session.NodeConfig{
+		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
+		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery),
+	})
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Log: d.log,
 	})
@@ -97,9 +100,6 @@ func (d *daemon) start() (err error) {
 
 // addTarget makes a target and opens its units.
 func (d *daemon) addTarget(cfg *config.Target) error {
-	if len(cfg.Access.Accounts) > 0 || cfg.Redirect != nil {
-		return fmt.Errorf("%s: CHAP and redirection are not built yet", cfg.At) // never serve without what was asked for
-	}
 	t := &servedTarget{cfg: cfg}
 	d.targets = append(d.targets, t)
 	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}

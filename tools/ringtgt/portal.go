@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/ringtgt/ringtgt/session"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
 // sessionTargets tells the session layer of the targets. bound are the portals' addresses in the order of the
@@ -20,8 +21,12 @@ func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 	for _, t := range d.targets {
 		st := &session.Target{
 			Name: t.cfg.Name, Alias: t.cfg.Alias, Owner: t.lun,
+			Auth:   auth(t.cfg.Access),
 			ACL:    session.ACL{Initiators: t.cfg.Access.Initiators, Networks: t.cfg.Access.Networks},
-			Limits: session.Limits{Window: t.cfg.Limits.Window},
+			Limits: limits(t.cfg.Limits),
+		}
+		if r := t.cfg.Redirect; r != nil {
+			st.Redirect = &session.Redirect{Addr: r.Address, Permanent: r.Permanent}
 		}
 		for i, p := range d.cfg.Portals {
 			for _, g := range t.cfg.Groups {
@@ -33,6 +38,33 @@ func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 		out = append(out, st)
 	}
 	return out
+}
+
+// chapAlgorithms are the configuration's names for what CHAP_A names by number.
+var chapAlgorithms = map[string]session.CHAPAlgorithm{
+	"md5": session.CHAPMD5, "sha1": session.CHAPSHA1, "sha256": session.CHAPSHA256, "sha3-256": session.CHAPSHA3256,
+}
+
+func auth(a config.Access) session.Auth {
+	var out session.Auth
+	for _, c := range a.Accounts {
+		out.Accounts = append(out.Accounts, session.Account{User: c.User, Secret: c.Secret})
+	}
+	if a.Mutual != nil {
+		out.Mutual = &session.Account{User: a.Mutual.User, Secret: a.Mutual.Secret}
+	}
+	for _, name := range a.Algorithms {
+		out.Algorithms = append(out.Algorithms, chapAlgorithms[name])
+	}
+	return out
+}
+
+func limits(l config.Limits) session.Limits {
+	return session.Limits{
+		Window: l.Window, MaxRecvDataSegmentLength: uint32(l.MaxRecvDataSegmentLength),
+		MaxBurstLength: uint32(l.MaxBurstLength), FirstBurstLength: uint32(l.FirstBurstLength),
+		InitialR2T: l.InitialR2T, NoImmediateData: l.NoImmediateData,
+	}
 }
 
 // checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),

@@ -56,8 +56,8 @@ func raise(resource int, want uint64) error {
 	return unix.Setrlimit(resource, &unix.Rlimit{Cur: min(want, hard), Max: hard})
 }
 
-// limit reads a resource limit.
-func limit(resource int) control.Limit {
+// resourceLimit reads a resource limit.
+func resourceLimit(resource int) control.Limit {
 	var l unix.Rlimit
 	if unix.Getrlimit(resource, &l) != nil {
 		return control.Limit{Soft: -1, Hard: -1}

@@ -72,7 +72,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 			PID: os.Getpid(), Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Started: es.Started,
 			Draining: d.draining.Load(), Config: d.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 			HeapBytes: heapBytes(), Resident: resident(),
-			OpenFiles: limit(unix.RLIMIT_NOFILE), Memlock: limit(unix.RLIMIT_MEMLOCK),
+			OpenFiles: resourceLimit(unix.RLIMIT_NOFILE), Memlock: resourceLimit(unix.RLIMIT_MEMLOCK),
 		},
 		Targets: []control.Target{},
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -22,9 +23,14 @@ type servedUnit struct {
 // openUnit opens the medium and finds out who it is.
 func (d *daemon) openUnit(t *config.Target, l *config.LUN) (*servedUnit, error) {
 	spec := l.Spec()
+	if l.Fallback { // the default disk: nobody was told to make its folder
+		if err := os.MkdirAll(filepath.Dir(l.Path), 0o700); err != nil {
+			return nil, err
+		}
+	}
 	b, err := backend.Open(spec)
 	var notes []string
-	if err != nil && l.Fallback && spec.Thin {
+	if err != nil && l.Fallback {
 		why := err
 		spec.Thin = false
 		if b, err = backend.Open(spec); err == nil {

@@ -5,6 +5,7 @@ package config
 import (
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -26,6 +27,9 @@ type Server struct {
 	Buffers   int64  // bytes of I/O buffers that a loop may take; 0: the engine's default
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
+
+	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
+	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
 	CoresAt, BuffersAt Where
 }
@@ -53,16 +57,15 @@ type Access struct {
 	Accounts   []Account      // CHAP accounts of initiators; none: nobody has to prove anything
 	Mutual     *Account       // what the target proves itself with; nil: it cannot
 	Algorithms []string       // of CHAP, best first; none: the default order
-	Initiators []string       // names that may log in; none: all
+	Initiators []string       // names that may log in, a * at the end stands for the rest; none: all
 	Networks   []netip.Prefix // addresses that may log in; none: all
 }
 
 // Account is a CHAP name and its secret.
 type Account struct {
-	User      string
-	Secret    []byte
-	Initiator string // the one initiator name that it is for; "": any
-	At        Where
+	User   string
+	Secret []byte
+	At     Where
 }
 
 // Redirect sends initiators elsewhere (RFC 7143 11.13.5, status class 1).
@@ -74,7 +77,13 @@ type Redirect struct {
 
 // Limits are a target's bounds in negotiation; zero values mean the defaults of session/limits.go.
 type Limits struct {
-	Window int // commands of a session that may be unanswered
+	Window                   int // commands of a session that may be unanswered
+	MaxRecvDataSegmentLength int64
+	MaxBurstLength           int64
+	FirstBurstLength         int64
+	InitialR2T               bool // nothing unsolicited but immediate data (RFC 7143 13.10)
+	NoImmediateData          bool // 13.11
+	FirstBurstAt             Where
 }
 
 // LUN is one logical unit.
@@ -93,7 +102,8 @@ type LUN struct {
 	ID            string
 	SanitizeRate  int64 // bytes a second; 0: no bound
 	At            Where
-	// Fallback says that thin is a wish of ours and not of a person: where it is impossible, go without.
+	// Fallback says that this is the disk that nobody asked for: its folder is made, and where thin is impossible it goes
+	// without.
 	Fallback bool
 }
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -61,6 +62,11 @@ func (r *reader) server(t *table, s *Server) {
 	if t.str("log_format", &s.LogFormat) && s.LogFormat != "text" && s.LogFormat != "json" {
 		r.ps.add(t.at("log_format"), "log_format %q is neither text nor json", s.LogFormat)
 	}
+	t.duration("login_timeout", time.Second, &s.LoginTimeout)
+	if t.duration("nop_interval", 0, &s.NOPInterval) && s.NOPInterval == 0 {
+		s.NOPInterval = -1
+	}
+	t.duration("nop_timeout", time.Second, &s.NOPTimeout)
 	t.close()
 }
 
@@ -151,6 +157,9 @@ func (r *reader) target(t *table) Target {
 func (r *reader) acl(t *table, a *Access) {
 	names, at := t.strings("initiators")
 	for i, n := range names {
+		if prefix, open := strings.CutSuffix(n, "*"); open && strings.HasPrefix(prefix, "iqn.") && strings.ToLower(prefix) == prefix {
+			continue // a name's beginning cannot be held against the rules for a whole one
+		}
 		if err := CheckName(n); err != nil {
 			r.ps.add(at[i], "initiator %q: %v", n, err)
 		}
@@ -200,10 +209,19 @@ func (r *reader) redirect(t *table) *Redirect {
 	return d
 }
 
+// limits reads what a target asks for in negotiation. It can ask for less than session's own bounds, not for more.
 func (r *reader) limits(t *table, l *Limits) {
 	n := int64(0)
 	t.number("window", 1, session.MaxWindow, &n)
 	l.Window = int(n)
+	t.length("max_recv_data_segment_length", session.MaxRecvDataSegmentLength, &l.MaxRecvDataSegmentLength)
+	t.length("max_burst_length", session.MaxBurstLength, &l.MaxBurstLength)
+	t.length("first_burst_length", session.FirstBurstLength, &l.FirstBurstLength)
+	l.FirstBurstAt = t.at("first_burst_length")
+	t.boolean("initial_r2t", &l.InitialR2T)
+	immediate := true
+	t.boolean("immediate_data", &immediate)
+	l.NoImmediateData = !immediate
 	t.close()
 }
 

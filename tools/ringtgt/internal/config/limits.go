@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Every bound of the configuration, with its reason.
 const (
 	// maxFile bounds the configuration file: 256 LUNs of a hundred targets, written out, are a tenth of it.
@@ -15,6 +17,8 @@ const (
 	maxUser = 255
 	// maxSerial is the longest unit serial number that every initiator shows whole.
 	maxSerial = 64
+	// maxDuration: a timeout longer than a day is a mistake.
+	maxDuration = 24 * time.Hour
 	// maxID keeps the store's keys short.
 	maxID = 128
 )

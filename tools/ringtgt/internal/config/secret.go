@@ -18,10 +18,11 @@ const (
 	secretOptional secretRule = true
 )
 
-// chap reads the keys of t that say who proves himself by CHAP, and how: [chap], [mutual_chap] and [[account]].
+// chap reads the keys of t that say who proves himself by CHAP, and how: [chap], further accounts [[account]], and
+// [mutual_chap].
 func (r *reader) chap(t *table, a *Access) {
 	if s := t.table("chap"); s != nil {
-		a.Accounts = append(a.Accounts, r.account(s, false))
+		a.Accounts = append(a.Accounts, r.account(s))
 		names, at := s.strings("algorithms")
 		a.Algorithms = r.algorithms(names, at)
 		if v, ok := s.values["algorithms"].([]any); ok && len(v) == 0 {
@@ -29,15 +30,19 @@ func (r *reader) chap(t *table, a *Access) {
 		}
 		s.close()
 	}
+	t.tables("account", func(s *table) {
+		a.Accounts = append(a.Accounts, r.account(s))
+		s.close()
+	})
 	if s := t.table("mutual_chap"); s != nil {
-		m := r.account(s, false)
+		m := r.account(s)
 		a.Mutual = &m
 		s.close()
 	}
 }
 
 // account reads a CHAP name and its secret: exactly one of secret, secret_file and secret_env.
-func (r *reader) account(t *table, initiator bool) Account {
+func (r *reader) account(t *table) Account {
 	a := Account{At: t.where()}
 	if t.str("user", &a.User) {
 		if a.User == "" || len(a.User) > maxUser || strings.ContainsFunc(a.User, func(c rune) bool { return c < ' ' || c == 0x7F }) {
@@ -45,11 +50,6 @@ func (r *reader) account(t *table, initiator bool) Account {
 		}
 	} else if !t.has("user") {
 		r.ps.add(a.At, "user is missing")
-	}
-	if initiator && t.str("initiator", &a.Initiator) {
-		if err := CheckName(a.Initiator); err != nil {
-			r.ps.add(t.at("initiator"), "initiator %q: %v", a.Initiator, err)
-		}
 	}
 	var value string
 	var given []string
@@ -137,7 +137,7 @@ func (r *reader) secretEnv(at Where, name string) []byte {
 	return nil
 }
 
-// chapAlgorithms are the names that [chap] algorithms takes (RFC 7143 12.1.3 and IANA's registry of iSCSI parameters).
+// chapAlgorithms are the names that algorithms takes, those that open-iscsi uses; case does not matter.
 var chapAlgorithms = []string{"sha3-256", "sha256", "sha1", "md5"}
 
 func (r *reader) algorithms(names []string, at []Where) (out []string) {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // table reads the keys of one TOML table and notes which of them it was asked for: the others are unknown.
@@ -127,6 +128,36 @@ func (t *table) size(key string, to *int64) bool {
 		return false
 	}
 	t.want(join(t.path, key), v, `a size such as 4096, "64k" or "16MiB"`)
+	return false
+}
+
+// length takes a size between 512 bytes, the least that RFC 7143 13 allows for any length, and most.
+func (t *table) length(key string, most int64, to *int64) {
+	n := int64(0)
+	if !t.size(key, &n) {
+		return
+	}
+	if n < 512 || n > most {
+		t.ps.add(t.at(key), "%s: %d is not between 512 and %d", key, n, most)
+		return
+	}
+	*to = n
+}
+
+// duration takes a string such as "15s", least or more.
+func (t *table) duration(key string, least time.Duration, to *time.Duration) bool {
+	v, ok := t.get(key)
+	if !ok {
+		return false
+	}
+	s, ok := v.(string)
+	if ok {
+		if d, err := time.ParseDuration(s); err == nil && d >= least && d <= maxDuration {
+			*to = d
+			return true
+		}
+	}
+	t.want(join(t.path, key), v, fmt.Sprintf("a time between %v and %v such as \"15s\"", least, maxDuration))
 	return false
 }
 

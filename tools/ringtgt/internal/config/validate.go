@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // validate says what is wrong with c as a whole, wherever its values came from.
@@ -86,6 +87,14 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 		}
 	}
 	validateAccess(&t.Access, ps)
+	// RFC 7143 13.14: "FirstBurstLength MUST NOT exceed MaxBurstLength".
+	burst := t.Limits.MaxBurstLength
+	if burst == 0 {
+		burst = session.MaxBurstLength
+	}
+	if t.Limits.FirstBurstLength > burst {
+		ps.add(t.Limits.FirstBurstAt, "first_burst_length %d is more than max_burst_length %d (RFC 7143 13.14)", t.Limits.FirstBurstLength, burst)
+	}
 }
 
 // checkAddress takes a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag].
@@ -111,6 +120,13 @@ func checkAddress(s string) error {
 
 // validateAccess: the rules of RFC 7143 for CHAP that concern more than one key.
 func validateAccess(a *Access, ps *Problems) {
+	users := map[string]Where{}
+	for _, in := range a.Accounts {
+		if first, ok := users[in.User]; ok && in.User != "" {
+			ps.add(in.At, "user %q has a secret already (%s)", in.User, first)
+		}
+		users[in.User] = in.At
+	}
 	if a.Mutual == nil {
 		return
 	}
