@@ -119,6 +119,7 @@ func (d *Daemon) launch(args []string) error {
 	cmd.Stdout, cmd.Stderr = d.log, d.log
 	cmd.Env = append(os.Environ(), d.opts.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	cmd.WaitDelay = time.Second // a grandchild that holds the log's pipe does not keep the end unseen
 	d.cmd = cmd
 	started := make(chan error, 1)
 	go func() {
