@@ -167,10 +167,7 @@ func (t *Task) Abandon() {
 	if t.abort() {
 		return
 	}
-	if t.waiting { // granted; gatePassed is on its way and finds the task abandoned
-		t.unit.gate.passed(t)
-	}
-	if t.unit != nil {
+	if t.unit != nil { // a task that the gate has just let in leaves when it hears of that: see gatePassed
 		t.unit.gate.leave(t)
 	}
 }
