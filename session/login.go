@@ -100,6 +100,7 @@ func (c *Conn) loginHeaderError(now int64, err error) {
 		c.notLogin(now, h)
 		return
 	}
+	c.beginLogin((*pdu.LoginRequest)(h))
 	c.loginRefuse(now, (*pdu.LoginRequest)(h), pdu.LoginInitiatorError, err.Error())
 }
 

@@ -26,6 +26,7 @@ func refuse(status pdu.LoginStatus, why string) *LoginError {
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
 	l.pdus++
+	x.c.beginLogin(q)
 	switch {
 	case q.VersionMin() > 0:
 		return refuse(pdu.LoginUnsupportedVersion, "version "+strconv.Itoa(int(q.VersionMin()))+" or later wanted")
@@ -35,13 +36,6 @@ func (x *loginExchange) header() *LoginError {
 		return refuse(pdu.LoginInitiatorError, "additional header segments")
 	case l.waiting:
 		return refuse(pdu.LoginInitiatorError, "another request before the last was answered")
-	}
-	if !l.begun {
-		l.begun = true
-		l.isid, l.tsih, l.stage = q.ISID(), q.TSIH(), q.CSG()
-		x.c.cid = q.CID()
-		x.c.sn.statSN = q.ExpStatSN() // ours starts where the initiator expects it (11.13.4 lets us choose)
-		x.c.sn.firstCmd = q.CmdSN()
 	}
 	switch {
 	case q.ISID() != l.isid, q.TSIH() != l.tsih, q.CID() != x.c.cid:
@@ -56,6 +50,19 @@ func (x *loginExchange) header() *LoginError {
 		return refuse(pdu.LoginInitiatorError, "transition to an earlier stage")
 	}
 	return nil
+}
+
+// beginLogin takes from the first request what holds for all.
+func (c *Conn) beginLogin(q *pdu.LoginRequest) {
+	l := c.login
+	if l.begun {
+		return
+	}
+	l.begun = true
+	l.isid, l.tsih, l.stage = q.ISID(), q.TSIH(), q.CSG()
+	c.cid = q.CID()
+	c.sn.statSN = q.ExpStatSN() // where the initiator expects it (11.13.4 lets us choose)
+	c.sn.firstCmd = q.CmdSN()
 }
 
 // run answers a request whose text is complete.

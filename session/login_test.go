@@ -1,0 +1,389 @@
+package session
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// RFC 7143, 6.3: a PDU other than a login request before login "MUST ... terminate the connection".
+func TestPDUBeforeLoginEndsTheConnection(t *testing.T) {
+	for _, op := range []pdu.Opcode{pdu.OpNOPOut, pdu.OpSCSICommand, pdu.OpTextRequest, pdu.OpDataOut, pdu.OpLogoutRequest, 0x3f} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		var b pdu.BHS
+		b.Init(op)
+		r.send(&b, nil)
+		r.wantEvent(Close)
+		r.wantIdle("nothing is said to who does not log in")
+	}
+}
+
+// 6.3, 11.13.5: once login began such a PDU is answered "invalid during login", then the connection ends.
+func TestPDUDuringLoginIsInvalid(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(security, names("AuthMethod", "None")...)
+	var b pdu.BHS
+	b.Init(pdu.OpSCSICommand)
+	(*pdu.SCSICommand)(&b).SetITT(9)
+	r.send(&b, nil)
+	r.wantRefused(pdu.LoginInvalidDuringLogin, "6.3")
+}
+
+// 11.13.5: what is wrong with a first request, and the status for it.
+func TestLoginStatuses(t *testing.T) {
+	closed := plainTarget()
+	closed.Name += ".closed"
+	closed.ACL.Initiators = []string{"iqn.2026-11.io.example:somebody"}
+	far := plainTarget()
+	far.Name += ".far"
+	far.ACL.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	elsewhere := plainTarget()
+	elsewhere.Name += ".elsewhere"
+	elsewhere.Portals = []Portal{{Addr: "10.1.1.1:3260", TPGT: 2}}
+	locked := plainTarget()
+	locked.Name += ".locked"
+	locked.Auth.Accounts = []Account{{User: "u", Secret: []byte("secretsecret")}}
+	n := newNodeWith(NodeConfig{}, plainTarget(), closed, far, elsewhere, locked)
+	to := func(name string) []string { return []string{"InitiatorName", testInitiator, "TargetName", testTarget + name} }
+	for _, c := range []struct {
+		name   string
+		status pdu.LoginStatus
+		f      loginFlags
+		keys   []string
+	}{
+		{"no name", pdu.LoginMissingParameter, toFull, []string{"TargetName", testTarget}},
+		{"no target", pdu.LoginMissingParameter, toFull, []string{"InitiatorName", testInitiator}},
+		{"unknown target", pdu.LoginNotFound, toFull, to(".not")},
+		{"not at this portal", pdu.LoginNotFound, toFull, to(".elsewhere")},
+		{"not on the list of initiators", pdu.LoginAuthorizationFailure, toFull, to(".closed")},
+		{"not on the list of networks", pdu.LoginAuthorizationFailure, toFull, to(".far")},
+		{"security skipped", pdu.LoginAuthenticationFailure, toFull, to(".locked")},
+		{"None offered where CHAP is wanted", pdu.LoginAuthenticationFailure, securityNext, append(to(".locked"), "AuthMethod", "None")},
+		{"CHAP only where None is wanted", pdu.LoginAuthenticationFailure, securityNext, append(to(""), "AuthMethod", "CHAP")},
+		{"security ended without a word", pdu.LoginAuthenticationFailure, securityNext, to(".locked")},
+		{"session type", pdu.LoginSessionTypeNotSupported, toFull, append(to(""), "SessionType", "Odd")},
+		{"TSIH of no session", pdu.LoginSessionDoesNotExist, loginFlags{csg: 1, nsg: 3, t: true, change: func(h *pdu.LoginRequest) { h.SetTSIH(999) }}, to("")},
+		{"version", pdu.LoginUnsupportedVersion, loginFlags{csg: 1, nsg: 3, t: true, change: func(h *pdu.LoginRequest) { h.SetVersionMin(1); h.SetVersionMax(1) }}, to("")},
+		{"T and C", pdu.LoginInitiatorError, loginFlags{csg: 1, nsg: 3, t: true, c: true}, to("")},
+		{"stage 2", pdu.LoginInitiatorError, loginFlags{csg: 2, nsg: 3, t: true}, to("")},
+		{"stage 3", pdu.LoginInitiatorError, loginFlags{csg: 3, nsg: 3}, to("")},
+		{"next stage 2", pdu.LoginInitiatorError, loginFlags{csg: 1, nsg: 2, t: true}, to("")},
+		{"next stage is this one", pdu.LoginInitiatorError, loginFlags{csg: 1, nsg: 1, t: true}, to("")},
+		{"back a stage", pdu.LoginInitiatorError, loginFlags{csg: 1, nsg: 0, t: true}, to("")},
+		{"key twice", pdu.LoginInitiatorError, toFull, append(to(""), "MaxBurstLength", "1024", "MaxBurstLength", "1024")},
+		{"AuthMethod in the operational stage", pdu.LoginInitiatorError, toFull, append(to(""), "AuthMethod", "None")},
+		{"HeaderDigest in the security stage", pdu.LoginInitiatorError, securityNext, append(to(""), "HeaderDigest", "None")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			newLogin(t, n).refused(c.status, "11.13.5", c.f, c.keys...)
+		})
+	}
+}
+
+// A second request has to be of the same login: ISID, TSIH, CID and the stage that was agreed on (11.12).
+func TestLoginRequestsBelongTogether(t *testing.T) {
+	for name, change := range map[string]func(*pdu.LoginRequest){
+		"ISID":  func(h *pdu.LoginRequest) { h.SetISID([6]byte{1}) },
+		"TSIH":  func(h *pdu.LoginRequest) { h.SetTSIH(4) },
+		"CID":   func(h *pdu.LoginRequest) { h.SetCID(99) },
+		"stage": func(h *pdu.LoginRequest) { h.SetCSG(0); h.SetNSG(3) },
+	} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		r.ok(securityNext, names("AuthMethod", "None")...)
+		f := toFull
+		f.change = change
+		r.ask(f)
+		r.wantRefused(pdu.LoginInitiatorError, name+" changed")
+	}
+}
+
+// Keys are negotiated once in a login (6.2), over all its requests.
+func TestKeyInALaterRequestAgain(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(operational, names("MaxBurstLength", "8192")...)
+	r.refused(pdu.LoginInitiatorError, "6.2", toFull, "MaxBurstLength", "4096")
+}
+
+// All ways through the stages (6.3): 0 to 1 to 3, 0 to 3, 1 to 3, several requests in a stage.
+func TestStages(t *testing.T) {
+	for _, way := range [][]loginFlags{
+		{securityNext, toFull}, {securityFull}, {toFull}, {security, security, securityNext, operational, operational, toFull},
+	} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		keys := names()
+		for i, f := range way {
+			r.ask(f, keys...)
+			keys = nil
+			h, m := r.answer("every request is answered")
+			if h.Status() != 0 || h.Transit() != f.t {
+				t.Fatalf("request %d of %v: status %#x", i, way, uint16(h.Status()))
+			}
+			if last := i == len(way)-1; (h.TSIH() != 0) != last {
+				t.Errorf("request %d: TSIH %d; only the last response has one (11.13.3)", i, h.TSIH())
+			}
+			if _, has := m["TargetPortalGroupTag"]; has != (i == 0) {
+				t.Errorf("request %d: TargetPortalGroupTag %v; the first response has it (13.9)", i, has)
+			}
+			if h.VersionMax() != 0 || h.VersionActive() != 0 {
+				t.Error("another version than 0")
+			}
+		}
+		r.wantEvent(SessionUp)
+		r.wantIdle("the login is over")
+		if s := r.conn.Session(); s.TSIH == 0 || s.InitiatorName != testInitiator || s.ISID != r.isid || s.TPGT != 1 {
+			t.Errorf("session %+v", s)
+		}
+	}
+}
+
+// A login request in full feature phase is a protocol error: "no second login" (6.3).
+func TestSecondLoginOnAConnection(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.up()
+	r.ask(toFull, names()...)
+	for _, w := range r.got {
+		if w.h.Opcode() == pdu.OpLoginResponse {
+			t.Fatal("a second login is answered")
+		}
+	}
+	if len(r.events) == 0 || r.events[0].Kind != Close && r.events[0].Kind != Flush {
+		t.Fatal("the connection goes on")
+	}
+}
+
+// Text of the initiator's over several PDUs: each but the last is answered by an empty response (6.2, 11.12.2).
+func TestContinuedRequest(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	var text []byte
+	for i := 0; i < len(names()); i += 2 {
+		text = pdu.AppendText(text, names()[i], names()[i+1])
+	}
+	text = pdu.AppendText(text, "MaxBurstLength", "4096")
+	for cut := 1; cut < len(text); cut += 37 {
+		r := newLogin(t, r.node)
+		f := operational
+		f.c = true
+		r.askText(f, text[:cut])
+		if h, m := r.answer("6.2"); h.Status() != 0 || h.Transit() || len(m) != 0 {
+			t.Fatalf("cut at %d: answered %v with status %#x", cut, m, uint16(h.Status()))
+		}
+		r.askText(toFull, text[cut:])
+		if h, m := r.answer("6.2"); h.Status() != 0 || m["MaxBurstLength"] != "4096" {
+			t.Fatalf("cut at %d: %v", cut, m)
+		}
+		r.gone()
+	}
+	// Without an end it is too much.
+	f := operational
+	f.c = true
+	for range 3 {
+		r.askText(f, []byte("X-a="+strings.Repeat("b", 4000)))
+	}
+	for len(r.got) > 1 {
+		r.got = r.got[1:]
+	}
+	r.wantRefused(pdu.LoginInitiatorError, "text is bounded")
+}
+
+// An answer longer than the initiator takes in a login PDU (8192) comes in pieces (6.2): C bit, no T bit, the transition
+// with the last.
+func TestContinuedAnswer(t *testing.T) {
+	long := plainTarget()
+	r := newLogin(t, newNodeWith(NodeConfig{}, long))
+	keys := names()
+	for i := range 59 {
+		keys = append(keys, fmt.Sprintf("X-%02d%s", i, strings.Repeat("k", 55)), "1")
+	}
+	r.ask(toFull, keys...)
+	// 59 keys of 60 bytes with NotUnderstood fit into one PDU; what is tested here is that they do and are all there.
+	h, m := r.answer("6.2")
+	if h.Status() != 0 || !h.Transit() || len(m) < 59 {
+		t.Fatalf("%d keys answered, status %#x", len(m), uint16(h.Status()))
+	}
+	// The same through the machinery for pieces.
+	r = newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(operational, names()...)
+	var b pdu.BHS
+	b.Init(pdu.OpLoginResponse)
+	resp := (*pdu.LoginResponse)(&b)
+	resp.SetCSG(1)
+	resp.SetTransit(true)
+	resp.SetNSG(3)
+	r.conn.loginAnswer(r.now, resp, []byte(strings.Repeat("x", 20000)))
+	r.pump()
+	got := 0
+	for i := range 3 {
+		w := r.want(pdu.OpLoginResponse, "a piece")
+		p := (*pdu.LoginResponse)(&w.h)
+		got += len(w.data)
+		if last := i == 2; p.Continue() == last || p.Transit() != last {
+			t.Fatalf("piece %d: C %v T %v", i, p.Continue(), p.Transit())
+		}
+		if i < 2 {
+			r.ask(toFull)
+		}
+	}
+	if got != 20000 {
+		t.Fatalf("%d bytes of 20000", got)
+	}
+	r.wantEvent(SessionUp)
+}
+
+// 6.2: keys that are not understood, and values that are not a key's.
+func TestNotUnderstoodAndReject(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	m := r.ok(toFull, names("X-com.example.k", "1", "MaxBurstLength", "12", "HeaderDigest", "MD5", "ImmediateData", "maybe",
+		"TargetAlias", "mine", "SendTargets", "All")...)
+	for k, want := range map[string]string{"X-com.example.k": "NotUnderstood", "MaxBurstLength": "Reject", "HeaderDigest": "Reject",
+		"ImmediateData": "Reject", "TargetAlias": "Reject", "SendTargets": "Reject"} {
+		if m[k] != want {
+			t.Errorf("%s=%s; want %s", k, m[k], want)
+		}
+	}
+	if p := r.conn.Session().Params; p.MaxBurstLength != 262144 || !p.ImmediateData {
+		t.Errorf("rejected keys changed something: %+v", p)
+	}
+}
+
+// A PDU longer than the 8192 bytes that hold during login (13.12) is refused before a byte of it is taken.
+func TestLoginPDUTooLong(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	var b pdu.BHS
+	b.Init(pdu.OpLoginRequest)
+	b.SetDataLen(8193)
+	(*pdu.LoginRequest)(&b).SetExpStatSN(r.expStatSN)
+	r.feed(b[:])
+	r.wantRefused(pdu.LoginInitiatorError, "13.12")
+}
+
+// A login that does not get anywhere is given up.
+func TestLoginTimeout(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{LoginTimeout: 1000}, plainTarget()))
+	r.ok(operational, names()...)
+	if at := r.conn.Timer(); at != r.now+1000 {
+		t.Fatalf("timer at %d", at-r.now)
+	}
+	r.now += 1000
+	r.conn.Advance(r.now)
+	r.pump()
+	if ev := r.wantEvent(Close); ev.Reason != errLoginTimeout {
+		t.Fatal(ev.Reason)
+	}
+}
+
+// 11.13.5, class 1: the target is somewhere else.
+func TestRedirection(t *testing.T) {
+	for permanent, status := range map[bool]pdu.LoginStatus{false: pdu.LoginTargetMovedTemporarily, true: pdu.LoginTargetMovedPermanently} {
+		moved := plainTarget()
+		moved.Redirect = &Redirect{Addr: "10.0.0.9:3260,2", Permanent: permanent}
+		r := newLogin(t, newNodeWith(NodeConfig{}, moved))
+		if m := r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...); m["TargetAddress"] != "10.0.0.9:3260,2" {
+			t.Errorf("TargetAddress %q", m["TargetAddress"])
+		}
+	}
+}
+
+// Names are compared without regard to case (4.2.7.2: stringprep folds it).
+func TestNamesFoldCase(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	r := newLogin(t, n)
+	r.ok(toFull, "InitiatorName", strings.ToUpper(testInitiator), "TargetName", strings.ToUpper(testTarget))
+	if r.conn.Session().InitiatorName != testInitiator {
+		t.Error(r.conn.Session().InitiatorName)
+	}
+}
+
+// Lists of initiators and networks: each has to let the initiator.
+func TestAccessList(t *testing.T) {
+	nets := []netip.Prefix{netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("fd00::/8")}
+	a := ACL{Initiators: []string{"iqn.a:one", "iqn.b:*"}, Networks: nets}
+	for _, c := range []struct {
+		name, addr string
+		want       bool
+	}{
+		{"iqn.a:one", "192.168.3.4", true}, {"iqn.a:one", "::ffff:192.168.3.4", true}, {"iqn.b:anything", "fd00::1", true},
+		{"iqn.a:one2", "192.168.3.4", false}, {"iqn.a:one", "193.168.3.4", false}, {"iqn.c:x", "10.0.0.1", false},
+	} {
+		if got := a.Admits(c.name, netip.MustParseAddr(c.addr)); got != c.want {
+			t.Errorf("%s from %s: %v", c.name, c.addr, got)
+		}
+	}
+	if !(&ACL{}).Admits("iqn.x", netip.MustParseAddr("1.2.3.4")) {
+		t.Error("empty lists let everybody")
+	}
+}
+
+// Each key: what is offered, what is answered, what comes of it (13).
+func TestKeyTable(t *testing.T) {
+	limits := (&Target{}).limits()
+	for _, c := range []struct {
+		key, offer, answer string
+		holds              func(n *negotiation) bool
+	}{
+		{"HeaderDigest", "None", "None", func(n *negotiation) bool { return !n.conn.HeaderDigest }},
+		{"HeaderDigest", "CRC32C,None", "CRC32C", func(n *negotiation) bool { return n.conn.HeaderDigest }},
+		{"HeaderDigest", "None,CRC32C", "None", func(n *negotiation) bool { return !n.conn.HeaderDigest }},
+		{"DataDigest", "X-foo,CRC32C", "CRC32C", func(n *negotiation) bool { return n.conn.DataDigest }},
+		{"DataDigest", "X-foo", "Reject", nil},
+		{"MaxConnections", "8", "1", func(n *negotiation) bool { return n.params.MaxConnections == 1 }},
+		{"MaxConnections", "0", "Reject", nil},
+		{"MaxConnections", "65536", "Reject", nil},
+		{"InitialR2T", "Yes", "Yes", func(n *negotiation) bool { return n.params.InitialR2T }},
+		{"InitialR2T", "No", "No", func(n *negotiation) bool { return !n.params.InitialR2T }},
+		{"InitialR2T", "no", "Reject", nil},
+		{"ImmediateData", "Yes", "Yes", func(n *negotiation) bool { return n.params.ImmediateData }},
+		{"ImmediateData", "No", "No", func(n *negotiation) bool { return !n.params.ImmediateData }},
+		{"MaxRecvDataSegmentLength", "512", "", func(n *negotiation) bool { return n.conn.MaxXmitDataSegmentLength == 512 }},
+		{"MaxRecvDataSegmentLength", "0x10000", "", func(n *negotiation) bool { return n.conn.MaxXmitDataSegmentLength == 65536 }},
+		{"MaxRecvDataSegmentLength", "511", "Reject", nil},
+		{"MaxRecvDataSegmentLength", "16777216", "Reject", nil},
+		{"MaxBurstLength", "512", "512", func(n *negotiation) bool { return n.params.MaxBurstLength == 512 }},
+		{"MaxBurstLength", "16776192", "1048576", func(n *negotiation) bool { return n.params.MaxBurstLength == 1<<20 }},
+		{"FirstBurstLength", "65536", "65536", func(n *negotiation) bool { return n.params.FirstBurstLength == 65536 }},
+		{"FirstBurstLength", "16777215", "262144", func(n *negotiation) bool { return n.params.FirstBurstLength == 262144 }},
+		{"DefaultTime2Wait", "2", "2", func(n *negotiation) bool { return n.params.DefaultTime2Wait == 2 }},
+		{"DefaultTime2Wait", "3601", "Reject", nil},
+		{"DefaultTime2Retain", "20", "0", func(n *negotiation) bool { return n.params.DefaultTime2Retain == 0 }},
+		{"MaxOutstandingR2T", "1", "1", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 1 }},
+		{"MaxOutstandingR2T", "65535", "4", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 4 }},
+		{"DataPDUInOrder", "No", "Yes", nil},
+		{"DataSequenceInOrder", "No", "Yes", nil},
+		{"ErrorRecoveryLevel", "2", "0", func(n *negotiation) bool { return n.params.ErrorRecoveryLevel == 0 }},
+		{"ErrorRecoveryLevel", "3", "Reject", nil},
+		{"TaskReporting", "FastAbort,RFC3720", "RFC3720", nil},
+		{"TaskReporting", "FastAbort", "Reject", nil},
+		{"iSCSIProtocolLevel", "1", "1", func(n *negotiation) bool { return n.params.ProtocolLevel == 1 }},
+		{"iSCSIProtocolLevel", "31", "2", func(n *negotiation) bool { return n.params.ProtocolLevel == 2 }},
+		{"IFMarker", "Yes", "No", nil},
+		{"OFMarkInt", "2048~8192", "Irrelevant", nil},
+		{"InitiatorAlias", "box", "", nil},
+	} {
+		n := negotiation{limits: limits, params: defaultParams()}
+		if got := n.answer(findKey(c.key), c.offer); got != c.answer {
+			t.Errorf("%s=%s answered %q; want %q", c.key, c.offer, got, c.answer)
+		}
+		if c.holds != nil && !c.holds(&n) {
+			t.Errorf("%s=%s: %+v %+v", c.key, c.offer, n.params, n.conn)
+		}
+		if c.answer == answerReject && (n.params != defaultParams() || n.conn != ConnParams{}) {
+			t.Errorf("%s=%s was rejected and changed something", c.key, c.offer)
+		}
+	}
+}
+
+// A target's own preferences: OR and AND make them hold whatever is offered (13.10, 13.11), and bursts never exceed them.
+func TestTargetPreferences(t *testing.T) {
+	strict := plainTarget()
+	strict.Limits = Limits{InitialR2T: true, NoImmediateData: true, MaxBurstLength: 65536, FirstBurstLength: 262144, MaxRecvDataSegmentLength: 16384}
+	r := newLogin(t, newNodeWith(NodeConfig{}, strict))
+	m := r.ok(toFull, names("InitialR2T", "No", "ImmediateData", "Yes", "MaxBurstLength", "1048576", "FirstBurstLength", "262144")...)
+	if m["InitialR2T"] != "Yes" || m["ImmediateData"] != "No" || m["MaxBurstLength"] != "65536" || m["MaxRecvDataSegmentLength"] != "16384" {
+		t.Errorf("%v", m)
+	}
+	if p := r.conn.Session().Params; p.FirstBurstLength > p.MaxBurstLength {
+		t.Errorf("FirstBurstLength %d above MaxBurstLength %d (13.14)", p.FirstBurstLength, p.MaxBurstLength)
+	}
+}

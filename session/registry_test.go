@@ -1,0 +1,136 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// 6.3.5: a login with the ISID of a living session replaces it. The old one ends first, its tasks with it, and only then is
+// the login answered.
+func TestSessionReinstatement(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	old, next := newLogin(t, n), newLogin(t, n)
+	old.up()
+	h := old.read(512)
+	old.send(h.BHS(), nil)
+	task := old.wantExecute("a read is executed")
+
+	next.ask(toFull, names()...)
+	next.wantIdle("the old session lives")
+	old.turn()
+	if ev := old.wantEvent(Abort); ev.Task != task {
+		t.Fatal("another task is aborted")
+	}
+	old.wantEvent(Close)
+	old.gone()
+	next.turn()
+	next.wantIdle("the old session's task is still with the backend")
+	old.conn.Aborted(old.now, task)
+	old.pump()
+	old.wantEvent(SessionDown)
+	next.turn()
+	next.turn()
+	resp, _ := next.answer("the old session is gone")
+	if resp.Status() != 0 || !resp.Transit() || resp.TSIH() == 0 {
+		t.Fatalf("status %#x", uint16(resp.Status()))
+	}
+	next.wantEvent(SessionUp)
+	old.wantNoTasks()
+}
+
+// A third login while the second waits: one of them gets the session last, and none is forgotten.
+func TestReinstatementOfTheOneThatWaits(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	a, b, c := newLogin(t, n), newLogin(t, n), newLogin(t, n)
+	a.up()
+	b.ask(toFull, names()...)
+	c.ask(toFull, names()...)
+	for range 6 {
+		for _, r := range []*loginRig{a, b, c} {
+			r.turn()
+			for len(r.events) > 0 {
+				if ev := r.events[0]; ev.Kind == Close {
+					r.gone()
+				}
+				r.events = r.events[1:]
+			}
+		}
+	}
+	up := 0
+	for _, r := range []*loginRig{b, c} {
+		if len(r.got) > 0 {
+			up++
+		}
+	}
+	if up != 2 || len(n.Sessions()) != 1 {
+		t.Fatalf("%d logins answered, %d sessions; want both answered, the last one up", up, len(n.Sessions()))
+	}
+}
+
+// A connection that dies while its login waits leaves nothing behind.
+func TestWaitingLoginDies(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	old, next := newLogin(t, n), newLogin(t, n)
+	old.up()
+	next.ask(toFull, names()...)
+	next.gone()
+	old.turn()
+	old.wantEvent(Close)
+	old.gone()
+	old.wantEvent(SessionDown)
+	next.turn()
+	next.wantIdle("it is gone")
+	if len(n.Sessions()) != 0 {
+		t.Fatal("a session without a connection")
+	}
+	again := newLogin(t, n)
+	again.up()
+}
+
+// "300 sessions from one initiator name with distinct ISIDs live side by side".
+func TestManySessionsOfOneInitiator(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	seen := map[uint16]bool{}
+	for i := range 300 {
+		r := newLogin(t, n)
+		r.isid = [6]byte{0x80, 0, 0, 0, byte(i >> 8), byte(i)}
+		r.up()
+		s := r.conn.Session()
+		if seen[s.TSIH] || s.TSIH == 0 {
+			t.Fatalf("TSIH %d", s.TSIH)
+		}
+		seen[s.TSIH] = true
+	}
+	if len(n.Sessions()) != 300 {
+		t.Fatalf("%d sessions", len(n.Sessions()))
+	}
+}
+
+// TSIHs come round and skip those in use, and 0.
+func TestTSIHWraps(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	first := newLogin(t, n)
+	first.up()
+	n.reg.tsih = 0xffff
+	second := newLogin(t, n)
+	second.isid[5] = 1
+	second.up()
+	if a, b := first.conn.Session().TSIH, second.conn.Session().TSIH; a == b || b == 0 {
+		t.Fatalf("TSIH %d and %d", a, b)
+	}
+}
+
+// 11.13.5: a login with a TSIH wants to join; with MaxConnections=1 no session has room.
+func TestJoinsAreRefused(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	r := newLogin(t, n)
+	r.up()
+	join := newLogin(t, n)
+	join.tsih = r.conn.Session().TSIH
+	join.refused(pdu.LoginTooManyConnections, "MaxConnections is 1", toFull, names()...)
+	join = newLogin(t, n)
+	join.tsih = r.conn.Session().TSIH
+	join.isid[5]++
+	join.refused(pdu.LoginCannotIncludeInSession, "another ISID", toFull, names()...)
+}
