@@ -47,7 +47,9 @@ func TestLoginStatuses(t *testing.T) {
 	locked.Name += ".locked"
 	locked.Auth.Accounts = []Account{{User: "u", Secret: []byte("secretsecret")}}
 	n := newNodeWith(NodeConfig{}, plainTarget(), closed, far, elsewhere, locked)
-	to := func(name string) []string { return []string{"InitiatorName", testInitiator, "TargetName", testTarget + name} }
+	to := func(name string) []string {
+		return []string{"InitiatorName", testInitiator, "TargetName", testTarget + name}
+	}
 	for _, c := range []struct {
 		name   string
 		status pdu.LoginStatus
