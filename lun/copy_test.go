@@ -575,6 +575,17 @@ func TestCopyWithoutMemory(t *testing.T) {
 	}
 }
 
+// TestCopySharesItsLoop: a long copy in memory lets others have the loop.
+func TestCopySharesItsLoop(t *testing.T) {
+	r := newCopyRig(t, luntest.Config{}, []option{withMapped, withBlocks(32768)}, []option{withMapped, withBlocks(32768)})
+	list := copyList(1, 0, [][]byte{r.naa(0), r.naa(1)}, [][]byte{blocksSegment(0, 1, 32768, 0, 0)})
+	c := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)
+	if c.ended != 0 {
+		t.Error("16 MiB were copied in one turn of the loop")
+	}
+	r.want(c.wait(), "GOOD", "it goes on")
+}
+
 // TestCopyResults: what is known of finished copies (SPC-4 6.24 to 6.27), per nexus and unit, up to a bound.
 func TestCopyResults(t *testing.T) {
 	r := newCopyRig(t, luntest.Config{}, nil, nil)
