@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -218,6 +219,49 @@ func TestSilentConnections(t *testing.T) {
 		}
 	}
 	i.ping()
+}
+
+// Memory stays under limits.go's sum, silent connections, a deaf client and full-sized transfers together.
+func TestMemoryStaysUnderTheBound(t *testing.T) {
+	const arena, silent = 32 << 20, 500
+	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: arena}, session.NodeConfig{}, memory(t, 64<<20))
+	before := inUse()
+	for range silent {
+		r.dial()
+	}
+	deaf := r.login(1)
+	go func() {
+		for k := range 2000 {
+			var h pdu.BHS
+			deaf.command(&h, 0, rw10(false, uint32(k%8)*512, 512), 512*512, false)
+			if _, err := deaf.c.Write(h[:]); err != nil {
+				return
+			}
+		}
+	}()
+	i := r.login(2)
+	data := fill(262144, 1)
+	for k := range 400 {
+		if st, _ := i.finish(i.startWrite(0, uint32(k%8)*512, data)); st != 0 && st != 0x28 {
+			t.Fatalf("status %#x", st)
+		}
+	}
+	s := r.e.Status().Loops[0]
+	if s.ArenaTouched > s.ArenaLimit || s.ArenaLimit > arena+slabSize {
+		t.Errorf("arena: %d touched of %d", s.ArenaTouched, s.ArenaLimit)
+	}
+	if used, bound := inUse()-before+s.ArenaTouched, r.e.MemoryBound(silent+2); used > bound {
+		t.Errorf("%d bytes in use; limits.go allows %d", used, bound)
+	}
+	deaf.c.Close()
+}
+
+// inUse is the Go heap without garbage, in bytes.
+func inUse() int {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 // A graceful stop asks for logout (RFC 7143 11.9.1, event 1) and ends.

@@ -2,7 +2,7 @@ package engine
 
 import "time"
 
-// Every bound of the engine, with its reason. The memory of a loop is the sum at the end.
+// Every bound of the engine, with its reason. Engine.MemoryBound is the sum of what they let it use.
 const (
 	// MaxLoops bounds the loops of one engine; the device server keeps one counter a unit for each.
 	MaxLoops = 256
@@ -46,6 +46,9 @@ const (
 
 	// maxConnsPerLoop bounds a loop's connection table: beyond it a new connection is closed at accept.
 	maxConnsPerLoop = 16384
+
+	// tasksPerConn is the most a connection has out: session's largest window and its immediate requests.
+	tasksPerConn = 1024 + 32
 
 	// lingerGrace is how long a connection that said its last word waits for the peer to close: a round trip, generously.
 	lingerGrace = time.Second
