@@ -207,6 +207,24 @@ func TestWaitTimeout(t *testing.T) {
 	}
 }
 
+// TestSubmitAndWait wants the completion that was waited for, also with nothing to submit.
+func TestSubmitAndWait(t *testing.T) {
+	ring := newRing(t, 4, deferred)
+	ts := timespec(t, 20*time.Millisecond)
+	for range 2 {
+		sqe(t, ring).PrepareTimeout(ts, 0, 0)
+	}
+	for n := uint32(1); n <= 2; n++ {
+		_, err := ring.SubmitAndWait(n)
+		for errors.Is(err, syscall.EINTR) {
+			_, err = ring.SubmitAndWait(n)
+		}
+		if err != nil || ring.CQReady() < n {
+			t.Fatalf("%d completions after waiting for %d, %v", ring.CQReady(), n, err)
+		}
+	}
+}
+
 // TestMinWait wants a wait for two to be content with one once the shorter time is over.
 func TestMinWait(t *testing.T) {
 	ring := newRing(t, 4, deferred)
@@ -225,10 +243,15 @@ func TestRegisterRingFd(t *testing.T) {
 	if _, err := ring.UnregisterRingFd(); !errors.Is(err, syscall.EINVAL) {
 		t.Errorf("unregistering what is not: %v", err)
 	}
+	var index uintptr
 	for i := range 40 {
 		if n, err := ring.RegisterRingFd(); n != 1 || err != nil {
 			t.Fatalf("round %d: %d, %v", i, n, err)
 		}
+		if ring.enterFlags != EnterRegisteredRing || i > 0 && ring.enterFd != index {
+			t.Fatalf("round %d: index %d, want %d, which was given back", i, ring.enterFd, index)
+		}
+		index = ring.enterFd
 		if _, err := ring.RegisterRingFd(); !errors.Is(err, syscall.EEXIST) {
 			t.Fatalf("registering twice: %v", err)
 		}

@@ -133,12 +133,9 @@ func (ring *Ring) mapShared(offset int64, size uintptr) (unsafe.Pointer, error) 
 
 // mmap maps the rings and the entries and finds the shared words in them.
 func (ring *Ring) mmap(p *Params) error {
+	// With SetupNoSQArray there is no array and its offset is 0; one mapping (FeatSingleMMap) then holds both rings.
 	sqSize := uintptr(p.SQOff.Array) + uintptr(p.SQEntries)*4
 	cqSize := uintptr(p.CQOff.CQEs) + uintptr(p.CQEntries)*cqeSize
-	if p.Flags&SetupNoSQArray != 0 {
-		// There is no array; the kernel leaves its offset 0 and one mapping holds both rings.
-		sqSize = cqSize
-	}
 	single := p.Features&FeatSingleMMap != 0
 	if single {
 		sqSize = max(sqSize, cqSize)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pawelgaczynski/giouring"
 	"golang.org/x/sys/unix"
 )
 
@@ -350,6 +351,34 @@ func TestRegisterRefused(t *testing.T) {
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestDurabilityAsked looks at the entries themselves: a lost flag would show only after a power cut.
+func TestDurabilityAsked(t *testing.T) {
+	r := newRing(t, Config{Entries: 4, CQEntries: 8})
+	mem := mapped(t, 4096)
+	for r.g.SQSpaceLeft() > 0 {
+		r.Nop(1)
+	}
+	r.err = syscall.EIO // the queue is full and stays so: what follows is prepared in the spare entry
+	defer func() { r.err = nil }()
+	for _, c := range []struct {
+		name  string
+		do    func()
+		op    uint8
+		flags uint32
+	}{
+		{"fsync", func() { r.Fsync(FD(3), false, 1) }, giouring.OpFsync, 0},
+		{"fdatasync", func() { r.Fsync(FD(3), true, 1) }, giouring.OpFsync, giouring.FsyncDatasync},
+		{"write", func() { r.WriteFixed(FD(3), mem, 0, 0, 1) }, giouring.OpWriteFixed, 0},
+		{"durable write, slab", func() { r.WriteDsync(FD(3), mem, 0, 0, 1) }, giouring.OpWriteFixed, unix.RWF_DSYNC},
+		{"durable write", func() { r.WriteDsync(FD(3), mem, 0, Unregistered, 1) }, giouring.OpWrite, unix.RWF_DSYNC},
+	} {
+		c.do()
+		if e := r.spare; e.OpCode != c.op || e.OpcodeFlags != c.flags || e.Fd != 3 {
+			t.Errorf("%s: prepared %+v", c.name, e)
 		}
 	}
 }

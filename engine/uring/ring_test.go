@@ -2,7 +2,6 @@ package uring
 
 import (
 	"errors"
-	"net/netip"
 	"runtime"
 	"strings"
 	"syscall"
@@ -118,6 +117,26 @@ func TestSubmitInTheMiddle(t *testing.T) {
 	quiet(t, r)
 }
 
+// TestSubmitMakesRoom wants completions that were seen to make room for those of the next submission.
+func TestSubmitMakesRoom(t *testing.T) {
+	r := newRing(t, Config{Entries: 8, CQEntries: 8})
+	for range 10 {
+		for i := range uint64(8) {
+			r.Nop(i)
+		}
+		if err := r.Submit(); err != nil {
+			t.Fatal(err)
+		}
+		if r.g.CQHasOverflow() {
+			t.Fatal("no room for 8 completions in a queue of 8, all former ones being seen")
+		}
+		var dst [8]CQE
+		if n := r.Reap(dst[:]); n != 8 {
+			t.Fatalf("%d completions, want 8", n)
+		}
+	}
+}
+
 // TestWait wants SubmitAndWait to sleep as long as it may, and not at all when it need not.
 func TestWait(t *testing.T) {
 	r := newRing(t, Config{NoIowait: true})
@@ -224,51 +243,60 @@ func TestOtherThread(t *testing.T) {
 	}
 }
 
-// TestCloseInFlight closes a ring with everything cancellable in flight, and wants the listening address to be free
-// and the peer to be told at once, without the kernel's background worker.
+// TestCloseInFlight closes a ring with everything cancellable in flight, and wants what only it held open to be closed
+// by then: sockets must not live on until a worker of the kernel comes round to them.
 func TestCloseInFlight(t *testing.T) {
-	lfd, sa := listen(t)
-	client := dial(t, sa)
-	server, _, err := unix.Accept4(lfd, unix.SOCK_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRing(t, Config{})
-	if err := r.RegisterFiles(4); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetFile(1, server); err != nil {
-		t.Fatal(err)
-	}
-	b, err := r.NewBufRing(1, 8, 512, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Accept(FD(lfd), 1)
-	r.RecvMultishot(Slot(1), 1, 2)
-	r.RecvInto(FD(server), mapped(t, 4096), true, 3)
-	r.PollAdd(FD(server), unix.POLLPRI, true, 4)
-	r.Timeout(time.Hour, 5)
-	quiet(t, r)
-	_ = unix.Close(lfd)
-	_ = unix.Close(server)
-	if err := r.Close(); err != nil {
-		t.Error(err)
-	}
-	if err := b.Close(); err != nil {
-		t.Error(err)
-	}
-	if n, err := unix.Read(client, make([]byte, 1)); n != 0 || err != nil {
-		t.Errorf("the peer reads %d, %v; want the end of the stream", n, err)
-	}
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	closing(t, fd)
-	in4 := sa.(*unix.SockaddrInet4)
-	if err := unix.Connect(fd, sa); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("connecting to %v: %v, want a refusal", netip.AddrPortFrom(netip.AddrFrom4(in4.Addr), uint16(in4.Port)), err)
+	for round := range 20 {
+		plain, plainAddr := listen(t)
+		slot, slotAddr := listen(t)
+		client, server := tcpPair(t)
+		r := newRing(t, Config{})
+		if err := r.RegisterFiles(4); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(r.SetFile(1, server), r.SetFile(2, slot)); err != nil {
+			t.Fatal(err)
+		}
+		b, err := r.NewBufRing(1, 8, 512, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Accept(FD(plain), 1)
+		r.Accept(Slot(2), 6)
+		r.RecvMultishot(Slot(1), 1, 2)
+		r.RecvInto(FD(server), mapped(t, 4096), true, 3)
+		r.PollAdd(FD(server), unix.POLLPRI, true, 4)
+		r.Timeout(time.Hour, 5)
+		quiet(t, r)
+		for _, fd := range []int{plain, slot, server} {
+			// Not only close: the test's cleanup must not close what has the number by then.
+			null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(unix.Dup3(null, fd, unix.O_CLOEXEC), unix.Close(null)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+		for _, addr := range []unix.Sockaddr{plainAddr, slotAddr} {
+			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := unix.Connect(fd, addr); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("round %d: connecting: %v, want a refusal", round, err)
+			}
+			_ = unix.Close(fd)
+		}
+		if n, err := unix.Read(client, make([]byte, 1)); n != 0 || err != nil {
+			t.Errorf("the peer reads %d, %v; want the end of the stream", n, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

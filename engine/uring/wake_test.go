@@ -139,15 +139,21 @@ func TestWakeClosed(t *testing.T) {
 	if err := gone.Close(); err != nil {
 		t.Fatal(err)
 	}
-	fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC) // likely takes the number of gone's
-	if err != nil {
-		t.Fatal(err)
+	// Likely these take the numbers that were gone's.
+	var fds [4]int
+	for i := range fds {
+		fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fds[i] = closing(t, fd)
 	}
-	closing(t, fd)
 	gone.Notify()
 	gone.Notify()
-	if n, err := unix.Read(fd, make([]byte, 8)); err != unix.EAGAIN {
-		t.Errorf("Notify after Close wrote to descriptor %d: %d, %v", fd, n, err)
+	for _, fd := range fds {
+		if n, err := unix.Read(fd, make([]byte, 8)); err != unix.EAGAIN {
+			t.Errorf("Notify after Close wrote to descriptor %d: %d, %v", fd, n, err)
+		}
 	}
 	r.Wake(gone)
 	if err := r.SubmitAndWait(patience); err != nil {
