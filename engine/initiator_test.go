@@ -102,7 +102,15 @@ func (r *rig) login(isid byte, keys ...string) *initiator {
 		"ImmediateData", "Yes", "MaxBurstLength", "1048576", "FirstBurstLength", "262144",
 	}, keys...)
 	for k := 0; k < len(all); k += 2 {
-		text = pdu.AppendText(text, all[k], all[k+1])
+		value := all[k+1]
+		for j := k + 2; j < len(all); j += 2 {
+			if all[j] == all[k] { // the caller's value instead
+				value, all[j] = all[j+1], ""
+			}
+		}
+		if all[k] != "" {
+			text = pdu.AppendText(text, all[k], value)
+		}
 	}
 	var h pdu.BHS
 	h.Init(pdu.OpLoginRequest)
