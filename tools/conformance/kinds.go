@@ -2,42 +2,55 @@ package main
 
 import "fmt"
 
-// ringtgtKinds are the kinds of LUN that ringtgt is tested on. Together they must let every test really run.
+// ringtgtKinds are the kinds of LUN that ringtgt is tested on, as keys of a [[target.lun]] table. Together they must let every test
+// really run.
 var ringtgtKinds = []kind{
 	{
-		name:  "thin",
-		about: "memory, thin, 512-byte physical blocks",
-		spec:  fmt.Sprintf("mem:%d,thin%s", lunBytes, sanitizePace),
+		name:   "thin",
+		about:  "memory, thin, 512-byte physical blocks",
+		spec:   memoryLUN + "thin = true\n",
+		except: []exclusion{dirtyBlockDefect},
 	},
 	{
 		name:  "file",
 		about: "a file, fully provisioned",
-		spec:  fmt.Sprintf("file:%%s:%d%s", lunBytes, sanitizePace),
+		spec:  fileLUN,
 		image: true,
 	},
 	{
 		name:   "thin4k",
 		about:  "a file, thin by hole punching, 512-byte logical on 4096-byte physical blocks",
-		spec:   fmt.Sprintf("file:%%s:%d,thin,pbs=4096%s", lunBytes, sanitizePace),
+		spec:   fileLUN + "thin = true\nphysical_block_size = 4096\n",
 		image:  true,
-		except: []exclusion{physicalBlockDefect},
+		except: []exclusion{physicalBlockDefect, dirtyBlockDefect},
 	},
 	{
-		name:  "removable",
-		about: "memory, thin, removable medium",
-		spec:  fmt.Sprintf("mem:%d,thin,removable%s", lunBytes, sanitizePace),
+		name:   "removable",
+		about:  "memory, thin, removable medium",
+		spec:   memoryLUN + "thin = true\nremovable = true\n",
+		except: []exclusion{dirtyBlockDefect},
 	},
 	{
 		name:   "ro",
 		about:  "memory, thin, read-only",
-		spec:   fmt.Sprintf("mem:%d,thin,ro%s", lunBytes, sanitizePace),
+		spec:   memoryLUN + "thin = true\nread_only = true\n",
 		except: readOnlyExclusions,
 	},
 }
 
+// lunBytes: above 4 MiB + 256 blocks, which Write10.Simple needs; below 32 MiB, from where on WriteSame16.Unmap writes 65536 blocks
+// at once without looking at MAXIMUM TRANSFER LENGTH (test_writesame16_unmap.c:162); below the 1 GiB beyond which Read6 leaves its
+// tests without a word.
+const lunBytes = 24 << 20
+
 // sanitizePace makes SANITIZE OVERWRITE of a LUN last 8 s: Sanitize.Reset wants it still going after 3 s, five kinds of reset, the
 // loss of the session, and 1 s more (test_sanitize_reset.c).
-const sanitizePace = ",sanitize-rate=8MiB"
+const sanitizePace = "sanitize_rate = \"3MiB\"\n"
+
+var (
+	memoryLUN = fmt.Sprintf("memory = %d\n", lunBytes) + sanitizePace
+	fileLUN   = fmt.Sprintf("file = \"%%s\"\nsize = %d\n", lunBytes) + sanitizePace
+)
 
 // tgtKinds are the same kinds as far as tgt has them: parameters of tgtadm's --params. tgt's physical block is always 4096 bytes.
 var tgtKinds = []kind{
@@ -71,6 +84,13 @@ func (e exclusion) covers(suite, test string) bool {
 // the requested LBA only, so the test can pass with LBPPB 1 alone; it runs on the other kinds.
 var physicalBlockDefect = exclusion{"GetLBAStatus", []string{"UnmapSingle"},
 	"asks for LBA i+1 and wants a descriptor of LBA i+LBPPB: right only where a physical block is one logical block"}
+
+// dirtyBlockDefect: the test writes FFh to the blocks, sends WRITE SAME(10) with UNMAP=1 without clearing the block that it sends
+// (test_writesame10_unmap_until_end.c:49-58; its twin for WRITE SAME(16) clears it), and wants to read zeros. "Subsequent read
+// operations behave as if the device server wrote the single block of user data received from the Data-Out Buffer" (SBC-3 5.42),
+// so the blocks must read FFh.
+var dirtyBlockDefect = exclusion{"WriteSame10", []string{"UnmapUntilEnd"},
+	"sends a block of FFh with UNMAP=1 and wants zeros: reads behave as if the block sent was written"}
 
 // writesMedium: the test writes and wants GOOD; a write-protected unit must refuse (SBC-3 4.12), and the tool has no check for it.
 const writesMedium = "writes and wants success, which a write-protected unit must refuse"

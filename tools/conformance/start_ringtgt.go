@@ -12,16 +12,19 @@ import (
 // ringtgtTarget is our own daemon.
 type ringtgtTarget struct{ d *daemon.Daemon }
 
+// startRingtgt configures by file, because keepalive has no flag. It is off: some tests sleep without reading their connections
+// (Sanitize.Reset 60 s at a time); a dropped one comes back with a unit attention, and Sanitize.Reset then never ends.
 func startRingtgt(ctx context.Context, k kind, luns int, dir string) (target, error) {
-	o := daemon.Options{State: filepath.Join(dir, "state")}
+	var toml strings.Builder
+	fmt.Fprintf(&toml, "[server]\nnop_interval = \"0s\"\n\n[[portal]]\nlisten = \"{{ADDR}}\"\n\n[[target]]\nname = %q\n", daemon.DefaultTarget)
 	for i := range luns {
 		spec := k.spec
 		if k.image {
 			spec = strings.Replace(spec, "%s", filepath.Join(dir, fmt.Sprintf("lun%d.img", i)), 1)
 		}
-		o.LUNs = append(o.LUNs, spec)
+		fmt.Fprintf(&toml, "\n[[target.lun]]\nlun = %d\n%s", i, spec)
 	}
-	d, err := daemon.Start(ctx, o)
+	d, err := daemon.Start(ctx, daemon.Options{State: filepath.Join(dir, "state"), Config: toml.String()})
 	if err != nil {
 		return nil, err
 	}

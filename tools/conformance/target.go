@@ -19,7 +19,7 @@ type starter func(ctx context.Context, k kind, luns int, dir string) (target, er
 type kind struct {
 	name   string
 	about  string // one line for the page
-	spec   string // what the starter makes of it; %s is the path of an image file
+	spec   string // the starter's own words for it; %s is the path of an image file
 	image  bool   // spec wants an image file
 	except []exclusion
 }
@@ -33,7 +33,3 @@ func (k kind) excluded(suite, test string) string {
 	}
 	return ""
 }
-
-// lunBytes: above 4 MiB + 256 blocks (Write10.Simple) and below 1 GiB (Read6 leaves its tests silently when the LUN is larger
-// than READ(6) can address).
-const lunBytes = 64 << 20
