@@ -39,7 +39,7 @@ var ringtgtKinds = []kind{
 }
 
 // lunBytes: above 4 MiB + 256 blocks, which Write10.Simple needs; below 32 MiB, from where on WriteSame16.Unmap writes 65536 blocks
-// at once without looking at MAXIMUM TRANSFER LENGTH (test_writesame16_unmap.c:162); below the 1 GiB beyond which Read6 leaves its
+// at once without looking at MAXIMUM TRANSFER LENGTH (test_writesame16_unmap.c:165); below the 1 GiB beyond which Read6 leaves its
 // tests without a word.
 const lunBytes = 24 << 20
 
@@ -80,13 +80,13 @@ func (e exclusion) covers(suite, test string) bool {
 }
 
 // physicalBlockDefect: with LBPPB logical blocks per physical block the second half of the test asks for the status of LBA i+1
-// and wants the first descriptor to begin at i+LBPPB (test_get_lba_status_unmap_single.c:131,147). SBC-3 5.6.2 lets it begin at
+// and wants the first descriptor to begin at i+LBPPB (test_get_lba_status_unmap_single.c:120,134). SBC-3 5.6.2 lets it begin at
 // the requested LBA only, so the test can pass with LBPPB 1 alone; it runs on the other kinds.
 var physicalBlockDefect = exclusion{"GetLBAStatus", []string{"UnmapSingle"},
 	"asks for LBA i+1 and wants a descriptor of LBA i+LBPPB: right only where a physical block is one logical block"}
 
 // dirtyBlockDefect: the test writes FFh to the blocks, sends WRITE SAME(10) with UNMAP=1 without clearing the block that it sends
-// (test_writesame10_unmap_until_end.c:49-58; its twin for WRITE SAME(16) clears it), and wants to read zeros. "Subsequent read
+// (test_writesame10_unmap_until_end.c:51-57; its twin for WRITE SAME(16) clears it), and wants to read zeros. "Subsequent read
 // operations behave as if the device server wrote the single block of user data received from the Data-Out Buffer" (SBC-3 5.42),
 // so the blocks must read FFh.
 var dirtyBlockDefect = exclusion{"WriteSame10", []string{"UnmapUntilEnd"},
