@@ -1,0 +1,45 @@
+package lun
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// TestTakeAttentionOnce: commands of one nexus run on several loops, and conditions are established from others. Each
+// time a condition became pending it is reported once: of two commands at the same instant by one, and what is
+// established in that instant is not lost. The instant is a few instructions long; a build with the race detector widens it.
+func TestTakeAttentionOnce(t *testing.T) {
+	const rounds = 2_000_000
+	u, n := &Unit{lun: 5}, &Nexus{}
+	var established, reported atomic.Int64
+	var setters, takers sync.WaitGroup
+	var stop atomic.Bool
+	for _, a := range []attention{uaUnitReset, uaReservationsReleased, uaCapacityChanged} {
+		setters.Go(func() {
+			for range rounds {
+				if before := n.pending[u.lun].Or(uint32(a)); before&uint32(a) == 0 { // what attend does
+					established.Add(1)
+				}
+			}
+		})
+	}
+	for range 2 {
+		takers.Go(func() {
+			for !stop.Load() {
+				if n.takeAttention(u, ^attention(0)) != 0 {
+					reported.Add(1)
+				}
+			}
+		})
+	}
+	setters.Wait()
+	stop.Store(true)
+	takers.Wait()
+	for n.takeAttention(u, ^attention(0)) != 0 {
+		reported.Add(1)
+	}
+	if e, r := established.Load(), reported.Load(); e != r {
+		t.Errorf("established %d times, reported %d times", e, r)
+	}
+}
