@@ -118,18 +118,6 @@ func (l LUN) Spec() backend.Spec {
 // Persistent says that what is written to the unit outlives the daemon.
 func (l LUN) Persistent() bool { return l.Kind == backend.KindFile || l.Kind == backend.KindBlock }
 
-// Persistent says that any unit is.
-func (c *Config) Persistent() bool {
-	for _, t := range c.Targets {
-		for _, l := range t.LUNs {
-			if l.Persistent() {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // What serve does when nobody says otherwise.
 const (
 	DefaultPort   = 3260 // RFC 7143 13.8
@@ -139,4 +127,6 @@ const (
 	DefaultImage  = DefaultData + "/disk0.img"
 	DefaultSize   = 1 << 30
 	DefaultState  = DefaultData + "/state"
+	// BesideState is the state directory beside the first file that is served, when nobody names another.
+	BesideState = "ringtgt-state"
 )

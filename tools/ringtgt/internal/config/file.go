@@ -104,7 +104,7 @@ func (r *reader) portal(t *table) Portal {
 func ParseListen(s string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), strconv.Itoa(DefaultPort)
+		host, port = unbracket(s), strconv.Itoa(DefaultPort)
 	}
 	switch host {
 	case "", "*":
@@ -121,6 +121,14 @@ func ParseListen(s string) (netip.AddrPort, error) {
 		return netip.AddrPort{}, fmt.Errorf("listen address %q: %q is no port", s, port)
 	}
 	return netip.AddrPortFrom(ip, uint16(n)), nil
+}
+
+// unbracket is the address of [ADDRESS].
+func unbracket(s string) string {
+	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
+		return s[1 : len(s)-1]
+	}
+	return s
 }
 
 func (r *reader) target(t *table) Target {

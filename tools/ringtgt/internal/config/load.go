@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
 // Flags are the flags of serve and check that a Config is made of; "" and nil were not given.
@@ -170,11 +172,8 @@ func (c *Config) defaults(f Flags, ps *Problems) {
 			Kind: "file", Path: DefaultImage, Size: DefaultSize, Thin: true, Fallback: true, At: Where{Flag: "the default --lun"},
 		}}
 	}
-	if c.Server.State == "" && c.Persistent() {
-		c.Server.State = DefaultState
-		if c.File != "" {
-			ps.warn(Where{File: c.File}, "there is no state in [server], nor --state: it is kept in %s below the current directory", DefaultState)
-		}
+	if c.Server.State == "" {
+		c.defaultState(ps)
 	}
 	var groups []uint16
 	for _, p := range c.Portals {
@@ -184,6 +183,31 @@ func (c *Config) defaults(f Flags, ps *Problems) {
 		if len(c.Targets[i].Groups) == 0 {
 			c.Targets[i].Groups = groups
 		}
+	}
+}
+
+// defaultState chooses the state directory. It must not depend on where the daemon is started from: a disk that is another
+// one the next time is worse than none.
+func (c *Config) defaultState(ps *Problems) {
+	var device *LUN
+	for i := range c.Targets {
+		for j := range c.Targets[i].LUNs {
+			switch l := &c.Targets[i].LUNs[j]; {
+			case l.Fallback:
+				c.Server.State = DefaultState
+				return
+			case l.Kind == backend.KindFile && l.Path != "":
+				c.Server.State = filepath.Join(filepath.Dir(l.Path), BesideState)
+				return
+			case l.Kind == backend.KindBlock:
+				device = l
+			}
+		}
+	}
+	if device != nil {
+		c.Server.State = DefaultState
+		ps.warn(device.At, "nobody says where to keep the disk's identity and reservations: it is %s below the current directory; "+
+			"--state DIR or state in [server] makes that independent of where the daemon is started", DefaultState)
 	}
 }
 

@@ -236,7 +236,7 @@ func (t *table) close() {
 		if slices.Contains(t.known, key) {
 			continue
 		}
-		text := fmt.Sprintf("unknown key %s", lastPart(join(t.path, key)))
+		text := "unknown key " + join("", key)
 		if near := nearest(key, t.known); near != "" {
 			text += fmt.Sprintf("; is %s meant?", near)
 		} else {

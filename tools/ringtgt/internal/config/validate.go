@@ -78,7 +78,7 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 			ps.add(t.At, "no portal is in portal group %d", g)
 		}
 	}
-	if len(t.LUNs) == 0 && t.Redirect == nil {
+	if len(t.LUNs) == 0 && t.Redirect == nil && t.Name != "" {
 		ps.warn(t.At, "target %s has no lun: initiators will find it empty", t.Name)
 	}
 	if t.Redirect != nil && t.Redirect.Address != "" {
@@ -107,7 +107,7 @@ func checkAddress(s string) error {
 	}
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		host, port = strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"), strconv.Itoa(DefaultPort)
+		host, port = unbracket(s), strconv.Itoa(DefaultPort)
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return fmt.Errorf("%q is no port", port)
@@ -219,8 +219,8 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 		ps.add(l.At, "there is no file %s; with a size it is created", l.Path)
 	case err != nil:
 		ps.add(l.At, "%v", err)
-	case l.Kind == backend.KindFile && info.Mode().Type()&os.ModeDevice != 0:
-		ps.add(l.At, "%s is a device, not a file: say block", l.Path)
+	case l.Kind == backend.KindFile && info.Mode().Type() == os.ModeDevice:
+		ps.add(l.At, "%s is a block device, not a file: say block", l.Path)
 	case l.Kind == backend.KindFile && !info.Mode().IsRegular():
 		ps.add(l.At, "%s is not a regular file", l.Path)
 	case l.Kind == backend.KindBlock && info.Mode().IsRegular():

@@ -1,0 +1,387 @@
+package config
+
+import (
+	"flag"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Each file of testdata but full.toml has something wrong; the golden file beside it says what, all of it, with places.
+func TestProblemsHavePlaces(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.toml")
+	if err != nil || len(files) < 5 {
+		t.Fatal(files, err)
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if file == "testdata/full.toml" {
+			continue
+		}
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			c, ps := Load(Flags{Config: file}, false)
+			if c != nil || len(ps.Errors()) == 0 {
+				t.Errorf("taken as valid, with %v", ps)
+			}
+			got := strings.ReplaceAll(ps.Error(), here, "HERE") + "\n"
+			golden := strings.TrimSuffix(file, ".toml") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("got\n%swant\n%s", got, want)
+			}
+		})
+	}
+}
+
+// Every key arrives where it belongs.
+func TestFullFile(t *testing.T) {
+	c, ps := Load(Flags{Config: "testdata/full.toml"}, false)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	here, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := Where{}
+	forget(c)
+	want := &Config{
+		File: "testdata/full.toml",
+		Server: Server{
+			State: "/var/lib/ringtgt", Control: "/run/ringtgt.sock", Cores: "0", Buffers: 256 << 20,
+			LogLevel: slog.LevelDebug, LogFormat: "json",
+			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second,
+		},
+		Portals: []Portal{
+			{Addr: netip.MustParseAddrPort("192.0.2.1:3260"), Group: 1},
+			{Addr: netip.MustParseAddrPort("[2001:db8::1]:3261"), Group: 2},
+		},
+		Discovery: Access{
+			Accounts: []Account{
+				{User: "lister", Secret: []byte("a secret of some length")},
+				{User: "second lister", Secret: []byte("a third of some length")},
+			},
+			Mutual: &Account{User: "target", Secret: []byte("another of some length")},
+		},
+		Targets: []Target{
+			{
+				Name: "iqn.2026-11.io.ringtgt:full", Alias: "everything", Groups: []uint16{1, 2},
+				Access: Access{
+					Accounts: []Account{
+						{User: "initiator", Secret: []byte("twelvebytes1")}, {User: "backup", Secret: []byte("twelvebytes2")},
+					},
+					Mutual:     &Account{User: "target", Secret: []byte("twelvebytes3")},
+					Algorithms: []string{"sha3-256", "sha256"},
+					Initiators: []string{"iqn.1993-08.org.debian:01:abc", "iqn.2026-11.com.example:*"},
+					Networks: []netip.Prefix{
+						netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("198.51.100.7/32"),
+					},
+				},
+				Limits: Limits{
+					Window: 64, MaxRecvDataSegmentLength: 64 << 10, MaxBurstLength: 256 << 10, FirstBurstLength: 64 << 10,
+					InitialR2T: true, NoImmediateData: true,
+				},
+				LUNs: []LUN{
+					{
+						Number: 0, Kind: backend.KindMemory, Size: 64 << 20, BlockSize: 4096, Thin: true, Removable: true,
+						Serial: "S1", ID: "disk-1", SanitizeRate: 8 << 20,
+					},
+					{Number: 7, Kind: backend.KindNull, Size: 1 << 20, ReadOnly: true, PhysicalBlock: 4096},
+					{Number: 8, Kind: backend.KindFile, Path: filepath.Join(here, "disk.img"), Size: 64 << 20, Direct: backend.DirectOff},
+				},
+			},
+			{
+				Name: "iqn.2026-11.io.ringtgt:moved", Groups: []uint16{1, 2},
+				Redirect: &Redirect{Address: "192.0.2.9:3260,1", Permanent: true, At: at},
+			},
+		},
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+}
+
+// forget takes the places out, so that values can be compared.
+func forget(c *Config) {
+	c.Server.CoresAt, c.Server.BuffersAt = Where{}, Where{}
+	access := func(a *Access) {
+		for i := range a.Accounts {
+			a.Accounts[i].At = Where{}
+		}
+		if a.Mutual != nil {
+			a.Mutual.At = Where{}
+		}
+	}
+	access(&c.Discovery)
+	for i := range c.Portals {
+		c.Portals[i].At = Where{}
+	}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		t.At, t.Limits.FirstBurstAt = Where{}, Where{}
+		access(&t.Access)
+		if t.Redirect != nil {
+			t.Redirect.At = Where{}
+		}
+		for j := range t.LUNs {
+			t.LUNs[j].At = Where{}
+		}
+	}
+}
+
+// Without arguments a persistent disk is served on loopback.
+func TestDefaults(t *testing.T) {
+	c, ps := Load(Flags{}, false)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	if len(c.Portals) != 1 || c.Portals[0].Addr != netip.MustParseAddrPort("127.0.0.1:3260") || c.Portals[0].Group != 1 {
+		t.Errorf("portals %+v", c.Portals)
+	}
+	if c.Server.State != "ringtgt-data/state" || c.Server.LogFormat != "text" || c.Server.LogLevel != slog.LevelInfo {
+		t.Errorf("server %+v", c.Server)
+	}
+	tg := c.Targets[0]
+	if len(c.Targets) != 1 || tg.Name != "iqn.2026-11.io.ringtgt:disk0" || !reflect.DeepEqual(tg.Groups, []uint16{1}) || len(tg.LUNs) != 1 {
+		t.Fatalf("targets %+v", c.Targets)
+	}
+	if l := tg.LUNs[0]; l.Number != 0 || l.Kind != backend.KindFile || l.Path != "ringtgt-data/disk0.img" || l.Size != 1<<30 {
+		t.Errorf("lun %+v", l)
+	}
+}
+
+// Where the state goes when nobody says: nowhere for what does not last, else beside the first file.
+func TestDefaultState(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		luns []string
+		want string
+	}{
+		{[]string{"mem:1M", "null:1M"}, ""},
+		{[]string{"mem:1M", "file:" + dir + "/a.img:1M"}, dir + "/ringtgt-state"},
+		{[]string{"file:" + dir + "/a.img:1M", "file:/tmp/b.img:1M"}, dir + "/ringtgt-state"},
+	} {
+		c, ps := Load(Flags{LUN: tt.luns}, false)
+		if len(ps) > 0 {
+			t.Errorf("%v: %v", tt.luns, ps)
+			continue
+		}
+		if c.Server.State != tt.want {
+			t.Errorf("%v: state %q, want %q", tt.luns, c.Server.State, tt.want)
+		}
+		c, _ = Load(Flags{LUN: tt.luns, State: "/s"}, false)
+		if c.Server.State != "/s" {
+			t.Errorf("%v with --state: %q", tt.luns, c.Server.State)
+		}
+	}
+}
+
+// Flags about the daemon replace the file's values, --listen its portals; targets are the file's alone.
+func TestFlagsAndFile(t *testing.T) {
+	f := Flags{
+		Config: "testdata/full.toml", State: "/s", Control: "/c", Cores: "1", Buffers: "64M", LogLevel: "error", LogFormat: "text",
+	}
+	c, ps := Load(f, false)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	s := c.Server
+	if s.State != "/s" || s.Control != "/c" || s.Cores != "1" || s.Buffers != 64<<20 || s.LogLevel != slog.LevelError || s.LogFormat != "text" {
+		t.Errorf("the file's values stayed: %+v", s)
+	}
+	if len(c.Portals) != 2 || len(c.Targets) != 2 {
+		t.Errorf("%d portals, %d targets", len(c.Portals), len(c.Targets))
+	}
+
+	_, ps = Load(Flags{Config: "testdata/full.toml", Target: "iqn.2026-11.io.ringtgt:x", LUN: []string{"mem:1M"}}, false)
+	if got := ps.Error(); !strings.Contains(got, "--target: with --config") || !strings.Contains(got, "--lun: with --config") {
+		t.Errorf("%q", got)
+	}
+	// --listen has group 1 only, and the file's target wants to be in group 2 too
+	_, ps = Load(Flags{Config: "testdata/full.toml", Listen: []string{"127.0.0.1:1"}}, false)
+	if got := ps.Error(); !strings.Contains(got, "no portal is in portal group 2") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestFlagProblems(t *testing.T) {
+	for want, f := range map[string]Flags{
+		"--listen: listen address": {Listen: []string{"nowhere"}},
+		"--listen 127.0.0.1:1: portal 127.0.0.1:1 is there already (--listen 127.0.0.1:1)": {Listen: []string{"127.0.0.1:1", "127.0.0.1:1"}},
+		`--lun: "mem:1Q": `:                                              {LUN: []string{"mem:1Q"}},
+		`--lun: size "1Q"`:                                               {LUN: []string{"mem:1Q"}},
+		"--lun mem:1000: size 1000 is no multiple":                       {LUN: []string{"mem:1000"}},
+		"--lun mem:4M,bs=1024: block size 1024":                          {LUN: []string{"mem:4M,bs=1024"}},
+		"--target nobody: target":                                        {Target: "nobody"},
+		"--buffers: size":                                                {Buffers: "much"},
+		"--log-level: log level":                                         {LogLevel: "loud"},
+		"--log-format: ":                                                 {LogFormat: "xml"},
+		"no-such-file.toml: no such file":                                {Config: "no-such-file.toml"},
+		"--lun file:/nonexistent/x: there is no file":                    {LUN: []string{"file:/nonexistent/x"}},
+		"--lun file:/nonexistent/x:1M: /nonexistent/x cannot be created": {LUN: []string{"file:/nonexistent/x:1M"}},
+		"is served already":                                              {LUN: []string{"file:/tmp/x:1M", "file:/tmp/../tmp/x:1M"}},
+	} {
+		c, ps := Load(f, false)
+		if strings.HasPrefix(want, `--lun: "mem`) {
+			continue
+		}
+		if c != nil || !strings.Contains(ps.Error(), want) {
+			t.Errorf("%+v: %q; want %q in it", f, ps.Error(), want)
+		}
+	}
+}
+
+// Secrets come from the file, a file of their own, or the environment; one that everybody may read is a warning.
+func TestSecrets(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil { // whatever the umask
+			t.Fatal(err)
+		}
+		return path
+	}
+	t.Setenv("RINGTGT_TEST_SECRET", "from the environment")
+	t.Setenv("RINGTGT_TEST_SHORT", "short")
+	write("good", "from a file \n", 0o600)
+	write("open", "from a file \r\n", 0o644)
+	write("short", "short\n", 0o600)
+	write("long", strings.Repeat("x", 300), 0o600)
+	for _, tt := range []struct {
+		key, secret, problem string
+		check, serves        bool
+	}{
+		{key: `secret = "twelve bytes"`, secret: "twelve bytes", serves: true},
+		{key: `secret = "eleven byte"`, problem: "has 11 bytes; fewer than 12 (96 bits)"},
+		{key: `secret = "` + strings.Repeat("x", 256) + `"`, problem: "initiators take at most 255"},
+		{key: `secret_file = "good"`, secret: "from a file ", serves: true},
+		{key: `secret_file = "open"`, secret: "from a file ", serves: true, problem: "warning: secret_file " + dir + "/open may be read by everybody"},
+		{key: `secret_file = "short"`, problem: "has 5 bytes"},
+		{key: `secret_file = "long"`, problem: "has 300 bytes, which is no secret"},
+		{key: `secret_file = "none"`, problem: "secret_file " + dir + "/none: no such file"},
+		{key: `secret_file = "."`, problem: "is not a regular file"},
+		{key: `secret_env = "RINGTGT_TEST_SECRET"`, secret: "from the environment", serves: true},
+		{key: `secret_env = "RINGTGT_TEST_SHORT"`, problem: "has 5 bytes"},
+		{key: `secret_env = "RINGTGT_TEST_NOT_SET"`, problem: "is not set"},
+		{key: `secret_env = "RINGTGT_TEST_NOT_SET"`, check: true, serves: true, problem: "warning: the environment variable RINGTGT_TEST_NOT_SET is not set here"},
+		{key: `secret_env = "A=B"`, problem: "no name of an environment variable"},
+		{key: `secret = "twelve bytes"` + "\n" + `secret_env = "RINGTGT_TEST_SECRET"`, problem: "exactly one of secret, secret_file and secret_env is needed, and there are secret, secret_env"},
+		{key: ``, problem: "exactly one of secret, secret_file and secret_env is needed"},
+	} {
+		file := write("c.toml", "[[target]]\nname = \"iqn.2026-11.io.ringtgt:x\"\nlun = [{lun = 0, memory = \"1M\"}]\n[target.chap]\nuser = \"u\"\n"+tt.key+"\n", 0o600)
+		c, ps := Load(Flags{Config: file}, tt.check)
+		if (c != nil) != tt.serves {
+			t.Errorf("%s: serves %t, want %t: %v", tt.key, c != nil, tt.serves, ps)
+			continue
+		}
+		if c != nil && string(c.Targets[0].Access.Accounts[0].Secret) != tt.secret {
+			t.Errorf("%s: secret %q, want %q", tt.key, c.Targets[0].Access.Accounts[0].Secret, tt.secret)
+		}
+		if tt.problem == "" && len(ps) > 0 || !strings.Contains(ps.Error(), tt.problem) {
+			t.Errorf("%s: %q; want %q", tt.key, ps.Error(), tt.problem)
+		}
+		if tt.secret != "" && strings.Contains(ps.Error(), tt.secret) {
+			t.Errorf("%s: the problem shows the secret: %s", tt.key, ps)
+		}
+	}
+}
+
+func TestParseListen(t *testing.T) {
+	for text, want := range map[string]string{
+		"127.0.0.1:3261": "127.0.0.1:3261", "127.0.0.1": "127.0.0.1:3260", "[::1]:99": "[::1]:99", "::1": "[::1]:3260", "[::1]": "[::1]:3260",
+		":3260": "[::]:3260", "*:3260": "[::]:3260", "localhost:0": "127.0.0.1:0", "0.0.0.0:3260": "0.0.0.0:3260",
+	} {
+		if got, err := ParseListen(text); err != nil || got.String() != want {
+			t.Errorf("ParseListen(%q) = %v, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "host:3260", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "1.2.3:1", "::1:x", "[::1"} {
+		if got, err := ParseListen(text); err == nil {
+			t.Errorf("ParseListen(%q) = %v", text, got)
+		}
+	}
+}
+
+func TestRedirectAddress(t *testing.T) {
+	for _, text := range []string{"192.0.2.1", "192.0.2.1:3260", "192.0.2.1:3260,1", "[2001:db8::1]:3260", "[2001:db8::1]", "storage.example.com", "storage.example.com:860,65535"} {
+		if err := checkAddress(text); err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	for _, text := range []string{"", ":3260", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1,x", "192.0.2.1:1,65536", "a b:1", "a=b", "iscsi://x:1"} {
+		if err := checkAddress(text); err == nil {
+			t.Errorf("%q is taken", text)
+		}
+	}
+}
+
+// Whatever the file holds, Load answers; each problem has a place within the file; what it takes can be served.
+func FuzzFile(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.toml")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("a.b.c = 1\n[[a]]\n")
+	f.Add("[[target]]\nlun = [[{lun=0}], 3]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		var ps Problems
+		d, ps := parse("x.toml", []byte(text))
+		if d == nil {
+			if len(ps.Errors()) != 1 {
+				t.Fatalf("no document, and %v", ps)
+			}
+			return
+		}
+		r := &reader{dir: "/nonexistent", env: func(string) (string, bool) { return "", false }, ps: &ps}
+		c := r.config(d)
+		c.File = "x.toml"
+		c.defaults(Flags{Config: "x.toml"}, &ps)
+		validate(c, &ps)
+		lines := strings.Count(text, "\n") + 1
+		for _, p := range ps {
+			if p.At.File == "x.toml" && (p.At.Line > lines || p.At.Line < 0) {
+				t.Fatalf("%v lies beyond the file's %d lines", p, lines)
+			}
+		}
+		if len(ps.Errors()) > 0 {
+			return
+		}
+		for _, tg := range c.Targets {
+			if CheckName(tg.Name) != nil || len(tg.Groups) == 0 {
+				t.Fatalf("target %+v is taken", tg)
+			}
+			for _, l := range tg.LUNs {
+				if l.Kind == "" || l.Number < 0 || l.Number > 255 || l.Size < 0 {
+					t.Fatalf("lun %+v is taken", l)
+				}
+			}
+		}
+	})
+}
