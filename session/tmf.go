@@ -141,7 +141,8 @@ func (t *Task) covers(r *Task) bool {
 	if t.Manage == pdu.TMFAbortTask {
 		return r.ITT == (*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag()
 	}
-	if !pdu.SNLess(r.CmdSN, t.CmdSN) && !(r.Immediate && t.Immediate && r.CmdSN == t.CmdSN) {
+	// An immediate command carries the next CmdSN without taking it: with the function's own it came before.
+	if pdu.SNLess(t.CmdSN, r.CmdSN) || r.CmdSN == t.CmdSN && !r.Immediate {
 		return false
 	}
 	return t.spans(r)
