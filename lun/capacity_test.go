@@ -2,6 +2,7 @@ package lun_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -100,6 +101,7 @@ func TestAddUnitRefuses(t *testing.T) {
 		"no blocks":       {0, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{BlockSize: 512})}},
 		"thin on full":    {0, lun.UnitConfig{Backend: newDisk(t, good), Thin: true}},
 		"LUN -1":          {-1, lun.UnitConfig{Backend: newDisk(t, good)}},
+		"a long serial":   {0, lun.UnitConfig{Backend: newDisk(t, good), Serial: strings.Repeat("x", 129)}},
 		"LUN 256":         {lun.MaxLUNs, lun.UnitConfig{Backend: newDisk(t, good)}},
 	} {
 		if u, err := tg.AddUnit(c.lun, c.cfg); err == nil || u != nil {

@@ -17,6 +17,9 @@ const (
 	// and a sense key specific descriptor is 28.
 	SenseSize = 32
 
+	// maxSerial bounds a configured serial number: a designator of page 83h has room for 255 bytes, eight of them the vendor.
+	maxSerial = 128
+
 	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS
 	// LOSS): names come from peers. Beyond it a port is taken for a new one, which says no less to it.
 	maxSeenPorts = 4096

@@ -346,3 +346,11 @@ func TestGateOrders(t *testing.T) {
 		}
 	})
 }
+
+func TestSendDiagnostic(t *testing.T) {
+	r := newRig(t, withRemovable)
+	r.want(r.do([16]byte{0: 0x1D, 1: 4}), good, "SPC-4 6.42: the default self-test")
+	r.want(r.do([16]byte{0: 0x1D, 1: 0x10}), good, "no diagnostic page is sent")
+	r.wantField(r.do([16]byte{0: 0x1D, 1: 0x20}), 1, "there are no other self-tests")
+	r.wantField(r.do([16]byte{0: 0x1D, 1: 0x10, 4: 8}, make([]byte, 8)...), 3, "there are no diagnostic pages")
+}

@@ -70,6 +70,7 @@ var (
 	errBlockSize = errors.New("lun: block size is neither 512 nor 4096")
 	errPhysical  = errors.New("lun: the physical block size is not the logical one times 1, 2, 4 ... 128")
 	errEmpty     = errors.New("lun: the medium has no blocks")
+	errSerial    = errors.New("lun: the serial number is longer than 128 characters")
 	errNotThin   = errors.New("lun: the backend cannot give space back, so the unit cannot be thin")
 )
 
@@ -91,6 +92,9 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	shift := bits.TrailingZeros32(phys / g.BlockSize)
 	if phys != g.BlockSize<<shift || shift > 7 {
 		return nil, errPhysical
+	}
+	if len(cfg.Serial) > maxSerial {
+		return nil, errSerial
 	}
 	if cfg.Thin && !g.Thin {
 		return nil, errNotThin
