@@ -29,6 +29,9 @@ func (c *conn) start(t *task) {
 	u.CDB = s.CDB
 	u.LongCDB = s.LongCDB
 	u.Attr = lun.Attr(s.Attr)
+	if s.Write {
+		u.Expected = int64(s.EDTL)
+	}
 	u.Out = s.Out[:s.Received]
 	u.Buf = t.buf
 	u.Loop = c.loop

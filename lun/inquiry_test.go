@@ -192,7 +192,7 @@ func TestBlockLimits(t *testing.T) {
 		got  uint32
 		want uint32
 	}{
-		{"WSNZ", uint32(p[4] & 1), 0},
+		{"WSNZ", uint32(p[4] & 1), 1},
 		{"MAXIMUM COMPARE AND WRITE LENGTH", uint32(p[5]), 255},
 		{"OPTIMAL TRANSFER LENGTH GRANULARITY", uint32(binary.BigEndian.Uint16(p[6:])), 8},
 		{"MAXIMUM TRANSFER LENGTH", u32(8), lun.MaxTransfer / 512},

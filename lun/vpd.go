@@ -148,7 +148,7 @@ func vpdLimits(t *Task, w *pageWriter) {
 		binary.BigEndian.PutUint32(b[24:], max(unit, discardUnit/bs)) // OPTIMAL UNMAP GRANULARITY
 		b[28] = 0x80                                                  // UGAVALID: alignment 0
 	}
-	// WSNZ is zero and MAXIMUM WRITE SAME LENGTH says no limit: it runs in pieces and can be aborted.
+	b[0] = 1 // WSNZ; MAXIMUM WRITE SAME LENGTH says no limit: it runs in pieces and can be aborted
 	if n := u.atomicBlocks(); n > 0 {
 		binary.BigEndian.PutUint32(b[40:], n)
 		binary.BigEndian.PutUint32(b[44:], u.atomicUnit())

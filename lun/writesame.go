@@ -32,15 +32,18 @@ func writeSame(t *Task) {
 		t.checkField(1, 3)
 	case flags&0x06 != 0 || flags&1 != 0 && !ndob: // PBDATA, LBDATA: obsolete
 		t.checkField(1, highestBit(flags&0x07))
+	case n == 0: // WSNZ is one (SBC-3 6.6.4): nobody wipes a whole medium by a length he forgot
+		field := 7
+		if t.CDB[0] == 0x93 {
+			field = 10
+		}
+		t.checkField(field, -1)
 	case !g.holds(lba, n):
 		t.check(IllegalRequest, ascLBAOutOfRange)
 	case !ndob && (t.offered() != int64(g.BlockSize) || len(t.Out) < int(g.BlockSize)):
 		// One block is what the command is about; of any other amount it cannot be said which.
 		t.check(IllegalRequest, ascInvalidFieldInUnit)
 	default:
-		if n == 0 { // SBC-3 5.42: with WSNZ zero, all blocks to the end
-			n = g.Blocks - lba
-		}
 		bs := int64(g.BlockSize)
 		t.fill(ndob, flags&wsUnmap != 0, int64(lba)*bs, int64(n)*bs, int(bs))
 	}

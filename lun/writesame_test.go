@@ -39,15 +39,15 @@ func TestWriteSame(t *testing.T) {
 				if r.d.data[0] != 1 || r.d.data[len(r.d.data)-1] != 2 {
 					t.Error("blocks beside the range were written")
 				}
-				r.want(r.do(s.cdb(0, 500, 0), make([]byte, bs)...), good, "length 0 with WSNZ zero: to the end")
+				r.want(r.do(s.cdb(0, 500, 524), make([]byte, bs)...), good, "to the end")
 				if !bytes.Equal(r.d.block(500, 524), make([]byte, 524*bs)) || !bytes.Equal(r.d.block(499, 1), block) {
 					t.Error("not exactly the blocks to the end are zero")
 				}
 				if !r.d.mapped[900] {
 					t.Error("without UNMAP blocks were deallocated")
 				}
-				r.want(r.do(s.cdb(0, 1024, 0), block...), good, "nothing is left to the end")
-				r.want(r.do(s.cdb(0, 1025, 0), block...), lbaOutOfRange, "beyond the end")
+				r.want(r.do(s.cdb(0, 500, 0), block...), invalidField, "length 0 with WSNZ one (SBC-3 6.6.4)")
+				r.want(r.do(s.cdb(0, 1025, 1), block...), lbaOutOfRange, "beyond the end")
 				r.want(r.do(s.cdb(0, 1023, 2), block...), lbaOutOfRange, "beyond the end")
 				r.want(r.do(s.cdb(0, math.MaxUint32, 1), block...), lbaOutOfRange, "beyond the end")
 				for _, n := range []int{0, bs / 2, 2 * bs} {
@@ -106,7 +106,7 @@ func TestWriteSameNDOB(t *testing.T) {
 func TestWriteSamePieces(t *testing.T) {
 	r := newRig(t, withBlocks(64<<20/512), withMapped)
 	turns := 0
-	c := r.start(0, r.a, 0, lun.AttrSimple, cdb16(0x93, 0, 0, 0), pattern(512, 1))
+	c := r.start(0, r.a, 0, lun.AttrSimple, cdb16(0x93, 0, 0, 64<<20/512), pattern(512, 1))
 	for c.ended == 0 {
 		if !r.w.Step() {
 			t.Fatal("nothing is left to happen")
@@ -147,7 +147,7 @@ func (r *rig) unmap(list []byte) answer {
 func TestUnmap(t *testing.T) {
 	r := newRig(t, withThin, withPosted)
 	fill := func() {
-		r.do(cdb10(0x41, 0, 0, 0), pattern(512, 1)...)
+		r.do(cdb10(0x41, 0, 0, 1024), pattern(512, 1)...)
 	}
 	fill()
 	r.want(r.unmap(unmapList([2]uint64{5, 10}, [2]uint64{100, 1}, [2]uint64{7, 2}, [2]uint64{1023, 1})), good, "SBC-3 5.25")

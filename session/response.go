@@ -90,7 +90,7 @@ func (t *Task) residual() (over, under bool, count uint32) {
 	switch {
 	case moved < edtl:
 		return false, true, uint32(edtl - moved)
-	case required > edtl && r.Status == statusGood:
+	case required > edtl: // whatever the status: the initiator is to know that its EDTL was too small
 		return true, false, uint32(min(required-edtl, 1<<32-1))
 	}
 	return false, false, 0
