@@ -58,9 +58,15 @@ func listen(path string) (ln *net.UnixListener, err error) {
 	return ln, nil
 }
 
+// RuntimeDirEnv names an environment variable with another runtime directory.
+const RuntimeDirEnv = "RINGTGT_RUNTIME_DIR"
+
 // RuntimeDir is where the daemons of this user are listed, one name each, PID.sock: the socket itself when it is nowhere
 // else, or a link to it.
 func RuntimeDir() string {
+	if dir := os.Getenv(RuntimeDirEnv); filepath.IsAbs(dir) {
+		return dir
+	}
 	if os.Geteuid() == 0 {
 		return "/run/ringtgt"
 	}

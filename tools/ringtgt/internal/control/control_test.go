@@ -1,0 +1,251 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func answer(context.Context) (*Status, error) {
+	return &Status{Version: Version, Daemon: Daemon{PID: 7}, Notes: []string{"a note"}}, nil
+}
+
+func serve(t *testing.T, path string) *Server {
+	t.Helper()
+	s, err := Listen(path, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func TestStatusTravels(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	s := serve(t, path)
+	got, err := Get(t.Context(), path)
+	if err != nil || got.Daemon.PID != 7 || len(got.Notes) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v; want 0600: whoever may open it may ask", info.Mode(), err)
+	}
+	s.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	if _, err := Get(t.Context(), path); !Absent(err) {
+		t.Errorf("Get without a daemon: %v", err)
+	}
+}
+
+// Socket addresses hold 107 bytes (unix(7)); state directories may have longer names.
+func TestLongPaths(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), strings.Repeat("long-", 30), strings.Repeat("name-", 30))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "control.sock")
+	s := serve(t, path)
+	if got, err := Get(t.Context(), path); err != nil || got.Daemon.PID != 7 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if _, err := Listen(path, answer); !errors.Is(err, ErrLive) {
+		t.Errorf("a second server: %v", err)
+	}
+	s.Close()
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket is still there: %v", err)
+	}
+	if _, err := Get(t.Context(), path); !Absent(err) {
+		t.Errorf("Get without a daemon: %v", err)
+	}
+	if _, err := Get(t.Context(), filepath.Join(dir, "none", "control.sock")); !Absent(err) {
+		t.Errorf("Get below a directory that is not there: %v", err)
+	}
+}
+
+// A socket whose daemon died is replaced; one whose daemon lives, or anything else, is not.
+func TestWhatIsThereAlready(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "stale.sock")
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.SetUnlinkOnClose(false)
+	ln.Close()
+	if _, err := Get(t.Context(), stale); !Absent(err) {
+		t.Errorf("Get from a dead daemon's socket: %v", err)
+	}
+	serve(t, stale)
+
+	live := filepath.Join(dir, "live.sock")
+	serve(t, live)
+	if _, err := Listen(live, answer); !errors.Is(err, ErrLive) {
+		t.Errorf("beside a live daemon: %v", err)
+	}
+	if _, err := Get(t.Context(), live); err != nil {
+		t.Errorf("the live one answers no more: %v", err)
+	}
+
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(file, answer); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("over a file: %v", err)
+	}
+	if b, _ := os.ReadFile(file); string(b) != "precious" {
+		t.Errorf("the file is now %q", b)
+	}
+	if _, err := Listen(filepath.Join(dir, "none", "x.sock"), answer); err == nil {
+		t.Error("in a directory that is not there")
+	}
+}
+
+func TestDaemonSaysNo(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	s, err := Listen(path, func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := Get(t.Context(), path); err == nil || Absent(err) || !strings.Contains(err.Error(), "a loop does not answer") {
+		t.Errorf("%v", err)
+	}
+}
+
+// The status function's time is bounded, whatever the client's.
+func TestAnswerTimeIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	s, err := Listen(path, func(ctx context.Context) (*Status, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			return nil, errors.New("no deadline")
+		}
+		return answer(ctx)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := Get(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+}
+
+// runtimeDir makes a runtime directory for this test alone.
+func runtimeDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "ringtgt")
+	t.Setenv(RuntimeDirEnv, dir)
+	return dir
+}
+
+func TestFind(t *testing.T) {
+	dir := runtimeDir(t)
+	nowhere := filepath.Join(t.TempDir(), "state")
+	for want, w := range map[string]Where{
+		"/c.sock":                              {Control: "/c.sock", State: "/s", PID: 3},
+		"/s/control.sock":                      {State: "/s", PID: 3},
+		filepath.Join(dir, "3.sock"):           {PID: 3},
+		filepath.Join(nowhere, "control.sock"): {},
+	} {
+		if got, err := Find(w, nowhere, "control.sock"); err != nil || got != want {
+			t.Errorf("Find(%+v) = %s, %v; want %s", w, got, err, want)
+		}
+	}
+
+	// one daemon, listed by its number though its socket is elsewhere
+	path := filepath.Join(t.TempDir(), "control.sock")
+	s := serve(t, path)
+	if err := s.Register(); err != nil {
+		t.Fatal(err)
+	}
+	mine := filepath.Join(dir, strconv.Itoa(os.Getpid())+".sock")
+	got, err := Find(Where{}, nowhere, "control.sock")
+	if err != nil || got != mine {
+		t.Errorf("Find = %s, %v; want %s", got, err, mine)
+	}
+	if st, err := Get(t.Context(), got); err != nil || st.Daemon.PID != 7 {
+		t.Errorf("%+v, %v", st, err)
+	}
+
+	// another process that lives
+	other := os.Getppid()
+	if err := os.Symlink("/nowhere", filepath.Join(dir, strconv.Itoa(other)+".sock")); err != nil {
+		t.Fatal(err)
+	}
+	var several *AmbiguousError
+	if _, err := Find(Where{}, nowhere, "control.sock"); !errors.As(err, &several) || len(several.PIDs) != 2 {
+		t.Errorf("two daemons: %v", err)
+	}
+	// the state directory here decides
+	here := t.TempDir()
+	serve(t, filepath.Join(here, "control.sock"))
+	if got, err := Find(Where{}, here, "control.sock"); err != nil || got != filepath.Join(here, "control.sock") {
+		t.Errorf("Find = %s, %v", got, err)
+	}
+	s.Close()
+	if _, err := os.Lstat(mine); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the entry is still there: %v", err)
+	}
+}
+
+// Entries of processes that are gone do not count, and go with the next daemon's start.
+func TestDeadEntries(t *testing.T) {
+	dir := runtimeDir(t)
+	if _, err := RuntimeSocket(); err != nil {
+		t.Fatal(err)
+	}
+	const dead = 1<<22 + 1 // beyond the largest process number
+	entry := filepath.Join(dir, strconv.Itoa(dead)+".sock")
+	for _, name := range []string{entry, filepath.Join(dir, "notes.txt"), filepath.Join(dir, "x.sock")} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if run := Running(); len(run) != 0 {
+		t.Errorf("Running() = %v", run)
+	}
+	path, err := RuntimeSocket()
+	if err != nil || path != filepath.Join(dir, strconv.Itoa(os.Getpid())+".sock") {
+		t.Errorf("%s, %v", path, err)
+	}
+	if _, err := os.Lstat(entry); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the dead entry is still there")
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "notes.txt")); err != nil {
+		t.Error("a file that is no entry is gone")
+	}
+}
+
+// Anybody may make names in /tmp: a runtime directory that others may write to, or that is a link, is refused.
+func TestRuntimeDirMustBeOurs(t *testing.T) {
+	dir := runtimeDir(t)
+	old := unix.Umask(0)
+	err := os.Mkdir(dir, 0o777)
+	unix.Umask(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RuntimeSocket(); err == nil {
+		t.Error("one that everybody may write to is used")
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(t.TempDir(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := RuntimeSocket(); err == nil {
+		t.Error("a link is used")
+	}
+}

@@ -1,0 +1,252 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"go.etcd.io/bbolt"
+)
+
+var _ lun.Store = (*State)(nil)
+
+func open(t *testing.T, dir string) *State {
+	t.Helper()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func reopen(t *testing.T, s *State) *State {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, s.Dir())
+}
+
+// What was saved is there after a restart, in a directory that Open made, and only for its owner's eyes.
+func TestValuesSurvive(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b", "state")
+	s := open(t, dir)
+	if v, err := s.Load("never saved"); v != nil || err != nil {
+		t.Errorf("Load of a key never saved = %q, %v; want nil, nil", v, err)
+	}
+	big := bytes.Repeat([]byte("x"), 120<<10) // 1024 registrations
+	for key, value := range map[string][]byte{"reservations/1": []byte("one"), "reservations/2": big} {
+		if err := s.Save(key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Save("reservations/1", []byte("uno")); err != nil {
+		t.Fatal(err)
+	}
+	s = reopen(t, s)
+	for key, want := range map[string][]byte{"reservations/1": []byte("uno"), "reservations/2": big} {
+		if v, err := s.Load(key); err != nil || !bytes.Equal(v, want) {
+			t.Errorf("Load(%s) = %d bytes, %v; want %d", key, len(v), err, len(want))
+		}
+	}
+	if err := s.Save("reservations/2", nil); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := s.Load("reservations/2"); v != nil || err != nil {
+		t.Errorf("after saving nothing: %d bytes, %v", len(v), err)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, databaseFile), filepath.Join(dir, lockFile)} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v; others must not read it", path, info.Mode(), err)
+		}
+	}
+}
+
+// Load gives a copy: the database's own memory goes away with its transaction.
+func TestLoadCopies(t *testing.T) {
+	s := open(t, t.TempDir())
+	if err := s.Save("k", []byte("value")); err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.Load("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v[0] = 'X'
+	if again, _ := s.Load("k"); string(again) != "value" {
+		t.Errorf("the stored value is now %q", again)
+	}
+}
+
+func TestIdentityIsMadeOnce(t *testing.T) {
+	s := open(t, t.TempDir())
+	a, err := s.Identity(MediumPath("file", "/a"))
+	if err != nil || len(a.ID) != 32 || a.Created.IsZero() {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	b, err := s.Identity(MediumPath("file", "/b"))
+	if err != nil || b.ID == a.ID {
+		t.Errorf("another file has %+v, %v; the first has %+v", b, err, a)
+	}
+	if m, err := s.Identity(MediumUnit("mem", "iqn.x", 0)); err != nil || m.ID == a.ID || m.ID == b.ID {
+		t.Errorf("%+v, %v", m, err)
+	}
+	s = reopen(t, s)
+	if again, err := s.Identity(MediumPath("file", "/a")); err != nil || again != a {
+		t.Errorf("after a restart %+v, %v; want %+v", again, err, a)
+	}
+}
+
+// A second daemon is told who has the directory; when that one ends, however, the directory is free.
+func TestLockKeepsOthersOut(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	_, err := Open(dir)
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) || !strings.Contains(err.Error(), "--state") {
+		t.Fatalf("second Open: %v", err)
+	}
+	if err := s.Save("k", []byte("v")); err != nil {
+		t.Errorf("the first cannot save after the second tried: %v", err)
+	}
+	reopen(t, s)
+}
+
+// A process that was killed leaves the directory free and what it saved in it.
+func TestKilledProcessLeavesNoLock(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperHoldsState$")
+	cmd.Env = append(os.Environ(), "STATE_HELPER_DIR="+dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make([]byte, 6)
+	if _, err := out.Read(ready); err != nil || string(ready) != "ready\n" {
+		t.Fatalf("%q, %v", ready, err)
+	}
+	if _, err := Open(dir); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), strconv.Itoa(cmd.Process.Pid)) {
+		t.Errorf("while it lives: %v", err)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	s := open(t, dir)
+	if v, err := s.Load("k"); err != nil || string(v) != "saved" {
+		t.Errorf("Load = %q, %v", v, err)
+	}
+}
+
+func TestHelperHoldsState(t *testing.T) {
+	dir := os.Getenv("STATE_HELPER_DIR")
+	if dir == "" {
+		t.Skip("only as a child of TestKilledProcessLeavesNoLock")
+	}
+	s := open(t, dir)
+	if err := s.Save("k", []byte("saved")); err != nil {
+		t.Fatal(err)
+	}
+	os.Stdout.WriteString("ready\n")
+	select {}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "below"), "/proc/no-such-directory/state"} {
+		if s, err := Open(path); err == nil {
+			s.Close()
+			t.Errorf("Open(%s) succeeded", path)
+		}
+	}
+}
+
+// A database that is damaged, foreign or of a later version is refused, not repaired: what it knew of reservations would
+// be lost in silence.
+func TestDamagedDatabase(t *testing.T) {
+	whole := func(t *testing.T) string {
+		s := open(t, t.TempDir())
+		if err := s.Save("k", []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		return s.Dir()
+	}
+	for name, damage := range map[string]func(t *testing.T, path string){
+		"foreign": func(t *testing.T, path string) { write(t, path, []byte("this is no database")) },
+		"cut": func(t *testing.T, path string) {
+			if err := os.Truncate(path, 4096); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"zeroes": func(t *testing.T, path string) { write(t, path, make([]byte, 64<<10)) },
+		"version": func(t *testing.T, path string) {
+			db, err := bbolt.Open(path, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("2")) }); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := whole(t)
+			path := filepath.Join(dir, databaseFile)
+			damage(t, path)
+			s, err := Open(dir)
+			if err == nil {
+				s.Close()
+				t.Fatal("opened")
+			}
+			if !strings.Contains(err.Error(), path+" cannot be used") {
+				t.Errorf("%v", err)
+			}
+			// the lock is free: moved away, a new one is made
+			if err := os.Rename(path, path+".bad"); err != nil {
+				t.Fatal(err)
+			}
+			open(t, dir)
+		})
+	}
+}
+
+// A crash while the first database was made leaves a part under another name; the next start makes it anew.
+func TestHalfMadeDatabase(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, databaseFile+".new"), []byte("half"))
+	s := open(t, dir)
+	if err := s.Save("k", []byte("v")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestDamagedIdentity(t *testing.T) {
+	s := open(t, t.TempDir())
+	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketIdentity).Put([]byte("file:/a"), []byte("{")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := s.Identity("file:/a"); err == nil {
+		t.Errorf("Identity = %+v: a disk must not become another one", id)
+	}
+}
+
+func write(t *testing.T, path string, b []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
