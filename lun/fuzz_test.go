@@ -53,7 +53,7 @@ func FuzzCDB(f *testing.F) {
 		}
 		f.Add(bytes.Join([][]byte{{byte(kind)},
 			record(0, cdb10(0x2A, 0, 3, 1), 512, 1), record(4, read(3), 0), record(6, cawCDB(0, 3, 1), 1024, 1),
-			record(0x43, cdb16(0x93, 8, 0, 0), 512, 0), record(0x20, [16]byte{0: 0x42, 8: 24}, 24, 0, 22, 0, 16), record(0xD0, sanitizeCDB(overwrite, 8), 8, 1, 0, 0, 4),
+			record(0x43, cdb16(0x93, 8, 0, 64), 512, 0), record(0x20, [16]byte{0: 0x42, 8: 24}, 24, 0, 22, 0, 16), record(0xD0, sanitizeCDB(overwrite, 8), 8, 1, 0, 0, 4),
 			record(1, modeSense10(0, 0x3F, 0xFF, 255), 0), record(0x10, sanitizeCDB(blockErase|immed, 0), 0), record(0, testUnitReady(), 0),
 		}, nil))
 	}

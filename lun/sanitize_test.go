@@ -68,7 +68,7 @@ func TestSanitizeOverwrite(t *testing.T) {
 func TestSanitizeErase(t *testing.T) {
 	for _, sa := range []byte{blockErase, cryptoErase} {
 		r := newRig(t, withThin, withPosted, withVolatile)
-		r.do(cdb10(0x41, 0, 0, 0), pattern(512, 3)...)
+		r.want(r.do(cdb10(0x41, 0, 0, 1024), pattern(512, 3)...), good, "the medium is filled")
 		r.want(r.do(sanitizeCDB(sa, 0)), good, "SBC-3 5.21.3")
 		if !bytes.Equal(r.d.medium, make([]byte, len(r.d.medium))) || slices.Contains(r.d.mapped, true) {
 			t.Error("not every block is deallocated and reads as zeroes")
