@@ -57,7 +57,8 @@ type Conn struct {
 // NewConn makes the protocol side of a connection that was just accepted.
 func NewConn(cfg ConnConfig) *Conn {
 	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host}
-	c.framer.SetLimits(maxAHS, DefaultDataSegmentLength)
+	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
+	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
 	c.startLogin(cfg.Now)
 	return c
