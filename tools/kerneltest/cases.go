@@ -24,6 +24,7 @@ var cases = []caseSpec{
 	{name: "read-only"},
 	{name: "reservations"},
 	{name: "task-management"},
+	{name: "access-list"},
 	{name: "chap-required"},
 	{name: "chap-oneway"},
 	{name: "chap-oneway-wrong"},

@@ -38,6 +38,9 @@ func ringtgtTOML(c targetConfig) string {
 		if a := t.outgoing; a != nil {
 			fmt.Fprintf(&out, "[target.mutual_chap]\nuser = %q\nsecret = %q\n", a.user, a.secret)
 		}
+		for _, name := range t.initiators {
+			fmt.Fprintf(&out, "[target.acl]\ninitiators = [%q]\n", name)
+		}
 		for _, l := range t.luns {
 			fmt.Fprintf(&out, "[[target.lun]]\nlun = %d\nfile = %q\nblock_size = %d\nread_only = %t\nthin = %t\n",
 				l.number, l.path, l.blockSize, l.readOnly, l.thin)

@@ -27,11 +27,13 @@ type lunSpec struct {
 // account is a CHAP name and secret.
 type account struct{ user, secret string }
 
-// targetSpec is one target of the daemon. incoming is what the initiator must prove, outgoing what the target proves.
+// targetSpec is one target of the daemon. incoming is what the initiator must prove, outgoing what the target proves;
+// initiators are the names that may log in, all if there is none.
 type targetSpec struct {
 	iqn                string
 	luns               []lunSpec
 	incoming, outgoing *account
+	initiators         []string
 }
 
 // targetConfig is the daemon that the cases run against. Every kind of target is configured from this one description.
@@ -135,6 +137,8 @@ const (
 	iqnChap   = "iqn.2026-11.io.ringtgt:chap"
 	iqnMutual = "iqn.2026-11.io.ringtgt:mutual"
 	iqnSmall  = "iqn.2026-11.io.ringtgt:small"
+	iqnClosed = "iqn.2026-11.io.ringtgt:closed"
+	iqnFriend = "iqn.2026-11.io.ringtgt:friend" // an initiator; the guest's usual name is another
 )
 
 var (
@@ -161,6 +165,7 @@ func newTargetConfig(dir string, first int) (targetConfig, error) {
 			{iqn: iqnSmall, luns: []lunSpec{lun(first, "small", 32)}},
 			{iqn: iqnChap, luns: []lunSpec{lun(first, "chap", 32)}, incoming: &initiatorAccount},
 			{iqn: iqnMutual, luns: []lunSpec{lun(first, "mutual", 32)}, incoming: &initiatorAccount, outgoing: &targetAccount},
+			{iqn: iqnClosed, luns: []lunSpec{lun(first, "closed", 32)}, initiators: []string{iqnFriend}},
 		},
 	}
 	return config, config.makeFiles()
@@ -224,6 +229,7 @@ func guestEnv(c targetConfig, first int) (map[string]string, error) {
 	env := map[string]string{
 		"PORTAL": "10.0.2.2:" + port,
 		"PLAIN":  iqnPlain, "SMALL": iqnSmall, "CHAP": iqnChap, "MUTUAL": iqnMutual,
+		"CLOSED": iqnClosed, "FRIEND": iqnFriend,
 		"INITIATOR_USER": initiatorAccount.user, "INITIATOR_SECRET": initiatorAccount.secret,
 		"TARGET_USER": targetAccount.user, "TARGET_SECRET": targetAccount.secret,
 		"RO_SHA256": sum,

@@ -66,7 +66,12 @@ func tgtSetUp(ctx context.Context, c targetConfig) error {
 		}
 		bindUser(tid, t.incoming)
 		bindUser(tid, t.outgoing, "--outgoing")
-		admin("--op", "bind", "--mode", "target", "--tid", tid, "-I", "ALL")
+		for _, name := range t.initiators {
+			admin("--op", "bind", "--mode", "target", "--tid", tid, "-Q", name)
+		}
+		if t.initiators == nil {
+			admin("--op", "bind", "--mode", "target", "--tid", tid, "-I", "ALL")
+		}
 	}
 	return failed
 }

@@ -75,7 +75,7 @@ clean() {
 	if ls -d /sys/class/iscsi_session/session* >/run/kt/left 2>/dev/null; then
 		return 1
 	fi
-	rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets /mnt/*
+	rm -rf /etc/iscsi/nodes /etc/iscsi/send_targets /etc/iscsi/ifaces /mnt/*
 	return 0
 }
 
