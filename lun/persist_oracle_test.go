@@ -283,11 +283,11 @@ func (o *prOracle) access(n string, write bool) string {
 // TestReservationsAgainstOracle drives a unit and the oracle with the same random commands from six nexuses: three
 // initiator ports of two nodes, through two target ports each, and compares everything that can be seen after each.
 func TestReservationsAgainstOracle(t *testing.T) {
-	steps := 1500
+	steps := 1000
 	if testing.Short() {
 		steps = 300
 	}
-	luntest.Seeds(t, 12, func(t *testing.T, seed uint64) {
+	luntest.Seeds(t, 8, func(t *testing.T, seed uint64) {
 		r := newPRRigWith(t, &prStore{}, luntest.Config{Seed: seed, MaxDelay: 1000})
 		rng := rand.New(rand.NewPCG(seed, 1))
 		o := &prOracle{keys: map[string]uint64{}, told: map[string]map[lun.ASC]bool{}, open: map[string]bool{}}
