@@ -13,16 +13,17 @@ dir=$(mktemp -d)
 ram=$(mktemp /dev/shm/perf-tgt.XXXXXX)
 # A control number of our own, so that no other tgtd of this machine is touched.
 ctl=$((20000 + $$ % 10000)) ours=$((20000 + $$ % 20000)) theirs=$((ours + 20001))
-pids=
+ringtgt= tgtd=
 stop() {
-	for p in $pids; do kill "$p" 2>/dev/null || true; done
+	kill "$ringtgt" 2>/dev/null || true
+	kill -9 "$tgtd" 2>/dev/null || true # it does not listen to less while it has targets
 	rm -rf "$dir" "$ram"
 }
 trap stop EXIT
 "$bin" serve --listen "127.0.0.1:$ours" --lun mem:256M --cores 0 --state "$dir/state" >"$dir/ringtgt.log" 2>&1 &
-ringtgt=$! pids=$!
+ringtgt=$!
 taskset -c 0 tgtd -f --iscsi "portal=127.0.0.1:$theirs" -C "$ctl" >"$dir/tgtd.log" 2>&1 &
-tgtd=$! pids="$pids $!"
+tgtd=$!
 truncate -s 256M "$ram"
 dd if=/dev/zero of="$ram" bs=1M count=256 conv=notrunc status=none
 adm="tgtadm -C $ctl --lld iscsi"
