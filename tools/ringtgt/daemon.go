@@ -29,6 +29,7 @@ type daemon struct {
 	targets  []*servedTarget
 	control  *control.Server // nil: there is none
 	notes    []string
+	running  atomic.Bool // the loops turn
 	draining atomic.Bool
 }
 
@@ -95,6 +96,7 @@ func (d *daemon) start() (err error) {
 		return err
 	}
 	d.node.SetTargets(d.sessionTargets(d.engine.Portals()))
+	d.running.Store(true)
 	return nil
 }
 
@@ -167,6 +169,24 @@ func (d *daemon) note(text string) {
 	d.notes = append(d.notes, text)
 }
 
+// refresh looks at the media again: initiators are told of those that have another size (SBC-3 4.8). It may block.
+func (d *daemon) refresh() {
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number)
+			changed, err := u.backend.Refresh()
+			if err != nil {
+				log.Error("cannot look at the medium's size", "err", err)
+			}
+			if changed {
+				u.unit.Refresh()
+				g := u.backend.Geometry()
+				log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
+			}
+		}
+	}
+}
+
 // stop drains the target, closes the media and gives everything back.
 func (d *daemon) stop() error {
 	d.draining.Store(true)
@@ -195,6 +215,9 @@ func (d *daemon) abandon() error {
 
 // engineStatus asks the loops, at most until ctx is done: a loop that is stuck answers never, and one that has stopped too.
 func (d *daemon) engineStatus(ctx context.Context) (engine.Status, error) {
+	if !d.running.Load() {
+		return engine.Status{}, errors.New("the daemon is starting")
+	}
 	answer := make(chan engine.Status, 1)
 	go func() { answer <- d.engine.Status() }()
 	select {

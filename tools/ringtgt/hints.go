@@ -44,7 +44,7 @@ func hints(w io.Writer, t *config.Target, portal string, discovery config.Access
 	fmt.Fprintf(w, "  iscsiadm -m node -T %s -p %s --login\n", t.Name, portal)
 	fmt.Fprintf(w, "  lsblk -o NAME,SIZE,VENDOR,MODEL,TRAN\n")
 	fmt.Fprintf(w, "\nWithout a kernel initiator (Debian: apt install libiscsi-bin qemu-utils qemu-block-extra):\n")
-	if len(discovery.Accounts) > 0 {
+	if len(discovery.Accounts) > 0 { // open-iscsi takes it from discovery.sendtargets.auth.* of iscsid.conf
 		url = "iscsi://" + discovery.Accounts[0].User + "%SECRET@" + portal
 	}
 	fmt.Fprintf(w, "  iscsi-ls -s '%s'\n", url)

@@ -44,8 +44,8 @@ func (c *serveCmd) Run(s streams) error {
 		log.Warn(p.Text, "at", p.At.String())
 	}
 	// From here on a signal is remembered, so that none is lost while we start.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
 	d, err := start(cfg, log)
@@ -63,7 +63,12 @@ func (c *serveCmd) Run(s streams) error {
 	}
 	notify("READY=1")
 	sig := <-signals
+	for sig == syscall.SIGHUP {
+		d.refresh()
+		sig = <-signals
+	}
 	notify("STOPPING=1")
+	signal.Ignore(syscall.SIGHUP)
 	log.Info("draining; a second signal ends at once", "signal", sig.String())
 	done := make(chan error, 1)
 	go func() { done <- d.stop() }()

@@ -152,12 +152,14 @@ func printTargets(w io.Writer, targets []control.Target) {
 		fmt.Fprintf(w, "  %s, CHAP %s, at %s\n", name, tg.CHAP, strings.Join(tg.Portals, " "))
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 		for _, l := range tg.LUNs {
-			fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), l.Path)
-			for _, n := range l.Notes {
-				fmt.Fprintf(t, "      note: %s\n", n)
-			}
+			fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), orDash(l.Path))
 		}
 		t.Flush()
+		for _, l := range tg.LUNs {
+			for _, n := range l.Notes {
+				fmt.Fprintf(w, "    lun %d: %s\n", l.LUN, n)
+			}
+		}
 	}
 }
 

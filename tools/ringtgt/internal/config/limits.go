@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
 
 // Every bound of the configuration, with its reason.
 const (
@@ -17,6 +21,9 @@ const (
 	maxUser = 255
 	// maxSerial is the longest unit serial number that every initiator shows whole.
 	maxSerial = 64
+	// minBuffers and maxBuffers are what the engine takes for a loop: one largest transfer, and what its arena can count.
+	minBuffers = lun.MaxTransfer
+	maxBuffers = 16 << 30
 	// maxDuration: a timeout longer than a day is a mistake.
 	maxDuration = 24 * time.Hour
 	// maxID keeps the store's keys short.

@@ -147,7 +147,7 @@ func (f *Flags) target(c *Config, ps *Problems) {
 		l, err := ParseSpec(text)
 		if err != nil {
 			ps.add(Where{Flag: "--lun"}, "%v", err)
-			continue
+			l = LUN{} // there was to be one
 		}
 		l.Number, l.At = i, at
 		t.LUNs = append(t.LUNs, l)

@@ -21,6 +21,9 @@ import (
 // validate says what is wrong with c as a whole, wherever its values came from.
 func validate(c *Config, ps *Problems) {
 	validatePortals(c, ps)
+	if n := c.Server.Buffers; n != 0 && (n < minBuffers || n > maxBuffers) {
+		ps.add(c.Server.BuffersAt, "buffers: %d is not between %d and %d", n, minBuffers, maxBuffers)
+	}
 	names, media, ids := map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {
 		ps.add(Where{File: c.File}, "there is no target: [[target]] is missing")

@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ringtgt": main})
+}
+
+// The scripts of testdata/script are what people type; each runs in a directory of its own. Beside testscript's commands
+// they have:
+//
+//	start NAME ARG...    starts `ringtgt serve ARG...` and waits until it serves. $NAME is then its first portal, $NAME_PID
+//	                     its process number; its log goes to NAME.log, what it prints to NAME.out
+//	signal NAME SIGNAL   TERM, INT, HUP or KILL
+//	ended NAME CODE      waits for its end and wants this exit code (-1: by a signal)
+//	logged NAME TEXT     waits until its log has TEXT
+//	exits CODE ARG...    runs `ringtgt ARG...` and wants this exit code
+//	login ADDR TARGET    logs a session in that then does nothing
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(control.RuntimeDirEnv, filepath.Join(e.WorkDir, ".run"))
+			e.Setenv("DEEP", strings.Repeat("a-name-of-some-length/", 6)+"state")
+			d := &daemons{byName: map[string]*process{}}
+			e.Values[daemonsKey{}] = d
+			e.Defer(d.kill)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start": cmdStart, "signal": cmdSignal, "ended": cmdEnded, "exits": cmdExits, "logged": cmdLogged, "login": cmdLogin,
+		},
+	})
+}
+
+// patience bounds every wait for another process.
+const patience = 30 * time.Second
+
+// daemons are the processes of one script.
+type daemons struct {
+	byName map[string]*process
+	conns  []net.Conn
+}
+
+type daemonsKey struct{}
+
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+func (d *daemons) kill() {
+	for _, c := range d.conns {
+		c.Close()
+	}
+	for _, p := range d.byName {
+		p.cmd.Process.Kill()
+		<-p.exited
+	}
+}
+
+func get(ts *testscript.TestScript) *daemons { return ts.Value(daemonsKey{}).(*daemons) }
+
+func named(ts *testscript.TestScript, name string) *process {
+	p := get(ts).byName[name]
+	if p == nil {
+		ts.Fatalf("nothing was started as %s", name)
+	}
+	return p
+}
+
+// command makes a command of the ringtgt that testscript put into the PATH.
+func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
+	for dir := range strings.SplitSeq(ts.Getenv("PATH"), ":") {
+		path := filepath.Join(dir, "ringtgt")
+		if _, err := os.Stat(path); err == nil && dir != "" {
+			cmd := exec.Command(path, args...)
+			cmd.Dir = ts.MkAbs(".")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			for _, name := range []string{"PATH", "HOME", "TMPDIR", "NOTIFY_SOCKET", "SECRET", control.RuntimeDirEnv} {
+				if v := ts.Getenv(name); v != "" {
+					cmd.Env = append(cmd.Env, name+"="+v)
+				}
+			}
+			return cmd
+		}
+	}
+	ts.Fatalf("no ringtgt in the PATH")
+	return nil
+}
+
+var firstPortal = regexp.MustCompile(`portals="?\[([^ \]]+)|"portals":\["([^"]+)`)
+
+func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: start NAME ARG...")
+	}
+	name := args[0]
+	cmd := command(ts, append([]string{"serve"}, args[1:]...)...)
+	out, err := os.Create(ts.MkAbs(name + ".out"))
+	ts.Check(err)
+	defer out.Close()
+	log, err := os.Create(ts.MkAbs(name + ".log"))
+	ts.Check(err)
+	cmd.Stdout = out
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	get(ts).byName[name] = p
+	serving := make(chan string, 1)
+	var logged sync.WaitGroup
+	logged.Go(func() {
+		defer log.Close()
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			fmt.Fprintln(log, lines.Text())
+			if m := firstPortal.FindStringSubmatch(lines.Text()); m != nil {
+				select {
+				case serving <- m[1] + m[2]:
+				default:
+				}
+			}
+		}
+	})
+	go func() {
+		logged.Wait()
+		cmd.Wait()
+		close(p.exited)
+	}()
+	select {
+	case portal := <-serving:
+		ts.Setenv(name, portal)
+		ts.Setenv(name+"_PID", strconv.Itoa(cmd.Process.Pid))
+	case <-p.exited:
+		text, _ := os.ReadFile(log.Name())
+		ts.Fatalf("%s ended before it served: %v\n%s", name, cmd.ProcessState, text)
+	case <-time.After(patience):
+		ts.Fatalf("%s does not serve after %v", name, patience)
+	}
+}
+
+func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: signal NAME SIGNAL")
+	}
+	sig, ok := map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "KILL": syscall.SIGKILL, "HUP": syscall.SIGHUP}[args[1]]
+	if !ok {
+		ts.Fatalf("no signal %s", args[1])
+	}
+	ts.Check(named(ts, args[0]).cmd.Process.Signal(sig))
+}
+
+func cmdLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: logged NAME TEXT")
+	}
+	named(ts, args[0])
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		text, err := os.ReadFile(ts.MkAbs(args[0] + ".log"))
+		ts.Check(err)
+		if strings.Contains(string(text), args[1]) {
+			return
+		}
+		select {
+		case <-deadline.C:
+			ts.Fatalf("%s does not log %q within %v:\n%s", args[0], args[1], patience, text)
+		case <-tick.C:
+		}
+	}
+}
+
+func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ended NAME CODE")
+	}
+	p := named(ts, args[0])
+	select {
+	case <-p.exited:
+	case <-time.After(patience):
+		ts.Fatalf("%s still runs after %v", args[0], patience)
+	}
+	if got := strconv.Itoa(p.cmd.ProcessState.ExitCode()); got != args[1] {
+		text, _ := os.ReadFile(ts.MkAbs(args[0] + ".log"))
+		ts.Fatalf("%s ended with %v, want %s\n%s", args[0], p.cmd.ProcessState, args[1], text)
+	}
+}
+
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: exits CODE ARG...")
+	}
+	cmd := command(ts, args[1:]...)
+	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {
+		ts.Fatalf("ringtgt %s: exit code %s, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}
+
+// cmdLogin logs in by one request (RFC 7143 6.3) and keeps the connection, so that a drain has somebody to wait for.
+func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: login ADDR TARGET")
+	}
+	conn, err := net.DialTimeout("tcp", args[0], patience)
+	ts.Check(err)
+	d := get(ts)
+	d.conns = append(d.conns, conn)
+	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
+	var h pdu.BHS
+	h.Init(pdu.OpLoginRequest)
+	req := (*pdu.LoginRequest)(&h)
+	req.SetTransit(true)
+	req.SetCSG(pdu.StageLoginOperationalNegotiation)
+	req.SetNSG(pdu.StageFullFeaturePhase)
+	req.SetISID([6]byte{0x80, 0, 0, 0, 0, 1})
+	var text []byte
+	for _, kv := range [][2]string{{"InitiatorName", "iqn.2026-11.com.example:script"}, {"SessionType", "Normal"}, {"TargetName", args[1]}} {
+		text = pdu.AppendText(text, kv[0], kv[1])
+	}
+	h.SetDataLen(len(text))
+	for len(text)%4 != 0 {
+		text = append(text, 0)
+	}
+	_, err = conn.Write(append(append([]byte{}, h[:]...), text...))
+	ts.Check(err)
+	_, err = io.ReadFull(conn, h[:])
+	ts.Check(err)
+	if s := (*pdu.LoginResponse)(&h).Status(); s != pdu.LoginSuccess {
+		ts.Fatalf("login: status %#04x", s)
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A picture of a busy daemon, as people see it.
+func TestPrintStatus(t *testing.T) {
+	since := time.Now().Add(-(3*time.Hour + 4*time.Minute + time.Second/2))
+	s := &control.Status{
+		Version: 1,
+		Daemon: control.Daemon{
+			PID: 4711, Version: "v1.2.3", GoVersion: "go1.26.8", Kernel: "6.18.0", Started: since, Draining: true,
+			Config: "/etc/ringtgt.toml", State: "/var/lib/ringtgt", Control: "/var/lib/ringtgt/control.sock", GOMAXPROCS: 4,
+			HeapBytes: 3 << 20, Resident: 700 << 20, OpenFiles: control.Limit{Soft: 1024, Hard: 1 << 20}, Memlock: control.Limit{Soft: -1, Hard: -1},
+		},
+		CPU: control.CPU{Brand: "Processor X", ThreadsPerCore: 2, CacheLine: 64, CRC32C: true, Cores: []control.Core{
+			{CPU: 0, Loop: 0}, {CPU: 1, Loop: 1}, {CPU: 2, Loop: -1}, {CPU: 3, Loop: -1},
+			{CPU: 4, Sibling: true, Loop: -1}, {CPU: 5, Sibling: true, Loop: 2}, {CPU: 6, Sibling: true, Loop: -1}, {CPU: 7, Sibling: true, Loop: -1},
+		}},
+		Engine: engine.Status{
+			Started: since, Portals: []string{"192.0.2.1:3260", "[2001:db8::1]:3260"},
+			Loops: []engine.LoopStatus{
+				{Loop: 0, Core: 0, Connections: 2, Tasks: 33, DiskBusy: 32, ArenaInUse: 2 << 20, ArenaTouched: 16 << 20, ArenaLimit: 512 << 20, Registered: true,
+					Stats: engine.LoopStats{Commands: 1234567, PDUsSent: 1300000, Sends: 100000, Receives: 400000, DirectReceives: 5, DiskOps: 1200000, Enters: 200000}},
+				{Loop: 1, Core: 1, ArenaLimit: 512 << 20},
+				{Loop: 2, Core: -1, ArenaLimit: 512 << 20},
+			},
+			Connections: []engine.ConnStatus{
+				{Loop: 0, Core: 0, Local: "192.0.2.1:3260", Remote: "192.0.2.7:51000", Since: time.Now().Add(-61*time.Second - time.Second/2), State: "normal",
+					Initiator: "iqn.1993-08.org.debian:01:abc", Target: "iqn.2026-11.io.ringtgt:disk0", ISID: "00023d000001", TSIH: 1, CID: 0, Tasks: 33},
+				{Loop: 0, Core: 0, Local: "192.0.2.1:3260", Remote: "192.0.2.8:51000", Since: time.Now().Add(-time.Second / 2), State: "login"},
+			},
+		},
+		Targets: []control.Target{{
+			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
+			LUNs: []control.LUN{
+				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
+					Notes: []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"}},
+				{LUN: 10, Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true},
+			},
+		}},
+		Notes: []string{"loop 0: I/O buffers are not registered with the ring"},
+	}
+	var b strings.Builder
+	printStatus(&b, s)
+	golden(t, "testdata/status.golden", b.String())
+}
+
+func TestRanges(t *testing.T) {
+	for want, cpus := range map[string][]int{
+		"no core": nil, "0": {0}, "0-1": {0, 1}, "0-3,8": {0, 1, 2, 3, 8}, "1,3,5": {1, 3, 5}, "2,4-5": {2, 4, 5},
+	} {
+		if got := ranges(cpus); got != want {
+			t.Errorf("ranges(%v) = %s, want %s", cpus, got, want)
+		}
+	}
+}
+
+// What to type with CHAP both ways and a read-only disk. Secrets are not printed.
+func TestHints(t *testing.T) {
+	account := config.Account{User: "initiator", Secret: []byte("very secret indeed")}
+	mutual := config.Account{User: "target", Secret: []byte("also very secret")}
+	tg := &config.Target{
+		Name: "iqn.2026-11.io.ringtgt:x", Access: config.Access{Accounts: []config.Account{account}, Mutual: &mutual},
+		LUNs: []config.LUN{{Number: 3, Kind: "mem", Size: 1 << 30, ReadOnly: true}},
+	}
+	var b strings.Builder
+	hints(&b, tg, "192.0.2.1:3260", config.Access{Accounts: []config.Account{account}})
+	golden(t, "testdata/hints.golden", b.String())
+	if strings.Contains(b.String(), "very secret") {
+		t.Error("a secret is printed")
+	}
+}
