@@ -17,8 +17,20 @@ func (f *File) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, err
 		return dst, lun.ErrGone
 	}
 	defer f.life.leave(helper)
-	s := seeker{fd: f.fd, bs: bs, size: size}
-	for ; max > 0 && lba < blocks && s.err == nil; max-- {
+	s := seeker{bs: bs, size: size, lseek: func(at int64, whence int) (int64, error) { return unix.Seek(f.fd, at, whence) }}
+	return s.extents(dst, lba, max)
+}
+
+// seeker finds data and holes by whole blocks. Its answers are multiples of bs; after an error they are the end.
+type seeker struct {
+	lseek    func(at int64, whence int) (int64, error)
+	bs, size int64
+	err      error
+}
+
+func (s *seeker) extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, error) {
+	bs := s.bs
+	for blocks := uint64(s.size / bs); max > 0 && lba < blocks && s.err == nil; max-- {
 		at := int64(lba) * bs
 		mapped, end := false, s.data(at)
 		if end == at {
@@ -29,13 +41,6 @@ func (f *File) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, err
 		lba += n
 	}
 	return dst, s.err
-}
-
-// seeker finds data and holes by whole blocks. Its answers are multiples of bs; after an error they are the end.
-type seeker struct {
-	fd       int
-	bs, size int64
-	err      error
 }
 
 // data is the start of the first block from at (a block's start) on that has any data.
@@ -62,7 +67,7 @@ func (s *seeker) seek(at int64, whence int) int64 {
 	if s.err != nil || at >= s.size {
 		return s.size
 	}
-	to, err := unix.Seek(s.fd, at, whence)
+	to, err := s.lseek(at, whence)
 	switch err {
 	case nil:
 		return min(to, s.size)
