@@ -34,14 +34,16 @@ type conn struct {
 	finSent   bool
 	shut      bool // shutdown(2) was called
 	toldGone  bool // session.Conn.Closed was called
+	dropped   bool // its descriptor and its place in loop.conns may be another's
 }
 
 // connName is what the log and status call a connection.
 type connName struct{ local, remote netip.AddrPort }
 
-// mark puts the connection on the list of those that are pumped at the end of the turn.
+// mark puts the connection on the list of those that are pumped at the end of the turn. One that was dropped has nothing to
+// pump: a backend that answers late may still mark it.
 func (c *conn) mark() {
-	if !c.dirty {
+	if !c.dirty && !c.dropped {
 		c.dirty = true
 		c.nextD = c.loop.dirty
 		c.loop.dirty = c
@@ -100,7 +102,7 @@ func (c *conn) finish() {
 		return
 	}
 	if !c.toldGone {
-		c.toldGone = true
+		c.toldGone = true // and with that no payload arrives any more: see recycle
 		c.recv.dropHeld(c.loop)
 		c.s.Closed(c.loop.now)
 		c.mark() // takes the Abort and SessionDown events that follow
@@ -166,7 +168,7 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 func (c *conn) FreeTask(st *session.Task) {
 	t := st.Owner.(*task)
 	c.unlink(t)
-	c.loop.waiting.remove(t)
+	c.loop.leaveLine(t)
 	t.leaveGroups()
 	if t.phase == running {
 		// The backend still has it; its blocks come back with loop.TaskDone.
@@ -202,7 +204,7 @@ func (c *conn) unlink(t *task) {
 func (c *conn) recycle(t *task) {
 	l := c.loop
 	if t.out != nil {
-		if c.recv.writesTo(t.out, c.s) {
+		if !c.toldGone && c.recv.writesTo(t.out, c.s) {
 			c.recv.hold(t.out)
 		} else {
 			l.release(t.out)

@@ -40,10 +40,11 @@ func (c *conn) armRecv() {
 func (c *conn) received(cqe uring.CQE) {
 	l, r := c.loop, &c.recv
 	r.armed = false
+	direct := r.direct != nil
+	r.direct = nil // whatever came of it, the kernel is through with the block
 	id, provided := cqe.BufferID()
 	switch {
-	case cqe.Res > 0 && r.direct != nil:
-		r.direct = nil
+	case cqe.Res > 0 && direct:
 		l.stats.DirectReceives++
 		if !c.closing {
 			st, err := c.s.Framer().Received(int(cqe.Res))
