@@ -84,9 +84,19 @@ func (a *arena) alloc(n int) []byte {
 			}
 		}
 		if !a.grow() {
-			return nil
+			break
 		}
 	}
+	// The arena is all in use. However little came back since halves were last put together, it may be the half that was
+	// missing, and somebody who waits in line has nothing else to hope for.
+	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {
+		return nil
+	}
+	a.coalesce()
+	if !a.has(o) {
+		return nil
+	}
+	return a.alloc(n)
 }
 
 func (a *arena) has(o int) bool {

@@ -87,3 +87,34 @@ func TestArenaRefusesForeignAndDoubleRelease(t *testing.T) {
 		}()
 	}
 }
+
+// Whoever waits for the largest block gets it when everything has come back, in whatever portions it came: the last
+// ones may be small.
+func TestArenaLargeBlockAfterSmallOnesComeBack(t *testing.T) {
+	a, err := newArena(slabSize, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]byte
+	for b := a.alloc(minBlock); b != nil; b = a.alloc(minBlock) {
+		all = append(all, b)
+	}
+	// One small block of each of the largest stays out.
+	var last [][]byte
+	for i, b := range all {
+		if i%(maxBlock/minBlock) == 7 {
+			last = append(last, b)
+			continue
+		}
+		a.release(b)
+	}
+	if a.alloc(maxBlock) != nil {
+		t.Fatal("the largest block, while one small block of each is out")
+	}
+	for _, b := range last {
+		a.release(b)
+	}
+	if a.inUse != 0 || a.alloc(maxBlock) == nil {
+		t.Fatalf("%d bytes in use, and no largest block", a.inUse)
+	}
+}
