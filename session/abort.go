@@ -41,6 +41,8 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 		switch {
 		case t.st.kind != kindCommand, t.st.phase == phaseArriving, t.st.phase == phaseHeld:
 			// Not in a task set yet.
+		case t.st.phase >= phaseAnswer:
+			// Not in it any more, and whether its initiator fetches the answer is nobody else's business.
 		case match(t):
 			c.stop(t)
 		}
