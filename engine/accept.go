@@ -77,6 +77,17 @@ func (l *loop) armAccept(i int) {
 	l.ring.Accept(uring.FD(l.listeners[i].fd), userData(opAccept, i))
 }
 
+// closeListeners ends the loop's part in all portals; their accepts end with an error.
+func (l *loop) closeListeners() {
+	for i := range l.listeners {
+		if ln := &l.listeners[i]; !ln.closed {
+			ln.closed = true
+			unix.Shutdown(ln.fd, unix.SHUT_RDWR)
+			unix.Close(ln.fd)
+		}
+	}
+}
+
 // accepted handles one accepted connection, or the end of a multishot accept.
 func (l *loop) accepted(i int, cqe uring.CQE) {
 	ln := &l.listeners[i]
@@ -136,6 +147,7 @@ func (l *loop) welcome(fd int) {
 
 // drop forgets a connection of which nobody has anything any more.
 func (l *loop) drop(c *conn) {
+	c.dropped = true
 	unix.Close(c.fd)
 	l.conns[c.index] = nil
 	l.freeConns = append(l.freeConns, c.index)

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ringtgt/ringtgt/engine/uring"
 	"github.com/ringtgt/ringtgt/session"
-	"golang.org/x/sys/unix"
 )
 
 // Config is what an engine is made of. Zero values mean the defaults.
@@ -113,26 +112,42 @@ func (e *Engine) listen(p netip.AddrPort) error {
 	return nil
 }
 
-// on runs fn on loop l and waits for it. Not from a loop.
-func (e *Engine) on(l *loop, fn func()) {
+// on runs fn on loop l and waits for it. On a loop that has stopped nothing runs. Not from a loop.
+func (e *Engine) on(l *loop, fn func()) { l.await(l.ask(fn)) }
+
+// each runs fn on every loop that has not stopped, and waits.
+func (e *Engine) each(fn func(l *loop)) {
+	done := make([]<-chan struct{}, len(e.loops))
+	for i, l := range e.loops {
+		done[i] = l.ask(func() { fn(l) })
+	}
+	for i, l := range e.loops {
+		l.await(done[i])
+	}
+}
+
+// ask posts fn; what it returns is closed when fn has run.
+func (l *loop) ask(fn func()) <-chan struct{} {
 	done := make(chan struct{})
 	l.Post(func() { fn(); close(done) })
-	<-done
+	return done
 }
 
-// each runs fn on every loop, and waits.
-func (e *Engine) each(fn func(l *loop)) {
-	var wg sync.WaitGroup
-	for _, l := range e.loops {
-		wg.Add(1)
-		l.Post(func() { fn(l); wg.Done() })
+// await waits for what ask returned, or the loop's end: a loop that has stopped reads no mail.
+func (l *loop) await(done <-chan struct{}) {
+	select {
+	case <-done:
+	case <-l.stopped:
 	}
-	wg.Wait()
 }
 
+// stopLoops ends the first n loops and closes the portals.
 func (e *Engine) stopLoops(n int) {
 	for _, l := range e.loops[:n] {
-		l.Post(func() { l.stopping = true })
+		l.Post(func() {
+			l.closeListeners()
+			l.stopping = true
+		})
 		<-l.stopped
 	}
 }
@@ -145,11 +160,7 @@ func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
 func (e *Engine) drain() {
 	e.draining.Store(true)
 	e.each(func(l *loop) {
-		for i := range l.listeners {
-			l.listeners[i].closed = true
-			unix.Shutdown(l.listeners[i].fd, unix.SHUT_RDWR)
-			unix.Close(l.listeners[i].fd)
-		}
+		l.closeListeners()
 		for _, c := range l.conns {
 			if c != nil {
 				c.s.Shutdown(l.now)

@@ -67,7 +67,7 @@ func (l *loop) TaskDone(u *lun.Task) {
 // abort stops a task for the session, which waits for Conn.Aborted.
 func (c *conn) abort(t *task) {
 	if t.phase != running {
-		c.loop.waiting.remove(t)
+		c.loop.leaveLine(t)
 		t.phase = answering
 		c.s.Aborted(c.loop.now, &t.s)
 		c.mark()
@@ -87,8 +87,11 @@ func (c *conn) abort(t *task) {
 		if t.use != use || !t.aborting {
 			return
 		}
-		t.aborting = false
 		t.l.Abandon()
+		if t.use != use || !t.aborting {
+			return // that ended it after all
+		}
+		t.aborting = false
 		l.engine.log.Warn("aborted task is still in the backend", "remote", c.name.remote, "itt", itt, "after", abortGrace)
 		c.s.Aborted(l.now, st)
 		c.mark()
@@ -108,6 +111,14 @@ func (w *memoryWait) push(t *task, n int) {
 		w.last.wait = t
 	}
 	w.last = t
+}
+
+// leaveLine takes a task that ends out of the line, if it waits there. Those behind it may need less than it did.
+func (l *loop) leaveLine(t *task) {
+	if l.waiting.first == t {
+		l.released = true
+	}
+	l.waiting.remove(t)
 }
 
 func (w *memoryWait) remove(t *task) {

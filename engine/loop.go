@@ -113,6 +113,9 @@ func (l *loop) run(ready chan<- error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its affinity with it
 	defer close(l.stopped)
 	if err := l.open(); err != nil {
+		if l.ring != nil {
+			l.ring.Close()
+		}
 		ready <- err
 		return
 	}
@@ -122,6 +125,11 @@ func (l *loop) run(ready chan<- error) {
 		l.turn()
 	}
 	l.ring.Close()
+	for _, c := range l.conns { // those that a stuck backend kept
+		if c != nil {
+			unix.Close(c.fd)
+		}
+	}
 }
 
 // turn takes what completed, runs what follows from it, and goes back to the kernel once.

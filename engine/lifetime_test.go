@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// quiet is an engine that has nothing of anybody: no connection, no task, no buffer.
+func (r *rig) quiet(conns int) func() bool {
+	return func() bool {
+		n := 0
+		for _, l := range r.e.Status().Loops {
+			if l.Tasks != 0 || l.ArenaInUse != 0 || l.DiskBusy != 0 {
+				return false
+			}
+			n += l.Connections
+		}
+		return n == conns
+	}
+}
+
+// A backend that answers when the connection is long gone: its place in the table, and its descriptor, belong to another
+// connection then, which must not notice.
+func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
+	t.Parallel()
+	f := backend.NewFault(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	r := newRig(t, 1, f)
+	a := r.login(1)
+	a.startRead(0, 0, 8)
+	a.startWrite(0, 0, fill(4096, 1))
+	waitFor(t, "the commands to reach the backend", func() bool { return f.Held() == 2 })
+	a.c.Close()
+	waitFor(t, "the connection to be given up", func() bool { return r.e.Status().Loops[0].Connections == 0 })
+	b := r.login(2)
+	f.Release(-1)
+	for range 3 {
+		b.ping()
+	}
+	waitFor(t, "tasks and buffers to come back, and nothing else to go", r.quiet(1))
+	c := r.login(3)
+	b.ping()
+	c.ping()
+	if n := len(r.e.Status().Connections); n != 2 {
+		t.Errorf("%d connections, want 2", n)
+	}
+}
+
+// A connection that ends in the middle of a payload leaves nothing behind, wherever the cut is: in a receive through a
+// provided buffer, in one straight into the task's block, at the first byte.
+func TestConnectionCutInTheMiddleOfAPayload(t *testing.T) {
+	r := newRig(t, 1, memory(t, 16<<20))
+	const size = 256 << 10
+	for _, sent := range []int{0, 1, 4096, 100_000, size - 20_000, size - 1} {
+		i := r.login(1)
+		var h pdu.BHS
+		i.command(&h, 0, rw10(true, 0, size/512), size, true)
+		h.SetDataLen(size)
+		if _, err := i.c.Write(append(h[:], make([]byte, sent)...)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		i.c.Close()
+		waitFor(t, fmt.Sprintf("everything to come back after %d bytes", sent), r.quiet(0))
+	}
+}
+
+// LUN RESET ends a task whose payload is arriving. What still arrives of it must not land in memory that another task
+// has by then.
+func TestResetWhileAPayloadArrives(t *testing.T) {
+	r := newRig(t, 1, memory(t, 16<<20))
+	const size = 256 << 10
+	for _, sent := range []int{4096, 100_000, size - 10_000} {
+		a, b := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No"), r.login(2)
+		var h pdu.BHS
+		itt := a.command(&h, 0, rw10(true, 0, size/512), size, true)
+		a.send(&h, nil)
+		a.read()
+		if a.hdr.Opcode() != pdu.OpR2T {
+			t.Fatalf("%v, want an R2T", a.hdr.Opcode())
+		}
+		junk := bytes.Repeat([]byte{0xEE}, size)
+		var d pdu.BHS
+		d.Init(pdu.OpDataOut)
+		d.SetITT(itt)
+		d.SetFinal(true)
+		d.SetDataLen(size)
+		(*pdu.DataOut)(&d).SetTTT((*pdu.R2T)(&a.hdr).TTT())
+		if _, err := a.c.Write(append(d[:], junk[:sent]...)); err != nil {
+			t.Fatal(err)
+		}
+		b.ping()
+		b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
+		b.read()
+		if p := (*pdu.TaskManagementResponse)(&b.hdr); b.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
+			t.Fatalf("LUN RESET answered %v %v", b.hdr.Opcode(), p.Response())
+		}
+		b.clearAttention(0)
+		// The other's data is under way in a block of the same size while the rest of the junk comes.
+		want := fill(size, 5)
+		wtt := b.command(&h, 0, rw10(true, 1024, size/512), size, true)
+		h.SetDataLen(size)
+		b.c.Write(append(h[:], want[:size/2]...))
+		waitFor(t, "the second write to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		a.c.Write(junk[sent:])
+		a.clearAttention(0) // its stream is in step, and the junk is through
+		b.c.Write(want[size/2:])
+		if st, _ := b.finish(wtt); st != 0 {
+			t.Fatalf("status %#x", st)
+		}
+		if st, got := b.finish(b.startRead(0, 1024, size/512)); st != 0 || !bytes.Equal(got, want) {
+			t.Fatalf("after %d bytes: status %#x, data same: %v", sent, st, bytes.Equal(got, want))
+		}
+		a.c.Close()
+		b.c.Close()
+		waitFor(t, "everything to come back", r.quiet(0))
+	}
+}
+
+// A command that was answered already, by an answer that its initiator does not fetch, holds up nobody's LUN RESET.
+func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, session.NodeConfig{NOPInterval: int64(10 * time.Minute)}, memory(t, 16<<20))
+	deaf, b := r.login(1), r.login(2)
+	before := r.e.Status().Loops[0].Stats.Commands
+	for range 100 {
+		deaf.startRead(0, 0, 512)
+	}
+	waitFor(t, "the reads to run", func() bool { return r.e.Status().Loops[0].Stats.Commands >= before+100 })
+	var h pdu.BHS
+	deaf.command(&h, 0, rw10(false, 0, 8), 4096, false)
+	deaf.send(&h, make([]byte, 512)) // a read with data-out: answered before the device server ever sees it
+	b.ping()
+	waitFor(t, "the deaf client's socket to be full", func() bool {
+		s := r.e.Status().Loops[0]
+		b.ping()
+		return s.Tasks > 2 && s.Stats.PDUsSent+1 == r.e.Status().Loops[0].Stats.PDUsSent
+	})
+	b.c.SetDeadline(time.Now().Add(20 * time.Second))
+	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
+	b.read()
+	if b.hdr.Opcode() != pdu.OpTaskManagementResponse {
+		t.Fatalf("LUN RESET answered %v", b.hdr.Opcode())
+	}
+	deaf.c.Close()
+}
+
+// Who asks a stopped engine how it is gets an answer.
+func TestStatusAfterShutdown(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20))
+	r.e.Shutdown()
+	done := make(chan Status, 1)
+	go func() { done <- r.e.Status() }()
+	select {
+	case s := <-done:
+		if len(s.Loops) != 2 || len(s.Connections) != 0 {
+			t.Errorf("%+v", s)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("Status of a stopped engine does not return")
+	}
+}
+
+// A Start that fails leaves no socket behind that takes connections which nobody serves.
+func TestFailedStartClosesItsSockets(t *testing.T) {
+	free := newRig(t, 1, memory(t, 1<<20))
+	free.e.Shutdown()
+	first := netip.MustParseAddrPort(free.addr)
+	e, err := New(Config{Node: session.NewNode(session.NodeConfig{}), Cores: []int{-1, -1},
+		Portals: []netip.AddrPort{first, netip.MustParseAddrPort("192.0.2.1:1")}}) // TEST-NET-1: no address of ours
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Start() == nil {
+		t.Fatal("Start on a foreign address succeeded")
+	}
+	if c, err := net.Dial("tcp", free.addr); err == nil {
+		c.Close()
+		t.Error("the first portal still takes connections")
+	}
+}
