@@ -62,7 +62,7 @@ func (d *daemon) start() (err error) {
 	portals := make([]netip.AddrPort, len(cfg.Portals))
 	for i, p := range cfg.Portals {
 		portals[i] = p.Addr
-		if err := checkFree(p.Addr); err != nil {
+		if err := waitFree(p.Addr, d.log); err != nil {
 			return err
 		}
 	}

@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -65,6 +67,26 @@ func limits(l config.Limits) session.Limits {
 		MaxBurstLength: uint32(l.MaxBurstLength), FirstBurstLength: uint32(l.FirstBurstLength),
 		InitialR2T: l.InitialR2T, NoImmediateData: l.NoImmediateData,
 	}
+}
+
+// portalWait is how long a busy portal may take to become free: when a daemon is killed the kernel takes its rings apart
+// after the process is gone, and they hold the listening sockets until then. portalPoll is how often it is looked at.
+const (
+	portalWait = 5 * time.Second
+	portalPoll = 100 * time.Millisecond
+)
+
+// waitFree is checkFree with patience for the sockets of a predecessor that was killed.
+func waitFree(addr netip.AddrPort, log *slog.Logger) error {
+	err := checkFree(addr)
+	if err == nil {
+		return nil
+	}
+	log.Info("waiting for the portal to become free", "portal", addr, "at most", portalWait)
+	for end := time.Now().Add(portalWait); err != nil && time.Now().Before(end); err = checkFree(addr) {
+		time.Sleep(portalPoll)
+	}
+	return err
 }
 
 // checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
