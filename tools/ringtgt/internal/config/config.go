@@ -56,7 +56,7 @@ type Target struct {
 type Access struct {
 	Accounts   []Account      // CHAP accounts of initiators; none: nobody has to prove anything
 	Mutual     *Account       // what the target proves itself with; nil: it cannot
-	Algorithms []string       // of CHAP, best first; none: the default order
+	Algorithms []string       // of CHAP that are taken; none: all. The initiator's order decides
 	Initiators []string       // names that may log in, a * at the end stands for the rest; none: all
 	Networks   []netip.Prefix // addresses that may log in; none: all
 }

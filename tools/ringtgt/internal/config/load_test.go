@@ -385,3 +385,106 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// docs/configuration.md tells of every key, and the files in docs are ones that are taken.
+func TestDocs(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/full.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, ps := parse("full.toml", text)
+	if d == nil {
+		t.Fatal(ps)
+	}
+	seen := map[string]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for key, e := range v {
+				seen[key] = true
+				walk(e)
+			}
+		}
+	}
+	walk(d.values)
+	for key := range seen {
+		if !strings.Contains(string(page), "`"+key+"`") && !strings.Contains(string(page), "["+key+"]") && !strings.Contains(string(page), "target."+key+"]") {
+			t.Errorf("docs/configuration.md does not tell of %s", key)
+		}
+	}
+	t.Setenv("HOST_7_SECRET", "long enough for CHAP")
+	pages, err := filepath.Glob("../../../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := 0
+	for _, name := range pages {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(page), "```toml\n")[1:] {
+			example, _, _ := strings.Cut(part, "```")
+			file := filepath.Join(t.TempDir(), "ringtgt.toml")
+			if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, ps := Load(Flags{Config: file}, false); len(ps.Errors()) > 0 {
+				t.Errorf("an example of %s is wrong: %v\n%s", filepath.Base(name), ps, example)
+			}
+			examples++
+		}
+	}
+	if examples < 2 {
+		t.Errorf("%d examples found", examples)
+	}
+}
+
+// full.toml has every key that the reader knows: a key that it lacks shows as a field that stays empty.
+func TestFullFileIsFull(t *testing.T) {
+	c, ps := Load(Flags{Config: "testdata/full.toml"}, false)
+	if len(ps) > 0 {
+		t.Fatal(ps)
+	}
+	forget(c)
+	set, all := map[string]bool{}, map[string]bool{}
+	var walk func(path string, v reflect.Value)
+	walk = func(path string, v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			if !v.IsNil() {
+				walk(path, v.Elem())
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				walk(path, v.Index(i))
+			}
+		case reflect.Struct:
+			if v.Type() == reflect.TypeFor[Where]() {
+				return
+			}
+			for i := range v.NumField() {
+				walk(path+"."+v.Type().Field(i).Name, v.Field(i))
+			}
+			return
+		}
+		all[path] = true
+		set[path] = set[path] || !v.IsZero()
+	}
+	walk("", reflect.ValueOf(c))
+	for path := range all {
+		if !set[path] && path != ".Targets.LUNs.Fallback" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
+			!strings.HasPrefix(path, ".Discovery.") { // those are a target's keys
+			t.Errorf("no key sets %s", path)
+		}
+	}
+}
