@@ -34,17 +34,20 @@ func (c *Conn) Aborted(now int64, t *Task) {
 	c.settle(now)
 }
 
-// AbortTasks ends the commands that match without an answer (TAS=0: SAM-5, 5.6): the host calls it when another I_T nexus
-// resets the logical unit or clears its task set.
+// AbortTasks ends the commands that match, of those whose turn to be executed has come, without an answer (TAS=0: SAM-5,
+// 5.6): the host calls it when a logical unit is reset or its task set cleared. Commands that wait for data, or for a
+// task-management function of this connection, are not in the unit's task set yet: they are executed after the reset.
+// Those that are answered are not in it any more, and whether their initiator fetches the answer is nobody else's business.
 func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 	c.tags.each(func(t *Task) {
-		switch {
-		case t.st.kind != kindCommand, t.st.phase == phaseArriving, t.st.phase == phaseHeld:
-			// Not in a task set yet.
-		case t.st.phase >= phaseAnswer:
-			// Not in it any more, and whether its initiator fetches the answer is nobody else's business.
-		case match(t):
-			c.stop(t)
+		if t.st.kind != kindCommand {
+			return
+		}
+		switch t.st.phase {
+		case phaseReady, phaseRunning, phaseStop, phaseStopping:
+			if match(t) {
+				c.stop(t)
+			}
 		}
 	})
 	c.settle(now)

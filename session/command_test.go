@@ -81,6 +81,7 @@ func TestResiduals(t *testing.T) {
 		{"W bit with EDTL 0, none wanted", false, true, 0, 0, 0, 0, false, false, 0},
 		{"no bits, read wanted", false, false, 0, 512, 512, 0, true, false, 512},
 		{"no bits, none wanted", false, false, 0, 0, 0, 0, false, false, 0},
+		{"EDTL too small for a read that failed", true, false, 0, 0, 512, 2, true, false, 512},
 		{"more than a residual counts", true, false, 0, 0, 1 << 40, 0, true, false, 1<<32 - 1},
 	}
 	for _, tt := range tests {

@@ -26,7 +26,8 @@ type endState struct {
 	deaf   bool // input is ignored
 	mute   bool // nothing is sent any more
 	closed bool // Closed was called
-	down   bool // SessionDown was taken
+	down   bool // the connection has left its session
+	last   bool // and was its last one: the registry is to forget the session
 
 	reason   error
 	flushBy  int64 // when a graceful close turns into a hard one, 0 none
@@ -57,13 +58,17 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 		return true
 	case e.closed && c.live == 0 && !e.down:
 		e.down = true
-		e.eventful = false
 		c.loginGone()
-		if c.sess != nil && c.sess.leave(c) && !c.sess.Discovery {
+		e.last = c.sess != nil && c.sess.leave(c)
+		if e.last && !c.sess.Discovery {
 			ev.Kind = SessionDown
 			return true
 		}
-		return false
+	}
+	if e.last {
+		// Only now, with the old nexus gone, may a login that reinstates the session go on (6.3.5).
+		e.last = false
+		c.node.reg.leave(c.sess)
 	}
 	e.eventful = e.closed && !e.down
 	return false

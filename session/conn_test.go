@@ -235,3 +235,23 @@ func TestExpStatSN(t *testing.T) {
 		t.Fatalf("%d unacknowledged", n)
 	}
 }
+
+// The node forgets a session only after the host has dropped its nexus: whoever reinstates it makes a nexus of the same name
+// (6.3.5).
+func TestSessionDownBeforeTheNodeForgets(t *testing.T) {
+	r := newRig(t)
+	r.conn.Closed(r.now)
+	var ev Event
+	if !r.conn.Next(r.now, false, &ev) || ev.Kind != SessionDown {
+		t.Fatalf("event kind %d", ev.Kind)
+	}
+	if n := len(r.node.Sessions()); n != 1 {
+		t.Fatalf("%d sessions while the host drops the nexus", n)
+	}
+	if r.conn.Next(r.now, false, &ev) {
+		t.Fatalf("event kind %d", ev.Kind)
+	}
+	if n := len(r.node.Sessions()); n != 0 {
+		t.Fatalf("%d sessions are left", n)
+	}
+}

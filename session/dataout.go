@@ -157,7 +157,6 @@ func (o *dataOut) drop(s *sequence) {
 // wait to receive all the data (signaled by a data PDU with the Final bit set for all outstanding R2Ts)".
 func (c *Conn) dataLost(t *Task, h *pdu.DataOut, rx *rxState) {
 	c.spoil(t, senseCRC)
-	rx.at.dataSN++
 	c.sequenceEnd(t, rx.at, h.Final())
 }
 

@@ -57,7 +57,8 @@ func (s *Session) join(c *Conn) {
 	s.mu.Unlock()
 }
 
-// leave takes a connection that is gone out of its session and reports whether it was the last: then the session is over.
+// leave takes a connection that is gone out of its session and reports whether it was the last: then the session is over,
+// and the registry is to forget it once the host has dropped its nexus.
 func (s *Session) leave(c *Conn) (last bool) {
 	s.mu.Lock()
 	for i, o := range s.conns {
@@ -68,8 +69,5 @@ func (s *Session) leave(c *Conn) (last bool) {
 	}
 	last = len(s.conns) == 0
 	s.mu.Unlock()
-	if last {
-		s.node.reg.leave(s)
-	}
 	return last
 }

@@ -524,7 +524,7 @@ func (s *sim) cleared() bool {
 	}
 	var ended []uint32
 	s.conn.AbortTasks(s.now, func(t *Task) bool {
-		if t.st.phase < phaseAnswer && !t.st.aborted {
+		if !t.st.aborted {
 			ended = append(ended, t.ITT)
 		}
 		return true

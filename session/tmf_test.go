@@ -361,7 +361,7 @@ func TestTargetColdReset(t *testing.T) {
 }
 
 // Another nexus resets the unit: commands of this one end without an answer (TAS=0), those of other LUNs and those that
-// are answered already go on.
+// wait for data go on.
 func TestAbortTasksByHost(t *testing.T) {
 	r := newRig(t)
 	a, b, w := r.read(512), r.read(512), r.write(4096)
@@ -371,7 +371,7 @@ func TestAbortTasksByHost(t *testing.T) {
 	r.send(b.BHS(), nil)
 	tb := r.wantExecute("")
 	r.send(w.BHS(), nil)
-	r.wantR2T(w.ITT(), 0, 0, 4096, "")
+	r2t := r.wantR2T(w.ITT(), 0, 0, 4096, "")
 	r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
 	r.pump()
 	r.wantAbort(ta)
@@ -379,5 +379,28 @@ func TestAbortTasksByHost(t *testing.T) {
 	r.complete(tb, Result{})
 	r.wantStatus(b.ITT(), statusGood, "another LUN's task goes on")
 	r.wantIdle("aborted tasks are not answered")
+	r.send(r.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	r.complete(r.wantWritten(w.ITT(), 4096), Result{RequiredOut: 4096})
+	r.wantStatus(w.ITT(), statusGood, "it was not in the task set yet")
 	r.wantNoTasks()
+}
+
+// A function's own Manage often comes back as AbortTasks: the commands after it in CmdSN order, which wait for it to be
+// over, are not affected.
+func TestAbortTasksDuringFunction(t *testing.T) {
+	r := newRig(t)
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	manage := r.wantEvent(Manage).Task
+	after, data := r.read(0), r.write(512)
+	r.send(after.BHS(), nil)
+	r.send(data.BHS(), nil)
+	r2t := r.wantR2T(data.ITT(), 0, 0, 512, "")
+	r.conn.AbortTasks(r.now, func(*Task) bool { return true })
+	r.managed(manage, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.complete(r.wantExecute("it comes after the reset"), Result{})
+	r.wantStatus(after.ITT(), statusGood, "")
+	r.send(r.dataOut(data.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+	r.wantWritten(data.ITT(), 512)
 }
