@@ -3,6 +3,7 @@ package backend_test
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -324,16 +325,60 @@ func TestDirectBounces(t *testing.T) {
 	}
 }
 
-// TestDirectFallsBack: where O_DIRECT does not do, auto serves without and says so, and on refuses.
+// TestDirectFallsBack: where O_DIRECT does not do, auto serves without and says so, and on refuses. A filesystem on 4096-byte
+// sectors takes no direct I/O of 512-byte blocks.
 func TestDirectFallsBack(t *testing.T) {
-	if os.Getuid() != 0 {
-		t.Skip("a device with 4096-byte sectors is made of a loop device, which needs root")
+	device, skip := loopDevice(t, 64<<20, 4096)
+	if device == "" {
+		t.Skip(skip)
 	}
+	mkfs, err := exec.LookPath("mkfs.ext4")
+	if err != nil {
+		t.Skip("mkfs.ext4 (package e2fsprogs) is not installed")
+	}
+	if out, err := exec.Command(mkfs, "-q", device).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	}
+	dir := t.TempDir()
+	if err := unix.Mount(device, dir, "ext4", 0, ""); err != nil {
+		t.Skipf("cannot mount ext4 here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, 0); err != nil {
+			t.Errorf("umount: %v", err)
+		}
+	})
+	spec := backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 8 << 20}
+	b, err := backend.Open(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNote(t, b, "through the page cache: direct I/O needs multiples of 4096 bytes")
+	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 512, Len: 512, Buf: make([]byte, 512)}); err != nil {
+		t.Errorf("a write of one block: %v", err)
+	}
+	b.Close()
+	spec.Direct = backend.DirectOn
+	if b, err := backend.Open(spec); err == nil {
+		b.Close()
+		t.Error("direct=on was opened")
+	} else if !strings.Contains(err.Error(), "multiples of 4096 bytes") {
+		t.Errorf("direct=on: %v", err)
+	}
+	spec.BlockSize = 4096
+	if b, err = backend.Open(spec); err != nil {
+		t.Fatalf("blocks of 4096 bytes: %v", err)
+	}
+	wantNote(t, b, "")
+	b.Close()
+}
+
+// TestBlockSizeOfDevice: logical blocks that are smaller than the device's cannot be served, directly or not.
+func TestBlockSizeOfDevice(t *testing.T) {
 	path, skip := loopDevice(t, 1<<20, 4096)
 	if path == "" {
 		t.Skip(skip)
 	}
-	// Logical blocks of 512 bytes do not fit a device with 4096, directly or not.
 	for _, d := range []backend.Direct{backend.DirectOn, backend.DirectAuto, backend.DirectOff} {
 		b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path, BlockSize: 512, Direct: d})
 		if err == nil {
