@@ -1,5 +1,7 @@
 package lun
 
+import "encoding/binary"
+
 // Commands that read, decide and write, and let nothing in between (SBC-3 5.2, 5.5). They pass the gate alone.
 var readModifyWriteCommands = []command{
 	{op: 0x89, sa: noSA, name: "COMPARE AND WRITE", usage: [16]byte{1: 0xF8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 13: 0xFF, 0x00, 0x04},
@@ -110,8 +112,10 @@ func orRead(t *Task, err error) {
 	orNext(t)
 }
 
+// or ORs src into dst, eight bytes at a time: blocks are multiples of that.
 func or(dst, src []byte) {
-	for i, b := range src {
-		dst[i] |= b
+	for len(dst) >= 8 && len(src) >= 8 {
+		binary.NativeEndian.PutUint64(dst, binary.NativeEndian.Uint64(dst)|binary.NativeEndian.Uint64(src))
+		dst, src = dst[8:], src[8:]
 	}
 }

@@ -269,7 +269,7 @@ func TestCheckedAgainAfterTheGate(t *testing.T) {
 // The gate under every order of things that a seed can think of: commands of all attributes on several loops, delays,
 // aborts and abandonments. What runs alone is alone, ORDERED is in order, everything ends exactly once.
 func TestGateOrders(t *testing.T) {
-	luntest.Seeds(t, 300, func(t *testing.T, seed uint64) {
+	luntest.Seeds(t, 100, func(t *testing.T, seed uint64) {
 		const loops = 3
 		r := newRigIn(t, luntest.Config{Loops: loops, Seed: seed}, withPosted, withBlocks(4096))
 		rng := r.w.Rand()

@@ -20,7 +20,7 @@ func planWriteSame(u *Unit, c *[16]byte) (out, in int64) {
 
 func writeSame(t *Task) {
 	u, flags := t.unit, t.CDB[1]
-	lba, n, _ := extent(&t.CDB)
+	lba, n, at := extent(&t.CDB)
 	g := u.geometry()
 	ndob := t.CDB[0] == 0x93 && flags&wsNDOB != 0
 	switch {
@@ -33,11 +33,7 @@ func writeSame(t *Task) {
 	case flags&0x06 != 0 || flags&1 != 0 && !ndob: // PBDATA, LBDATA: obsolete
 		t.checkField(1, highestBit(flags&0x07))
 	case n == 0: // WSNZ is one (SBC-3 6.6.4): nobody wipes a whole medium by a length he forgot
-		field := 7
-		if t.CDB[0] == 0x93 {
-			field = 10
-		}
-		t.checkField(field, -1)
+		t.checkField(at, -1)
 	case !g.holds(lba, n):
 		t.check(IllegalRequest, ascLBAOutOfRange)
 	case !ndob && (t.offered() != int64(g.BlockSize) || len(t.Out) < int(g.BlockSize)):
