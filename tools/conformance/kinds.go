@@ -9,7 +9,6 @@ var ringtgtKinds = []kind{
 		name:   "thin",
 		about:  "memory, thin, 512-byte physical blocks",
 		spec:   memoryLUN + "thin = true\n",
-		except: []exclusion{dirtyBlockDefect},
 	},
 	{
 		name:  "file",
@@ -22,13 +21,12 @@ var ringtgtKinds = []kind{
 		about:  "a file, thin by hole punching, 512-byte logical on 4096-byte physical blocks",
 		spec:   fileLUN + "thin = true\nphysical_block_size = 4096\n",
 		image:  true,
-		except: []exclusion{physicalBlockDefect, dirtyBlockDefect},
+		except: []exclusion{physicalBlockDefect},
 	},
 	{
 		name:   "removable",
 		about:  "memory, thin, removable medium",
 		spec:   memoryLUN + "thin = true\nremovable = true\n",
-		except: []exclusion{dirtyBlockDefect},
 	},
 	{
 		name:   "ro",
@@ -84,13 +82,6 @@ func (e exclusion) covers(suite, test string) bool {
 // the requested LBA only, so the test can pass with LBPPB 1 alone; it runs on the other kinds.
 var physicalBlockDefect = exclusion{"GetLBAStatus", []string{"UnmapSingle"},
 	"asks for LBA i+1 and wants a descriptor of LBA i+LBPPB: right only where a physical block is one logical block"}
-
-// dirtyBlockDefect: the test writes FFh to the blocks, sends WRITE SAME(10) with UNMAP=1 without clearing the block that it sends
-// (test_writesame10_unmap_until_end.c:51-57; its twin for WRITE SAME(16) clears it), and wants to read zeros. "Subsequent read
-// operations behave as if the device server wrote the single block of user data received from the Data-Out Buffer" (SBC-3 5.42),
-// so the blocks must read FFh.
-var dirtyBlockDefect = exclusion{"WriteSame10", []string{"UnmapUntilEnd"},
-	"sends a block of FFh with UNMAP=1 and wants zeros: reads behave as if the block sent was written"}
 
 // writesMedium: the test writes and wants GOOD; a write-protected unit must refuse (SBC-3 4.12), and the tool has no check for it.
 const writesMedium = "writes and wants success, which a write-protected unit must refuse"
