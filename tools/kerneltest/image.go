@@ -81,8 +81,10 @@ func prepareImage(ctx context.Context, cache string, c contents, log func(string
 	if err := buildBase(tree(root), c, made); err != nil {
 		return image{}, err
 	}
-	if err := os.RemoveAll(root); err != nil {
-		return image{}, err
+	for _, dir := range []string{root, debs} { // 700 MB that nobody needs again
+		if err := os.RemoveAll(dir); err != nil {
+			return image{}, err
+		}
 	}
 	return made, os.WriteFile(keyPath, []byte(key), 0o644)
 }
