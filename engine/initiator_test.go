@@ -91,8 +91,19 @@ func (r *rig) dial() *initiator {
 	return &initiator{t: r.t, c: c, cmdSN: 1, data: make([]byte, 0, 1<<20)}
 }
 
-// login connects and logs in to the test target with an ISID of its own.
+// login connects, logs in to the test target with an ISID of its own, and waits until its units are ready.
 func (r *rig) login(isid byte, keys ...string) *initiator {
+	r.t.Helper()
+	i := r.enter(isid, keys...)
+	// A new I_T nexus is told of the power-on by a unit attention on each unit (SAM-5 5.14).
+	for l := range r.target.Units() {
+		i.clearAttention(byte(l))
+	}
+	return i
+}
+
+// enter is login without a command.
+func (r *rig) enter(isid byte, keys ...string) *initiator {
 	r.t.Helper()
 	i := r.dial()
 	var text []byte
@@ -128,10 +139,6 @@ func (r *rig) login(isid byte, keys ...string) *initiator {
 		i.t.Fatalf("login answered %v status %#x", i.hdr.Opcode(), uint16(p.Status()))
 	}
 	i.expStatSN = p.StatSN() + 1
-	// A new I_T nexus is told of the power-on by a unit attention on each unit (SAM-5 5.14).
-	for l := range r.target.Units() {
-		i.clearAttention(byte(l))
-	}
 	return i
 }
 

@@ -28,6 +28,9 @@ func (r *rig) quiet(conns int) func() bool {
 	}
 }
 
+// quietNode asks nobody whether they live, as slow as the machine may be.
+var quietNode = session.NodeConfig{NOPInterval: int64(time.Hour), LoginTimeout: int64(time.Minute)}
+
 // A backend that answers when the connection is long gone: its place in the table, and its descriptor, belong to another
 // connection then, which must not notice.
 func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
@@ -74,61 +77,56 @@ func TestConnectionCutInTheMiddleOfAPayload(t *testing.T) {
 	}
 }
 
-// LUN RESET ends a task whose payload is arriving. What still arrives of it must not land in memory that another task
-// has by then.
-func TestResetWhileAPayloadArrives(t *testing.T) {
-	r := newRig(t, 1, memory(t, 16<<20))
+// A session is replaced while one of its payloads arrives. What still arrives of it must not land in memory that another
+// task has by then.
+func TestReinstatementWhileAPayloadArrives(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 16<<20))
 	const size = 256 << 10
+	junk := bytes.Repeat([]byte{0xEE}, size)
+	b := r.login(2)
 	for _, sent := range []int{4096, 100_000, size - 10_000} {
-		a, b := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No"), r.login(2)
+		a := r.login(1)
 		var h pdu.BHS
-		itt := a.command(&h, 0, rw10(true, 0, size/512), size, true)
-		a.send(&h, nil)
-		a.read()
-		if a.hdr.Opcode() != pdu.OpR2T {
-			t.Fatalf("%v, want an R2T", a.hdr.Opcode())
-		}
-		junk := bytes.Repeat([]byte{0xEE}, size)
-		var d pdu.BHS
-		d.Init(pdu.OpDataOut)
-		d.SetITT(itt)
-		d.SetFinal(true)
-		d.SetDataLen(size)
-		(*pdu.DataOut)(&d).SetTTT((*pdu.R2T)(&a.hdr).TTT())
-		if _, err := a.c.Write(append(d[:], junk[:sent]...)); err != nil {
+		a.command(&h, 0, rw10(true, 0, size/512), size, true)
+		h.SetDataLen(size)
+		if _, err := a.c.Write(append(h[:], junk[:sent]...)); err != nil {
 			t.Fatal(err)
 		}
-		b.ping()
-		b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
-		b.read()
-		if p := (*pdu.TaskManagementResponse)(&b.hdr); b.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
-			t.Fatalf("LUN RESET answered %v %v", b.hdr.Opcode(), p.Response())
+		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		poured := make(chan struct{})
+		go func() {
+			defer close(poured)
+			for at := sent; at < size; at += 512 {
+				if _, err := a.c.Write(junk[at:min(at+512, size)]); err != nil {
+					return
+				}
+			}
+		}()
+		ready := make(chan struct{})
+		go func() {
+			defer close(ready)
+			r.enter(1).c.Close()
+		}()
+		// The other's data takes blocks of the same size all the time.
+		for k := range uint64(10) {
+			want := fill(size, k)
+			if st, _ := b.finish(b.startWrite(0, 1024, want)); st != 0 {
+				t.Fatalf("status %#x", st)
+			}
+			if st, got := b.finish(b.startRead(0, 1024, size/512)); st != 0 || !bytes.Equal(got, want) {
+				t.Fatalf("after %d bytes: status %#x, data same: %v", sent, st, bytes.Equal(got, want))
+			}
 		}
-		b.clearAttention(0)
-		// The other's data is under way in a block of the same size while the rest of the junk comes.
-		want := fill(size, 5)
-		wtt := b.command(&h, 0, rw10(true, 1024, size/512), size, true)
-		h.SetDataLen(size)
-		b.c.Write(append(h[:], want[:size/2]...))
-		waitFor(t, "the second write to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
-		a.c.Write(junk[sent:])
-		a.clearAttention(0) // its stream is in step, and the junk is through
-		b.c.Write(want[size/2:])
-		if st, _ := b.finish(wtt); st != 0 {
-			t.Fatalf("status %#x", st)
-		}
-		if st, got := b.finish(b.startRead(0, 1024, size/512)); st != 0 || !bytes.Equal(got, want) {
-			t.Fatalf("after %d bytes: status %#x, data same: %v", sent, st, bytes.Equal(got, want))
-		}
+		<-ready
+		<-poured
 		a.c.Close()
-		b.c.Close()
-		waitFor(t, "everything to come back", r.quiet(0))
+		waitFor(t, "everything to come back", r.quiet(1))
 	}
 }
 
 // A command that was answered already, by an answer that its initiator does not fetch, holds up nobody's LUN RESET.
 func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
-	r := newRigWith(t, Config{Cores: make([]int, 1)}, session.NodeConfig{NOPInterval: int64(10 * time.Minute)}, memory(t, 16<<20))
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 16<<20))
 	deaf, b := r.login(1), r.login(2)
 	before := r.e.Status().Loops[0].Stats.Commands
 	for range 100 {
