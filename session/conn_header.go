@@ -51,11 +51,11 @@ func (c *Conn) Header(now int64) []byte {
 	case pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest, pdu.OpTaskManagementRequest:
 		c.requestHeader(h)
 	case pdu.OpLoginRequest:
-		// Full feature phase has begun on this connection: "a login request ... is a protocol error" (RFC 7143, 6.3), and
-		// a peer that has lost its place cannot be answered.
+		// Full feature phase has begun on this connection, and a second login is a protocol error (RFC 7143, 6.3). A peer
+		// that has so lost its place cannot be answered.
 		c.fail(errLoginInFullFeature)
 	case pdu.OpSNACKRequest:
-		// No recovery level that has SNACK is offered: "SNACK ... MUST be rejected" at ErrorRecoveryLevel 0 (11.16).
+		// No recovery level that has SNACK is offered (11.16).
 		c.refuse(pdu.RejectSNACK)
 	default:
 		c.refuse(pdu.RejectCommandNotSupported)
@@ -96,9 +96,9 @@ func (c *Conn) Payload(now int64, digestOK bool) {
 	}
 }
 
-// HeaderError says that the framer has given up on the byte stream. "If the header digest is in error ... the target MUST
-// ... close the connection" at ErrorRecoveryLevel 0 (RFC 7143, 7.8); lengths above what was declared are format errors,
-// with the same end (7.7).
+// HeaderError says that the framer has given up on the byte stream. After a header digest error the next PDU cannot be
+// found at ErrorRecoveryLevel 0, and the connection is closed (RFC 7143, 7.8); lengths above what was declared are format
+// errors, with the same end (7.7).
 func (c *Conn) HeaderError(now int64, err error) {
 	if c.end.deaf {
 		return

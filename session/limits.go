@@ -10,9 +10,9 @@ const (
 	DefaultWindow = 128
 	MaxWindow     = 1024
 
-	// maxImmediate is how many immediate requests of a connection may be unanswered; "an iSCSI target MUST be able to
-	// handle at least one immediate task management command and one immediate non-task-management command" (RFC 7143,
-	// 4.2.2.1), and an initiator that resets a host with 16 LUNs sends no more than these at a time.
+	// maxImmediate is how many immediate requests of a connection may be unanswered; "An iSCSI target MUST be able to
+	// handle at least one immediate task management command and one immediate non-task-management iSCSI command per
+	// connection at any time" (RFC 7143, 4.2.2.1), and an initiator that resets a host with 16 LUNs sends no more than these at a time.
 	maxImmediate = 32
 
 	// MaxRecvDataSegmentLength is what we declare (13.12): 256 KiB is what Linux and libiscsi send at most by default.
@@ -38,7 +38,7 @@ const (
 	// takes the front only (EDTL above what the CDB asks for): 16 MiB for what no initiator does but in tests.
 	maxLent = 64
 
-	// maxText is how much text one negotiation may gather over continued PDUs: "at least 8192 bytes" must be taken (6.1).
+	// maxText is how much text one negotiation may gather over continued PDUs: 8192 bytes have to be taken (6.1).
 	maxText = 8192
 	// maxTextReply is the longest answer to SendTargets that is kept to be sent in pieces: 256 targets with long names and
 	// four portals each.

@@ -38,7 +38,7 @@ func (c *Conn) scsiResponse(t *Task, ev *Event) {
 	h.SetITT(t.ITT)
 	h.SetResponse(pdu.ServiceResponseCompleted)
 	h.SetStatus(t.Result.Status)
-	// "The number of R2T and Data-In (read) PDUs that the target has sent for the command" (11.4.8).
+	// "The number of R2T and Data-In (read) PDUs the target has sent for the command" (11.4.8).
 	h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)
 	over, under, count := t.residual()
 	h.SetOverflow(over)
@@ -68,9 +68,8 @@ func (c *Conn) putSense(t *Task) int {
 	return 2 + n
 }
 
-// residual compares what was moved with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes "not transferred because
-// the initiator's Expected Data Transfer Length was not sufficient", an underflow those "not transferred out of the number
-// of bytes that were expected to be transferred".
+// residual compares what was moved with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes that were not transferred
+// because the EDTL was too small for them, an underflow those of the EDTL that were not transferred.
 func (t *Task) residual() (over, under bool, count uint32) {
 	r := &t.Result
 	edtl := int64(t.EDTL)

@@ -20,7 +20,7 @@ const (
 	senseOffset          senseCode = 0x0b4b05 // DATA OFFSET ERROR
 )
 
-// maxSense is the longest sense data that is passed on (SPC-4, 4.5.1: "up to 252 bytes").
+// maxSense is the longest sense data that is passed on (SPC-4, 4.5.1).
 const maxSense = 252
 
 // fixedSenseLen is the length of fixed format sense data (SPC-4, 4.5.3).

@@ -66,9 +66,8 @@ func (c *Conn) referenced(t *Task) *Task {
 	return r
 }
 
-// abortTask is ABORT TASK. Without such a task: "if the Referenced Task Tag does not identify an existing task, but ... the
-// RefCmdSN ... is within the valid CmdSN window and less than the CmdSN of the Task Management Function Request itself,
-// then targets must consider the CmdSN received and return the 'Function complete' response" (11.6.1).
+// abortTask is ABORT TASK. Where there is no such task, but RefCmdSN is in the command window and before the function's own
+// CmdSN, that CmdSN counts as received and the function is complete; else the task does not exist (11.6.1).
 func (c *Conn) abortTask(t *Task) {
 	if r := c.referenced(t); r != nil {
 		c.stop(r)
@@ -230,7 +229,7 @@ func (c *Conn) manageResponse(now int64, t *Task, ev *Event) {
 	cold := t.Manage == pdu.TMFTargetColdReset && pdu.TaskResponse(t.st.ctl.response) == pdu.TMFResponseComplete
 	c.last(t, ev)
 	if cold {
-		// "The target ... MUST then terminate all of its TCP connections to all initiators" (11.5.1).
+		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1).
 		c.finish(now, errColdReset)
 	}
 }
