@@ -6,9 +6,9 @@ import "fmt"
 // really run.
 var ringtgtKinds = []kind{
 	{
-		name:   "thin",
-		about:  "memory, thin, 512-byte physical blocks",
-		spec:   memoryLUN + "thin = true\n",
+		name:  "thin",
+		about: "memory, thin, 512-byte physical blocks",
+		spec:  memoryLUN + "thin = true\n",
 	},
 	{
 		name:  "file",
@@ -24,9 +24,9 @@ var ringtgtKinds = []kind{
 		except: []exclusion{physicalBlockDefect},
 	},
 	{
-		name:   "removable",
-		about:  "memory, thin, removable medium",
-		spec:   memoryLUN + "thin = true\nremovable = true\n",
+		name:  "removable",
+		about: "memory, thin, removable medium",
+		spec:  memoryLUN + "thin = true\nremovable = true\n",
 	},
 	{
 		name:   "ro",
