@@ -124,6 +124,36 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 	}
 }
 
+// A task that ends while the kernel receives into its block leaves the block where it is until the receive has ended.
+func TestBlockIsHeldUntilTheReceiveEnds(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 16<<20))
+	const size = 256 << 10
+	for _, sent := range []int{0, 100_000, size - 1000} {
+		a := r.login(1)
+		var h pdu.BHS
+		a.command(&h, 0, rw10(true, 0, size/512), size, true)
+		h.SetDataLen(size)
+		if _, err := a.c.Write(append(h[:], make([]byte, sent)...)); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		l := r.e.loops[0]
+		r.e.on(l, func() {
+			c := l.conns[0]
+			armed := c.recv.armed
+			c.s.Terminate(l.now, net.ErrClosed)
+			if c.tasks != nil || !armed {
+				t.Errorf("the task goes on, or no receive is with the kernel: %v", armed)
+			}
+			if l.arena.inUse != size {
+				t.Errorf("after %d bytes of a payload: %d bytes in use, want %d", sent, l.arena.inUse, size)
+			}
+			c.mark()
+		})
+		waitFor(t, "everything to come back", r.quiet(0))
+	}
+}
+
 // A command that was answered already, by an answer that its initiator does not fetch, holds up nobody's LUN RESET.
 func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
 	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 16<<20))
