@@ -33,6 +33,7 @@ type loop struct {
 	live      int
 	dirty     *conn
 	rearms    []*conn
+	starved   bool // some of rearms found no receive buffer
 	listeners []listener
 
 	ios    ioTable
@@ -175,13 +176,28 @@ func (l *loop) turn() {
 		l.recycled = false
 		l.recvBufs.Publish()
 	}
+	l.rearm()
+	l.wait()
+}
+
+// rearm asks for the next receives. The kernel hands buffers out in the order it is asked, so those that found none come
+// first: else the same connections would have them turn after turn.
+func (l *loop) rearm() {
+	if l.starved {
+		l.starved = false
+		for _, c := range l.rearms {
+			if c.recv.starved {
+				c.recv.starved = false
+				c.armRecv()
+			}
+		}
+	}
 	for i, c := range l.rearms {
 		c.wantRecv = false
 		c.armRecv()
 		l.rearms[i] = nil
 	}
 	l.rearms = l.rearms[:0]
-	l.wait()
 }
 
 // wait submits what the turn staged and blocks until something completes, a deadline comes or mail arrives.

@@ -11,8 +11,9 @@ import (
 
 // recvState is the receiving half of a connection: one receive at a time is with the kernel.
 type recvState struct {
-	armed  bool
-	direct []byte // where a direct receive goes; nil when a provided buffer is used
+	armed   bool
+	starved bool   // the last receive found no buffer
+	direct  []byte // where a direct receive goes; nil when a provided buffer is used
 	// held are blocks of tasks that ended while a payload was still arriving in them; they go back when the framer has
 	// left them.
 	held [][]byte
@@ -57,6 +58,7 @@ func (c *conn) received(cqe uring.CQE) {
 		}
 	case cqe.Res == -int32(unix.ENOBUFS):
 		// The turn used all buffers; they are back at its end.
+		r.starved, l.starved = true, true
 	case cqe.Res == -int32(unix.EINTR) || cqe.Res == -int32(unix.EAGAIN):
 	default:
 		// The peer closed (0), or the socket failed.
