@@ -99,7 +99,7 @@ func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
 	s.op, s.r = op, r
 	t.busy++
 	ud := userData(opDisk, int(i))
-	fd := l.files.fixed(k.fd)
+	fd := l.files.fixed(k.fd, op)
 	switch k.kind {
 	case ioRead:
 		l.ring.ReadFixed(fd, k.buf, k.off, l.bufIndex(k.buf), ud)

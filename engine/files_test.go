@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+// A unit's file goes and another unit's file gets its descriptor's number: what is written then is in the second file,
+// and the first stays as it was.
+func TestDescriptorUsedAgain(t *testing.T) {
+	dir := t.TempDir()
+	open := func(name string) lun.Backend {
+		b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, name), Size: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	r := newRig(t, 1, memory(t, 1<<20))
+	var want [4][]byte
+	names := []string{"a", "b", "c", "d"}
+	for k, name := range names {
+		u, err := r.target.AddUnit(1, lun.UnitConfig{Backend: open(name), ID: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := r.login(byte(k))
+		want[k] = fill(4096, uint64(k))
+		if st, _ := i.finish(i.startWrite(1, 0, want[k])); st != 0 {
+			t.Fatalf("write: status %#x", st)
+		}
+		if st, got := i.finish(i.startRead(1, 0, 8)); st != 0 || !bytes.Equal(got, want[k]) {
+			t.Fatalf("read: status %#x", st)
+		}
+		i.c.Close()
+		r.target.RemoveUnit(1)
+		waitFor(t, "the unit to be idle", u.Idle)
+		if err := u.Backend().Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for k, name := range names {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !bytes.Equal(got[:4096], want[k]) {
+			t.Errorf("file %s does not hold what was written to its unit (%v)", name, err)
+		}
+	}
+}
