@@ -50,17 +50,14 @@ func file(direct backend.Direct, dir func(t *testing.T) (string, string)) confor
 				return nil, skip
 			}
 			path := filepath.Join(folder, "disk")
-			size := w.Bytes
-			if w.ReadOnly {
-				if err := os.WriteFile(path, nil, 0o600); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.Truncate(path, size); err != nil {
-					t.Fatal(err)
-				}
-				size = 0
+			// Made here and not by Open, which syncs what it makes.
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
 			}
-			b := open(t, backend.Spec{Kind: backend.KindFile, Path: path, Size: size, Direct: direct}, w)
+			if err := os.Truncate(path, w.Bytes); err != nil {
+				t.Fatal(err)
+			}
+			b := open(t, backend.Spec{Kind: backend.KindFile, Path: path, Direct: direct}, w)
 			paths[b] = path
 			return b, ""
 		},

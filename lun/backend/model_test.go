@@ -36,7 +36,14 @@ func modelFile(direct backend.Direct, dir func(t *testing.T) (string, string)) f
 		if folder == "" {
 			return nil, skip
 		}
-		return mustOpen(t, backend.Spec{Kind: backend.KindFile, Path: filepath.Join(folder, "disk"), Size: size, BlockSize: bs, Thin: thin, Direct: direct}), ""
+		path := filepath.Join(folder, "disk")
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		return mustOpen(t, backend.Spec{Kind: backend.KindFile, Path: path, BlockSize: bs, Thin: thin, Direct: direct}), ""
 	}
 }
 
@@ -154,7 +161,7 @@ func newModel(t *testing.T, k modelKind, seed uint64, bs uint32, thin bool) *mod
 		unit = k.unit
 	}
 	m := &model{t: t, k: k, bs: int(bs), thin: thin, count: map[string]int{}}
-	m.w = luntest.NewWorld(t, luntest.Config{Loops: modelLoops, Seed: seed, MaxDelay: 1_000_000, ShortEvery: 8, ShortUnit: unit, AllocFailEvery: 200})
+	m.w = luntest.NewWorld(t, luntest.Config{Loops: modelLoops, Seed: seed, MaxDelay: 1_000_000, ShortEvery: 8, ShortUnit: unit, AllocFailEvery: 200, NoSync: true})
 	m.rng = m.w.Rand()
 	m.blocks = 4<<20/m.bs + 5 // so that the end is in the middle of a page
 	m.tg = lun.NewTarget(lun.TargetConfig{Name: "iqn.2026-11.io.example:model", Ports: []lun.Port{{TPGT: 1, RelPort: 1}}, Loops: modelLoops})

@@ -11,6 +11,9 @@ import (
 // Live is a set of loops that really run at the same time, a goroutine each, for what the race detector is to see. Block
 // I/O is done on goroutines of its own. Nothing of it is repeatable; what must be is tested in a World.
 type Live struct {
+	// NoSync is that of Config; set it before the loops have anything to do.
+	NoSync bool
+
 	loops []*LiveLoop
 	stop  sync.WaitGroup
 }
@@ -20,7 +23,7 @@ func NewLive(t testing.TB, n int) *Live {
 	v := &Live{}
 	epoch := time.Now()
 	for i := range n {
-		l := &LiveLoop{t: t, index: i, epoch: epoch, arena: newArena(t, 256<<20)}
+		l := &LiveLoop{v: v, t: t, index: i, epoch: epoch, arena: newArena(t, 256<<20)}
 		l.more.L = &l.mu
 		v.loops = append(v.loops, l)
 		v.stop.Add(1)
@@ -59,6 +62,7 @@ func (l *LiveLoop) Call(fn func()) {
 
 // LiveLoop is one event loop of a Live.
 type LiveLoop struct {
+	v     *Live
 	t     testing.TB
 	index int
 	epoch time.Time
@@ -132,7 +136,7 @@ func (l *LiveLoop) TaskDone(t *lun.Task) { l.Done(t) }
 
 func (l *LiveLoop) submit(c *Call) {
 	go func() {
-		n := c.perform()
+		n := c.perform(l.v.NoSync)
 		l.Post(func() { c.op.QueueDone(l, c.req, n) })
 	}()
 }

@@ -43,7 +43,7 @@ func (c *Call) String() string {
 }
 
 // perform carries the call out now: bytes moved, or a negated errno.
-func (c *Call) perform() int {
+func (c *Call) perform(noSync bool) int {
 	var n int
 	var err error
 	switch c.Kind {
@@ -51,12 +51,14 @@ func (c *Call) perform() int {
 		n, err = unix.Pread(c.FD, c.Buf, c.Off)
 	case CallWrite:
 		flags := 0
-		if c.DSync {
+		if c.DSync && !noSync {
 			flags = unix.RWF_DSYNC
 		}
 		n, err = unix.Pwritev2(c.FD, [][]byte{c.Buf}, c.Off, flags)
 	case CallSync:
-		err = unix.Fdatasync(c.FD)
+		if !noSync {
+			err = unix.Fdatasync(c.FD)
+		}
 	case CallAllocate:
 		err = unix.Fallocate(c.FD, c.Mode, c.Off, c.Len)
 	case CallDiscard:
@@ -91,7 +93,7 @@ func (l *Loop) submit(c *Call) {
 			n, done = w.cfg.Intercept(c)
 		}
 		if !done {
-			n = c.perform()
+			n = c.perform(w.cfg.NoSync)
 		}
 		w.at(w.now+w.delay(), l, func() { c.op.QueueDone(l, c.req, n) })
 	})

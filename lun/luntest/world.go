@@ -27,6 +27,8 @@ type Config struct {
 	AllocFailEvery int
 	// ArenaBytes bounds what Alloc has outstanding on one loop; beyond it Alloc returns nil. 0: 256 MiB.
 	ArenaBytes int
+	// NoSync leaves out what only a power loss would show: fdatasync, and RWF_DSYNC on writes. They are slow, and many.
+	NoSync bool
 	// Intercept, when not nil, sees every call before it is carried out. It may change it, or return a result of its own
 	// (bytes moved or a negated errno) and true.
 	Intercept func(c *Call) (n int, done bool)

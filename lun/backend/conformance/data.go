@@ -156,9 +156,6 @@ func readOnly(t *testing.T, s Suite, w Want) {
 
 // survives: what was synced is there when the medium is opened again.
 func survives(t *testing.T, s Suite, w Want) {
-	if s.Survives == nil {
-		t.Skip("nothing of this kind survives by design")
-	}
 	r := s.rig(t, w, luntest.Config{})
 	m := r.model()
 	data := pattern(0, r.size, 77)
