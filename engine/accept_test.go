@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Without a free descriptor nobody can be accepted; those who came meanwhile are as soon as there are some.
+func TestAcceptWithoutDescriptors(t *testing.T) {
+	const callers = 20
+	socket := func() int {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
+	var fds [callers]int
+	highest := 0
+	for k := range fds {
+		fds[k] = socket()
+		highest = max(highest, fds[k])
+	}
+	// The kernel takes the limit of the moment in which accept is armed.
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(highest) + 40, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 1<<20))
+	var filler []int
+	for {
+		fd, err := unix.FcntlInt(uintptr(fds[0]), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			break
+		}
+		filler = append(filler, fd)
+	}
+	for _, fd := range filler[:callers/2] { // room for some
+		unix.Close(fd)
+	}
+	to := sockaddr(r.e.Portals()[0])
+	for _, fd := range fds {
+		if err := unix.Connect(fd, to); err != nil { // the kernel's backlog takes them all
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the first to be accepted", func() bool { return len(r.e.Status().Connections) == callers/2 })
+	waitFor(t, "accept to fail", func() bool {
+		retry := false
+		r.e.on(r.e.loops[0], func() {
+			for _, e := range r.e.loops[0].timers.heap {
+				retry = retry || e.conn == nil
+			}
+		})
+		return retry
+	})
+	for _, fd := range filler[callers/2:] {
+		unix.Close(fd)
+	}
+	waitFor(t, "everybody to be accepted", func() bool { return len(r.e.Status().Connections) == callers })
+}
