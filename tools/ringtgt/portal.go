@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"golang.org/x/sys/unix"
 )
 
 // sessionTargets tells the session layer of the targets. bound are the portals' addresses in the order of the
@@ -91,22 +93,37 @@ func waitFree(addr netip.AddrPort, log *slog.Logger) error {
 
 // checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
 // and the kernel would let a second daemon of the same user in as well: initiators would then land on either.
+//
+// A bind without SO_REUSEPORT tells for certain; /proc/net/tcp, which misses sockets while others come and go, only who it is.
 func checkFree(addr netip.AddrPort) error {
 	if addr.Port() == 0 {
 		return nil
 	}
+	family, sa := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()})
+	if ip := addr.Addr().Unmap(); ip.Is4() {
+		family, sa = unix.AF_INET, &unix.SockaddrInet4{Port: int(addr.Port()), Addr: ip.As4()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil // the engine's own socket will say it
+	}
+	defer unix.Close(fd)
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // connections in TIME_WAIT are nobody's
+	if err := unix.Bind(fd, sa); !errors.Is(err, unix.EADDRINUSE) {
+		return nil
+	}
+	other := addr
 	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
 		f, err := os.Open(file)
 		if err != nil {
-			continue // no /proc, or no IPv6: bind(2) has the last word
+			continue
 		}
-		other, found := listener(bufio.NewScanner(f), addr)
+		if o, found := listener(bufio.NewScanner(f), addr); found {
+			other = o
+		}
 		f.Close()
-		if found {
-			return fmt.Errorf("portal %s is in use: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, other, addr.Port())
-		}
 	}
-	return nil
+	return fmt.Errorf("portal %s is in use: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, other, addr.Port())
 }
 
 // stateListen is TCP_LISTEN in the fourth column of /proc/net/tcp.
