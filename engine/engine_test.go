@@ -143,6 +143,35 @@ func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
 	f.Release(1)
 }
 
+// RFC 7144's functions, once iSCSIProtocolLevel 2 is negotiated: is there a task of mine, and reset my nexus.
+func TestQueryTaskSetAndNexusReset(t *testing.T) {
+	f := backend.NewFault(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	r := newRig(t, 2, f)
+	i := r.login(1, "iSCSIProtocolLevel", "2")
+	ask := func(f pdu.TaskFunction, want pdu.TaskResponse) {
+		t.Helper()
+		i.manage(f, 0, pdu.ReservedTag, 0)
+		i.read()
+		p := (*pdu.TaskManagementResponse)(&i.hdr)
+		if i.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != want {
+			t.Fatalf("function %d answered %v %d, want %d", f, i.hdr.Opcode(), p.Response(), want)
+		}
+		i.expStatSN = p.StatSN() + 1
+	}
+	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
+	i.startRead(0, 0, 8)
+	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
+	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseFunctionSucceeded)
+	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)
+	ask(pdu.TMFITNexusReset, pdu.TMFResponseComplete)
+	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 2 {
+		t.Fatalf("status %#x after the reset, want the unit attention of a nexus loss", st)
+	}
+	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
+	f.Release(1)
+}
+
 // A client that sends commands and never reads costs its window and nothing else; others are served, and when it goes
 // everything comes back.
 func TestClientThatNeverReads(t *testing.T) {

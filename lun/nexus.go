@@ -57,6 +57,15 @@ func (tg *Target) greeting(port string) attention {
 // PortName is the SCSI name of the initiator port.
 func (n *Nexus) PortName() string { return n.portName }
 
+// Reset is I_T NEXUS RESET (SAM-5 7.6, RFC 7144): the nexus loss of Close, and the nexus goes on. The engine has aborted
+// its tasks.
+func (n *Nexus) Reset() {
+	for _, u := range n.target.Units() {
+		u.nexusLost(n)
+		n.attend(u, uaNexusLoss)
+	}
+}
+
 // Close is the I_T nexus loss (SAM-5 6.3.4): its tasks were aborted by the engine, its RESERVE(6) reservations and
 // medium removal preventions end, its persistent registrations stay.
 func (n *Nexus) Close() {

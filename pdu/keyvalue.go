@@ -108,11 +108,12 @@ func parsePair(pair string) (KeyValue, error) {
 }
 
 // isKeyName reports whether s, not empty, is a standard-label: letters,
-// digits, dot, minus, plus, commercial at and underscore, with a capital
-// letter first (RFC 7143, 6.1). The number sign is taken too: public extension
-// keys have it as their second character (13.26, X#NodeArchitecture).
+// digits, dot, minus, plus, commercial at and underscore, with a letter first:
+// a capital one says RFC 7143, 6.1, but its own iSCSIProtocolLevel (13.24) has
+// a small one. The number sign is taken too: public extension keys have it as
+// their second character (13.26, X#NodeArchitecture).
 func isKeyName(s string) bool {
-	if s[0] < 'A' || s[0] > 'Z' {
+	if c := s[0] | 0x20; c < 'a' || c > 'z' {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
