@@ -39,8 +39,8 @@ func modeSelect(t *Task) {
 	}
 	t.scratch.any = s
 	if old := u.mode.Load(); old.writeCache && !s.values.writeCache {
-		// SBC-3 6.4.5: what is cached goes to the medium when the cache is turned off. From here on writes go through.
-		u.set(stateWriteThrough)
+		// SBC-3 6.4.5: what is cached goes to the medium when the cache is turned off. MODE SELECT runs alone, so no write
+		// comes in between.
 		t.ioRange(OpSync, 0, 0, modeFlushed)
 		return
 	}
@@ -50,7 +50,6 @@ func modeSelect(t *Task) {
 func modeFlushed(t *Task, err error) {
 	s := t.scratch.any.(*modeSelectState)
 	if err != nil {
-		t.unit.setMode(*t.unit.mode.Load())
 		t.failed(err)
 		return
 	}
@@ -65,7 +64,6 @@ func modeFlushed(t *Task, err error) {
 func modeSaved(t *Task) {
 	s, u := t.scratch.any.(*modeSelectState), t.unit
 	if s.err != nil {
-		t.unit.setMode(*t.unit.mode.Load())
 		t.check(HardwareError, ascInternalTargetFailure)
 		return
 	}

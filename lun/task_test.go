@@ -92,6 +92,35 @@ func TestOrdered(t *testing.T) {
 	r.want(last.answer, good, "all have run")
 }
 
+// What reads, decides and writes runs alone, and so does what changes the ground under the others.
+func TestRunsAlone(t *testing.T) {
+	control := newRig(t).page(current, 0x0A, 0)
+	control[2] |= 4
+	for name, c := range map[string]struct {
+		cdb [16]byte
+		out []byte
+	}{
+		"COMPARE AND WRITE": {cawCDB(0, 9, 1), make([]byte, 1024)},
+		"ORWRITE":           {cdb16(0x8B, 0, 9, 1), make([]byte, 512)},
+		"WRITE ATOMIC":      {atomicCDB(0, 8, 0, 8), make([]byte, 4096)},
+		"MODE SELECT":       {[16]byte{0: 0x15, 1: 0x10, 4: 16}, append(make([]byte, 4), control...)},
+		"SANITIZE":          {sanitizeCDB(overwrite, 8), overwriteList(1, 1, 2, 3, 4)},
+	} {
+		r := newRig(t, withPosted, withAtomic)
+		r.d.hold = func(*lun.Request) bool { return true }
+		first := r.send(lun.AttrSimple, read(1))
+		alone := r.start(0, r.a, 0, lun.AttrSimple, c.cdb, c.out)
+		r.w.Run()
+		if len(r.d.log) != 1 || alone.ended != 0 {
+			t.Errorf("%s did not wait for the READ before it", name)
+		}
+		r.d.release()
+		r.w.Run()
+		r.want(first.answer, good, name)
+		r.want(alone.answer, good, name)
+	}
+}
+
 // SAM-5 8.9.3: a HEAD OF QUEUE task passes those that wait, not the one that runs.
 func TestHeadOfQueue(t *testing.T) {
 	r := newHeldRig(t)

@@ -280,6 +280,48 @@ func TestGetLBAStatus(t *testing.T) {
 	}
 }
 
+// strange is a backend that describes its provisioning state as it likes.
+type strange struct {
+	void
+	extents []lun.Extent
+	err     error
+}
+
+func (s *strange) Extents(dst []lun.Extent, _ uint64, _ int) ([]lun.Extent, error) {
+	return append(dst, s.extents...), s.err
+}
+
+// SBC-3 5.4.2: the answer begins at the LBA asked for and is contiguous, whatever a backend's metadata looks like.
+func TestGetLBAStatusOfAStrangeBackend(t *testing.T) {
+	s := &strange{void: void{Geom: lun.Geometry{Blocks: 1 << 34, BlockSize: 512, Thin: true}}}
+	r := newRig(t)
+	r.tg.RemoveUnit(0)
+	if _, err := r.tg.AddUnit(0, lun.UnitConfig{Backend: s, Thin: true}); err != nil {
+		t.Fatal(err)
+	}
+	r.settle(r.a)
+	all := uint64(1 << 34)
+	for name, c := range map[string]struct {
+		extents []lun.Extent
+		want    [][3]uint64
+	}{
+		"a run that began before":     {[]lun.Extent{{LBA: 0, Blocks: 150}, {LBA: 150, Blocks: 10, Mapped: true}}, [][3]uint64{{100, 50, 1}, {150, 10, 0}}},
+		"a gap":                       {[]lun.Extent{{LBA: 100, Blocks: 5}, {LBA: 110, Blocks: 10}}, [][3]uint64{{100, 5, 1}}},
+		"a run that is over":          {[]lun.Extent{{LBA: 0, Blocks: 100}}, [][3]uint64{{100, 1<<32 - 1, 0}}},
+		"nothing":                     {nil, [][3]uint64{{100, 1<<32 - 1, 0}}},
+		"a run beyond the medium":     {[]lun.Extent{{LBA: 100, Blocks: 50}, {LBA: 150, Blocks: 1 << 62, Mapped: true}}, [][3]uint64{{100, 50, 1}, {150, 1<<32 - 1, 0}}},
+		"a run longer than the field": {[]lun.Extent{{LBA: 0, Blocks: all}}, [][3]uint64{{100, 1<<32 - 1, 1}}},
+		"a run twice":                 {[]lun.Extent{{LBA: 100, Blocks: 5}, {LBA: 100, Blocks: 5}}, [][3]uint64{{100, 5, 1}}},
+	} {
+		s.extents = c.extents
+		if got := r.lbaStatus(100, 4096); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+	s.err = lun.ErrUnsupported
+	r.want(r.do(cdb16(0x9E, 0x12, 100, 24)), targetFailure, "the backend cannot say")
+}
+
 func TestSynchronizeCache(t *testing.T) {
 	for _, op := range []byte{0x35, 0x91} {
 		cdb := func(lba uint64, n uint32) [16]byte {
