@@ -75,6 +75,7 @@ func (c *conn) pump() {
 		case session.Flush:
 			l.engine.log.Info("connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
+			c.dropNexus()
 		case session.Close:
 			c.closing = true
 			l.engine.log.Info("connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)

@@ -172,6 +172,39 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	f.Release(1)
 }
 
+// Who has read a Logout Response may rely on it: the session's RESERVE(6) is gone for the next command on another
+// connection, also while the first one's socket is still open.
+func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20))
+	for k := range byte(20) {
+		a, b := r.login(2*k), r.login(2*k+1)
+		var h pdu.BHS
+		itt := a.command(&h, 0, []byte{0x16, 0, 0, 0, 0, 0}, 0, false)
+		a.send(&h, nil)
+		if st, _ := a.finish(itt); st != 0 {
+			t.Fatalf("RESERVE(6): status %#x", st)
+		}
+		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0x18 {
+			t.Fatalf("a read beside the reservation: status %#x", st)
+		}
+		h.Init(pdu.OpLogoutRequest)
+		q := (*pdu.LogoutRequest)(&h)
+		h.SetFinal(true)
+		q.SetReason(pdu.LogoutCloseSession)
+		h.SetITT(99)
+		q.SetCmdSN(a.cmdSN)
+		q.SetExpStatSN(a.expStatSN)
+		a.send(&h, nil)
+		a.read()
+		if a.hdr.Opcode() != pdu.OpLogoutResponse {
+			t.Fatalf("logout answered %v", a.hdr.Opcode())
+		}
+		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0 {
+			t.Fatalf("after the Logout Response: status %#x", st)
+		}
+	}
+}
+
 // A client that sends commands and never reads costs its window and nothing else; others are served, and when it goes
 // everything comes back.
 func TestClientThatNeverReads(t *testing.T) {

@@ -204,6 +204,20 @@ func (e *Engine) sessionUp(s *session.Session) {
 	s.Owner = tgt.NewNexus(lun.NexusConfig{InitiatorName: s.InitiatorName, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT})
 }
 
+// dropNexus ends the I_T nexus of a connection whose last PDU is staged, before it is sent: who reads a Logout Response may
+// rely on it that what the nexus held (RESERVE(6), prevention of removal) is free. SessionDown comes when the peer has closed,
+// which may be later. A session has one connection today; with more, the last one does this.
+func (c *conn) dropNexus() {
+	for t := c.tasks; t != nil; t = t.next {
+		if t.phase == running {
+			return // it ends by SessionDown, after its tasks
+		}
+	}
+	if n := c.nexus(); n != nil {
+		n.Close()
+	}
+}
+
 // sessionDown ends it.
 func (e *Engine) sessionDown(s *session.Session) {
 	if n, ok := s.Owner.(*lun.Nexus); ok {
