@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-race test-clients test-conformance test-kernel conformance bench perf-tgt lint fuzz generate deps clean
+.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench perf-tgt lint fuzz generate deps clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ build: ## bin/ringtgt
 deps: ## what the tests need from Debian (only as root with apt)
 	@tools/deps.sh test
 
-test: deps lint test-unit test-race test-clients test-conformance ## every test but those that boot a kernel
+test: deps lint test-unit test-race test-daemon ## every test but those that boot a kernel
 
 test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a module of its own
 	@echo "== unit tests, simulation"
@@ -32,6 +32,10 @@ test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a modul
 test-race: ## the packages that share memory between loops, under the race detector
 	@echo "== race detector"
 	@$(GO) test -race -p $(P) ./session/... ./lun/... ./engine ./tools/ringtgt/...
+
+test-daemon: ## test-clients and test-conformance side by side: both wait more than they compute
+	@echo "== the daemon with real clients on loopback, and iscsi-test-cu"
+	@$(GO) test -count=1 -timeout 12m -p 2 ./tools/clients ./tools/conformance
 
 test-clients: ## libiscsi, qemu and friends against the daemon on loopback
 	@echo "== real clients on loopback"
