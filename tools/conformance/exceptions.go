@@ -22,4 +22,4 @@ var exceptions = []exception{
 // to be here: it sends a block of FFh with UNMAP=1, having forgotten to clear its buffer (test_writesame10_unmap_until_end.c:51-57), and
 // wants to read zeros.
 const zeroLength = "with WSNZ one in VPD page B0 (`if (inq_bl->wsnz)`, test_writesame10_0blocks.c and test_writesame16_0blocks.c) the test sends a length of 0, " +
-	"wants INVALID FIELD IN CDB, gets it, and leaves with \"[SKIPPED] ... does not support 0-blocks\". Its other lengths at the end of the medium are those of BeyondEol."
+	"wants INVALID FIELD IN CDB, gets it, and leaves with \"[SKIPPED] ... does not support 0-blocks\"."
