@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/cilium/ebpf v0.22.0
 	github.com/dustin/go-humanize v1.1.0
 	github.com/klauspost/cpuid/v2 v2.4.2
 	github.com/pawelgaczynski/giouring v0.0.0-20230826085535-69588b89acb9
@@ -13,6 +14,6 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
-require golang.org/x/tools v0.36.0 // indirect
+require golang.org/x/tools v0.40.1-0.20260108161641-ca281cf95054 // indirect
 
 replace github.com/pawelgaczynski/giouring => ./engine/giouring

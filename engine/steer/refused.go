@@ -1,0 +1,94 @@
+package steer
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
+	"golang.org/x/sys/unix"
+)
+
+// need is what the kernel wants before it takes a program.
+type need struct {
+	major, minor uint32 // kernel
+	caps         []capability
+}
+
+type capability struct {
+	bit  int
+	name string
+}
+
+var (
+	capBPF      = capability{unix.CAP_BPF, "CAP_BPF"}
+	capNetAdmin = capability{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN"}
+	capPerfmon  = capability{unix.CAP_PERFMON, "CAP_PERFMON"}
+)
+
+// explain says why err came of something that needs n, naming the capability or the kernel that is missing.
+func (n need) explain(err error) string {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		if missing := n.missing(); len(missing) > 0 {
+			return "missing " + join(missing)
+		}
+		return fmt.Sprintf("refused though %s is there (a security module, a seccomp filter, or a user namespace): %v",
+			join(n.names()), err)
+	case n.kernelTooOld():
+		return fmt.Sprintf("kernel too old: it takes Linux %d.%d (%v)", n.major, n.minor, err)
+	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.ENOSYS):
+		return fmt.Sprintf("this kernel was built without it: %v", err)
+	}
+	return err.Error()
+}
+
+func (n need) names() []string {
+	var out []string
+	for _, c := range n.caps {
+		out = append(out, c.name)
+	}
+	return out
+}
+
+// missing names the capabilities that the calling thread has not. CAP_SYS_ADMIN stands for all of them, as the kernel
+// takes it for them too (capabilities(7)).
+func (n need) missing() []string {
+	have, err := effective()
+	if err != nil || have&(1<<unix.CAP_SYS_ADMIN) != 0 {
+		return nil
+	}
+	var out []string
+	for _, c := range n.caps {
+		if have&(1<<c.bit) == 0 {
+			out = append(out, c.name)
+		}
+	}
+	return out
+}
+
+// effective returns the calling thread's effective capabilities, one a bit.
+func effective() (uint64, error) {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData // the kernel writes two for version 3
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return 0, err
+	}
+	return uint64(data[1].Effective)<<32 | uint64(data[0].Effective), nil
+}
+
+func (n need) kernelTooOld() bool {
+	code, err := features.LinuxVersionCode()
+	return err == nil && code < n.major<<16|n.minor<<8
+}
+
+// join writes "A", "A and B", "A, B and C".
+func join(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
