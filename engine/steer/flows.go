@@ -25,21 +25,8 @@ type flowTable struct {
 // openFlows loads the program for cpus and attaches it to every interface it can; refused says which it could not, and
 // why. With none there is no table. An error is the program's.
 func openFlows(cpus []int, interfaces []string) (f *flowTable, refused []string, err error) {
-	spec, err := loadFlows()
-	if err != nil {
+	if f, err = loadFlowTable(cpus); err != nil {
 		return nil, nil, err
-	}
-	spec.Maps[flowsMapFlows].MaxEntries = MaxFlows
-	spec.Maps[flowsMapCpus].MaxEntries = uint32(slices.Max(cpus)) + 1
-	f = &flowTable{links: map[string]link.Link{}}
-	if err := spec.LoadAndAssign(&f.objs, nil); err != nil {
-		return nil, nil, err
-	}
-	for _, cpu := range cpus {
-		if err := f.objs.Cpus.Update(uint32(cpu), flowsBpfCpumapVal{Qsize: cpuQueue}, ebpf.UpdateAny); err != nil {
-			f.close()
-			return nil, nil, fmt.Errorf("queue of CPU %d: %w", cpu, err)
-		}
 	}
 	for _, name := range interfaces {
 		if _, twice := f.links[name]; twice {
@@ -53,6 +40,27 @@ func openFlows(cpus []int, interfaces []string) (f *flowTable, refused []string,
 		return nil, refused, f.close()
 	}
 	return f, refused, nil
+}
+
+// loadFlowTable loads the program with a queue for each of cpus, attached to nothing.
+func loadFlowTable(cpus []int) (*flowTable, error) {
+	spec, err := loadFlows()
+	if err != nil {
+		return nil, err
+	}
+	spec.Maps[flowsMapFlows].MaxEntries = MaxFlows
+	spec.Maps[flowsMapCpus].MaxEntries = uint32(slices.Max(cpus)) + 1
+	f := &flowTable{links: map[string]link.Link{}}
+	if err := spec.LoadAndAssign(&f.objs, nil); err != nil {
+		return nil, err
+	}
+	for _, cpu := range cpus {
+		if err := f.objs.Cpus.Update(uint32(cpu), flowsBpfCpumapVal{Qsize: cpuQueue}, ebpf.UpdateAny); err != nil {
+			f.close()
+			return nil, fmt.Errorf("queue of CPU %d: %w", cpu, err)
+		}
+	}
+	return f, nil
 }
 
 // attach uses generic mode only: on a veth in native mode, packets that a CPUMAP moved had wrong TCP checksums.
