@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench perf-tgt lint fuzz generate deps clean
+.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench bench-compare perf-tgt lint fuzz generate deps clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ conformance: deps ## regenerate the table in docs/conformance.md
 
 bench: ## benchmarks of the data path
 	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./engine/uring
+
+bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, PKG, ROUNDS
+	@$(GO) build -o bin/benchcompare ./tools/benchcompare
+	@bin/benchcompare -ref '$(value REF)' -bench '$(or $(value BENCH),Window)' -pkg '$(or $(value PKG),./session)' -rounds '$(or $(value ROUNDS),10)'
 
 perf-tgt: build ## 4 KiB random reads beside tuned tgt, interleaved, one core each
 	@tools/perf-tgt.sh
