@@ -126,11 +126,20 @@ func (l *loop) welcome(fd int) {
 		return
 	}
 	c := &conn{loop: l, fd: fd, since: time.Now()}
+	c.home.Store(l)
 	c.name.local, c.name.remote = addrPort(local), addrPort(remote)
 	c.s = session.NewConn(session.ConnConfig{
 		Node: l.engine.node, Host: c, Local: c.name.local, Remote: c.name.remote,
 		Loop: l.index, Rand: func(b []byte) { rand.Read(b) }, Now: l.now,
 	})
+	l.adopt(c)
+	l.stats.Accepted++
+	c.rearm()
+	c.mark()
+}
+
+// adopt gives a connection its place in the loop.
+func (l *loop) adopt(c *conn) {
 	if n := len(l.freeConns); n > 0 {
 		c.index = l.freeConns[n-1]
 		l.freeConns = l.freeConns[:n-1]
@@ -140,18 +149,27 @@ func (l *loop) welcome(fd int) {
 		l.conns = append(l.conns, c)
 	}
 	l.live++
-	l.stats.Accepted++
-	c.rearm()
-	c.mark()
+}
+
+// disown takes it away again.
+func (l *loop) disown(c *conn) {
+	l.conns[c.index] = nil
+	l.freeConns = append(l.freeConns, c.index)
+	l.live--
 }
 
 // drop forgets a connection of which nobody has anything any more.
 func (l *loop) drop(c *conn) {
 	c.dropped = true
-	unix.Close(c.fd)
-	l.conns[c.index] = nil
-	l.freeConns = append(l.freeConns, c.index)
-	l.live--
+	l.disown(c)
+}
+
+// closeSocket gives the descriptor back, once the kernel has nothing of the connection any more.
+func (c *conn) closeSocket() {
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		c.fd = -1
+	}
 }
 
 // shutdown ends both directions; what is under way with the kernel completes.

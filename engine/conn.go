@@ -2,6 +2,7 @@ package engine
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -15,6 +16,14 @@ type conn struct {
 	fd    int
 	s     *session.Conn
 	name  connName
+
+	// home is loop for other threads: it changes once, when the connection moves (move.go).
+	home        atomic.Pointer[loop]
+	stirred     atomic.Bool // in the mailbox of its home
+	nextStirred *conn
+	moveTo      int // loop index + 1 that it is to move to when nothing is being sent; nothing is received meanwhile
+
+	nx *lun.Nexus // nil before full feature phase and in a discovery session
 
 	recv recvState
 	send sendState
@@ -69,13 +78,19 @@ func (c *conn) pump() {
 		case session.Manage:
 			c.manage(ev.Task)
 		case session.SessionUp:
-			l.engine.sessionUp(c.s.Session())
+			c.nx = l.engine.sessionUp(c.s.Session())
+		case session.SessionJoined:
+			c.nx, _ = c.s.Session().Owner().(*lun.Nexus)
+		case session.Move:
+			c.moveTo = ev.Loop + 1
 		case session.SessionDown:
 			l.engine.sessionDown(c.s.Session())
 		case session.Flush:
 			l.engine.log.Info("connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
-			c.dropNexus()
+			if ev.Last {
+				c.dropNexus()
+			}
 		case session.Close:
 			c.closing = true
 			l.engine.log.Info("connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
@@ -83,6 +98,10 @@ func (c *conn) pump() {
 		}
 	}
 	c.flushSend()
+	if c.moveTo != 0 && c.send.idle() && !c.closing {
+		c.move()
+		return
+	}
 	c.armTimer()
 	c.finish()
 }
@@ -104,12 +123,13 @@ func (c *conn) finish() {
 	}
 	if !c.toldGone {
 		c.toldGone = true // and with that no payload arrives any more: see recycle
+		c.closeSocket()
 		c.recv.dropHeld(c.loop)
 		c.s.Closed(c.loop.now)
 		c.mark() // takes the Abort and SessionDown events that follow
 		return
 	}
-	if c.tasks == nil && !c.dirty {
+	if c.tasks == nil && !c.dirty && c.s.Over() {
 		c.loop.drop(c)
 	}
 }
@@ -181,12 +201,35 @@ func (c *conn) FreeTask(st *session.Task) {
 
 // Post is session.Host's. What fn did to the connection is looked at afterwards.
 func (c *conn) Post(fn func()) {
-	c.loop.Post(func() {
+	l := c.home.Load()
+	l.Post(func() {
+		if c.home.Load() != l {
+			c.Post(fn) // it moved meanwhile
+			return
+		}
 		fn()
-		if c.loop.conns[c.index] == c {
+		if l.conns[c.index] == c {
 			c.mark()
 		}
 	})
+}
+
+// Wake is session.Host's.
+func (c *conn) Wake(from int) {
+	if l := c.home.Load(); l.index == from {
+		c.mark()
+	} else {
+		l.mail.stir(c)
+	}
+}
+
+// stir looks at a connection to which another loop has handed something.
+func (l *loop) stir(c *conn) {
+	if c.home.Load() != l {
+		c.Wake(-1) // it moved meanwhile
+		return
+	}
+	c.mark()
 }
 
 func (c *conn) unlink(t *task) {
@@ -222,10 +265,4 @@ func (c *conn) target() *lun.Target {
 }
 
 // nexus is nil before full feature phase and in a discovery session.
-func (c *conn) nexus() *lun.Nexus {
-	if s := c.s.Session(); s != nil {
-		n, _ := s.Owner.(*lun.Nexus)
-		return n
-	}
-	return nil
-}
+func (c *conn) nexus() *lun.Nexus { return c.nx }

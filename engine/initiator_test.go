@@ -110,7 +110,7 @@ func (r *rig) enter(isid byte, keys ...string) *initiator {
 	all := append([]string{
 		"InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid), "TargetName", testTarget, "SessionType", "Normal",
 		"HeaderDigest", "None", "DataDigest", "None", "MaxRecvDataSegmentLength", "262144", "InitialR2T", "No",
-		"ImmediateData", "Yes", "MaxBurstLength", "1048576", "FirstBurstLength", "262144",
+		"ImmediateData", "Yes", "DefaultTime2Retain", "0", "MaxBurstLength", "1048576", "FirstBurstLength", "262144",
 	}, keys...)
 	for k := 0; k < len(all); k += 2 {
 		value := all[k+1]

@@ -128,7 +128,7 @@ func (l *loop) run(ready chan<- error) {
 	l.ring.Close()
 	for _, c := range l.conns { // those that a stuck backend kept
 		if c != nil {
-			unix.Close(c.fd)
+			c.closeSocket()
 		}
 	}
 }
@@ -146,6 +146,7 @@ func (l *loop) turn() {
 	}
 	if !l.mail.empty() {
 		l.mail.drain()
+		l.mail.takeStirred(l.stir)
 	}
 	for {
 		e, ok := l.timers.due(l.now)
@@ -153,7 +154,9 @@ func (l *loop) turn() {
 			break
 		}
 		if e.conn != nil {
-			e.conn.timerDue(e.at)
+			if e.conn.home.Load() == l { // else it has moved, and took its deadline along
+				e.conn.timerDue(e.at)
+			}
 		} else {
 			e.fn()
 		}

@@ -10,6 +10,9 @@ type mailbox struct {
 	// never signalled.
 	sleeping atomic.Bool
 	wake     func()
+	// stirred are connections to which another loop has handed something: a second stack, whose links are the connections'
+	// own, so that a command that passes from loop to loop allocates nothing.
+	stirred atomic.Pointer[conn]
 }
 
 type letter struct {
@@ -26,12 +29,41 @@ func (m *mailbox) post(fn func()) {
 			break
 		}
 	}
+	m.rouse()
+}
+
+// stir puts a connection into the box, unless it is there already, and wakes the loop if it sleeps.
+func (m *mailbox) stir(c *conn) {
+	if c.stirred.Swap(true) {
+		return
+	}
+	for {
+		c.nextStirred = m.stirred.Load()
+		if m.stirred.CompareAndSwap(c.nextStirred, c) {
+			break
+		}
+	}
+	m.rouse()
+}
+
+func (m *mailbox) rouse() {
 	if m.sleeping.Load() && m.sleeping.CompareAndSwap(true, false) {
 		m.wake()
 	}
 }
 
-func (m *mailbox) empty() bool { return m.head.Load() == nil }
+func (m *mailbox) empty() bool { return m.head.Load() == nil && m.stirred.Load() == nil }
+
+// takeStirred calls fn for every connection in the box. From then on it can be put there again.
+func (m *mailbox) takeStirred(fn func(c *conn)) {
+	for c := m.stirred.Swap(nil); c != nil; {
+		next := c.nextStirred
+		c.nextStirred = nil
+		c.stirred.Store(false)
+		fn(c)
+		c = next
+	}
+}
 
 // drain runs what was posted, oldest first.
 func (m *mailbox) drain() {

@@ -23,7 +23,7 @@ type recvState struct {
 // whichever provided buffer the kernel takes when bytes arrive.
 func (c *conn) armRecv() {
 	r := &c.recv
-	if r.armed || c.shut || c.closing && !c.lingering {
+	if r.armed || c.shut || c.moveTo != 0 || c.closing && !c.lingering {
 		return
 	}
 	r.armed = true

@@ -4,7 +4,16 @@ package session
 // task whose answer is under way is left to end by itself; Closed frees it.
 func (c *Conn) stop(t *Task) {
 	switch t.st.phase {
-	case phaseArriving, phaseHeld, phaseData, phaseBarred, phaseReady:
+	case phaseHeld:
+		if !c.sess.window.Withdraw(t.CmdSN) {
+			t.st.aborted = true // it is being delivered to us: see deliver
+			return
+		}
+		t.st.credit = false // goes with the plug
+		t.st.phase = phaseData
+		c.redeliver = true // the plug may have its turn; not here, where many are being stopped
+		c.free(t)
+	case phaseArriving, phaseData, phaseBarred, phaseReady:
 		c.free(t)
 	case phaseRunning:
 		t.st.aborted = true
@@ -31,7 +40,7 @@ func (c *Conn) Aborted(now int64, t *Task) {
 		panic("session: Aborted of a task without Abort")
 	}
 	c.free(t)
-	c.settle(now)
+	c.settle()
 }
 
 // AbortTasks ends the commands that match, of those whose turn to be executed has come, without an answer (TAS=0: SAM-5,
@@ -50,15 +59,15 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 			}
 		}
 	})
-	c.settle(now)
+	c.settle()
 }
 
 // settle is called when tasks ended without an answer: others may have waited for that.
-func (c *Conn) settle(now int64) {
+func (c *Conn) settle() {
 	if c.tm.waiting.head != nil {
 		c.manageProgress()
 	}
-	if c.out.task != nil {
+	if c.out.task != nil || len(c.out.quiet) > 0 {
 		c.logoutProgress()
 	}
 	if c.end.closed {

@@ -16,6 +16,21 @@ func (c *Conn) asyncLogout(grace int64) {
 	c.reply(&b, nil)
 }
 
+// asyncDropOther says that the target has dropped the connection with that CID, on another one of its session: event 2.
+func (c *Conn) asyncDropOther(cid uint16) {
+	if c.sess == nil || c.end.deaf {
+		return
+	}
+	var b pdu.BHS
+	b.Init(pdu.OpAsyncMessage)
+	h := (*pdu.AsyncMessage)(&b)
+	h.SetAsyncEvent(pdu.AsyncEventDropConnection)
+	h.SetParameter1(cid)
+	h.SetParameter2(c.sess.Params.DefaultTime2Wait)
+	h.SetParameter3(0) // its tasks are gone: there is nothing to reassign
+	c.reply(&b, nil)
+}
+
 // asyncDrop says that the target drops all connections of this session: event 3. Parameter2 and Parameter3, Time2Wait and
 // Time2Retain, are 0: a new session may come at once, and nothing is kept of this one.
 func (c *Conn) asyncDrop() {

@@ -94,7 +94,7 @@ func (c *Conn) unsolicitedFault(t *Task, n uint32) senseCode {
 func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	immediate := h.Immediate()
 	sn := (*pdu.SCSICommand)(h).CmdSN() // at the same place in every request (11.3.2)
-	if !immediate && c.sess.window.Check(sn) == Ignore {
+	if !immediate && !c.sess.window.Welcome(sn) {
 		return nil // silently (4.2.2.1)
 	}
 	switch itt := h.ITT(); {
@@ -135,37 +135,13 @@ func (c *Conn) commandPayload(t *Task, rx *rxState) {
 	c.offer(t)
 }
 
-// offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
-// (RFC 7143, 4.2.2.1).
-func (c *Conn) offer(t *Task) {
-	if t.Immediate {
-		c.deliver(t)
-		return
-	}
-	w := &c.sess.window
-	switch w.Offer(t.CmdSN, t) {
-	case Ignore: // taken meanwhile
-		c.free(t)
-		return
-	case Early:
-		t.st.credit = true
-		t.st.phase = phaseHeld
-		return
-	}
-	t.st.credit = true
-	c.drain()
-}
-
-// drain delivers the requests whose turn has come.
-func (c *Conn) drain() {
-	w := &c.sess.window
-	for t := w.Take(); t != nil; t = w.Take() {
-		c.deliver(t)
-	}
-}
-
 // deliver is a request's turn in CmdSN order.
 func (c *Conn) deliver(t *Task) {
+	if t.st.aborted {
+		c.free(t) // when it was stopped the window had it in hand
+		c.settle()
+		return
+	}
 	t.st.phase = phaseData
 	switch t.st.kind {
 	case kindCommand:
@@ -202,7 +178,7 @@ func (c *Conn) Complete(now int64, t *Task) {
 		c.answer(t)
 	case phaseStop, phaseStopping:
 		c.free(t) // its answer was called off
-		c.settle(now)
+		c.settle()
 	default:
 		panic("session: Complete of a task that is not with the host")
 	}
@@ -227,7 +203,7 @@ func (c *Conn) check(t *Task) {
 // taskSetFull answers a command for which the host has no task.
 func (c *Conn) taskSetFull(h *pdu.BHS) {
 	cmd := (*pdu.SCSICommand)(h)
-	if c.sess.window.Offer(cmd.CmdSN(), nil) == Ignore {
+	if !cmd.BHS().Immediate() && !c.plug(cmd.CmdSN()) {
 		return
 	}
 	var r pdu.BHS
@@ -240,5 +216,4 @@ func (c *Conn) taskSetFull(h *pdu.BHS) {
 		resp.SetResidualCount(n)
 	}
 	c.reply(&r, nil)
-	c.drain()
 }

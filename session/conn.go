@@ -4,6 +4,7 @@ package session
 
 import (
 	"net/netip"
+	"sync/atomic"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -31,6 +32,16 @@ type Conn struct {
 	cp    ConnParams
 	cid   uint16
 
+	in        inbox
+	turn      turnQueue
+	redeliver bool        // the window asked for another Deliver
+	watching  bool        // in watch
+	stirred   atomic.Bool // ExpCmdSN moved while watching
+
+	member  *Session // whose member it is, set under that session's mu
+	at      int      // loop it lives on, guarded by the session's mu
+	watched bool     // guarded by the session's mu
+
 	rx      rxState
 	tags    tagTable
 	todo    taskList // Execute, Abort and Manage events to be taken
@@ -56,7 +67,7 @@ type Conn struct {
 
 // NewConn makes the protocol side of a connection that was just accepted.
 func NewConn(cfg ConnConfig) *Conn {
-	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host}
+	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host, at: cfg.Loop}
 	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
@@ -85,7 +96,7 @@ func (c *Conn) Remote() netip.AddrPort { return c.cfg.Remote }
 // Local is the portal's address.
 func (c *Conn) Local() netip.AddrPort { return c.cfg.Local }
 
-// Loop is the loop that the connection was accepted on.
+// Loop is the loop that the connection lives on.
 func (c *Conn) Loop() int { return c.cfg.Loop }
 
 // Unacknowledged is how many responses the initiator has not acknowledged by ExpStatSN (RFC 7143, 4.2.2.2).
@@ -95,7 +106,7 @@ func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
 func (c *Conn) InFlight() int { return c.tags.n }
 
 // enterFullFeature ends the login: sess and c.cp are set by it. The final login response is queued already.
-func (c *Conn) enterFullFeature(now int64, sess *Session) {
+func (c *Conn) enterFullFeature(now int64, sess *Session, lead bool) {
 	c.sess = sess
 	c.login = nil
 	// What negotiation let through is what the data path divides by and indexes with.
@@ -109,4 +120,5 @@ func (c *Conn) enterFullFeature(now int64, sess *Session) {
 	c.nop.start(now, c.node)
 	c.sn.expStatSN = c.sn.statSN
 	c.end.up, c.end.eventful = !sess.Discovery, true
+	c.end.joined = !lead
 }

@@ -1,6 +1,9 @@
 package session
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Why connections are closed.
 var (
@@ -20,7 +23,9 @@ type endState struct {
 	stage    endStage
 	eventful bool // nextOfLife has something to look at
 
-	up     bool // SessionUp is to be taken
+	up     bool // SessionUp or SessionJoined is to be taken
+	joined bool // it is SessionJoined
+	move   bool // Move is to be taken
 	flush  bool // Flush is to be taken once everything was sent
 	close  bool // Close is to be taken
 	deaf   bool // input is ignored
@@ -28,6 +33,10 @@ type endState struct {
 	closed bool // Closed was called
 	down   bool // the connection has left its session
 	last   bool // and was its last one: the registry is to forget the session
+	ends   bool // the session ends with the logout that is answered
+	keeps  bool // it was its session's last one, and keeps it for others to continue
+	keepBy int64
+	over   bool // nobody did in time
 
 	reason   error
 	flushBy  int64 // when a graceful close turns into a hard one, 0 none
@@ -51,6 +60,11 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	case e.up:
 		e.up = false
 		ev.Kind = SessionUp
+		if e.joined {
+			ev.Kind = SessionJoined
+		} else {
+			c.sess.cameUp()
+		}
 		return true
 	case e.close && !e.closed:
 		e.close = false
@@ -59,8 +73,17 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	case e.closed && c.live == 0 && !e.down:
 		e.down = true
 		c.loginGone()
-		e.last = c.sess != nil && c.sess.leave(c)
-		if e.last && !c.sess.Discovery {
+		if c.member != nil {
+			c.leave(now)
+		}
+		if e.last && c.member.wasUp() {
+			ev.Kind = SessionDown
+			return true
+		}
+	case e.keeps && e.over:
+		// Nobody continued the session.
+		e.keeps, e.last = false, true
+		if c.member.wasUp() {
 			ev.Kind = SessionDown
 			return true
 		}
@@ -68,7 +91,7 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	if e.last {
 		// Only now, with the old nexus gone, may a login that reinstates the session go on (6.3.5).
 		e.last = false
-		c.node.reg.leave(c.sess)
+		c.node.reg.leave(c.member)
 	}
 	e.eventful = e.closed && !e.down
 	return false
@@ -81,7 +104,7 @@ func (c *Conn) fail(err error) {
 		return
 	}
 	e.stage, e.reason = stageFailed, err
-	e.deaf, e.mute, e.close, e.eventful, e.flush = true, true, true, true, false
+	e.deaf, e.mute, e.close, e.eventful, e.flush, e.move = true, true, true, true, false, false
 	e.flushBy, e.logoutBy = 0, 0
 	c.stopAll(nil)
 }
@@ -108,6 +131,7 @@ func (c *Conn) Closed(now int64) {
 	e.stage = stageGone
 	e.closed, e.deaf, e.mute, e.eventful = true, true, true, true
 	e.close, e.flush, e.flushBy, e.logoutBy = false, false, 0, 0
+	e.move = false
 	c.replies = replyQueue{}
 	c.giveBack()
 	for t := c.sending.head; t != nil; t = c.sending.head {
@@ -126,6 +150,8 @@ func (c *Conn) Terminate(now int64, reason error) { c.fail(reason) }
 // after a grace.
 func (c *Conn) Shutdown(now int64) {
 	switch {
+	case c.end.keeps:
+		c.expire()
 	case c.end.deaf:
 	case c.sess == nil:
 		c.fail(errShutdown)
@@ -135,4 +161,64 @@ func (c *Conn) Shutdown(now int64) {
 		c.end.logoutBy = now + shutdownGrace
 		c.asyncLogout(shutdownGrace)
 	}
+}
+
+// leave takes the connection out of its session once every task of it is freed.
+func (c *Conn) leave(now int64) {
+	e := &c.end
+	s := c.member
+	c.watch(false)
+	c.shutInbox()
+	switch s.leave(c, e.lost()) {
+	case leftOthers:
+		// Its requests that ended without an answer may have opened the window, and the initiator may not know yet that the
+		// connection is gone.
+		lost := e.lost() && c.sess != nil
+		s.one(func(o *Conn) {
+			if lost {
+				o.asyncDropOther(c.cid)
+			}
+		})
+		s.each(nil, func(o *Conn) { o.tellWindow() })
+	case leftLogout:
+		s.each(nil, func(o *Conn) { o.fail(errLogout) })
+	case leftKeeper:
+		e.keeps = true
+		e.keepBy = now + (int64(s.Params.DefaultTime2Wait)+int64(s.Params.DefaultTime2Retain))*int64(time.Second)
+	case leftNobody:
+		e.last = true
+	}
+}
+
+// lost says that the connection ended without having been logged out, explicitly or by its successor, or closed on purpose.
+func (e *endState) lost() bool {
+	switch e.reason {
+	case errLogout, errShutdown, errColdReset, errReinstated, errConnReinstated:
+		return false
+	}
+	return true
+}
+
+// expire ends the session that the connection keeps.
+func (c *Conn) expire() {
+	if c.end.keeps && c.member.expire(c) {
+		c.end.over, c.end.eventful = true, true
+	}
+}
+
+// relieved says that another connection continues the session.
+func (c *Conn) relieved() { c.end.keeps = false }
+
+// Over says that nothing more will come of the connection, after Closed: the host may forget it.
+func (c *Conn) Over() bool { return c.end.down && !c.end.last && !c.end.keeps }
+
+// shutInbox ends what other loops may hand to the connection.
+func (c *Conn) shutInbox() {
+	c.emptyInbox()
+	for t := c.in.head.Swap(shut); t != nil && t != shut; {
+		next := t.st.handed
+		c.turn.push(t)
+		t = next
+	}
+	c.takeTurns()
 }

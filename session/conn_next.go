@@ -46,17 +46,23 @@ func (c *Conn) stamp(ev *Event, rule snRule) {
 
 // cmdWindow returns ExpCmdSN and MaxCmdSN.
 func (c *Conn) cmdWindow() (exp, maxSN uint32) {
-	if c.sess == nil {
-		return c.sn.firstCmd, c.sn.firstCmd
+	s := c.sess
+	if s == nil {
+		if s = c.login.sess; s == nil {
+			return c.sn.firstCmd, c.sn.firstCmd
+		}
 	}
-	return c.sess.window.ExpCmdSN(), c.sess.window.MaxCmdSN()
+	return s.window.ExpCmdSN(), s.window.MaxCmdSN()
 }
 
 // Next stores one event in ev and reports whether there was one. Without room only those come that do not wait for the
 // socket (see Event). Data-In PDUs and R2Ts are made here, one by one.
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
-	ev.HeaderDigest, ev.DataDigest = false, false
+	ev.HeaderDigest, ev.DataDigest, ev.Last = false, false, false
+	if c.member != nil {
+		c.look()
+	}
 	if c.todo.head != nil {
 		c.nextTodo(ev)
 		return true
@@ -74,9 +80,12 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 		c.nextR2T(ev)
 	case c.answers.head != nil:
 		c.nextAnswer(now, ev)
+	case c.end.move:
+		c.end.move = false
+		ev.Kind, ev.Loop = Move, c.login.loop
 	case c.end.flush:
 		c.end.flush, c.end.mute = false, true
-		ev.Kind, ev.Reason = Flush, c.end.reason
+		ev.Kind, ev.Reason, ev.Last = Flush, c.end.reason, c.end.ends
 	default:
 		return false
 	}

@@ -21,6 +21,11 @@ const (
 	// SessionUp: the session entered full feature phase with this connection; the host makes its I_T nexus. A discovery
 	// session has none: neither SessionUp nor SessionDown comes for it.
 	SessionUp
+	// SessionJoined: the connection entered full feature phase in a session that was up before.
+	SessionJoined
+	// Move: the connection is to live on the loop with index Loop from now on. The host takes it there, with whatever input
+	// it has not yet fed, and calls Conn.Moved on that loop. Nothing is being sent, and no task exists.
+	Move
 	// SessionDown: the session ended; the host drops the nexus. Comes after every task was freed.
 	SessionDown
 	// Flush: everything sent so far should reach the wire, then close the connection (graceful).
@@ -47,4 +52,8 @@ type Event struct {
 	Release *Task
 	// Reason of Close and Flush, for the log.
 	Reason error
+	// Last says of a Flush that the session ends with it: every task of it is gone, and who reads the Logout Response may rely
+	// on it that what the nexus held is free.
+	Last bool
+	Loop int // of a Move
 }

@@ -15,9 +15,16 @@ type Host interface {
 	// FreeTask gives a task and its buffers back. The session holds no reference to it afterwards, but where a data segment
 	// is still arriving in t.Out the memory stays until the framer is through with it.
 	FreeTask(t *Task)
-	// Post runs fn on this loop soon, and then looks at the connection's events; it may be called from any loop. Not for
-	// the data path.
+	// Post runs fn on this connection's loop soon, and then looks at the connection's events; it may be called from any
+	// loop. Not for the data path.
 	Post(fn func())
+	// Wake has the connection's events looked at soon: requests were delivered to it. It is called on the thread of the loop
+	// with that index, which may be another's than the connection's, and allocates nothing.
+	Wake(from int)
+	// Place says on which loop a connection that is about to enter full feature phase is to live: loops are those of the
+	// other connections of its session, last is the one on which its CID was before, -1 if on none. Where that is another
+	// than its own, a Move event follows.
+	Place(loops []int, last int) int
 }
 
 // OutState is Host.DataOut's answer.

@@ -28,6 +28,7 @@ const (
 type keyRow struct {
 	name   string
 	use    keyStage
+	leads  bool // leading login only: it is the session's
 	kind   keyKind
 	lo, hi uint64 // range of numbers
 	// list is what we support, num and yes our own side of the result.
@@ -55,7 +56,8 @@ var keyTable = []keyRow{
 		set: func(n *negotiation, v uint32) { n.conn.HeaderDigest = v == 1 }},
 	{name: "DataDigest", use: useOperational, kind: keyList, list: []string{"None", "CRC32C"},
 		set: func(n *negotiation, v uint32) { n.conn.DataDigest = v == 1 }},
-	{name: "MaxConnections", use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(1), // 13.2
+	{name: "MaxConnections", use: useOperational, kind: keyMin, lo: 1, hi: 65535, leads: true, // 13.2
+		num: func(l *Limits) uint32 { return uint32(l.MaxConnections) },
 		set: func(n *negotiation, v uint32) { n.params.MaxConnections = v }},
 	{name: "SendTargets", use: useFull},                                  // 13.3
 	{name: "TargetName", use: useLogin},                                  // 13.4
@@ -64,33 +66,33 @@ var keyTable = []keyRow{
 	{name: "InitiatorAlias", use: useLogin | useFull, kind: keyDeclared}, // 13.7
 	{name: "TargetAddress", use: useLogin | useFull, kind: keyNotOurs},   // 13.8
 	{name: "TargetPortalGroupTag", use: useLogin, kind: keyNotOurs},      // 13.9
-	{name: "InitialR2T", use: useOperational, kind: keyOr, // 13.10
+	{name: "InitialR2T", leads: true, use: useOperational, kind: keyOr, // 13.10
 		yes: func(l *Limits) bool { return l.InitialR2T },
 		set: func(n *negotiation, v uint32) { n.params.InitialR2T = v == 1 }},
-	{name: "ImmediateData", use: useOperational, kind: keyAnd, // 13.11
+	{name: "ImmediateData", leads: true, use: useOperational, kind: keyAnd, // 13.11
 		yes: func(l *Limits) bool { return !l.NoImmediateData },
 		set: func(n *negotiation, v uint32) { n.params.ImmediateData = v == 1 }},
 	{name: "MaxRecvDataSegmentLength", use: useOperational | useFull, kind: keyDeclared, lo: 512, hi: 1<<24 - 1, // 13.12
 		set: func(n *negotiation, v uint32) { n.conn.MaxXmitDataSegmentLength = v }},
-	{name: "MaxBurstLength", use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.13
+	{name: "MaxBurstLength", leads: true, use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.13
 		num: func(l *Limits) uint32 { return l.MaxBurstLength },
 		set: func(n *negotiation, v uint32) { n.params.MaxBurstLength = v }},
-	{name: "FirstBurstLength", use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.14
+	{name: "FirstBurstLength", leads: true, use: useOperational, kind: keyMin, lo: 512, hi: 1<<24 - 1, // 13.14
 		num: func(l *Limits) uint32 { return l.FirstBurstLength },
 		set: func(n *negotiation, v uint32) { n.params.FirstBurstLength = v }},
-	{name: "DefaultTime2Wait", use: useOperational, kind: keyMax, lo: 0, hi: 3600, num: number(0), // 13.15
+	{name: "DefaultTime2Wait", leads: true, use: useOperational, kind: keyMax, lo: 0, hi: 3600, num: number(0), // 13.15
 		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Wait = uint16(v) }},
-	{name: "DefaultTime2Retain", use: useOperational, kind: keyMin, lo: 0, hi: 3600, num: number(0), // 13.16: ERL 0 keeps no tasks
+	{name: "DefaultTime2Retain", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 3600, num: number(DefaultTime2Retain), // 13.16
 		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Retain = uint16(v) }},
-	{name: "MaxOutstandingR2T", use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(MaxOutstandingR2T), // 13.17
+	{name: "MaxOutstandingR2T", leads: true, use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(MaxOutstandingR2T), // 13.17
 		set: func(n *negotiation, v uint32) { n.params.MaxOutstandingR2T = v }},
-	{name: "DataPDUInOrder", use: useOperational, kind: keyOr, yes: boolean(true)},      // 13.18
-	{name: "DataSequenceInOrder", use: useOperational, kind: keyOr, yes: boolean(true)}, // 13.19
-	{name: "ErrorRecoveryLevel", use: useOperational, kind: keyMin, lo: 0, hi: 2, num: number(0), // 13.20
+	{name: "DataPDUInOrder", leads: true, use: useOperational, kind: keyOr, yes: boolean(true)},      // 13.18
+	{name: "DataSequenceInOrder", leads: true, use: useOperational, kind: keyOr, yes: boolean(true)}, // 13.19
+	{name: "ErrorRecoveryLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 2, num: number(0), // 13.20
 		set: func(n *negotiation, v uint32) { n.params.ErrorRecoveryLevel = uint8(v) }},
-	{name: "SessionType", use: useLogin},                                                   // 13.21
-	{name: "TaskReporting", use: useOperational, kind: keyList, list: []string{"RFC3720"}}, // 13.23
-	{name: "iSCSIProtocolLevel", use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
+	{name: "SessionType", use: useLogin}, // 13.21
+	{name: "TaskReporting", leads: true, use: useOperational, kind: keyList, list: []string{"RFC3720"}}, // 13.23
+	{name: "iSCSIProtocolLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
 		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v }},
 	// Markers are gone (13.25): an old initiator that offers them is told so in the words of RFC 3720.
 	{name: "IFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},

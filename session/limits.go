@@ -52,6 +52,14 @@ const (
 	maxName = 223
 	// maxSessions bounds the sessions of a node: TSIH has 16 bits, and 0 is none.
 	maxSessions = 1<<16 - 1
+	// MaxConnections is how many connections a session may have (13.2): one a core of a large storage node.
+	MaxConnections = 64
+	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as may be up, and as many
+	// again, for an initiator that never uses a CID twice.
+	maxHomes = 2 * MaxConnections
+	// DefaultTime2Retain is how long, in seconds, a session whose last connection was lost waits for another (13.16), at most:
+	// 20 s is the RFC's own default. Initiators that cannot continue a session negotiate 0.
+	DefaultTime2Retain = 20
 	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer.
 	maxLoginPDUs = 64
 

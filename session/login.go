@@ -14,8 +14,13 @@ type loginState struct {
 	gone  bool  // its connection is over
 	pdus  int
 
-	// While the session that this one replaces ends, the answer waits; resume says that it has ended.
+	sess *Session // the session that is joined or, at the end of a leading login, made
+
+	// While the session or the connection that this one replaces ends, the answer waits; resume says that it has ended. It
+	// waits as well while the connection moves to loop.
 	waiting, resume bool
+	loop            int
+	placed          bool // the host was asked for loop
 	held            *pdu.LoginResponse
 	heldText        []byte
 
@@ -215,13 +220,11 @@ func (c *Conn) loginRest(now int64) {
 	c.reply(resp.BHS(), piece)
 }
 
-// loginComplete makes the session. When another one of the same I_T nexus lives, that one ends first: session
-// reinstatement (6.3.5).
+// loginComplete makes the session, or joins it. When another one of the same I_T nexus lives, that one ends first (session
+// reinstatement, 6.3.5), and when the session has a connection with the same CID, that one does (connection reinstatement,
+// 6.3.4).
 func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 	l := c.login
-	s := &Session{InitiatorName: l.initiator, ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
-		Params: l.neg.params, node: c.node}
-	s.window.Init(c.sn.firstCmd, l.target.window())
 	ended := func() {
 		c.host.Post(func() {
 			if !l.gone && l.waiting {
@@ -229,19 +232,79 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 			}
 		})
 	}
-	switch c.node.reg.enter(s, c, ended) {
+	var made entry
+	if l.tsih != 0 {
+		var err *LoginError
+		if made, err = l.sess.join(c, ended); err != nil {
+			c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), err.Status, err.Why)
+			return
+		}
+		// Before anything is waited for: now nothing is under way on the connection, not even a receive.
+		if c.place(l) {
+			l.waiting = true
+			l.held, l.heldText = resp, append([]byte(nil), text...)
+			return
+		}
+	} else {
+		if l.sess == nil {
+			l.sess = c.newSession(l)
+		}
+		made = c.node.reg.enter(l.sess, c, ended)
+	}
+	switch made {
 	case entryWait:
 		l.waiting = true
 		l.held, l.heldText = resp, append([]byte(nil), text...)
 	case entryFull:
 		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginOutOfResources, "too many sessions")
 	case entryMade:
-		// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
-		resp.SetTSIH(s.TSIH)
-		c.reply(resp.BHS(), text)
-		c.cp = l.neg.conn
-		c.enterFullFeature(now, s)
+		if l.tsih == 0 {
+			l.sess.remember(c)
+		}
+		c.loginOver(now, resp, text)
 	}
+}
+
+// newSession makes the session of a leading login.
+func (c *Conn) newSession(l *loginState) *Session {
+	s := &Session{InitiatorName: l.initiator, ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
+		Params: l.neg.params, node: c.node}
+	s.window.Init(c.sn.firstCmd, l.target.window(), s.Params.MaxConnections > 1)
+	return s
+}
+
+// place asks the host, once, on which loop a connection that joins a session is to live, and reports whether it is to move.
+func (c *Conn) place(l *loginState) bool {
+	if l.placed {
+		return false
+	}
+	l.placed = true
+	if l.loop = l.sess.place(c); l.loop == c.cfg.Loop {
+		return false
+	}
+	c.end.move, c.end.eventful = true, true
+	return true
+}
+
+// Moved says that the connection is on the loop that Move named.
+func (c *Conn) Moved(now int64, loop int) {
+	c.cfg.Loop = loop
+	l := c.login
+	if l == nil || c.end.deaf {
+		return
+	}
+	l.waiting = false
+	c.loginComplete(now, l.held, l.heldText)
+}
+
+// loginOver sends the final response: full feature phase begins.
+func (c *Conn) loginOver(now int64, resp *pdu.LoginResponse, text []byte) {
+	l := c.login
+	// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
+	resp.SetTSIH(l.sess.TSIH)
+	c.reply(resp.BHS(), text)
+	c.cp = l.neg.conn
+	c.enterFullFeature(now, l.sess, l.tsih == 0)
 }
 
 // loginRefuse ends a login with a status other than success.

@@ -152,7 +152,7 @@ func (r *loginRig) wantRefused(status pdu.LoginStatus, because string) map[strin
 // up logs in with the test initiator's ISID.
 func (r *loginRig) up() {
 	r.Helper()
-	r.ok(toFull, names()...)
+	r.ok(toFull, names("DefaultTime2Retain", "0")...)
 	r.wantEvent(SessionUp)
 }
 

@@ -131,13 +131,18 @@ func (x *loginExchange) identify() *LoginError {
 	default:
 		return refuse(pdu.LoginSessionTypeNotSupported, "session type "+kind)
 	}
-	if l.tsih != 0 {
-		return c.node.refuseJoin(l)
-	}
 	if !l.discovery {
 		if err := x.findTarget(); err != nil {
 			return err
 		}
+	}
+	if l.tsih != 0 {
+		s, err := c.node.reg.find(l)
+		if err != nil {
+			return err
+		}
+		l.sess = s
+		l.neg.params = s.Params // what the leading login negotiated
 	}
 	l.neg.limits = l.target.limits()
 	l.identified = true
@@ -232,6 +237,9 @@ func (x *loginExchange) operational() *LoginError {
 			x.out = pdu.AppendText(x.out, kv.Key, answerReject)
 		case row.use&useOperational == 0, row.name == "TargetName", row.name == "InitiatorName", row.name == "SessionType":
 			// taken by the other steps
+		case row.leads && l.tsih != 0:
+			// Keys of the session "MUST be used only during the leading login" (13, "LO"); they mean nothing here.
+			x.out = pdu.AppendText(x.out, kv.Key, "Irrelevant")
 		default:
 			if v := l.neg.answer(row, kv.Value); v != "" {
 				x.out = pdu.AppendText(x.out, kv.Key, v)

@@ -164,6 +164,7 @@ func TestContinuedRequest(t *testing.T) {
 		text = pdu.AppendText(text, names()[i], names()[i+1])
 	}
 	text = pdu.AppendText(text, "MaxBurstLength", "4096")
+	text = pdu.AppendText(text, "DefaultTime2Retain", "0") // the session goes with its connection
 	for cut := 1; cut < len(text); cut += 37 {
 		r := newLogin(t, r.node)
 		f := operational
@@ -330,7 +331,8 @@ func TestKeyTable(t *testing.T) {
 		{"HeaderDigest", "None,CRC32C", "None", func(n *negotiation) bool { return !n.conn.HeaderDigest }},
 		{"DataDigest", "X-foo,CRC32C", "CRC32C", func(n *negotiation) bool { return n.conn.DataDigest }},
 		{"DataDigest", "X-foo", "Reject", nil},
-		{"MaxConnections", "8", "1", func(n *negotiation) bool { return n.params.MaxConnections == 1 }},
+		{"MaxConnections", "8", "8", func(n *negotiation) bool { return n.params.MaxConnections == 8 }},
+		{"MaxConnections", "65535", "64", func(n *negotiation) bool { return n.params.MaxConnections == 64 }},
 		{"MaxConnections", "0", "Reject", nil},
 		{"MaxConnections", "65536", "Reject", nil},
 		{"InitialR2T", "Yes", "Yes", func(n *negotiation) bool { return n.params.InitialR2T }},
@@ -348,7 +350,7 @@ func TestKeyTable(t *testing.T) {
 		{"FirstBurstLength", "16777215", "262144", func(n *negotiation) bool { return n.params.FirstBurstLength == 262144 }},
 		{"DefaultTime2Wait", "2", "2", func(n *negotiation) bool { return n.params.DefaultTime2Wait == 2 }},
 		{"DefaultTime2Wait", "3601", "Reject", nil},
-		{"DefaultTime2Retain", "20", "0", func(n *negotiation) bool { return n.params.DefaultTime2Retain == 0 }},
+		{"DefaultTime2Retain", "60", "20", func(n *negotiation) bool { return n.params.DefaultTime2Retain == 20 }},
 		{"MaxOutstandingR2T", "1", "1", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 1 }},
 		{"MaxOutstandingR2T", "65535", "4", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 4 }},
 		{"DataPDUInOrder", "No", "Yes", nil},

@@ -4,46 +4,116 @@ import "github.com/ringtgt/ringtgt/pdu"
 
 // logoutState is the logout that is being carried out.
 type logoutState struct {
-	task *Task
+	task   *Task
+	turn   uint32 // counts logouts, so that a report for an earlier one is known
+	others int    // connections of the session that have not reported yet
+	// quiet is who wants to know when the connection has no task with the host any more: a logout on another one.
+	quiet []func()
 }
 
 // logoutTurn carries out a Logout Request (RFC 7143, 11.14). What is still being executed is implicitly terminated (7.6);
 // answers that are queued go out before the response.
 func (c *Conn) logoutTurn(t *Task) {
 	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
-	code := pdu.LogoutResponseSuccess
+	if c.out.task != nil {
+		t.st.ctl.response = byte(pdu.LogoutResponseCleanupFailed) // one at a time
+		c.answer(t)
+		return
+	}
+	var code pdu.LogoutResponseCode
 	switch h.Reason() {
 	case pdu.LogoutCloseSession:
+		c.logoutBegins(t)
+		c.stopAll(t)
+		c.sess.close()
+		c.out.others = c.sess.quiesce(c, c.reporter())
 	case pdu.LogoutCloseConnection:
-		if h.CID() != c.cid {
-			code = pdu.LogoutResponseCIDNotFound
+		if h.CID() == c.cid {
+			c.logoutBegins(t)
+			c.stopAll(t)
+			break
 		}
+		c.logoutBegins(t)
+		if !c.sess.drop(h.CID(), c.reporter()) {
+			c.out.task = nil
+			code = pdu.LogoutResponseCIDNotFound
+			break
+		}
+		c.out.others = 1
 	case pdu.LogoutRemoveConnectionForRecovery:
 		// Needs ErrorRecoveryLevel 2, which is not offered.
 		code = pdu.LogoutResponseRecoveryNotSupported
-		if h.CID() != c.cid {
+		if c.sess.byCID(h.CID()) == nil {
 			code = pdu.LogoutResponseCIDNotFound
 		}
 	}
 	t.st.ctl.response = byte(code)
-	if code != pdu.LogoutResponseSuccess || c.out.task != nil {
+	if code != pdu.LogoutResponseSuccess {
 		c.answer(t)
 		return
 	}
-	c.out.task = t
-	c.stopAll(t)
 	c.logoutProgress()
 }
 
-// logoutProgress answers the logout once the host has no task any more.
-func (c *Conn) logoutProgress() {
+func (c *Conn) logoutBegins(t *Task) {
+	c.out.task = t
+	c.out.turn++
+	c.out.others = 0
+}
+
+// reporter makes what another connection runs, on its own loop, when it is quiet or gone.
+func (c *Conn) reporter() func() {
+	turn := c.out.turn
+	return func() {
+		c.host.Post(func() {
+			if c.out.task != nil && c.out.turn == turn {
+				c.out.others--
+				c.logoutProgress()
+			}
+		})
+	}
+}
+
+// closesSelf says that a logout is about the connection that it came on, or the whole session.
+func (c *Conn) closesSelf(t *Task) bool {
+	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
+	return h.Reason() == pdu.LogoutCloseSession || h.CID() == c.cid
+}
+
+// quieten stops the connection's tasks and its input, since its session is being logged out on another; told runs when the
+// host has none of them any more.
+func (c *Conn) quieten(told func()) {
+	c.end.deaf = true
+	c.stopAll(nil)
+	c.out.quiet = append(c.out.quiet, told)
+	c.logoutProgress()
+}
+
+// busy says that the host has tasks of the connection.
+func (c *Conn) busy() bool {
 	busy := false
 	c.tags.each(func(t *Task) {
 		busy = busy || t.st.phase == phaseStop || t.st.phase == phaseStopping || t.st.phase == phaseRunning
 	})
-	if t := c.out.task; !busy && t.st.phase == phaseData {
-		c.answer(t)
+	return busy
+}
+
+// logoutProgress answers the logout once the host has no task any more that it is to end, here or on other connections.
+func (c *Conn) logoutProgress() {
+	if len(c.out.quiet) > 0 && !c.busy() {
+		for _, told := range c.out.quiet {
+			told()
+		}
+		c.out.quiet = nil
 	}
+	t := c.out.task
+	if t == nil || c.out.others > 0 || t.st.phase != phaseData || c.closesSelf(t) && c.busy() {
+		return
+	}
+	if !c.closesSelf(t) {
+		c.out.task = nil
+	}
+	c.answer(t)
 }
 
 // logoutResponse makes the Logout Response (11.15), after which the connection is closed.
@@ -63,5 +133,11 @@ func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
 	}
 	c.out.task = nil
 	c.last(t, ev)
+	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession {
+		c.sess.each(c, func(o *Conn) { o.finish(now, errLogout) })
+		c.end.ends = true
+	} else {
+		c.end.ends = c.sess.closeAfter(c)
+	}
 	c.finish(now, errLogout)
 }

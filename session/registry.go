@@ -7,7 +7,10 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-var errReinstated = errors.New("session reinstated: the initiator logged in again with the same ISID")
+var (
+	errReinstated     = errors.New("session reinstated: the initiator logged in again with the same ISID")
+	errConnReinstated = errors.New("connection reinstated: the initiator logged in again with the same CID")
+)
 
 // registry knows the sessions of a node by TSIH and by I_T nexus.
 type registry struct {
@@ -25,24 +28,19 @@ const (
 	entryFull
 )
 
-// enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ... closed" first (RFC 7143,
-// 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then enters again.
-// Discovery sessions have no nexus worth the name: they live side by side.
+// enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
+// closed" first (RFC 7143, 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then
+// enters again. Discovery sessions have no nexus worth the name: they live side by side.
 func (r *registry) enter(s *Session, c *Conn, ended func()) entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !s.Discovery {
 		for _, o := range r.sessions {
-			if !o.sameNexus(s) {
-				continue
+			if o.sameNexus(s) {
+				o.ended = append(o.ended, ended)
+				o.replace()
+				return entryWait
 			}
-			o.ended = append(o.ended, ended)
-			o.mu.Lock()
-			for _, c := range o.conns {
-				c.host.Post(func() { c.fail(errReinstated) })
-			}
-			o.mu.Unlock()
-			return entryWait
 		}
 	}
 	if len(r.sessions) >= maxSessions {
@@ -53,10 +51,44 @@ func (r *registry) enter(s *Session, c *Conn, ended func()) entry {
 		if r.tsih != 0 && r.sessions[r.tsih] == nil {
 			s.TSIH = r.tsih
 			r.sessions[s.TSIH] = s
-			s.join(c) // at once: who replaces s has to find its connection
+			s.mu.Lock()
+			s.enroll(c) // at once: who replaces s has to find its connection
+			s.mu.Unlock()
 			return entryMade
 		}
 	}
+}
+
+// replace ends a session whose initiator has begun another in its place.
+func (s *Session) replace() {
+	s.close()
+	s.each(nil, func(c *Conn) { c.fail(errReinstated) })
+	s.mu.Lock()
+	if k := s.keep; k != nil {
+		k.host.Post(func() { k.expire() })
+	}
+	s.mu.Unlock()
+}
+
+// find returns the session that a login with a TSIH is to join, or why it may not (11.13.5).
+func (r *registry) find(l *loginState) (*Session, *LoginError) {
+	r.mu.Lock()
+	s := r.sessions[l.tsih]
+	r.mu.Unlock()
+	switch {
+	case s == nil:
+		return nil, refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
+	case s.ISID != l.isid || s.InitiatorName != l.initiator:
+		// Not told apart from one that does not exist: whose sessions there are is nobody else's business.
+		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
+	case s.Discovery || l.discovery:
+		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 4.3
+	case s.Target.Name != l.target.Name:
+		return nil, refuse(pdu.LoginCannotIncludeInSession, "the session is with another target")
+	case s.TPGT != l.tpgt:
+		return nil, refuse(pdu.LoginCannotIncludeInSession, "this portal is of another portal group than the session's") // 4.4.1
+	}
+	return s, nil
 }
 
 // leave forgets a session that is over, and tells those who waited for that.
@@ -85,19 +117,4 @@ func (r *registry) all() []*Session {
 func (s *Session) sameNexus(o *Session) bool {
 	return s.ISID == o.ISID && s.InitiatorName == o.InitiatorName && s.TPGT == o.TPGT && !s.Discovery &&
 		s.Target != nil && o.Target != nil && s.Target.Name == o.Target.Name
-}
-
-// refuseJoin answers a login with a TSIH: one that wants to add a connection to a session (11.13.5). As long as
-// MaxConnections is negotiated to 1, none can.
-func (n *Node) refuseJoin(l *loginState) *LoginError {
-	n.reg.mu.Lock()
-	s := n.reg.sessions[l.tsih]
-	n.reg.mu.Unlock()
-	switch {
-	case s == nil:
-		return refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
-	case s.ISID != l.isid || s.InitiatorName != l.initiator || s.Discovery != l.discovery:
-		return refuse(pdu.LoginCannotIncludeInSession, "the session is another initiator's")
-	}
-	return refuse(pdu.LoginTooManyConnections, "the session has all the connections it negotiated")
 }

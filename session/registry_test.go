@@ -127,10 +127,12 @@ func TestJoinsAreRefused(t *testing.T) {
 	r := newLogin(t, n)
 	r.up()
 	join := newLogin(t, n)
+	join.cid = 4
 	join.tsih = r.conn.Session().TSIH
 	join.refused(pdu.LoginTooManyConnections, "MaxConnections is 1", toFull, names()...)
 	join = newLogin(t, n)
+	join.cid = 4
 	join.tsih = r.conn.Session().TSIH
 	join.isid[5]++
-	join.refused(pdu.LoginCannotIncludeInSession, "another ISID", toFull, names()...)
+	join.refused(pdu.LoginSessionDoesNotExist, "another ISID", toFull, names()...)
 }

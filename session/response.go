@@ -132,10 +132,6 @@ func (c *Conn) free(t *Task) {
 	if t.st.phase == phaseFreed {
 		panic("session: task is freed twice")
 	}
-	if t.st.phase == phaseHeld {
-		c.sess.window.Withdraw(t.CmdSN)
-		t.st.credit = false // goes with the plug
-	}
 	c.tags.remove(t)
 	c.release(t)
 	t.unlist()

@@ -97,7 +97,7 @@ func (r *rig) login(o *rigOptions) {
 	r.Helper()
 	pairs := []string{"HeaderDigest", "None", "DataDigest", "None", "InitialR2T", "No", "ImmediateData", "Yes",
 		"MaxRecvDataSegmentLength", "65536", "MaxBurstLength", "262144", "FirstBurstLength", "65536",
-		"MaxOutstandingR2T", "1", "ErrorRecoveryLevel", "0", "MaxConnections", "1"}
+		"MaxOutstandingR2T", "1", "ErrorRecoveryLevel", "0", "MaxConnections", "1", "DefaultTime2Retain", "0"}
 	if o.discovery {
 		pairs = []string{"HeaderDigest", "None", "DataDigest", "None", "MaxRecvDataSegmentLength", "8192"}
 	}
@@ -475,6 +475,8 @@ func pattern(from, n int) []byte {
 
 // fakeHost is a Host that does what a test says.
 type fakeHost struct {
+	place    int   // what Place answers
+	placed   []int // what it was told: last, then loops
 	rig      *rig
 	tasks    int // NewTask gives so many at a time
 	live     map[*Task]bool
@@ -522,6 +524,13 @@ func (h *fakeHost) FreeTask(t *Task) {
 }
 
 func (h *fakeHost) Post(fn func()) { h.posts = append(h.posts, fn) }
+func (h *fakeHost) Wake(int)       {}
+
+// Place keeps the connection where it is, or moves it where the test wants it.
+func (h *fakeHost) Place(loops []int, last int) int {
+	h.placed = append([]int{last}, loops...)
+	return h.place
+}
 
 // sent reports everything that was handed over as sent.
 func (h *fakeHost) sent() {

@@ -1,9 +1,12 @@
 package session
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). What was negotiated is fixed
-// once it is in full feature phase.
+// once it is in full feature phase. Its connections live on loops of their own; members.go is who they are.
 type Session struct {
 	InitiatorName string
 	ISID          [6]byte
@@ -12,13 +15,14 @@ type Session struct {
 	Target        *Target // nil in a discovery session
 	TPGT          uint16
 	Params        Params
-	Owner         any // the host's I_T nexus
 
 	node   *Node
 	window Window
+	// watchers counts connections that are to be woken when ExpCmdSN moves: see Conn.watch.
+	watchers atomic.Int32
 
-	mu    sync.Mutex // guards conns; taken at login, logout and for status only
-	conns []*Conn
+	mu sync.Mutex // guards what follows; taken at login, logout, task management and for status, never by a command
+	members
 
 	ended []func() // who waits for its end; guarded by the registry
 }
@@ -35,7 +39,17 @@ type Params struct {
 	MaxOutstandingR2T  uint32
 	ErrorRecoveryLevel uint8
 	ProtocolLevel      uint32 // iSCSIProtocolLevel (RFC 7144)
+	TaskReporting      TaskReporting
 }
+
+// TaskReporting is how the end of tasks is reported when many are aborted (RFC 7143, 13.23).
+type TaskReporting uint8
+
+const (
+	ReportRFC3720   TaskReporting = iota
+	ReportFence                   // ResponseFence: responses of task management are fenced (4.2.2.3.3)
+	ReportFastAbort               // FastAbort: that, and 4.2.3.4
+)
 
 // ConnParams is what holds for one connection.
 type ConnParams struct {
@@ -44,30 +58,10 @@ type ConnParams struct {
 	MaxRecvDataSegmentLength, MaxXmitDataSegmentLength uint32
 }
 
-// Conns is a snapshot of the session's connections, for status.
-func (s *Session) Conns() []*Conn {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]*Conn(nil), s.conns...)
-}
-
-func (s *Session) join(c *Conn) {
-	s.mu.Lock()
-	s.conns = append(s.conns, c)
-	s.mu.Unlock()
-}
-
-// leave takes a connection that is gone out of its session and reports whether it was the last: then the session is over,
-// and the registry is to forget it once the host has dropped its nexus.
-func (s *Session) leave(c *Conn) (last bool) {
-	s.mu.Lock()
-	for i, o := range s.conns {
-		if o == c {
-			s.conns = append(s.conns[:i], s.conns[i+1:]...)
-			break
-		}
+// Resize sets how many requests of the session may be unanswered, at most what its target's Limits.Window said: a host that
+// is short of memory makes the window smaller, and larger again. Any loop may call it.
+func (s *Session) Resize(n int) {
+	if s.window.Resize(n) {
+		s.each(nil, func(c *Conn) { c.tellWindow() })
 	}
-	last = len(s.conns) == 0
-	s.mu.Unlock()
-	return last
 }

@@ -138,7 +138,9 @@ func (s *sim) FreeTask(t *Task) {
 		}
 	}
 }
-func (s *sim) Post(fn func()) { s.Fatal("Post") }
+func (s *sim) Post(fn func())       { s.Fatal("Post") }
+func (s *sim) Wake(int)             {}
+func (s *sim) Place([]int, int) int { return 0 }
 
 func (s *sim) DataOut(t *Task, may bool) OutState {
 	switch s.rng.IntN(12) {

@@ -31,6 +31,7 @@ type Redirect struct {
 // Limits are a target's own bounds and preferences for negotiation; 0 means the default of limits.go.
 type Limits struct {
 	Window                   int
+	MaxConnections           int
 	MaxRecvDataSegmentLength uint32
 	MaxBurstLength           uint32
 	FirstBurstLength         uint32
@@ -60,6 +61,9 @@ func (t *Target) limits() Limits {
 	fill(&l.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	fill(&l.MaxBurstLength, MaxBurstLength)
 	fill(&l.FirstBurstLength, FirstBurstLength)
+	if l.MaxConnections <= 0 || l.MaxConnections > MaxConnections {
+		l.MaxConnections = MaxConnections
+	}
 	return l
 }
 

@@ -55,6 +55,9 @@ type taskState struct {
 	prev  *Task     // with Task.next the links of list on
 	on    *taskList // the list the task is on
 	chain *Task     // in its bucket of the tag table
+	// handed links tasks whose turn has come on their way to their connection. Until the connection has taken it, it is the
+	// window's holder's.
+	handed *Task
 
 	kind    taskKind
 	phase   taskPhase

@@ -3,6 +3,9 @@ package session
 // Timer returns when Advance is next to be called without input, in ns of the host's clock; 0: never.
 func (c *Conn) Timer() int64 {
 	e := &c.end
+	if e.keeps {
+		return e.keepBy
+	}
 	if e.closed || e.close {
 		return 0
 	}
@@ -26,6 +29,9 @@ func (c *Conn) Timer() int64 {
 // Advance does what is due.
 func (c *Conn) Advance(now int64) {
 	e := &c.end
+	if e.keeps && now >= e.keepBy {
+		c.expire()
+	}
 	if e.closed {
 		return
 	}

@@ -77,10 +77,8 @@ func (c *Conn) abortTask(t *Task) {
 		return
 	}
 	ref := (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN()
-	w := &c.sess.window
-	if pdu.SNLess(ref, t.CmdSN) && w.Offer(ref, nil) != Ignore {
+	if pdu.SNLess(ref, t.CmdSN) && c.plug(ref) {
 		c.managed(t, pdu.TMFResponseComplete)
-		c.drain()
 		return
 	}
 	c.managed(t, pdu.TMFResponseTaskDoesNotExist)
@@ -176,7 +174,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	}
 	if t.st.aborted || c.end.closed {
 		c.free(t)
-		c.settle(now)
+		c.settle()
 		return
 	}
 	r := pdu.TaskResponse(resp)

@@ -2,26 +2,22 @@ package session
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// oracle is the command window of RFC 7143, 4.2.2.1, with no cleverness: 64-bit numbers and a map.
+// oracle is the command window of RFC 7143, 4.2.2.1, with no cleverness: 64-bit numbers, a map and a lock.
 type oracle struct {
+	mu       sync.Mutex
 	exp, max int64
 	held     map[int64]*Task // nil values plug
 }
 
-func (o *oracle) check(sn int64) Verdict {
+func (o *oracle) welcome(sn int64) bool {
 	_, held := o.held[sn]
-	switch {
-	case sn < o.exp || sn > o.max || held:
-		return Ignore
-	case sn == o.exp:
-		return InTurn
-	}
-	return Early
+	return sn >= o.exp && sn <= o.max && !held
 }
 
 func (o *oracle) take() *Task {
@@ -39,6 +35,11 @@ func (o *oracle) take() *Task {
 	}
 }
 
+// deliveries is a courier that notes what it is given.
+type deliveries struct{ tasks []*Task }
+
+func (d *deliveries) delivered(t *Task) { d.tasks = append(d.tasks, t) }
+
 // The window and the oracle agree on every number of a long random run across the 2^32 wrap: in order, early, stale,
 // duplicate, beyond MaxCmdSN and half the number space away.
 func TestWindowAgainstOracle(t *testing.T) {
@@ -47,43 +48,53 @@ func TestWindowAgainstOracle(t *testing.T) {
 		size := 1 + rng.IntN(9)
 		base := int64(1)<<32 - int64(rng.IntN(300))
 		var w Window
-		w.Init(uint32(base), size)
+		w.Init(uint32(base), size, seed%2 == 0)
 		o := oracle{exp: base, max: base + int64(size) - 1, held: map[int64]*Task{}}
 		live := 0
+		var got deliveries
 		for step := range 2000 {
 			sn := o.exp + int64(rng.IntN(size+6)) - 3
 			if rng.IntN(50) == 0 {
 				sn += 1 << 31
 			}
 			// What the wire says is modulo 2^32; a distance of 2^31 has no order and is never in a window.
-			if got, want := w.Check(uint32(sn)), o.check(sn); got != want {
-				t.Fatalf("seed %d step %d: Check(%d) = %d, want %d (exp %d max %d)", seed, step, sn, got, want, o.exp, o.max)
+			want := o.welcome(sn)
+			if got := w.Welcome(uint32(sn)); got != want {
+				t.Fatalf("seed %d step %d: Welcome(%d) = %v, want %v (exp %d max %d)", seed, step, sn, got, want, o.exp, o.max)
 			}
 			var task *Task
 			if rng.IntN(4) > 0 {
 				task = &Task{CmdSN: uint32(sn)}
 			}
-			if v := w.Offer(uint32(sn), task); v != Ignore {
+			if ok, _ := w.Offer(uint32(sn), task, &got); ok != want {
+				t.Fatalf("seed %d step %d: Offer(%d) = %v, want %v", seed, step, sn, ok, want)
+			} else if ok {
 				o.held[sn] = task
 			}
+			for i := 0; ; i++ {
+				want := o.take()
+				if want == nil {
+					if i != len(got.tasks) {
+						t.Fatalf("seed %d step %d: %d delivered, want %d", seed, step, len(got.tasks), i)
+					}
+					break
+				}
+				if i >= len(got.tasks) || got.tasks[i] != want {
+					t.Fatalf("seed %d step %d: delivery %d is not %d", seed, step, i, want.CmdSN)
+				}
+				live++
+			}
+			got.tasks = got.tasks[:0]
 			if rng.IntN(8) == 0 { // an abort before its turn
 				for h, ht := range o.held {
-					if ht != nil && h > o.exp {
-						w.Withdraw(uint32(h))
+					if ht != nil {
+						if !w.Withdraw(uint32(h)) {
+							t.Fatalf("seed %d step %d: %d waits, and cannot be withdrawn", seed, step, h)
+						}
 						o.held[h] = nil
 						break
 					}
 				}
-			}
-			for {
-				got, want := w.Take(), o.take()
-				if got != want {
-					t.Fatalf("seed %d step %d: Take = %v, want %v", seed, step, got, want)
-				}
-				if got == nil {
-					break
-				}
-				live++
 			}
 			for live > 0 && rng.IntN(2) == 0 {
 				w.Release()
@@ -100,17 +111,17 @@ func TestWindowAgainstOracle(t *testing.T) {
 // A closed window takes nothing, not even ExpCmdSN.
 func TestWindowClosed(t *testing.T) {
 	var w Window
-	w.Init(5, 1)
-	if v := w.Offer(5, &Task{}); v != InTurn {
-		t.Fatal(v)
+	var got deliveries
+	w.Init(5, 1, true)
+	if ok, _ := w.Offer(5, &Task{}, &got); !ok || len(got.tasks) != 1 {
+		t.Fatal("the next number is not delivered")
 	}
-	w.Take()
-	if v := w.Check(6); v != Ignore || w.MaxCmdSN() != w.ExpCmdSN()-1 {
-		t.Fatalf("verdict %d with MaxCmdSN %d, ExpCmdSN %d", v, w.MaxCmdSN(), w.ExpCmdSN())
+	if w.Welcome(6) || w.MaxCmdSN() != w.ExpCmdSN()-1 {
+		t.Fatalf("open with MaxCmdSN %d, ExpCmdSN %d", w.MaxCmdSN(), w.ExpCmdSN())
 	}
 	w.Release()
-	if v := w.Check(6); v != InTurn {
-		t.Fatalf("verdict %d after Release", v)
+	if !w.Welcome(6) {
+		t.Fatal("closed after Release")
 	}
 }
 

@@ -1,0 +1,61 @@
+package engine
+
+import "slices"
+
+// Place is session.Host's: a CID that returns goes where it was; else a connection goes to another loop only when its own
+// has more of the session's connections than that one, so that they spread evenly over the loops.
+func (c *conn) Place(loops []int, last int) int {
+	all := c.loop.engine.loops
+	if last >= 0 && last < len(all) {
+		return last
+	}
+	count := make([]int, len(all))
+	for _, i := range loops {
+		count[i]++
+	}
+	best := c.loop.index
+	for i := range all {
+		if count[i] < count[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// move hands the connection over to another loop: at the end of its login, when nothing of it is with the kernel. What other
+// threads post for it meanwhile goes to this loop until home changes, and is passed on; after that it comes behind the letter
+// by which the new loop takes the connection.
+func (c *conn) move() {
+	l := c.loop
+	to := l.engine.loops[c.moveTo-1]
+	c.moveTo = 0
+	l.forget(c)
+	l.disown(c)
+	c.timerAt = 0
+	c.loop = to
+	to.Post(func() {
+		to.adopt(c)
+		c.s.Moved(to.now, to.index)
+		c.rearm()
+		c.mark()
+	})
+	c.home.Store(to)
+}
+
+// forget takes a connection off the loop's lists of what is to be done this turn.
+func (l *loop) forget(c *conn) {
+	if i := slices.Index(l.rearms, c); i >= 0 {
+		l.rearms = slices.Delete(l.rearms, i, i+1)
+		c.wantRecv = false
+	}
+	if !c.dirty {
+		return
+	}
+	for p := &l.dirty; *p != nil; p = &(*p).nextD {
+		if *p == c {
+			*p = c.nextD
+			break
+		}
+	}
+	c.dirty, c.nextD = false, nil
+}

@@ -1,0 +1,184 @@
+package session
+
+import "sync/atomic"
+
+// inbox is what other loops hand a connection: requests whose turn in CmdSN order has come, and barriers among them
+// (barrier.go). Only the holder of the window's baton puts something in, so it is in CmdSN order; the connection's loop
+// takes all at once.
+type inbox struct {
+	_    [64]byte // not beside what the connection's own loop writes all the time
+	head atomic.Pointer[Task]
+	_    [56]byte
+}
+
+// shut stands in an inbox that is not read any more.
+var shut = new(Task)
+
+// put reports whether the inbox was empty, and whether it is still read.
+func (b *inbox) put(t *Task) (first, open bool) {
+	for {
+		head := b.head.Load()
+		if head == shut {
+			return false, false
+		}
+		t.st.handed = head
+		if b.head.CompareAndSwap(head, t) {
+			return head == nil, true
+		}
+	}
+}
+
+// turnQueue is a queue of requests whose turn has come and that the connection has not looked at, linked by st.handed.
+type turnQueue struct{ head, tail *Task }
+
+func (q *turnQueue) push(t *Task) {
+	t.st.handed = nil
+	if q.tail == nil {
+		q.head = t
+	} else {
+		q.tail.st.handed = t
+	}
+	q.tail = t
+}
+
+func (q *turnQueue) pop() *Task {
+	t := q.head
+	if t != nil {
+		q.head = t.st.handed
+		if q.head == nil {
+			q.tail = nil
+		}
+		t.st.handed = nil
+	}
+	return t
+}
+
+// delivered is the window's courier: t has its turn. The connection's own requests are looked at when the window is let go,
+// those of others are handed to them.
+func (c *Conn) delivered(t *Task) {
+	o := t.Conn
+	if o == c {
+		// What other loops handed us before has lower CmdSNs. Nobody hands us anything while we hold the baton.
+		c.emptyInbox()
+		c.turn.push(t)
+		return
+	}
+	o.hand(t, c.cfg.Loop)
+}
+
+// hand gives a connection, on whatever loop, something to look at. from is the loop that we are on. It reports whether the
+// connection will look at it.
+func (o *Conn) hand(t *Task, from int) bool {
+	first, open := o.in.put(t)
+	if first {
+		o.host.Wake(from)
+	}
+	return open
+}
+
+// emptyInbox appends what was handed to us to the queue.
+func (c *Conn) emptyInbox() {
+	if h := c.in.head.Load(); h == nil || h == shut {
+		return
+	}
+	t := c.in.head.Swap(nil)
+	var first *Task
+	for t != nil { // latest first
+		next := t.st.handed
+		t.st.handed = first
+		first, t = t, next
+	}
+	for first != nil {
+		next := first.st.handed
+		c.turn.push(first)
+		first = next
+	}
+}
+
+// takeTurns looks at the requests whose turn has come.
+func (c *Conn) takeTurns() {
+	c.emptyInbox()
+	for t := c.turn.pop(); t != nil; t = c.turn.pop() {
+		c.deliver(t)
+	}
+}
+
+// offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
+// (RFC 7143, 4.2.2.1).
+func (c *Conn) offer(t *Task) {
+	if t.Immediate {
+		c.deliver(t)
+		return
+	}
+	// From the Offer on t may be delivered by any loop, so it is made ready for that before.
+	t.st.credit = true
+	t.st.phase = phaseHeld
+	ok, again := c.sess.window.Offer(t.CmdSN, t, c)
+	if !ok { // taken meanwhile by another with that CmdSN
+		t.st.credit = false
+		t.st.phase = phaseArriving
+		c.free(t)
+		return
+	}
+	c.offered(again)
+}
+
+// plug makes a CmdSN count as received, and reports whether it was missing.
+func (c *Conn) plug(sn uint32) bool {
+	ok, again := c.sess.window.Offer(sn, nil, c)
+	if ok {
+		c.offered(again)
+	}
+	return ok
+}
+
+// offered follows every call of the window that delivers.
+func (c *Conn) offered(again bool) {
+	c.redeliver = c.redeliver || again
+	if c.sess.watchers.Load() > 0 {
+		c.sess.wakeWatchers(c.cfg.Loop)
+	}
+	c.takeTurns()
+}
+
+// watch has the connection looked at when ExpCmdSN has moved, as long as it waits for that.
+func (c *Conn) watch(on bool) {
+	if c.watching == on {
+		return
+	}
+	c.watching = on
+	c.sess.mu.Lock()
+	c.watched = on
+	c.sess.mu.Unlock()
+	if on {
+		c.sess.watchers.Add(1)
+	} else {
+		c.sess.watchers.Add(-1)
+	}
+}
+
+func (s *Session) wakeWatchers(from int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c.watched {
+			c.stirred.Store(true)
+			c.host.Wake(from)
+		}
+	}
+}
+
+// look is what Next does first: requests that were handed over, deliveries that we owe, and news of ExpCmdSN.
+func (c *Conn) look() {
+	if c.redeliver {
+		c.redeliver = false
+		c.offered(c.sess.window.Deliver(c))
+	}
+	if c.in.head.Load() != nil {
+		c.takeTurns()
+	}
+	if c.watching && c.stirred.Load() {
+		c.stirred.Store(false)
+		c.manageProgress()
+	}
+}

@@ -1,0 +1,286 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// members are the connections of a session, from the moment that their login is granted until the host has nothing of
+// them any more. A connection that is replaced by one with the same CID is a member beside its successor until it is gone.
+type members struct {
+	conns []*Conn
+	homes []home  // where each CID was last, for a connection that returns
+	owner any     // the host's I_T nexus
+	up    bool    // SessionUp was taken: SessionDown is owed
+	over  bool    // logged out, or replaced: nobody joins it any more
+	keep  *Conn   // the last connection was lost, and this one keeps its session until Time2Retain is over
+	goner []goner // who waits for a member to be gone
+}
+
+type home struct {
+	cid  uint16
+	loop int
+}
+
+// goner is told when conn is gone; with quiet, when the host has no task of it.
+type goner struct {
+	conn  *Conn
+	fn    func()
+	quiet bool
+}
+
+// Owner is the host's I_T nexus, nil before SetOwner.
+func (s *Session) Owner() any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.owner
+}
+
+// SetOwner keeps the host's I_T nexus, made at SessionUp.
+func (s *Session) SetOwner(o any) {
+	s.mu.Lock()
+	s.owner = o
+	s.mu.Unlock()
+}
+
+func (s *Session) cameUp() {
+	s.mu.Lock()
+	s.up = true
+	s.mu.Unlock()
+}
+
+func (s *Session) wasUp() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.up
+}
+
+// Conns is a snapshot of the session's connections, for status.
+func (s *Session) Conns() []*Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.conns)
+}
+
+// each runs fn for every member but one, on the member's own loop. A member may be gone when fn runs.
+func (s *Session) each(but *Conn, fn func(c *Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c != but {
+			c.host.Post(func() { fn(c) })
+		}
+	}
+}
+
+// one runs fn for one member, on its own loop.
+func (s *Session) one(fn func(c *Conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) > 0 {
+		c := s.conns[0]
+		c.host.Post(func() { fn(c) })
+	}
+}
+
+// join makes c a member, or says why not (RFC 7143, 11.13.5). Where the CID is taken, "the login request performs the
+// logout function of the old connection" (6.3.4): the old one ends, and gone runs (on any loop) when it has; join is then
+// called again.
+func (s *Session) join(c *Conn, gone func()) (entry, *LoginError) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return 0, refuse(pdu.LoginSessionDoesNotExist, "the session has ended")
+	}
+	var old *Conn
+	others := map[uint16]bool{}
+	for _, o := range s.conns {
+		switch {
+		case o == c: // a member since it began to wait
+		case o.cid == c.cid:
+			old = o
+		default:
+			others[o.cid] = true
+		}
+	}
+	if len(others) >= int(s.Params.MaxConnections) {
+		return 0, refuse(pdu.LoginTooManyConnections, "the session has all the connections it negotiated")
+	}
+	if !slices.Contains(s.conns, c) {
+		s.enroll(c)
+	}
+	if old != nil {
+		s.goner = append(s.goner, goner{conn: old, fn: gone})
+		old.host.Post(func() { old.fail(errConnReinstated) })
+		return entryWait, nil
+	}
+	return entryMade, nil
+}
+
+// enroll makes c a member, under mu.
+func (s *Session) enroll(c *Conn) {
+	s.conns = append(s.conns, c)
+	c.member = s
+	if k := s.keep; k != nil {
+		s.keep = nil
+		k.host.Post(func() { k.relieved() })
+	}
+}
+
+// place asks the host which loop c is to live on, knowing those of the session's other connections, and remembers it.
+func (s *Session) place(c *Conn) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var loops []int
+	for _, o := range s.conns {
+		if o != c {
+			loops = append(loops, o.at)
+		}
+	}
+	last := -1
+	if i := slices.IndexFunc(s.homes, func(h home) bool { return h.cid == c.cid }); i >= 0 {
+		last = s.homes[i].loop
+	}
+	c.at = c.host.Place(loops, last)
+	s.settleAt(c)
+	return c.at
+}
+
+// remember keeps the loop of the session's first connection, which stays where it was accepted.
+func (s *Session) remember(c *Conn) {
+	s.mu.Lock()
+	s.settleAt(c)
+	s.mu.Unlock()
+}
+
+// settleAt notes the loop of c's CID, under mu.
+func (s *Session) settleAt(c *Conn) {
+	i := slices.IndexFunc(s.homes, func(h home) bool { return h.cid == c.cid })
+	switch {
+	case i >= 0:
+		s.homes[i].loop = c.at
+	case len(s.homes) < maxHomes:
+		s.homes = append(s.homes, home{c.cid, c.at})
+	}
+}
+
+// leaving is what a connection that is gone leaves behind.
+type leaving uint8
+
+const (
+	leftOthers leaving = iota // the session goes on without it
+	leftLogout                // the others are to follow it: the session was logged out
+	leftKeeper                // it was the last, and keeps the session for Time2Retain
+	leftNobody                // it was the last: the session is over
+)
+
+// leave takes a connection that is gone out of its session. lost says that it was not logged out: then the session may
+// wait for a connection to continue it (6.3.6).
+func (s *Session) leave(c *Conn, lost bool) leaving {
+	s.mu.Lock()
+	if i := slices.Index(s.conns, c); i >= 0 {
+		s.conns = slices.Delete(s.conns, i, i+1)
+	}
+	left := leftOthers
+	switch {
+	case len(s.conns) > 0 && s.over:
+		left = leftLogout
+	case len(s.conns) > 0:
+	case lost && !s.over && !s.Discovery && s.Params.DefaultTime2Retain > 0:
+		s.keep, left = c, leftKeeper
+	default:
+		s.over, left = true, leftNobody
+	}
+	s.mu.Unlock()
+	s.tell(func(g goner) bool { return g.conn == c })
+	return left
+}
+
+// expire ends the session that c keeps, unless a connection has joined meanwhile.
+func (s *Session) expire(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.keep != c {
+		return false
+	}
+	s.keep, s.over = nil, true
+	return true
+}
+
+// close lets nobody join any more.
+func (s *Session) close() {
+	s.mu.Lock()
+	s.over = true
+	s.mu.Unlock()
+}
+
+// closeAfter lets nobody join any more if c is the only member.
+func (s *Session) closeAfter(c *Conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) == 1 && s.conns[0] == c {
+		s.over = true
+	}
+	return s.over
+}
+
+// quiesce quietens all members but one, and returns how many there are. told runs once for each.
+func (s *Session) quiesce(but *Conn, told func()) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		if c != but {
+			n++
+			s.goner = append(s.goner, goner{conn: c, fn: told, quiet: true})
+			c.host.Post(func() { c.quieten(func() { s.quieted(c) }) })
+		}
+	}
+	return n
+}
+
+// quieted tells those who wait that c is quiet.
+func (s *Session) quieted(c *Conn) { s.tell(func(g goner) bool { return g.conn == c && g.quiet }) }
+
+// tell runs, without the lock, what waits for a member and matches.
+func (s *Session) tell(match func(goner) bool) {
+	var fns []func()
+	s.mu.Lock()
+	s.goner = slices.DeleteFunc(s.goner, func(g goner) bool {
+		if match(g) {
+			fns = append(fns, g.fn)
+			return true
+		}
+		return false
+	})
+	s.mu.Unlock()
+	for _, fn := range fns {
+		fn()
+	}
+}
+
+// drop ends the member with that CID, and reports whether there is one. gone runs when it is gone.
+func (s *Session) drop(cid uint16, gone func()) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.conns) {
+		if c.cid == cid {
+			s.goner = append(s.goner, goner{conn: c, fn: gone})
+			c.host.Post(func() { c.fail(errLogout) })
+			return true
+		}
+	}
+	return false
+}
+
+// byCID finds the member with a CID that is not being replaced, nil when there is none.
+func (s *Session) byCID(cid uint16) *Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.conns) {
+		if c.cid == cid {
+			return c
+		}
+	}
+	return nil
+}
