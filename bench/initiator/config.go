@@ -1,0 +1,133 @@
+package initiator
+
+import (
+	"context"
+	"crypto/rand"
+	"net"
+
+	"github.com/ringtgt/ringtgt/bench/initiator/proto"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// The types that a session takes and returns are package proto's.
+type (
+	Command     = proto.Command
+	Result      = proto.Result
+	Keys        = proto.Keys
+	CHAP        = proto.CHAP
+	Params      = proto.Params
+	LoginError  = proto.LoginError
+	StatusError = proto.StatusError
+	RejectError = proto.RejectError
+	LogoutError = proto.LogoutError
+)
+
+// Values of the keys that are Yes, No or left alone.
+const (
+	Default = proto.Default
+	Yes     = proto.Yes
+	No      = proto.No
+)
+
+// Kinds of commands.
+const (
+	KindSCSI   = proto.KindSCSI
+	KindTMF    = proto.KindTMF
+	KindPing   = proto.KindPing
+	KindText   = proto.KindText
+	KindLogout = proto.KindLogout
+)
+
+// Why a command ended without an answer.
+var (
+	ErrConnLost   = proto.ErrConnLost
+	ErrLoggedOut  = proto.ErrLoggedOut
+	ErrAborted    = proto.ErrAborted
+	ErrTerminated = proto.ErrTerminated
+	ErrUsage      = proto.ErrUsage
+)
+
+// Config describes a session. Portals, InitiatorName and, unless Discovery is
+// set, TargetName are needed; the zero value of the rest is right.
+type Config struct {
+	// Portals are HOST:PORT; connection i goes to Portals[i%len].
+	Portals []string
+	// LocalAddrs, if any, are the addresses that connections come from, in
+	// the same way.
+	LocalAddrs []string
+
+	TargetName, InitiatorName string
+	// ISID is the initiator's part of the session identifier (RFC 7143,
+	// 11.12.5). The same ISID again reinstates the session (6.3.5).
+	ISID [6]byte
+	// Connections is how many are wanted, 1 to 64; 0 is 1.
+	Connections int
+	// Keys is what is offered. MaxConnections is set from Connections unless
+	// it is larger.
+	Keys Keys
+	CHAP CHAP
+	// FirstCmdSN is the CmdSN of the leading login and of the first
+	// non-immediate command (4.2.2.1).
+	FirstCmdSN uint32
+	// Discovery makes a discovery session (4.3).
+	Discovery bool
+
+	// Tasks is how many commands of a connection may be outstanding, at
+	// most 4096; 0 is 1024. More wait.
+	Tasks int
+	// OnAsync is told each Asynchronous Message before the session does what
+	// it asks for (11.9.1). It runs on the connection's reader and must not
+	// wait for the session.
+	OnAsync func(Async)
+	// IgnoreAsync leaves out what the session would do on its own at events 1
+	// to 4: log out, drop connections, negotiate.
+	IgnoreAsync bool
+	// Dialer makes the connections; nil is TCP.
+	Dialer func(ctx context.Context, local, portal string) (net.Conn, error)
+}
+
+// Async is an Asynchronous Message (11.9).
+type Async struct {
+	CID     uint16 // of the connection that it came on
+	Message pdu.AsyncMessage
+	Data    []byte // SCSI sense with its length, or vendor data
+}
+
+// Violation is something that the target did against the standard.
+type Violation struct {
+	CID  uint16
+	Text string
+}
+
+func (v Violation) String() string { return v.Text }
+
+// login returns the login of one connection.
+func (c *Config) login(tsih, cid uint16) proto.LoginConfig {
+	keys := c.Keys
+	keys.MaxConnections = max(keys.MaxConnections, c.Connections, 1)
+	return proto.LoginConfig{
+		InitiatorName: c.InitiatorName, TargetName: c.TargetName, ISID: c.ISID,
+		TSIH: tsih, CID: cid, Discovery: c.Discovery, CHAP: c.CHAP, Keys: keys,
+		Rand: func(b []byte) { _, _ = rand.Read(b) }, // it never fails
+	}
+}
+
+func dialTCP(ctx context.Context, local, portal string) (net.Conn, error) {
+	d := net.Dialer{}
+	if local != "" {
+		addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(local, "0"))
+		if err != nil {
+			return nil, err
+		}
+		d.LocalAddr = addr
+	}
+	return d.DialContext(ctx, "tcp", portal)
+}
+
+// at returns the i-th of a list that comes round, "" of an empty one.
+func at(list []string, i int) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[i%len(list)]
+}

@@ -1,0 +1,228 @@
+package proto
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// Handler is told what happens on a connection, from within Feed, Fill, End
+// and Terminate. It must not call the connection.
+type Handler interface {
+	// Done: the command is over and the caller's again.
+	Done(c *Command)
+	// Async: an Asynchronous Message came, with its data segment (RFC 7143,
+	// 11.9). Both are valid during the call. The NOP-Out that event 5 asks
+	// for is on its way already.
+	Async(m *pdu.AsyncMessage, data []byte)
+	// Violation: the target does what the standard does not allow.
+	Violation(format string, args ...any)
+}
+
+// Config describes a connection that has logged in.
+type Config struct {
+	Numbers *Numbers
+	Params  Params
+	Handler Handler
+	// Ordinal counts the session's connections, reinstated ones too: it
+	// keeps Initiator Task Tags apart.
+	Ordinal int
+	// Tasks is how many tasks may be outstanding; 0 is DefaultTasks.
+	Tasks int
+	// StatSN is that of the last Login Response.
+	StatSN uint32
+}
+
+// Conn is one connection in full feature phase. It serves one goroutine or
+// loop at a time.
+type Conn struct {
+	n *Numbers
+	p Params
+	h Handler
+
+	framer pdu.Framer
+	tags   tags
+
+	expStatSN uint32
+	quiet     bool // a logout was sent: no new request follows it (11.14)
+	ended     bool
+
+	now     queue // what the window does not hold back
+	cmds    queue // what it does
+	queued  int
+	waiting bool // announced to n.Wait
+
+	replies []reply
+	bursts  bursts
+
+	rx rx
+
+	counts Counts
+}
+
+// Counts says what a connection has seen.
+type Counts struct {
+	Sent, Received uint64 // PDUs
+	Commands       uint64 // that are over
+	WindowClosed   uint64 // Fills that the window ended
+}
+
+// reply is a NOP-Out without a tag of its own.
+type reply struct {
+	lun uint64
+	ttt uint32
+}
+
+// Progress says why Fill stopped.
+type Progress uint8
+
+const (
+	Idle   Progress = iota // nothing is left to send
+	Full                   // the sink is full: there is more
+	Window                 // commands wait for the window
+	Tags                   // commands wait for a tag
+)
+
+// NewConn begins the full feature phase of a connection.
+func NewConn(cfg Config) *Conn {
+	tasks := cfg.Tasks
+	if tasks == 0 {
+		tasks = DefaultTasks
+	}
+	if tasks < 1 || tasks > MaxTasks {
+		panic("proto: number of tasks out of range")
+	}
+	c := &Conn{n: cfg.Numbers, p: cfg.Params, h: cfg.Handler, tags: newTags(cfg.Ordinal, tasks), expStatSN: cfg.StatSN + 1}
+	c.framer.SetLimits(0, int(c.p.Conn.MaxRecvDataSegmentLength)) // no PDU of a target's has an AHS
+	c.framer.SetDigests(c.p.Conn.HeaderDigest, c.p.Conn.DataDigest)
+	c.replies = make([]reply, 0, maxReplies)
+	return c
+}
+
+// ExpStatSN returns the next StatSN that is expected.
+func (c *Conn) ExpStatSN() uint32 { return c.expStatSN }
+
+// Outstanding returns how many tasks have a tag.
+func (c *Conn) Outstanding() int { return c.tags.used() }
+
+// Queued returns how many commands wait to be sent.
+func (c *Conn) Queued() int { return c.queued }
+
+// Counts returns what the connection has seen.
+func (c *Conn) Counts() Counts { return c.counts }
+
+// Params returns what was negotiated.
+func (c *Conn) Params() *Params { return &c.p }
+
+// Submit takes a command. Nothing is sent before Fill. The error says that it
+// is not well formed, or that the connection has ended; the command is then
+// still the caller's and its Done is not called.
+func (c *Conn) Submit(cmd *Command) error {
+	if err := cmd.check(); err != nil {
+		return err
+	}
+	if c.ended {
+		return ErrConnLost
+	}
+	cmd.Result = Result{Sense: cmd.Result.Sense[:0], Text: cmd.Result.Text[:0]}
+	cmd.state = stateQueued
+	c.queued++
+	if cmd.Immediate || cmd.Numbered {
+		c.now.push(cmd)
+	} else {
+		c.cmds.push(cmd)
+	}
+	return nil
+}
+
+// Withdraw takes a command back that has not been sent, and reports whether
+// it was that.
+func (c *Conn) Withdraw(cmd *Command) bool {
+	if cmd.state != stateQueued || !c.now.remove(cmd) && !c.cmds.remove(cmd) {
+		return false
+	}
+	c.queued--
+	cmd.state = stateIdle
+	return true
+}
+
+// Tag returns the Initiator Task Tag and CmdSN of a command that is under way.
+func (c *Conn) Tag(cmd *Command) (itt, cmdSN uint32, sent bool) {
+	return cmd.Result.ITT, cmd.Result.CmdSN, cmd.state == stateSent
+}
+
+// End ends every command with err: the connection is no more. It may be
+// called again.
+func (c *Conn) End(err error) {
+	c.ended = true
+	if c.waiting {
+		c.waiting = false
+		c.n.Waited()
+	}
+	for i := range c.tags.slots {
+		if cmd := c.tags.slots[i].cmd; cmd != nil {
+			c.finish(cmd, err, endedAnswered)
+		}
+	}
+	for _, q := range []*queue{&c.now, &c.cmds} {
+		for cmd := q.pop(); cmd != nil; cmd = q.pop() {
+			c.queued--
+			cmd.state = stateIdle
+			cmd.Result.Err = err
+			c.h.Done(cmd)
+		}
+	}
+	c.bursts = bursts{}
+}
+
+// Terminate ends with err the SCSI tasks that have a tag and for which affected
+// returns true. Their data stops. Late says that an answer which is under way
+// may still come without being a violation.
+func (c *Conn) Terminate(err error, late bool, affected func(*Command) bool) (n int) {
+	how := endedAnswered
+	if late {
+		how = endedLocally
+	}
+	for i := range c.tags.slots {
+		cmd := c.tags.slots[i].cmd
+		if cmd != nil && cmd.Kind == KindSCSI && affected(cmd) {
+			c.finish(cmd, err, how)
+			n++
+		}
+	}
+	return n
+}
+
+// finish ends a command that has a tag.
+func (c *Conn) finish(cmd *Command, err error, how ending) {
+	c.bursts.drop(cmd)
+	if c.rx.cmd == cmd { // its data is under way: the rest goes nowhere
+		c.rx.cmd = nil
+		c.framer.Skip()
+	}
+	c.tags.release(cmd.task.itt, how)
+	if cmd.Result.Err == nil {
+		cmd.Result.Err = err
+	}
+	if cmd.task.write {
+		cmd.Result.Transferred = cmd.task.out
+	} else {
+		cmd.Result.Transferred = cmd.task.in
+	}
+	cmd.state = stateIdle
+	c.counts.Commands++
+	c.h.Done(cmd)
+}
+
+// Errors that end a connection: what follows in the stream means nothing.
+var (
+	ErrProtocol   = errors.New("initiator: the target breaks the protocol")
+	ErrDataDigest = errors.New("initiator: data digest error")
+)
+
+func (c *Conn) violation(format string, args ...any) { c.h.Violation(format, args...) }
+
+func protocolError(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,289 @@
+package proto
+
+import (
+	"fmt"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// rx is the PDU whose data segment is on its way.
+type rx struct {
+	cmd  *Command // of a Data-In: where the data goes
+	text []byte   // room for every other data segment, made when first needed
+}
+
+// Feed takes bytes of the stream, all of them. now is the driver's clock in
+// ns. An error means that the connection is of no more use: the driver closes
+// it and calls End.
+func (c *Conn) Feed(b []byte, now int64) error {
+	for len(b) > 0 {
+		n, st, err := c.framer.Feed(b)
+		b = b[n:]
+		if err != nil {
+			c.violation("%v: header % x", err, c.framer.Header()[:])
+			return err
+		}
+		switch st {
+		case pdu.HeaderReady:
+			if c.ended {
+				return ErrConnLost
+			}
+			if err := c.header(now); err != nil {
+				return err
+			}
+		case pdu.PDUReady:
+			if err := c.payload(now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Pending returns where the next bytes of the stream belong, so that a driver
+// can receive into it; empty where that is of no use. See pdu.Framer.
+func (c *Conn) Pending() []byte { return c.framer.Pending() }
+
+// Received reports n bytes that a driver put at the front of Pending.
+func (c *Conn) Received(n int, now int64) error {
+	st, err := c.framer.Received(n)
+	if err == nil && st == pdu.PDUReady {
+		err = c.payload(now)
+	}
+	return err
+}
+
+// header takes a header. PDUs without data are carried out at once.
+func (c *Conn) header(now int64) error {
+	h := c.framer.Header()
+	c.counts.Received++
+	if h.Opcode() == pdu.OpDataIn {
+		return c.dataIn(h, now)
+	}
+	n := h.DataLen()
+	if n == 0 {
+		return c.pdu(h, nil, now)
+	}
+	if c.rx.text == nil {
+		c.rx.text = make([]byte, c.p.Conn.MaxRecvDataSegmentLength)
+	}
+	c.framer.Payload(c.rx.text) // not longer: the framer's limit
+	return nil
+}
+
+func (c *Conn) payload(now int64) error {
+	h := c.framer.Header()
+	if !c.framer.DataDigestOK() {
+		// At ErrorRecoveryLevel 0 there is no way to have it again (7.8).
+		c.violation("%v has a wrong data digest", h.Opcode())
+		return ErrDataDigest
+	}
+	if h.Opcode() == pdu.OpDataIn {
+		cmd := c.rx.cmd
+		c.rx.cmd = nil
+		if cmd == nil {
+			return nil // the task ended while its data came
+		}
+		return c.dataInEnd(h, cmd, now)
+	}
+	return c.pdu(h, c.rx.text[:h.DataLen()], now)
+}
+
+// pdu takes a whole PDU that is not a Data-In. Every one of the target's has
+// ExpCmdSN and MaxCmdSN (11.4.10, 11.4.11).
+func (c *Conn) pdu(h *pdu.BHS, data []byte, now int64) error {
+	v := (*pdu.SCSIResponse)(h)
+	c.window(v.ExpCmdSN(), v.MaxCmdSN())
+	op := h.Opcode()
+	switch op {
+	case pdu.OpR2T:
+		c.r2t(h)
+		return nil
+	case pdu.OpNOPIn:
+		c.nopIn(h, data, now)
+		return nil
+	}
+	c.statSN(op, v.StatSN())
+	switch op {
+	case pdu.OpSCSIResponse:
+		c.scsiResponse(h, data, now)
+	case pdu.OpTaskManagementResponse, pdu.OpLogoutResponse, pdu.OpTextResponse:
+		c.answer(h, data, now)
+	case pdu.OpAsyncMessage:
+		c.async(h, data)
+	case pdu.OpReject:
+		c.reject(h, data, now)
+	default:
+		c.violation("%v in full feature phase (11.2.1.2)", op)
+		return protocolError("%v in full feature phase", op)
+	}
+	return nil
+}
+
+func (c *Conn) window(exp, max uint32) {
+	if next := c.n.CmdSN(); pdu.SNLess(next, exp) {
+		c.violation("ExpCmdSN %d is beyond the next CmdSN, %d (4.2.2.1)", exp, next)
+		return
+	}
+	c.n.Update(exp, max)
+}
+
+// statSN takes the StatSN of a PDU that uses one up (4.2.2.2).
+func (c *Conn) statSN(op pdu.Opcode, sn uint32) {
+	if sn != c.expStatSN {
+		c.violation("%v has StatSN %d, want %d (4.2.2.2)", op, sn, c.expStatSN)
+		if pdu.SNLess(sn, c.expStatSN) {
+			return
+		}
+	}
+	c.expStatSN = sn + 1
+}
+
+// expect returns the command that a PDU with a tag belongs to, nil if there is
+// none; an answer to nothing is a violation, unless it was under way when we
+// ended the task.
+func (c *Conn) expect(h *pdu.BHS) *Command {
+	cmd, how := c.tags.find(h.ITT())
+	if cmd != nil {
+		return cmd
+	}
+	switch how {
+	case endedNever:
+		c.violation("%v has the unknown Initiator Task Tag %#x (11.2.1.8)", h.Opcode(), h.ITT())
+	case endedAnswered:
+		c.violation("%v comes for task %#x, which is over (11.2.1.8)", h.Opcode(), h.ITT())
+	}
+	return nil
+}
+
+// answers maps the response that each kind of request has.
+var answers = [...]pdu.Opcode{
+	KindSCSI: pdu.OpSCSIResponse, KindTMF: pdu.OpTaskManagementResponse, KindPing: pdu.OpNOPIn,
+	KindText: pdu.OpTextResponse, KindLogout: pdu.OpLogoutResponse,
+}
+
+// kindOK ends a connection's trust in a tag whose answer is of another kind.
+func (c *Conn) kindOK(cmd *Command, op pdu.Opcode) bool {
+	if answers[cmd.Kind] == op || cmd.Kind == KindSCSI && op == pdu.OpDataIn {
+		return true
+	}
+	c.violation("%v answers task %#x, whose answer is a %v", op, cmd.task.itt, answers[cmd.Kind])
+	return false
+}
+
+// answer takes the response to a request that is not a SCSI command.
+func (c *Conn) answer(h *pdu.BHS, data []byte, now int64) {
+	cmd := c.expect(h)
+	if cmd == nil || !c.kindOK(cmd, h.Opcode()) {
+		return
+	}
+	r := &cmd.Result
+	r.Op, r.Arrived, r.StatSN = h.Opcode(), now, (*pdu.SCSIResponse)(h).StatSN()
+	switch h.Opcode() {
+	case pdu.OpTaskManagementResponse:
+		r.TMF = (*pdu.TaskManagementResponse)(h).Response()
+	case pdu.OpLogoutResponse:
+		l := (*pdu.LogoutResponse)(h)
+		r.Logout, r.Time2Wait, r.Time2Retain = l.Response(), l.Time2Wait(), l.Time2Retain()
+	case pdu.OpTextResponse:
+		t := (*pdu.TextResponse)(h)
+		r.Text = append(r.Text[:0], data...)
+		r.TTT, r.LUN, r.Final, r.Continue = t.TTT(), t.LUN(), t.Final(), t.Continue()
+		if r.Final && r.TTT != pdu.ReservedTag {
+			c.violation("Text Response has F and Target Transfer Tag %#x (11.11.4)", r.TTT)
+		}
+		if r.Final && r.Continue {
+			c.violation("Text Response has F and C (11.11.2)")
+		}
+	}
+	c.finish(cmd, nil, endedAnswered)
+}
+
+// nopIn takes a ping of the target's, an answer to ours, or news of the window
+// (11.19).
+func (c *Conn) nopIn(h *pdu.BHS, data []byte, now int64) {
+	v := (*pdu.NOPIn)(h)
+	if v.ITT() == pdu.ReservedTag {
+		// "the StatSN field will contain as usual the next StatSN", and
+		// is not advanced (11.19.2).
+		if v.StatSN() != c.expStatSN {
+			c.violation("NOP-In has StatSN %d, want the next, %d (11.19.2)", v.StatSN(), c.expStatSN)
+		}
+		if v.TTT() != pdu.ReservedTag {
+			c.reply(reply{lun: v.LUN(), ttt: v.TTT()})
+		}
+		return
+	}
+	c.statSN(pdu.OpNOPIn, v.StatSN())
+	cmd := c.expect(h)
+	if cmd == nil || !c.kindOK(cmd, pdu.OpNOPIn) {
+		return
+	}
+	if v.TTT() != pdu.ReservedTag {
+		c.violation("NOP-In answers a ping with Target Transfer Tag %#x (11.19.1)", v.TTT())
+	}
+	r := &cmd.Result
+	r.Op, r.Arrived, r.StatSN = pdu.OpNOPIn, now, v.StatSN()
+	r.Text = append(r.Text[:0], data...)
+	// 11.18.2: the ping data comes back, or the front of it.
+	if n := c.textLen(cmd); len(data) > n || string(data) != string(cmd.Text[:len(data)]) {
+		c.violation("NOP-In does not return the ping data (11.19.3)")
+	}
+	c.finish(cmd, nil, endedAnswered)
+}
+
+func (c *Conn) reply(r reply) {
+	if len(c.replies) == cap(c.replies) {
+		c.violation("%d pings wait for an answer", len(c.replies))
+		return
+	}
+	c.replies = append(c.replies, r)
+}
+
+// async takes an Asynchronous Message (11.9).
+func (c *Conn) async(h *pdu.BHS, data []byte) {
+	m := (*pdu.AsyncMessage)(h)
+	if m.ITT() != pdu.ReservedTag {
+		c.violation("Asynchronous Message has Initiator Task Tag %#x (11.9)", m.ITT())
+	}
+	if m.AsyncEvent() == pdu.AsyncEventTasksTerminated {
+		// 11.9.1, event 5, in this order: stop Data-Out on this connection
+		// for every Target Transfer Tag of the LUN; then acknowledge the
+		// StatSN by a NOP-Out with the reserved tag and the LUN.
+		lun := m.LUN()
+		c.bursts.keep(func(b *burst) bool { return b.cmd.LUN != lun })
+		c.reply(reply{lun: lun, ttt: pdu.ReservedTag})
+		c.Terminate(ErrTerminated, true, func(cmd *Command) bool { return cmd.LUN == lun })
+	}
+	c.h.Async(m, data)
+}
+
+// reject takes a Reject, whose data is the header at fault (11.17). A rejected
+// request is over; where a Data-Out was rejected the task goes on.
+func (c *Conn) reject(h *pdu.BHS, data []byte, now int64) {
+	v := (*pdu.Reject)(h)
+	if v.ITT() != pdu.ReservedTag {
+		c.violation("Reject has Initiator Task Tag %#x (11.17)", v.ITT())
+	}
+	if len(data) < pdu.BHSLen {
+		c.violation("Reject has %d bytes of the rejected header (11.17.4)", len(data))
+		return
+	}
+	bad := (*pdu.BHS)(data)
+	cmd, _ := c.tags.find(bad.ITT())
+	switch bad.Opcode() {
+	case pdu.OpSCSICommand, pdu.OpTaskManagementRequest, pdu.OpTextRequest, pdu.OpLogoutRequest, pdu.OpNOPOut:
+		if cmd == nil {
+			return
+		}
+		cmd.Result.Op, cmd.Result.Arrived, cmd.Result.StatSN = pdu.OpReject, now, v.StatSN()
+		c.finish(cmd, &RejectError{v.Reason()}, endedLocally)
+	default:
+		c.violation("the target rejects a %v, reason 0x%02x", bad.Opcode(), byte(v.Reason()))
+	}
+}
+
+// String describes the connection's state, for messages of tests.
+func (c *Conn) String() string {
+	return fmt.Sprintf("ExpStatSN %d, CmdSN %d, ExpCmdSN %d, MaxCmdSN %d, outstanding %d, queued %d", c.expStatSN, c.n.CmdSN(), c.n.ExpCmdSN(), c.n.MaxCmdSN(), c.Outstanding(), c.queued)
+}

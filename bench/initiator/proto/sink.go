@@ -1,0 +1,105 @@
+package proto
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// Sink takes what a connection has to send: a run of memory that the driver
+// gives, and pieces of it and of the commands' own data, in order. A driver
+// keeps two when it fills one while the kernel reads the other.
+type Sink struct {
+	buf    []byte
+	pieces [][]byte
+	run    int // where the current run of buf begins
+	// copyMax is the longest data that is copied into buf; longer data is a
+	// piece of its own, which must stay as it is until it was sent.
+	copyMax int
+	sent    []sentMark
+	pdus    int
+}
+
+// NewSink returns a Sink that encodes into mem and holds at most pieces
+// pieces. Data of at most copyMax bytes is copied; with copyMax < 0 all data is,
+// and PDUs are cut to fit.
+func NewSink(mem []byte, pieces, copyMax int) *Sink {
+	if len(mem) < 2*minSink || pieces < 4 {
+		panic("proto: a Sink too small for one PDU")
+	}
+	return &Sink{buf: mem[:0:len(mem)], pieces: make([][]byte, 0, pieces), copyMax: copyMax}
+}
+
+// Reset empties the sink, whose bytes were sent.
+func (s *Sink) Reset() {
+	s.buf, s.pieces, s.run, s.pdus = s.buf[:0], s.pieces[:0], 0, 0
+	clear(s.sent)
+	s.sent = s.sent[:0]
+}
+
+// Pieces ends the filling and returns what to send, in order. It is valid
+// until Reset.
+func (s *Sink) Pieces() [][]byte {
+	if s.run < len(s.buf) {
+		s.pieces = append(s.pieces, s.buf[s.run:])
+		s.run = len(s.buf)
+	}
+	return s.pieces
+}
+
+// sentMark is a call of OnSent that is due. The command may be over by then, and
+// the caller's again.
+type sentMark struct {
+	call func(*Command)
+	cmd  *Command
+}
+
+// TellSent calls the OnSent of every command whose request is in the sink, once
+// the driver has sent it.
+func (s *Sink) TellSent() {
+	for _, m := range s.sent {
+		m.call(m.cmd)
+	}
+}
+
+// PDUs returns how many PDUs are in the sink.
+func (s *Sink) PDUs() int { return s.pdus }
+
+// room returns how many bytes of data a PDU may carry now, at most want; -1
+// if not even its header fits.
+func (s *Sink) room(want int) int {
+	free := cap(s.buf) - len(s.buf) - minSink
+	if free < 0 || len(s.pieces)+3 > cap(s.pieces) {
+		return -1
+	}
+	if s.copyMax >= 0 && want > s.copyMax {
+		return want // a piece of its own
+	}
+	return min(want, free)
+}
+
+// fits reports whether a PDU with n bytes of data fits whole.
+func (s *Sink) fits(n int) bool { return s.room(n) == n }
+
+// put encodes one PDU. Its header, segments and data fit: see room.
+func (s *Sink) put(h *pdu.BHS, ahs, data []byte, hd, dd bool) {
+	s.pdus++
+	h.SetAHSLen(len(ahs))
+	h.SetDataLen(len(data))
+	s.buf = append(s.buf, h[:]...)
+	s.buf = append(s.buf, ahs...)
+	if hd {
+		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(pdu.Digest(0, h[:]), ahs))
+	}
+	if len(data) == 0 {
+		return
+	}
+	if s.copyMax < 0 || len(data) <= s.copyMax {
+		s.buf = append(s.buf, data...)
+	} else {
+		s.pieces = append(s.pieces, s.buf[s.run:], data)
+		s.run = len(s.buf)
+	}
+	var zero [3]byte
+	pad := zero[:pdu.Pad(len(data))]
+	s.buf = append(s.buf, pad...)
+	if dd {
+		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(pdu.Digest(0, data), pad))
+	}
+}

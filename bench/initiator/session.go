@@ -1,0 +1,270 @@
+package initiator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator/proto"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// Errors of a session.
+var (
+	// ErrNoConn: the session has no such connection.
+	ErrNoConn = errors.New("initiator: no such connection")
+	// ErrSessionLost: the target does not know the session any more.
+	ErrSessionLost = errors.New("initiator: session lost")
+)
+
+// Session is one iSCSI session with one or more connections. Its methods may
+// be called by any goroutine.
+type Session struct {
+	// Granted is how many connections Dial made: what was asked for, or
+	// what the target grants.
+	Granted int
+
+	cfg    Config
+	n      proto.Numbers
+	params Params
+	tsih   uint16
+	born   time.Time
+
+	leaving atomic.Bool // a session logout was submitted
+
+	mu      sync.Mutex
+	conns   map[uint16]*conn
+	lost    map[uint16]*loss
+	ordinal int
+	readers sync.WaitGroup
+
+	witness witness
+}
+
+// witness keeps the violations.
+type witness struct {
+	mu    sync.Mutex
+	list  []Violation
+	total int
+}
+
+func (w *witness) add(cid uint16, format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.total++
+	if len(w.list) < maxViolations {
+		w.list = append(w.list, Violation{CID: cid, Text: fmt.Sprintf("CID %d: ", cid) + fmt.Sprintf(format, args...)})
+	}
+}
+
+// Dial makes a session: the leading login on CID 0, then joins on CIDs 1 and
+// up. If the target grants fewer connections than Config.Connections it makes
+// those and says so in Granted. A refused login is a *LoginError.
+func Dial(ctx context.Context, cfg Config) (*Session, error) {
+	if len(cfg.Portals) == 0 || cfg.InitiatorName == "" || cfg.TargetName == "" && !cfg.Discovery {
+		return nil, fmt.Errorf("%w: Portals, InitiatorName and TargetName are needed", ErrUsage)
+	}
+	if cfg.Connections < 0 || cfg.Connections > proto.MaxConnections || cfg.Tasks < 0 || cfg.Tasks > proto.MaxTasks {
+		return nil, fmt.Errorf("%w: Connections or Tasks out of range", ErrUsage)
+	}
+	if cfg.Dialer == nil {
+		cfg.Dialer = dialTCP
+	}
+	s := &Session{cfg: cfg, conns: map[uint16]*conn{}, lost: map[uint16]*loss{}, born: time.Now()}
+	s.n.Init(cfg.FirstCmdSN)
+	nc, login, err := s.connect(ctx, 0, cfg.Portals[0], 0)
+	if err != nil {
+		return nil, err
+	}
+	s.params, s.tsih = login.Params(), login.TSIH()
+	s.add(0, nc, login)
+	s.Granted = min(max(cfg.Connections, 1), s.params.MaxConnections)
+	for cid := 1; cid < s.Granted; cid++ {
+		if err := s.Join(ctx, uint16(cid), at(cfg.Portals, cid)); err != nil {
+			s.Close()
+			return nil, fmt.Errorf("initiator: connection %d: %w", cid, err)
+		}
+	}
+	return s, nil
+}
+
+// connect makes a transport connection and logs it in. With TSIH 0 it is the
+// leading one.
+func (s *Session) connect(ctx context.Context, cid uint16, portal string, expStatSN uint32) (net.Conn, *proto.Login, error) {
+	nc, err := s.cfg.Dialer(ctx, at(s.cfg.LocalAddrs, int(cid)), portal)
+	if err != nil {
+		return nil, nil, err
+	}
+	lc := s.cfg.login(s.tsih, cid)
+	lc.CmdSN, lc.ExpStatSN, lc.Params = s.n.CmdSN(), expStatSN, s.params
+	login, err := logIn(ctx, nc, lc, func(format string, args ...any) { s.witness.add(cid, format, args...) })
+	if err != nil {
+		return nil, nil, err
+	}
+	s.n.Update(login.Window())
+	return nc, login, nil
+}
+
+// Join adds a connection to the session (RFC 7143, 4.2.1). With a CID that is
+// in use it reinstates that connection: the old one and its tasks are over
+// (6.3.4). An empty portal is that of Config.
+func (s *Session) Join(ctx context.Context, cid uint16, portal string) error {
+	if portal == "" {
+		portal = at(s.cfg.Portals, int(cid))
+	}
+	s.mu.Lock()
+	old := s.conns[cid]
+	var exp uint32
+	if old != nil {
+		exp = old.expStatSN()
+	} else if l := s.lost[cid]; l != nil {
+		exp = l.expStatSN
+	}
+	s.mu.Unlock()
+	nc, login, err := s.connect(ctx, cid, portal, exp)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		old.lose(ErrConnLost)
+	}
+	s.add(cid, nc, login)
+	s.wake()
+	return nil
+}
+
+// add begins the full feature phase of a connection.
+func (s *Session) add(cid uint16, nc net.Conn, login *proto.Login) {
+	c := &conn{s: s, cid: cid, nc: nc, kick: make(chan struct{}, 1), gone: make(chan struct{})}
+	s.mu.Lock()
+	c.p = proto.NewConn(proto.Config{
+		Numbers: &s.n, Params: login.Params(), Handler: c, Ordinal: s.ordinal, Tasks: s.cfg.Tasks, StatSN: login.StatSN(),
+	})
+	s.ordinal++
+	s.conns[cid] = c
+	s.readers.Add(2)
+	s.mu.Unlock()
+	go c.read()
+	go c.write()
+}
+
+// conn returns a live connection.
+func (s *Session) conn(cid uint16) (*conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.conns[cid]; c != nil {
+		return c, nil
+	}
+	if s.lost[cid] != nil {
+		return nil, ErrConnLost
+	}
+	return nil, ErrNoConn
+}
+
+// all returns the live connections in the order of their CIDs.
+func (s *Session) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]*conn, 0, len(s.conns))
+	for _, c := range s.conns {
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b *conn) int { return int(a.cid) - int(b.cid) })
+	return list
+}
+
+// CIDs returns the connections that are up, in order.
+func (s *Session) CIDs() []uint16 {
+	var ids []uint16
+	for _, c := range s.all() {
+		ids = append(ids, c.cid)
+	}
+	return ids
+}
+
+// wake has every connection look at the window again.
+func (s *Session) wake() {
+	for _, c := range s.all() {
+		c.wake()
+	}
+}
+
+// TSIH returns the target's handle of the session.
+func (s *Session) TSIH() uint16 { return s.tsih }
+
+// Params returns what the leading login negotiated.
+func (s *Session) Params() Params { return s.params }
+
+// ConnParams returns what a connection negotiated, joins included.
+func (s *Session) ConnParams(cid uint16) (proto.ConnParams, error) {
+	c, err := s.conn(cid)
+	if err != nil {
+		return proto.ConnParams{}, err
+	}
+	return c.p.Params().Conn, nil // fixed since the login
+}
+
+// CmdSN returns the number that the next non-immediate command gets, ExpCmdSN
+// and MaxCmdSN what the target stated.
+func (s *Session) CmdSN() uint32    { return s.n.CmdSN() }
+func (s *Session) ExpCmdSN() uint32 { return s.n.ExpCmdSN() }
+func (s *Session) MaxCmdSN() uint32 { return s.n.MaxCmdSN() }
+
+// Reserve takes k consecutive CmdSNs and returns the first. Each must be sent
+// by a Command with Numbered, in any order and on any connection: until then it
+// is a hole that holds up the session.
+func (s *Session) Reserve(k int) uint32 { return s.n.Reserve(uint32(k)) }
+
+// Violations returns what the target did against the standard.
+func (s *Session) Violations() []Violation {
+	s.witness.mu.Lock()
+	defer s.witness.mu.Unlock()
+	return slices.Clone(s.witness.list)
+}
+
+// Now is the clock of Result.SentAt and Result.Arrived, in ns.
+func (s *Session) Now() int64 { return int64(time.Since(s.born)) }
+
+// Close drops every connection without a logout and waits until the session
+// uses nothing any more. Commands end with ErrConnLost.
+func (s *Session) Close() {
+	for _, c := range s.all() {
+		c.lose(ErrConnLost)
+	}
+	s.readers.Wait()
+}
+
+// closed ends every connection after a logout of the session.
+func (s *Session) closed() {
+	for _, c := range s.all() {
+		c.lose(ErrLoggedOut)
+	}
+}
+
+// terminate ends the tasks that a task management function of ours was
+// carried out on (11.6.1): no answer to them will come. Data that is under way
+// on other connections may.
+func (s *Session) terminate(f *Command) {
+	var affected func(*Command) bool
+	before := func(cmd *Command) bool {
+		return pdu.SNLess(cmd.Result.CmdSN, f.Result.CmdSN) || cmd.Immediate && cmd.Result.CmdSN == f.Result.CmdSN
+	}
+	switch f.Function {
+	case pdu.TMFAbortTask:
+		affected = func(cmd *Command) bool { return cmd.Result.ITT == f.RefITT }
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
+		affected = func(cmd *Command) bool { return cmd.LUN == f.LUN && before(cmd) }
+	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset, pdu.TMFITNexusReset:
+		affected = before
+	default:
+		return
+	}
+	for _, c := range s.all() {
+		c.terminate(c.cid != f.Conn, affected)
+	}
+}
