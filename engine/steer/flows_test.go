@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -80,6 +81,8 @@ func TestWhichPacketsAreMoved(t *testing.T) {
 	for _, c := range []struct{ local, remote netip.AddrPort }{
 		{netip.AddrPortFrom(target4, port), netip.AddrPortFrom(a, client)},
 		{netip.AddrPortFrom(target6, port), netip.AddrPortFrom(b, client)},
+		// Who takes the destination address for a TCP header reads these ports there.
+		{netip.AddrPortFrom(target4, 0<<8|1), netip.AddrPortFrom(a, 10<<8|99)},
 	} {
 		if err := f.set(c.local, c.remote, 0); err != nil {
 			t.Fatal(err)
@@ -190,5 +193,38 @@ func TestFlowsAreBounded(t *testing.T) {
 	s.Flow(local, remote(MaxFlows), 0)
 	if n := s.Status().Unsteered; n != 1 {
 		t.Errorf("%d connections not steered after one made room, want still 1", n)
+	}
+}
+
+// Loops, whoever asks for the status, and Close need no order among them.
+func TestCallsFromManyThreads(t *testing.T) {
+	needs(t, flowNeeds.caps...)
+	f, err := loadFlowTable([]int{0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Steer{cores: []int{0, 0, 0, 0}, flows: f}
+	var wg sync.WaitGroup
+	local := netip.MustParseAddrPort("10.99.0.1:3260")
+	for loop := range s.cores {
+		wg.Go(func() {
+			for i := range 500 {
+				remote := netip.AddrPortFrom(from4(loop), uint16(i))
+				s.Flow(local, remote, loop)
+				s.Forget(local, remote)
+				if i == 250 && loop == 0 {
+					s.Status()
+				}
+				if i == 400 && loop == 1 {
+					if err := s.Close(); err != nil {
+						t.Error("close:", err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if st := s.Status(); st.XDP || st.Unsteered != 0 {
+		t.Errorf("status %+v", st)
 	}
 }

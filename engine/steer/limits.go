@@ -8,7 +8,7 @@ const (
 	MaxInitiators = 1 << 14
 
 	// MaxFlows bounds the connections that the XDP program knows: four loops at the engine's limit of connections a loop.
-	// Memory is taken by what is in use, about 100 bytes each. A connection beyond is served, but not steered.
+	// 1 MiB at once, and about 100 bytes for each in use. A connection beyond is served, but not steered.
 	MaxFlows = 1 << 16
 
 	// cpuQueue bounds the packets that wait for a CPU. The kernel thread there takes them in batches of 8; what finds

@@ -16,7 +16,7 @@ import (
 // space is a network namespace of the test's own, entered by one thread. It has no name, and goes when the thread ends
 // and its sockets are closed: nothing is left behind, however the test ends.
 type space struct {
-	t    *testing.T
+	t    testing.TB
 	tid  int
 	jobs chan func()
 }
@@ -25,6 +25,11 @@ type space struct {
 // CI=true either: a container may not have them.
 func needs(t testing.TB, caps ...capability) {
 	t.Helper()
+	if ids, err := os.ReadFile("/proc/self/uid_map"); err == nil {
+		if f := strings.Fields(string(ids)); len(f) != 3 || f[2] != "4294967295" {
+			t.Skip("in a user namespace, whose capabilities bpf(2) does not take: missing CAP_BPF outside of it")
+		}
+	}
 	if missing := (need{caps: caps}).missing(); len(missing) > 0 {
 		t.Skipf("missing %s", join(missing))
 	}
@@ -50,7 +55,7 @@ func needCPUs(t testing.TB, n int) []int {
 	return cpus
 }
 
-func newSpace(t *testing.T) *space {
+func newSpace(t testing.TB) *space {
 	t.Helper()
 	needs(t, capSysAdmin, capNetAdmin) // unshare(2), and links within
 	if _, err := exec.LookPath("ip"); err != nil {
@@ -103,7 +108,7 @@ func (s *space) ip(args string) (out string) {
 
 // network is a target and its initiators, joined by a veth pair.
 type network struct {
-	t                 *testing.T
+	t                 testing.TB
 	target, initiator *space
 }
 
@@ -119,7 +124,7 @@ const initiators = 8
 func from4(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 99, 1, byte(i)}) }
 func from6(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("fd99::1:%x", i)) }
 
-func newNetwork(t *testing.T) *network {
+func newNetwork(t testing.TB) *network {
 	t.Helper()
 	n := &network{t, newSpace(t), newSpace(t)}
 	n.target.ip(fmt.Sprintf("link add san0 type veth peer name san1 netns %d", n.initiator.tid))
@@ -149,7 +154,7 @@ func (n *network) open(cfg Config) *Steer {
 
 // portal is a group of listeners, one a loop.
 type portal struct {
-	t    *testing.T
+	t    testing.TB
 	fds  []int // -1: closed
 	addr netip.AddrPort
 }
@@ -235,7 +240,16 @@ func dialFrom(from netip.Addr, to netip.AddrPort) (int, error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("bind %v: %w", from, err)
 	}
-	if err := unix.Connect(fd, toSockaddr(to)); err != nil {
+	err = unix.Connect(fd, toSockaddr(to))
+	if err == unix.EINTR { // it goes on by itself
+		if _, err = again(func() (int, error) { return unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, -1) }); err == nil {
+			var errno int
+			if errno, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); errno != 0 {
+				err = unix.Errno(errno)
+			}
+		}
+	}
+	if err != nil {
 		unix.Close(fd)
 		return -1, fmt.Errorf("connect %v to %v: %w", from, to, err)
 	}
@@ -260,10 +274,7 @@ func (p *portal) accept(n int) (all []accepted) {
 				loops = append(loops, i)
 			}
 		}
-		ready, err := unix.Poll(set, int(patience.Milliseconds()))
-		if err == unix.EINTR {
-			continue
-		}
+		ready, err := again(func() (int, error) { return unix.Poll(set, int(patience.Milliseconds())) })
 		if err != nil || ready == 0 {
 			p.t.Fatalf("%d of %d connections arrived (%v)", len(all), n, err)
 		}
@@ -296,6 +307,24 @@ func (p *portal) spread(n int) []int {
 		out[c.loop]++
 	}
 	return out
+}
+
+// again repeats a system call that a signal interrupted: the runtime sends some to its threads, and with a time limit
+// on the socket the kernel does not repeat by itself.
+func again(call func() (int, error)) (int, error) {
+	for {
+		if n, err := call(); err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func read(fd int, b []byte) (int, error) {
+	return again(func() (int, error) { return unix.Read(fd, b) })
+}
+
+func write(fd int, b []byte) (int, error) {
+	return again(func() (int, error) { return unix.Write(fd, b) })
 }
 
 func family(a netip.Addr) int {

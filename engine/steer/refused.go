@@ -35,7 +35,10 @@ func (n need) explain(err error) string {
 		if missing := n.missing(); len(missing) > 0 {
 			return "missing " + join(missing)
 		}
-		return fmt.Sprintf("refused though %s is there (a security module, a seccomp filter, or a user namespace): %v",
+		if errors.Is(err, unix.EPERM) {
+			err = unix.EPERM // without the library's advice on RLIMIT_MEMLOCK, which counts before Linux 5.11 only
+		}
+		return fmt.Sprintf("refused in spite of %s (a security module, a seccomp filter, or a user namespace): %v",
 			join(n.names()), err)
 	case n.kernelTooOld():
 		return fmt.Sprintf("kernel too old: it takes Linux %d.%d (%v)", n.major, n.minor, err)

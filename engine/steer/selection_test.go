@@ -155,11 +155,11 @@ func TestClosedListenerLosesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				b := []byte{byte(i)}
-				if _, err := unix.Write(c, b); err != nil {
+				if _, err := write(c, b); err != nil {
 					t.Fatalf("connection %d: %v", i, err)
 				}
 				b[0] = 0xff
-				if k, err := unix.Read(servers[fromSockaddr(own)], b); k != 1 || err != nil || b[0] != byte(i) {
+				if k, err := read(servers[fromSockaddr(own)], b); k != 1 || err != nil || b[0] != byte(i) {
 					t.Fatalf("connection %d: read %d bytes, %v, %x", i, k, err, b)
 				}
 			}
@@ -217,6 +217,43 @@ func TestNoGroupNoProgram(t *testing.T) {
 	}
 	if got, want := p.spread(8), []int{4, 4}; !slices.Equal(got, want) {
 		t.Errorf("the next portal: %v, want %v", got, want)
+	}
+}
+
+// A group keeps its program by itself: whatever is listened on, and after Close, no descriptor is left.
+func TestNoDescriptorStaysOpen(t *testing.T) {
+	n := newNetwork(t)
+	open := func() int {
+		fds, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	program(n, 2).Close() // what the library keeps for good, it has now
+	p, q := n.listen(target4, 2), n.listen(target6, 2)
+	before := open()
+	s := program(n, 2)
+	ready := open()
+	for _, fds := range [][]int{p.fds, q.fds} {
+		if err := s.Listen(fds); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := open(); got != ready {
+		t.Errorf("%d descriptors more after two portals", got-ready)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := open(); got != before {
+		t.Errorf("%d descriptors more after Close", got-before)
+	}
+	for range 6 {
+		n.connect(from4(0), p.addr)
+	}
+	if got, want := p.spread(6), []int{3, 3}; !slices.Equal(got, want) {
+		t.Errorf("after Close: %v, want %v, as the listeners are still open", got, want)
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // openXDP opens a Steer whose XDP program must be on the target's interface.
@@ -63,8 +61,8 @@ func (n *network) onCPU(when string, client int, c accepted, cpu int) {
 	n.t.Helper()
 	b := make([]byte, 512)
 	for range 10 {
-		n.initiator.in(func() error { _, err := unix.Write(client, b); return err })
-		if k, err := unix.Read(c.fd, b); k != len(b) || err != nil {
+		n.initiator.in(func() error { _, err := write(client, b); return err })
+		if k, err := read(c.fd, b); k != len(b) || err != nil {
 			n.t.Fatalf("%s: read %d bytes, %v", when, k, err)
 		}
 		got, err := IncomingCPUOf(c.fd)
@@ -96,7 +94,7 @@ func TestMovedDataArrivesWhole(t *testing.T) {
 				for i := range b {
 					b[i] = byte((off + i) * 31 >> 8)
 				}
-				k, err := unix.Write(client, b)
+				k, err := write(client, b)
 				if err != nil {
 					sent <- err
 					return
@@ -107,7 +105,7 @@ func TestMovedDataArrivesWhole(t *testing.T) {
 		}()
 		b := make([]byte, 64<<10)
 		for off := 0; off < total; {
-			k, err := unix.Read(c.fd, b[:min(len(b), total-off)])
+			k, err := read(c.fd, b[:min(len(b), total-off)])
 			if k <= 0 || err != nil {
 				t.Fatalf("%s: %d of %d bytes, then %v", f.name, off, total, err)
 			}
