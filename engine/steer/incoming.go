@@ -15,8 +15,11 @@ func IncomingCPUOf(fd int) (int, error) {
 	return cpu, nil
 }
 
+// incomingNeeds: earlier kernels take SO_INCOMING_CPU and ignore it within a SO_REUSEPORT group, unless their
+// distribution took the correction over.
+var incomingNeeds = need{major: 6, minor: 2}
+
 // preferIncoming lets each listener take the connections whose SYN its loop's CPU received. It needs no privilege.
-// Within a SO_REUSEPORT group it counts since Linux 6.2 and the stable kernels that took it over; before, the hash stays.
 func preferIncoming(fds, cores []int) error {
 	for i, fd := range fds {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU, cores[i]); err != nil {

@@ -63,6 +63,9 @@ func (s *Steer) withoutProgram(why string) (Level, string) {
 	if slices.ContainsFunc(s.cores, func(cpu int) bool { return cpu < 0 }) {
 		return Hash, why + "; SO_INCOMING_CPU: not every loop is pinned to a CPU"
 	}
+	if incomingNeeds.kernelTooOld() {
+		why += "; SO_INCOMING_CPU: before Linux 6.2 the kernel may ignore it"
+	}
 	return IncomingCPU, why
 }
 
