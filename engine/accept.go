@@ -167,6 +167,9 @@ func (l *loop) drop(c *conn) {
 // closeSocket gives the descriptor back, once the kernel has nothing of the connection any more.
 func (c *conn) closeSocket() {
 	if c.fd >= 0 {
+		if c.steered { // before its addresses can be another connection's
+			c.loop.engine.steer.Forget(c.name.local, c.name.remote)
+		}
 		unix.Close(c.fd)
 		c.fd = -1
 	}

@@ -21,7 +21,9 @@ type conn struct {
 	home        atomic.Pointer[loop]
 	stirred     atomic.Bool // in the mailbox of its home
 	nextStirred *conn
-	moveTo      int // loop index + 1 that it is to move to when nothing is being sent; nothing is received meanwhile
+	placement   placement
+	steered     bool // engine.steer knows where it lives
+	moveTo      int  // loop index + 1 that it is to move to when nothing is being sent; nothing is received meanwhile
 
 	nx *lun.Nexus // nil before full feature phase and in a discovery session
 
@@ -79,8 +81,10 @@ func (c *conn) pump() {
 			c.manage(ev.Task)
 		case session.SessionUp:
 			c.nx = l.engine.sessionUp(c.s.Session())
+			c.settled()
 		case session.SessionJoined:
 			c.nx, _ = c.s.Session().Owner().(*lun.Nexus)
+			c.settled()
 		case session.Move:
 			c.moveTo = ev.Loop + 1
 		case session.SessionDown:

@@ -11,8 +11,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ringtgt/ringtgt/engine/steer"
 	"github.com/ringtgt/ringtgt/engine/uring"
 	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
 )
 
 // Config is what an engine is made of. Zero values mean the defaults.
@@ -22,7 +24,11 @@ type Config struct {
 	Cores   []int            // CPUs to run a loop on, one each; empty: one loop that is not pinned
 	// ArenaPerLoop bounds the I/O buffers of a loop in bytes; they are taken into use slab by slab.
 	ArenaPerLoop int
-	Log          *slog.Logger
+	// NoSteering loads no eBPF program: connections are spread by the kernel's own means. XDP names interfaces whose packets
+	// are moved to the cores of their connections. See docs/steering.md.
+	NoSteering bool
+	XDP        []string
+	Log        *slog.Logger
 }
 
 // Engine is a running target.
@@ -32,6 +38,7 @@ type Engine struct {
 	log      *slog.Logger
 	loops    []*loop
 	portals  []netip.AddrPort
+	steer    *steer.Steer
 	draining atomic.Bool
 	started  time.Time
 
@@ -80,6 +87,11 @@ func (e *Engine) Start() error {
 			return fmt.Errorf("loop %d: %w", i, err)
 		}
 	}
+	cores := make([]int, len(e.loops))
+	for i, l := range e.loops {
+		cores[i] = l.core // -1 where it could not be pinned
+	}
+	e.steer = steer.Open(steer.Config{Cores: cores, XDP: e.cfg.XDP, Disable: e.cfg.NoSteering})
 	for _, p := range e.cfg.Portals {
 		if err := e.listen(p); err != nil {
 			e.stopLoops(len(e.loops))
@@ -92,22 +104,31 @@ func (e *Engine) Start() error {
 // Portals are the addresses that are listened on, with the ports the kernel chose.
 func (e *Engine) Portals() []netip.AddrPort { return e.portals }
 
-// listen opens portal p on every loop.
+// listen opens portal p on every loop. Nothing is accepted before the group of sockets is complete, so that the first
+// connection is placed like all others.
 func (e *Engine) listen(p netip.AddrPort) error {
+	var fds []int
 	bound := p
-	for i, l := range e.loops {
+	for range e.loops {
 		fd, addr, err := listen(bound)
 		if err != nil {
+			for _, fd := range fds {
+				unix.Close(fd)
+			}
 			return err
 		}
 		bound = addr // with port 0, the others share what the first was given
+		fds = append(fds, fd)
+	}
+	e.portals = append(e.portals, bound)
+	if err := e.steer.Listen(fds); err != nil {
+		e.log.Warn("connections are not steered", "portal", bound, "err", err)
+	}
+	for i, l := range e.loops {
 		e.on(l, func() {
-			l.listeners = append(l.listeners, listener{fd: fd, addr: addr})
+			l.listeners = append(l.listeners, listener{fd: fds[i], addr: bound})
 			l.armAccept(len(l.listeners) - 1)
 		})
-		if i == 0 {
-			e.portals = append(e.portals, addr)
-		}
 	}
 	return nil
 }
@@ -149,6 +170,9 @@ func (e *Engine) stopLoops(n int) {
 			l.stopping = true
 		})
 		<-l.stopped
+	}
+	if e.steer != nil {
+		e.steer.Close()
 	}
 }
 

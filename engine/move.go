@@ -1,12 +1,19 @@
 package engine
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/engine/steer"
+)
 
 // Place is session.Host's: a CID that returns goes where it was; else a connection goes to another loop only when its own
 // has more of the session's connections than that one, so that they spread evenly over the loops.
 func (c *conn) Place(loops []int, last int) int {
 	all := c.loop.engine.loops
 	if last >= 0 && last < len(all) {
+		if last != c.loop.index {
+			c.placement = placedReturned
+		}
 		return last
 	}
 	count := make([]int, len(all))
@@ -19,7 +26,41 @@ func (c *conn) Place(loops []int, last int) int {
 			best = i
 		}
 	}
+	if best != c.loop.index {
+		c.placement = placedSpread
+	}
 	return best
+}
+
+// placement is how a connection came to its loop.
+type placement uint8
+
+const (
+	placedAccepted placement = iota // at SYN time: see steer.Level
+	placedSpread                    // moved at the end of its login, as its session had a connection more on the loop it came to
+	placedReturned                  // moved at the end of its login to where its CID was before
+)
+
+func (p placement) reason(level steer.Level) string {
+	switch p {
+	case placedSpread:
+		return "moved: spreads the session"
+	case placedReturned:
+		return "moved: the CID was here"
+	}
+	switch level {
+	case steer.Program:
+		return "accepted: initiator's turn"
+	case steer.IncomingCPU:
+		return "accepted: CPU of the SYN"
+	}
+	return "accepted: hash"
+}
+
+// settled tells the steering that the connection stays on its loop from now on.
+func (c *conn) settled() {
+	c.steered = true
+	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
 }
 
 // move hands the connection over to another loop: at the end of its login, when nothing of it is with the kernel. What other

@@ -3,6 +3,7 @@ package engine
 import (
 	"time"
 
+	"github.com/ringtgt/ringtgt/engine/steer"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -46,7 +47,10 @@ type ConnStatus struct {
 	ISID      string    `json:"isid,omitempty"`
 	TSIH      uint16    `json:"tsih,omitempty"`
 	CID       uint16    `json:"cid"`
-	Tasks     int       `json:"tasks"`
+	// ReceiveCPU is where the kernel last did receive processing for it, -1 if nowhere; Placement says how it came to its loop.
+	ReceiveCPU int    `json:"receive_cpu"`
+	Placement  string `json:"placement"`
+	Tasks      int    `json:"tasks"`
 }
 
 // Status is a picture of the engine: each loop's part was taken between two of its turns.
@@ -55,6 +59,7 @@ type Status struct {
 	Portals     []string     `json:"portals"`
 	Loops       []LoopStatus `json:"loops"`
 	Connections []ConnStatus `json:"connections"`
+	Steering    steer.Status `json:"steering"`
 }
 
 // Status looks at every loop without stopping it for longer than its own part takes.
@@ -62,6 +67,9 @@ func (e *Engine) Status() Status {
 	s := Status{Started: e.started, Loops: make([]LoopStatus, len(e.loops))}
 	for _, p := range e.portals {
 		s.Portals = append(s.Portals, p.String())
+	}
+	if e.steer != nil {
+		s.Steering = e.steer.Status()
 	}
 	conns := make([][]ConnStatus, len(e.loops))
 	e.each(func(l *loop) {
@@ -74,7 +82,10 @@ func (e *Engine) Status() Status {
 		}
 		for _, c := range l.conns {
 			if c != nil {
-				conns[l.index] = append(conns[l.index], c.status())
+				if c.toldGone {
+					continue // its session waits for another one
+				}
+				conns[l.index] = append(conns[l.index], c.status(s.Steering.Level))
 			}
 		}
 	})
@@ -84,11 +95,12 @@ func (e *Engine) Status() Status {
 	return s
 }
 
-func (c *conn) status() ConnStatus {
+func (c *conn) status(level steer.Level) ConnStatus {
 	s := ConnStatus{
 		Loop: c.loop.index, Core: c.loop.core, Local: c.name.local.String(), Remote: c.name.remote.String(),
-		Since: c.since, State: "login",
+		Since: c.since, State: "login", Placement: c.placement.reason(level),
 	}
+	s.ReceiveCPU, _ = steer.IncomingCPUOf(c.fd)
 	for t := c.tasks; t != nil; t = t.next {
 		s.Tasks++
 	}
