@@ -123,13 +123,10 @@ func (c *Conn) scsiResponse(h *pdu.BHS, data []byte, now int64) {
 		r.Sense = append(r.Sense[:0], data[2:2+n]...)
 	}
 	if r.Response == pdu.ServiceResponseCompleted {
-		// 11.4.8: the number of Data-In, or R2T, that were sent.
-		want := t.dataSN
-		if t.write {
-			want = t.r2tSN
-		}
-		if v.ExpDataSN() != want {
-			c.violation("SCSI Response has ExpDataSN %d, want %d (11.4.8)", v.ExpDataSN(), want)
+		// 11.4.8: the number of Data-In and R2T PDUs that were sent. RFC
+		// 3720, 10.4.8, counts Data-In alone, so a write may have 0.
+		if sn, want := v.ExpDataSN(), t.dataSN+t.r2tSN; sn != want && (sn != 0 || !t.write) {
+			c.violation("SCSI Response has ExpDataSN %d, want %d (11.4.8)", sn, want)
 		}
 		if r.Status == statusCheckCondition && len(r.Sense) == 0 {
 			c.violation("CHECK CONDITION without sense data (11.4.7.2)")
