@@ -33,6 +33,10 @@ func (m *meter) compare(ctx context.Context, looks []int, by rule) (report, erro
 		r.rows = compare(old, new, by)
 		return r, nil
 	}
+	// Once, for benchstat makes a table of its own for each value of a key.
+	if _, err := fmt.Fprintf(m.raw, "old-commit: %s\nnew-commit: %s\n", m.old, m.new); err != nil {
+		return r, err
+	}
 	old, new = make(side), make(side)
 	for _, rounds := range looks {
 		if err := m.rounds(ctx, r.rounds, rounds, old, new); err != nil {
@@ -115,7 +119,7 @@ func (m *meter) rounds(ctx context.Context, from, to int, old, new side) error {
 			}
 			results, lines := parse(output)
 			into.add(results)
-			if err := writeRaw(m.raw, label, t.commit, lines); err != nil {
+			if err := writeRaw(m.raw, label, lines); err != nil {
 				return err
 			}
 		}
@@ -132,9 +136,9 @@ func (m *meter) process(ctx context.Context, t tree, benchtime string) (string, 
 	return output, err
 }
 
-// writeRaw writes one process's lines. The keys before them are what benchstat groups by.
-func writeRaw(w io.Writer, label, commit string, lines []string) error {
-	if _, err := fmt.Fprintf(w, "side: %s\ncommit: %s\n", label, commit); err != nil {
+// writeRaw writes one process's lines. The key before them is what benchstat's -col takes.
+func writeRaw(w io.Writer, label string, lines []string) error {
+	if _, err := fmt.Fprintf(w, "side: %s\n", label); err != nil {
 		return err
 	}
 	for _, line := range lines {

@@ -175,14 +175,17 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// checkRaw wants old and new in turn, 7 times each, with the keys that benchstat groups by.
+// checkRaw wants old and new in turn, 7 times each, with the key that benchstat groups by.
 func checkRaw(t *testing.T, file string) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !regexp.MustCompile(`^old-commit: unrelated [0-9a-f]{10}\nnew-commit: working tree [0-9a-f]{10}\nside: `).Match(content) {
+		t.Errorf("the commits are not named first:\n%s", content)
+	}
 	var order []string
-	for _, m := range regexp.MustCompile(`(?m)^side: (\w+)\ncommit: [0-9a-f]{40}\n(?:[a-z]+: .*\n)+BenchmarkBusy\S*\s+\d+\s+\S+ ns/op\s+0 B/op\s+0 allocs/op\n$`).
+	for _, m := range regexp.MustCompile(`(?m)^side: (\w+)\n(?:[a-z]+: .*\n)+BenchmarkBusy\S*\s+\d+\s+\S+ ns/op\s+0 B/op\s+0 allocs/op\n$`).
 		FindAllSubmatch(content, -1) {
 		order = append(order, string(m[1]))
 	}
