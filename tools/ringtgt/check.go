@@ -40,14 +40,12 @@ func (c *checkCmd) Run(s streams) error {
 
 // checkMachine holds a configuration against this machine: what is no matter of the text alone.
 func checkMachine(c *config.Config) (ps config.Problems) {
-	top, err := engine.ReadTopology()
-	if err != nil {
-		return nil
+	if top, err := engine.ReadTopology(); err == nil {
+		if _, err := top.ParseCores(c.Server.Cores); err != nil {
+			ps = append(ps, config.Problem{At: c.Server.CoresAt, Text: err.Error()})
+		}
 	}
-	if _, err := top.ParseCores(c.Server.Cores); err != nil {
-		ps = append(ps, config.Problem{At: c.Server.CoresAt, Text: err.Error()})
-	}
-	return ps
+	return append(ps, checkInterfaces(c.Server.XDP)...)
 }
 
 // chapName says who proves himself.

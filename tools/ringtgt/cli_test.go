@@ -109,6 +109,39 @@ func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return nil
 }
 
+// launch starts a daemon whose log goes to log, which is closed at its end. serving gets its first portal when it serves.
+func launch(cmd *exec.Cmd, log io.WriteCloser) (p *process, serving <-chan string, err error) {
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, err
+	}
+	p = &process{cmd: cmd, exited: make(chan struct{})}
+	portal := make(chan string, 1)
+	var logged sync.WaitGroup
+	logged.Go(func() {
+		defer log.Close()
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			fmt.Fprintln(log, lines.Text())
+			if m := firstPortal.FindStringSubmatch(lines.Text()); m != nil {
+				select {
+				case portal <- m[1] + m[2]:
+				default:
+				}
+			}
+		}
+	})
+	go func() {
+		logged.Wait()
+		cmd.Wait()
+		close(p.exited)
+	}()
+	return p, portal, nil
+}
+
 var firstPortal = regexp.MustCompile(`portals="?\[([^ \]]+)|"portals":\["([^"]+)`)
 
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
@@ -123,31 +156,9 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	cmd.Stdout = out
-	stderr, err := cmd.StderrPipe()
+	p, serving, err := launch(cmd, log)
 	ts.Check(err)
-	ts.Check(cmd.Start())
-	p := &process{cmd: cmd, exited: make(chan struct{})}
 	get(ts).byName[name] = p
-	serving := make(chan string, 1)
-	var logged sync.WaitGroup
-	logged.Go(func() {
-		defer log.Close()
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			fmt.Fprintln(log, lines.Text())
-			if m := firstPortal.FindStringSubmatch(lines.Text()); m != nil {
-				select {
-				case serving <- m[1] + m[2]:
-				default:
-				}
-			}
-		}
-	})
-	go func() {
-		logged.Wait()
-		cmd.Wait()
-		close(p.exited)
-	}()
 	select {
 	case portal := <-serving:
 		ts.Setenv(name, portal)

@@ -58,6 +58,9 @@ func (d *daemon) start() (err error) {
 	if d.cores, err = d.topology.ParseCores(cfg.Server.Cores); err != nil {
 		return fail(exitUsage, config.Problems{{At: cfg.Server.CoresAt, Text: err.Error()}})
 	}
+	if ps := checkInterfaces(cfg.Server.XDP); len(ps) > 0 {
+		return fail(exitStart, ps) // it may come yet
+	}
 	d.prepareProcess()
 	portals := make([]netip.AddrPort, len(cfg.Portals))
 	for i, p := range cfg.Portals {
@@ -77,6 +80,7 @@ func (d *daemon) start() (err error) {
 	})
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Log: d.log,
+		NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
 	})
 	if err != nil {
 		return err
@@ -96,6 +100,7 @@ func (d *daemon) start() (err error) {
 		return err
 	}
 	d.node.SetTargets(d.sessionTargets(d.engine.Portals()))
+	d.logSteering(d.engine.Status().Steering)
 	d.running.Store(true)
 	return nil
 }

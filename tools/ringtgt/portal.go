@@ -65,7 +65,7 @@ func auth(a config.Access) session.Auth {
 
 func limits(l config.Limits) session.Limits {
 	return session.Limits{
-		Window: l.Window, MaxRecvDataSegmentLength: uint32(l.MaxRecvDataSegmentLength),
+		Window: l.Window, MaxConnections: l.MaxConnections, MaxRecvDataSegmentLength: uint32(l.MaxRecvDataSegmentLength),
 		MaxBurstLength: uint32(l.MaxBurstLength), FirstBurstLength: uint32(l.FirstBurstLength),
 		InitialR2T: l.InitialR2T, NoImmediateData: l.NoImmediateData,
 	}

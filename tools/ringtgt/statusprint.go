@@ -58,6 +58,8 @@ func printDaemon(w io.Writer, s *control.Status) {
 	}
 	row("processor", "%s, %d-byte cache lines, CRC32C %s", strings.TrimSpace(s.CPU.Brand), s.CPU.CacheLine, crc)
 	row("cores", "%s", describeCores(s.CPU))
+	row("steering", "%s", describeSteering(s.Engine.Steering))
+	row("xdp", "%s", describeXDP(s.Engine.Steering))
 	t.Flush()
 }
 
@@ -178,21 +180,6 @@ func traits(l control.LUN) string {
 		return "-"
 	}
 	return strings.Join(out, ", ")
-}
-
-func printConnections(w io.Writer, conns []engine.ConnStatus) {
-	if len(conns) == 0 {
-		fmt.Fprintln(w, "\nNo connections")
-		return
-	}
-	fmt.Fprintln(w, "\nConnections")
-	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(t, "  INITIATOR\tTSIH\tCID\tSTATE\tLOOP\tCPU\tREMOTE\tLOCAL\tTASKS\tSINCE\tTARGET")
-	for _, c := range conns {
-		fmt.Fprintf(t, "  %s\t%d\t%d\t%s\t%d\t%s\t%s\t%s\t%d\t%s\t%s\n",
-			orDash(c.Initiator), c.TSIH, c.CID, c.State, c.Loop, cpuText(c.Core), c.Remote, c.Local, c.Tasks, ago(c.Since), orDash(c.Target))
-	}
-	t.Flush()
 }
 
 func orDash(s string) string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/engine/steer"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
@@ -47,16 +48,13 @@ func TestPrintStatus(t *testing.T) {
 		Engine: engine.Status{
 			Started: since, Portals: []string{"192.0.2.1:3260", "[2001:db8::1]:3260"},
 			Loops: []engine.LoopStatus{
-				{Loop: 0, Core: 0, Connections: 2, Tasks: 33, DiskBusy: 32, ArenaInUse: 2 << 20, ArenaTouched: 16 << 20, ArenaLimit: 512 << 20, Registered: true,
+				{Loop: 0, Core: 0, Connections: 3, Tasks: 33, DiskBusy: 32, ArenaInUse: 2 << 20, ArenaTouched: 16 << 20, ArenaLimit: 512 << 20, Registered: true,
 					Stats: engine.LoopStats{Commands: 1234567, PDUsSent: 1300000, Sends: 100000, Receives: 400000, DirectReceives: 5, DiskOps: 1200000, Enters: 200000}},
-				{Loop: 1, Core: 1, ArenaLimit: 512 << 20},
-				{Loop: 2, Core: -1, ArenaLimit: 512 << 20},
+				{Loop: 1, Core: 1, Connections: 2, ArenaLimit: 512 << 20},
+				{Loop: 2, Core: -1, Connections: 1, ArenaLimit: 512 << 20},
 			},
-			Connections: []engine.ConnStatus{
-				{Loop: 0, Core: 0, Local: "192.0.2.1:3260", Remote: "192.0.2.7:51000", Since: time.Now().Add(-61*time.Second - time.Second/2), State: "normal",
-					Initiator: "iqn.1993-08.org.debian:01:abc", Target: "iqn.2026-11.io.ringtgt:disk0", ISID: "00023d000001", TSIH: 1, CID: 0, Tasks: 33},
-				{Loop: 0, Core: 0, Local: "192.0.2.1:3260", Remote: "192.0.2.8:51000", Since: time.Now().Add(-time.Second / 2), State: "login"},
-			},
+			Steering:    steer.Status{Level: steer.Program, XDP: true, Interfaces: []string{"eth0", "eth1"}, XDPWhy: "eth2: another program is there", Unsteered: 2},
+			Connections: connections(),
 		},
 		Targets: []control.Target{{
 			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
@@ -71,6 +69,59 @@ func TestPrintStatus(t *testing.T) {
 	var b strings.Builder
 	printStatus(&b, s)
 	golden(t, "testdata/status.golden", b.String())
+}
+
+// connections are a picture as the engine gives it, loop by loop: a session of three connections, one of another, a discovery
+// session, and somebody who logs in.
+func connections() []engine.ConnStatus {
+	mcs := engine.ConnStatus{
+		State: "normal", Initiator: "iqn.1993-08.org.debian:01:abc", Target: "iqn.2026-11.io.ringtgt:disk0", ISID: "00023d000001", TSIH: 7,
+		Local: "192.0.2.1:3260", Since: time.Now().Add(-61*time.Second - time.Second/2),
+	}
+	on := func(c engine.ConnStatus, loop, core, receive int, cid uint16, remote, placement string) engine.ConnStatus {
+		c.Loop, c.Core, c.ReceiveCPU, c.CID, c.Remote, c.Placement = loop, core, receive, cid, remote, placement
+		return c
+	}
+	other := mcs
+	other.TSIH, other.ISID, other.Local = 3, "00023d000002", "[2001:db8::1]:3260"
+	discovery := engine.ConnStatus{State: "discovery", Initiator: mcs.Initiator, ISID: "00023d000003", TSIH: 9, Local: mcs.Local, Since: mcs.Since}
+	login := engine.ConnStatus{State: "login", Local: mcs.Local, Since: time.Now().Add(-time.Second / 2)}
+	busy := on(mcs, 0, 0, 0, 2, "192.0.2.7:51004", "accepted: initiator's turn")
+	busy.Tasks = 33
+	return []engine.ConnStatus{
+		on(login, 0, 0, -1, 0, "192.0.2.8:51000", "accepted: initiator's turn"),
+		busy,
+		on(mcs, 0, 0, 3, 0, "192.0.2.7:51000", "moved: the CID was here"),
+		on(other, 1, 1, 1, 0, "[2001:db8::7]:51006", "accepted: initiator's turn"),
+		on(mcs, 1, 1, 1, 1, "192.0.2.7:51002", "moved: spreads the session"),
+		on(discovery, 2, -1, 2, 0, "192.0.2.7:51008", "accepted: initiator's turn"),
+	}
+}
+
+// How connections come to loops, in the words that people see.
+func TestDescribeSteering(t *testing.T) {
+	for _, tt := range []struct {
+		st            steer.Status
+		steering, xdp string
+	}{
+		{steer.Status{Level: steer.Program, XDPWhy: "no interface is configured"}, "program", "off (no interface is configured)"},
+		{
+			steer.Status{Level: steer.IncomingCPU, Why: "sk_reuseport program: missing CAP_BPF", XDPWhy: "missing CAP_BPF and CAP_PERFMON"},
+			"incoming-cpu (sk_reuseport program: missing CAP_BPF)", "off (missing CAP_BPF and CAP_PERFMON)",
+		},
+		{steer.Status{Why: "one loop: there is nothing to choose", XDP: true, Interfaces: []string{"eth0"}}, "hash (one loop: there is nothing to choose)", "on eth0"},
+		{
+			steer.Status{Level: steer.Program, XDP: true, Interfaces: []string{"eth0", "eth1"}, XDPWhy: "eth2: the interface is gone", Unsteered: 1},
+			"program", "on eth0, eth1 (eth2: the interface is gone); 1 connection without it",
+		},
+	} {
+		if got := describeSteering(tt.st); got != tt.steering {
+			t.Errorf("steering %q, want %q", got, tt.steering)
+		}
+		if got := describeXDP(tt.st); got != tt.xdp {
+			t.Errorf("xdp %q, want %q", got, tt.xdp)
+		}
+	}
 }
 
 func TestRanges(t *testing.T) {

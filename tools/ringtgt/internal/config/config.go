@@ -25,13 +25,21 @@ type Server struct {
 	Control   string // path of the control socket; "": in State, or else in the runtime directory
 	Cores     string // as engine.Topology.ParseCores takes them; "": one a physical core
 	Buffers   int64  // bytes of I/O buffers that a loop may take; 0: the engine's default
+	Steering  string // how connections are given to loops: SteeringAuto or SteeringOff
+	XDP       []Interface
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
 
 	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
-	CoresAt, BuffersAt Where
+	CoresAt, BuffersAt, SteeringAt Where
+}
+
+// Interface is a network interface whose packets are moved to the cores of their connections.
+type Interface struct {
+	Name string
+	At   Where
 }
 
 // Portal is an address to listen on.
@@ -78,6 +86,7 @@ type Redirect struct {
 // Limits are a target's bounds in negotiation; zero values mean the defaults of session/limits.go.
 type Limits struct {
 	Window                   int // commands of a session that may be unanswered
+	MaxConnections           int // connections of a session (RFC 7143 13.2)
 	MaxRecvDataSegmentLength int64
 	MaxBurstLength           int64
 	FirstBurstLength         int64
@@ -117,6 +126,12 @@ func (l LUN) Spec() backend.Spec {
 
 // Persistent says that what is written to the unit outlives the daemon.
 func (l LUN) Persistent() bool { return l.Kind == backend.KindFile || l.Kind == backend.KindBlock }
+
+// The values of Server.Steering.
+const (
+	SteeringAuto = "auto" // the best that the kernel and our privileges allow; the default
+	SteeringOff  = "off"  // no eBPF program
+)
 
 // What serve does when nobody says otherwise.
 const (

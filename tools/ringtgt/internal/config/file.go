@@ -52,6 +52,13 @@ func (r *reader) server(t *table, s *Server) {
 	t.str("cores", &s.Cores)
 	t.size("buffers", &s.Buffers)
 	s.CoresAt, s.BuffersAt = t.at("cores"), t.at("buffers")
+	if t.str("steering", &s.Steering) {
+		s.SteeringAt = t.at("steering")
+	}
+	names, at := t.strings("xdp")
+	for i, name := range names {
+		s.XDP = append(s.XDP, Interface{Name: name, At: at[i]})
+	}
 	var level string
 	if t.str("log_level", &level) {
 		var err error
@@ -222,6 +229,9 @@ func (r *reader) limits(t *table, l *Limits) {
 	n := int64(0)
 	t.number("window", 1, session.MaxWindow, &n)
 	l.Window = int(n)
+	n = 0
+	t.number("max_connections", 1, session.MaxConnections, &n)
+	l.MaxConnections = int(n)
 	t.length("max_recv_data_segment_length", session.MaxRecvDataSegmentLength, &l.MaxRecvDataSegmentLength)
 	t.length("max_burst_length", session.MaxBurstLength, &l.MaxBurstLength)
 	t.length("first_burst_length", session.FirstBurstLength, &l.FirstBurstLength)

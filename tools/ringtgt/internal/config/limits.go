@@ -26,6 +26,8 @@ const (
 	maxBuffers = 16 << 30
 	// maxDuration: a timeout longer than a day is a mistake.
 	maxDuration = 24 * time.Hour
+	// maxInterface is the longest name of a network interface: IFNAMSIZ less its zero (netdevice(7)).
+	maxInterface = 15
 	// maxID keeps the store's keys short.
 	maxID = 128
 )

@@ -20,6 +20,8 @@ type Flags struct {
 	State     string
 	Control   string
 	Buffers   string
+	Steering  string
+	XDP       []string
 	LogLevel  string
 	LogFormat string
 }
@@ -97,6 +99,15 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 			ps.add(Where{Flag: "--buffers"}, "%v", err)
 		}
 	}
+	if f.Steering != "" {
+		s.Steering, s.SteeringAt = f.Steering, flag("--steering", f.Steering)
+	}
+	if len(f.XDP) > 0 {
+		s.XDP = nil
+	}
+	for _, name := range f.XDP {
+		s.XDP = append(s.XDP, Interface{Name: name, At: flag("--xdp", name)})
+	}
 	if f.LogLevel != "" {
 		l, err := ParseLevel(f.LogLevel)
 		if err != nil {
@@ -159,6 +170,9 @@ func (f *Flags) target(c *Config, ps *Problems) {
 func (c *Config) defaults(f Flags, ps *Problems) {
 	if c.Server.LogFormat == "" {
 		c.Server.LogFormat = "text"
+	}
+	if c.Server.Steering == "" && c.Server.SteeringAt == (Where{}) {
+		c.Server.Steering = SteeringAuto
 	}
 	if len(c.Portals) == 0 && len(f.Listen) == 0 {
 		a, err := ParseListen(DefaultListen)

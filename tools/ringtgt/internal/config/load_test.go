@@ -69,6 +69,7 @@ func TestFullFile(t *testing.T) {
 		File: "testdata/full.toml",
 		Server: Server{
 			State: "/var/lib/ringtgt", Control: "/run/ringtgt.sock", Cores: "0", Buffers: 256 << 20,
+			Steering: SteeringAuto, XDP: []Interface{{Name: "eth0"}, {Name: "eth1.100"}},
 			LogLevel: slog.LevelDebug, LogFormat: "json",
 			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second,
 		},
@@ -98,7 +99,7 @@ func TestFullFile(t *testing.T) {
 					},
 				},
 				Limits: Limits{
-					Window: 64, MaxRecvDataSegmentLength: 64 << 10, MaxBurstLength: 256 << 10, FirstBurstLength: 64 << 10,
+					Window: 64, MaxConnections: 4, MaxRecvDataSegmentLength: 64 << 10, MaxBurstLength: 256 << 10, FirstBurstLength: 64 << 10,
 					InitialR2T: true, NoImmediateData: true,
 				},
 				LUNs: []LUN{
@@ -123,7 +124,10 @@ func TestFullFile(t *testing.T) {
 
 // forget takes the places out, so that values can be compared.
 func forget(c *Config) {
-	c.Server.CoresAt, c.Server.BuffersAt = Where{}, Where{}
+	c.Server.CoresAt, c.Server.BuffersAt, c.Server.SteeringAt = Where{}, Where{}, Where{}
+	for i := range c.Server.XDP {
+		c.Server.XDP[i].At = Where{}
+	}
 	access := func(a *Access) {
 		for i := range a.Accounts {
 			a.Accounts[i].At = Where{}
@@ -158,7 +162,8 @@ func TestDefaults(t *testing.T) {
 	if len(c.Portals) != 1 || c.Portals[0].Addr != netip.MustParseAddrPort("127.0.0.1:3260") || c.Portals[0].Group != 1 {
 		t.Errorf("portals %+v", c.Portals)
 	}
-	if c.Server.State != "ringtgt-data/state" || c.Server.LogFormat != "text" || c.Server.LogLevel != slog.LevelInfo {
+	if c.Server.State != "ringtgt-data/state" || c.Server.LogFormat != "text" || c.Server.LogLevel != slog.LevelInfo ||
+		c.Server.Steering != SteeringAuto || len(c.Server.XDP) != 0 {
 		t.Errorf("server %+v", c.Server)
 	}
 	tg := c.Targets[0]
@@ -200,12 +205,16 @@ func TestDefaultState(t *testing.T) {
 func TestFlagsAndFile(t *testing.T) {
 	f := Flags{
 		Config: "testdata/full.toml", State: "/s", Control: "/c", Cores: "1", Buffers: "64M", LogLevel: "error", LogFormat: "text",
+		Steering: "off", XDP: []string{"lo"},
 	}
 	c, ps := Load(f, false)
-	if len(ps) > 0 {
-		t.Fatal(ps)
+	if want := "--xdp lo: warning: xdp does nothing when steering is off"; ps.Error() != want {
+		t.Fatalf("%q, want %q", ps.Error(), want)
 	}
 	s := c.Server
+	if s.Steering != SteeringOff || len(s.XDP) != 1 || s.XDP[0].Name != "lo" {
+		t.Errorf("the file's steering stayed: %+v", s)
+	}
 	if s.State != "/s" || s.Control != "/c" || s.Cores != "1" || s.Buffers != 64<<20 || s.LogLevel != slog.LevelError || s.LogFormat != "text" {
 		t.Errorf("the file's values stayed: %+v", s)
 	}
@@ -234,6 +243,10 @@ func TestFlagProblems(t *testing.T) {
 		"--lun mem:4M,bs=1024: block size 1024":                          {LUN: []string{"mem:4M,bs=1024"}},
 		"--target nobody: target":                                        {Target: "nobody"},
 		"--buffers: size":                                                {Buffers: "much"},
+		`--steering on: steering "on" is neither auto nor off`:           {Steering: "on"},
+		`--xdp a/b: "a/b" is no name of a network interface`:             {XDP: []string{"a/b"}},
+		`--xdp: "" is no name of a network interface`:                    {XDP: []string{""}},
+		"--xdp lo: xdp: lo is there already (--xdp lo)":                  {XDP: []string{"lo", "lo"}},
 		"--log-level: log level":                                         {LogLevel: "loud"},
 		"--log-format: ":                                                 {LogFormat: "xml"},
 		"no-such-file.toml: no such file":                                {Config: "no-such-file.toml"},

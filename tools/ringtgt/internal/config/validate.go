@@ -24,6 +24,7 @@ func validate(c *Config, ps *Problems) {
 	if n := c.Server.Buffers; n != 0 && (n < minBuffers || n > maxBuffers) {
 		ps.add(c.Server.BuffersAt, "buffers: %d is not between %d and %d", n, minBuffers, maxBuffers)
 	}
+	validateSteering(&c.Server, ps)
 	names, media, ids := map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {
 		ps.add(Where{File: c.File}, "there is no target: [[target]] is missing")
@@ -45,6 +46,34 @@ func validate(c *Config, ps *Problems) {
 		}
 	}
 	validateAccess(&c.Discovery, ps)
+}
+
+// validateSteering looks at the words alone; whether this machine has such an interface is seen when it is served.
+func validateSteering(s *Server, ps *Problems) {
+	if s.Steering != SteeringAuto && s.Steering != SteeringOff {
+		ps.add(s.SteeringAt, "steering %q is neither auto nor off", s.Steering)
+	}
+	seen := map[string]Where{}
+	for _, i := range s.XDP {
+		if !interfaceName(i.Name) {
+			ps.add(i.At, "%q is no name of a network interface", i.Name)
+			continue
+		}
+		if first, ok := seen[i.Name]; ok {
+			ps.add(i.At, "xdp: %s is there already (%s)", i.Name, first)
+			continue
+		}
+		seen[i.Name] = i.At
+		if s.Steering == SteeringOff && len(seen) == 1 {
+			ps.warn(i.At, "xdp does nothing when steering is off")
+		}
+	}
+}
+
+// interfaceName takes what the kernel takes (dev_valid_name of net/core/dev.c).
+func interfaceName(s string) bool {
+	return s != "" && len(s) <= maxInterface && s != "." && s != ".." &&
+		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' })
 }
 
 func validatePortals(c *Config, ps *Problems) {

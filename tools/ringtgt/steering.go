@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"golang.org/x/sys/unix"
+)
+
+// checkInterfaces says which interfaces this machine does not have. It asks by ioctl: netlink is forbidden to services more
+// often (RestrictAddressFamilies of systemd), and who may not ask is told nothing here.
+func checkInterfaces(interfaces []config.Interface) (ps config.Problems) {
+	if len(interfaces) == 0 {
+		return nil
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	for _, i := range interfaces {
+		req, err := unix.NewIfreq(i.Name)
+		if err == nil {
+			err = unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, req)
+		}
+		if errors.Is(err, unix.ENODEV) {
+			ps = append(ps, config.Problem{At: i.At, Text: fmt.Sprintf("xdp: there is no network interface %s", i.Name)})
+		}
+	}
+	return ps
+}
+
+func interfaceNames(interfaces []config.Interface) (names []string) {
+	for _, i := range interfaces {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
+// logSteering says at the start how connections come to loops. That nothing better is possible is no fault; that interfaces
+// were asked for and packets stay where they are is.
+func (d *daemon) logSteering(st steer.Status) {
+	args := []any{"level", st.Level.String()}
+	if st.Why != "" {
+		args = append(args, "why", st.Why)
+	}
+	if st.XDP {
+		args = append(args, "xdp", st.Interfaces)
+	}
+	d.log.Info("steering", args...)
+	if len(d.cfg.Server.XDP) > 0 && st.XDPWhy != "" {
+		d.log.Warn("xdp is not active on every interface that was asked for", "active", st.Interfaces, "why", st.XDPWhy)
+	}
+}
+
+// describeSteering is the level that is active, and why it is not a better one.
+func describeSteering(st steer.Status) string {
+	if st.Why == "" {
+		return st.Level.String()
+	}
+	return fmt.Sprintf("%s (%s)", st.Level, st.Why)
+}
+
+// describeXDP names the interfaces whose packets are moved, and says why not others.
+func describeXDP(st steer.Status) string {
+	text := "off"
+	if st.XDP {
+		text = "on " + strings.Join(st.Interfaces, ", ")
+	}
+	if st.XDPWhy != "" {
+		text += fmt.Sprintf(" (%s)", st.XDPWhy)
+	}
+	if st.Unsteered > 0 {
+		text += fmt.Sprintf("; %s without it", english.Plural(int(st.Unsteered), "connection", ""))
+	}
+	return text
+}
