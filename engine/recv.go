@@ -62,6 +62,9 @@ func (c *conn) received(cqe uring.CQE) {
 	case cqe.Res == -int32(unix.EINTR) || cqe.Res == -int32(unix.EAGAIN):
 	default:
 		// The peer closed (0), or the socket failed.
+		if !c.closing && c.s.Session() != nil {
+			l.engine.log.Info("connection lost", "remote", c.name.remote, "local", c.name.local, "why", lostWhy(cqe.Res))
+		}
 		c.closing = true
 		c.shutdown()
 	}
@@ -159,4 +162,12 @@ func (r *recvState) dropHeld(l *loop) {
 		l.release(b)
 	}
 	r.held = nil
+}
+
+// lostWhy says how a connection's input ended.
+func lostWhy(res int32) string {
+	if res == 0 {
+		return "closed by the initiator"
+	}
+	return unix.Errno(-res).Error()
 }

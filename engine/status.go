@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/engine/steer"
 	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
 )
 
 // LoopStats counts what a loop did since it started.
@@ -23,7 +24,8 @@ type LoopStats struct {
 // LoopStatus is one loop at a moment.
 type LoopStatus struct {
 	Loop         int       `json:"loop"`
-	Core         int       `json:"core"` // -1: not pinned
+	Core         int       `json:"core"`   // -1: not pinned
+	CPUNanos     int64     `json:"cpu_ns"` // processor time of its thread
 	Connections  int       `json:"connections"`
 	Tasks        int       `json:"tasks"`
 	DiskBusy     int       `json:"disk_busy"`
@@ -76,7 +78,7 @@ func (e *Engine) Status() Status {
 		st := l.stats
 		st.Enters = l.ring.Stats().Enters
 		s.Loops[l.index] = LoopStatus{
-			Loop: l.index, Core: l.core, Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
+			Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
 			ArenaInUse: l.arena.inUse, ArenaTouched: l.arena.slabs * slabSize, ArenaLimit: l.arena.limit * slabSize,
 			Registered: l.slabsRegistered == l.arena.slabs, Stats: st,
 		}
@@ -128,4 +130,13 @@ func hexISID(b [6]byte) string {
 		out = append(out, digits[v>>4], digits[v&15])
 	}
 	return string(out)
+}
+
+// threadCPU is the processor time of the calling thread in nanoseconds.
+func threadCPU() int64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		return 0
+	}
+	return ts.Nano()
 }

@@ -57,6 +57,10 @@ const (
 func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	e := &c.end
 	switch {
+	case e.move:
+		e.move = false
+		ev.Kind, ev.Loop = Move, c.login.loop
+		return true
 	case e.up:
 		e.up = false
 		ev.Kind = SessionUp
@@ -171,14 +175,12 @@ func (c *Conn) leave(now int64) {
 	c.shutInbox()
 	switch s.leave(c, e.lost()) {
 	case leftOthers:
-		// Its requests that ended without an answer may have opened the window, and the initiator may not know yet that the
-		// connection is gone.
-		lost := e.lost() && c.sess != nil
-		s.one(func(o *Conn) {
-			if lost {
-				o.asyncDropOther(c.cid)
-			}
-		})
+		// Where we dropped the connection the initiator may not know it. Where it was closed or reset, it does; and a
+		// message that names the CID could reach it when it has already used that CID again.
+		if e.reason != nil && e.lost() && c.sess != nil {
+			s.one(func(o *Conn) { o.asyncDropOther(c.cid) })
+		}
+		// Its requests that ended without an answer may have opened the window.
 		s.each(nil, func(o *Conn) { o.tellWindow() })
 	case leftLogout:
 		s.each(nil, func(o *Conn) { o.fail(errLogout) })

@@ -80,9 +80,6 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 		c.nextR2T(ev)
 	case c.answers.head != nil:
 		c.nextAnswer(now, ev)
-	case c.end.move:
-		c.end.move = false
-		ev.Kind, ev.Loop = Move, c.login.loop
 	case c.end.flush:
 		c.end.flush, c.end.mute = false, true
 		ev.Kind, ev.Reason, ev.Last = Flush, c.end.reason, c.end.ends

@@ -24,7 +24,8 @@ const (
 	// SessionJoined: the connection entered full feature phase in a session that was up before.
 	SessionJoined
 	// Move: the connection is to live on the loop with index Loop from now on. The host takes it there, with whatever input
-	// it has not yet fed, and calls Conn.Moved on that loop. Nothing is being sent, and no task exists.
+	// it has not yet fed, and calls Conn.Moved on that loop, as soon as what was sent before is out; nothing is received in
+	// between. No task exists.
 	Move
 	// SessionDown: the session ended; the host drops the nexus. Comes after every task was freed.
 	SessionDown

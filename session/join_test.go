@@ -206,8 +206,31 @@ func TestCommandOrderAcrossConnections(t *testing.T) {
 	}
 }
 
-// A lost connection of a session with others: its tasks end, its held CmdSNs count as received, another connection is told
-// (11.9.1, event 2), and the session goes on.
+// A connection that we drop is named to its initiator on another one (11.9.1, event 2): it may not know. One that the
+// initiator closed is not, as its CID may be in use again when the message arrives.
+func TestDroppedConnectionIsNamed(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		m := newMCS(t, 2)
+		a, b := m.conns[0], m.conns[1]
+		if ours {
+			b.conn.Terminate(b.now, errNoPong)
+			b.pump()
+			b.wantEvent(Close)
+		}
+		b.gone()
+		m.settle()
+		if !ours {
+			a.wantIdle("the initiator closed it")
+			continue
+		}
+		w := a.want(pdu.OpAsyncMessage, "the initiator may not know")
+		if h := (*pdu.AsyncMessage)(&w.h); h.AsyncEvent() != pdu.AsyncEventDropConnection || h.Parameter1() != 1 {
+			t.Fatalf("%v", w)
+		}
+	}
+}
+
+// A lost connection of a session with others: its tasks end, its held CmdSNs count as received, and the session goes on.
 func TestLostConnection(t *testing.T) {
 	m := newMCS(t, 2)
 	a, b := m.conns[0], m.conns[1]
@@ -220,10 +243,6 @@ func TestLostConnection(t *testing.T) {
 	b.gone()
 	m.settle()
 	b.wantIdle("no SessionDown: the session goes on")
-	w := a.want(pdu.OpAsyncMessage, "the initiator may not know")
-	if h := (*pdu.AsyncMessage)(&w.h); h.AsyncEvent() != pdu.AsyncEventDropConnection || h.Parameter1() != 1 {
-		t.Fatalf("%v", w)
-	}
 	a.wantIdle("CmdSN 1 is missing")
 	first := a.read(512)
 	first.SetCmdSN(1)
