@@ -61,6 +61,9 @@ func orderOf(n int) int {
 	return bits.Len(uint(n-1)) - 12
 }
 
+// blockSize is the size of the block that holds n bytes.
+func blockSize(n int) int { return minBlock << orderOf(n) }
+
 // alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size.
 func (a *arena) alloc(n int) []byte {
 	if n <= 0 || n > maxBlock {

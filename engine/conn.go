@@ -33,6 +33,10 @@ type conn struct {
 	since time.Time
 	tasks *task // all tasks from NewTask to FreeTask
 
+	held     int  // bytes of the arena that its tasks have or stand in the loop's line for
+	line     line // tasks beyond the connection's share
+	narrowed bool // the session's command window is small for that
+
 	// dirty: on the loop's list of connections to pump this turn.
 	dirty    bool
 	nextD    *conn
@@ -174,18 +178,13 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	if n == 0 {
 		return session.OutReady
 	}
-	// Those who wait for memory come first, or large tasks would starve.
-	if c.loop.waiting.first == nil {
-		if b := c.loop.arena.alloc(n); b != nil {
-			t.out, st.Out = b, b
-			return session.OutReady
-		}
+	if b := c.block(t, n, waitingOut, may); b != nil {
+		t.out, st.Out = b, b
+		return session.OutReady
 	}
 	if !may {
 		return session.OutRefused
 	}
-	t.phase = waitingOut
-	c.loop.waiting.push(t, n)
 	return session.OutLater
 }
 
@@ -261,6 +260,7 @@ func (c *conn) recycle(t *task) {
 	if t.buf != nil {
 		l.release(t.buf)
 	}
+	c.unhold(t)
 	l.tasks.put(t)
 }
 

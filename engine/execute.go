@@ -7,12 +7,7 @@ import (
 // execute starts a task whose data-out is complete, as soon as there is memory for its data-in.
 func (c *conn) execute(t *task) {
 	if t.in > 0 && t.buf == nil {
-		if c.loop.waiting.first == nil {
-			t.buf = c.loop.arena.alloc(t.in)
-		}
-		if t.buf == nil {
-			t.phase = waitingIn
-			c.loop.waiting.push(t, t.in)
+		if t.buf = c.block(t, t.in, waitingIn, true); t.buf == nil {
 			return
 		}
 	}
@@ -96,75 +91,4 @@ func (c *conn) abort(t *task) {
 		c.s.Aborted(l.now, st)
 		c.mark()
 	})
-}
-
-// memoryWait is the loop's queue of tasks that wait for arena memory, first come first served.
-type memoryWait struct {
-	first, last *task
-}
-
-func (w *memoryWait) push(t *task, n int) {
-	t.need = n
-	if w.last == nil {
-		w.first = t
-	} else {
-		w.last.wait = t
-	}
-	w.last = t
-}
-
-// leaveLine takes a task that ends out of the line, if it waits there. Those behind it may need less than it did.
-func (l *loop) leaveLine(t *task) {
-	if l.waiting.first == t {
-		l.released = true
-	}
-	l.waiting.remove(t)
-}
-
-func (w *memoryWait) remove(t *task) {
-	if t.phase != waitingIn && t.phase != waitingOut {
-		return
-	}
-	var prev *task
-	for p := w.first; p != nil; prev, p = p, p.wait {
-		if p != t {
-			continue
-		}
-		if prev == nil {
-			w.first = p.wait
-		} else {
-			prev.wait = p.wait
-		}
-		if w.last == p {
-			w.last = prev
-		}
-		p.wait = nil
-		return
-	}
-}
-
-// serveWaiting gives memory that came back to those who wait for it.
-func (l *loop) serveWaiting() {
-	for t := l.waiting.first; t != nil; t = l.waiting.first {
-		b := l.arena.alloc(t.need)
-		if b == nil {
-			return
-		}
-		l.waiting.remove(t)
-		c := t.conn
-		if t.phase == waitingOut {
-			t.phase = collecting
-			t.out, t.s.Out = b, b
-			c.s.Buffer(l.now, &t.s)
-		} else {
-			t.buf = b
-			c.start(t)
-		}
-		c.mark()
-	}
-}
-
-func (l *loop) release(b []byte) {
-	l.arena.release(b)
-	l.released = true
 }

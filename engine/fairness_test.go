@@ -7,6 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // More connections have input waiting than a turn has receive buffers. Those that found none are the first of the next
@@ -65,19 +66,62 @@ func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
 	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 1<<20))
 	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
-	a, b := r.login(1), r.login(2)
-	for range slabSize/maxBlock - 1 {
-		a.startRead(0, 0, maxBlock/512)
+	const shares = slabSize / maxBlock
+	for k := range shares - 1 {
+		r.login(byte(k+1)).startRead(0, 0, maxBlock/512)
 	}
-	a.startRead(0, 0, maxBlock/512/2) // and half a block is left
-	waitFor(t, "the arena to be used up", func() bool { return stuck.Held() == slabSize/maxBlock })
+	r.login(shares).startRead(0, 0, maxBlock/512/2) // and half a block is left
+	waitFor(t, "the arena to be used up", func() bool { return stuck.Held() == shares })
+	a, b := r.login(shares+1), r.login(shares+2)
 	first := a.startRead(0, 0, maxBlock/512)
-	waitFor(t, "the largest to wait", func() bool { return r.e.Status().Loops[0].Tasks == slabSize/maxBlock+1 })
+	waitFor(t, "the largest to wait", func() bool { return r.e.Status().Loops[0].Tasks == shares+1 })
 	second := b.startRead(1, 0, 8)
-	waitFor(t, "the small one to wait behind it", func() bool { return r.e.Status().Loops[0].Tasks == slabSize/maxBlock+2 })
+	waitFor(t, "the small one to wait behind it", func() bool { return r.e.Status().Loops[0].Tasks == shares+2 })
 	a.manage(pdu.TMFAbortTask, 0, first, a.cmdSN-1)
 	if st, _ := b.finish(second); st != 0 {
 		t.Errorf("status %#x", st)
 	}
 	stuck.Release(-1)
+}
+
+// A connection whose tasks keep as much memory as they can get leaves enough for the others: what it wants beyond its share
+// waits in a line of its own, its session's window shrinks, and both end with the tasks.
+func TestOneConnectionDoesNotStarveTheOthers(t *testing.T) {
+	// Reads through Fault need memory of the arena; those of a memory unit are sent from where they lie.
+	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
+	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
+	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
+	greedy, other := r.login(1), r.login(2)
+	const wanted = 8
+	var tags [wanted]uint32
+	for k := range tags {
+		tags[k] = greedy.startRead(0, 0, maxBlock/512)
+	}
+	waitFor(t, "all of them to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == wanted })
+	if n := stuck.Held(); n != 1 {
+		t.Errorf("%d transfers of %d bytes have memory; one is the share", n, maxBlock)
+	}
+	for range 3 {
+		if st, _ := other.finish(other.startRead(1, 0, maxBlock/512)); st != 0 {
+			t.Fatalf("status %#x", st)
+		}
+	}
+	welcome := func() int {
+		greedy.ping()
+		return int(int32((*pdu.NOPIn)(&greedy.hdr).MaxCmdSN()-greedy.cmdSN)) + 1
+	}
+	before := welcome()
+	for k, itt := range tags {
+		waitFor(t, "the next to be executed", func() bool { return stuck.Held() == 1 })
+		if k == wanted-1 && welcome() != before {
+			t.Errorf("%d commands are welcome beside one that is executed; with %d more it were %d: the window does not shrink", welcome(), k, before)
+		}
+		stuck.Release(1)
+		if st, _ := greedy.finish(itt); st != 0 {
+			t.Fatalf("status %#x", st)
+		}
+	}
+	if n := welcome(); n != session.DefaultWindow {
+		t.Errorf("%d commands are welcome when all are answered; want %d", n, session.DefaultWindow)
+	}
 }

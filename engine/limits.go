@@ -29,6 +29,11 @@ const (
 	// defaultArena is the arena a loop may grow to: 64 tasks of the largest transfer, or 8192 of 64 KiB.
 	defaultArena = 512 << 20
 	maxArena     = 16 << 30
+	// arenaShares is how many connections it takes to use up the arena: with a quarter each of the default arena one has room
+	// for a full window of 1 MiB transfers.
+	arenaShares = 4
+	// narrowWindow is the command window of a session that wants more memory than its share: the device is kept busy by less.
+	narrowWindow = 16
 
 	// sendBatch is how many PDUs one gathered send carries: the gain is nearly all there at 8, and 64 PDUs of
 	// 3 iovecs stay under IOV_MAX (1024).

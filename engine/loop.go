@@ -21,7 +21,8 @@ type loop struct {
 	arena           *arena
 	slabsRegistered int
 	released        bool // memory came back this turn
-	waiting         memoryWait
+	waiting         line // tasks that wait for arena memory
+	share           int  // bytes of the arena that one connection's tasks may have
 	tasks           taskPool
 	batches         *batch
 
@@ -104,6 +105,7 @@ func (l *loop) open() error {
 	if err != nil {
 		return err
 	}
+	l.share = l.arena.limit * slabSize / arenaShares
 	l.files.open(ring)
 	l.mail.wake = ring.Notify
 	return nil

@@ -26,8 +26,10 @@ type task struct {
 
 	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
 	prev, next *task
-	// wait is the link of the loop's list of tasks that wait for memory.
+	// A task that waits for memory is on line, and wait is its link there; held is what it took of its connection's share.
+	line *line
 	wait *task
+	held int
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
 	// use numbers the uses of this structure, so that a late timer knows its task is gone.

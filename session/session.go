@@ -61,7 +61,7 @@ type ConnParams struct {
 // Resize sets how many requests of the session may be unanswered, at most what its target's Limits.Window said: a host that
 // is short of memory makes the window smaller, and larger again. Any loop may call it.
 func (s *Session) Resize(n int) {
-	if s.window.Resize(n) {
+	if s.window.Resize(min(n, s.Target.window())) {
 		s.each(nil, func(c *Conn) { c.tellWindow() })
 	}
 }
