@@ -3,56 +3,61 @@ package session
 import "sync/atomic"
 
 // Window is the command window of a session: it puts the requests of all its connections into CmdSN order and says how
-// many more are welcome (RFC 7143, 4.2.2.1). It knows nothing else. Any loop calls any method at any time; there is no lock.
-// docs/window.md has the drawing and the argument why it is right.
+// many more are welcome (RFC 7143, 4.2.2.1). It knows nothing else. Any loop calls any method at any time; there is no
+// lock, and no loop ever waits for another. docs/window.md has the drawing and the argument why it is right.
 //
-// Numbers are 64 bits wide inside, so that none ever comes back; the wire's 32 bits are the low half. A slot belongs to
+// Numbers are 62 bits wide inside, so that none ever comes back; the wire's 32 bits are the low half. A slot belongs to
 // the numbers that are its index modulo len(slots), one after the other; its turn says which one now, and who may touch
 // the task in it:
 //
-//	slotFree   whoever offers this number may claim the slot
-//	slotTaken  he who claimed it, or takes it back, or delivers it: nobody else looks at the task
-//	slotFull   the holder of the baton delivers it when it is ExpCmdSN; its owner may withdraw it
+//	slotFree   nobody; he who brings this number may claim the slot
+//	slotTaken  he who claimed it, to bring his task, or to deliver it
+//	slotFull   nobody; who has the right to deliver may claim it, and its owner withdraw it
+//	slotPlug   nobody; who has the right to deliver may claim it
 //
-// He who raises the baton from zero holds it, and delivers for everybody until nobody has come meanwhile. So delivery is
-// in order, by one loop at a time.
+// The right to deliver n is his who takes n's slot while exp is n and the baton is not held. As only one can take it, only
+// one holds the baton: he raises exp, calls the courier, and goes on with n+1 as long as that is there. Having laid the
+// baton down he looks at the slot once more, and he who fills a slot looks at the baton after that: one of them sees the
+// other, so nothing is left lying.
 //
 // MaxCmdSN only rises: by one with each Release of a request that was delivered, and by one with each plug that ExpCmdSN
 // passes. So MaxCmdSN - ExpCmdSN + 1 is the window's size less the requests that were delivered and not released, never
 // more than len(slots), and no two numbers of the window share a slot.
 type Window struct {
-	exp atomic.Uint64 // the next number to be delivered; stored by the holder of the baton only
+	_   [64]byte      // what is around the window does not travel with it from core to core
+	exp atomic.Uint64 // number*4 + state of the baton: the next number to be delivered
 	_   [56]byte
 
-	max    atomic.Uint64 // the last number that is welcome
-	size   atomic.Int32  // requests that may be unanswered
-	wanted atomic.Int32  // what size is to become
-	_      [48]byte
-
-	baton atomic.Uint32 // calls that wanted a delivery since somebody took it from zero
-	_     [60]byte
+	max  atomic.Uint64 // the last number that is welcome
+	size atomic.Uint64 // requests that may be unanswered; in the high half, what that is to become
+	_    [48]byte
 
 	slots  []slot
 	shared bool
+	seen   atomic.Uint64 // a MaxCmdSN of the past: as long as it suffices, max stays with those who release
 }
 
+// slot is small: neighbours come and go together, so one cache line brings four of them.
 type slot struct {
-	turn atomic.Uint64 // number*4 + slotFree, slotTaken or slotFull
-	task *Task         // nil in a full slot: a plug
-	_    [48]byte
+	turn atomic.Uint64 // number*4 + slotFree, slotTaken, slotFull or slotPlug
+	task *Task         // of a full slot
 }
 
 const (
 	slotFree = iota
 	slotTaken
 	slotFull
+	slotPlug
+)
+
+const (
+	batonIdle = iota // lies there: nothing can be delivered before exp is brought
+	batonHeld        // somebody delivers
+	batonLeft        // laid down with work left: whoever comes may go on
 )
 
 // courier takes the requests whose turn it is, in CmdSN order. The window is his while he is called: he keeps it short.
 type courier interface{ delivered(t *Task) }
-
-// firstTurn keeps the numbers before the first one above zero.
-const firstTurn = 1 << 32
 
 // Init empties the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared says that
 // several loops will use it; a session of one connection at a time spares itself their care.
@@ -61,21 +66,20 @@ func (w *Window) Init(exp uint32, size int, shared bool) {
 	for n < size {
 		n *= 2
 	}
-	first := firstTurn + uint64(exp)
+	first := uint64(exp)
 	w.slots = make([]slot, n)
 	w.shared = shared
 	for i := range uint64(n) {
-		w.slot(first + i).turn.Store((first+i)<<2 | slotFree)
+		w.slot(uint32(first + i)).turn.Store((first+i)<<2 | slotFree)
 	}
-	w.exp.Store(first)
+	w.exp.Store(first<<2 | batonIdle)
 	w.max.Store(first + uint64(size) - 1)
-	w.size.Store(int32(size))
-	w.wanted.Store(int32(size))
-	w.baton.Store(0)
+	w.seen.Store(first + uint64(size) - 1)
+	w.size.Store(uint64(size)<<32 | uint64(size))
 }
 
-// ExpCmdSN is the next number that is expected.
-func (w *Window) ExpCmdSN() uint32 { return uint32(w.exp.Load()) }
+// ExpCmdSN is the next number that is expected. Who wants MaxCmdSN too asks for that afterwards: then it is not behind.
+func (w *Window) ExpCmdSN() uint32 { return uint32(w.exp.Load() >> 2) }
 
 // MaxCmdSN is the last number that is welcome; ExpCmdSN-1 when none is.
 func (w *Window) MaxCmdSN() uint32 { return uint32(w.max.Load()) }
@@ -83,117 +87,138 @@ func (w *Window) MaxCmdSN() uint32 { return uint32(w.max.Load()) }
 // Welcome says that Offer would take sn now: "the target MUST silently ignore any non-immediate command outside of this
 // range or non-immediate duplicates within the range" (4.2.2.1).
 func (w *Window) Welcome(sn uint32) bool {
-	n := w.widen(sn)
-	return n <= w.max.Load() && w.slot(n).turn.Load() == n<<2|slotFree
+	_, ok := w.missing(sn)
+	return ok
 }
 
-// widen finds the number that sn means: the one nearest to ExpCmdSN, which is RFC 1982's order. ExpCmdSN may have moved on
-// since it was read; what sn means has not.
-func (w *Window) widen(sn uint32) uint64 {
-	exp := w.exp.Load()
-	return exp + uint64(int64(int32(sn-uint32(exp))))
+// missing finds the number that sn means, if that is in the window and was not brought: then its slot waits for it.
+func (w *Window) missing(sn uint32) (n uint64, ok bool) {
+	turn := w.slot(sn).turn.Load()
+	n = turn >> 2
+	if turn&3 != slotFree || uint32(n) != sn {
+		return 0, false // a duplicate, a number that was delivered long ago, or one for which the ring is too small
+	}
+	if n > w.seen.Load() {
+		last := w.max.Load()
+		if n > last {
+			return 0, false
+		}
+		w.seen.Store(last)
+	}
+	return n, true
 }
 
 // Offer brings request t with number sn, nil to plug a gap, and delivers to the courier what has its turn. It reports
 // whether the number was welcome: then t is the window's until it is delivered or withdrawn, which may be before Offer
 // returns. again asks for another Deliver soon.
 func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
-	n := w.widen(sn)
-	if n > w.max.Load() {
+	n, ok := w.missing(sn)
+	if !ok {
 		return false, false
 	}
-	s := w.slot(n)
-	if !w.shared {
-		return w.offerAlone(s, n, t, to), false
-	}
-	if !s.turn.CompareAndSwap(n<<2|slotFree, n<<2|slotTaken) {
-		return false, false // a duplicate, or a number that was delivered long ago
-	}
-	s.task = t
-	s.turn.Store(n<<2 | slotFull)
-	return true, w.Deliver(to)
-}
-
-// offerAlone is Offer where nobody else can come in between: the next number needs no slot.
-func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) bool {
-	if s.turn.Load() != n<<2|slotFree {
-		return false
-	}
-	if n != w.exp.Load() || t == nil {
+	s := w.slot(sn)
+	switch e := w.exp.Load(); {
+	case e>>2 == n && e&3 != batonHeld:
+		// It has its turn at once. Nobody moves exp from here but he who takes this slot.
+		if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {
+			return false, false // a duplicate was faster
+		}
+		return true, w.deliver(n, t, to)
+	case t == nil:
+		if !s.turn.CompareAndSwap(n<<2|slotFree, n<<2|slotPlug) {
+			return false, false
+		}
+	default:
+		if !s.turn.CompareAndSwap(n<<2|slotFree, n<<2|slotTaken) {
+			return false, false
+		}
 		s.task = t
 		s.turn.Store(n<<2 | slotFull)
-		w.Deliver(to)
-		return true
 	}
-	s.turn.Store((n+uint64(len(w.slots)))<<2 | slotFree)
-	w.exp.Store(n + 1)
-	to.delivered(t)
-	if next := w.slot(n + 1); next.turn.Load() == (n+1)<<2|slotFull {
-		w.Deliver(to)
+	if e := w.exp.Load(); e == n<<2|batonIdle || e&3 == batonLeft {
+		return true, w.Deliver(to)
 	}
-	return true
+	return true, false // whoever moves exp to n looks at its slot after that
 }
 
-// Deliver hands the requests whose turn it is to the courier, unless somebody is at it: then he does. After as many as
-// the window has slots it lets go, so that one loop does not work for the others for ever, and asks to be called again.
+// Deliver hands the requests whose turn it is to the courier, unless somebody is at it: then he does.
 func (w *Window) Deliver(to courier) (again bool) {
-	if w.baton.Add(1) != 1 {
-		return false // the holder sees this call before he lets go
+	e := w.exp.Load()
+	if e&3 == batonHeld {
+		return false
 	}
-	left := len(w.slots)
-	for n := uint32(1); n != 0; n = w.baton.Add(-n) {
-		for w.deliverOne(to) {
-			if left--; left < 0 {
-				w.baton.Store(0) // those who counted on us are served by the next Deliver
-				return true
-			}
+	t, ok := w.take(e >> 2)
+	return ok && w.deliver(e>>2, t, to)
+}
+
+// deliver hands over request t, nil for a plug, with number n, and those that follow. The caller took its slot, and with
+// that the baton. After as many as the window has slots, and one, he lays it down, so that one loop does not work for the
+// others for ever, and asks to be called again.
+func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
+	for left := len(w.slots); ; left-- {
+		n++
+		if w.shared {
+			w.exp.Store(n<<2 | batonHeld)
+		} else {
+			w.exp.Store(n<<2 | batonIdle)
+		}
+		if t == nil {
+			w.Release()
+		} else {
+			to.delivered(t)
+		}
+		if left == 0 {
+			w.exp.Store(n<<2 | batonLeft)
+			return true
+		}
+		var ok bool
+		if t, ok = w.take(n); !ok && w.shared {
+			w.exp.Store(n<<2 | batonIdle)
+			t, ok = w.take(n) // from one who saw us hold the baton
+		}
+		if !ok {
+			return false
 		}
 	}
-	return false
 }
 
-// deliverOne delivers ExpCmdSN, if it is there. The caller holds the baton.
-func (w *Window) deliverOne(to courier) bool {
-	n := w.exp.Load()
-	s := w.slot(n)
-	if !s.turn.CompareAndSwap(n<<2|slotFull, n<<2|slotTaken) {
-		return false // not there yet; or being withdrawn, and who does that calls Deliver
+// take empties the slot of number n, if that is there: exp is n, and the baton lies there or is the caller's.
+func (w *Window) take(n uint64) (t *Task, ok bool) {
+	s := w.slot(uint32(n))
+	switch s.turn.Load() {
+	case n<<2 | slotFull:
+		if s.turn.CompareAndSwap(n<<2|slotFull, n<<2|slotTaken) {
+			t, s.task = s.task, nil
+			s.turn.Store(w.later(n)<<2 | slotFree)
+			return t, true
+		}
+		// Withdrawn, or another took it.
+	case n<<2 | slotPlug:
+	default:
+		return nil, false
 	}
-	t := s.task
-	s.task = nil
-	s.turn.Store((n+uint64(len(w.slots)))<<2 | slotFree)
-	w.exp.Store(n + 1)
-	if t == nil {
-		w.Release()
-	} else {
-		to.delivered(t)
-	}
-	return true
+	return nil, s.turn.CompareAndSwap(n<<2|slotPlug, w.later(n)<<2|slotFree)
 }
 
 // Withdraw makes a plug of request t, which was offered with number sn, and reports whether it still could: else t was
-// delivered, or is being. After a withdrawal the caller calls Deliver.
+// delivered, or is being.
 func (w *Window) Withdraw(sn uint32) bool {
-	n := w.widen(sn)
-	s := w.slot(n)
-	if !s.turn.CompareAndSwap(n<<2|slotFull, n<<2|slotTaken) {
-		return false
-	}
-	s.task = nil
-	s.turn.Store(n<<2 | slotFull)
-	return true
+	s := w.slot(sn)
+	turn := s.turn.Load()
+	n := turn >> 2
+	return uint32(n) == sn && turn&3 == slotFull && s.turn.CompareAndSwap(turn, n<<2|slotPlug)
 }
 
 // Release lets one more request in, since one that was delivered is answered or freed; unless the window is to become
 // smaller.
 func (w *Window) Release() {
 	for {
-		n := w.size.Load()
-		if n <= w.wanted.Load() {
+		v := w.size.Load()
+		if uint32(v) <= uint32(v>>32) {
 			w.max.Add(1)
 			return
 		}
-		if w.size.CompareAndSwap(n, n-1) {
+		if w.size.CompareAndSwap(v, v-1) {
 			return
 		}
 	}
@@ -202,18 +227,20 @@ func (w *Window) Release() {
 // Resize sets how many requests may be unanswered, 1 to the number of slots. A smaller window comes about as requests
 // are answered: MaxCmdSN does not go back. It reports whether MaxCmdSN rose.
 func (w *Window) Resize(size int) bool {
-	size = min(max(size, 1), len(w.slots))
-	w.wanted.Store(int32(size))
+	want := uint64(min(max(size, 1), len(w.slots)))
 	for {
-		n := w.size.Load()
-		if n >= int32(size) {
-			return false
-		}
-		if w.size.CompareAndSwap(n, int32(size)) {
-			w.max.Add(uint64(int32(size) - n))
-			return true
+		v := w.size.Load()
+		now := uint64(uint32(v))
+		if w.size.CompareAndSwap(v, want<<32|max(now, want)) {
+			if want > now {
+				w.max.Add(want - now)
+			}
+			return want > now
 		}
 	}
 }
 
-func (w *Window) slot(n uint64) *slot { return &w.slots[n&uint64(len(w.slots)-1)] }
+func (w *Window) slot(sn uint32) *slot { return &w.slots[sn&uint32(len(w.slots)-1)] }
+
+// later is the next number that has n's slot.
+func (w *Window) later(n uint64) uint64 { return n + uint64(len(w.slots)) }
