@@ -23,7 +23,9 @@ func (g *abortGroup) leave() {
 }
 
 // manage carries out a task-management function that reaches beyond the connection it came on (RFC 7143 11.5, SAM-5 7).
-// The answer goes out when the tasks concerned are out of the backends, or have been given up after abortGrace.
+// The answer goes out when the tasks concerned are out of the backends, or have been given up after abortGrace. Those of the
+// issuing session are not among them: it has stopped, on all its connections, what the function affects, and what it executes
+// now comes behind the function and will be answered.
 func (c *conn) manage(st *session.Task) {
 	l := c.loop
 	tgt, nexus := c.target(), c.nexus()
@@ -35,18 +37,19 @@ func (c *conn) manage(st *session.Task) {
 		}
 	}
 	unit := tgt.Lookup(st.LUN)
-	onUnit := func(t *task) bool { return t.onUnit(tgt, unit) }
-	ofNexus := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() == nexus }
 	switch f := st.Manage; f {
-	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
+	case pdu.TMFAbortTaskSet: // all of it was the session's
 		if unit == nil {
 			answer(pdu.TMFResponseLUNDoesNotExist)
 			return
 		}
-		match := onUnit
-		if f == pdu.TMFAbortTaskSet {
-			match = ofNexus
+		answer(pdu.TMFResponseComplete)
+	case pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
+		if unit == nil {
+			answer(pdu.TMFResponseLUNDoesNotExist)
+			return
 		}
+		match := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() != nexus }
 		l.engine.abortTasks(l, match, func(hit map[*lun.Nexus]bool) {
 			switch f {
 			case pdu.TMFClearTaskSet:
@@ -57,28 +60,26 @@ func (c *conn) manage(st *session.Task) {
 			answer(pdu.TMFResponseComplete)
 		})
 	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
-		match := func(t *task) bool { return t.conn.target() == tgt }
+		match := func(t *task) bool { return t.conn.target() == tgt && t.conn.nexus() != nexus }
 		l.engine.abortTasks(l, match, func(map[*lun.Nexus]bool) {
 			if f == pdu.TMFTargetColdReset {
 				tgt.Reset(lun.ResetCold)
-				l.engine.dropTarget(tgt, c) // RFC 7143 11.5.1: all connections to it end
+				l.engine.dropTarget(tgt, c) // RFC 7143 11.5.1: all connections to it end, this one after its answer
 			} else {
 				tgt.Reset(lun.ResetWarm)
 			}
 			answer(pdu.TMFResponseComplete)
 		})
-	case pdu.TMFITNexusReset: // RFC 7144
-		match := func(t *task) bool { return t.conn.nexus() == nexus }
-		l.engine.abortTasks(l, match, func(map[*lun.Nexus]bool) {
-			nexus.Reset()
-			answer(pdu.TMFResponseComplete)
-		})
+	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
+		nexus.Reset()
+		answer(pdu.TMFResponseComplete)
 	case pdu.TMFQueryTaskSet: // "function succeeded" when the task set holds a task of the nexus (SAM-5 7.10)
 		if unit == nil {
 			answer(pdu.TMFResponseLUNDoesNotExist)
 			return
 		}
-		l.engine.anyTask(l, ofNexus, func(found bool) {
+		match := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() == nexus }
+		l.engine.anyTask(l, match, func(found bool) {
 			if found {
 				answer(pdu.TMFResponseFunctionSucceeded)
 			} else {
@@ -181,12 +182,13 @@ func (t *task) leaveGroups() {
 	t.groups = nil
 }
 
-// dropTarget closes all connections to a target but one, which is asked to go once its answer is out.
+// dropTarget asks the initiators of all connections to a target but one to log out, and closes those that have not after a
+// grace (session.Conn.Shutdown). The last one goes when its answer is out.
 func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
 	for _, l := range e.loops {
 		l.Post(func() {
 			for _, c := range l.conns {
-				if c != nil && c.nexus() != nil && c.target() == tgt {
+				if c != nil && c != last && c.nexus() != nil && c.target() == tgt {
 					c.s.Shutdown(l.now)
 					c.mark()
 				}

@@ -1,5 +1,7 @@
 package session
 
+import "slices"
+
 // stop ends a task without an answer, as far as its phase lets it: at once, or by an Abort event when the host has it. A
 // task whose answer is under way is left to end by itself; Closed frees it.
 func (c *Conn) stop(t *Task) {
@@ -25,6 +27,26 @@ func (c *Conn) stop(t *Task) {
 	}
 }
 
+// drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
+// whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
+func (c *Conn) drain(t *Task) bool {
+	if t.st.phase != phaseData && t.st.phase != phaseHeld || !t.st.out.pending() || c.end.deaf {
+		return false
+	}
+	t.st.aborted, t.st.drains = true, true
+	c.spoil(t, senseDataPhase) // nothing lands any more
+	return true
+}
+
+// drained ends a task that was stopped, once nothing is to come for it.
+func (c *Conn) drained(t *Task) {
+	if t.st.drains && t.st.out.pending() && !c.end.deaf {
+		return
+	}
+	c.free(t)
+	c.settle()
+}
+
 // stopAll stops every task but one.
 func (c *Conn) stopAll(but *Task) {
 	c.tags.each(func(t *Task) {
@@ -45,26 +67,42 @@ func (c *Conn) Aborted(now int64, t *Task) {
 
 // AbortTasks ends the commands that match, of those whose turn to be executed has come, without an answer (TAS=0: SAM-5,
 // 5.6): the host calls it when a logical unit is reset or its task set cleared. Commands that wait for data, or for a
-// task-management function of this connection, are not in the unit's task set yet: they are executed after the reset.
+// task-management function of this session, are not in the unit's task set yet: they are executed after the reset. But with
+// FastAbort the initiator is told of the end of all tasks of the unit, and sends no more data for them (4.2.3.4, d and 11.9.1,
+// event 5): those that wait for data end as well.
 // Those that are answered are not in it any more, and whether their initiator fetches the answer is nobody else's business.
 func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
+	fast := c.sess != nil && c.sess.Params.TaskReporting == ReportFastAbort
+	var luns []uint64
 	c.tags.each(func(t *Task) {
 		if t.st.kind != kindCommand {
 			return
 		}
 		switch t.st.phase {
-		case phaseReady, phaseRunning, phaseStop, phaseStopping:
-			if match(t) {
-				c.stop(t)
+		case phaseData:
+			if !fast || t.st.aborted {
+				return
 			}
+		case phaseReady, phaseRunning, phaseStop, phaseStopping:
+		default:
+			return
+		}
+		if match(t) {
+			if fast && !slices.Contains(luns, t.LUN) {
+				luns = append(luns, t.LUN)
+			}
+			c.stop(t)
 		}
 	})
+	for _, lun := range luns {
+		c.asyncTerminated(lun)
+	}
 	c.settle()
 }
 
 // settle is called when tasks ended without an answer: others may have waited for that.
 func (c *Conn) settle() {
-	if c.tm.waiting.head != nil {
+	if len(c.tm.visits) > 0 {
 		c.manageProgress()
 	}
 	if c.out.task != nil || len(c.out.quiet) > 0 {

@@ -31,6 +31,20 @@ func (c *Conn) asyncDropOther(cid uint16) {
 	c.reply(&b, nil)
 }
 
+// asyncTerminated says that all tasks of a logical unit that the connection has are being terminated: event 5, for initiators
+// that negotiated FastAbort (11.9.1). They stop sending data, and acknowledge by a NOP-Out.
+func (c *Conn) asyncTerminated(lun uint64) {
+	if c.end.deaf {
+		return
+	}
+	var b pdu.BHS
+	b.Init(pdu.OpAsyncMessage)
+	h := (*pdu.AsyncMessage)(&b)
+	h.SetLUN(lun)
+	h.SetAsyncEvent(pdu.AsyncEventTasksTerminated)
+	c.reply(&b, nil)
+}
+
 // asyncDrop says that the target drops all connections of this session: event 3. Parameter2 and Parameter3, Time2Wait and
 // Time2Retain, are 0: a new session may come at once, and nothing is kept of this one.
 func (c *Conn) asyncDrop() {

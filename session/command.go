@@ -137,12 +137,11 @@ func (c *Conn) commandPayload(t *Task, rx *rxState) {
 
 // deliver is a request's turn in CmdSN order.
 func (c *Conn) deliver(t *Task) {
+	t.st.phase = phaseData
 	if t.st.aborted {
-		c.free(t) // when it was stopped the window had it in hand
-		c.settle()
+		c.drained(t) // when it was stopped the window had it in hand
 		return
 	}
-	t.st.phase = phaseData
 	switch t.st.kind {
 	case kindCommand:
 		c.progress(t)
@@ -154,6 +153,8 @@ func (c *Conn) deliver(t *Task) {
 		c.textTurn(t)
 	case kindLogout:
 		c.logoutTurn(t)
+	case kindMarker:
+		c.meet(t.st.tmf.barrier, t.st.tmf.begun)
 	}
 	if c.tm.waiting.head != nil {
 		c.manageProgress() // a task-management function may have waited for this CmdSN
@@ -162,7 +163,7 @@ func (c *Conn) deliver(t *Task) {
 
 // ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
 func (c *Conn) ready(t *Task) {
-	if len(c.tm.active) > 0 && c.tm.bars(t) {
+	if len(c.tm.visits) > 0 && c.tm.bars(t) {
 		t.st.phase = phaseBarred
 		c.tm.barred.push(t)
 		return
@@ -186,8 +187,7 @@ func (c *Conn) Complete(now int64, t *Task) {
 
 // answer queues a task whose response is known.
 func (c *Conn) answer(t *Task) {
-	if c.end.closed {
-		c.free(t)
+	if c.diverts && c.divert(t) {
 		return
 	}
 	t.st.phase = phaseAnswer

@@ -56,9 +56,10 @@ type Conn struct {
 	txt     textNegotiation
 	end     endState
 
-	live       int // tasks from NewTask to FreeTask
-	immediates int // unanswered immediate requests
-	rejects    int // Rejects sent so far
+	diverts    bool // answers do not simply go out: see divert
+	live       int  // tasks from NewTask to FreeTask
+	immediates int  // unanswered immediate requests
+	rejects    int  // Rejects sent so far
 	nextTTT    uint32
 	scratch    [maxSense + 2]byte // data segment of the response at hand
 	ctl        []byte             // data segment of the control PDU at hand
@@ -109,10 +110,7 @@ func (c *Conn) InFlight() int { return c.tags.n }
 func (c *Conn) enterFullFeature(now int64, sess *Session, lead bool) {
 	c.sess = sess
 	c.login = nil
-	// What negotiation let through is what the data path divides by and indexes with.
-	p := &sess.Params
-	p.MaxBurstLength, p.FirstBurstLength = max(p.MaxBurstLength, 512), max(p.FirstBurstLength, 512)
-	p.MaxOutstandingR2T = min(max(p.MaxOutstandingR2T, 1), MaxOutstandingR2T)
+	// What negotiation let through is what the data path divides by and indexes with; of the session's, see newSession.
 	c.cp.MaxXmitDataSegmentLength = max(c.cp.MaxXmitDataSegmentLength, 512)
 	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))

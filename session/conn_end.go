@@ -11,6 +11,7 @@ var (
 	errNotReading         = errors.New("initiator does not read its answers")
 	errTooManyRejects     = errors.New("too many rejected PDUs")
 	errNoPong             = errors.New("no answer to NOP-In")
+	errNoAcknowledgement  = errors.New("initiator does not acknowledge its answers")
 	errLoginTimeout       = errors.New("login takes too long")
 	errFlushTimeout       = errors.New("initiator does not read, at a graceful close")
 	errShutdown           = errors.New("shut down by the administrator")
@@ -134,6 +135,7 @@ func (c *Conn) Closed(now int64) {
 	}
 	e.stage = stageGone
 	e.closed, e.deaf, e.mute, e.eventful = true, true, true, true
+	c.diverts = true
 	e.close, e.flush, e.flushBy, e.logoutBy = false, false, 0, 0
 	e.move = false
 	c.replies = replyQueue{}
@@ -142,6 +144,9 @@ func (c *Conn) Closed(now int64) {
 		c.free(t)
 	}
 	for t := c.answers.head; t != nil; t = c.answers.head {
+		c.free(t)
+	}
+	for t := c.tm.held.head; t != nil; t = c.tm.held.head {
 		c.free(t)
 	}
 	c.stopAll(nil)
@@ -173,6 +178,7 @@ func (c *Conn) leave(now int64) {
 	s := c.member
 	c.watch(false)
 	c.shutInbox()
+	c.partVisits()
 	switch s.leave(c, e.lost()) {
 	case leftOthers:
 		// Where we dropped the connection the initiator may not know it. Where it was closed or reset, it does; and a

@@ -61,7 +61,7 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last = false, false, false
 	if c.member != nil {
-		c.look()
+		c.look(now)
 	}
 	if c.todo.head != nil {
 		c.nextTodo(ev)

@@ -3,8 +3,8 @@ package session
 import "sync/atomic"
 
 // inbox is what other loops hand a connection: requests whose turn in CmdSN order has come, and barriers among them
-// (barrier.go). Only the holder of the window's baton puts something in, so it is in CmdSN order; the connection's loop
-// takes all at once.
+// (barrier.go). The holder of the window's baton puts them in, so they are in CmdSN order, but for barriers of immediate
+// functions; the connection's loop takes all at once.
 type inbox struct {
 	_    [64]byte // not beside what the connection's own loop writes all the time
 	head atomic.Pointer[Task]
@@ -56,9 +56,12 @@ func (q *turnQueue) pop() *Task {
 // delivered is the window's courier: t has its turn. The connection's own requests are looked at when the window is let go,
 // those of others are handed to them.
 func (c *Conn) delivered(t *Task) {
+	if t.st.kind == kindManagement {
+		c.raise(t)
+	}
 	o := t.Conn
 	if o == c {
-		// What other loops handed us before has lower CmdSNs. Nobody hands us anything while we hold the baton.
+		// What other loops handed us before has lower CmdSNs. Nobody hands us a request while we hold the baton.
 		c.emptyInbox()
 		c.turn.push(t)
 		return
@@ -147,6 +150,7 @@ func (c *Conn) watch(on bool) {
 		return
 	}
 	c.watching = on
+	c.tm.alert = c.tm.alert || on
 	c.sess.mu.Lock()
 	c.watched = on
 	c.sess.mu.Unlock()
@@ -168,8 +172,8 @@ func (s *Session) wakeWatchers(from int) {
 	}
 }
 
-// look is what Next does first: requests that were handed over, deliveries that we owe, and news of ExpCmdSN.
-func (c *Conn) look() {
+// look is what Next does first: requests that were handed over, deliveries that we owe, and what task management waits for.
+func (c *Conn) look(now int64) {
 	if c.redeliver {
 		c.redeliver = false
 		c.offered(c.sess.window.Deliver(c))
@@ -177,8 +181,7 @@ func (c *Conn) look() {
 	if c.in.head.Load() != nil {
 		c.takeTurns()
 	}
-	if c.watching && c.stirred.Load() {
-		c.stirred.Store(false)
-		c.manageProgress()
+	if c.tm.alert {
+		c.attend(now)
 	}
 }

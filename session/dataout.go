@@ -32,13 +32,15 @@ func (o *dataOut) pending() bool { return o.unsolicited || o.n > 0 }
 // way when its task was aborted or answered.
 func (c *Conn) dataHeader(h *pdu.DataOut) {
 	t := c.tags.find(h.ITT())
-	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.aborted {
+	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.aborted && !t.st.drains {
 		return
 	}
 	o := &t.st.out
 	s := o.find(h.TTT())
 	if s == nil {
-		c.strayData(t, h)
+		if !t.st.aborted {
+			c.strayData(t, h)
+		}
 		return
 	}
 	c.rx.act, c.rx.task, c.rx.at = actData, t, s
@@ -129,6 +131,10 @@ func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
 		o.drop(s)
 	}
 	if t.st.phase == phaseData {
+		if t.st.aborted {
+			c.drained(t)
+			return
+		}
 		c.progress(t)
 	}
 }
@@ -175,7 +181,7 @@ func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 // strayPayload is unsolicited data that nobody announced: "unexpected unsolicited data" (11.4.7.2).
 func (c *Conn) strayPayload(t *Task) {
 	c.spoil(t, senseUnexpectedData)
-	if t.st.phase == phaseData {
+	if t.st.phase == phaseData && !t.st.aborted {
 		c.progress(t)
 	}
 }

@@ -91,7 +91,8 @@ var keyTable = []keyRow{
 	{name: "ErrorRecoveryLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 2, num: number(0), // 13.20
 		set: func(n *negotiation, v uint32) { n.params.ErrorRecoveryLevel = uint8(v) }},
 	{name: "SessionType", use: useLogin}, // 13.21
-	{name: "TaskReporting", leads: true, use: useOperational, kind: keyList, list: []string{"RFC3720"}}, // 13.23
+	{name: "TaskReporting", leads: true, use: useOperational, kind: keyList, list: []string{"RFC3720", "ResponseFence", "FastAbort"}, // 13.23
+		set: func(n *negotiation, v uint32) { n.params.TaskReporting = TaskReporting(v) }},
 	{name: "iSCSIProtocolLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
 		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v }},
 	// Markers are gone (13.25): an old initiator that offers them is told so in the words of RFC 3720.

@@ -84,6 +84,13 @@ const (
 	nopTimeout = int64(15 * time.Second)
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
+	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).
+	// Linux sends none for them without having negotiated FastAbort, so it must end by itself; what comes later is discarded,
+	// and its tag is never given again.
+	drainGrace = int64(2 * time.Second)
+	// fenceGrace is how long an initiator may take to acknowledge what a fenced response waits for (4.2.2.3.3), after it was
+	// asked to by a NOP-In. As nopTimeout: who acknowledges nothing for so long is lost.
+	fenceGrace = int64(15 * time.Second)
 	// shutdownGrace is how long an initiator has to log out after it was asked to (11.9.1).
 	shutdownGrace = int64(3 * time.Second)
 )

@@ -16,6 +16,8 @@ type members struct {
 	over  bool    // logged out, or replaced: nobody joins it any more
 	keep  *Conn   // the last connection was lost, and this one keeps its session until Time2Retain is over
 	goner []goner // who waits for a member to be gone
+	// barriers are those of the functions over task sets that are not over.
+	barriers []*barrier
 }
 
 type home struct {
@@ -122,6 +124,7 @@ func (s *Session) join(c *Conn, gone func()) (entry, *LoginError) {
 func (s *Session) enroll(c *Conn) {
 	s.conns = append(s.conns, c)
 	c.member = s
+	s.acquaint(c)
 	if k := s.keep; k != nil {
 		s.keep = nil
 		k.host.Post(func() { k.relieved() })

@@ -4,9 +4,10 @@ import "github.com/ringtgt/ringtgt/pdu"
 
 // ask queues a write for its next R2T, if it may have one more outstanding (RFC 7143, 13.17).
 func (c *Conn) ask(t *Task) {
-	if t.st.on == nil && t.st.out.wants(t, c.sess) {
-		c.asking.push(t)
+	if t.st.on != nil || !t.st.out.wants(t, c.sess) || len(c.tm.visits) > 0 && c.silenced(t) {
+		return
 	}
+	c.asking.push(t)
 }
 
 // wants says that there is data to ask for, and room for an R2T.

@@ -65,6 +65,7 @@ type taskState struct {
 	credit  bool // holds a place in the command window
 	urgent  bool // counts as an immediate request
 	aborted bool // no answer of it goes out any more
+	drains  bool // and its data that is announced is waited for
 	final   bool // its header had the F bit
 
 	out dataOut
@@ -81,6 +82,7 @@ const (
 	kindNOP
 	kindText
 	kindLogout
+	kindMarker // a barrier in an inbox: no request at all
 )
 
 // taskPhase says who is to act on a task.
@@ -90,7 +92,7 @@ const (
 	phaseArriving taskPhase = iota // its own PDU is not complete
 	phaseHeld                      // in the command window, before its turn
 	phaseData                      // its turn has come; data-out, memory or other tasks are waited for
-	phaseBarred                    // complete, but a task-management function is to be over first
+	phaseBarred                    // complete, but a task-management function is to be carried out first
 	phaseReady                     // on Conn.todo: Execute or Manage is to be taken
 	phaseRunning                   // with the host
 	phaseStop                      // on Conn.todo: Abort is to be taken

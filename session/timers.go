@@ -21,6 +21,7 @@ func (c *Conn) Timer() int64 {
 		earliest(c.loginDue())
 		if c.sess != nil {
 			earliest(c.nop.due())
+			earliest(c.visitsDue())
 		}
 	}
 	return at
@@ -47,5 +48,6 @@ func (c *Conn) Advance(now int64) {
 	}
 	if c.sess != nil {
 		c.nopAdvance(now)
+		c.visitsAdvance(now)
 	}
 }

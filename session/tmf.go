@@ -6,159 +6,218 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// management is the connection's task-management functions under way (RFC 7143, 4.2.3, 11.5).
+// management is the connection's part in task management (RFC 7143, 4.2.3, 11.5): the functions that came on it, and those
+// of its session that it has to do with (barrier.go, fence.go).
 //
-// A function over a task set goes: its turn in CmdSN order, the session's own tasks that it affects are stopped, all of
-// them have ended, the host carries it out (Manage), the response. Commands that come after it are held back until then.
+// A function over a task set goes: its turn in CmdSN order, the session's own tasks that it affects are stopped on all
+// connections, all of them have ended, the host carries it out (Manage), the response. Commands that come after it are held
+// back until then.
 type management struct {
-	waiting taskList // functions that wait for their CmdSN or for tasks to end
-	barred  taskList // commands that wait for a function to be over
-	active  []*Task  // functions over task sets that are not over, at most as many as may be unanswered
+	waiting taskList // functions of this connection that wait for their CmdSN, for tasks to end, or for other connections
+	visits  []*visit // barriers that are not over, at most as many as the session may have unanswered functions
+	barred  taskList // commands that wait for a function to be carried out
+	held    taskList // answers that wait for a fence
+	alert   bool     // attend has something to look at
 }
 
-// bars says that a function which is not over holds command r back.
-func (m *management) bars(r *Task) bool {
-	for _, t := range m.active {
-		if t.spans(r) {
+// tmfState is a function's own part of taskState.
+type tmfState struct {
+	barrier *barrier
+	begun   bool // its tasks were stopped, or asked for; in a marker: a report is owed
+	passed  bool // the host carried it out
+	open    bool // RefCmdSN had not been received when its task was looked for
+}
+
+// manage is the turn of a task-management function.
+func (c *Conn) manage(t *Task) {
+	switch {
+	case t.overSet(c.sess):
+		c.manageSet(t)
+	case t.Manage == pdu.TMFAbortTask:
+		c.refer(t)
+	case t.Manage == pdu.TMFTaskReassign:
+		// Needs ErrorRecoveryLevel 2, which is not offered (11.6.1).
+		c.managed(t, pdu.TMFResponseReassignNotSupported)
+	case c.sess.Params.ProtocolLevel < 2: // RFC 7144; and CLEAR ACA: NormACA is not supported
+		c.managed(t, pdu.TMFResponseFunctionNotSupported)
+	case t.Manage == pdu.TMFQueryTask, t.Manage == pdu.TMFQueryTaskSet:
+		c.refer(t)
+	case t.Manage == pdu.TMFQueryAsyncEvent:
+		c.toHost(t)
+	default:
+		c.managed(t, pdu.TMFResponseFunctionNotSupported)
+	}
+}
+
+// refer begins a function that looks for tasks. A tag is of one connection only (11.2.1.8): what is found here is not
+// looked for on others.
+func (c *Conn) refer(t *Task) {
+	b := newBarrier(t)
+	t.st.tmf.begun = true
+	c.tm.waiting.push(t)
+	if !c.find(b) {
+		t.st.tmf.open = c.sess.window.Welcome(t.refCmdSN())
+		c.sess.ask(b, func(o *Conn) { o.findFor(b) })
+	}
+	c.manageProgress()
+}
+
+// findFor is the part of another connection.
+func (c *Conn) findFor(b *barrier) {
+	c.find(b)
+	c.manageProgress()
+}
+
+// find looks for the function's task among the connection's own, and reports to its origin: at once, but where the task
+// is to be aborted when it has ended.
+func (c *Conn) find(b *barrier) bool {
+	found := false
+	if b.fn == pdu.TMFQueryTaskSet {
+		c.tags.each(func(r *Task) {
+			found = found || r.st.kind == kindCommand && b.spans(r) && r.st.phase != phaseArriving && r.st.phase != phaseHeld
+		})
+	} else if r := c.tags.find(b.tag); r != nil && b.refers(r) {
+		found = true
+		if b.fn == pdu.TMFAbortTask {
+			c.welcome(&visit{b: b, stage: visitStops})
+			c.stop(r)
+		}
+	}
+	if found {
+		b.found.Store(true)
+	}
+	if !found || b.fn != pdu.TMFAbortTask {
+		c.report(b)
+	}
+	return found
+}
+
+// refers says that the function is about command r. When its answer is queued a command is over, and when it has not all
+// arrived it does not exist yet: its CmdSN has not been received.
+func (b *barrier) refers(r *Task) bool {
+	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseAnswer && r.st.phase != phaseArriving
+}
+
+func (t *Task) refCmdSN() uint32 { return (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN() }
+
+// abortOver ends ABORT TASK. Where there is no such task, but RefCmdSN is in the command window and before the function's own
+// CmdSN, that CmdSN counts as received and the function is complete; else the task does not exist (11.6.1).
+func (c *Conn) abortOver(t *Task) {
+	ref := t.refCmdSN()
+	switch {
+	case t.st.tmf.barrier.found.Load():
+		c.managed(t, pdu.TMFResponseComplete)
+	case pdu.SNLess(ref, t.CmdSN) && c.plug(ref):
+		if t.st.phase == phaseData { // else what the plug delivered ended the connection
+			c.managed(t, pdu.TMFResponseComplete)
+		}
+	case t.st.tmf.open:
+		// Nobody had the task and now its CmdSN cannot be plugged: it arrived in between.
+		t.st.tmf.open = false
+		b := t.st.tmf.barrier
+		b.missing.Store(1)
+		c.tm.waiting.push(t)
+		if !c.find(b) {
+			c.sess.ask(b, func(o *Conn) { o.findFor(b) })
+		}
+	default:
+		c.managed(t, pdu.TMFResponseTaskDoesNotExist)
+	}
+}
+
+// manageSet begins a function over many tasks: an immediate one before its CmdSN may have been reached.
+func (c *Conn) manageSet(t *Task) {
+	w := &c.sess.window
+	if t.Immediate {
+		if pdu.SNLess(w.MaxCmdSN()+1, t.CmdSN) {
+			t.CmdSN = w.ExpCmdSN() // it cannot come: do not wait for it
+		}
+		newBarrier(t) // for others the courier has made one
+	}
+	sn, target := t.CmdSN, t.Manage == pdu.TMFTargetWarmReset || t.Manage == pdu.TMFTargetColdReset
+	c.tm.waiting.push(t)
+	c.welcome(&visit{b: t.st.tmf.barrier})
+	if target {
+		// "In the case of target-scoped requests ... all of the commands that are not yet received on the issuing session in
+		// the command stream can be considered to have been received with no command waiting period" (4.2.3.3).
+		for n := w.ExpCmdSN(); pdu.SNLess(n, sn); n++ {
+			c.plug(n)
+		}
+	}
+	c.manageProgress()
+}
+
+// manageProgress moves what waits: the connection's part in the barriers of its session, and its own functions.
+func (c *Conn) manageProgress() {
+	for _, v := range slices.Clone(c.tm.visits) {
+		c.visitProgress(v)
+	}
+	for t := c.movable(); t != nil; t = c.movable() {
+		c.moveOn(t)
+	}
+	if c.sess != nil && c.sess.Params.MaxConnections > 1 {
+		c.watch(c.expecting())
+	}
+}
+
+// expecting says that a function waits for commands that may arrive on other connections.
+func (c *Conn) expecting() bool {
+	for t := c.tm.waiting.head; t != nil; t = t.next {
+		if !t.st.tmf.begun {
 			return true
 		}
 	}
 	return false
 }
 
-// tmfState is a function's own part of taskState.
-type tmfState struct {
-	begun bool // its tasks were stopped
-}
-
-// manage is the turn of a task-management function.
-func (c *Conn) manage(t *Task) {
-	switch t.Manage {
-	case pdu.TMFAbortTask:
-		c.abortTask(t)
-	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
-		c.manageSet(t)
-	case pdu.TMFTaskReassign:
-		// Needs ErrorRecoveryLevel 2, which is not offered (11.6.1).
-		c.managed(t, pdu.TMFResponseReassignNotSupported)
-	case pdu.TMFQueryTask, pdu.TMFQueryTaskSet, pdu.TMFITNexusReset, pdu.TMFQueryAsyncEvent:
-		switch {
-		case c.sess.Params.ProtocolLevel < 2: // RFC 7144
-			c.managed(t, pdu.TMFResponseFunctionNotSupported)
-		case t.Manage == pdu.TMFQueryTask:
-			c.queryTask(t)
-		case t.Manage == pdu.TMFITNexusReset:
-			c.manageSet(t)
-		default:
-			c.toHost(t)
-		}
-	default: // CLEAR ACA among them: NormACA is not supported
-		c.managed(t, pdu.TMFResponseFunctionNotSupported)
-	}
-}
-
-// referenced finds the command that a function names, nil when there is none such.
-func (c *Conn) referenced(t *Task) *Task {
-	r := c.tags.find((*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag())
-	if r == nil || r.st.kind != kindCommand || r.LUN != t.LUN || r.st.phase == phaseAnswer {
-		return nil // when its answer is queued it is over; that goes out first
-	}
-	return r
-}
-
-// abortTask is ABORT TASK. Where there is no such task, but RefCmdSN is in the command window and before the function's own
-// CmdSN, that CmdSN counts as received and the function is complete; else the task does not exist (11.6.1).
-func (c *Conn) abortTask(t *Task) {
-	if r := c.referenced(t); r != nil {
-		c.stop(r)
-		c.tm.waiting.push(t)
-		t.st.tmf.begun = true
-		c.manageProgress()
-		return
-	}
-	ref := (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN()
-	if pdu.SNLess(ref, t.CmdSN) && c.plug(ref) {
-		c.managed(t, pdu.TMFResponseComplete)
-		return
-	}
-	c.managed(t, pdu.TMFResponseTaskDoesNotExist)
-}
-
-// queryTask is QUERY TASK (RFC 7144): is the task there?
-func (c *Conn) queryTask(t *Task) {
-	if c.referenced(t) != nil {
-		c.managed(t, pdu.TMFResponseFunctionSucceeded)
-		return
-	}
-	c.managed(t, pdu.TMFResponseComplete)
-}
-
-// manageSet begins a function over many tasks.
-func (c *Conn) manageSet(t *Task) {
-	if pdu.SNLess(c.sess.window.MaxCmdSN()+1, t.CmdSN) {
-		t.CmdSN = c.sess.window.ExpCmdSN() // no CmdSN that could ever come: do not wait for it
-	}
-	c.tm.waiting.push(t)
-	c.tm.active = append(c.tm.active, t)
-	c.manageProgress()
-}
-
-// manageProgress moves the functions that wait.
-func (c *Conn) manageProgress() {
-	for t := c.tm.waiting.head; t != nil; {
-		next := t.next
-		if !t.st.tmf.begun && !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {
+// movable finds a function that has what it waited for.
+func (c *Conn) movable() *Task {
+	for t := c.tm.waiting.head; t != nil; t = t.next {
+		if !t.st.tmf.begun {
 			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3).
-			// That an initiator goes on to answer R2Ts of the affected tasks is not waited for: their tags are not used
-			// again, and what comes for them is discarded.
-			t.st.tmf.begun = true
-			c.tags.each(func(r *Task) {
-				if t.covers(r) && r.st.phase != phaseArriving {
-					c.stop(r)
-				}
-			})
-		}
-		if t.st.tmf.begun && !c.ending(t) {
-			t.unlist()
-			if t.Manage == pdu.TMFAbortTask {
-				c.managed(t, pdu.TMFResponseComplete)
-			} else {
-				c.toHost(t)
+			if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {
+				return t
 			}
+		} else if t.st.tmf.barrier.missing.Load() == 0 {
+			return t
 		}
-		t = next
 	}
+	return nil
 }
 
-// covers says that function t affects command r: in its task set and before it in CmdSN order (11.5.1).
-func (t *Task) covers(r *Task) bool {
-	if r.st.kind != kindCommand {
-		return false
+// moveOn is a function's next step.
+func (c *Conn) moveOn(t *Task) {
+	b := t.st.tmf.barrier
+	switch {
+	case !t.st.tmf.begun:
+		t.st.tmf.begun = true
+		if t.Immediate {
+			c.sess.raise(b, c.cfg.Loop) // else the courier did
+		}
+		v := c.tm.visit(b)
+		v.stage = visitStops
+		c.stopFor(v)
+		c.visitProgress(v)
+		return
+	case t.st.tmf.passed:
+		t.unlist()
+		if !c.sess.fences() {
+			c.managedOver(t)
+		}
+		c.answer(t)
+		return
 	}
-	if t.Manage == pdu.TMFAbortTask {
-		return r.ITT == (*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag()
+	t.unlist()
+	switch {
+	case t.Manage == pdu.TMFAbortTask:
+		c.abortOver(t)
+	case t.Manage != pdu.TMFQueryTask:
+		c.toHost(t)
+	case b.found.Load():
+		c.managed(t, pdu.TMFResponseFunctionSucceeded)
+	default:
+		c.managed(t, pdu.TMFResponseComplete)
 	}
-	// An immediate command carries the next CmdSN without taking it: with the function's own it came before.
-	if pdu.SNLess(t.CmdSN, r.CmdSN) || r.CmdSN == t.CmdSN && !r.Immediate {
-		return false
-	}
-	return t.spans(r)
-}
-
-// spans says that r's task set is one that function t is about.
-func (t *Task) spans(r *Task) bool {
-	switch t.Manage {
-	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset:
-		return r.LUN == t.LUN
-	}
-	return true
-}
-
-// ending says that tasks which function t stopped are still with the host.
-func (c *Conn) ending(t *Task) bool {
-	found := false
-	c.tags.each(func(r *Task) { found = found || r.st.aborted && t.covers(r) })
-	return found
 }
 
 // toHost asks the host to carry a function out.
@@ -178,40 +237,41 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 		return
 	}
 	r := pdu.TaskResponse(resp)
-	if t.Manage == pdu.TMFQueryTaskSet && r == pdu.TMFResponseComplete {
-		c.tags.each(func(o *Task) {
-			if o.st.kind == kindCommand && o.LUN == t.LUN && o.st.phase != phaseArriving && o.st.phase != phaseHeld {
-				r = pdu.TMFResponseFunctionSucceeded
-			}
-		})
+	if t.Manage == pdu.TMFQueryTaskSet && r == pdu.TMFResponseComplete && t.st.tmf.barrier.found.Load() {
+		r = pdu.TMFResponseFunctionSucceeded // tasks that wait for data are the session's alone
 	}
 	c.managed(t, r)
 }
 
-// managed queues a function's response; held-back commands go on.
+// managed is a function's result: held-back commands go on, and the response is queued.
 func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
+	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && c.pass(b) {
+		t.st.phase = phaseData
+		t.st.tmf.passed = true
+		c.tm.waiting.push(t)
+		c.manageProgress()
+		return
+	}
 	c.managedOver(t)
 	c.answer(t)
 }
 
 // managedOver ends what function t held back.
 func (c *Conn) managedOver(t *Task) {
-	m := &c.tm
-	i := slices.Index(m.active, t)
-	if i < 0 {
-		return
+	if b := t.st.tmf.barrier; b != nil {
+		t.st.tmf.barrier = nil
+		c.lower(b)
 	}
-	m.active = slices.Delete(m.active, i, i+1)
-	for r := m.barred.head; r != nil; {
-		next := r.next
-		if !m.bars(r) {
-			r.unlist()
-			c.ready(r)
-		}
-		r = next
+}
+
+// lower ends a barrier of this connection's.
+func (c *Conn) lower(b *barrier) {
+	if b.stage.Load() != barrierOver {
+		c.member.lower(b)
 	}
+	c.forget(b)
 }
 
 // manageResponse makes the Task Management Function Response (11.6).
@@ -226,8 +286,12 @@ func (c *Conn) manageResponse(now int64, t *Task, ev *Event) {
 	}
 	cold := t.Manage == pdu.TMFTargetColdReset && pdu.TaskResponse(t.st.ctl.response) == pdu.TMFResponseComplete
 	c.last(t, ev)
+	c.responseSent(t)
 	if cold {
-		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1).
+		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host sees to those of
+		// other sessions.
+		c.sess.close()
+		c.sess.each(c, func(o *Conn) { o.finish(now, errColdReset) })
 		c.finish(now, errColdReset)
 	}
 }

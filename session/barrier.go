@@ -1,0 +1,327 @@
+package session
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// barrier is a task-management function as all connections of its session see it. Each connection does its part on its own
+// loop, for the tasks that have allegiance to it (RFC 7143, 4.2.4.1), and reports to the connection that the function came
+// on, its origin. docs/task-management.md has the order of things.
+//
+// A barrier is made for one function and never used again, so that a report which comes late means nothing.
+type barrier struct {
+	origin *Conn
+	fn     pdu.TaskFunction
+	lun    uint64
+	sn     uint32 // CmdSN of the function
+	tag    uint32 // of the task that ABORT TASK or QUERY TASK is about
+
+	// missing counts who has still to report: the connections of one round, the origin among them.
+	missing atomic.Int32
+	found   atomic.Bool // the task of ABORT TASK or QUERY TASK, or one of the set of QUERY TASK SET
+	stage   atomic.Uint32
+}
+
+// Stages of a barrier, set by its origin under the session's mu.
+const (
+	barrierRaised uint32 = iota // what it covers is being stopped, then the host carries the function out
+	barrierPassed               // the host has: what was held back goes on, the response waits for its fence
+	barrierOver
+)
+
+// newBarrier begins function t. Its origin's own report is missing.
+func newBarrier(t *Task) *barrier {
+	b := &barrier{origin: t.Conn, fn: t.Manage, lun: t.LUN, sn: t.CmdSN,
+		tag: (*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag()}
+	b.missing.Store(1)
+	t.st.tmf.barrier = b
+	return b
+}
+
+// overSet says that function t is about a set of tasks, and stops it.
+func (t *Task) overSet(s *Session) bool {
+	switch t.Manage {
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
+		return true
+	case pdu.TMFITNexusReset:
+		return s.Params.ProtocolLevel >= 2 // RFC 7144
+	}
+	return false
+}
+
+// spans says that r's task set is one that the function is about.
+func (b *barrier) spans(r *Task) bool {
+	switch b.fn {
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet:
+		return r.LUN == b.lun
+	case pdu.TMFAbortTask, pdu.TMFQueryTask:
+		return false
+	}
+	return true
+}
+
+// covers says that the function affects command r: in its task set and before it in CmdSN order (11.5.1).
+func (b *barrier) covers(r *Task) bool {
+	if r.st.kind != kindCommand {
+		return false
+	}
+	if b.fn == pdu.TMFAbortTask {
+		return r.ITT == b.tag
+	}
+	// An immediate command carries the next CmdSN without taking it: with the function's own it came before.
+	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {
+		return false
+	}
+	return b.spans(r)
+}
+
+// visit is a barrier's stay at one connection.
+type visit struct {
+	b     *barrier
+	stage visitStage
+	luns  []uint64 // logical units of the tasks that were stopped
+	by    int64    // when patience ends, 0 never, undated until the loop says what time it is
+	mark  uint32   // ExpStatSN that is waited for
+}
+
+// visitStage is how far a connection is with its part.
+type visitStage uint8
+
+const (
+	visitComes  visitStage = iota // at the origin: earlier CmdSNs have not arrived. Commands of the set are held back
+	visitStops                    // and tasks are being stopped. A report is owed
+	visitWaits                    // and all of them have ended
+	visitClears                   // nothing is held back any more, but answers that precede the function's; some are queued. A report is owed
+	visitAsks                     // their acknowledgement is waited for. A report is owed
+	visitFences                   // the function's own response is to be acknowledged, here or at the origin
+)
+
+const undated = -1
+
+// raise brings the function t, which takes its turn, before the other connections: what precedes it in CmdSN order is in
+// their inboxes, or with them, and what follows will come behind. It is called by the window's courier, on any loop.
+func (c *Conn) raise(t *Task) {
+	if t.overSet(c.sess) {
+		c.sess.raise(newBarrier(t), c.cfg.Loop)
+	}
+}
+
+// raise hands a marker to every member but the origin.
+func (s *Session) raise(b *barrier, from int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.barriers = append(s.barriers, b)
+	for _, o := range s.conns {
+		if o != b.origin {
+			b.missing.Add(1) // before o can report
+			if !o.hand(marker(o, b, true), from) {
+				b.missing.Add(-1) // it is gone, and its tasks with it
+			}
+		}
+	}
+}
+
+// acquaint shows the session's barriers to c, which joins: it has nothing to report, but holds back what they do.
+func (s *Session) acquaint(c *Conn) {
+	for _, b := range s.barriers {
+		c.hand(marker(c, b, false), c.cfg.Loop)
+	}
+}
+
+// marker stands for a barrier in the inbox of a connection.
+func marker(c *Conn, b *barrier, owes bool) *Task {
+	m := &Task{Conn: c}
+	m.st.kind = kindMarker
+	m.st.tmf = tmfState{barrier: b, begun: owes}
+	return m
+}
+
+// ask runs fn for every member but the origin, on its own loop; each is to report.
+func (s *Session) ask(b *barrier, fn func(o *Conn)) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.conns {
+		if o != b.origin {
+			n++
+			b.missing.Add(1)
+			o.host.Post(func() { fn(o) })
+		}
+	}
+	return n
+}
+
+// pass ends the first round: commands that come behind the function go on. It reports whether there are other members, each
+// of which runs fn and is to report.
+func (s *Session) pass(b *barrier, fn func(o *Conn)) bool {
+	s.mu.Lock()
+	b.stage.Store(barrierPassed)
+	s.mu.Unlock()
+	return s.ask(b, fn) > 0
+}
+
+// lower ends a barrier.
+func (s *Session) lower(b *barrier) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.stage.Store(barrierOver)
+	i := slices.Index(s.barriers, b)
+	if i < 0 {
+		return // never raised
+	}
+	s.barriers = slices.Delete(s.barriers, i, i+1)
+	for _, o := range s.conns {
+		if o != b.origin {
+			o.host.Post(func() { o.forget(b) })
+		}
+	}
+}
+
+// meet is the marker's turn: commands of the function's set that come behind it are held back.
+func (c *Conn) meet(b *barrier, owes bool) {
+	v := &visit{b: b, stage: visitWaits}
+	stage := b.stage.Load()
+	switch {
+	case stage == barrierOver, stage == barrierPassed && !c.member.fences():
+		if owes {
+			c.report(b)
+		}
+		return
+	case stage == barrierPassed:
+		v.stage = visitFences
+	case owes:
+		v.stage = visitStops
+	}
+	c.welcome(v)
+	if v.stage == visitStops {
+		c.stopFor(v)
+		c.manageProgress()
+	}
+}
+
+// welcome begins a visit.
+func (c *Conn) welcome(v *visit) {
+	c.tm.visits = append(c.tm.visits, v)
+	c.hold()
+}
+
+// visit finds a barrier's, nil when it is over here.
+func (m *management) visit(b *barrier) *visit {
+	i := slices.IndexFunc(m.visits, func(v *visit) bool { return v.b == b })
+	if i < 0 {
+		return nil
+	}
+	return m.visits[i]
+}
+
+// forget ends a visit: what it held back goes on.
+func (c *Conn) forget(b *barrier) {
+	m := &c.tm
+	n := len(m.visits)
+	m.visits = slices.DeleteFunc(m.visits, func(v *visit) bool { return v.b == b })
+	if len(m.visits) != n {
+		c.letGo()
+	}
+}
+
+// bars says that a function which is not carried out yet holds command r back.
+func (m *management) bars(r *Task) bool {
+	for _, v := range m.visits {
+		if v.stage <= visitWaits && v.b.spans(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// letGo moves what nothing holds back any more: commands, and answers.
+func (c *Conn) letGo() {
+	m := &c.tm
+	for r := m.barred.head; r != nil; {
+		next := r.next
+		if !m.bars(r) {
+			r.unlist()
+			c.ready(r)
+		}
+		r = next
+	}
+	c.hold()
+	for r := m.held.head; r != nil; {
+		next := r.next
+		if !m.holds(r) {
+			r.unlist()
+			c.answers.push(r)
+		}
+		r = next
+	}
+	if c.sess != nil && c.sess.Params.TaskReporting == ReportFastAbort {
+		c.askAgain()
+	}
+}
+
+// report tells the origin that the connection has done its part of the round.
+func (c *Conn) report(b *barrier) {
+	if b.missing.Add(-1) == 0 && b.origin != c {
+		o := b.origin
+		o.host.Post(o.manageProgress)
+	}
+}
+
+// visitProgress does what can be done for one visit.
+func (c *Conn) visitProgress(v *visit) {
+	if v.stage == visitStops {
+		if c.ending(v.b) {
+			return
+		}
+		v.stage, v.by = visitWaits, 0
+		if v.b.fn == pdu.TMFAbortTask {
+			c.forget(v.b)
+		}
+		c.report(v.b)
+		return
+	}
+	c.fenceProgress(v)
+}
+
+// stopFor stops what the barrier covers.
+func (c *Conn) stopFor(v *visit) {
+	// "MUST wait for responses on currently valid Target Transfer Tags of the affected tasks from the issuing initiator"
+	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
+	awaits := c.member.Params.TaskReporting != ReportFastAbort
+	c.tags.each(func(r *Task) {
+		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !v.b.covers(r) {
+			return
+		}
+		if !slices.Contains(v.luns, r.LUN) {
+			v.luns = append(v.luns, r.LUN)
+		}
+		if awaits && c.drain(r) {
+			v.by = undated
+			c.tm.alert = true
+			return
+		}
+		c.stop(r)
+	})
+}
+
+// ending says that tasks which the barrier's function stopped have not ended.
+func (c *Conn) ending(b *barrier) bool {
+	found := false
+	c.tags.each(func(r *Task) { found = found || r.st.aborted && b.covers(r) })
+	return found
+}
+
+// partVisits makes the reports that a connection which leaves its session owes, and ends its own functions.
+func (c *Conn) partVisits() {
+	for _, v := range slices.Clone(c.tm.visits) {
+		switch {
+		case v.b.origin == c:
+			c.lower(v.b)
+		case v.stage == visitStops || v.stage == visitClears || v.stage == visitAsks:
+			c.report(v.b)
+		}
+	}
+	c.tm.visits = nil
+}
