@@ -269,6 +269,11 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 func (c *Conn) newSession(l *loginState) *Session {
 	s := &Session{InitiatorName: l.initiator, ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
 		Params: l.neg.params, node: c.node}
+	// What negotiation let through is what the data path divides by and indexes with. From here on it does not change:
+	// connections on other loops read it.
+	p := &s.Params
+	p.MaxBurstLength, p.FirstBurstLength = max(p.MaxBurstLength, 512), max(p.FirstBurstLength, 512)
+	p.MaxOutstandingR2T = min(max(p.MaxOutstandingR2T, 1), MaxOutstandingR2T)
 	s.window.Init(c.sn.firstCmd, l.target.window(), s.Params.MaxConnections > 1)
 	return s
 }
