@@ -228,7 +228,10 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := command(ts, args[1:]...)
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
 	var exit *exec.ExitError
-	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+	ts.Check(cmd.Start())
+	late := time.AfterFunc(patience, func() { cmd.Process.Kill() }) // it serves what it should have refused
+	defer late.Stop()
+	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
 	}
 	if got := strconv.Itoa(cmd.ProcessState.ExitCode()); got != args[0] {

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,80 +21,8 @@ import (
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/engine/steer"
 	harness "github.com/ringtgt/ringtgt/tools/internal/daemon"
-	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"golang.org/x/sys/unix"
 )
-
-// served is a daemon of a test.
-type served struct {
-	*process
-	portal, control, log string // log: a path
-}
-
-// serve starts `ringtgt serve ARG...`, run by the command wrap if there is one, and waits until it serves.
-func serve(t *testing.T, wrap []string, args ...string) *served {
-	t.Helper()
-	dir := t.TempDir()
-	s := &served{control: filepath.Join(dir, "c.sock"), log: filepath.Join(dir, "log")}
-	words := append(slices.Clone(wrap), "ringtgt", "serve", "--quiet", "--control", s.control)
-	words = append(words, args...)
-	cmd := exec.Command(words[0], words[1:]...)
-	cmd.Env = append(os.Environ(), control.RuntimeDirEnv+"="+filepath.Join(dir, "run"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	log, err := os.Create(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, serving, err := launch(cmd, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.process = p
-	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		<-p.exited
-		if t.Failed() {
-			t.Logf("its log:\n%s", s.text())
-		}
-	})
-	select {
-	case s.portal = <-serving:
-	case <-p.exited:
-		t.Fatalf("ended before it served: %v", cmd.ProcessState)
-	case <-time.After(patience):
-		t.Fatalf("does not serve after %v", patience)
-	}
-	return s
-}
-
-// text is its log so far.
-func (s *served) text() string {
-	text, _ := os.ReadFile(s.log)
-	return string(text)
-}
-
-func (s *served) status(t *testing.T) *control.Status {
-	t.Helper()
-	st, err := control.Get(context.Background(), s.control)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
-
-// stop drains it and wants an end in order.
-func (s *served) stop(t *testing.T) {
-	t.Helper()
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-s.exited:
-	case <-time.After(patience):
-		t.Fatalf("still runs %v after SIGTERM", patience)
-	}
-	if code := s.cmd.ProcessState.ExitCode(); code != exitOK {
-		t.Fatalf("ended with %v", s.cmd.ProcessState)
-	}
-}
 
 // twoCores are two CPUs for loops, as --cores takes them.
 func twoCores(t *testing.T) (string, []int) {
