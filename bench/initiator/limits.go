@@ -29,4 +29,31 @@ const (
 	// maxUnitAttentions is how many TEST UNIT READY a unit gets to report
 	// the unit attentions of a new nexus (SAM-5, 5.14).
 	maxUnitAttentions = 16
+
+	// The io_uring driver. A loop's receive buffers are 1 MiB: what a core's
+	// second-level cache holds, and eight times the answers to 32 requests
+	// of 4 KiB. They come back within a turn.
+	recvRingBuffers = 32
+	recvRingSize    = 32 << 10
+	// What one send gathers: headers of more than a window of requests, and
+	// twice as many pieces as a window has writes.
+	loopSendBuffer = 64 << 10
+	loopSendPieces = 512
+	// Data up to here is copied behind its header: cheaper than two pieces.
+	loopCopyMax = 1024
+
+	defaultBlockSize = 4096
+	// maxBlockSize is the longest request: WRITE of 16 MiB is more than any
+	// target's MAXIMUM TRANSFER LENGTH here.
+	maxBlockSize = 16 << 20
+
+	// drainTimeout ends a run whose requests do not come back after it is
+	// over.
+	drainTimeout = 10 * time.Second
+	// turnTimeout is how often a loop without traffic looks at the clock.
+	turnTimeout = 20 * time.Millisecond
+
+	// maxAttentions is how many unit attentions a connection's run may see
+	// before they count as errors.
+	maxAttentions = 64
 )

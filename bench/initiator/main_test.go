@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -79,7 +78,6 @@ func startDaemon(t testing.TB, toml string, args ...string) *ringtgt {
 // startServer starts a target and returns when its portal takes connections. It is killed with the test.
 func startServer(t testing.TB, cmd *exec.Cmd, log *bytes.Buffer, addr string) {
 	t.Helper()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

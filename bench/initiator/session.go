@@ -37,6 +37,10 @@ type Session struct {
 
 	leaving atomic.Bool // a session logout was submitted
 
+	// handOver, where it is set, takes the connections in place of the
+	// goroutine driver.
+	handOver func(cid uint16, nc net.Conn, cfg proto.Config)
+
 	mu      sync.Mutex
 	conns   map[uint16]*conn
 	lost    map[uint16]*loss
@@ -65,7 +69,9 @@ func (w *witness) add(cid uint16, format string, args ...any) {
 // Dial makes a session: the leading login on CID 0, then joins on CIDs 1 and
 // up. If the target grants fewer connections than Config.Connections it makes
 // those and says so in Granted. A refused login is a *LoginError.
-func Dial(ctx context.Context, cfg Config) (*Session, error) {
+func Dial(ctx context.Context, cfg Config) (*Session, error) { return dial(ctx, cfg, nil) }
+
+func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto.Config)) (*Session, error) {
 	if len(cfg.Portals) == 0 || cfg.InitiatorName == "" || cfg.TargetName == "" && !cfg.Discovery {
 		return nil, fmt.Errorf("%w: Portals, InitiatorName and TargetName are needed", ErrUsage)
 	}
@@ -75,7 +81,7 @@ func Dial(ctx context.Context, cfg Config) (*Session, error) {
 	if cfg.Dialer == nil {
 		cfg.Dialer = dialTCP
 	}
-	s := &Session{cfg: cfg, conns: map[uint16]*conn{}, lost: map[uint16]*loss{}, born: time.Now()}
+	s := &Session{cfg: cfg, conns: map[uint16]*conn{}, lost: map[uint16]*loss{}, born: time.Now(), handOver: handOver}
 	s.n.Init(cfg.FirstCmdSN)
 	nc, login, err := s.connect(ctx, 0, cfg.Portals[0], 0)
 	if err != nil {
@@ -142,10 +148,16 @@ func (s *Session) Join(ctx context.Context, cid uint16, portal string) error {
 func (s *Session) add(cid uint16, nc net.Conn, login *proto.Login) {
 	c := &conn{s: s, cid: cid, nc: nc, kick: make(chan struct{}, 1), gone: make(chan struct{})}
 	s.mu.Lock()
-	c.p = proto.NewConn(proto.Config{
+	cfg := proto.Config{
 		Numbers: &s.n, Params: login.Params(), Handler: c, Ordinal: s.ordinal, Tasks: s.cfg.Tasks, StatSN: login.StatSN(),
-	})
+	}
 	s.ordinal++
+	if s.handOver != nil {
+		s.mu.Unlock()
+		s.handOver(cid, nc, cfg)
+		return
+	}
+	c.p = proto.NewConn(cfg)
 	s.conns[cid] = c
 	s.readers.Add(2)
 	s.mu.Unlock()

@@ -146,7 +146,17 @@ func TestTags(t *testing.T) {
 			}
 		}
 	}
-	tg := newTags(3, 2)
+	// Turns come round.
+	var c Command
+	tg := newTags(5, 1)
+	for i := range 3 << turnBits {
+		itt := tg.take(&c)
+		if got, _ := tg.find(itt); got != &c {
+			t.Fatalf("the %dth tag of a slot, %#x, does not find its command", i, itt)
+		}
+		tg.release(itt, endedAnswered)
+	}
+	tg = newTags(3, 2)
 	for _, itt := range []uint32{0, 1, pdu.ReservedTag, 3 << 24, 3<<24 | 77, 2 << 24} {
 		if c, how := tg.find(itt); c != nil || how != endedNever {
 			t.Errorf("tag %#x, never given, is %d", itt, how)

@@ -82,10 +82,11 @@ func (s *Sink) put(h *pdu.BHS, ahs, data []byte, hd, dd bool) {
 	s.pdus++
 	h.SetAHSLen(len(ahs))
 	h.SetDataLen(len(data))
+	at := len(s.buf)
 	s.buf = append(s.buf, h[:]...)
 	s.buf = append(s.buf, ahs...)
-	if hd {
-		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(pdu.Digest(0, h[:]), ahs))
+	if hd { // over the copy: what is given to hash/crc32 counts as escaping to the heap
+		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(0, s.buf[at:]))
 	}
 	if len(data) == 0 {
 		return
@@ -96,10 +97,9 @@ func (s *Sink) put(h *pdu.BHS, ahs, data []byte, hd, dd bool) {
 		s.pieces = append(s.pieces, s.buf[s.run:], data)
 		s.run = len(s.buf)
 	}
-	var zero [3]byte
-	pad := zero[:pdu.Pad(len(data))]
-	s.buf = append(s.buf, pad...)
+	pad := pdu.Pad(len(data))
+	s.buf = append(s.buf, "\x00\x00\x00"[:pad]...)
 	if dd {
-		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(pdu.Digest(0, data), pad))
+		s.buf = pdu.AppendDigest(s.buf, pdu.Digest(pdu.Digest(0, data), s.buf[len(s.buf)-pad:]))
 	}
 }

@@ -52,7 +52,9 @@ func (t *tags) take(c *Command) uint32 {
 	t.free = t.free[:len(t.free)-1]
 	s := &t.slots[i]
 	s.cmd = c
-	s.turn = (s.turn + 1) & turnMask
+	if s.turn = (s.turn + 1) & turnMask; s.turn == 0 {
+		s.turn = 1 // 0 is a slot that was never used
+	}
 	return t.base | uint32(s.turn)<<slotBits | uint32(i)
 }
 
@@ -66,7 +68,7 @@ func (t *tags) find(itt uint32) (*Command, ending) {
 	s := &t.slots[i]
 	turn := uint16(itt >> slotBits & turnMask)
 	switch {
-	case s.turn == 0: // never used
+	case s.turn == 0:
 	case turn == s.turn && s.cmd != nil:
 		return s.cmd, endedNever
 	case turn == s.turn && s.cmd == nil, turn == (s.turn-1)&turnMask && s.turn > 1:
