@@ -1,0 +1,313 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// finish lets the host carry out the function of connection i, and wants its response.
+func (m *tmfRig) finish(i int, f *pdu.TaskManagementRequest) {
+	m.Helper()
+	r := m.conns[i]
+	m.settle()
+	ev := r.wantEvent(Manage)
+	if ev.Task.ITT != f.ITT() {
+		m.Fatalf("Manage of %#x; want %#x", ev.Task.ITT, f.ITT())
+	}
+	r.managed(ev.Task, pdu.TMFResponseComplete)
+	m.settle()
+	r.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the host is through")
+}
+
+// finishRead executes a command and wants its status.
+func (m *tmfRig) finishRead(i int, h *pdu.SCSICommand, because string) {
+	m.Helper()
+	r := m.conns[i]
+	task := r.wantExecute(because)
+	if task.ITT != h.ITT() {
+		m.Fatalf("%#x is executed; want %#x", task.ITT, h.ITT())
+	}
+	r.complete(task, Result{})
+	r.wantStatus(h.ITT(), statusGood, because)
+}
+
+// An immediate function waits for the commands before it, whatever connection they come on (4.2.3.3, b), and covers them.
+func TestFunctionWaitsForCommandsElsewhere(t *testing.T) {
+	m := newTMF(t, 3)
+	a, b := m.conns[0], m.conns[1]
+	first, second := m.readLater(1, 0), m.readLater(1, 0)
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.idle("two commands are missing")
+	b.send(second.BHS(), nil)
+	m.idle("one command is missing")
+	b.send(first.BHS(), nil)
+	t1, t2 := b.wantExecute(""), b.wantExecute("")
+	a.wantIdle("connection 0 has not looked yet")
+	m.settle()
+	stopped := map[*Task]bool{b.wantEvent(Abort).Task: true, b.wantEvent(Abort).Task: true}
+	if !stopped[t1] || !stopped[t2] {
+		t.Fatal("both precede the function")
+	}
+	b.aborted(t1)
+	m.idle("one is left")
+	b.aborted(t2)
+	m.finish(0, f)
+	m.clean()
+}
+
+// A reset of the target waits for no command: their CmdSNs count as received (4.2.3.3, b).
+func TestTargetResetPlugs(t *testing.T) {
+	m := newTMF(t, 2)
+	late := []*pdu.SCSICommand{m.readLater(1, 0), m.readLater(1, 1)}
+	m.read(1, 2) // waits for them in the window
+	f := m.manage(0, pdu.TMFTargetWarmReset, true, 0)
+	if exp := m.session().window.ExpCmdSN(); exp != m.sn {
+		t.Fatalf("ExpCmdSN %d; want %d", exp, m.sn)
+	}
+	m.finish(0, f)
+	for _, h := range late {
+		m.conns[1].send(h.BHS(), nil)
+	}
+	m.idle("what comes late is a duplicate")
+	after := m.read(1, 0)
+	m.finishRead(1, after, "it comes behind the reset")
+	m.clean()
+}
+
+// Two functions over the same tasks, on two connections: each waits for all of them, and what is behind both waits for both.
+func TestTwoFunctionsOnTwoConnections(t *testing.T) {
+	m := newTMF(t, 3)
+	a, d := m.conns[0], m.conns[2]
+	m.read(2, 0)
+	task := d.wantExecute("")
+	fa := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
+	m.read(2, 0) // between them
+	fb := m.manage(1, pdu.TMFClearTaskSet, false, 0)
+	behind := m.read(2, 0)
+	m.settle()
+	d.wantAbort(task)
+	m.idle("the task is ending")
+	d.aborted(task)
+	m.settle()
+	ev := a.wantEvent(Manage)
+	m.finish(1, fb)
+	m.idle("what is behind both waits for the first; what was between the second has ended")
+	a.managed(ev.Task, pdu.TMFResponseComplete)
+	m.settle()
+	a.wantManaged(fa.ITT(), pdu.TMFResponseComplete, "")
+	m.finishRead(2, behind, "both are over")
+	m.clean()
+}
+
+// A function that comes twice is one function: its second CmdSN is a duplicate, and as an immediate request its tag is in use.
+func TestFunctionTwice(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	m.read(1, 0)
+	task := b.wantExecute("")
+	f := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
+	a.send(f.BHS(), nil)
+	b.send(f.BHS(), nil)
+	m.settle()
+	b.wantAbort(task)
+	m.idle("duplicates are ignored (4.2.2.1)")
+	f.SetImmediate(true)
+	a.send(f.BHS(), nil)
+	a.wantReject(pdu.RejectTaskInProgress, f.BHS(), "the tag is in use")
+	f.SetImmediate(false)
+	b.aborted(task)
+	m.finish(0, f)
+	m.clean()
+}
+
+// The connection that a function came on dies, at whatever stage: what it held back on others goes on.
+func TestFunctionOriginDies(t *testing.T) {
+	for _, stage := range []string{"CmdSN", "tasks", "host", "before the marker is met"} {
+		m := newTMF(t, 3)
+		a, b := m.conns[0], m.conns[1]
+		var task, manage *Task
+		var missing *pdu.SCSICommand
+		if stage == "CmdSN" {
+			missing = m.readLater(1, 0)
+		} else if stage == "tasks" {
+			m.read(1, 0)
+			task = b.wantExecute("")
+		}
+		m.manage(0, pdu.TMFLogicalUnitReset, stage == "CmdSN", 0)
+		if stage != "before the marker is met" {
+			m.settle()
+		}
+		switch stage {
+		case "tasks":
+			b.wantAbort(task)
+		case "host":
+			manage = a.wantEvent(Manage).Task
+		}
+		behind := m.read(1, 0)
+		b.wantIdle(stage + ": it is behind the function, or its CmdSN is")
+		a.gone()
+		m.settle()
+		if manage != nil {
+			b.wantIdle("the host is at it")
+			a.managed(manage, pdu.TMFResponseComplete)
+			m.settle()
+		}
+		a.events = nil
+		if missing != nil {
+			b.send(missing.BHS(), nil)
+			m.finishRead(1, missing, "there is no function any more")
+		}
+		m.finishRead(1, behind, stage)
+		if task != nil {
+			b.aborted(task)
+		}
+		m.clean()
+	}
+}
+
+// A connection with tasks that a function affects dies: with its tasks its report is made. One that has not looked into its
+// inbox when it dies reports as well.
+func TestFunctionMemberDies(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		m := newTMF(t, 3)
+		a, b := m.conns[0], m.conns[1]
+		m.read(1, 0)
+		task := b.wantExecute("")
+		f := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
+		if !early {
+			m.settle()
+		}
+		b.gone()
+		b.wantAbort(task)
+		m.settle()
+		a.wantIdle("the backend has a task of the dead connection")
+		b.aborted(task)
+		m.finish(0, f)
+		m.clean()
+	}
+}
+
+// Each connection reports once, whatever happens to it.
+func TestFunctionReportsOnce(t *testing.T) {
+	m := newTMF(t, 3)
+	b := m.conns[1]
+	m.read(1, 0)
+	task := b.wantExecute("")
+	bar := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
+	bar.missing.Store(1)
+	m.session().raise(bar, 0)
+	if bar.missing.Load() != 3 {
+		t.Fatalf("missing %d", bar.missing.Load())
+	}
+	m.settle()
+	b.wantAbort(task)
+	if bar.missing.Load() != 2 {
+		t.Fatalf("missing %d; want 2: connection 2 has nothing to stop", bar.missing.Load())
+	}
+	b.gone()
+	b.aborted(task)
+	m.settle()
+	if bar.missing.Load() != 1 {
+		t.Fatalf("missing %d; want the origin's", bar.missing.Load())
+	}
+	// Now it is shut: who raises a barrier does not wait for it.
+	m.session().conns = append(m.session().conns, b.conn)
+	late := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
+	late.missing.Store(1)
+	m.session().raise(late, 0)
+	m.session().conns = m.session().conns[:2]
+	m.settle()
+	if late.missing.Load() != 1 {
+		t.Fatalf("missing %d: a shut inbox does not report", late.missing.Load())
+	}
+	m.session().lower(bar)
+	m.session().lower(late)
+	m.clean()
+}
+
+// A connection that joins while a function is under way has no task that it affects, but its commands are behind it.
+func TestFunctionAndJoin(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	m.read(1, 0)
+	task := b.wantExecute("")
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	b.wantAbort(task)
+	d := m.join(7)
+	d.itt = 7 << 16
+	i := len(m.conns) - 1
+	behind, other := m.read(i, 0), m.read(i, 1)
+	m.settle()
+	m.finishRead(i, other, "another unit's")
+	d.wantIdle("the function is not over")
+	b.aborted(task)
+	m.settle()
+	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	last := m.join(8) // after the host
+	last.itt = 8 << 16
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.finishRead(i, behind, "the function is over")
+	h := m.read(i+1, 0)
+	m.finishRead(i+1, h, "the function is over")
+	m.clean()
+}
+
+// Even with TaskReporting=RFC3720 the initiator has the answers of affected tasks before the function's: "the responses are
+// guaranteed to have been sent prior to the TMF Response" (4.2.3.3, initiator, b).
+func TestFunctionResponseComesLast(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	h := m.read(1, 0)
+	task := b.wantExecute("")
+	b.room = false
+	b.complete(task, Result{})
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.idle("an answer is queued on connection 1")
+	b.room = true
+	b.pump()
+	b.wantStatus(h.ITT(), statusGood, "it was answered before the function came")
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.clean()
+
+	// If the connection dies instead, the answer is nobody's.
+	m.read(1, 0)
+	task = b.wantExecute("")
+	b.room = false
+	b.complete(task, Result{})
+	f = m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.idle("an answer is queued on connection 1")
+	b.gone()
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.clean()
+}
+
+// A logout of the function's connection ends it.
+func TestLogoutEndsFunction(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	m.read(1, 0)
+	task := b.wantExecute("")
+	m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	b.wantAbort(task)
+	behind := m.read(1, 0)
+	out := a.logout(pdu.LogoutCloseConnection, 0)
+	m.number(out.BHS())
+	a.send(out.BHS(), nil)
+	m.settle()
+	a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
+	a.wantEvent(Flush)
+	m.finishRead(1, behind, "the function ended with its connection")
+	b.aborted(task)
+	a.gone()
+	m.clean()
+}

@@ -1,0 +1,418 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// newFenced makes a session of n connections with TaskReporting=how, that have acknowledged all they got.
+func newFenced(t testing.TB, n int, how string, keys ...string) *tmfRig {
+	t.Helper()
+	m := newTMF(t, n, append(keys, "TaskReporting", how)...)
+	for i := range m.conns {
+		m.ack(i)
+	}
+	return m
+}
+
+// wantAsked wants a NOP-In that asks for an answer, and with that for ExpStatSN.
+func (m *tmfRig) wantAsked(i int, because string) {
+	m.Helper()
+	w := m.conns[i].want(pdu.OpNOPIn, because)
+	if h := (*pdu.NOPIn)(&w.h); h.ITT() != pdu.ReservedTag || h.TTT() == pdu.ReservedTag {
+		m.Fatalf("NOP-In %v; want one that asks", w)
+	}
+}
+
+// reset has the host carry out a LUN RESET of connection 0, up to its response.
+func (m *tmfRig) reset() *pdu.TaskManagementRequest {
+	m.Helper()
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	m.conns[0].managed(m.conns[0].wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.settle()
+	return f
+}
+
+// The Response Fence (RFC 7143, 4.2.2.3.3): what was sent on other connections is acknowledged before the response is sent
+// (b), the response is acknowledged (c), and until then no status of the I_T_L nexus is sent (d).
+func TestResponseFence(t *testing.T) {
+	for _, how := range []string{"ResponseFence", "FastAbort"} {
+		m := newFenced(t, 3, how)
+		a, b, d := m.conns[0], m.conns[1], m.conns[2]
+		running := m.read(1, 1)
+		other := b.wantExecute("")
+		m.finishRead(1, m.read(1, 0), "") // not acknowledged yet
+		f := m.reset()
+		m.wantAsked(1, "its last response is not acknowledged")
+		a.wantIdle("the fence is not cleared")
+		d.wantIdle("it has acknowledged everything")
+
+		// New status of the unit waits, that of other units does not; nor do commands.
+		held := m.read(2, 0)
+		d.complete(d.wantExecute("the host has carried the function out"), Result{In: pattern(0, 512)})
+		b.complete(other, Result{})
+		b.wantStatus(running.ITT(), statusGood, "another unit")
+		mine := m.read(0, 0)
+		a.complete(a.wantExecute(""), Result{})
+		m.idle("status of the unit is held on all connections")
+
+		m.ack(1)
+		m.settle()
+		a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "all responses are acknowledged")
+		m.wantAsked(0, "the fence is cleared when the response is acknowledged")
+		m.idle("which it is not")
+		m.ack(0)
+		m.settle()
+		a.wantStatus(mine.ITT(), statusGood, "the fence is cleared")
+		if w := d.want(pdu.OpDataIn, "the fence is cleared"); w.h.ITT() != held.ITT() {
+			t.Fatalf("%v", w)
+		}
+		m.clean()
+	}
+}
+
+// Answers that are queued behind the socket when the fence comes up are held as well, but not those of commands before it.
+func TestResponseFenceHoldsQueuedAnswers(t *testing.T) {
+	m := newFenced(t, 2, "ResponseFence")
+	a, b := m.conns[0], m.conns[1]
+	before := m.read(1, 0)
+	task := b.wantExecute("")
+	b.room = false
+	b.complete(task, Result{})
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.read(0, 0) // of the function's own connection, which does not hear of the other's
+	m.settle()
+	ev := a.wantEvent(Manage)
+	a.managed(ev.Task, pdu.TMFResponseComplete)
+	behind := m.read(1, 0)
+	m.settle()
+	b.complete(b.wantExecute(""), Result{})
+	m.settle()
+	b.room = true
+	b.pump()
+	b.wantStatus(before.ITT(), statusGood, "it precedes the function")
+	m.wantAsked(1, "and is to be acknowledged")
+	a.complete(a.wantExecute(""), Result{})
+	m.idle("status is held")
+	m.ack(1)
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantAsked(0, "")
+	m.ack(0)
+	m.settle()
+	a.want(pdu.OpSCSIResponse, "the fence is cleared")
+	b.wantStatus(behind.ITT(), statusGood, "the fence is cleared")
+	m.clean()
+}
+
+// Without the key, with one connection, and for ABORT TASK there is no fence.
+func TestNoFence(t *testing.T) {
+	m := newFenced(t, 2, "RFC3720")
+	m.finishRead(1, m.read(1, 0), "")
+	f := m.reset()
+	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "RFC3720")
+	m.clean()
+
+	m = newFenced(t, 1, "FastAbort")
+	m.finishRead(0, m.read(0, 0), "")
+	f = m.reset()
+	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "one connection needs none (4.2.2.3.3, a)")
+	m.clean()
+
+	m = newFenced(t, 2, "ResponseFence")
+	m.finishRead(1, m.read(1, 0), "")
+	h := m.read(1, 0)
+	task := m.conns[1].wantExecute("")
+	f = m.abortTask(0, h)
+	m.settle()
+	m.conns[1].wantAbort(task)
+	m.conns[1].aborted(task)
+	m.settle()
+	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "it is about one task (4.2.2.3.4)")
+	m.clean()
+}
+
+// A connection that dies clears its part, and the death of the function's own connection the whole.
+func TestFenceAndDeath(t *testing.T) {
+	m := newFenced(t, 3, "ResponseFence")
+	a, b := m.conns[0], m.conns[1]
+	m.finishRead(1, m.read(1, 0), "")
+	f := m.reset()
+	m.wantAsked(1, "")
+	a.wantIdle("the fence is not cleared")
+	b.gone()
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "connection 1 is gone")
+	m.wantAsked(0, "")
+	held := m.read(2, 0)
+	m.conns[2].complete(m.conns[2].wantExecute(""), Result{})
+	m.idle("the response is not acknowledged")
+	a.gone()
+	m.settle()
+	m.conns[2].wantStatus(held.ITT(), statusGood, "it never will be")
+	m.clean()
+
+	// Before the response is sent.
+	m = newFenced(t, 3, "ResponseFence")
+	a, b = m.conns[0], m.conns[1]
+	m.finishRead(1, m.read(1, 0), "")
+	m.reset()
+	m.wantAsked(1, "")
+	held = m.read(2, 0)
+	m.conns[2].complete(m.conns[2].wantExecute(""), Result{})
+	mine := m.readLater(1, 0)
+	mine.SetExpStatSN(b.expStatSN - 1) // acknowledges nothing
+	b.send(mine.BHS(), nil)
+	b.complete(b.wantExecute(""), Result{})
+	m.idle("held")
+	a.gone()
+	m.settle()
+	m.conns[2].wantStatus(held.ITT(), statusGood, "there is no response to wait for")
+	b.wantStatus(mine.ITT(), statusGood, "there is no response to wait for")
+	m.clean()
+
+	// With status held.
+	m = newFenced(t, 2, "ResponseFence")
+	m.finishRead(1, m.read(1, 0), "")
+	f = m.reset()
+	m.wantAsked(1, "")
+	mine = m.readLater(1, 0)
+	mine.SetExpStatSN(m.conns[1].expStatSN - 1)
+	m.conns[1].send(mine.BHS(), nil)
+	m.conns[1].complete(m.conns[1].wantExecute(""), Result{})
+	m.idle("held")
+	m.conns[1].gone()
+	m.settle()
+	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.ack(0)
+	m.conns[0].got = nil
+	m.clean()
+}
+
+// An initiator that does not acknowledge loses the connection, and nothing waits for ever.
+func TestFenceEnds(t *testing.T) {
+	m := newFenced(t, 2, "ResponseFence")
+	a, b := m.conns[0], m.conns[1]
+	m.finishRead(1, m.read(1, 0), "")
+	f := m.reset()
+	m.wantAsked(1, "")
+	if at := b.conn.Timer(); at > b.now+fenceGrace {
+		t.Fatalf("Timer %d", at)
+	}
+	b.now += fenceGrace
+	b.conn.nop.heard(b.now) // it does send PDUs
+	b.turn()
+	if ev := b.wantEvent(Close); ev.Reason != errNoAcknowledgement {
+		t.Fatalf("%v", ev.Reason)
+	}
+	b.gone()
+	m.settle()
+	a.got = a.got[len(a.got)-2:] // a connection was dropped: event 2
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantAsked(0, "")
+	m.ack(0)
+	m.clean()
+}
+
+// A connection that joins behind a fence holds status as well; and a logout of it goes through.
+func TestFenceAndJoin(t *testing.T) {
+	m := newFenced(t, 2, "ResponseFence")
+	m.finishRead(1, m.read(1, 0), "")
+	f := m.reset()
+	m.wantAsked(1, "")
+	d := m.join(9)
+	d.itt = 9 << 16
+	h := m.read(2, 0)
+	d.complete(d.wantExecute("the function is carried out"), Result{})
+	m.idle("status is held")
+	m.ack(1)
+	m.settle()
+	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantAsked(0, "")
+	m.ack(0)
+	m.settle()
+	d.wantStatus(h.ITT(), statusGood, "the fence is cleared")
+	m.clean()
+}
+
+// Two fenced functions on two connections wait for each other's connections, not for each other.
+func TestTwoFences(t *testing.T) {
+	m := newFenced(t, 2, "ResponseFence")
+	a, b := m.conns[0], m.conns[1]
+	fa := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
+	fb := m.manage(1, pdu.TMFLogicalUnitReset, false, 0)
+	m.settle()
+	ta, tb := a.wantEvent(Manage).Task, b.wantEvent(Manage).Task
+	a.managed(ta, pdu.TMFResponseComplete)
+	b.managed(tb, pdu.TMFResponseComplete)
+	m.settle()
+	got := 0
+	for range 4 {
+		for i, r := range m.conns {
+			for _, w := range r.got {
+				if w.h.Opcode() == pdu.OpTaskManagementResponse {
+					got++
+				}
+			}
+			r.got = nil
+			m.ack(i)
+		}
+		m.settle()
+	}
+	if got != 2 {
+		t.Fatalf("%d responses to %#x and %#x", got, fa.ITT(), fb.ITT())
+	}
+	m.clean()
+}
+
+func (r *rig) wantTerminated(lun uint64, because string) {
+	r.Helper()
+	w := r.want(pdu.OpAsyncMessage, because)
+	if h := (*pdu.AsyncMessage)(&w.h); h.AsyncEvent() != pdu.AsyncEventTasksTerminated || h.LUN() != lun<<48 {
+		r.Fatalf("%v; want event 5 of LUN %d, because %s", w, lun, because)
+	}
+}
+
+// FastAbort (4.2.3.4, d): event 5 goes to "each connection except the issuing connection of the issuing session that has at
+// least one allegiant affected task", before the function's response, which it is fenced by.
+func TestFastAbortMessages(t *testing.T) {
+	m := newFenced(t, 4, "FastAbort", "InitialR2T", "Yes")
+	a, b := m.conns[0], m.conns[1]
+	m.read(0, 0)
+	ta := a.wantExecute("")
+	m.read(1, 0)
+	tb := b.wantExecute("")
+	w := m.write(1, 0, 4096)
+	b.wantR2T(w.ITT(), 0, 0, 4096, "")
+	m.read(2, 1)
+	td := m.conns[2].wantExecute("")
+	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
+	m.settle()
+	a.wantAbort(ta)
+	b.wantAbort(tb)
+	a.aborted(ta)
+	b.aborted(tb)
+	m.settle()
+	ev := a.wantEvent(Manage)
+	behind := m.write(1, 0, 512)
+	m.idle("the host is at it; an R2T sent before the message would not be answered")
+	a.managed(ev.Task, pdu.TMFResponseComplete)
+	m.settle()
+	b.wantTerminated(0, "two of its tasks are affected")
+	m.wantAsked(1, "the message is to be acknowledged")
+	b.wantR2T(behind.ITT(), 0, 0, 512, "behind the message the tag is valid")
+	m.idle("not the issuing connection, and not those without an affected task")
+	m.ack(1)
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the message is acknowledged")
+	m.wantAsked(0, "")
+	m.ack(0)
+	m.settle()
+	m.conns[2].complete(td, Result{})
+	m.conns[2].want(pdu.OpSCSIResponse, "")
+	m.abortTask(1, behind)
+	b.want(pdu.OpTaskManagementResponse, "")
+	m.clean()
+}
+
+// "If there are multiple affected LUs (say, due to a target reset), then one Async Message PDU MUST be sent for each".
+func TestFastAbortTargetReset(t *testing.T) {
+	m := newFenced(t, 2, "FastAbort")
+	b := m.conns[1]
+	for lun := range uint64(3) {
+		m.read(1, lun)
+		b.wantExecute("")
+	}
+	m.read(1, 2)
+	b.wantExecute("")
+	f := m.manage(0, pdu.TMFTargetWarmReset, true, 0)
+	m.settle()
+	for range 4 {
+		b.aborted(b.wantEvent(Abort).Task)
+	}
+	m.finishFenced(0, f, func() {
+		luns := map[uint64]bool{}
+		for range 3 {
+			w := b.want(pdu.OpAsyncMessage, "one for each unit")
+			luns[w.h.LUN()>>48] = true
+		}
+		if !luns[0] || !luns[1] || !luns[2] {
+			t.Fatalf("%v", luns)
+		}
+		m.wantAsked(1, "")
+		m.ack(1)
+	})
+	m.ack(0)
+	m.clean()
+}
+
+// finishFenced is finish with what happens on other connections before the response.
+func (m *tmfRig) finishFenced(i int, f *pdu.TaskManagementRequest, others func()) {
+	m.Helper()
+	r := m.conns[i]
+	m.settle()
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.settle()
+	others()
+	m.settle()
+	r.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantAsked(i, "")
+}
+
+// A write behind the function whose R2T had gone out before the function was known here gets no data after the message: it
+// ends with it.
+func TestFastAbortEndsUnfedWrites(t *testing.T) {
+	m := newFenced(t, 2, "FastAbort", "InitialR2T", "Yes")
+	b := m.conns[1]
+	m.read(1, 0)
+	tb := b.wantExecute("")
+	f := m.function(0, pdu.TMFLogicalUnitReset, true, 0)
+	w := m.write(1, 0, 512)
+	b.wantR2T(w.ITT(), 0, 0, 512, "the function has not come yet")
+	m.conns[0].send(f.BHS(), nil)
+	m.settle()
+	b.wantAbort(tb)
+	b.aborted(tb)
+	m.finishFenced(0, f, func() {
+		b.wantTerminated(0, "")
+		m.wantAsked(1, "")
+		m.ack(1)
+	})
+	m.ack(0)
+	m.clean()
+}
+
+// Tasks that another session's function ended (4.2.3.4, d.1): event 5 where this session negotiated FastAbort, and with it those
+// end that wait for data.
+func TestFastAbortThirdParty(t *testing.T) {
+	for _, how := range []string{"RFC3720", "ResponseFence", "FastAbort"} {
+		m := newFenced(t, 2, how, "InitialR2T", "Yes")
+		b := m.conns[1]
+		m.read(1, 0)
+		tb := b.wantExecute("")
+		m.read(1, 1)
+		other := b.wantExecute("")
+		w := m.write(1, 0, 512)
+		r2t := b.wantR2T(w.ITT(), 0, 0, 512, "")
+		for _, r := range m.conns {
+			r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
+			r.pump()
+		}
+		b.wantAbort(tb)
+		b.aborted(tb)
+		if how == "FastAbort" {
+			b.wantTerminated(0, "two of its tasks are affected")
+		}
+		m.idle("no other connection has an affected task")
+		b.send(b.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+		if how != "FastAbort" {
+			b.complete(b.wantWritten(w.ITT(), 512), Result{RequiredOut: 512})
+			b.wantStatus(w.ITT(), statusGood, "it was not in the task set yet")
+		}
+		b.complete(other, Result{})
+		b.want(pdu.OpSCSIResponse, "")
+		m.clean()
+	}
+}

@@ -1,0 +1,183 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// RFC 7143, 4.2.3.3, a: the target "MUST wait for responses on currently valid Target Transfer Tags of the affected tasks from
+// the issuing initiator". The data is discarded, and the host never sees the command.
+func TestFunctionWaitsForSolicitedData(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes", "MaxOutstandingR2T", "2", "MaxBurstLength", "2048"))
+	h := r.write(8192)
+	r.send(h.BHS(), nil)
+	first := r.wantR2T(h.ITT(), 0, 0, 2048, "")
+	second := r.wantR2T(h.ITT(), 1, 2048, 2048, "")
+	asked := r.write(512) // whose R2T is not sent yet
+	r.room = false
+	r.send(asked.BHS(), nil)
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	r.room = true
+	r.pump()
+	r.wantIdle("two R2Ts are to be answered, and no other is sent")
+	r.send(r.dataOut(h.ITT(), first.TTT(), 0, 0, false).BHS(), pattern(0, 1024))
+	r.send(r.dataOut(h.ITT(), first.TTT(), 1, 1024, true).BHS(), pattern(1024, 1024))
+	r.wantIdle("one R2T is to be answered")
+	r.send(r.dataOut(h.ITT(), second.TTT(), 0, 2048, true).BHS(), pattern(2048, 2048))
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantNoTasks()
+}
+
+// What a command announced without an R2T is waited for as well, up to its F bit; and a digest error in it changes nothing.
+func TestFunctionWaitsForUnsolicitedData(t *testing.T) {
+	r := newRig(t, with("DataDigest", "CRC32C"))
+	h := r.write(4096)
+	h.SetFinal(false)
+	r.send(h.BHS(), pattern(0, 1024))
+	m := r.manage(pdu.TMFAbortTaskSet, false)
+	r.send(m.BHS(), nil)
+	r.wantIdle("3 KiB are announced")
+	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 1024, false).BHS(), pattern(1024, 1024))
+	r.wantIdle("this was not the last of it")
+	last := r.dataOut(h.ITT(), pdu.ReservedTag, 1, 2048, true)
+	r.sendBad(last.BHS(), pattern(2048, 2048))
+	r.wantReject(pdu.RejectDataDigestError, last.BHS(), "7.8")
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.wantNoTasks()
+}
+
+// An initiator that sends nothing more for what it resets (Linux) is not waited for longer than drainGrace.
+func TestFunctionDoesNotWaitForEver(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes"))
+	h := r.write(4096)
+	r.send(h.BHS(), nil)
+	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	if at := r.conn.Timer(); at != r.now+drainGrace {
+		t.Fatalf("Timer %d; want %d", at, r.now+drainGrace)
+	}
+	r.now += drainGrace - 1
+	r.conn.Advance(r.now)
+	r.pump()
+	r.wantIdle("the grace is not over")
+	r.now++
+	r.conn.Advance(r.now)
+	r.pump()
+	ev := r.wantEvent(Manage)
+	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	r.wantIdle("late data is discarded without a word")
+	r.managed(ev.Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	if at := r.conn.Timer(); at == r.now {
+		t.Fatal("the timer stays")
+	}
+	r.wantNoTasks()
+}
+
+// With FastAbort the initiator sends nothing more, and nothing is waited for (4.2.3.4, initiator, a).
+func TestFastAbortDoesNotWait(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes", "TaskReporting", "FastAbort"))
+	h := r.write(4096)
+	r.send(h.BHS(), nil)
+	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	r.wantIdle("this was under way; the issuing connection gets no message")
+	r.wantNoTasks()
+}
+
+// ABORT TASK ends one that is waited for, and the connection's end does.
+func TestDrainEndsOtherwise(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes"))
+	h := r.write(4096)
+	r.send(h.BHS(), nil)
+	r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	m := r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	a := r.manage(pdu.TMFAbortTask, true)
+	a.SetReferencedTaskTag(h.ITT())
+	r.send(a.BHS(), nil)
+	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	r.wantManaged(a.ITT(), pdu.TMFResponseComplete, "")
+	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+
+	h = r.write(4096)
+	r.send(h.BHS(), nil)
+	r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	m = r.manage(pdu.TMFLogicalUnitReset, true)
+	r.send(m.BHS(), nil)
+	r.closeNow()
+	r.wantEvent(SessionDown)
+	r.wantNoTasks()
+}
+
+// A write of another connection, in the middle of a Data-Out PDU: it goes on to its buffer, and is waited for.
+func TestFunctionWaitsForDataElsewhere(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	h := m.write(1, 0, 4096)
+	r2t := b.wantR2T(h.ITT(), 0, 0, 4096, "")
+	raw := b.encode(b.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	b.feed(raw[:1000])
+	f := m.manage(0, pdu.TMFClearTaskSet, true, 0)
+	m.idle("its data is arriving")
+	b.feed(raw[1000:])
+	m.settle()
+	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.clean()
+
+	h = m.write(1, 0, 4096)
+	b.wantR2T(h.ITT(), 0, 0, 4096, "")
+	f = m.manage(0, pdu.TMFClearTaskSet, true, 0)
+	m.idle("its data is waited for")
+	b.now += drainGrace
+	m.settle()
+	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.settle()
+	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the grace of connection 1 is over")
+	m.clean()
+}
+
+// A covered write that the window has in hand, as an immediate function may find it, is waited for from its delivery on.
+func TestDrainOfADelivery(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		m := newTMF(t, 2)
+		a, b := m.conns[0], m.conns[1]
+		missing := m.readLater(0, 1)
+		h := b.write(4096)
+		h.SetFinal(false)
+		m.number(h.BHS())
+		b.send(h.BHS(), nil)
+		a.send(missing.BHS(), nil) // now h is in an inbox
+		a.complete(a.wantExecute(""), Result{})
+		a.wantStatus(missing.ITT(), statusGood, "")
+		bar := &barrier{origin: a.conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
+		bar.missing.Store(2)
+		b.conn.meet(bar, true)
+		if dies {
+			b.gone()
+		} else {
+			b.turn()
+			if bar.missing.Load() != 2 {
+				t.Fatal("reported with data to come")
+			}
+			b.send(b.dataOut(h.ITT(), pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 4096))
+		}
+		m.settle()
+		if bar.missing.Load() != 1 {
+			t.Fatalf("missing %d; want one report", bar.missing.Load())
+		}
+		b.conn.forget(bar)
+		m.clean()
+	}
+}
