@@ -1,0 +1,253 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// mcSession is the initiator's session: what its connections share.
+type mcSession struct {
+	w        *mcWorld
+	isid     [6]byte
+	tsih     uint16
+	cmdSN    uint32
+	exp, max uint32
+	params   *Params
+	conns    []*mcConn
+	cmds     map[uint32]*mcCmd // unanswered requests by ITT
+	up, over bool
+}
+
+// mcConn is the initiator's end of a connection.
+type mcConn struct {
+	w     *mcWorld
+	sess  *mcSession
+	cid   uint16
+	sock  *mcSocket
+	state mcConnState
+
+	expStatSN uint32
+	in        []byte
+	hd, dd    bool
+	keys      map[string]string // of the login's answer
+	status    pdu.LoginStatus
+
+	queue []*mcSender
+	got   []wire // scenarios: what nobody has looked at
+	why   string
+}
+
+type mcConnState uint8
+
+const (
+	mcLogin   mcConnState = iota
+	mcFull                // full feature phase
+	mcLeaving             // a logout of it is under way
+	mcLost                // the initiator knows that it is lost, and the target may still have tasks of it
+	mcGone
+)
+
+// mcSender is a stream of PDUs that keep their order.
+type mcSender struct {
+	cmd  *mcCmd
+	pdus [][]byte
+}
+
+func (c *mcConn) String() string { return fmt.Sprintf("conn cid %d/%d", c.cid, c.sock.id) }
+
+// connect opens a connection and sends its login: one request, straight to full feature phase.
+func (s *mcSession) connect(cid uint16, loop int, keys ...string) *mcConn {
+	w := s.w
+	c := &mcConn{w: w, sess: s, cid: cid, sock: w.dial(loop), expStatSN: 700 + uint32(w.dialed)<<8}
+	s.conns = append(s.conns, c)
+	text := pdu.AppendText(nil, "InitiatorName", testInitiator)
+	text = pdu.AppendText(text, "TargetName", testTarget)
+	for i := 0; i < len(keys); i += 2 {
+		text = pdu.AppendText(text, keys[i], keys[i+1])
+	}
+	var b pdu.BHS
+	b.Init(pdu.OpLoginRequest)
+	h := (*pdu.LoginRequest)(&b)
+	h.SetImmediate(true)
+	h.SetTransit(true)
+	h.SetCSG(pdu.StageLoginOperationalNegotiation)
+	h.SetNSG(pdu.StageFullFeaturePhase)
+	h.SetISID(s.isid)
+	h.SetTSIH(s.tsih)
+	h.SetITT(0x77)
+	h.SetCID(cid)
+	h.SetCmdSN(s.cmdSN)
+	h.SetExpStatSN(c.expStatSN)
+	c.transmit(c.encode(&b, text))
+	w.logf("%v: login, TSIH %d, on loop %d", c, s.tsih, loop)
+	return c
+}
+
+// encode makes the bytes of a PDU.
+func (c *mcConn) encode(h *pdu.BHS, data []byte) []byte {
+	h.SetDataLen(len(data))
+	b := make([]byte, 0, 48+len(data)+12)
+	b = append(b, h[:]...)
+	if c.hd {
+		b = pdu.AppendDigest(b, pdu.Digest(0, b))
+	}
+	if len(data) > 0 {
+		at := len(b)
+		b = append(b, data...)
+		b = append(b, make([]byte, pdu.Pad(len(data)))...)
+		if c.dd {
+			b = pdu.AppendDigest(b, pdu.Digest(0, b[at:]))
+		}
+	}
+	return b
+}
+
+// transmit puts a PDU on the wire, with the ExpStatSN of now.
+func (c *mcConn) transmit(b []byte) {
+	if !c.sock.reset && !c.sock.upEnd {
+		c.sock.up = append(c.sock.up, b...)
+	}
+}
+
+// read takes the next PDU off the wire, and reports whether there was one, or the news that the connection has ended.
+func (c *mcConn) read() bool {
+	s := c.sock
+	if c.state == mcGone || c.state == mcLost || s.silent {
+		return false
+	}
+	if s.reset {
+		c.die("reset")
+		return true
+	}
+	c.in = append(c.in, s.down...)
+	s.down = s.down[:0]
+	if len(c.in) < pdu.BHSLen {
+		if s.downEnd && (s.target == nil || !s.target.inFlight) {
+			c.die("closed by the target")
+			return true
+		}
+		return false
+	}
+	h := pdu.BHS(c.in[:pdu.BHSLen])
+	n := h.DataLen()
+	at, end := pdu.BHSLen, pdu.BHSLen+n+pdu.Pad(n)
+	if c.hd {
+		at, end = at+4, end+4
+	}
+	size := end
+	if c.dd && n > 0 {
+		size += 4
+	}
+	if len(c.in) < size {
+		if s.downEnd && (s.target == nil || !s.target.inFlight) {
+			c.die("closed by the target within a PDU")
+			return true
+		}
+		return false
+	}
+	if c.hd && pdu.GetDigest(c.in[pdu.BHSLen:]) != pdu.Digest(0, c.in[:pdu.BHSLen]) {
+		c.w.Fatalf("%v: header digest of %v", c, h.Opcode())
+	}
+	if c.dd && n > 0 && pdu.GetDigest(c.in[end:]) != pdu.Digest(0, c.in[at:end]) {
+		c.w.Fatalf("%v: data digest of %v", c, h.Opcode())
+	}
+	x := wire{h, slices.Clone(c.in[at : at+n])}
+	c.in = c.in[size:]
+	c.take(x)
+	return true
+}
+
+// take notes what every PDU says, and passes it on.
+func (c *mcConn) take(x wire) {
+	s := c.sess
+	in := (*pdu.DataIn)(&x.h)
+	switch op := x.h.Opcode(); {
+	case op == pdu.OpLoginResponse:
+		c.expStatSN = in.StatSN() + 1
+	case op == pdu.OpDataIn && !in.StatusPresent(), op == pdu.OpR2T, op == pdu.OpNOPIn && x.h.ITT() == pdu.ReservedTag:
+	default:
+		if in.StatSN() != c.expStatSN {
+			c.w.Fatalf("%v: %v has StatSN %d; the next is %d", c, op, in.StatSN(), c.expStatSN)
+		}
+		c.expStatSN++
+	}
+	if pdu.SNLess(s.exp, in.ExpCmdSN()) {
+		s.exp = in.ExpCmdSN()
+	}
+	if pdu.SNLess(s.max, in.MaxCmdSN()) {
+		s.max = in.MaxCmdSN()
+	}
+	if x.h.Opcode() == pdu.OpLoginResponse {
+		c.loginAnswer(x)
+	}
+	c.w.onPDU(c, x)
+}
+
+// loginAnswer is the login's end.
+func (c *mcConn) loginAnswer(x wire) {
+	r := (*pdu.LoginResponse)(&x.h)
+	c.status = r.Status()
+	if c.status != pdu.LoginSuccess {
+		return
+	}
+	kvs, err := pdu.ParseText(x.data, 64)
+	if err != nil {
+		c.w.Fatalf("%v: %q: %v", c, x.data, err)
+	}
+	c.keys = map[string]string{}
+	for _, kv := range kvs {
+		c.keys[kv.Key] = kv.Value
+	}
+	c.hd, c.dd = c.keys["HeaderDigest"] == "CRC32C", c.keys["DataDigest"] == "CRC32C"
+	s := c.sess
+	s.tsih, s.up = r.TSIH(), true
+	s.params = &c.sock.target.s.sess.Params
+	c.state = mcFull
+}
+
+// die ends the initiator's part of the connection.
+func (c *mcConn) die(why string) {
+	if c.state == mcGone || c.state == mcLost {
+		return
+	}
+	c.w.logf("%v: is lost: %s", c, why)
+	c.why = why
+	c.sock.upEnd = true
+	if c.state == mcLogin {
+		c.state = mcGone
+	} else {
+		c.state = mcLost
+	}
+	c.queue = nil
+}
+
+// live says that requests may be sent.
+func (c *mcConn) live() bool { return c.state == mcFull && !c.sock.reset }
+
+// header begins a request.
+func (c *mcConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
+	var b pdu.BHS
+	b.Init(op)
+	b.SetITT(itt)
+	h := (*pdu.SCSICommand)(&b)
+	h.SetFinal(true)
+	h.SetCmdSN(c.sess.cmdSN)
+	if immediate {
+		h.SetImmediate(true)
+	} else {
+		c.sess.cmdSN++
+	}
+	return b
+}
+
+// stamped brings a PDU that waited up to date: ExpStatSN acknowledges what has arrived meanwhile (4.2.2.2).
+func (c *mcConn) stamped(b []byte) []byte {
+	h := (*pdu.BHS)(b[:pdu.BHSLen])
+	(*pdu.SCSICommand)(h).SetExpStatSN(c.expStatSN)
+	if c.hd {
+		pdu.PutDigest(b[pdu.BHSLen:], pdu.Digest(0, h[:]))
+	}
+	return b
+}

@@ -1,0 +1,363 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// The connections of the simulated initiator: how they come, and what it does when they have gone.
+
+// connections does something for the connections, if there is something to be done.
+func (s *mcSim) connections() bool {
+	ss := s.sess
+	switch {
+	case s.ending:
+		return false
+	case ss == nil || ss.over:
+		s.leadingLogin()
+		return true
+	case !ss.up:
+		if s.lead.state == mcGone {
+			s.leadingLogin() // the login came to nothing
+			return true
+		}
+		return false
+	}
+	s.notice()
+	for _, cmd := range ss.cmds {
+		if cmd.cleared && !cmd.answered || cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 {
+			return s.giveUp()
+		}
+	}
+	if len(s.holes) > 0 && s.rng.IntN(2) == 0 && s.plugHole() {
+		return true
+	}
+	if s.recover() {
+		return true
+	}
+	n := 0
+	for _, c := range ss.conns {
+		if c.state != mcGone {
+			n++
+		}
+	}
+	if n < s.conns && s.rng.IntN(8) == 0 {
+		s.join(s.freeCID())
+		return true
+	}
+	return false
+}
+
+// leadingLogin begins a session. Where the target still has the last one, this reinstates it (RFC 7143, 6.3.5).
+func (s *mcSim) leadingLogin() {
+	if s.sess != nil && s.sess.up {
+		s.past = s.sess
+	}
+	first := ^uint32(0) - uint32(s.rng.IntN(40)) + 20
+	s.sess = &mcSession{w: s.mcWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, exp: first, max: first - 1, cmds: map[uint32]*mcCmd{}}
+	s.holes, s.sent = nil, nil
+	s.lead = s.sess.connect(uint16(s.rng.IntN(8)), s.rng.IntN(len(s.loops)), append(slices.Clone(s.keys), s.more...)...)
+	s.stats["sessions"]++
+}
+
+func (s *mcSim) join(cid uint16) { s.sess.connect(cid, s.rng.IntN(len(s.loops)), s.more...) }
+
+// freeCID is a CID that no connection has.
+func (s *mcSim) freeCID() uint16 {
+	for cid := uint16(s.rng.IntN(12)); ; cid++ {
+		if !slices.ContainsFunc(s.sess.conns, func(c *mcConn) bool { return c.cid == cid && c.state != mcGone }) {
+			return cid
+		}
+	}
+}
+
+// loggedIn is a Login Response.
+func (s *mcSim) loggedIn(c *mcConn) {
+	s.moved = s.now
+	if c.status != pdu.LoginSuccess {
+		s.logf("%v: login refused, %#x", c, uint16(c.status))
+		s.stats["refused"]++
+		c.die("refused")
+		switch c.status {
+		case pdu.LoginSessionDoesNotExist:
+			if c.sess == s.sess && c.sess.up {
+				s.endSession(c.sess)
+			}
+		case pdu.LoginTooManyConnections:
+			s.conns = max(1, s.conns-1)
+		default:
+			s.Fatalf("%v: login refused, %#x", c, uint16(c.status))
+		}
+		return
+	}
+	s.stats["login"]++
+	if c == s.lead {
+		if s.past != nil {
+			s.endSession(s.past)
+			s.past = nil
+		}
+		return
+	}
+	for _, o := range c.sess.conns {
+		if o != c && o.cid == c.cid && o.state != mcGone && o.state != mcLogin {
+			o.die("reinstated")
+			s.resolved(o)
+		}
+	}
+}
+
+// endSession is the end of everything that belongs to a session.
+func (s *mcSim) endSession(ss *mcSession) {
+	ss.over = true
+	for _, c := range ss.conns {
+		if c.state != mcGone {
+			c.die("the session is over")
+			c.state = mcGone
+		}
+	}
+	if ss != s.past && ss == s.sess {
+		s.past = ss // until its successor is up, its tasks may live
+		s.holes = nil
+		return
+	}
+	s.bury(ss)
+}
+
+// bury ends the requests of a session that the target has ended.
+func (s *mcSim) bury(ss *mcSession) {
+	for _, cmd := range ss.sorted() {
+		s.done(cmd)
+	}
+}
+
+// sorted is the unanswered requests in the order of their making.
+func (ss *mcSession) sorted() []*mcCmd {
+	var cmds []*mcCmd
+	for _, cmd := range ss.cmds {
+		cmds = append(cmds, cmd)
+	}
+	slices.SortFunc(cmds, func(a, b *mcCmd) int { return int(a.id) - int(b.id) })
+	return cmds
+}
+
+// notice finds connections that have become silent, at some time.
+func (s *mcSim) notice() {
+	for _, c := range s.sess.conns {
+		if c.sock.silent && c.state != mcGone && c.state != mcLost && (s.calm || s.rng.IntN(20) == 0) {
+			c.die("silent")
+		}
+	}
+}
+
+// recover does something about a connection that was lost.
+func (s *mcSim) recover() bool {
+	ss := s.sess
+	for _, c := range ss.conns {
+		if c.state != mcLost || s.rng.IntN(4) > 0 && !s.calm || s.busyCID(c.cid) {
+			continue
+		}
+		live := s.anyConn()
+		switch n := s.rng.IntN(8); {
+		case n < 3 && live != nil:
+			s.logout(live, pdu.LogoutCloseConnection, c.cid, true) // else it may wait for what was lost with c
+			s.stats["logout of another"]++
+		case n == 3 && live == nil && s.rng.IntN(2) == 0:
+			s.join(s.freeCID()) // continues the session
+			s.stats["continuation"]++
+		case n == 4 && s.rng.IntN(6) == 0 && !s.calm:
+			s.leadingLogin()
+			s.stats["session reinstatement"]++
+		default:
+			s.join(c.cid)
+			s.stats["reinstatement"]++
+		}
+		return true
+	}
+	return false
+}
+
+// busyCID says that something is being done about a CID.
+func (s *mcSim) busyCID(cid uint16) bool {
+	for _, c := range s.sess.conns {
+		if c.cid == cid && c.state == mcLogin {
+			return true
+		}
+	}
+	for _, cmd := range s.sess.cmds {
+		if cmd.kind == mcLogout && cmd.h.Immediate() && (cmd.conn.state == mcFull || cmd.conn.state == mcLeaving) && (*pdu.LogoutRequest)(&cmd.h).CID() == cid {
+			return true
+		}
+	}
+	return false
+}
+
+// resolved says that the target has ended all tasks of a connection: what was under way on it has come to its end, and a
+// CmdSN that may never have arrived is to be plugged.
+func (s *mcSim) resolved(c *mcConn) {
+	c.state = mcGone
+	for _, cmd := range c.sess.sorted() {
+		switch {
+		case cmd.roaming:
+			if cmd.doubtAt == 0 {
+				cmd.doubtAt = s.now
+			}
+			if cmd.conn == c {
+				s.done(cmd)
+				s.hole(cmd)
+			}
+		case cmd.conn != c:
+		case !cmd.h.Immediate() && pdu.SNLessEq(c.sess.exp, cmd.sn()) && cmd.prompt && s.rng.IntN(2) == 0 && s.retry(cmd):
+		default:
+			s.done(cmd)
+			s.failed(cmd)
+			s.hole(cmd)
+		}
+	}
+}
+
+// hole notes a CmdSN that the target may not have.
+func (s *mcSim) hole(cmd *mcCmd) {
+	if !cmd.h.Immediate() && pdu.SNLessEq(cmd.conn.sess.exp, cmd.sn()) && cmd.conn.sess == s.sess {
+		s.holes = append(s.holes, cmd)
+	}
+}
+
+// retry sends a command again, as it was, on another connection (7.2.1: once the first is logged out).
+func (s *mcSim) retry(cmd *mcCmd) bool {
+	c := s.anyConn()
+	if c == nil || c.sess != cmd.conn.sess {
+		return false
+	}
+	cmd.conn, cmd.doubtAt = c, s.now
+	cmd.got, cmd.dataSN, cmd.burst = nil, 0, 0
+	s.queue(cmd, cmd.data()[:cmd.imm])
+	s.stats["retry"]++
+	return true
+}
+
+// plugHole sends ABORT TASK for a request that may never have arrived: then its CmdSN counts as received (11.6.1).
+func (s *mcSim) plugHole() bool {
+	h := s.holes[0]
+	if pdu.SNLess(h.sn(), s.sess.exp) || h.conn.sess != s.sess {
+		s.holes = s.holes[1:]
+		return true
+	}
+	c := s.anyConn()
+	if c == nil {
+		return false
+	}
+	s.holes = s.holes[1:]
+	s.abort(c, h).plug = true
+	s.stats["plug"]++
+	return true
+}
+
+// abort sends ABORT TASK for cmd on c.
+func (s *mcSim) abort(c *mcConn, cmd *mcCmd) *mcCmd {
+	m := s.newCmd(mcManage, c, pdu.OpTaskManagementRequest, true)
+	h := (*pdu.TaskManagementRequest)(&m.h)
+	h.SetFunction(pdu.TMFAbortTask)
+	h.BHS().SetLUN(cmd.lun)
+	h.SetReferencedTaskTag(cmd.h.ITT())
+	h.SetRefCmdSN(cmd.sn())
+	if cmd.h.Immediate() {
+		h.SetRefCmdSN(m.sn())
+	}
+	m.target = cmd
+	s.queue(m, nil)
+	s.logf("%v: %v aborts %v", c, m, cmd)
+	return m
+}
+
+// giveUp is the initiator's patience at its end: what another initiator's reset took away, and what was sent again and is
+// not answered since it had arrived before.
+func (s *mcSim) giveUp() bool {
+	for _, cmd := range s.sess.sorted() {
+		switch {
+		case cmd.cleared && !cmd.answered:
+			s.done(cmd)
+			return true
+		case cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 && cmd.conn.live():
+			cmd.doubtAt = s.now
+			s.abort(cmd.conn, cmd)
+			return true
+		}
+	}
+	return false
+}
+
+// logout sends a Logout Request on c.
+func (s *mcSim) logout(c *mcConn, reason pdu.LogoutReason, cid uint16, immediate bool) {
+	if !immediate && pdu.SNLess(c.sess.max, c.sess.cmdSN) {
+		immediate = true
+	}
+	m := s.newCmd(mcLogout, c, pdu.OpLogoutRequest, immediate)
+	h := (*pdu.LogoutRequest)(&m.h)
+	h.SetReason(reason)
+	h.SetCID(cid)
+	// "After sending the Logout Request PDU, an initiator MUST NOT send any new iSCSI requests on the closing connection"
+	// (11.14): what has not left stays.
+	for _, o := range c.sess.conns {
+		if o.state == mcFull && (reason == pdu.LogoutCloseSession || o.cid == cid && o == c) {
+			o.state, o.queue = mcLeaving, nil
+		}
+	}
+	s.queue(m, nil)
+}
+
+// loggedOut is a Logout Response.
+func (s *mcSim) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
+	h := (*pdu.LogoutRequest)(&m.h)
+	ss := m.conn.sess
+	s.done(m)
+	switch {
+	case code == pdu.LogoutResponseCleanupFailed:
+		// Another logout is under way.
+	case h.Reason() == pdu.LogoutCloseSession && code == pdu.LogoutResponseSuccess:
+		ss.over = true
+		for _, c := range ss.conns {
+			c.die("logged out")
+			c.state = mcGone
+		}
+		s.holes = nil
+		s.bury(ss)
+		if s.past == ss {
+			s.past = nil
+		}
+	case h.Reason() == pdu.LogoutCloseConnection:
+		for _, c := range ss.conns {
+			if c.cid != h.CID() || c.state == mcGone || c.state == mcLogin {
+				continue
+			}
+			if c.state == mcFull && code != pdu.LogoutResponseSuccess {
+				continue
+			}
+			c.die("logged out")
+			s.resolved(c)
+		}
+	default:
+		s.Fatalf("%v: logout reason %d is answered %d", m.conn, h.Reason(), code)
+	}
+}
+
+// async is an Asynchronous Message (11.9).
+func (s *mcSim) async(c *mcConn, h *pdu.AsyncMessage) {
+	s.stats["async"]++
+	switch h.AsyncEvent() {
+	case pdu.AsyncEventLogoutRequest:
+		if c.state == mcFull && s.rng.IntN(3) > 0 {
+			s.logout(c, pdu.LogoutCloseConnection, c.cid, true)
+		}
+	case pdu.AsyncEventDropConnection:
+		for _, o := range c.sess.conns {
+			// The news may be older than a connection that has taken the CID since.
+			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.toldGone {
+				o.die("the target says so")
+			}
+		}
+	case pdu.AsyncEventDropAllConnections:
+	default:
+		s.Fatalf("%v: Asynchronous Message, event %d", c, h.AsyncEvent())
+	}
+}

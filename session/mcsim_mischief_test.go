@@ -1,0 +1,266 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// What makes the life of a session hard.
+
+// mcSent is a request that may be sent once more.
+type mcSent struct {
+	cmd *mcCmd
+	b   []byte
+}
+
+func (s *mcSim) remember(cmd *mcCmd, b []byte) {
+	if cmd.h.Immediate() {
+		return
+	}
+	s.sent = append(s.sent, mcSent{cmd, b})
+	if len(s.sent) > 20 {
+		s.sent = s.sent[1:]
+	}
+}
+
+func (s *mcSim) mischief() bool {
+	ss := s.sess
+	if ss == nil || !ss.up || ss.over {
+		return false
+	}
+	c := s.anyConn()
+	if c == nil {
+		return false
+	}
+	switch s.rng.IntN(16) {
+	case 0, 1:
+		return s.duplicate(c)
+	case 2:
+		h := c.header(pdu.OpNOPOut, s.itt, false)
+		s.itt++
+		ss.cmdSN--
+		(*pdu.NOPOut)(&h).SetTTT(pdu.ReservedTag)
+		(*pdu.NOPOut)(&h).SetCmdSN(ss.cmdSN + []uint32{1 << 31, 1 << 30, 5000, ^uint32(4000)}[s.rng.IntN(4)])
+		c.transmit(c.stamped(c.encode(&h, nil)))
+		s.stats["out of window"]++
+	case 3, 4:
+		return s.abortOne(false)
+	case 5:
+		return s.abortOne(true)
+	case 6:
+		return s.loseCommand()
+	case 7, 8:
+		return s.rng.IntN(4) == 0 && s.manageSet(c)
+	case 9:
+		if s.rng.IntN(12) > 0 {
+			return false
+		}
+		s.logf("another initiator resets unit 0")
+		s.stats["cleared"]++
+		s.abortTasks(s.loops[s.rng.IntN(len(s.loops))], func(t *mcTask) bool { return t.s.LUN == 0 }, func() {})
+	case 10, 11:
+		return s.rng.IntN(3) == 0 && s.lose(c)
+	case 12:
+		return s.rng.IntN(4) == 0 && s.leave(c)
+	case 13:
+		if s.rng.IntN(4) > 0 || s.busyCID(c.cid) {
+			return false
+		}
+		s.logf("%v: its CID logs in again", c)
+		s.stats["reinstatement of a living one"]++
+		s.join(c.cid)
+	case 14:
+		n := 1 + s.rng.IntN(16)
+		s.logf("window resized to %d", n)
+		s.stats["resize"]++
+		c.sock.target.s.sess.Resize(n)
+	case 15:
+		return s.rng.IntN(8) == 0 && s.administrator(c)
+	}
+	return true
+}
+
+// duplicate sends a request once more: stale, or within the window, on its own connection or on another one.
+func (s *mcSim) duplicate(c *mcConn) bool {
+	if len(s.sent) == 0 {
+		return false
+	}
+	x := s.sent[s.rng.IntN(len(s.sent))]
+	cmd := x.cmd
+	arrived := cmd.tc != nil || !cmd.scsi() && cmd.answered
+	if cmd.conn.sess != s.sess || cmd.conn.unsent(cmd) || cmd.over != 0 && !arrived {
+		return false
+	}
+	if cmd.conn == c {
+		c.transmit(c.stamped(slices.Clone(x.b)))
+	} else {
+		// Which of the two copies comes first decides where it is executed: only a read may be so.
+		if !arrived {
+			if cmd.kind != mcRead {
+				return false
+			}
+			cmd.roaming = true
+			if cmd.doubtAt == 0 {
+				cmd.doubtAt = s.now
+			}
+		}
+		h := cmd.h
+		var data []byte
+		switch {
+		case cmd.kind == mcWrite:
+			data = cmd.data()[:cmd.imm]
+		case cmd.kind == mcPing:
+			data = cmd.ping
+		}
+		c.transmit(c.stamped(c.encode(&h, data)))
+	}
+	s.stats["duplicate"]++
+	s.logf("%v: %v once more", c, cmd)
+	return true
+}
+
+// abortOne aborts a command that has left, on its own connection or on another one.
+func (s *mcSim) abortOne(elsewhere bool) bool {
+	for _, cmd := range s.sess.sorted() {
+		c := cmd.conn
+		if !cmd.scsi() || s.rng.IntN(4) > 0 || c.waiting(cmd) != nil || !c.live() {
+			continue
+		}
+		if elsewhere {
+			if c = s.anyConn(); c == cmd.conn || cmd.h.Immediate() {
+				return false
+			}
+		}
+		s.abort(c, cmd)
+		return true
+	}
+	return false
+}
+
+// loseCommand forgets a command before it has left, as if the wire had lost it, and plugs its CmdSN.
+func (s *mcSim) loseCommand() bool {
+	for _, cmd := range s.sess.sorted() {
+		c := cmd.conn
+		if !cmd.scsi() || cmd.h.Immediate() || !c.live() || !c.unsent(cmd) || cmd.doubtAt != 0 {
+			continue
+		}
+		s.done(cmd)
+		s.holes = append(s.holes, cmd)
+		s.stats["lost"]++
+		s.logf("%v: %v is lost", c, cmd)
+		return true
+	}
+	return false
+}
+
+// manageSet sends a function over many tasks.
+func (s *mcSim) manageSet(c *mcConn) bool {
+	fs := []pdu.TaskFunction{pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset}
+	f := fs[s.rng.IntN(len(fs))]
+	if s.rng.IntN(60) == 0 {
+		f = pdu.TMFTargetColdReset
+	}
+	immediate := s.rng.IntN(2) == 0
+	if !immediate && pdu.SNLess(c.sess.max, c.sess.cmdSN) {
+		return false
+	}
+	m := s.newCmd(mcManage, c, pdu.OpTaskManagementRequest, immediate)
+	h := (*pdu.TaskManagementRequest)(&m.h)
+	h.SetFunction(f)
+	m.lun = uint64(s.rng.IntN(mcUnits))
+	if f >= pdu.TMFTargetWarmReset {
+		m.lun = 0
+	}
+	h.BHS().SetLUN(m.lun)
+	h.SetReferencedTaskTag(pdu.ReservedTag)
+	s.queue(m, nil)
+	s.stats["set"]++
+	s.logf("%v: function %d", c, f)
+	return true
+}
+
+// managed is a task-management function's response at the initiator.
+func (s *mcSim) managed(m *mcCmd, resp pdu.TaskResponse) {
+	s.done(m)
+	if resp != pdu.TMFResponseComplete && resp != pdu.TMFResponseTaskDoesNotExist {
+		s.Fatalf("%v: %v is answered %d", m.conn, m, resp)
+	}
+	ss := m.conn.sess
+	if r := m.target; r != nil {
+		// "Task does not exist" means, on its own connection, that it came to nothing, else its answer would have come
+		// before; elsewhere it may live.
+		if ss.cmds[r.h.ITT()] == r && (resp == pdu.TMFResponseComplete || r.roaming || r.conn == m.conn && r.issued < m.issued) {
+			s.done(r)
+		}
+		return
+	}
+	f := (*pdu.TaskManagementRequest)(&m.h).Function()
+	for _, r := range ss.sorted() {
+		// Whether an immediate command came before the function only the target knows: it is answered or it is not.
+		if !r.scsi() && f >= pdu.TMFTargetWarmReset && !r.h.Immediate() && pdu.SNLess(r.sn(), m.sn()) {
+			// It may be one of those that "can be considered to have been received" (4.2.3.3), and were not.
+			s.done(r)
+			s.failed(r)
+			if r.kind == mcLogout {
+				r.conn.die("its logout may be lost")
+			}
+		}
+		if r.scsi() && (r.dead || r.h.Immediate()) && (f >= pdu.TMFTargetWarmReset || r.lun == m.lun) {
+			s.done(r)
+		}
+	}
+}
+
+// lose loses a connection: at once, silently, or by the initiator's own close.
+func (s *mcSim) lose(c *mcConn) bool {
+	switch s.rng.IntN(3) {
+	case 0:
+		c.sock.reset = true
+	case 1:
+		c.sock.silent = true
+	case 2:
+		c.die("closed")
+	}
+	s.stats["lose"]++
+	s.logf("%v: is cut: reset %v silent %v", c, c.sock.reset, c.sock.silent)
+	return true
+}
+
+// leave logs something out.
+func (s *mcSim) leave(c *mcConn) bool {
+	switch s.rng.IntN(6) {
+	case 0:
+		if s.rng.IntN(3) > 0 {
+			return false
+		}
+		s.logout(c, pdu.LogoutCloseSession, 0, s.rng.IntN(2) == 0)
+		s.stats["logout of the session"]++
+	case 1, 2:
+		o := s.sess.conns[s.rng.IntN(len(s.sess.conns))]
+		if o == c || s.busyCID(o.cid) {
+			return false
+		}
+		s.logout(c, pdu.LogoutCloseConnection, o.cid, s.rng.IntN(2) == 0)
+		s.stats["logout of another"]++
+	case 3:
+		s.leadingLogin()
+		s.stats["session reinstatement"]++
+	default:
+		s.logout(c, pdu.LogoutCloseConnection, c.cid, s.rng.IntN(2) == 0)
+		s.stats["logout"]++
+	}
+	return true
+}
+
+// administrator is what a host does for its own reasons.
+func (s *mcSim) administrator(c *mcConn) bool {
+	t := c.sock.target
+	if s.rng.IntN(2) == 0 {
+		t.Post(func() { t.s.Shutdown(t.loop.now) })
+	} else {
+		t.Post(func() { t.s.Terminate(t.loop.now, errNotReading) })
+	}
+	s.stats["administrator"]++
+	return true
+}

@@ -1,0 +1,245 @@
+package session
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+var mcSeeds = flag.Int("mcsim.seeds", 1000, "number of simulated sessions of several connections")
+
+// TestSimulationOfConnections plays sessions of 1 to 8 connections on 1 to 4 loops, each from a seed: docs/simulation.md says
+// what happens in them and what has to hold.
+//
+// RINGTGT_MCSIM_SEED=n plays one seed, verbosely.
+func TestSimulationOfConnections(t *testing.T) {
+	if s := os.Getenv("RINGTGT_MCSIM_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 0, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newMCSim(t, seed, true).run()
+		return
+	}
+	total := map[string]int{}
+	for seed := range uint64(*mcSeeds) {
+		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			defer func() {
+				if t.Failed() {
+					t.Logf("reproduce: RINGTGT_MCSIM_SEED=%d go test -run '^TestSimulationOfConnections$' -v ./session", seed)
+				}
+			}()
+			s := newMCSim(t, seed, false)
+			s.run()
+			for k, v := range s.stats {
+				total[k] += v
+			}
+		})
+		if !ok {
+			break
+		}
+	}
+	t.Log(total)
+}
+
+// mcSim is one simulated life of an initiator port: a session, or several one after the other.
+type mcSim struct {
+	*mcWorld
+	sess  *mcSession // the one in use, or being made
+	past  *mcSession // the one before it, until its successor is up
+	lead  *mcConn    // the login of sess
+	left  int        // requests still to be made
+	verify []mcRange // what is still to be read at the end
+	conns int        // how many are wanted
+	calm  bool       // no mischief any more
+	keys  []string   // of a leading login
+	more  []string   // of a joining one
+	model mcModel
+
+	itt    uint32
+	free   []uint32 // tags that may be used again
+	id     uint32
+	sent []mcSent // PDUs that may be sent again
+	holes  []*mcCmd // requests whose CmdSN the target may never get
+	moved  int64    // when something last came to its end
+	ending bool
+}
+
+type mcRange struct {
+	lun    uint64
+	lba, n int
+}
+
+func newMCSim(t testing.TB, seed uint64, verbose bool) *mcSim {
+	rng := rand.New(rand.NewPCG(seed, 0x3c5))
+	pick := func(v ...string) string { return v[rng.IntN(len(v))] }
+	n := func(v ...int) int { return v[rng.IntN(len(v))] }
+	cfg := mcConfig{
+		preempt: n(0, 3, 10, 40),
+		short:   n(0, 0, 10, 30),
+		noTask:  n(0, 0, 0, 60),
+		slow:    n(0, 5, 30),
+		batch:   n(1, 2, 8, 64),
+		socket:  n(600, 4000, 1<<20),
+	}
+	s := &mcSim{mcWorld: newMCWorld(t, 1+rng.IntN(4), cfg, Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, NodeConfig{})}
+	s.rng, s.verbose = rng, verbose
+	s.onPDU = s.take
+	s.conns = 1 + rng.IntN(8)
+	s.left = 20 + rng.IntN(60)
+	s.itt = 0x1000
+	s.keys = []string{
+		"MaxConnections", strconv.Itoa(max(1, s.conns-n(0, 0, 0, 1))),
+		"InitialR2T", pick("Yes", "No"), "ImmediateData", pick("Yes", "No"),
+		"MaxBurstLength", pick("1024", "4096", "262144"), "FirstBurstLength", pick("512", "1024"),
+		"MaxOutstandingR2T", pick("1", "2", "4"),
+		"DefaultTime2Wait", "2", "DefaultTime2Retain", pick("0", "20"),
+	}
+	s.more = []string{
+		"HeaderDigest", pick("None", "None", "CRC32C"), "DataDigest", pick("None", "None", "CRC32C"),
+		"MaxRecvDataSegmentLength", pick("512", "1000", "8192", "65536"),
+	}
+	s.model.init()
+	for lun := range uint64(mcUnits) {
+		for lba := 0; lba < mcBlocks; lba += 16 {
+			s.verify = append(s.verify, mcRange{lun, lba, 16})
+		}
+	}
+	s.moved = s.now
+	return s
+}
+
+func (s *mcSim) run() {
+	for ; !s.over(); s.step++ {
+		s.calm = s.step > 4000 || s.left == 0
+		if !s.act() && !s.passTime() {
+			s.Fatalf("nothing can happen any more\n%s", s.standing())
+		}
+		s.check()
+		if s.step > 200000 || s.calm && s.now-s.moved > 400e9 {
+			s.Fatalf("the session stands still\n%s", s.standing())
+		}
+	}
+	s.finish()
+}
+
+// act does one random thing that can be done.
+func (s *mcSim) act() bool {
+	if s.rng.IntN(40) == 0 {
+		s.now += int64(s.rng.IntN(20e6))
+		if !s.calm && s.rng.IntN(60) == 0 {
+			s.now += int64(s.rng.IntN(20)) * 1e9
+		}
+	}
+	at := s.rng.IntN(16)
+	for i := range 16 {
+		if s.one((at + i) % 16) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *mcSim) one(i int) bool {
+	switch i {
+	case 0, 1, 2, 3, 4:
+		return s.loopStep()
+	case 5, 6, 7:
+		return s.kernelStep()
+	case 8, 9:
+		return s.receive()
+	case 10, 11:
+		return s.transmit()
+	case 12:
+		return s.request()
+	case 13:
+		return s.backendStep()
+	case 14:
+		return s.connections()
+	}
+	return !s.calm && s.rng.IntN(6) == 0 && s.mischief()
+}
+
+// passTime goes to the next deadline, or on when the initiator waits for something.
+func (s *mcSim) passTime() bool {
+	at := s.deadline()
+	if at == 0 {
+		at = s.now + 1e9
+	}
+	s.now = max(min(at, s.now+5e9), s.now+1e6)
+	return true
+}
+
+// over says that everything was asked, answered and read again, and that nothing is left of the target's either.
+func (s *mcSim) over() bool {
+	if !s.ending {
+		if s.left > 0 || len(s.verify) > 0 || len(s.holes) > 0 || s.sess == nil || !s.sess.up || s.sess.over || len(s.sess.cmds) > 0 {
+			return false
+		}
+		for _, c := range s.sess.conns {
+			if c.state != mcFull && c.state != mcGone {
+				return false
+			}
+		}
+		s.ending = true
+		s.logf("the end")
+		if c := s.anyConn(); c != nil && s.rng.IntN(2) == 0 {
+			s.logout(c, pdu.LogoutCloseSession, 0, true)
+		} else {
+			for _, c := range s.socks {
+				c.reset = true
+			}
+		}
+		return false
+	}
+	if len(s.targets)+len(s.running) > 0 {
+		return false
+	}
+	for _, l := range s.loops {
+		if l.enabled() {
+			return false
+		}
+	}
+	return true
+}
+
+// finish looks at what is left when everything is over.
+func (s *mcSim) finish() {
+	for _, n := range s.nexuses {
+		if n.ups != n.downs {
+			s.Fatalf("session %d: SessionUp %d times, SessionDown %d times", n.s.TSIH, n.ups, n.downs)
+		}
+	}
+	if n := len(s.node.Sessions()); n > 0 {
+		s.Fatalf("%d sessions are left", n)
+	}
+	if len(s.running) > 0 {
+		s.Fatalf("%d tasks run on", len(s.running))
+	}
+	if n := s.node.lent.Load(); n != 0 {
+		s.Fatalf("%d buffers are lent", n)
+	}
+	s.stats["steps"] += s.step
+	s.logf("%v", s.stats)
+}
+
+// standing says what there is when a session stands still.
+func (s *mcSim) standing() string {
+	out := s.describe()
+	if s.sess == nil {
+		return out + "no session\n"
+	}
+	out += fmt.Sprintf("initiator: TSIH %d up %v over %v next CmdSN %d window %d..%d left %d check %d holes %v\n", s.sess.tsih, s.sess.up, s.sess.over, s.sess.cmdSN, s.sess.exp, s.sess.max, s.left, len(s.verify), s.holes)
+	for _, c := range s.sess.conns {
+		out += fmt.Sprintf("%v: state %d queue %d in %d silent %v reset %v %s\n", c, c.state, len(c.queue), len(c.in), c.sock.silent, c.sock.reset, c.why)
+	}
+	for _, c := range s.sess.cmds {
+		out += fmt.Sprintf("unanswered: %v on %v, arrived %v executed %v completed %v answered %v cleared %v dead %v\n", c, c.conn, c.tc != nil, c.executed != nil, c.completed, c.answered, c.cleared, c.dead)
+	}
+	return out
+}
