@@ -219,10 +219,16 @@ func (c *conn) Post(fn func()) {
 
 // Wake is session.Host's.
 func (c *conn) Wake(from int) {
-	if l := c.home.Load(); l.index == from {
+	l := c.home.Load()
+	switch {
+	case l.index == from:
 		c.mark()
-	} else {
-		l.mail.stir(c)
+	case !l.mail.stir(c):
+	case from >= 0:
+		// One more entry in what the other loop submits at the end of its turn, and no system call for it.
+		l.engine.loops[from].ring.Wake(l.ring)
+	default:
+		l.mail.wake()
 	}
 }
 

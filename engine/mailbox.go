@@ -29,13 +29,15 @@ func (m *mailbox) post(fn func()) {
 			break
 		}
 	}
-	m.rouse()
+	if m.rouse() {
+		m.wake()
+	}
 }
 
-// stir puts a connection into the box, unless it is there already, and wakes the loop if it sleeps.
-func (m *mailbox) stir(c *conn) {
+// stir puts a connection into the box, unless it is there already, and reports whether the loop sleeps and is to be woken.
+func (m *mailbox) stir(c *conn) (asleep bool) {
 	if c.stirred.Swap(true) {
-		return
+		return false
 	}
 	for {
 		c.nextStirred = m.stirred.Load()
@@ -43,14 +45,11 @@ func (m *mailbox) stir(c *conn) {
 			break
 		}
 	}
-	m.rouse()
+	return m.rouse()
 }
 
-func (m *mailbox) rouse() {
-	if m.sleeping.Load() && m.sleeping.CompareAndSwap(true, false) {
-		m.wake()
-	}
-}
+// rouse reports whether the caller is the one to wake the loop.
+func (m *mailbox) rouse() bool { return m.sleeping.Load() && m.sleeping.CompareAndSwap(true, false) }
 
 func (m *mailbox) empty() bool { return m.head.Load() == nil && m.stirred.Load() == nil }
 

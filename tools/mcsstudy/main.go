@@ -1,0 +1,145 @@
+// Command mcsstudy measures one session with several connections beside several sessions with one connection each, on one
+// target loop and on two, with the same load in interleaved rounds: docs/mcs.md.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+)
+
+func main() {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 7, "interleaved rounds")
+	flag.DurationVar(&o.runtime, "runtime", 2*time.Second, "of each run")
+	flag.IntVar(&o.depth, "depth", 32, "requests under way, over all connections")
+	flag.IntVar(&o.conns, "connections", 4, "connections, over all sessions")
+	flag.StringVar(&o.only, "only", "", "loads whose name begins with this")
+	flag.IntVar(&o.variant, "variant", -1, "only this variant, 0 to 3 in the order of the table: for a profiler")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	defer daemon.Cleanup()
+	if err := study(ctx, o, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "mcsstudy:", err)
+		daemon.Cleanup()
+		os.Exit(1)
+	}
+}
+
+// options say how long and how hard.
+type options struct {
+	rounds, depth, conns int
+	runtime              time.Duration
+	only                 string
+	variant              int
+}
+
+// load is what every variant is asked to carry.
+type load struct {
+	name string
+	w    initiator.Workload
+}
+
+var loads = []load{
+	{"4 KiB read", initiator.Workload{ReadPercent: 100, BlockSize: 4 << 10}},
+	{"4 KiB write", initiator.Workload{ReadPercent: 0, BlockSize: 4 << 10}},
+	{"4 KiB 70/30", initiator.Workload{ReadPercent: 70, BlockSize: 4 << 10}},
+	{"64 KiB read", initiator.Workload{ReadPercent: 100, BlockSize: 64 << 10}},
+}
+
+// variant is a way to bring the same number of connections to a target.
+type variant struct {
+	loops    int // of the target
+	sessions int
+	conns    int // of each session
+	client   []int
+}
+
+func (v variant) String() string {
+	return fmt.Sprintf("%d loop(s), %d session(s) of %d", v.loops, v.sessions, v.conns)
+}
+
+// variants of n connections. The client runs beside the target: on the other CPU where the target has one loop, on
+// both where it has two.
+func variants(n int) []variant {
+	one, two := []int{1}, []int{0, 1}
+	return []variant{
+		{1, 1, n, one}, {1, n, 1, one},
+		{2, 1, n, two}, {2, n, 1, two},
+	}
+}
+
+func study(ctx context.Context, o options, out *os.File) error {
+	targets := map[int]*target{}
+	for _, loops := range []int{1, 2} {
+		t, err := startTarget(ctx, loops)
+		if err != nil {
+			return err
+		}
+		defer t.stop()
+		targets[loops] = t
+	}
+	all := variants(o.conns)
+	if o.variant >= 0 {
+		all = all[o.variant : o.variant+1]
+	}
+	fmt.Fprintf(out, "%d connections, depth %d over all, %v a run, %d rounds, medians (lowest to highest)\n", o.conns, o.depth, o.runtime, o.rounds)
+	for _, l := range loads {
+		if !strings.HasPrefix(l.name, o.only) {
+			continue
+		}
+		got := make([][]sample, len(all))
+		for round := range o.rounds {
+			for i := range all {
+				k := i
+				if round%2 == 1 {
+					k = len(all) - 1 - i // A B .. B A: what drifts hits all alike
+				}
+				s, err := targets[all[k].loops].measure(ctx, all[k], l.w, o)
+				if err != nil {
+					return fmt.Errorf("%s, %v: %w", l.name, all[k], err)
+				}
+				got[k] = append(got[k], s)
+			}
+		}
+		fmt.Fprintf(out, "\n%s\n\n| target | initiator | IOPS | IOPS per target CPU-second | p50 | p99 | p99.9 | CPU of the loops | commands an enter | PDUs a send |\n|---|---|---|---|---|---|---|---|---|---|\n", l.name)
+		for i, v := range all {
+			fmt.Fprintln(out, row(v, got[i]))
+		}
+		if len(all) < 4 {
+			continue
+		}
+		fmt.Fprintf(out, "\nIOPS per CPU-second, round by round: MC/S to many sessions %s on one loop, %s on two; two loops to one %s for MC/S, %s for many sessions\n",
+			ratios(got[0], got[1]), ratios(got[2], got[3]), ratios(got[2], got[0]), ratios(got[3], got[1]))
+	}
+	return nil
+}
+
+func row(v variant, s []sample) string {
+	kind := fmt.Sprintf("1 session of %d connections", v.conns)
+	if v.sessions > 1 {
+		kind = fmt.Sprintf("%d sessions of 1 connection", v.sessions)
+	}
+	shares := make([]string, v.loops)
+	for i := range shares {
+		shares[i] = fmt.Sprintf("%.0f%%", 100*median(s, func(x sample) float64 { return x.share[i] }))
+	}
+	us := func(f func(sample) time.Duration) string {
+		return fmt.Sprintf("%.0f µs", median(s, func(x sample) float64 { return float64(f(x).Nanoseconds()) / 1e3 }))
+	}
+	perCPU := func(x sample) float64 { return x.perCPU }
+	lo, hi := spread(s, perCPU)
+	return fmt.Sprintf("| %d loop(s) | %s | %.0fk | %.0fk (%.0f to %.0f) | %s | %s | %s | %s | %.1f | %.1f |", v.loops, kind,
+		median(s, func(x sample) float64 { return x.iops })/1e3, median(s, perCPU)/1e3, lo/1e3, hi/1e3,
+		us(func(x sample) time.Duration { return x.p50 }), us(func(x sample) time.Duration { return x.p99 }),
+		us(func(x sample) time.Duration { return x.p999 }), strings.Join(shares, " "),
+		median(s, func(x sample) float64 { return x.perEnter }), median(s, func(x sample) float64 { return x.perSend }))
+}
