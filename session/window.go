@@ -11,9 +11,9 @@ import "sync/atomic"
 // the task in it:
 //
 //	slotFree   nobody; he who brings this number may claim the slot
-//	slotTaken  he who claimed it, to bring his task, or to deliver it
-//	slotFull   nobody; who has the right to deliver may claim it, and its owner withdraw it
-//	slotPlug   nobody; who has the right to deliver may claim it
+//	slotTaken  he who claimed it, to put his task in
+//	slotFull   nobody; he who has the right to deliver may take it, and its owner withdraw it
+//	slotPlug   nobody; he who has the right to deliver may take it
 //
 // The right to deliver n is his who takes n's slot while exp is n and the baton is not held. As only one can take it, only
 // one holds the baton: he raises exp, calls the courier, and goes on with n+1 as long as that is there. Having laid the
@@ -182,22 +182,17 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 	}
 }
 
-// take empties the slot of number n, if that is there: exp is n, and the baton lies there or is the caller's.
+// take empties the slot of number n, if that is there. The caller has the baton, or saw it lie at n.
 func (w *Window) take(n uint64) (t *Task, ok bool) {
 	s := w.slot(uint32(n))
-	switch s.turn.Load() {
-	case n<<2 | slotFull:
-		if s.turn.CompareAndSwap(n<<2|slotFull, n<<2|slotTaken) {
-			t, s.task = s.task, nil
-			s.turn.Store(w.later(n)<<2 | slotFree)
-			return t, true
+	turn := s.turn.Load()
+	if turn == n<<2|slotFull {
+		if s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree) {
+			return s.task, true // which nobody replaces yet: the slot's next number is welcome after n's release
 		}
-		// Withdrawn, or another took it.
-	case n<<2 | slotPlug:
-	default:
-		return nil, false
+		turn = n<<2 | slotPlug // it was withdrawn, or another took it
 	}
-	return nil, s.turn.CompareAndSwap(n<<2|slotPlug, w.later(n)<<2|slotFree)
+	return nil, turn == n<<2|slotPlug && s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree)
 }
 
 // Withdraw makes a plug of request t, which was offered with number sn, and reports whether it still could: else t was

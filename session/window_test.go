@@ -2,6 +2,7 @@ package session
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -10,29 +11,89 @@ import (
 
 // oracle is the command window of RFC 7143, 4.2.2.1, with no cleverness: 64-bit numbers, a map and a lock.
 type oracle struct {
-	mu       sync.Mutex
-	exp, max int64
-	held     map[int64]*Task // nil values plug
+	mu           sync.Mutex
+	exp, max     int64
+	size, wanted int
+	held         map[int64]*Task // nil values plug
+}
+
+func newOracle(exp int64, size int) *oracle {
+	return &oracle{exp: exp, max: exp + int64(size) - 1, size: size, wanted: size, held: map[int64]*Task{}}
 }
 
 func (o *oracle) welcome(sn int64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	_, held := o.held[sn]
 	return sn >= o.exp && sn <= o.max && !held
 }
 
-func (o *oracle) take() *Task {
+// offer returns what is delivered.
+func (o *oracle) offer(sn int64, t *Task) (delivered []*Task, ok bool) {
+	if !o.welcome(sn) {
+		return nil, false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held[sn] = t
 	for {
 		t, ok := o.held[o.exp]
 		if !ok {
-			return nil
+			return delivered, true
 		}
 		delete(o.held, o.exp)
 		o.exp++
 		if t != nil {
-			return t
+			delivered = append(delivered, t)
+		} else {
+			o.open()
 		}
+	}
+}
+
+// waiting lists the numbers of requests before their turn.
+func (o *oracle) waiting() (sns []int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for sn, t := range o.held {
+		if t != nil {
+			sns = append(sns, sn)
+		}
+	}
+	slices.Sort(sns)
+	return sns
+}
+
+func (o *oracle) withdraw(sn int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.held[sn] = nil
+}
+
+func (o *oracle) release() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open()
+}
+
+func (o *oracle) open() {
+	if o.size > o.wanted {
+		o.size--
+	} else {
 		o.max++
 	}
+}
+
+func (o *oracle) resize(n int) (rose bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.wanted = n
+	for o.size < n {
+		o.size++
+		o.max++
+		rose = true
+	}
+	return rose
 }
 
 // deliveries is a courier that notes what it is given.
@@ -41,7 +102,7 @@ type deliveries struct{ tasks []*Task }
 func (d *deliveries) delivered(t *Task) { d.tasks = append(d.tasks, t) }
 
 // The window and the oracle agree on every number of a long random run across the 2^32 wrap: in order, early, stale,
-// duplicate, beyond MaxCmdSN and half the number space away.
+// duplicate, beyond MaxCmdSN and half the number space away, plugs, withdrawals, and sizes that change.
 func TestWindowAgainstOracle(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -49,61 +110,127 @@ func TestWindowAgainstOracle(t *testing.T) {
 		base := int64(1)<<32 - int64(rng.IntN(300))
 		var w Window
 		w.Init(uint32(base), size, seed%2 == 0)
-		o := oracle{exp: base, max: base + int64(size) - 1, held: map[int64]*Task{}}
+		o := newOracle(base, size)
 		live := 0
 		var got deliveries
 		for step := range 2000 {
 			sn := o.exp + int64(rng.IntN(size+6)) - 3
 			if rng.IntN(50) == 0 {
-				sn += 1 << 31
-			}
-			// What the wire says is modulo 2^32; a distance of 2^31 has no order and is never in a window.
-			want := o.welcome(sn)
-			if got := w.Welcome(uint32(sn)); got != want {
-				t.Fatalf("seed %d step %d: Welcome(%d) = %v, want %v (exp %d max %d)", seed, step, sn, got, want, o.exp, o.max)
+				sn += 1<<31 - int64(rng.IntN(2))
 			}
 			var task *Task
 			if rng.IntN(4) > 0 {
 				task = &Task{CmdSN: uint32(sn)}
 			}
-			if ok, _ := w.Offer(uint32(sn), task, &got); ok != want {
-				t.Fatalf("seed %d step %d: Offer(%d) = %v, want %v", seed, step, sn, ok, want)
-			} else if ok {
-				o.held[sn] = task
+			// What the wire says is modulo 2^32; a distance of 2^31 has no order and is never in a window.
+			welcome := o.welcome(sn)
+			if got := w.Welcome(uint32(sn)); got != welcome {
+				t.Fatalf("seed %d step %d: Welcome(%d) = %v, want %v (exp %d max %d)", seed, step, sn, got, welcome, o.exp, o.max)
 			}
-			for i := 0; ; i++ {
-				want := o.take()
-				if want == nil {
-					if i != len(got.tasks) {
-						t.Fatalf("seed %d step %d: %d delivered, want %d", seed, step, len(got.tasks), i)
-					}
-					break
-				}
-				if i >= len(got.tasks) || got.tasks[i] != want {
-					t.Fatalf("seed %d step %d: delivery %d is not %d", seed, step, i, want.CmdSN)
-				}
-				live++
+			want, wantOK := o.offer(sn, task)
+			ok, again := w.Offer(uint32(sn), task, &got)
+			if ok != wantOK {
+				t.Fatalf("seed %d step %d: Offer(%d) = %v, want %v", seed, step, sn, ok, wantOK)
 			}
+			if again && w.Deliver(&got) {
+				t.Fatalf("seed %d step %d: more to deliver after twice %d", seed, step, size)
+			}
+			if !slices.Equal(got.tasks, want) {
+				t.Fatalf("seed %d step %d: %d delivered, want %d, or others", seed, step, len(got.tasks), len(want))
+			}
+			live += len(want)
 			got.tasks = got.tasks[:0]
-			if rng.IntN(8) == 0 { // an abort before its turn
-				for h, ht := range o.held {
-					if ht != nil {
-						if !w.Withdraw(uint32(h)) {
-							t.Fatalf("seed %d step %d: %d waits, and cannot be withdrawn", seed, step, h)
-						}
-						o.held[h] = nil
-						break
-					}
+			for _, sn := range []int64{o.exp - 1, o.exp, o.exp + int64(rng.IntN(size+1))} {
+				_, waits := o.held[sn]
+				if !waits && w.Withdraw(uint32(sn)) {
+					t.Fatalf("seed %d step %d: %d is withdrawn, which is not there", seed, step, sn)
 				}
+			}
+			if waiting := o.waiting(); len(waiting) > 0 && rng.IntN(8) == 0 { // an abort before its turn
+				sn := waiting[rng.IntN(len(waiting))]
+				if !w.Withdraw(uint32(sn)) {
+					t.Fatalf("seed %d step %d: %d waits, and cannot be withdrawn", seed, step, sn)
+				}
+				o.withdraw(sn)
 			}
 			for live > 0 && rng.IntN(2) == 0 {
 				w.Release()
-				o.max++
+				o.release()
 				live--
+			}
+			if rng.IntN(40) == 0 {
+				n := 1 + rng.IntN(size)
+				if got, want := w.Resize(n), o.resize(n); got != want {
+					t.Fatalf("seed %d step %d: Resize(%d) = %v, want %v", seed, step, n, got, want)
+				}
 			}
 			if w.ExpCmdSN() != uint32(o.exp) || w.MaxCmdSN() != uint32(o.max) {
 				t.Fatalf("seed %d step %d: exp %d max %d, want %d %d", seed, step, w.ExpCmdSN(), w.MaxCmdSN(), uint32(o.exp), uint32(o.max))
 			}
+		}
+	}
+}
+
+// He who delivers lays the baton down after one request more than there are slots, and asks to be called again. (Alone he
+// never gets that far: no more than the slots hold can come together, and nothing comes meanwhile.)
+func TestWindowLetsGo(t *testing.T) {
+	var w Window
+	w.Init(0, 4, true)
+	c := &refiller{w: &w, left: 20}
+	for sn := range uint32(3) {
+		w.Offer(sn+1, &Task{CmdSN: sn + 1}, c)
+	}
+	_, again := w.Offer(0, &Task{}, c)
+	if !again || c.n != 5 {
+		t.Fatalf("%d delivered, again %v; want 5 of 24, and to be called again", c.n, again)
+	}
+	calls := 1
+	for ; again; calls++ {
+		again = w.Deliver(c)
+	}
+	if c.n != 24 || calls != 5 {
+		t.Fatalf("%d of 24 delivered in %d calls", c.n, calls)
+	}
+}
+
+// Whoever comes goes on where the baton was laid down, without waiting for him who was asked to call again.
+func TestWindowHandedOver(t *testing.T) {
+	var w Window
+	w.Init(0, 4, true)
+	c := &refiller{w: &w, left: 20}
+	for sn := range uint32(3) {
+		w.Offer(sn+1, &Task{CmdSN: sn + 1}, c)
+	}
+	if _, again := w.Offer(0, &Task{}, c); !again {
+		t.Fatal("not asked to call again")
+	}
+	before := c.n
+	c.left = 0
+	w.Resize(4)
+	w.Withdraw(w.ExpCmdSN() + 3)
+	if w.Welcome(w.ExpCmdSN()+3) || !w.Welcome(w.ExpCmdSN()+4) && w.MaxCmdSN() != w.ExpCmdSN()+3 {
+		t.Fatalf("window %d..%d", w.ExpCmdSN(), w.MaxCmdSN())
+	}
+	var other deliveries
+	if w.Deliver(&other) || len(other.tasks) != 3 || c.n != before {
+		t.Fatalf("another delivered %d; want 3 and a plug passed", len(other.tasks))
+	}
+}
+
+// refiller answers what it is given at once, and its initiator sends another.
+type refiller struct {
+	w       *Window
+	n, left int
+}
+
+func (r *refiller) delivered(t *Task) {
+	r.n++
+	r.w.Release()
+	if r.left--; r.left >= 0 {
+		// It comes on another loop, which finds the baton held and goes.
+		sn := t.CmdSN + 4
+		if ok, again := r.w.Offer(sn, &Task{CmdSN: sn}, r); !ok || again {
+			panic("the next is not taken")
 		}
 	}
 }
