@@ -275,7 +275,9 @@ func TestFunctionResponseComesLast(t *testing.T) {
 	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
 	m.clean()
 
-	// If the connection dies instead, the answer is nobody's.
+	// If the connection dies instead, the answer is nobody's, even while the backend keeps another task of it.
+	m.read(1, 1)
+	stuck := b.wantExecute("")
 	m.read(1, 0)
 	task = b.wantExecute("")
 	b.room = false
@@ -284,9 +286,15 @@ func TestFunctionResponseComesLast(t *testing.T) {
 	m.settle()
 	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
 	m.idle("an answer is queued on connection 1")
-	b.gone()
+	b.conn.Terminate(b.now, errNoPong)
 	m.settle()
 	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	b.wantAbort(stuck)
+	b.wantEvent(Close)
+	b.gone()
+	b.aborted(stuck)
+	m.settle()
+	a.want(pdu.OpAsyncMessage, "a connection was dropped")
 	m.clean()
 }
 

@@ -150,7 +150,7 @@ func TestFunctionWaitsForDataElsewhere(t *testing.T) {
 
 // A covered write that the window has in hand, as an immediate function may find it, is waited for from its delivery on.
 func TestDrainOfADelivery(t *testing.T) {
-	for _, dies := range []bool{false, true} {
+	for _, how := range []string{"data", "death", "grace"} {
 		m := newTMF(t, 2)
 		a, b := m.conns[0], m.conns[1]
 		missing := m.readLater(0, 1)
@@ -164,9 +164,14 @@ func TestDrainOfADelivery(t *testing.T) {
 		bar := &barrier{origin: a.conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
 		bar.missing.Store(2)
 		b.conn.meet(bar, true)
-		if dies {
+		switch how {
+		case "death":
 			b.gone()
-		} else {
+		case "grace":
+			b.conn.attend(b.now)
+			b.now += drainGrace
+			b.conn.visitsAdvance(b.now)
+		case "data":
 			b.turn()
 			if bar.missing.Load() != 2 {
 				t.Fatal("reported with data to come")
