@@ -32,6 +32,9 @@ const (
 	barrierOver
 )
 
+// fenceOnly stands for the function of a barrier that is none: the fence of a command's response.
+const fenceOnly pdu.TaskFunction = 0
+
 // newBarrier begins function t. Its origin's own report is missing.
 func newBarrier(t *Task) *barrier {
 	b := &barrier{origin: t.Conn, fn: t.Manage, lun: t.LUN, sn: t.CmdSN,
@@ -55,7 +58,7 @@ func (t *Task) overSet(s *Session) bool {
 // spans says that r's task set is one that the function is about.
 func (b *barrier) spans(r *Task) bool {
 	switch b.fn {
-	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet:
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet, fenceOnly:
 		return r.LUN == b.lun
 	case pdu.TMFAbortTask, pdu.TMFQueryTask:
 		return false
@@ -65,7 +68,7 @@ func (b *barrier) spans(r *Task) bool {
 
 // covers says that the function affects command r: in its task set and before it in CmdSN order (11.5.1).
 func (b *barrier) covers(r *Task) bool {
-	if r.st.kind != kindCommand {
+	if r.st.kind != kindCommand || b.fn == fenceOnly {
 		return false
 	}
 	if b.fn == pdu.TMFAbortTask {

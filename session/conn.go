@@ -115,6 +115,7 @@ func (c *Conn) enterFullFeature(now int64, sess *Session, lead bool) {
 	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
 	c.framer.SetDigests(c.cp.HeaderDigest, c.cp.DataDigest)
+	c.hold()
 	c.nop.start(now, c.node)
 	c.sn.expStatSN = c.sn.statSN
 	c.end.up, c.end.eventful = !sess.Discovery, true

@@ -19,11 +19,14 @@ func (s *Session) fences() bool {
 
 // hold notes whether answers have to be looked at before they are queued.
 func (c *Conn) hold() {
-	c.diverts = c.end.closed || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
+	c.diverts = c.end.closed || c.member.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
 }
 
 // holds says that the answer of command r is to wait for a fence.
 func (m *management) holds(r *Task) bool {
+	if b := r.st.tmf.barrier; b != nil {
+		return b.missing.Load() > 0 // a fence of its own: two do not wait for each other
+	}
 	for _, v := range m.visits {
 		if v.stage >= visitClears && v.b.spans(r) && !v.b.covers(r) {
 			return true
@@ -38,7 +41,10 @@ func (c *Conn) divert(t *Task) bool {
 		c.free(t)
 		return true
 	}
-	if !c.sess.fences() || t.st.kind != kindCommand || !c.tm.holds(t) {
+	if !c.sess.fences() || t.st.kind != kindCommand {
+		return false
+	}
+	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
 		return false
 	}
 	t.st.phase = phaseAnswer
@@ -122,6 +128,10 @@ func (c *Conn) fenceProgress(v *visit) {
 		}
 		c.report(v.b)
 	case visitFences:
+		if v.by == 0 && v.b.fn == fenceOnly && v.b.origin == c {
+			c.tm.alert = true
+			c.commandFenced(v)
+		}
 		if v.by == 0 {
 			return
 		}
@@ -202,7 +212,7 @@ func (c *Conn) attend(now int64) {
 		if v.by == undated {
 			v.by = now + v.patience()
 		}
-		news = news || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && v.by != 0
+		news = news || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
 	}
 	if news {
 		c.manageProgress()

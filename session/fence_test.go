@@ -420,3 +420,97 @@ func TestFastAbortThirdParty(t *testing.T) {
 		m.clean()
 	}
 }
+
+// unitAttention is fixed format sense data (SPC-4 4.5.3).
+func unitAttention(asc, ascq byte) []byte {
+	b := make([]byte, 18)
+	b[0], b[2], b[12], b[13] = 0x70, 6, asc, ascq
+	return b
+}
+
+// Responses of commands that tell of many tasks' end are fenced as well (4.2.2.3.4, a and f), others are not.
+func TestFencedCommands(t *testing.T) {
+	descriptor := []byte{0x72, 6, 0x2f, 0, 0, 0, 0, 0}
+	for _, c := range []struct {
+		name   string
+		cdb    [2]byte
+		result Result
+		fenced bool
+	}{
+		{"PREEMPT AND ABORT", [2]byte{0x5f, 5}, Result{}, true},
+		{"PREEMPT", [2]byte{0x5f, 4}, Result{}, false},
+		{"bus device reset function occurred", [2]byte{}, Result{Status: statusCheckCondition, Sense: unitAttention(0x29, 3)}, true},
+		{"commands cleared by another initiator", [2]byte{}, Result{Status: statusCheckCondition, Sense: descriptor}, true},
+		{"registrations preempted", [2]byte{}, Result{Status: statusCheckCondition, Sense: unitAttention(0x2a, 5)}, true},
+		{"capacity data has changed", [2]byte{}, Result{Status: statusCheckCondition, Sense: unitAttention(0x2a, 9)}, false},
+		{"no sense data", [2]byte{}, Result{Status: statusCheckCondition}, false},
+	} {
+		for _, dies := range []bool{false, true} {
+			m := newFenced(t, 2, "ResponseFence")
+			a := m.conns[0]
+			m.finishRead(1, m.read(1, 0), "")
+			h := a.command(false, false, 0)
+			copy(h.CDB()[:], c.cdb[:])
+			m.number(h.BHS())
+			a.send(h.BHS(), nil)
+			a.complete(a.wantExecute(""), c.result)
+			m.settle()
+			if !c.fenced {
+				a.wantStatus(h.ITT(), c.result.Status, c.name)
+				m.clean()
+				continue
+			}
+			m.wantAsked(1, c.name)
+			a.wantIdle(c.name)
+			behind := m.read(0, 0)
+			a.complete(a.wantExecute(""), Result{})
+			m.idle("status is held")
+			if dies {
+				a.gone()
+				m.clean()
+				continue
+			}
+			m.ack(1)
+			m.settle()
+			a.wantStatus(h.ITT(), c.result.Status, c.name)
+			m.wantAsked(0, c.name)
+			m.idle("the response is not acknowledged")
+			m.ack(0)
+			m.settle()
+			a.wantStatus(behind.ITT(), statusGood, "the fence is cleared")
+			m.clean()
+		}
+	}
+}
+
+// Two such responses on two connections do not wait for each other, nor does one for a function's.
+func TestFencedCommandsTogether(t *testing.T) {
+	m := newFenced(t, 3, "ResponseFence")
+	for i := range 2 {
+		m.read(i, 0)
+	}
+	f := m.manage(2, pdu.TMFAbortTaskSet, true, 7)
+	m.settle()
+	for i := range 2 {
+		m.conns[i].complete(m.conns[i].wantExecute(""), Result{Status: statusCheckCondition, Sense: unitAttention(0x29, 2)})
+	}
+	m.conns[2].managed(m.conns[2].wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.settle()
+	got := 0
+	for range 4 {
+		for i, r := range m.conns {
+			for _, w := range r.got {
+				if w.h.Opcode() != pdu.OpNOPIn {
+					got++
+				}
+			}
+			r.got = nil
+			m.ack(i)
+		}
+		m.settle()
+	}
+	if got != 3 {
+		t.Fatalf("%d responses; want those of two commands and function %#x", got, f.ITT())
+	}
+	m.clean()
+}

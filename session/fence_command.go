@@ -1,0 +1,73 @@
+package session
+
+// Responses of commands that are fenced (RFC 7143, 4.2.2.3.4) where TaskReporting is ResponseFence or FastAbort and the session
+// has several connections: those that tell of many tasks' end.
+
+const (
+	opPersistentReserveOut = 0x5f
+	actionPreemptAndAbort  = 5
+	keyUnitAttention       = 6
+)
+
+// fenced says that t's response is: "the first completion message carrying the UA after the multi-task abort on issuing and
+// third-party sessions", and "the response to a PERSISTENT RESERVE OUT/PREEMPT AND ABORT command" (4.2.2.3.4, a and f).
+func (t *Task) fenced() bool {
+	if t.Result.Status != statusCheckCondition {
+		return t.CDB[0] == opPersistentReserveOut && t.CDB[1]&0x1f == actionPreemptAndAbort
+	}
+	var key, asc, ascq byte
+	switch s := t.Result.Sense; {
+	case len(s) >= 14 && s[0]&0x7e == 0x70: // fixed format (SPC-4 4.5.3)
+		key, asc, ascq = s[2]&0xf, s[12], s[13]
+	case len(s) >= 4 && s[0]&0x7e == 0x72: // descriptor format (SPC-4 4.5.2)
+		key, asc, ascq = s[1]&0xf, s[2], s[3]
+	}
+	if key != keyUnitAttention {
+		return false
+	}
+	switch asc {
+	case 0x29, 0x2f: // a reset or loss of nexus occurred; commands cleared
+		return true
+	case 0x2a: // reservations preempted or released, registrations preempted
+		return ascq >= 3 && ascq <= 5
+	}
+	return false
+}
+
+// fenceCommand begins the fence of a command that the host has completed, and reports whether there is one to wait for: what
+// was sent on other connections is to be acknowledged first.
+func (c *Conn) fenceCommand(t *Task) bool {
+	b := &barrier{origin: c, fn: fenceOnly, lun: t.LUN, tag: t.ITT}
+	b.missing.Store(1)
+	if !c.sess.begin(b, func(o *Conn) { o.clear(b) }) {
+		c.sess.lower(b)
+		return false
+	}
+	t.st.tmf.barrier = b
+	c.welcome(&visit{b: b, stage: visitFences})
+	b.missing.Add(-1)
+	c.tm.alert = true
+	return true
+}
+
+// begin is pass for a barrier that was not raised.
+func (s *Session) begin(b *barrier, fn func(o *Conn)) bool {
+	s.mu.Lock()
+	s.barriers = append(s.barriers, b)
+	s.mu.Unlock()
+	return s.pass(b, fn)
+}
+
+// commandFenced moves the fence of a command on: its response may go, or has gone and is to be acknowledged.
+func (c *Conn) commandFenced(v *visit) {
+	switch t := c.tags.find(v.b.tag); {
+	case v.b.missing.Load() > 0:
+	case t != nil && t.st.tmf.barrier == v.b:
+		if t.st.on == &c.tm.held {
+			c.letGo()
+		}
+	default:
+		v.mark, v.by = c.sn.statSN, undated
+		c.nopIn(c.newTTT())
+	}
+}
