@@ -16,7 +16,7 @@ import (
 func TestMCSKills(t *testing.T) {
 	const n, kills = 4, 40
 	s := mcs(t, n, func(c *Config) { c.FirstCmdSN = 0xfffffe00 })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*patience)
 	defer cancel()
 	var recoveries, reissued atomic.Int64
 	// comeBack recovers a connection until it is up: it may be killed meanwhile.

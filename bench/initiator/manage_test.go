@@ -187,6 +187,31 @@ func TestSessionLogout(t *testing.T) {
 	sound(t, s)
 }
 
+// 11.14: "After sending the Logout Request PDU, an initiator MUST NOT send any
+// new iSCSI requests on the closing connection."
+func TestNothingFollowsALogout(t *testing.T) {
+	target, cfg := newScript(t, 1, 16)
+	s, p := connected(t, target, cfg, 2)
+	over := make(chan error, 1)
+	go func() { over <- s.LogoutConn(t.Context(), 1, 1) }()
+	m := p[1].want(pdu.OpLogoutRequest, "connection 1 is to end")
+	done := start(t, s, testUnitReady(1))
+	p[1].wantNothing("a logout was sent on this connection")
+	start(t, s, testUnitReady(0))
+	p[0].wantCommand(1, "the other connection goes on, and no number was spent on the first")
+	var h pdu.BHS
+	h.Init(pdu.OpLogoutResponse)
+	(*pdu.LogoutResponse)(&h).SetITT((*pdu.LogoutRequest)(&m.h).ITT())
+	p[1].send(&h, nil)
+	if err := <-over; err != nil {
+		t.Error(err)
+	}
+	if c := wantOver(t, done, ErrLoggedOut); c.Result.Sent {
+		t.Error("the command says that it was sent")
+	}
+	sound(t, s)
+}
+
 // 11.17, 7.3: a rejected request was not taken; its CmdSN has to be plugged.
 func TestReject(t *testing.T) {
 	target, cfg := newScript(t, 1, 16)

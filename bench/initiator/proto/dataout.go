@@ -49,13 +49,9 @@ func (b *bursts) drop(cmd *Command) {
 	if b.head == len(b.list) {
 		return
 	}
-	b.keep(func(x *burst) bool { return x.cmd != cmd })
-}
-
-func (b *bursts) keep(ok func(*burst) bool) {
 	n := b.head
 	for i := b.head; i < len(b.list); i++ {
-		if ok(&b.list[i]) {
+		if b.list[i].cmd != cmd {
 			b.list[n] = b.list[i]
 			n++
 		}

@@ -248,12 +248,12 @@ func (c *Conn) async(h *pdu.BHS, data []byte) {
 	}
 	if m.AsyncEvent() == pdu.AsyncEventTasksTerminated {
 		// 11.9.1, event 5, in this order: stop Data-Out on this connection
-		// for every Target Transfer Tag of the LUN; then acknowledge the
-		// StatSN by a NOP-Out with the reserved tag and the LUN.
+		// for every Target Transfer Tag of the LUN, which the end of its
+		// tasks does; then acknowledge the StatSN by a NOP-Out with the
+		// reserved tag and the LUN.
 		lun := m.LUN()
-		c.bursts.keep(func(b *burst) bool { return b.cmd.LUN != lun })
-		c.reply(reply{lun: lun, ttt: pdu.ReservedTag})
 		c.Terminate(ErrTerminated, true, func(cmd *Command) bool { return cmd.LUN == lun })
+		c.reply(reply{lun: lun, ttt: pdu.ReservedTag})
 	}
 	c.h.Async(m, data)
 }
