@@ -69,7 +69,7 @@ func (c *Conn) pass(b *barrier) bool {
 // clear begins another connection's part of the second round.
 func (c *Conn) clear(b *barrier) {
 	v := c.tm.visit(b)
-	if b.stage.Load() == barrierOver || c.end.deaf || v == nil && c.sess == nil {
+	if b.stage.Load() == barrierOver || c.end.mute || v == nil && c.sess == nil {
 		c.report(b)
 		return
 	}
