@@ -143,6 +143,9 @@ func (c *mcTarget) FreeTask(st *Task) {
 		g.leave()
 	}
 	t.groups = nil
+	if t.cmd != nil {
+		t.cmd.freed = true
+	}
 	for i := range t.s.Out { // nobody may read it any more
 		t.s.Out[i] = 0xdd
 	}

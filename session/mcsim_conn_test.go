@@ -121,6 +121,7 @@ func (c *mcConn) read() bool {
 		c.die("reset")
 		return true
 	}
+	news := len(s.down) > 0
 	c.in = append(c.in, s.down...)
 	s.down = s.down[:0]
 	if len(c.in) < pdu.BHSLen {
@@ -128,7 +129,7 @@ func (c *mcConn) read() bool {
 			c.die("closed by the target")
 			return true
 		}
-		return false
+		return news
 	}
 	h := pdu.BHS(c.in[:pdu.BHSLen])
 	n := h.DataLen()
@@ -145,7 +146,7 @@ func (c *mcConn) read() bool {
 			c.die("closed by the target within a PDU")
 			return true
 		}
-		return false
+		return news
 	}
 	if c.hd && pdu.GetDigest(c.in[pdu.BHSLen:]) != pdu.Digest(0, c.in[:pdu.BHSLen]) {
 		c.w.Fatalf("%v: header digest of %v", c, h.Opcode())

@@ -25,10 +25,8 @@ func (s *mcSim) connections() bool {
 		return false
 	}
 	s.notice()
-	for _, cmd := range ss.cmds {
-		if cmd.cleared && !cmd.answered || cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 {
-			return s.giveUp()
-		}
+	if s.giveUp() {
+		return true
 	}
 	if len(s.holes) > 0 && s.rng.IntN(2) == 0 && s.plugHole() {
 		return true
@@ -270,15 +268,26 @@ func (s *mcSim) abort(c *mcConn, cmd *mcCmd) *mcCmd {
 	return m
 }
 
-// giveUp is the initiator's patience at its end: what another initiator's reset took away, and what was sent again and is
-// not answered since it had arrived before.
+// giveUp is the initiator's patience at its end: with what another initiator's reset took away, and with what nobody knows
+// the fate of.
 func (s *mcSim) giveUp() bool {
+	impatient := func(cmd *mcCmd) bool {
+		return cmd.cleared && cmd.freed && !cmd.answered || cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 && cmd.conn.live()
+	}
+	some := false
+	for _, cmd := range s.sess.cmds {
+		some = some || impatient(cmd)
+	}
+	if !some {
+		return false
+	}
 	for _, cmd := range s.sess.sorted() {
 		switch {
-		case cmd.cleared && !cmd.answered:
+		case !impatient(cmd):
+		case cmd.cleared && cmd.freed:
 			s.done(cmd)
 			return true
-		case cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 && cmd.conn.live():
+		default:
 			cmd.doubtAt = s.now
 			s.abort(cmd.conn, cmd)
 			return true

@@ -347,9 +347,14 @@ func (s *mcSim) rejected(c *mcConn, x wire) {
 	if cmd == nil {
 		return
 	}
-	cmd.answered = true
+	cmd.answered, cmd.rejected = true, true
 	s.done(cmd)
 	s.failed(cmd)
+	for _, o := range c.sess.conns {
+		if cmd.kind == mcLogout && o.state == mcLeaving {
+			o.die("its logout was rejected")
+		}
+	}
 	if !bad.Immediate() {
 		s.holes = append(s.holes, cmd) // a rejected request was not received (7.3)
 	}

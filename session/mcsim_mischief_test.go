@@ -88,7 +88,7 @@ func (s *mcSim) duplicate(c *mcConn) bool {
 	}
 	x := s.sent[s.rng.IntN(len(s.sent))]
 	cmd := x.cmd
-	arrived := cmd.tc != nil || !cmd.scsi() && cmd.answered
+	arrived := cmd.tc != nil || !cmd.scsi() && cmd.answered && !cmd.rejected
 	if cmd.conn.sess != s.sess || cmd.conn.unsent(cmd) || cmd.over != 0 && !arrived {
 		return false
 	}

@@ -45,7 +45,7 @@ type mcCmd struct {
 	got      []byte
 	dataSN   uint32
 	burst    uint32
-	stranded bool // its connection is lost
+	rejected bool // by a Reject: never received
 
 	// The oracle's.
 	tc        *mcTarget // the connection on which it arrived first
@@ -54,6 +54,7 @@ type mcCmd struct {
 	applied   bool
 	completed bool // the backend has answered
 	cleared   bool // another initiator's reset took it away
+	freed     bool // and nothing of it is left
 	answered  bool // its status was taken for sending
 	dead      bool // its end was reported without a status: nothing of it may be seen any more
 }
@@ -303,12 +304,12 @@ func (c *mcTarget) once(h *pdu.BHS) *mcCmd {
 	switch {
 	case cmd == nil:
 		c.w.Fatalf("%v: %v for ITT %#x, which nobody asked for", c, h.Opcode(), h.ITT())
-	case cmd.answered:
+	case cmd.answered && !cmd.rejected:
 		c.w.Fatalf("%v: %v answers %v a second time", c, h.Opcode(), cmd)
 	case cmd.conn.sock.target != c:
 		c.w.Fatalf("%v: %v answers %v, which was sent on %v", c, h.Opcode(), cmd, cmd.conn.sock.target)
 	}
-	cmd.answered = true
+	cmd.answered, cmd.rejected = true, false // a copy of what was rejected may arrive
 	return cmd
 }
 

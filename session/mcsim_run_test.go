@@ -50,21 +50,21 @@ func TestSimulationOfConnections(t *testing.T) {
 // mcSim is one simulated life of an initiator port: a session, or several one after the other.
 type mcSim struct {
 	*mcWorld
-	sess  *mcSession // the one in use, or being made
-	past  *mcSession // the one before it, until its successor is up
-	lead  *mcConn    // the login of sess
-	left  int        // requests still to be made
-	verify []mcRange // what is still to be read at the end
-	conns int        // how many are wanted
-	calm  bool       // no mischief any more
-	keys  []string   // of a leading login
-	more  []string   // of a joining one
-	model mcModel
+	sess   *mcSession // the one in use, or being made
+	past   *mcSession // the one before it, until its successor is up
+	lead   *mcConn    // the login of sess
+	left   int        // requests still to be made
+	verify []mcRange  // what is still to be read at the end
+	conns  int        // how many are wanted
+	calm   bool       // no mischief any more
+	keys   []string   // of a leading login
+	more   []string   // of a joining one
+	model  mcModel
 
 	itt    uint32
 	free   []uint32 // tags that may be used again
 	id     uint32
-	sent []mcSent // PDUs that may be sent again
+	sent   []mcSent // PDUs that may be sent again
 	holes  []*mcCmd // requests whose CmdSN the target may never get
 	moved  int64    // when something last came to its end
 	ending bool
