@@ -231,3 +231,88 @@ func TestMCSLogouts(t *testing.T) {
 		t.Errorf("connections %v are up", ids)
 	}
 }
+
+// 4.2.3.4, 11.9.1: with FastAbort, tasks that another session's reset ends are told of by event 5 on their connection, at once although their
+// data is still to come; this session stops sending it and acknowledges, and the reset is answered.
+func TestDaemonFastAbort(t *testing.T) {
+	d := startDaemon(t, "", "--lun", "mem:16M")
+	events := make(chan Async, 16)
+	cfg := daemonConfig(d, 1)
+	cfg.Connections = 2
+	cfg.Keys = Keys{InitialR2T: Yes, ImmediateData: No, TaskReporting: "FastAbort"}
+	cfg.OnAsync = func(a Async) { events <- a }
+	s := real(t, cfg)
+	needMCS(t, s, 2)
+	if tr := s.Params().TaskReporting; tr != "FastAbort" {
+		t.Skipf("the target answers TaskReporting=%s", tr)
+	}
+	if err := s.Ready(t.Context(), 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.HoldData(1, true); err != nil {
+		t.Fatal(err)
+	}
+	write := start(t, s, &Command{Conn: 1, CDB: rw16(0x8a, 0, 256), Out: make([]byte, 256*512)})
+	if err := s.Ping(t.Context(), 1, nil, false); err != nil { // not immediate: the target has the write before it
+		t.Fatal(err)
+	}
+	other := real(t, daemonConfig(d, 2))
+	if r, err := other.TMF(t.Context(), 0, pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0, true); err != nil || r != pdu.TMFResponseComplete {
+		t.Fatalf("LOGICAL UNIT RESET: %v, %v", r, err)
+	}
+	wantOver(t, write, ErrTerminated)
+	if a := <-events; a.CID != 1 || a.Message.AsyncEvent() != pdu.AsyncEventTasksTerminated || a.Message.LUN() != 0 {
+		t.Errorf("event %d of LUN %#x on CID %d; want 5, 0, 1", a.Message.AsyncEvent(), a.Message.LUN(), a.CID)
+	}
+	if err := s.HoldData(1, false); err != nil {
+		t.Fatal(err)
+	}
+	for cid := range uint16(2) {
+		if err := s.Ready(t.Context(), cid, 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Writes whose data is still to come are aborted, and lost with their connection, without harm to the session.
+func TestMCSWritesUnderWay(t *testing.T) {
+	s := mcs(t, 2, func(c *Config) { c.Keys = Keys{InitialR2T: Yes, ImmediateData: No} })
+	if err := s.HoldData(1, true); err != nil {
+		t.Fatal(err)
+	}
+	data := pattern(256 * 512)
+	var cmds [4]*Command
+	var ends [4]<-chan *Command
+	for i := range cmds {
+		cmds[i] = &Command{Conn: 1, CDB: rw16(0x8a, uint64(i)*256, 256), Out: data, Attr: pdu.TaskAttrSimple}
+		ends[i] = start(t, s, cmds[i])
+	}
+	if err := s.Ping(t.Context(), 1, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Abort(t.Context(), cmds[2]); err != nil || r != pdu.TMFResponseComplete {
+		t.Errorf("ABORT TASK: %v, %v", r, err)
+	}
+	wantOver(t, ends[2], ErrAborted)
+	if err := s.Kill(1, true); err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Recover(t.Context(), 1, RecoverOptions{NoWait: true})
+	if err != nil || len(again) != 3 {
+		t.Fatalf("Recover returns %d commands, %v; want the three that were not aborted", len(again), err)
+	}
+	for _, cmd := range again {
+		if c := wantOver(t, start(t, s, cmd), nil); c.Result.Good() != nil {
+			t.Error(c.Result.Good())
+		}
+	}
+	for i, want := range [][]byte{data, data, make([]byte, len(data)), data} {
+		got := make([]byte, len(data))
+		if err := s.Read(t.Context(), 0, 0, uint64(i)*256, 256, got); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("write %d left other data than it should", i)
+		}
+	}
+}

@@ -58,6 +58,20 @@ func (s *Session) Tag(cmd *Command) (itt, cmdSN uint32, sent bool) {
 	return c.p.Tag(cmd)
 }
 
+// HoldData keeps back the Data-Out PDUs of a connection until it is called with
+// false, so that a test can have writes under way for as long as it likes.
+func (s *Session) HoldData(cid uint16, hold bool) error {
+	c, err := s.conn(cid)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.p.HoldData(hold)
+	c.mu.Unlock()
+	c.wake()
+	return nil
+}
+
 // concluded does what the end of some requests brings with it, before their
 // owner is told.
 func (s *Session) concluded(c *conn, cmd *Command) {

@@ -47,6 +47,7 @@ type Conn struct {
 	expStatSN uint32
 	quiet     bool // a logout was sent: no new request follows it (11.14)
 	ended     bool
+	hold      bool // no Data-Out for now: HoldData
 
 	now     queue // what the window does not hold back
 	cmds    queue // what it does
@@ -146,6 +147,10 @@ func (c *Conn) Withdraw(cmd *Command) bool {
 	cmd.state = stateIdle
 	return true
 }
+
+// HoldData keeps back all Data-Out PDUs while hold is true: for tests that want
+// a write to be under way. Immediate data goes with its command all the same.
+func (c *Conn) HoldData(hold bool) { c.hold = hold }
 
 // Tag returns the Initiator Task Tag and CmdSN of a command that is under way.
 func (c *Conn) Tag(cmd *Command) (itt, cmdSN uint32, sent bool) {

@@ -66,6 +66,9 @@ func (b *bursts) drop(cmd *Command) {
 // fillData sends Data-Out until nothing is left, and reports that; false: the
 // sink is full.
 func (c *Conn) fillData(s *Sink) bool {
+	if c.hold {
+		return true
+	}
 	for b := c.bursts.front(); b != nil; b = c.bursts.front() {
 		want := int(min(b.left, c.p.Conn.MaxSendDataSegmentLength))
 		n := s.room(want)
