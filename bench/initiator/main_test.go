@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -78,11 +80,23 @@ func startDaemon(t testing.TB, toml string, args ...string) *ringtgt {
 // startServer starts a target and returns when its portal takes connections. It is killed with the test.
 func startServer(t testing.TB, cmd *exec.Cmd, log *bytes.Buffer, addr string) {
 	t.Helper()
-	if err := cmd.Start(); err != nil {
+	// The kernel kills the target when the thread that started it ends, so that none outlives a test that panics. Hence a thread
+	// that does nothing else: those of loops end with their runs.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, gone := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(gone)
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
-	gone := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(gone) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		<-gone
