@@ -32,13 +32,20 @@ const (
 	barrierOver
 )
 
-// fenceOnly stands for the function of a barrier that is none: the fence of a command's response.
-const fenceOnly pdu.TaskFunction = 0
+// What stands for the function of a barrier that is none: no Task Management Function Request can ask for them.
+const (
+	fenceOnly pdu.TaskFunction = 0x80 + iota // the fence of a command's response (fence_command.go)
+	orderOnly                                // an ORDERED command (order.go)
+)
 
-// newBarrier begins function t. Its origin's own report is missing.
+// newBarrier begins function t, or ORDERED command t. Its origin's own report is missing.
 func newBarrier(t *Task) *barrier {
-	b := &barrier{origin: t.Conn, fn: t.Manage, lun: t.LUN, sn: t.CmdSN,
-		tag: (*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag()}
+	b := &barrier{origin: t.Conn, fn: t.Manage, lun: t.LUN, sn: t.CmdSN}
+	if t.st.kind == kindCommand {
+		b.fn, b.tag = orderOnly, t.ITT
+	} else {
+		b.tag = (*pdu.TaskManagementRequest)(&t.st.ctl.h).ReferencedTaskTag()
+	}
 	b.missing.Store(1)
 	t.st.tmf.barrier = b
 	return b
@@ -58,7 +65,7 @@ func (t *Task) overSet(s *Session) bool {
 // spans says that r's task set is one that the function is about.
 func (b *barrier) spans(r *Task) bool {
 	switch b.fn {
-	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet, fenceOnly:
+	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet, fenceOnly, orderOnly:
 		return r.LUN == b.lun
 	case pdu.TMFAbortTask, pdu.TMFQueryTask:
 		return false
@@ -104,11 +111,14 @@ const (
 
 const undated = -1
 
-// raise brings the function t, which takes its turn, before the other connections: what precedes it in CmdSN order is in
-// their inboxes, or with them, and what follows will come behind. It is called by the window's courier, on any loop.
+// raise brings the function or ORDERED command t, which takes its turn, before the other connections: what precedes it in
+// CmdSN order is in their inboxes, or with them, and what follows will come behind. It is called by the window's courier, on
+// any loop.
 func (c *Conn) raise(t *Task) {
-	if t.overSet(c.sess) {
-		c.sess.raise(newBarrier(t), c.cfg.Loop)
+	b := newBarrier(t)
+	c.sess.raise(b, c.cfg.Loop)
+	if b.fn == orderOnly {
+		t.Conn.hand(marker(t.Conn, b, true), c.cfg.Loop) // before t itself
 	}
 }
 
@@ -199,7 +209,12 @@ func (c *Conn) meet(b *barrier, owes bool) {
 	}
 	c.welcome(v)
 	if v.stage == visitStops {
-		c.stopFor(v)
+		if b.fn == orderOnly {
+			v.by = undated
+			c.tm.alert = true
+		} else {
+			c.stopFor(v)
+		}
 		c.manageProgress()
 	}
 }
@@ -232,7 +247,10 @@ func (c *Conn) forget(b *barrier) {
 // bars says that a function which is not carried out yet holds command r back.
 func (m *management) bars(r *Task) bool {
 	for _, v := range m.visits {
-		if v.stage <= visitWaits && v.b.spans(r) {
+		if v.stage > visitWaits {
+			continue
+		}
+		if v.b.fn == orderOnly && v.b.holdsBack(r) || v.b.fn != orderOnly && v.b.spans(r) {
 			return true
 		}
 	}
@@ -274,6 +292,10 @@ func (c *Conn) report(b *barrier) {
 
 // visitProgress does what can be done for one visit.
 func (c *Conn) visitProgress(v *visit) {
+	if v.b.fn == orderOnly {
+		c.orderProgress(v)
+		return
+	}
 	if v.stage == visitStops {
 		if c.ending(v.b) {
 			return

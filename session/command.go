@@ -36,6 +36,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	t.Read, t.Write = h.Read(), h.Write()
 	t.EDTL = h.ExpectedDataTransferLength()
 	t.st.final = h.Final()
+	t.st.raises = t.orders()
 	c.rx.act, c.rx.task = actCommand, t
 
 	n := uint32(h.BHS().DataLen())

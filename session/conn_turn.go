@@ -56,7 +56,7 @@ func (q *turnQueue) pop() *Task {
 // delivered is the window's courier: t has its turn. The connection's own requests are looked at when the window is let go,
 // those of others are handed to them.
 func (c *Conn) delivered(t *Task) {
-	if t.st.kind == kindManagement {
+	if t.st.raises {
 		c.raise(t)
 	}
 	o := t.Conn

@@ -24,7 +24,7 @@ func (c *Conn) hold() {
 
 // holds says that the answer of command r is to wait for a fence.
 func (m *management) holds(r *Task) bool {
-	if b := r.st.tmf.barrier; b != nil {
+	if b := r.st.tmf.barrier; b != nil && b.fn == fenceOnly {
 		return b.missing.Load() > 0 // a fence of its own: two do not wait for each other
 	}
 	for _, v := range m.visits {
@@ -41,8 +41,8 @@ func (c *Conn) divert(t *Task) bool {
 		c.free(t)
 		return true
 	}
-	if !c.sess.fences() || t.st.kind != kindCommand {
-		return false
+	if !c.sess.fences() || t.st.kind != kindCommand || c.end.deaf {
+		return false // without input no fence is ever cleared here
 	}
 	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
 		return false
@@ -91,7 +91,7 @@ func (c *Conn) clear(b *barrier) {
 
 // holdBack lets commands go on that the function barred, and takes back answers that a fence is to hold.
 func (c *Conn) holdBack(v *visit) {
-	if c.sess.fences() {
+	if c.sess.fences() && !c.end.deaf {
 		for r := c.answers.head; r != nil; {
 			next := r.next
 			if r.st.kind == kindCommand && c.tm.holds(r) {
@@ -212,7 +212,7 @@ func (c *Conn) attend(now int64) {
 		if v.by == undated {
 			v.by = now + v.patience()
 		}
-		news = news || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
+		news = news || v.b.fn == orderOnly || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
 	}
 	if news {
 		c.manageProgress()
@@ -221,7 +221,10 @@ func (c *Conn) attend(now int64) {
 
 // patience is how long a visit waits for the initiator.
 func (v *visit) patience() int64 {
-	if v.stage == visitStops {
+	switch {
+	case v.b.fn == orderOnly:
+		return orderGrace
+	case v.stage == visitStops:
 		return drainGrace
 	}
 	return fenceGrace
@@ -242,6 +245,11 @@ func (c *Conn) visitsDue() int64 {
 func (c *Conn) visitsAdvance(now int64) {
 	for _, v := range slices.Clone(c.tm.visits) {
 		if c.end.deaf || v.by <= 0 || now < v.by {
+			continue
+		}
+		if v.b.fn == orderOnly {
+			c.orderLate(v)
+			c.manageProgress()
 			continue
 		}
 		if v.stage != visitStops {

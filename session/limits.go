@@ -91,6 +91,9 @@ const (
 	// fenceGrace is how long an initiator may take to acknowledge what a fenced response waits for (4.2.2.3.3), after it was
 	// asked to by a NOP-In. As nopTimeout: who acknowledges nothing for so long is lost.
 	fenceGrace = int64(15 * time.Second)
+	// orderGrace is how long an ORDERED command waits for one before it that waits for memory, which commands behind it may
+	// hold: a second is long for memory to come back, and short for an initiator.
+	orderGrace = int64(time.Second)
 	// shutdownGrace is how long an initiator has to log out after it was asked to (11.9.1).
 	shutdownGrace = int64(3 * time.Second)
 )

@@ -71,6 +71,7 @@ func (c *Conn) requestPayload(t *Task, rx *rxState) {
 	if t.st.kind == kindManagement {
 		m := (*pdu.TaskManagementRequest)(h)
 		t.Manage, t.LUN = m.Function(), m.LUN()
+		t.st.raises = t.overSet(c.sess)
 	}
 	c.offer(t)
 }

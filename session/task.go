@@ -65,6 +65,7 @@ type taskState struct {
 	credit  bool // holds a place in the command window
 	urgent  bool // counts as an immediate request
 	aborted bool // no answer of it goes out any more
+	raises  bool // its turn is a barrier for other connections
 	drains  bool // and its data that is announced is waited for
 	final   bool // its header had the F bit
 

@@ -1,0 +1,219 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// attr gives a command a task attribute and sends it.
+func (m *tmfRig) attr(i int, h *pdu.SCSICommand, a pdu.TaskAttr) *pdu.SCSICommand {
+	h.SetAttr(a)
+	m.conns[i].send(h.BHS(), nil)
+	return h
+}
+
+// wantStarted wants commands to be handed to the host, in that order, and completes them.
+func (m *tmfRig) wantStarted(i int, because string, hs ...*pdu.SCSICommand) {
+	m.Helper()
+	m.settle()
+	r := m.conns[i]
+	for _, h := range hs {
+		task := r.wantExecute(because)
+		if task.ITT != h.ITT() {
+			m.Fatalf("%#x is executed; want %#x, because %s", task.ITT, h.ITT(), because)
+		}
+		r.complete(task, Result{})
+		m.settle()
+		if w := r.want(pdu.OpSCSIResponse, because); w.h.ITT() != h.ITT() {
+			m.Fatalf("%v", w)
+		}
+	}
+}
+
+// An ORDERED command is executed after all that is before it in CmdSN order, and before all behind it (SAM-5 8.9.2): also where
+// a write before it waits for its data. HEAD OF QUEUE does not wait (8.9.3), nor do other logical units.
+func TestOrderedWaitsForData(t *testing.T) {
+	m := newTMF(t, 1, "InitialR2T", "Yes")
+	a := m.conns[0]
+	w := m.write(0, 0, 512)
+	r2t := a.wantR2T(w.ITT(), 0, 0, 512, "")
+	now := m.readLater(0, 0)
+	now.SetImmediate(true)
+	m.sn--
+	m.wantStarted(0, "an immediate command has no CmdSN of its own, and waits for none", m.attr(0, now, pdu.TaskAttrOrdered))
+	ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+	behind := m.read(0, 0)
+	a.wantIdle("a write before it waits for data")
+	m.wantStarted(0, "another unit's", m.attr(0, m.readLater(0, 1), pdu.TaskAttrOrdered))
+	m.wantStarted(0, "HEAD OF QUEUE", m.attr(0, m.readLater(0, 0), pdu.TaskAttrHeadOfQueue))
+	m.idle("a write before it waits for data")
+	a.send(a.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+	m.wantStarted(0, "in CmdSN order", w, ordered, behind)
+	m.clean()
+}
+
+// The same over connections.
+func TestOrderedOverConnections(t *testing.T) {
+	m := newTMF(t, 3, "InitialR2T", "Yes")
+	a, b, d := m.conns[0], m.conns[1], m.conns[2]
+	w := m.write(1, 0, 512)
+	r2t := b.wantR2T(w.ITT(), 0, 0, 512, "")
+	running := m.read(2, 0)
+	task := d.wantExecute("it is with the host: that keeps the order from there")
+	ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+	behind := []*pdu.SCSICommand{m.read(0, 0), m.read(1, 0), m.read(2, 0)}
+	next := m.attr(2, m.readLater(2, 0), pdu.TaskAttrOrdered)
+	last := m.read(1, 0)
+	m.idle("connection 1 has a write before it that waits for data")
+	b.send(b.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+	a.wantIdle("it has not heard of that")
+	if got := b.wantExecute(""); got.ITT != w.ITT() {
+		t.Fatal("another command")
+	}
+	m.settle()
+	for i, r := range m.conns {
+		if i == 0 {
+			if got := r.wantExecute(""); got.ITT != ordered.ITT() {
+				t.Fatalf("%#x is executed", got.ITT)
+			}
+		}
+		if got := r.wantExecute("behind the ORDERED command"); got.ITT != behind[i].ITT() {
+			t.Fatalf("%#x is executed", got.ITT)
+		}
+	}
+	if got := d.wantExecute("all before it were handed over"); got.ITT != next.ITT() {
+		t.Fatalf("%#x is executed", got.ITT)
+	}
+	if got := b.wantExecute("behind the second"); got.ITT != last.ITT() {
+		t.Fatalf("%#x is executed", got.ITT)
+	}
+	d.complete(task, Result{})
+	d.wantStatus(running.ITT(), statusGood, "")
+	for _, r := range m.conns {
+		r.conn.tags.each(func(t *Task) { r.conn.Complete(r.now, t) })
+		r.pump()
+		r.got = nil
+	}
+	m.clean()
+}
+
+// An ORDERED write that waits for its own data holds back what is behind it.
+func TestOrderedWriteWaits(t *testing.T) {
+	m := newTMF(t, 2, "InitialR2T", "Yes")
+	a := m.conns[0]
+	w := m.conns[0].write(512)
+	m.number(w.BHS())
+	m.attr(0, w, pdu.TaskAttrOrdered)
+	r2t := a.wantR2T(w.ITT(), 0, 0, 512, "")
+	behind := m.read(1, 0)
+	m.idle("it waits for its data")
+	a.send(a.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+	m.wantStarted(0, "its data is here", w)
+	m.wantStarted(1, "behind it", behind)
+	m.clean()
+}
+
+// However the ORDERED command or one before it ends, what waited goes on: an abort, a death, a fault in its data, a function.
+func TestOrderedEndsOtherwise(t *testing.T) {
+	for _, how := range []string{"abort first", "abort ordered", "first dies", "ordered dies", "fault", "reset", "join"} {
+		m := newTMF(t, 3, "InitialR2T", "Yes")
+		a, b := m.conns[0], m.conns[1]
+		first := m.write(1, 0, 512)
+		r2t := b.wantR2T(first.ITT(), 0, 0, 512, "")
+		ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+		behind := m.read(2, 0)
+		m.idle(how)
+		data := func(n int) {
+			b.send(b.dataOut(first.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, n))
+			m.settle()
+		}
+		switch how {
+		case "abort first":
+			f := m.abortTask(2, first)
+			m.settle()
+			m.conns[2].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			m.wantStarted(0, how, ordered)
+			m.wantStarted(2, how, behind)
+		case "abort ordered":
+			f := m.abortTask(0, ordered)
+			m.settle()
+			a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			data(512)
+			m.wantStarted(1, how, first)
+			m.wantStarted(2, how, behind)
+		case "first dies":
+			b.gone()
+			m.wantStarted(0, how, ordered)
+			m.wantStarted(2, how, behind)
+		case "ordered dies":
+			a.gone()
+			m.wantStarted(2, how, behind)
+			data(512)
+			m.wantStarted(1, how, first)
+		case "fault":
+			data(100)
+			b.wantSense(first.ITT(), senseIncorrectAmount, "it is answered")
+			m.wantStarted(0, how, ordered)
+			m.wantStarted(2, how, behind)
+		case "reset":
+			f := m.manage(1, pdu.TMFLogicalUnitReset, false, 0)
+			after := m.read(0, 0)
+			m.idle("its data is waited for (4.2.3.3)")
+			data(512)
+			m.finish(1, f)
+			m.wantStarted(0, "all but this precede the reset", after)
+		case "join":
+			d := m.join(7)
+			d.itt = 7 << 16
+			i := len(m.conns) - 1
+			late := m.read(i, 0)
+			m.idle("it is behind the ORDERED command")
+			data(512)
+			m.wantStarted(1, how, first)
+			m.wantStarted(0, how, ordered)
+			m.wantStarted(2, how, behind)
+			m.wantStarted(i, how, late)
+		}
+		m.clean()
+	}
+}
+
+// Memory that one before it waits for may be held by those behind it: the order is given up after a time.
+func TestOrderedDoesNotWaitForMemory(t *testing.T) {
+	m := newTMF(t, 3, "InitialR2T", "Yes")
+	b := m.conns[1]
+	b.host.answer = OutLater
+	first := m.write(1, 0, 512)
+	var task *Task
+	for live := range b.host.live {
+		task = live
+	}
+	ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+	behind := m.read(2, 0)
+	m.idle("one before it waits for memory")
+	b.now += orderGrace
+	m.wantStarted(0, "which may come only after it", ordered)
+	m.wantStarted(2, "", behind)
+	b.host.give(task)
+	b.conn.Buffer(b.now, task)
+	b.pump()
+	r2t := b.wantR2T(first.ITT(), 0, 0, 512, "")
+	b.send(b.dataOut(first.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
+	m.wantStarted(1, "", first)
+	m.clean()
+
+	// It waits for memory itself.
+	m.conns[0].host.answer = OutLater
+	w := m.conns[0].write(512)
+	m.number(w.BHS())
+	m.attr(0, w, pdu.TaskAttrOrdered)
+	behind = m.read(2, 0)
+	m.idle("it waits for memory")
+	m.conns[0].now += orderGrace
+	m.wantStarted(2, "which this may hold", behind)
+	m.abortTask(0, w)
+	m.settle()
+	m.conns[0].want(pdu.OpTaskManagementResponse, "")
+	m.clean()
+}
