@@ -189,7 +189,12 @@ func (c *Conn) leave(now int64) {
 		// Its requests that ended without an answer may have opened the window.
 		s.each(nil, func(o *Conn) { o.tellWindow() })
 	case leftLogout:
-		s.each(nil, func(o *Conn) { o.fail(errLogout) })
+		// Had it the session's logout to answer, those that wait for its end need not any more.
+		s.each(nil, func(o *Conn) {
+			if o.out.by == c {
+				o.fail(errLogout)
+			}
+		})
 	case leftKeeper:
 		e.keeps = true
 		e.keepBy = now + (int64(s.Params.DefaultTime2Wait)+int64(s.Params.DefaultTime2Retain))*int64(time.Second)

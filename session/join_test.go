@@ -385,3 +385,34 @@ func TestMove(t *testing.T) {
 		t.Error("on loop", r.conn.Loop())
 	}
 }
+
+// The other connections may be gone before the response to the session's logout is sent: it is sent all the same. If its own
+// connection goes, so do they.
+func TestLogoutOfTheSessionIsAnsweredLast(t *testing.T) {
+	for _, survives := range []bool{true, false} {
+		m := newMCS(t, 3)
+		a, b, c := m.conns[0], m.conns[1], m.conns[2]
+		h := b.read(512)
+		h.SetCmdSN(1)
+		b.send(h.BHS(), nil)
+		task := b.wantExecute("")
+		out := a.logout(pdu.LogoutCloseSession, 0)
+		a.send(out.BHS(), nil)
+		m.settle()
+		c.gone()
+		m.settle()
+		if survives {
+			b.wantEvent(Abort)
+			b.conn.Aborted(b.now, task)
+			b.pump()
+			m.settle()
+			a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
+			b.wantEvent(Flush)
+			continue
+		}
+		a.gone()
+		m.settle()
+		b.wantEvent(Abort)
+		b.wantEvent(Close)
+	}
+}

@@ -9,6 +9,7 @@ type logoutState struct {
 	others int    // connections of the session that have not reported yet
 	// quiet is who wants to know when the connection has no task with the host any more: a logout on another one.
 	quiet []func()
+	by    *Conn // the session is being logged out on that connection
 }
 
 // logoutTurn carries out a Logout Request (RFC 7143, 11.14). What is still being executed is implicitly terminated (7.6);
@@ -82,7 +83,8 @@ func (c *Conn) closesSelf(t *Task) bool {
 
 // quieten stops the connection's tasks and its input, since its session is being logged out on another; told runs when the
 // host has none of them any more.
-func (c *Conn) quieten(told func()) {
+func (c *Conn) quieten(by *Conn, told func()) {
+	c.out.by = by
 	c.end.deaf = true
 	c.stopAll(nil)
 	c.out.quiet = append(c.out.quiet, told)

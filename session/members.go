@@ -236,7 +236,7 @@ func (s *Session) quiesce(but *Conn, told func()) (n int) {
 		if c != but {
 			n++
 			s.goner = append(s.goner, goner{conn: c, fn: told, quiet: true})
-			c.host.Post(func() { c.quieten(func() { s.quieted(c) }) })
+			c.host.Post(func() { c.quieten(but, func() { s.quieted(c) }) })
 		}
 	}
 	return n
