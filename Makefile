@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench bench-compare perf-tgt lint fuzz generate deps clean
+.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench bench-compare perf-tgt lint fuzz generate deps clean mcs-study
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a modul
 
 test-race: ## the packages that share memory between loops, under the race detector
 	@echo "== race detector"
-	@$(GO) test -race -p $(P) ./session/... ./lun/... ./engine ./tools/ringtgt/...
+	@$(GO) test -race -p $(P) ./session/... ./lun/... ./engine ./bench/... ./tools/ringtgt/...
 
 test-daemon: ## test-clients and test-conformance side by side: both wait more than they compute
 	@echo "== the daemon with real clients on loopback, and iscsi-test-cu"
@@ -59,6 +59,9 @@ bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, P
 	@$(GO) build -o bin/benchcompare ./tools/benchcompare
 	@bin/benchcompare -ref '$(value REF)' -bench '$(or $(value BENCH),Window)' -pkg '$(or $(value PKG),./session)' -rounds '$(or $(value ROUNDS),10)'
 
+mcs-study: ## one session of four connections beside four sessions, on one target loop and on two: docs/mcs.md
+	@$(GO) run ./tools/mcsstudy
+
 perf-tgt: build ## 4 KiB random reads beside tuned tgt, interleaved, one core each
 	@tools/perf-tgt.sh
 
@@ -70,7 +73,7 @@ lint: ## gofmt, go vet
 fuzz: ## every fuzz target for FUZZ (default 60s) each
 	@tools/fuzz.sh $(FUZZ)
 
-generate: ## generated files (none yet)
+generate: ## the eBPF programs (needs clang and libbpf-dev); their output is in the repository
 	@$(GO) generate ./...
 
 clean: ## what was built; the served disk stays
