@@ -3,7 +3,7 @@ package session
 import "slices"
 
 // stop ends a task without an answer, as far as its phase lets it: at once, or by an Abort event when the host has it. A
-// task whose answer is under way is left to end by itself; Closed frees it.
+// task whose answer is under way is left to end by itself; Closed frees it. One that waits for a fence is not under way.
 func (c *Conn) stop(t *Task) {
 	switch t.st.phase {
 	case phaseHeld:
@@ -17,6 +17,14 @@ func (c *Conn) stop(t *Task) {
 		c.free(t)
 	case phaseArriving, phaseData, phaseBarred, phaseReady:
 		c.free(t)
+	case phaseAnswer:
+		if t.st.on == &c.tm.held {
+			c.free(t) // behind a fence that nobody waits for any more
+		}
+	case phaseAnswer:
+		if c.heldBack(t) {
+			c.free(t)
+		}
 	case phaseRunning:
 		t.st.aborted = true
 		if t.st.kind == kindCommand {

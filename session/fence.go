@@ -35,6 +35,9 @@ func (m *management) holds(r *Task) bool {
 	return false
 }
 
+// heldBack says that the answer of t waits for a fence.
+func (c *Conn) heldBack(t *Task) bool { return t.st.on == &c.tm.held }
+
 // divert takes what is not answered now: everything when the transport is gone, and status behind a fence.
 func (c *Conn) divert(t *Task) bool {
 	if c.end.closed {
@@ -148,9 +151,11 @@ func (c *Conn) answering(b *barrier) bool {
 	if c.end.mute {
 		return false
 	}
-	for r := c.answers.head; r != nil; r = r.next {
-		if b.covers(r) {
-			return true
+	for _, l := range []*taskList{&c.answers, &c.tm.held} { // held: behind the fence of an earlier function
+		for r := l.head; r != nil; r = r.next {
+			if b.covers(r) {
+				return true
+			}
 		}
 	}
 	return false
