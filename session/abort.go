@@ -18,10 +18,6 @@ func (c *Conn) stop(t *Task) {
 	case phaseArriving, phaseData, phaseBarred, phaseReady:
 		c.free(t)
 	case phaseAnswer:
-		if t.st.on == &c.tm.held {
-			c.free(t) // behind a fence that nobody waits for any more
-		}
-	case phaseAnswer:
 		if c.heldBack(t) {
 			c.free(t)
 		}
