@@ -316,7 +316,7 @@ func (c *Conn) stopFor(v *visit) {
 	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
 	awaits := c.member.Params.TaskReporting != ReportFastAbort
 	c.tags.each(func(r *Task) {
-		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !v.b.covers(r) {
+		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer && !c.heldBack(r) || !v.b.covers(r) {
 			return
 		}
 		if !slices.Contains(v.luns, r.LUN) {

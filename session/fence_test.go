@@ -514,3 +514,35 @@ func TestFencedCommandsTogether(t *testing.T) {
 	}
 	m.clean()
 }
+
+// A command whose status a fence holds is not over: ABORT TASK and further functions end it, and its status never comes.
+func TestHeldStatusIsAborted(t *testing.T) {
+	for _, set := range []bool{false, true} {
+		m := newFenced(t, 2, "ResponseFence")
+		a, b := m.conns[0], m.conns[1]
+		first := m.reset()
+		a.wantManaged(first.ITT(), pdu.TMFResponseComplete, "")
+		m.wantAsked(0, "")
+		h := m.read(1, 0)
+		b.complete(b.wantExecute(""), Result{})
+		m.idle("status is held")
+		if set {
+			f := m.manage(1, pdu.TMFAbortTaskSet, false, 0)
+			m.settle()
+			b.managed(b.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+			m.settle()
+			m.wantAsked(0, "the first response")
+			m.ack(0)
+			m.settle()
+			b.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			m.wantAsked(1, "")
+			m.ack(1)
+		} else {
+			f := m.abortTask(1, h)
+			m.settle()
+			b.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the task has no status yet")
+			m.ack(0)
+		}
+		m.clean()
+	}
+}

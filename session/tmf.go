@@ -76,7 +76,7 @@ func (c *Conn) find(b *barrier) bool {
 		c.tags.each(func(r *Task) {
 			found = found || r.st.kind == kindCommand && b.spans(r) && r.st.phase != phaseArriving && r.st.phase != phaseHeld
 		})
-	} else if r := c.tags.find(b.tag); r != nil && b.refers(r) {
+	} else if r := c.tags.find(b.tag); r != nil && c.refersTo(b, r) {
 		found = true
 		if b.fn == pdu.TMFAbortTask {
 			c.welcome(&visit{b: b, stage: visitStops})
@@ -92,10 +92,10 @@ func (c *Conn) find(b *barrier) bool {
 	return found
 }
 
-// refers says that the function is about command r. When its answer is queued a command is over, and when it has not all
+// refersTo says that the function is about command r. When its answer is queued a command is over, and when it has not all
 // arrived it does not exist yet: its CmdSN has not been received.
-func (b *barrier) refers(r *Task) bool {
-	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseAnswer && r.st.phase != phaseArriving
+func (c *Conn) refersTo(b *barrier, r *Task) bool {
+	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && (r.st.phase != phaseAnswer || c.heldBack(r))
 }
 
 func (t *Task) refCmdSN() uint32 { return (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN() }
