@@ -151,11 +151,19 @@ func (c *Conn) answering(b *barrier) bool {
 	if c.end.mute {
 		return false
 	}
-	for _, l := range []*taskList{&c.answers, &c.tm.held} { // held: behind the fence of an earlier function
-		for r := l.head; r != nil; r = r.next {
-			if b.covers(r) {
-				return true
-			}
+	for r := c.answers.head; r != nil; r = r.next {
+		if b.covers(r) {
+			return true
+		}
+	}
+	return c.tm.holding(b)
+}
+
+// holding says that an answer which precedes the function's waits behind the fence of an earlier one.
+func (m *management) holding(b *barrier) bool {
+	for r := m.held.head; r != nil; r = r.next {
+		if b.covers(r) {
+			return true
 		}
 	}
 	return false

@@ -134,16 +134,8 @@ func (c *Conn) manageSet(t *Task) {
 		}
 		newBarrier(t) // for others the courier has made one
 	}
-	sn, target := t.CmdSN, t.Manage == pdu.TMFTargetWarmReset || t.Manage == pdu.TMFTargetColdReset
 	c.tm.waiting.push(t)
 	c.welcome(&visit{b: t.st.tmf.barrier})
-	if target {
-		// "In the case of target-scoped requests ... all of the commands that are not yet received on the issuing session in
-		// the command stream can be considered to have been received with no command waiting period" (4.2.3.3).
-		for n := w.ExpCmdSN(); pdu.SNLess(n, sn); n++ {
-			c.plug(n)
-		}
-	}
 	c.manageProgress()
 }
 
@@ -174,11 +166,13 @@ func (c *Conn) expecting() bool {
 func (c *Conn) movable() *Task {
 	for t := c.tm.waiting.head; t != nil; t = t.next {
 		if !t.st.tmf.begun {
-			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3).
+			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3, b). A
+			// reset of the target might do without and plug what is missing; but a NOP-Out or a Text Request that is under way
+			// on another connection would then never be answered.
 			if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {
 				return t
 			}
-		} else if t.st.tmf.barrier.missing.Load() == 0 {
+		} else if b := t.st.tmf.barrier; b.missing.Load() == 0 && !(t.st.tmf.passed && c.tm.holding(b)) {
 			return t
 		}
 	}
@@ -247,7 +241,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
-	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && c.pass(b) {
+	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && (c.pass(b) || c.tm.holding(b)) {
 		t.st.phase = phaseData
 		t.st.tmf.passed = true
 		c.tm.waiting.push(t)
