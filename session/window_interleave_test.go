@@ -25,6 +25,7 @@ var windowSeeds = flag.Int("window.seeds", 20000, "number of interleavings of th
 //
 // RINGTGT_WINDOW_SEED=n plays one seed and prints every access.
 func TestWindowInterleavings(t *testing.T) {
+	t.Parallel()
 	src := windowSource(t)
 	if s := os.Getenv("RINGTGT_WINDOW_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 0, 64)
@@ -136,6 +137,7 @@ var plantedBugs = []struct {
 // Every planted bug is found: all but one or two within a thousand seeds, all within ten times what TestWindowInterleavings
 // plays. A text that is not there any more means that window.go has changed: plant the bug anew.
 func TestWindowPlantedBugs(t *testing.T) {
+	t.Parallel()
 	src := windowSource(t)
 	var copies []string
 	for _, b := range plantedBugs {
