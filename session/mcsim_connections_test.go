@@ -365,8 +365,47 @@ func (s *mcSim) async(c *mcConn, h *pdu.AsyncMessage) {
 				o.die("the target says so")
 			}
 		}
+	case pdu.AsyncEventTasksTerminated:
+		s.terminated(c, h)
 	case pdu.AsyncEventDropAllConnections:
 	default:
 		s.Fatalf("%v: Asynchronous Message, event %d", c, h.AsyncEvent())
+	}
+}
+
+// terminated is event 5, of FastAbort: "Stop Data-Out transfers on that connection for all active TTTs for the affected LUN",
+// and "Acknowledge the StatSN of the Asynchronous Message PDU via a NOP-Out PDU with ITT=0xffffffff ... while copying the LUN
+// field" (11.9.1). Whether the tasks that have an R2T are over is known later.
+func (s *mcSim) terminated(c *mcConn, h *pdu.AsyncMessage) {
+	if c.sess.params.TaskReporting != ReportFastAbort {
+		s.Fatalf("%v: Asynchronous Message, event 5, without FastAbort", c)
+	}
+	if c.state != mcFull {
+		return
+	}
+	for _, r := range c.sess.sorted() {
+		if r.conn == c && r.lun == h.LUN() && r.asked {
+			if r.doubtAt == 0 {
+				r.doubtAt = s.now
+			}
+			c.stopData(r)
+		}
+	}
+	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
+	b.SetLUN(h.LUN())
+	(*pdu.NOPOut)(&b).SetTTT(pdu.ReservedTag)
+	c.queue = append([]*mcSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
+	s.stats["terminated"]++
+}
+
+// stopData drops the data that R2Ts asked for.
+func (c *mcConn) stopData(cmd *mcCmd) {
+	if x := c.waiting(cmd); x != nil && !c.unsent(cmd) {
+		x.pdus = slices.DeleteFunc(x.pdus, func(b []byte) bool {
+			return (*pdu.DataOut)(b[:pdu.BHSLen]).TTT() != pdu.ReservedTag
+		})
+		if len(x.pdus) == 0 {
+			c.forget(cmd)
+		}
 	}
 }

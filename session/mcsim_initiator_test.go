@@ -294,6 +294,7 @@ func (s *mcSim) r2t(c *mcConn, cmd *mcCmd, h *pdu.R2T) {
 	if c.state != mcFull {
 		return
 	}
+	cmd.asked = true
 	x := c.waiting(cmd)
 	if x == nil {
 		x = &mcSender{cmd: cmd}

@@ -198,6 +198,7 @@ func (s *mcSim) managed(m *mcCmd, resp pdu.TaskResponse) {
 	f := (*pdu.TaskManagementRequest)(&m.h).Function()
 	for _, r := range ss.sorted() {
 		// Whether an immediate command came before the function only the target knows: it is answered or it is not.
+		// Whether an immediate command came before the function only the target knows: it is answered or it is not.
 		if !r.scsi() && f >= pdu.TMFTargetWarmReset && !r.h.Immediate() && pdu.SNLess(r.sn(), m.sn()) {
 			// It may be one of those that "can be considered to have been received" (4.2.3.3), and were not.
 			s.done(r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -39,6 +40,7 @@ type mcCmd struct {
 	target   *mcCmd     // of ABORT TASK
 	roaming  bool       // sent on another connection as well
 	plug     bool       // an ABORT TASK for the sake of the CmdSN
+	asked    bool       // an R2T came
 	prompt   bool       // nothing keeps it from being executed when its turn has come
 	legit    [][]*mcCmd // of a read: what may be read, by block
 	doubtAt  int64      // since when nobody knows whether it will be answered (sent once more, or aborted by a lost function); 0: it will
@@ -52,11 +54,12 @@ type mcCmd struct {
 	refused   bool      // the host had no memory or no task for it
 	executed  *mcTarget
 	applied   bool
-	completed bool // the backend has answered
-	cleared   bool // another initiator's reset took it away
-	freed     bool // and nothing of it is left
-	answered  bool // its status was taken for sending
-	dead      bool // its end was reported without a status: nothing of it may be seen any more
+	completed bool   // the backend has answered
+	cleared   bool   // another initiator's reset took it away
+	freed     bool   // and nothing of it is left
+	answered  bool   // its status was taken for sending
+	stat      uint32 // StatSN of that
+	dead      bool   // its end was reported without a status: nothing of it may be seen any more
 }
 
 func (c *mcCmd) String() string {
@@ -84,6 +87,7 @@ type mcNexus struct {
 	had        map[uint32]bool // CmdSNs that arrived, or that an ABORT TASK names
 	next       uint32          // all before it are in had
 	exp, max   uint32
+	fences     []mcFence
 }
 
 func (w *mcWorld) nexus(s *Session) *mcNexus {
@@ -153,14 +157,8 @@ func (c *mcTarget) arrived(h *pdu.BHS) {
 			cmd.tc = c
 		}
 	case pdu.OpTaskManagementRequest:
-		switch m := (*pdu.TaskManagementRequest)(h); m.Function() {
-		case pdu.TMFAbortTask:
+		if m := (*pdu.TaskManagementRequest)(h); m.Function() == pdu.TMFAbortTask {
 			n.seen(m.RefCmdSN())
-		case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
-			// What has not arrived "can be considered to have been received" (4.2.3.3).
-			for sn := n.next; h.Immediate() && pdu.SNLess(sn, m.CmdSN()); sn++ {
-				n.seen(sn)
-			}
 		}
 	case pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest:
 	default:
@@ -289,7 +287,11 @@ func (c *mcTarget) answers(h *pdu.BHS) {
 	default:
 		status = (*pdu.SCSIResponse)(h).Status()
 	}
-	cmd.answered = true
+	cmd.answered, cmd.stat = true, (*pdu.SCSIResponse)(h).StatSN()
+	if cmd.tc == nil {
+		cmd.tc = c
+	}
+	c.passesFence(cmd)
 	switch {
 	case status == statusGood && cmd.completed && cmd.applied:
 	case status == statusTaskSetFull && cmd.refused:
@@ -317,7 +319,9 @@ func (c *mcTarget) once(h *pdu.BHS) *mcCmd {
 func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 	w := c.w
 	w.logf("%v: function %v of %v is answered %d", c, (*pdu.TaskManagementRequest)(&m.h).Function(), m, resp)
-	if r := m.target; r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && r.doubtAt == 0 && !w.doomed(r, m) {
+	if r := m.target; r != nil && r.completed && c.s.sess.fences() {
+		// Its answer may wait behind a fence.
+	} else if r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && r.doubtAt == 0 && !w.doomed(r, m) {
 		w.Fatalf("%v: %v is denied: %v is here", c, m, r)
 	}
 	if resp != pdu.TMFResponseComplete {
@@ -326,6 +330,43 @@ func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 	for _, r := range w.cmds {
 		if !r.answered && !r.dead && !r.cleared && m.covers(r) {
 			r.dead = true
+		}
+	}
+	if m.target == nil && c.s.sess.fences() {
+		m.stat = c.statSN - 1
+		c.fences(m)
+	}
+}
+
+// fences checks the fence before a response, and keeps it for those that follow: all that was sent on other connections is
+// acknowledged, and nothing follows there until the response itself is (4.2.2.3.3). Immediate commands are left out: whether
+// they came before or after the function only the target knows.
+func (c *mcTarget) fences(m *mcCmd) {
+	for _, r := range c.w.cmds {
+		o := r.tc
+		if r.answered && m.spans(r) && !r.h.Immediate() && o != nil && o != c && !o.s.end.deaf && !pdu.SNLess(r.stat, o.s.sn.expStatSN) {
+			c.w.Fatalf("%v: %v is answered, and %v, which %v has answered before, is not acknowledged", c, m, r, o)
+		}
+	}
+	n := c.w.nexus(c.s.sess)
+	n.fences = append(n.fences, mcFence{c, m})
+}
+
+// mcFence is a function's response until it is acknowledged.
+type mcFence struct {
+	c *mcTarget
+	m *mcCmd
+}
+
+// passesFence checks that no status passes a fence, on connections that were there when the function came.
+func (c *mcTarget) passesFence(cmd *mcCmd) {
+	n := c.w.nexus(c.s.sess)
+	n.fences = slices.DeleteFunc(n.fences, func(f mcFence) bool {
+		return f.c.s.end.deaf || pdu.SNLess(f.m.stat, f.c.s.sn.expStatSN)
+	})
+	for _, f := range n.fences {
+		if f.c != c && c.upAt < f.m.issued && f.m.spans(cmd) && !cmd.h.Immediate() && !cmd.refused {
+			c.w.Fatalf("%v: status of %v, and the response of %v on %v is not acknowledged", c, cmd, f.m, f.c)
 		}
 	}
 }

@@ -98,6 +98,7 @@ func newMCSim(t testing.TB, seed uint64, verbose bool) *mcSim {
 		"InitialR2T", pick("Yes", "No"), "ImmediateData", pick("Yes", "No"),
 		"MaxBurstLength", pick("1024", "4096", "262144"), "FirstBurstLength", pick("512", "1024"),
 		"MaxOutstandingR2T", pick("1", "2", "4"),
+		"TaskReporting", pick("RFC3720", "RFC3720", "ResponseFence", "FastAbort"),
 		"DefaultTime2Wait", "2", "DefaultTime2Retain", pick("0", "20"),
 	}
 	s.more = []string{
