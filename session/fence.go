@@ -64,7 +64,7 @@ func (c *Conn) pass(b *barrier) bool {
 		return false
 	}
 	v.stage = visitFences
-	c.holdBack(v)
+	c.letGo()
 	b.missing.Add(-1)
 	return true
 }
@@ -88,23 +88,8 @@ func (c *Conn) clear(b *barrier) {
 	}
 	v.stage = visitClears
 	c.endUnfed(v)
-	c.holdBack(v)
-	c.settle()
-}
-
-// holdBack lets commands go on that the function barred, and takes back answers that a fence is to hold.
-func (c *Conn) holdBack(v *visit) {
-	if c.sess.fences() && !c.end.deaf {
-		for r := c.answers.head; r != nil; {
-			next := r.next
-			if r.st.kind == kindCommand && c.tm.holds(r) {
-				r.unlist()
-				c.tm.held.push(r)
-			}
-			r = next
-		}
-	}
 	c.letGo()
+	c.settle()
 }
 
 // fenceProgress does what can be done for a visit in the second round.
@@ -146,13 +131,15 @@ func (c *Conn) fenceProgress(v *visit) {
 	}
 }
 
-// answering says that answers of tasks which the function affects are still queued.
+// answering says that answers are still queued which go before the function's: those of tasks that it affects, and behind a
+// fence all of its logical unit that were queued when it came up. Later ones are held.
 func (c *Conn) answering(b *barrier) bool {
 	if c.end.mute {
 		return false
 	}
+	fenced := c.sess.fences()
 	for r := c.answers.head; r != nil; r = r.next {
-		if b.covers(r) {
+		if b.covers(r) || fenced && r.st.kind == kindCommand && b.spans(r) {
 			return true
 		}
 	}
