@@ -35,8 +35,10 @@ type mcConn struct {
 	status    pdu.LoginStatus
 
 	queue []*mcSender
-	got   []wire // scenarios: what nobody has looked at
-	why   string
+	// Of scenarios: what nobody has looked at, whether its login is to be looked at, and that it acknowledges nothing unasked.
+	got         []wire
+	asked, mute bool
+	why         string
 }
 
 type mcConnState uint8

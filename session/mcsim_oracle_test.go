@@ -46,6 +46,7 @@ type mcCmd struct {
 	doubtAt  int64      // since when nobody knows whether it will be answered (sent once more, or aborted by a lost function); 0: it will
 	got      []byte
 	dataSN   uint32
+	r2t      *pdu.R2T // of a scenario
 	burst    uint32
 	rejected bool // by a Reject: never received
 
@@ -186,6 +187,7 @@ func (c *mcTarget) executed(t *mcTask) {
 		w.Fatalf("%v: %v is executed before SessionUp", c, cmd)
 	}
 	cmd.executed = c
+	w.order = append(w.order, cmd)
 	if cmd.kind == mcWrite && (!bytes.Equal(t.s.Out, cmd.data()) || int(t.s.Received) != len(t.s.Out)) {
 		w.Fatalf("%v: %v is executed with %d bytes that are not what was sent", c, cmd, t.s.Received)
 	}

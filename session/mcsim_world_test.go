@@ -34,6 +34,7 @@ type mcWorld struct {
 	nexuses []*mcNexus
 	depth   int // of steps within steps
 	onPDU   func(c *mcConn, w wire)
+	order   []*mcCmd // commands as they were executed
 	stats   map[string]int
 	log     []string
 }
@@ -58,8 +59,8 @@ func newMCWorld(t testing.TB, loops int, cfg mcConfig, limits Limits, node NodeC
 	return w
 }
 
-// chance is true once in n, never for 0.
-func (w *mcWorld) chance(n int) bool { return n > 0 && w.rng.IntN(n) == 0 }
+// chance is true once in n, never for 0 and never in a scenario.
+func (w *mcWorld) chance(n int) bool { return n > 0 && w.rng != nil && w.rng.IntN(n) == 0 }
 
 func (w *mcWorld) logf(format string, args ...any) {
 	if w.verbose {

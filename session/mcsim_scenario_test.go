@@ -1,0 +1,229 @@
+package session
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// TestScenarios plays the stories of testdata/scenarios in the world of the simulation, tame: nothing is late unless the
+// story says so, and after every line everything happens that can. The oracle looks on. docs/simulation.md has the words.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("%d scenarios: %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) { playScenario(t, f) })
+	}
+}
+
+// scenario is a story being played.
+type scenario struct {
+	*mcWorld
+	file  string
+	line  int
+	text  string
+	sess  *mcSession
+	keys  []string           // of the login
+	conns map[string]*mcConn // by the name the story gives them: the CID, and what follows "as"
+	names map[string]*mcCmd
+	itt   uint32
+	seen  int // of order
+}
+
+// words is a line cut up: words and key=value pairs.
+type words struct {
+	s    *scenario
+	list []string
+	opts map[string]string
+}
+
+func playScenario(t *testing.T, file string) {
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s := &scenario{file: filepath.Base(file), conns: map[string]*mcConn{}, names: map[string]*mcCmd{}, itt: 0x100}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		s.line++
+		text, _, _ := strings.Cut(lines.Text(), "#")
+		s.text = strings.TrimSpace(text)
+		w := &words{s: s, opts: map[string]string{}}
+		for _, word := range strings.Fields(s.text) {
+			if k, v, ok := strings.Cut(word, "="); ok {
+				w.opts[k] = v
+			} else {
+				w.list = append(w.list, strings.TrimSuffix(word, ":"))
+			}
+		}
+		if len(w.list) == 0 {
+			continue
+		}
+		if s.mcWorld == nil && w.list[0] != "session" {
+			t.Fatalf("%s:%d: a story begins with session", s.file, s.line)
+		}
+		if s.mcWorld == nil {
+			s.begin(t, w)
+			continue
+		}
+		s.do(w)
+		s.settle()
+	}
+	s.end()
+}
+
+func (s *scenario) fail(format string, args ...any) {
+	s.Helper()
+	s.Fatalf("%s:%d: %s: %s\n%s", s.file, s.line, s.text, fmt.Sprintf(format, args...), s.describe())
+}
+
+// opt takes a number.
+func (w *words) opt(key string, def int) int {
+	v, ok := w.opts[key]
+	if !ok {
+		return def
+	}
+	n, err := strconv.ParseInt(v, 0, 64)
+	if err != nil {
+		w.s.fail("%v", err)
+	}
+	return int(n)
+}
+
+func (w *words) has(word string) bool { return slices.Contains(w.list, word) }
+
+// begin: session [loops=2] [window=8] [conns=2] and keys of the login.
+func (s *scenario) begin(t *testing.T, w *words) {
+	s.mcWorld = newMCWorld(t, w.opt("loops", 2), mcConfig{batch: 64}, Limits{Window: w.opt("window", 8)}, NodeConfig{})
+	s.verbose = testing.Verbose()
+	s.onPDU = s.take
+	s.open(w)
+	for i := 1; i <= w.opt("conns", 2); i++ {
+		s.connect(strconv.Itoa(i), uint16(i), i)
+		s.settle()
+	}
+}
+
+// open makes the initiator's session; its first connection logs it in.
+func (s *scenario) open(w *words) {
+	first := uint32(w.opt("first", 1))
+	s.sess = &mcSession{w: s.mcWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, exp: first, max: first - 1, cmds: map[uint32]*mcCmd{}}
+	s.keys = []string{"MaxConnections", "8", "InitialR2T", "Yes", "ImmediateData", "Yes", "DefaultTime2Wait", "2", "DefaultTime2Retain", "20"}
+	for k, v := range w.opts {
+		if i := slices.Index(s.keys, k); i >= 0 {
+			s.keys[i+1] = v
+		} else if !slices.Contains([]string{"loops", "window", "conns", "first", "cid", "as"}, k) {
+			s.keys = append(s.keys, k, v)
+		}
+	}
+}
+
+func (s *scenario) connect(name string, cid uint16, loop int) {
+	var keys []string
+	if s.sess.tsih == 0 {
+		keys = s.keys
+	}
+	c := s.sess.connect(cid, loop%len(s.loops), keys...)
+	s.conns[name] = c
+}
+
+// settle lets everything happen that can without time passing.
+func (s *scenario) settle() {
+	for n := 0; ; n++ {
+		if n > 100000 {
+			s.fail("it never comes to rest")
+		}
+		s.step++
+		moved := s.loopStep() || s.kernelStep() || s.backendStep()
+		for _, c := range s.all() {
+			moved = c.read() || moved
+		}
+		s.check()
+		if !moved {
+			return
+		}
+	}
+}
+
+// all is the connections in a fixed order.
+func (s *scenario) all() []*mcConn {
+	var all []*mcConn
+	for _, c := range s.conns {
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b *mcConn) int { return a.sock.id - b.sock.id })
+	return all
+}
+
+// take keeps what arrives for the story to look at; a NOP-In that asks for an answer gets one.
+func (s *scenario) take(c *mcConn, x wire) {
+	if x.h.Opcode() == pdu.OpNOPIn && x.h.ITT() == pdu.ReservedTag {
+		if ttt := (*pdu.NOPIn)(&x.h).TTT(); ttt != pdu.ReservedTag && !c.mute {
+			s.ack(c, ttt)
+		}
+		return
+	}
+	if x.h.Opcode() == pdu.OpLoginResponse && c.status == pdu.LoginSuccess && !c.asked {
+		return
+	}
+	c.got = append(c.got, x)
+}
+
+// ack sends a NOP-Out that wants no answer: it tells ExpStatSN.
+func (s *scenario) ack(c *mcConn, ttt uint32) {
+	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
+	(*pdu.NOPOut)(&b).SetTTT(ttt)
+	c.transmit(c.stamped(c.encode(&b, nil)))
+}
+
+// end: everybody goes, and nothing is left.
+func (s *scenario) end() {
+	s.text = "the end"
+	for name, c := range s.conns {
+		if len(c.got) > 0 && c.state != mcGone {
+			s.fail("conn %s: nobody looked at %v", name, c.got[0])
+		}
+	}
+	s.hold = false
+	for _, c := range s.socks {
+		c.reset = true
+	}
+	for n := 0; len(s.targets)+len(s.running) > 0; n++ {
+		s.settle()
+		if n > 200 {
+			s.fail("it does not end")
+		}
+		s.pass(time.Second)
+	}
+	for _, n := range s.nexuses {
+		if n.ups != n.downs {
+			s.fail("session %d: up %d times, down %d times", n.s.TSIH, n.ups, n.downs)
+		}
+	}
+	if n := len(s.node.Sessions()); n > 0 {
+		s.fail("%d sessions are left", n)
+	}
+}
+
+// pass lets time go by.
+func (s *scenario) pass(d time.Duration) {
+	for end := s.now + int64(d); s.now < end; {
+		at := s.deadline()
+		if at <= s.now {
+			at = end
+		}
+		s.now = min(at, end)
+		s.settle()
+	}
+}
