@@ -143,17 +143,7 @@ func (c *Conn) answering(b *barrier) bool {
 			return true
 		}
 	}
-	return c.tm.holding(b)
-}
-
-// holding says that an answer which precedes the function's waits behind the fence of an earlier one.
-func (m *management) holding(b *barrier) bool {
-	for r := m.held.head; r != nil; r = r.next {
-		if b.covers(r) {
-			return true
-		}
-	}
-	return false
+	return false // those that waited behind the fence of an earlier function were stopped
 }
 
 // fence notes which StatSN is to be acknowledged: that of the last response sent, and of those that are made already; and

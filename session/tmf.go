@@ -172,7 +172,7 @@ func (c *Conn) movable() *Task {
 			if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {
 				return t
 			}
-		} else if b := t.st.tmf.barrier; b.missing.Load() == 0 && !(t.st.tmf.passed && c.tm.holding(b)) {
+		} else if t.st.tmf.barrier.missing.Load() == 0 {
 			return t
 		}
 	}
@@ -241,7 +241,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
-	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && (c.pass(b) || c.tm.holding(b)) {
+	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && c.pass(b) {
 		t.st.phase = phaseData
 		t.st.tmf.passed = true
 		c.tm.waiting.push(t)
