@@ -152,26 +152,36 @@ func (w *Window) Deliver(to courier) (again bool) {
 }
 
 // deliver hands over request t, nil for a plug, with number n, and those that follow. The caller took its slot, and with
-// that the baton. After as many as the window has slots, and one, he lays it down, so that one loop does not work for the
-// others for ever, and asks to be called again.
+// that the baton. What is there in a row is taken first, and exp raised once for all of it, since every loop looks at exp.
+// After as many as the window has slots he lays the baton down, so that one loop does not work for the others for ever,
+// and asks to be called again.
 func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
-	for left := len(w.slots); ; left-- {
-		n++
-		if w.shared {
-			w.exp.Store(n<<2 | batonHeld)
-		} else {
-			w.exp.Store(n<<2 | batonIdle)
+	held := uint64(batonHeld)
+	if !w.shared {
+		held = batonIdle
+	}
+	var run [windowRun]*Task
+	for left, ok := len(w.slots)+1, true; ; {
+		run[0] = t
+		k := 1
+		for ; k < min(len(run), left); k++ {
+			if run[k], ok = w.take(n + uint64(k)); !ok {
+				break
+			}
 		}
-		if t == nil {
-			w.Release()
-		} else {
-			to.delivered(t)
+		n += uint64(k)
+		w.exp.Store(n<<2 | held)
+		for _, t := range run[:k] {
+			if t == nil {
+				w.Release()
+			} else {
+				to.delivered(t)
+			}
 		}
-		if left == 0 {
+		if left -= k; left == 0 {
 			w.exp.Store(n<<2 | batonLeft)
 			return true
 		}
-		var ok bool
 		if t, ok = w.take(n); !ok && w.shared {
 			w.exp.Store(n<<2 | batonIdle)
 			t, ok = w.take(n) // from one who saw us hold the baton
@@ -181,6 +191,9 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 		}
 	}
 }
+
+// windowRun is how many requests are taken before exp is raised.
+const windowRun = 8
 
 // take empties the slot of number n, if that is there. The caller has the baton, or saw it lie at n.
 func (w *Window) take(n uint64) (t *Task, ok bool) {

@@ -95,7 +95,7 @@ var plantedBugs = []struct {
 		"w.exp.Store(n<<2 | batonIdle)\n\t\t\tt, ok = w.take(n) // from one who saw us hold the baton",
 		"if t, ok = w.take(n); !ok {\n\t\t\t\tw.exp.Store(n<<2 | batonIdle)\n\t\t\t}",
 	}},
-	{"nobody holds the baton", []string{"w.exp.Store(n<<2 | batonHeld)", "w.exp.Store(n<<2 | batonIdle)"}},
+	{"nobody holds the baton", []string{"held := uint64(batonHeld)", "held := uint64(batonIdle)"}},
 	{"in order, one delivers beside him who holds the baton", []string{"case e>>2 == n && e&3 != batonHeld:", "case e>>2 == n:"}},
 	{"Deliver goes on beside him who holds the baton", []string{"if e&3 == batonHeld {", "if false {"}},
 	{"the baton is laid down with work left, and nobody told", []string{
@@ -105,12 +105,12 @@ var plantedBugs = []struct {
 		"// It has its turn at once. Nobody moves exp from here but he who takes this slot.", "w.exp.Store((n+1)<<2 | batonHeld)",
 	}},
 	{"ExpCmdSN rises after the hand-over", []string{
-		"w.exp.Store(n<<2 | batonHeld)\n", "w.exp.Store((n-1)<<2 | batonHeld)\n",
+		"w.exp.Store(n<<2 | held)\n", "w.exp.Store((n-uint64(k))<<2 | held)\n",
 	}},
 	{"a slot is freed after the hand-over", []string{
 		"s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree)", "s.turn.CompareAndSwap(n<<2|slotFree, n<<2|slotTaken)",
 		"s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree)", "s.turn.CompareAndSwap(turn, n<<2|slotTaken)",
-		"if left == 0 {", "w.slot(uint32(n-1)).turn.Store(w.later(n-1)<<2 | slotFree)\n\t\tif left == 0 {",
+		"if left -= k; left == 0 {", "for i := n - uint64(k); i < n; i++ {\n\t\t\tw.slot(uint32(i)).turn.Store(w.later(i)<<2 | slotFree)\n\t\t}\n\t\tif left -= k; left == 0 {",
 	}},
 	{"a full slot is taken by a store", []string{
 		"if s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree) {", "{\n\t\t\ts.turn.Store(w.later(n)<<2|slotFree)",
@@ -126,7 +126,7 @@ var plantedBugs = []struct {
 		"turn&3 == slotFull && s.turn.CompareAndSwap(turn, n<<2|slotPlug)", "turn&3 == slotFull && func() bool { s.turn.Store(n<<2|slotPlug); return true }()",
 	}},
 	{"Withdraw takes what has its slot by then", []string{"uint32(n) == sn && turn&3", "turn&3"}},
-	{"a plug that is passed opens nothing", []string{"w.Release()\n\t\t} else {", "} else {"}},
+	{"a plug that is passed opens nothing", []string{"w.Release()\n\t\t\t} else {", "} else {"}},
 	{"MaxCmdSN is raised by load and store", []string{"w.max.Add(1)", "w.max.Store(w.max.Load()+1)"}},
 	{"Release lowers the size by a store", []string{
 		"if w.size.CompareAndSwap(v, v-1) {\n\t\t\treturn\n\t\t}", "w.size.Store(v-1)\n\t\treturn",
