@@ -506,3 +506,35 @@ func (w *mcWorld) check() {
 		}
 	}
 }
+
+// quiet is what holds when every loop sleeps: nothing was handed to anybody that nobody looks at, and the initiator knows that
+// the window is open. (Sooner or later a NOP-In would wake everybody; a command is not to wait for that.)
+func (w *mcWorld) quiet(ss *mcSession) {
+	for _, c := range w.targets {
+		switch h := c.s.in.head.Load(); {
+		case h != nil && h != shut:
+			w.Fatalf("%v: CmdSN %d was handed to it, and its loop sleeps", c, h.CmdSN)
+		case c.s.watching && c.s.stirred.Load():
+			w.Fatalf("%v: waits for ExpCmdSN, which has moved, and its loop sleeps", c)
+		case c.s.redeliver:
+			w.Fatalf("%v: owes the window a delivery, and its loop sleeps", c)
+		}
+	}
+	if ss == nil || !ss.up || ss.over {
+		return
+	}
+	some := false
+	for _, c := range w.targets {
+		if c.s.sess == nil || c.s.sess.TSIH != ss.tsih {
+			continue
+		}
+		if len(c.tasks) > 0 || c.s.end.deaf || c.batch != nil || len(c.sock.down) > 0 || c.sock.silent || c.sock.reset {
+			return // the news is under way, or comes with an answer, or when the connection has left
+		}
+		win := &c.s.sess.window
+		some = some || pdu.SNLess(ss.max, win.ExpCmdSN()) && !pdu.SNLess(win.MaxCmdSN(), win.ExpCmdSN())
+	}
+	if some {
+		w.Fatalf("the window is open, and the initiator knows nothing beyond %d", ss.max)
+	}
+}

@@ -168,6 +168,7 @@ func (s *mcSim) one(i int) bool {
 
 // passTime goes to the next deadline, or on when the initiator waits for something.
 func (s *mcSim) passTime() bool {
+	s.quiet(s.sess)
 	at := s.deadline()
 	if at == 0 {
 		at = s.now + 1e9

@@ -151,6 +151,7 @@ func (s *scenario) settle() {
 		}
 		s.check()
 		if !moved {
+			s.quiet(s.sess)
 			return
 		}
 	}
