@@ -91,7 +91,7 @@ func (c *mcTarget) NewTask(o *Conn) *Task {
 // refuseTask notes that the PDU at hand gets no task.
 func (c *mcTarget) refuseTask() {
 	if cmd := c.byITT[c.s.Framer().Header().ITT()]; cmd != nil && c.s.Framer().Header().Opcode() == pdu.OpSCSICommand {
-		cmd.refused = true
+		cmd.refused, cmd.taskless = true, true
 	}
 }
 

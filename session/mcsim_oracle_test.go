@@ -53,6 +53,7 @@ type mcCmd struct {
 	// The oracle's.
 	tc        *mcTarget // the connection on which it arrived first
 	refused   bool      // the host had no memory or no task for it
+	taskless  bool      // the host had no task for it: TASK SET FULL is under way, and no function waits for that
 	executed  *mcTarget
 	applied   bool
 	completed bool   // the backend has answered
@@ -330,7 +331,7 @@ func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 		return
 	}
 	for _, r := range w.cmds {
-		if !r.answered && !r.dead && !r.cleared && m.covers(r) {
+		if !r.answered && !r.dead && !r.cleared && !r.taskless && m.covers(r) {
 			r.dead = true
 		}
 	}
@@ -346,7 +347,7 @@ func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 func (c *mcTarget) fences(m *mcCmd) {
 	for _, r := range c.w.cmds {
 		o := r.tc
-		if r.answered && m.spans(r) && !r.h.Immediate() && o != nil && o != c && !o.s.end.deaf && !pdu.SNLess(r.stat, o.s.sn.expStatSN) {
+		if r.answered && m.spans(r) && !r.h.Immediate() && !r.taskless && o != nil && o != c && !o.s.end.deaf && !pdu.SNLess(r.stat, o.s.sn.expStatSN) {
 			c.w.Fatalf("%v: %v is answered, and %v, which %v has answered before, is not acknowledged", c, m, r, o)
 		}
 	}
@@ -367,7 +368,7 @@ func (c *mcTarget) passesFence(cmd *mcCmd) {
 		return f.c.s.end.deaf || pdu.SNLess(f.m.stat, f.c.s.sn.expStatSN)
 	})
 	for _, f := range n.fences {
-		if f.c != c && c.upAt < f.m.issued && f.m.spans(cmd) && !cmd.h.Immediate() && !cmd.refused {
+		if f.c != c && c.upAt < f.m.issued && f.m.spans(cmd) && !cmd.h.Immediate() && !cmd.taskless {
 			c.w.Fatalf("%v: status of %v, and the response of %v on %v is not acknowledged", c, cmd, f.m, f.c)
 		}
 	}
