@@ -324,7 +324,7 @@ func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 	w.logf("%v: function %v of %v is answered %d", c, (*pdu.TaskManagementRequest)(&m.h).Function(), m, resp)
 	if r := m.target; r != nil && r.completed && c.s.sess.fences() {
 		// Its answer may wait behind a fence.
-	} else if r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && r.doubtAt == 0 && !w.doomed(r, m) {
+	} else if r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && !r.taskless && r.doubtAt == 0 && !w.doomed(r, m) {
 		w.Fatalf("%v: %v is denied: %v is here", c, m, r)
 	}
 	if resp != pdu.TMFResponseComplete {
