@@ -35,12 +35,10 @@ func (c *Conn) logoutTurn(t *Task) {
 			break
 		}
 		c.logoutBegins(t)
-		if !c.sess.drop(h.CID(), c.reporter()) {
+		if c.out.others = c.sess.drop(h.CID(), c.reporter()); c.out.others == 0 {
 			c.out.task = nil
 			code = pdu.LogoutResponseCIDNotFound
-			break
 		}
-		c.out.others = 1
 	case pdu.LogoutRemoveConnectionForRecovery:
 		// Needs ErrorRecoveryLevel 2, which is not offered.
 		code = pdu.LogoutResponseRecoveryNotSupported

@@ -262,18 +262,19 @@ func (s *Session) tell(match func(goner) bool) {
 	}
 }
 
-// drop ends the member with that CID, and reports whether there is one. gone runs when it is gone.
-func (s *Session) drop(cid uint16, gone func()) bool {
+// drop ends the members with that CID, and returns how many there are: one that is being replaced, and its successor whose
+// login waits for that, are two. gone runs for each when it is gone.
+func (s *Session) drop(cid uint16, gone func()) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, c := range slices.Backward(s.conns) {
+	for _, c := range s.conns {
 		if c.cid == cid {
+			n++
 			s.goner = append(s.goner, goner{conn: c, fn: gone})
 			c.host.Post(func() { c.fail(errLogout) })
-			return true
 		}
 	}
-	return false
+	return n
 }
 
 // byCID finds the member with a CID that is not being replaced, nil when there is none.
