@@ -347,7 +347,7 @@ func (c *mcTarget) managed(m *mcCmd, resp pdu.TaskResponse) {
 func (c *mcTarget) fences(m *mcCmd) {
 	for _, r := range c.w.cmds {
 		o := r.tc
-		if r.answered && m.spans(r) && !r.h.Immediate() && !r.taskless && o != nil && o != c && !o.s.end.deaf && !pdu.SNLess(r.stat, o.s.sn.expStatSN) {
+		if r.answered && m.spans(r) && !r.h.Immediate() && !r.taskless && o != nil && o != c && o.upAt < m.issued && !o.s.end.deaf && !pdu.SNLess(r.stat, o.s.sn.expStatSN) {
 			c.w.Fatalf("%v: %v is answered, and %v, which %v has answered before, is not acknowledged", c, m, r, o)
 		}
 	}
