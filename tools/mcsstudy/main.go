@@ -23,7 +23,12 @@ func main() {
 	flag.IntVar(&o.conns, "connections", 4, "connections, over all sessions")
 	flag.StringVar(&o.only, "only", "", "loads whose name begins with this")
 	flag.IntVar(&o.variant, "variant", -1, "only this variant, 0 to 3 in the order of the table: for a profiler")
+	flag.StringVar(&o.client, "client", "both", "CPUs of the initiator: both, other, own")
 	flag.Parse()
+	if clients[o.client] == nil {
+		fmt.Fprintln(os.Stderr, "mcsstudy: -client is both, other or own")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	defer daemon.Cleanup()
@@ -38,7 +43,7 @@ func main() {
 type options struct {
 	rounds, depth, conns int
 	runtime              time.Duration
-	only                 string
+	only, client         string
 	variant              int
 }
 
@@ -60,21 +65,23 @@ type variant struct {
 	loops    int // of the target
 	sessions int
 	conns    int // of each session
-	client   []int
 }
 
 func (v variant) String() string {
 	return fmt.Sprintf("%d loop(s), %d session(s) of %d", v.loops, v.sessions, v.conns)
 }
 
-// variants of n connections. The client runs beside the target: on the other CPU where the target has one loop, on
-// both where it has two.
+// variants of n connections.
 func variants(n int) []variant {
-	one, two := []int{1}, []int{0, 1}
-	return []variant{
-		{1, 1, n, one}, {1, n, 1, one},
-		{2, 1, n, two}, {2, n, 1, two},
-	}
+	return []variant{{1, 1, n}, {1, n, 1}, {2, 1, n}, {2, n, 1}}
+}
+
+// clients says where the initiator's threads run. With two CPUs they take their time from the target's, and whether they sit
+// on the target's CPU or the other changes what loopback costs more than anything else does: so it can be chosen.
+var clients = map[string]func(loops int) []int{
+	"both":  func(int) []int { return []int{0, 1} },               // alike for all variants
+	"other": func(loops int) []int { return []int{1, 0}[:loops] }, // on the CPU without a loop, where there is one
+	"own":   func(loops int) []int { return []int{0, 1}[:loops] }, // on the CPUs with a loop: one CPU, or two like it
 }
 
 func study(ctx context.Context, o options, out *os.File) error {
@@ -91,7 +98,7 @@ func study(ctx context.Context, o options, out *os.File) error {
 	if o.variant >= 0 {
 		all = all[o.variant : o.variant+1]
 	}
-	fmt.Fprintf(out, "%d connections, depth %d over all, %v a run, %d rounds, medians (lowest to highest)\n", o.conns, o.depth, o.runtime, o.rounds)
+	fmt.Fprintf(out, "%d connections, depth %d over all, %v a run, %d rounds, initiator on %s CPUs, medians (lowest to highest)\n", o.conns, o.depth, o.runtime, o.rounds, o.client)
 	for _, l := range loads {
 		if !strings.HasPrefix(l.name, o.only) {
 			continue

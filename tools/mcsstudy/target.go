@@ -62,7 +62,7 @@ type sample struct {
 
 // measure runs a workload by a variant's sessions.
 func (t *target) measure(ctx context.Context, v variant, w initiator.Workload, o options) (sample, error) {
-	cfg := initiator.LoopsConfig{CPUs: v.client}
+	cfg := initiator.LoopsConfig{CPUs: clients[o.client](v.loops)}
 	for i := range v.sessions {
 		cfg.Sessions = append(cfg.Sessions, initiator.Config{
 			Portals: []string{t.d.Addr()}, TargetName: t.d.Target(), InitiatorName: "iqn.2026-11.io.ringtgt:mcsstudy",
