@@ -24,6 +24,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "loads whose name begins with this")
 	flag.IntVar(&o.variant, "variant", -1, "only this variant, 0 to 3 in the order of the table: for a profiler")
 	flag.StringVar(&o.client, "client", "both", "CPUs of the initiator: both, other, own")
+	flag.StringVar(&o.unit, "unit", "mem:256M", "the logical unit, as ringtgt serve --lun takes it; LOOPS in it becomes the number of loops")
 	flag.Parse()
 	if clients[o.client] == nil {
 		fmt.Fprintln(os.Stderr, "mcsstudy: -client is both, other or own")
@@ -43,7 +44,7 @@ func main() {
 type options struct {
 	rounds, depth, conns int
 	runtime              time.Duration
-	only, client         string
+	only, client, unit   string
 	variant              int
 }
 
@@ -87,7 +88,7 @@ var clients = map[string]func(loops int) []int{
 func study(ctx context.Context, o options, out *os.File) error {
 	targets := map[int]*target{}
 	for _, loops := range []int{1, 2} {
-		t, err := startTarget(ctx, loops)
+		t, err := startTarget(ctx, loops, o.unit)
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,7 @@ func study(ctx context.Context, o options, out *os.File) error {
 	if o.variant >= 0 {
 		all = all[o.variant : o.variant+1]
 	}
-	fmt.Fprintf(out, "%d connections, depth %d over all, %v a run, %d rounds, initiator on %s CPUs, medians (lowest to highest)\n", o.conns, o.depth, o.runtime, o.rounds, o.client)
+	fmt.Fprintf(out, "%d connections, depth %d over all, %v a run, %d rounds, initiator on %s CPUs, unit %s, medians (lowest to highest)\n", o.conns, o.depth, o.runtime, o.rounds, o.client, o.unit)
 	for _, l := range loads {
 		if !strings.HasPrefix(l.name, o.only) {
 			continue

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
@@ -18,9 +20,10 @@ import (
 type target struct {
 	d      *daemon.Daemon
 	binary string
+	state  string
 }
 
-func startTarget(ctx context.Context, loops int) (*target, error) {
+func startTarget(ctx context.Context, loops int, unit string) (*target, error) {
 	binary, err := daemon.Build(ctx)
 	if err != nil {
 		return nil, err
@@ -29,14 +32,25 @@ func startTarget(ctx context.Context, loops int) (*target, error) {
 	if loops > 1 {
 		cores = "0-" + strconv.Itoa(loops-1)
 	}
-	d, err := daemon.Start(ctx, daemon.Options{Binary: binary, Target: daemon.DefaultTarget, LUNs: []string{"mem:256M"}, Args: []string{"--cores", cores}})
+	state, err := os.MkdirTemp("", "mcsstudy-")
 	if err != nil {
 		return nil, err
 	}
-	return &target{d, binary}, nil
+	d, err := daemon.Start(ctx, daemon.Options{
+		Binary: binary, Target: daemon.DefaultTarget, State: state, Args: []string{"--cores", cores},
+		LUNs: []string{strings.ReplaceAll(unit, "LOOPS", strconv.Itoa(loops))},
+	})
+	if err != nil {
+		_ = os.RemoveAll(state)
+		return nil, err
+	}
+	return &target{d, binary, state}, nil
 }
 
-func (t *target) stop() { _ = t.d.Terminate(10 * time.Second) }
+func (t *target) stop() {
+	_ = t.d.Terminate(10 * time.Second)
+	_ = os.RemoveAll(t.state)
+}
 
 // loops is what each loop has done so far.
 func (t *target) loops() ([]engine.LoopStatus, error) {
