@@ -117,6 +117,9 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 		return false, false
 	}
 	s := w.slot(sn)
+	if !w.shared {
+		return true, w.offerAlone(s, n, t, to)
+	}
 	switch e := w.exp.Load(); {
 	case e>>2 == n && e&3 != batonHeld:
 		// It has its turn at once. Nobody moves exp from here but he who takes this slot.
@@ -139,6 +142,31 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 		return true, w.Deliver(to)
 	}
 	return true, false // whoever moves exp to n looks at its slot after that
+}
+
+// offerAlone is Offer where no other loop can come in between.
+func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool) {
+	if n != w.exp.Load()>>2 {
+		if t == nil {
+			s.turn.Store(n<<2 | slotPlug)
+			return false
+		}
+		s.task = t
+		s.turn.Store(n<<2 | slotFull)
+		return false
+	}
+	s.turn.Store(w.later(n)<<2 | slotFree)
+	n++
+	w.exp.Store(n<<2 | batonIdle)
+	if t == nil {
+		w.Release()
+	} else {
+		to.delivered(t)
+	}
+	if turn := w.slot(uint32(n)).turn.Load(); turn>>2 == n && turn&3 >= slotFull {
+		return w.Deliver(to)
+	}
+	return false
 }
 
 // Deliver hands the requests whose turn it is to the courier, unless somebody is at it: then he does.
