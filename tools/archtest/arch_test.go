@@ -34,8 +34,9 @@ var rules = []rule{
 	{folder: "lun", banned: noIO},
 	{folder: "engine/uring", ours: []string{"engine/uring"}},
 	{folder: "engine/steer"},
+	{folder: "engine/hist"},
 	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu"}},
-	{folder: "bench", ours: []string{"bench", "pdu", "engine/uring"}},
+	{folder: "bench", ours: []string{"bench", "pdu", "engine/uring", "engine/hist"}},
 	{folder: "tools", ours: []string{"bench", "engine", "session", "lun", "pdu", "tools"}},
 }
 

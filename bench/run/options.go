@@ -1,0 +1,40 @@
+// Package run carries out a benchmark: it checks what was asked for, makes the sessions, drives them, takes the processor time
+// of a target on this machine, and returns a result.Run.
+package run
+
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/result"
+)
+
+// Options are what `ringtgt bench` takes, parsed and not yet checked. Options.check, called by Do, is the one place where
+// they are.
+type Options struct {
+	URL     string   // iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]; without TARGET the only one that the portal has
+	Command []string // for the record
+
+	RW                string // fio's: read, write, randread, randwrite, rw (or readwrite), randrw; "" is randread
+	ReadMix           int    // percent of reads for rw and randrw; 0 is 50, so it cannot be 0: that is write
+	BlockSize         string // "4k"; "" is 4k
+	BlockSplit        string // fio's bssplit "4k/60:64k/40"; excludes BlockSize
+	IODepth           int    // a connection; 0 is 1 in a closed loop, and as many as a connection can have in an open one
+	NumJobs           int    // 0 is 1
+	Sessions          int    // a job; 0 is 1
+	Connections       int    // a session; 0 is 1
+	Digests           string // "", none, header, data, both
+	Cores             []int  // CPUs of the client's threads; empty: one thread, not pinned
+	Runtime, RampTime time.Duration
+	Rate              float64 // requests a second over all connections; 0: closed loop
+	Size              string  // part of the LUN in use from its start, "1g" or "20%"; "" is all
+	Verify            bool
+	Seed              uint64
+
+	// TargetPID is the process whose time is the target's; 0: the one that listens at the URL's portal, if it is on this
+	// machine; -1: do not look.
+	TargetPID int
+	// Idle asks for the target's CPU share with the sessions up and no request, for this long before the run; 0: not asked.
+	Idle time.Duration
+	// Progress is called about twice a second with what the last interval measured, and how much is left; nil: nobody wants to know.
+	Progress func(result.Interval, time.Duration)
+}
