@@ -49,7 +49,7 @@ func (c *conn) unhold(t *task) {
 		c.loop.waiting.push(t)
 		c.loop.released = true
 	}
-	if c.narrowed && c.held < c.loop.share/2 {
+	if c.narrowed && c.held < c.loop.share/2 && c.line.first == nil && c.loop.waiting.first == nil {
 		c.narrowed = false
 		c.s.Session().Resize(session.MaxWindow)
 	}

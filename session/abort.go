@@ -13,7 +13,6 @@ func (c *Conn) stop(t *Task) {
 		}
 		t.st.credit = false // goes with the plug
 		t.st.phase = phaseData
-		c.redeliver = true // the plug may have its turn; not here, where many are being stopped
 		c.free(t)
 	case phaseArriving, phaseData, phaseBarred, phaseReady:
 		c.free(t)

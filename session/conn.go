@@ -33,7 +33,7 @@ type Conn struct {
 	cid   uint16
 
 	in        inbox
-	turn      turnQueue
+	turn      taskList
 	redeliver bool        // the window asked for another Deliver
 	watching  bool        // in watch
 	stirred   atomic.Bool // ExpCmdSN moved while watching

@@ -28,31 +28,6 @@ func (b *inbox) put(t *Task) (first, open bool) {
 	}
 }
 
-// turnQueue is a queue of requests whose turn has come and that the connection has not looked at, linked by st.handed.
-type turnQueue struct{ head, tail *Task }
-
-func (q *turnQueue) push(t *Task) {
-	t.st.handed = nil
-	if q.tail == nil {
-		q.head = t
-	} else {
-		q.tail.st.handed = t
-	}
-	q.tail = t
-}
-
-func (q *turnQueue) pop() *Task {
-	t := q.head
-	if t != nil {
-		q.head = t.st.handed
-		if q.head == nil {
-			q.tail = nil
-		}
-		t.st.handed = nil
-	}
-	return t
-}
-
 // delivered is the window's courier: t has its turn. The connection's own requests are looked at when the window is let go,
 // those of others are handed to them.
 func (c *Conn) delivered(t *Task) {

@@ -244,7 +244,7 @@ func TestDaemonFastAbort(t *testing.T) {
 	s := real(t, cfg)
 	needMCS(t, s, 2)
 	if tr := s.Params().TaskReporting; tr != "FastAbort" {
-		t.Skipf("the target answers TaskReporting=%s", tr)
+		t.Fatalf("the target answers TaskReporting=%s", tr)
 	}
 	if err := s.Ready(t.Context(), 0, 0); err != nil {
 		t.Fatal(err)
