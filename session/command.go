@@ -36,6 +36,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	t.Read, t.Write = h.Read(), h.Write()
 	t.EDTL = h.ExpectedDataTransferLength()
 	t.st.final = h.Final()
+	t.Times.Header = c.now
 	t.st.raises = t.orders()
 	c.rx.act, c.rx.task = actCommand, t
 
@@ -139,6 +140,7 @@ func (c *Conn) commandPayload(t *Task, rx *rxState) {
 // deliver is a request's turn in CmdSN order.
 func (c *Conn) deliver(t *Task) {
 	t.st.phase = phaseData
+	t.Times.Turn = c.now
 	if t.st.aborted {
 		c.drained(t) // when it was stopped the window had it in hand
 		return
@@ -164,6 +166,7 @@ func (c *Conn) deliver(t *Task) {
 
 // ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
 func (c *Conn) ready(t *Task) {
+	t.Times.ready(c.now, t.st.phase == phaseBarred)
 	if len(c.tm.visits) > 0 && c.tm.bars(t) {
 		t.st.phase = phaseBarred
 		c.tm.barred.push(t)

@@ -58,6 +58,7 @@ func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 // Next stores one event in ev and reports whether there was one. Without room only those come that do not wait for the
 // socket (see Event). Data-In PDUs and R2Ts are made here, one by one.
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
+	c.now = now
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last = false, false, false
 	if c.member != nil {

@@ -84,6 +84,7 @@ func (c *Conn) takeTurns() {
 // offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
 // (RFC 7143, 4.2.2.1).
 func (c *Conn) offer(t *Task) {
+	t.Times.Complete = c.now
 	if t.Immediate {
 		c.deliver(t)
 		return

@@ -261,6 +261,7 @@ func (c *Conn) Buffer(now int64, t *Task) {
 	if !t.st.out.later {
 		panic("session: Buffer that was not promised")
 	}
+	c.now = now
 	t.st.out.later = false
 	if uint64(len(t.Out)) > uint64(t.EDTL) {
 		t.Out = t.Out[:t.EDTL]

@@ -34,6 +34,8 @@ type Task struct {
 	// The answer, set before Conn.Complete.
 	Result Result
 
+	Times Times // of a SCSI command
+
 	next *Task // link of the list st.on
 	st   taskState
 }

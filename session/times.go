@@ -1,0 +1,19 @@
+package session
+
+// Times are the moments at which a command passed the protocol's stations, in ns of the loop's clock as the host passed it
+// in; 0 where it has not been. The host makes latencies of them (docs/latency.md).
+type Times struct {
+	Header   int64 // its header was seen
+	Complete int64 // its own PDU was complete: it is offered to the command window
+	Turn     int64 // its turn in CmdSN order came; what is missing of its data is asked for from then on
+	Ready    int64 // all its data was there, and no barrier held it back
+	Barred   int64 // how many ns of Ready-Turn a barrier held it back, all its data being there
+}
+
+// ready notes that t may be handed to the host, or could but for a barrier; again says that it was noted before.
+func (t *Times) ready(now int64, again bool) {
+	if again {
+		t.Barred += max(now-t.Ready, 0)
+	}
+	t.Ready = now
+}
