@@ -161,6 +161,7 @@ func (l *loop) disown(c *conn) {
 // drop forgets a connection of which nobody has anything any more.
 func (l *loop) drop(c *conn) {
 	c.dropped = true
+	l.forgetLatency(c)
 	l.disown(c)
 }
 

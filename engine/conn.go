@@ -32,6 +32,7 @@ type conn struct {
 
 	since time.Time
 	tasks *task // all tasks from NewTask to FreeTask
+	lat   connLatency
 
 	held     int  // bytes of the arena that its tasks have or stand in the loop's line for
 	line     line // tasks beyond the connection's share

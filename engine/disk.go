@@ -22,8 +22,9 @@ type ioTable struct {
 
 // ioWait is an operation that waits for a slot.
 type ioWait struct {
-	slot ioSlot
-	call ioCall
+	slot  ioSlot
+	call  ioCall
+	since int64
 }
 
 // ioCall is what the ring is asked.
@@ -85,7 +86,7 @@ func (l *loop) io(k ioCall, op lun.QueueOp, r *lun.Request) {
 	t := &l.ios
 	l.stats.DiskOps++
 	if t.free < 0 || len(t.line) > 0 {
-		t.line = append(t.line, ioWait{slot: ioSlot{op: op, r: r}, call: k})
+		t.line = append(t.line, ioWait{slot: ioSlot{op: op, r: r}, call: k, since: l.now})
 		return
 	}
 	l.ioSubmit(k, op, r)
@@ -138,6 +139,7 @@ func (l *loop) ioDone(i int, cqe uring.CQE) {
 		w := t.line[0]
 		t.line[0] = ioWait{}
 		t.line = t.line[1:]
+		w.waited(l.now)
 		l.ioSubmit(w.call, w.slot.op, w.slot.r)
 	}
 	op.QueueDone(l, r, int(cqe.Res))

@@ -31,6 +31,7 @@ func (c *conn) start(t *task) {
 	u.Buf = t.buf
 	u.Loop = c.loop
 	c.loop.stats.Commands++
+	t.begin(c.loop)
 	u.Start()
 }
 
@@ -38,6 +39,7 @@ func (c *conn) start(t *task) {
 func (l *loop) TaskDone(u *lun.Task) {
 	t := u.Owner.(*task)
 	c := t.conn
+	t.end(l)
 	t.phase = answering
 	if t.orphan {
 		c.recycle(t)

@@ -64,6 +64,11 @@ const (
 	// maxIO bounds the operations that a loop has with the kernel's block layer; more wait in a list.
 	maxIO = 1024
 
+	// worthTick is how much data the device server copies until that is worth a look at the clock: 26 ns beside a microsecond.
+	worthTick = 16 << 10
+	// sizeSteps is how many powers of two the tasks of a loop and its batches are counted in: maxTasks is 2^17.
+	sizeSteps = 20
+
 	// abortGrace is how long an aborted task may stay in the backend before the answer to the abort goes out anyway and
 	// the task is detached: longer than a disk's own retry, shorter than an initiator's abort timeout (Linux: 15 s).
 	abortGrace = 5 * time.Second

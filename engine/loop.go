@@ -43,6 +43,7 @@ type loop struct {
 	mail   mailbox
 	ev     session.Event
 	stats  LoopStats
+	lat    loopLatency
 
 	stopping bool
 	stopped  chan struct{}
@@ -137,7 +138,8 @@ func (l *loop) run(ready chan<- error) {
 
 // turn takes what completed, runs what follows from it, and goes back to the kernel once.
 func (l *loop) turn() {
-	l.now = monotonic()
+	l.tick()
+	l.lat.began = l.now
 	for {
 		cqe, ok := l.ring.Peek()
 		if !ok {
@@ -163,6 +165,7 @@ func (l *loop) turn() {
 			e.fn()
 		}
 	}
+	l.tick()
 	// Pumping may make more to pump (memory that came back, tasks that finished at once).
 	for l.dirty != nil || l.released {
 		for l.dirty != nil {
@@ -208,6 +211,7 @@ func (l *loop) rearm() {
 // wait submits what the turn staged and blocks until something completes, a deadline comes or mail arrives.
 func (l *loop) wait() {
 	l.stats.Turns++
+	l.turned()
 	l.mail.sleeping.Store(true)
 	if !l.mail.empty() || l.stopping {
 		l.mail.sleeping.Store(false)
@@ -216,7 +220,7 @@ func (l *loop) wait() {
 	}
 	timeout := time.Duration(-1)
 	if at := l.timers.next(); at != 0 {
-		timeout = max(time.Duration(at-monotonic()), 0)
+		timeout = max(time.Duration(at-l.now), 0)
 	}
 	l.check(l.ring.SubmitAndWait(timeout))
 	l.mail.sleeping.Store(false)
@@ -241,6 +245,7 @@ func (l *loop) dispatch(cqe uring.CQE) {
 	case opAccept:
 		l.accepted(i, cqe)
 	default:
+		l.stats.Wakes++
 		l.ring.Woken(cqe)
 	}
 }

@@ -198,6 +198,7 @@ func (c *conn) sendDone(cqe uring.CQE) {
 		return
 	}
 	s.inFlight = false
+	c.account(b)
 	c.sent()
 	c.mark()
 }

@@ -118,6 +118,7 @@ func (l *loop) serveWaiting() {
 		c := t.conn
 		if t.phase == waitingOut {
 			t.phase = collecting
+			t.gotMemory(l.now)
 			t.out, t.s.Out = b, b
 			c.s.Buffer(l.now, &t.s)
 		} else {

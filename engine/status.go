@@ -18,7 +18,9 @@ type LoopStats struct {
 	Receives       uint64 `json:"receives"`
 	DirectReceives uint64 `json:"direct_receives"`
 	DiskOps        uint64 `json:"disk_ops"`
-	Enters         uint64 `json:"enters"` // io_uring_enter calls
+	Enters         uint64 `json:"enters"`          // io_uring_enter calls
+	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
+	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread
 }
 
 // LoopStatus is one loop at a moment.
@@ -76,7 +78,7 @@ func (e *Engine) Status() Status {
 	conns := make([][]ConnStatus, len(e.loops))
 	e.each(func(l *loop) {
 		st := l.stats
-		st.Enters = l.ring.Stats().Enters
+		st.Enters, st.BlockingEnters = l.ring.Stats().Enters, l.ring.Stats().BlockingEnters
 		s.Loops[l.index] = LoopStatus{
 			Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
 			ArenaInUse: l.arena.inUse, ArenaTouched: l.arena.slabs * slabSize, ArenaLimit: l.arena.limit * slabSize,

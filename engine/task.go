@@ -17,6 +17,7 @@ type task struct {
 	in   int    // bytes of data-in that Plan asked for
 	need int    // bytes it waits for
 
+	times taskTimes
 	phase phase
 	// orphan: the session gave the task up (aborted, grace over) while the backend still had it; the blocks come back
 	// with the backend's answer.

@@ -56,6 +56,12 @@ type Completion interface {
 	RequestDone(r *Request, err error)
 }
 
+// Queued is implemented by a Completion that wants to know for how many ns a Queue kept a request of its own before the medium
+// had it. It is told before RequestDone, and only where that is not at once.
+type Queued interface {
+	RequestQueued(ns int64)
+}
+
 // Backend stores blocks. All methods but Close may be called from any loop; Submit never blocks.
 type Backend interface {
 	Geometry() Geometry

@@ -51,6 +51,7 @@ type Task struct {
 	answered  bool
 	reqErr    error
 	burst     int64 // bytes done since the loop last got a turn
+	queued    int64 // ns
 	started   bool
 	aborted   bool
 	abandoned bool
@@ -269,6 +270,12 @@ func (d *taskIO) RequestDone(_ *Request, err error) {
 	}
 	t.drive()
 }
+
+// Queued is for how many ns the loop's queue kept requests of the task before the medium had them.
+func (t *Task) Queued() int64 { return t.queued }
+
+// RequestQueued implements Queued.
+func (d *taskIO) RequestQueued(ns int64) { d.queued += ns }
 
 // end records the status. The task is given back when the running step has returned.
 func (t *Task) end(s Status) {

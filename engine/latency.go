@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"math/bits"
+
+	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// Stage is a part of a command's time in the target. The first five follow one another without a gap: together they are
+// StageTotal, to the nanosecond. docs/latency.md says where in the code each begins and ends.
+type Stage uint8
+
+const (
+	StageReceive Stage = iota // its header was seen .. all its data-out is here, but for StageWindow
+	StageWindow               // complete .. its turn in CmdSN order; and behind a barrier
+	StageQueue                // could run .. was given to the device server; and waits for memory or a place with the ring
+	StageBackend              // with the device server and the medium
+	StageSend                 // answered .. the kernel has taken the PDU with its status
+	StageTotal
+	NumStages
+)
+
+// String is the stage's name in status and in metrics.
+func (s Stage) String() string {
+	return [NumStages]string{"receive", "window", "queue", "backend", "send", "total"}[s]
+}
+
+// loopLatency is what a loop knows of the time that commands take and of how it works. It is the loop's own: written by plain
+// stores, and copied between two turns for those who ask (latency_read.go).
+type loopLatency struct {
+	targets []*targetLatency
+	conns   *connOp // pool of what connections count in, linked by next
+
+	turn     sizes // commands that came to their end in a turn
+	send     sizes // PDUs of a send
+	tasks    sizes // tasks of the loop at the end of a turn
+	io       sizes // operations with the block layer at the end of a turn
+	commands uint64
+	began    int64 // when this turn did
+	busy     hist.Compact
+	busySum  float64
+	busyMax  int64
+}
+
+// targetLatency is a target's part of a loop. An element of units is made with the first command to that unit; the last
+// stands for every LUN that is not there.
+type targetLatency struct {
+	target *lun.Target
+	units  [lun.MaxLUNs + 1]*unitLatency
+}
+
+const noLUN = lun.MaxLUNs
+
+// unitLatency is a unit's part of a loop. An element is made with the first command of its kind.
+type unitLatency struct {
+	ops [NumOperations]*opLatency
+}
+
+// opLatency counts the commands of one kind to one unit on one loop. What every command changes lies together.
+type opLatency struct {
+	counters
+	steps [NumStages]hist.Compact // but for latencies of at most hist.CompactLow: those are what is missing to n
+}
+
+// counters are what a unit and a connection both count.
+type counters struct {
+	n      uint64
+	bytes  uint64 // moved to or from the initiator
+	failed uint64 // without status GOOD
+	sum    [NumStages]float64
+	max    [NumStages]int64
+}
+
+func (k *counters) add(d *[NumStages]int64, n uint64) {
+	k.n += n
+	for s, ns := range d {
+		k.sum[s] += float64(ns) * float64(n)
+		if ns > k.max[s] {
+			k.max[s] = ns
+		}
+	}
+}
+
+// taskTimes are the moments of a task in the engine, in ns of the loop's clock, beside those of session.Times.
+type taskTimes struct {
+	begun  int64 // given to the device server; 0: never
+	done   int64 // answered by it
+	memory int64 // ns between its turn and the data-out memory that it waited for
+}
+
+// tick reads the clock. The loop does that when it comes back from the kernel, before it pumps, before it goes back, and where
+// so much was copied that it shows (taskTimes.end): what happens between two ticks takes no time as far as latencies go.
+func (l *loop) tick() { l.now = monotonic() }
+
+// begin and end are around the device server's part.
+func (t *task) begin(l *loop) { t.times.begun = l.now }
+
+func (t *task) end(l *loop) {
+	if len(t.l.Out)+len(t.buf) >= worthTick {
+		l.tick()
+	}
+	t.times.done = l.now
+}
+
+// gotMemory ends the wait of a write for its data-out memory. What of it came before its turn is the window's.
+func (t *task) gotMemory(now int64) {
+	if turn := t.s.Times.Turn; turn != 0 {
+		t.times.memory += now - turn
+	}
+}
+
+// waited tells a command how long an operation of it waited for a place with the ring.
+func (w *ioWait) waited(now int64) {
+	if q, ok := w.slot.r.Done.(lun.Queued); ok {
+		q.RequestQueued(now - w.since)
+	}
+}
+
+// stages splits the time of a task whose status the kernel took at sent.
+func (t *task) stages(sent int64, d *[NumStages]int64) {
+	s, e := &t.s.Times, &t.times
+	d[StageTotal] = sent - s.Header
+	if e.begun == 0 {
+		// Refused before it was begun. What came after the last station that it passed is the answer's way.
+		d[StageReceive], d[StageWindow], d[StageQueue], d[StageBackend] = 0, 0, 0, 0
+		if s.Turn != 0 {
+			d[StageReceive], d[StageWindow] = s.Complete-s.Header, s.Turn-s.Complete
+		}
+		d[StageSend] = d[StageTotal] - d[StageReceive] - d[StageWindow]
+		return
+	}
+	line := t.l.Queued()
+	d[StageReceive] = s.Complete - s.Header + s.Ready - s.Turn - s.Barred - e.memory
+	d[StageWindow] = s.Turn - s.Complete + s.Barred
+	d[StageQueue] = e.begun - s.Ready + e.memory + line
+	d[StageBackend] = e.done - e.begun - line
+	d[StageSend] = sent - e.done
+}
+
+// moved is how many bytes of data went from or to the initiator.
+func (t *task) moved() uint64 {
+	if t.s.Write {
+		return uint64(t.s.Received)
+	}
+	return min(uint64(len(t.s.Result.In)), uint64(t.s.EDTL))
+}
+
+// account counts the commands whose last PDU the kernel has taken with b. Those that came together mostly have the same times, and
+// are counted together.
+func (c *conn) account(b *batch) {
+	l := c.loop
+	var first *task // of a run of commands with the same times
+	var run, bytes, failed uint64
+	for _, st := range b.release[:b.nrel] {
+		if st.Times.Header == 0 {
+			continue // no SCSI command
+		}
+		t := st.Owner.(*task)
+		if first == nil || !t.alike(first) {
+			if run > 0 {
+				c.count(first, run, bytes, failed)
+			}
+			first, run, bytes, failed = t, 0, 0, 0
+		}
+		run++
+		bytes += t.moved()
+		if st.Result.Status != 0 {
+			failed++
+		}
+	}
+	if run > 0 {
+		c.count(first, run, bytes, failed)
+	}
+	l.lat.send.add(b.pdus)
+}
+
+// alike says that two tasks of a connection are counted in the same places.
+func (t *task) alike(o *task) bool {
+	return t.s.CDB[0] == o.s.CDB[0] && t.s.LUN == o.s.LUN && t.times == o.times && t.s.Times == o.s.Times && t.l.Queued() == o.l.Queued()
+}
+
+// count counts n commands like t, whose times are still those of its life.
+func (c *conn) count(t *task, n, bytes, failed uint64) {
+	l := c.loop
+	var d [NumStages]int64
+	t.stages(l.now, &d)
+	op := OperationOf(t.s.CDB[0])
+	u := c.unitOf(t.s.LUN)
+	o := u.ops[op]
+	if o == nil {
+		o = new(opLatency) // the unit's first of its kind on this loop
+		u.ops[op] = o
+	}
+	o.bytes += bytes
+	o.failed += failed
+	o.add(&d, n)
+	for s, ns := range d {
+		if ns > hist.CompactLow {
+			o.steps[s].Add(ns, n)
+		}
+	}
+	k := c.lat.ops[op]
+	if k == nil {
+		k = l.lat.lend()
+		c.lat.ops[op] = k
+	}
+	k.bytes += bytes
+	k.failed += failed
+	k.add(&d, n)
+	k.total.Add(d[StageTotal], n)
+}
+
+// unitOf is where commands of the connection to that LUN are counted.
+func (c *conn) unitOf(lun uint64) *unitLatency {
+	if c.lat.unit == nil || c.lat.lun != lun {
+		c.lat.lun, c.lat.unit = lun, c.loop.lat.find(c, lun)
+	}
+	return c.lat.unit
+}
+
+func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
+	tgt := c.target()
+	if c.lat.target == nil {
+		c.lat.target = k.targetOf(tgt)
+	}
+	i := noLUN
+	if u := tgt.Lookup(lun); u != nil {
+		i = u.LUN()
+	}
+	u := c.lat.target.units[i]
+	if u == nil {
+		u = new(unitLatency)
+		c.lat.target.units[i] = u
+	}
+	return u
+}
+
+func (k *loopLatency) targetOf(tgt *lun.Target) *targetLatency {
+	for _, t := range k.targets {
+		if t.target == tgt {
+			return t
+		}
+	}
+	t := &targetLatency{target: tgt}
+	k.targets = append(k.targets, t)
+	return t
+}
+
+// turned notes what the turn that ends was like, and reads the clock.
+func (l *loop) turned() {
+	k := &l.lat
+	l.tick()
+	k.turn.add(int(l.stats.Commands - k.commands))
+	k.commands = l.stats.Commands
+	k.tasks.add(l.tasks.out)
+	k.io.add(l.ios.busy)
+	ns := l.now - k.began
+	k.busy.Add(ns, 1)
+	k.busySum += float64(ns)
+	k.busyMax = max(k.busyMax, ns)
+}
+
+// sizes counts small numbers: 0, 1, 2, up to 4, up to 8 ...
+type sizes struct {
+	counts [sizeSteps]uint64
+	sum    uint64
+}
+
+func (s *sizes) add(n int) {
+	i := 0
+	if n > 0 {
+		i = min(bits.Len(uint(n-1))+1, sizeSteps-1)
+	}
+	s.counts[i]++
+	s.sum += uint64(n)
+}
+
+// connLatency is a connection's own view of its commands, and the way to its units'.
+type connLatency struct {
+	lun    uint64
+	unit   *unitLatency // of lun
+	target *targetLatency
+	ops    [NumOperations]*connOp // each from the first command of its kind on
+}
+
+// connOp counts the commands of one kind of one connection.
+type connOp struct {
+	counters
+	total hist.Compact
+	next  *connOp
+}
+
+// lend takes a connOp from the pool, which grows to what was once needed.
+func (k *loopLatency) lend() *connOp {
+	o := k.conns
+	if o == nil {
+		return new(connOp)
+	}
+	k.conns = o.next
+	o.next = nil
+	return o
+}
+
+// forgetLatency gives back what a connection that ends counted in.
+func (l *loop) forgetLatency(c *conn) {
+	for i, o := range c.lat.ops {
+		if o != nil {
+			*o = connOp{next: l.lat.conns}
+			l.lat.conns = o
+			c.lat.ops[i] = nil
+		}
+	}
+}
