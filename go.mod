@@ -3,6 +3,7 @@ module github.com/ringtgt/ringtgt
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/cilium/ebpf v0.22.0
 	github.com/dustin/go-humanize v1.1.0

@@ -1,0 +1,96 @@
+package result
+
+import (
+	"slices"
+	"time"
+)
+
+// Figure is something that runs are compared by.
+type Figure struct {
+	Name   string
+	Unit   string // "IOPS", "B/s", "s", "share": of the values that Run.Figure returns
+	Higher bool   // is better
+}
+
+// Figures returns what runs are compared by, in the order in which it is shown.
+func Figures() []Figure {
+	return []Figure{
+		{FigureIOPS, "IOPS", true},
+		{FigureIOPSPerCPU, "IOPS", true},
+		{FigureBytes, "B/s", true},
+		{FigureP50, "s", false},
+		{FigureP99, "s", false},
+		{FigureP999, "s", false},
+		{FigureIdle, "share", false},
+	}
+}
+
+// Figure returns the value of a figure by its name, false where it was not measured.
+func (r *Run) Figure(name string) (float64, bool) {
+	perCPU := func(n uint64) (float64, bool) {
+		if r.Target.CPU == nil || *r.Target.CPU <= 0 {
+			return 0, false
+		}
+		return float64(n) / r.Target.CPU.Seconds(), true
+	}
+	quantile := func(q float64) (float64, bool) {
+		if h := r.Total.Latency; h != nil && h.Count() > 0 {
+			return h.Quantile(q).Seconds(), true
+		}
+		return 0, false
+	}
+	switch name {
+	case FigureIOPS:
+		return r.Total.IOPS, r.Elapsed > 0
+	case FigureIOPSPerCPU:
+		return perCPU(r.Total.Requests)
+	case FigureBytes:
+		return perCPU(r.Total.Bytes)
+	case FigureP50:
+		return quantile(0.5)
+	case FigureP99:
+		return quantile(0.99)
+	case FigureP999:
+		return quantile(0.999)
+	case FigureIdle:
+		if r.Target.IdleCPU != nil {
+			return *r.Target.IdleCPU, true
+		}
+	}
+	return 0, false
+}
+
+// Figure returns the spread of a figure over the side's runs that measured it, false if none did.
+func (s *Side) Figure(name string) (Spread, bool) {
+	var values []float64
+	for i := range s.Runs {
+		if v, ok := s.Runs[i].Figure(name); ok {
+			values = append(values, v)
+		}
+	}
+	return SpreadOf(values), len(values) > 0
+}
+
+// SpreadOf returns the median of values, the mean of the middle two if they are even in number, with the lowest and the
+// highest; zeros for none.
+func SpreadOf(values []float64) Spread {
+	n := len(values)
+	if n == 0 {
+		return Spread{}
+	}
+	v := slices.Sorted(slices.Values(values))
+	return Spread{Median: (v[(n-1)/2] + v[n/2]) / 2, Low: v[0], High: v[n-1]}
+}
+
+// ClientCPU returns the processor time that the client's threads took, user and system, for a request.
+func (r *Run) ClientCPU() (user, system time.Duration) {
+	if r.Total.Requests == 0 {
+		return 0, 0
+	}
+	for i := range r.CPUs {
+		user += r.CPUs[i].User
+		system += r.CPUs[i].System
+	}
+	n := time.Duration(r.Total.Requests)
+	return user / n, system / n
+}

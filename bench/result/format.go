@@ -1,0 +1,153 @@
+package result
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/dustin/go-humanize"
+)
+
+// FormatSI writes a value with 3 significant digits and an SI prefix: "412k", "1.61 GB/s" (a unit is set apart), "74.1 µs".
+func FormatSI(v float64, unit string) string {
+	// Rounded first: 999.6 is 1.00k and not 1000.
+	if r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64); err == nil {
+		v = r
+	}
+	if v == 0 {
+		return strings.TrimRight("0 "+unit, " ")
+	}
+	v, prefix := humanize.ComputeSI(v)
+	decimals := 2
+	if a := max(v, -v); a >= 99.95 {
+		decimals = 0
+	} else if a >= 9.995 {
+		decimals = 1
+	}
+	s := strconv.FormatFloat(v, 'f', decimals, 64)
+	if prefix == "" {
+		// A count of things has no fractions unless it is a mean.
+		if t := strings.TrimRight(strings.TrimRight(s, "0"), "."); unit == "" && strings.Contains(s, ".") {
+			s = t
+		}
+	}
+	if unit == "" {
+		return s + prefix
+	}
+	return s + " " + prefix + unit
+}
+
+// FormatLatency writes a latency with 3 significant digits: "640 ns", "74.1 µs", "1.02 ms", "2.10 s".
+func FormatLatency(d time.Duration) string {
+	if d > -1000 && d < 1000 {
+		return strconv.Itoa(int(d)) + " ns"
+	}
+	return FormatSI(d.Seconds(), "s")
+}
+
+// FormatFigure writes a value of a figure: see Figure.Unit.
+func FormatFigure(v float64, unit string) string {
+	switch unit {
+	case "IOPS":
+		return FormatSI(v, "")
+	case "s":
+		return FormatLatency(time.Duration(v * float64(time.Second)))
+	case "share":
+		return strconv.FormatFloat(100*v, 'f', 1, 64) + "%"
+	}
+	return FormatSI(v, unit)
+}
+
+// FormatRatio writes a spread of ratios: "4.29 (4.11–4.40)".
+func FormatRatio(s Spread) string {
+	f := func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+	return fmt.Sprintf("%s (%s–%s)", f(s.Median), f(s.Low), f(s.High))
+}
+
+// Better says in a word what a ratio of the first side's figure over another's means: "better" or "worse" if all rounds agree
+// on it, "equal" if all gave exactly 1, else "undecided". A figure of 0 on both sides gives no ratio (NaN is not compared).
+func Better(s Spread, higher bool) string {
+	switch {
+	case s.Low == 1 && s.High == 1:
+		return "equal"
+	case s.Low > 1:
+		if higher {
+			return "better"
+		}
+		return "worse"
+	case s.High < 1:
+		if higher {
+			return "worse"
+		}
+		return "better"
+	}
+	return "undecided"
+}
+
+// Clean makes text from a peer fit for a terminal: what is not printable is shown as a question mark.
+func Clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
+// Title says in one line what was asked for: "randread bs=4k iodepth=32, 1 session of 4 connections, closed loop".
+func (w *Workload) Title() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s", w.RW)
+	if w.RW == "rw" || w.RW == "randrw" {
+		fmt.Fprintf(&b, " rwmixread=%d", w.ReadMix)
+	}
+	fmt.Fprintf(&b, " bs=%s", w.BlockSize)
+	if w.IODepth > 0 {
+		fmt.Fprintf(&b, " iodepth=%d", w.IODepth)
+	}
+	fmt.Fprintf(&b, ", %s of %s", plural(max(w.NumJobs, 1)*w.Sessions, "session"), plural(w.Conns, "connection"))
+	if w.Rate > 0 {
+		fmt.Fprintf(&b, ", open loop at %s IOPS", FormatSI(w.Rate, ""))
+	} else {
+		b.WriteString(", closed loop")
+	}
+	if w.Digests != "" && w.Digests != "none" {
+		fmt.Fprintf(&b, ", digests: %s", w.Digests)
+	}
+	if w.Verify {
+		b.WriteString(", verified")
+	}
+	return Clean(b.String())
+}
+
+// Device says what the target calls itself: "RINGTGT VIRTUAL-DISK 1.0, 1.0 GiB in blocks of 512 bytes".
+func (t *Target) Device() string {
+	var parts []string
+	if id := strings.Join(strings.Fields(t.Vendor+" "+t.Product+" "+t.Revision), " "); id != "" {
+		parts = append(parts, id)
+	}
+	if t.Capacity > 0 {
+		parts = append(parts, fmt.Sprintf("%s in blocks of %d bytes", humanize.IBytes(t.Capacity), t.BlockLen))
+	}
+	return Clean(strings.Join(parts, ", "))
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return humanize.Comma(int64(n)) + " " + thing + "s"
+}
+
+// duration writes a time of a run: "10s", "1m30s", "9.87s".
+func duration(d time.Duration) string {
+	switch {
+	case d >= time.Minute:
+		return d.Round(time.Second).String()
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Millisecond).String()
+}
