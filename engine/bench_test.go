@@ -77,13 +77,16 @@ func benchmark(b *testing.B, write bool) {
 	r := newRig(b, 1, memory(b, 16<<20))
 	i := r.login(1)
 	load(b, i, 4096, write)
-	before := r.e.Status().Loops[0].Stats
+	first := r.e.Status().Loops[0]
+	before := first.Stats
 	b.ReportAllocs()
 	b.SetBytes(4096)
 	b.ResetTimer()
 	load(b, i, b.N, write)
 	b.StopTimer()
-	s := r.e.Status().Loops[0].Stats
+	last := r.e.Status().Loops[0]
+	s := last.Stats
+	b.ReportMetric(float64(last.CPUNanos-first.CPUNanos)/float64(b.N), "loop-ns/command")
 	if sends := s.Sends - before.Sends; sends > 0 {
 		b.ReportMetric(float64(s.PDUsSent-before.PDUsSent)/float64(sends), "PDUs/send")
 	}
