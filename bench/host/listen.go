@@ -1,0 +1,203 @@
+package host
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Why there is no process to name.
+var (
+	// ErrElsewhere: the address is not one of this machine's.
+	ErrElsewhere = errors.New("the address is not this machine's")
+	// ErrNobody: no socket listens there, in this network namespace.
+	ErrNobody = errors.New("nobody listens there")
+	// ErrHidden: somebody listens, whose descriptors this user may not see.
+	ErrHidden = errors.New("the process that listens belongs to somebody else")
+)
+
+// SeveralError: more than one process has a socket that takes connections for the address.
+type SeveralError struct {
+	Addr netip.AddrPort
+	PIDs []int
+}
+
+func (e *SeveralError) Error() string {
+	var names []string
+	for _, pid := range e.PIDs {
+		names = append(names, fmt.Sprintf("%d (%s)", pid, Name(pid)))
+	}
+	return fmt.Sprintf("several processes listen at %s: %s", e.Addr, strings.Join(names, ", "))
+}
+
+// Listening returns the process whose socket takes TCP connections to addr. An address that a socket is bound to goes before a
+// wildcard, and IPv4 before a socket for both families, as the kernel chooses. Several sockets of one process (SO_REUSEPORT) are one;
+// several processes are a *SeveralError. The other errors wrap ErrElsewhere, ErrNobody or ErrHidden.
+func Listening(addr netip.AddrPort) (pid int, err error) {
+	addr = netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
+	if !local(addr.Addr()) {
+		return 0, fmt.Errorf("host: %s: %w", addr, ErrElsewhere)
+	}
+	var inodes []string
+	for look := 0; len(inodes) == 0 && look < maxLooks; look++ {
+		if look > 0 {
+			time.Sleep(lookAgain) // /proc/net/tcp may have missed it
+		}
+		if inodes, err = listeners(addr); err != nil {
+			return 0, fmt.Errorf("host: %w", err)
+		}
+	}
+	if len(inodes) == 0 {
+		return 0, fmt.Errorf("host: %s: %w", addr, ErrNobody)
+	}
+	switch pids := owners(inodes); len(pids) {
+	case 0:
+		return 0, fmt.Errorf("host: %s: %w", addr, ErrHidden)
+	case 1:
+		return pids[0], nil
+	default:
+		return 0, &SeveralError{addr, pids}
+	}
+}
+
+// local reports whether an address is this machine's.
+func local(ip netip.Addr) bool {
+	if ip.IsLoopback() || ip.IsUnspecified() { // a connection to 0.0.0.0 ends at this machine
+		return true
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
+		p, err := netip.ParsePrefix(a.String())
+		return err == nil && p.Addr().Unmap().WithZone("") == ip
+	})
+}
+
+// listeners returns the inodes of the sockets that take connections to addr.
+func listeners(addr netip.AddrPort) ([]string, error) {
+	best, found := rank(0), []string(nil)
+	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		f, err := os.Open(file)
+		if errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		best, found = scanListeners(f, addr, best, found)
+		f.Close()
+	}
+	return found, nil
+}
+
+// rank says how well a listening socket fits an address; 0 is not at all.
+type rank int
+
+// fits ranks a socket bound to bound for connections to addr. Whether an IPv6 wildcard takes IPv4 (IPV6_V6ONLY) cannot be seen: it
+// counts only where nothing else does.
+func fits(bound, addr netip.AddrPort) rank {
+	a, b := addr.Addr(), bound.Addr()
+	switch {
+	case bound.Port() != addr.Port():
+		return 0
+	case a == b && !a.IsUnspecified():
+		return 4
+	case a == b.Unmap() && !a.IsUnspecified():
+		return 3
+	case b.IsUnspecified() && a.Is4() == b.Is4(), a.IsUnspecified() && a.Is4() == b.Unmap().Is4():
+		return 2
+	case b.IsUnspecified() && b.Is6() && a.Is4():
+		return 1
+	}
+	return 0
+}
+
+// stateListen is TCP_LISTEN in the column st of /proc/net/tcp (proc_pid_net(5)).
+const stateListen = "0A"
+
+// scanListeners reads a table of sockets; it keeps the inodes of those that fit best.
+func scanListeners(r io.Reader, addr netip.AddrPort, best rank, found []string) (rank, []string) {
+	for lines := bufio.NewScanner(r); lines.Scan(); {
+		f := strings.Fields(lines.Text())
+		if len(f) < 10 || f[3] != stateListen {
+			continue
+		}
+		bound, ok := procAddr(f[1])
+		if !ok {
+			continue
+		}
+		k := fits(bound, addr)
+		if k > best {
+			best, found = k, nil
+		}
+		if k == best && k > 0 {
+			found = append(found, f[9])
+		}
+	}
+	return best, found
+}
+
+// procAddr reads 0100007F:0CBC: the address in words of the machine's byte order, and the port.
+func procAddr(s string) (netip.AddrPort, bool) {
+	host, port, _ := strings.Cut(s, ":")
+	b, err := hex.DecodeString(host)
+	n, err2 := strconv.ParseUint(port, 16, 16)
+	if err != nil || err2 != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(b); i += 4 {
+		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
+	}
+	ip, ok := netip.AddrFromSlice(b)
+	return netip.AddrPortFrom(ip, uint16(n)), ok
+}
+
+// owners returns the processes that have one of these sockets, of those whose descriptors may be read.
+func owners(inodes []string) (pids []int) {
+	want := map[string]bool{}
+	for _, inode := range inodes {
+		want["socket:["+inode+"]"] = true
+	}
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil && has(pid, want) {
+			pids = append(pids, pid)
+		}
+	}
+	slices.Sort(pids)
+	return pids
+}
+
+// has reports whether a descriptor of a process is one of some sockets.
+func has(pid int, want map[string]bool) bool {
+	fds := "/proc/" + strconv.Itoa(pid) + "/fd"
+	dir, err := os.Open(fds)
+	if err != nil {
+		return false // it has ended, or is somebody else's
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	for _, fd := range names {
+		if to, err := os.Readlink(fds + "/" + fd); err == nil && want[to] {
+			return true
+		}
+	}
+	return false
+}
