@@ -1,0 +1,155 @@
+// Package peer starts iSCSI targets to measure beside one another: our own, and tuned tgt (Debian package tgt). Each gets
+// a portal, a control socket and a LUN of its own, is bound to the same CPUs if that is asked for, and leaves nothing behind,
+// however the benchmark ends: a target dies with the process that started it, memory LUNs have no name in any file system,
+// and what a killed benchmark left in the temporary directory the next one removes.
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/ringtgt/ringtgt/bench/host"
+)
+
+// The targets that Start knows.
+const (
+	Ringtgt = "ringtgt"
+	Tgt     = "tgt"
+	SPDK    = "spdk"
+	LIO     = "lio"
+)
+
+// Names lists the targets that Start can start where they are installed.
+func Names() []string { return []string{Ringtgt, Tgt} }
+
+// ErrMissing: the target's program is not on this machine. The error says what would be needed.
+var ErrMissing = errors.New("not on this machine")
+
+// LUN is what a target serves: one of the two.
+type LUN struct {
+	Memory int64  // bytes, a multiple of 512
+	File   string // a file that is there, opened with O_DIRECT
+}
+
+// Options describe a target.
+type Options struct {
+	LUN LUN
+	// CPUs is where all threads of the target run from its first instruction on; empty: where they like. Our own target has a loop
+	// on each.
+	CPUs []int
+	// Binary is the path of ringtgt; "" is this process's program.
+	Binary string
+	// Args are further arguments of `ringtgt serve` or of tgtd.
+	Args []string
+}
+
+// Target is a target that runs.
+type Target struct {
+	Name     string // as given to Start
+	URL      string // of its only LUN: iscsi://HOST:PORT/IQN/LUN
+	PID      int
+	Software string // "tgtd 1.0.85", "ringtgt 1.2.0 go1.26.0 linux/amd64"
+	// Portal, IQN and Unit are what URL is made of: HOST:PORT, the target's name, the logical unit number.
+	Portal, IQN string
+	Unit        int
+
+	child   *child
+	dir     *workDir
+	release func() // the port
+	gentle  bool   // it ends in order when it is asked to
+	once    sync.Once
+	err     error
+}
+
+// Start starts a target: Ringtgt or Tgt. ctx bounds the start alone. Errors wrap ErrMissing where the target is not installed
+// or cannot be started by this package; others carry the end of the target's log.
+func Start(ctx context.Context, name string, o Options) (*Target, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	switch name {
+	case Ringtgt:
+		return startRingtgt(ctx, o)
+	case Tgt:
+		return startTgt(ctx, o)
+	case SPDK:
+		return nil, fmt.Errorf("peer: SPDK's iscsi_tgt is %w: it is in no Debian package, and wants to be built from source, 2 MiB hugepages and a CPU "+
+			"that it keeps busy; start it by hand and give its iscsi:// URL", ErrMissing)
+	case LIO:
+		return nil, fmt.Errorf("peer: LIO is %w or not to be touched: it is the kernel's (modules target_core_mod, iscsi_target_mod; package targetcli-fb), its "+
+			"processor time belongs to no process, and its configuration to the whole machine; set it up by hand and give its iscsi:// URL", ErrMissing)
+	}
+	return nil, fmt.Errorf("peer: no target %q is known; there are %v", name, Names())
+}
+
+func (o *Options) check() error {
+	switch {
+	case (o.LUN.File == "") == (o.LUN.Memory == 0):
+		return errors.New("peer: a LUN is either in memory or a file")
+	case o.LUN.Memory < 0 || o.LUN.Memory%512 != 0 || o.LUN.Memory > maxMemory:
+		return fmt.Errorf("peer: %d bytes of memory are not blocks of 512 bytes, up to %d", o.LUN.Memory, int64(maxMemory))
+	}
+	allowed := host.CPUs()
+	for _, cpu := range o.CPUs {
+		if !contains(allowed, cpu) {
+			return fmt.Errorf("peer: CPU %d is not one of those allowed here: %v", cpu, allowed)
+		}
+	}
+	return nil
+}
+
+func contains(list []int, v int) bool {
+	for _, x := range list {
+		if x == v {
+			return true
+		}
+	}
+	return false
+}
+
+// Exited is closed when the target has ended for whatever reason.
+func (t *Target) Exited() <-chan struct{} { return t.child.exited }
+
+// Log returns the end of what the target wrote.
+func (t *Target) Log() string { return t.child.log.String() }
+
+// Alive returns an error with the end of the log once the target is gone.
+func (t *Target) Alive() error {
+	select {
+	case <-t.child.exited:
+		return fmt.Errorf("peer: %s is gone (%v)\n%s", t.Name, t.child.err, t.Log())
+	default:
+		return nil
+	}
+}
+
+// Stop ends the target and removes what it had. It may be called more than once.
+func (t *Target) Stop() error {
+	t.once.Do(func() {
+		if t.gentle {
+			t.err = t.child.terminate(drainTimeout)
+		} else {
+			t.child.kill()
+		}
+		if t.release != nil {
+			t.release()
+		}
+		t.dir.remove()
+	})
+	return t.err
+}
+
+func (t *Target) setURL() {
+	t.URL = "iscsi://" + t.Portal + "/" + t.IQN + "/" + strconv.Itoa(t.Unit)
+}
+
+func self(binary string) (string, error) {
+	if binary != "" {
+		return binary, nil
+	}
+	return os.Executable()
+}
