@@ -60,14 +60,23 @@ func FormatFigure(v float64, unit string) string {
 	return FormatSI(v, unit)
 }
 
-// FormatRatio writes a spread of ratios: "4.29 (4.11–4.40)".
+// FormatRatio writes a spread of ratios with 3 significant digits: "4.29 (4.11–4.40)".
 func FormatRatio(s Spread) string {
-	f := func(v float64) string { return strconv.FormatFloat(v, 'f', 2, 64) }
+	f := func(v float64) string {
+		decimals := 2
+		for w := v; w != 0 && w < 1 && decimals < 5; w *= 10 {
+			decimals++
+		}
+		if v >= 9.995 {
+			decimals = 1
+		}
+		return strconv.FormatFloat(v, 'f', decimals, 64)
+	}
 	return fmt.Sprintf("%s (%s–%s)", f(s.Median), f(s.Low), f(s.High))
 }
 
 // Better says in a word what a ratio of the first side's figure over another's means: "better" or "worse" if all rounds agree
-// on it, "equal" if all gave exactly 1, else "undecided". A figure of 0 on both sides gives no ratio (NaN is not compared).
+// on it, "equal" if all gave exactly 1, else "undecided".
 func Better(s Spread, higher bool) string {
 	switch {
 	case s.Low == 1 && s.High == 1:

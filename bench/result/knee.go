@@ -1,6 +1,7 @@
 package result
 
-// steady is the share by which figures of one configuration differ from run to run: a knee has to stand out by more.
+// steady is the share by which throughput, and latency, of one configuration differ from run to run: a knee has to stand out by
+// more than both together.
 const steady = 0.10
 
 // FindKnee returns the index of the point from which on more load buys latency rather than throughput, -1 if there is none.
@@ -31,7 +32,8 @@ func FindKnee(points []Point) int {
 			best = i
 		}
 	}
-	if len(power) < 3 || power[0]*(1+steady) >= power[best] || power[len(power)-1]*(1+steady) >= power[best] {
+	const stands = (1 + steady) * (1 + steady)
+	if len(power) < 3 || power[0]*stands >= power[best] || power[len(power)-1]*stands >= power[best] {
 		return -1
 	}
 	return index[best]

@@ -56,8 +56,17 @@ func targetHead(b *strings.Builder, t *Target) {
 }
 
 func hostHead(b *strings.Builder, h *Host) {
-	fmt.Fprintf(b, "client  ringtgt %s, %s, %s, %s, load %.2f %.2f %.2f before\n", Clean(h.Ringtgt), Clean(h.Kernel), Clean(h.CPU),
-		plural(h.CPUs, "CPU"), h.Load[0], h.Load[1], h.Load[2])
+	var parts []string
+	if h.Ringtgt != "" {
+		parts = append(parts, "ringtgt "+h.Ringtgt)
+	}
+	for _, s := range []string{h.Kernel, h.CPU} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	parts = append(parts, plural(h.CPUs, "CPU"), fmt.Sprintf("load %.2f %.2f %.2f before", h.Load[0], h.Load[1], h.Load[2]))
+	fmt.Fprintf(b, "client  %s\n", Clean(strings.Join(parts, ", ")))
 }
 
 // statsHeader and statsCells are the columns of a Stats, latencies apart.
@@ -150,7 +159,11 @@ func parts(b *strings.Builder, r *Run) {
 		}
 		must(g.write(b, ""))
 		if n > maxRows {
-			fmt.Fprintf(b, "... and %s more: all are in the JSON and the report\n", plural(n-maxRows, what))
+			all := make([]*Stats, n)
+			for i := range all {
+				_, all[i] = cells(i)
+			}
+			fmt.Fprintf(b, "... and %s more%s; all are in the JSON and the report\n", plural(n-maxRows, what), ranges(all))
 		}
 	}
 	list(len(r.Sessions), 2, "session", []string{"session"}, func(i int) ([]string, *Stats) {
@@ -173,6 +186,24 @@ func parts(b *strings.Builder, r *Run) {
 		}
 		return []string{cpuName(r.CPUs, i), share(c.User, r.Elapsed), share(c.System, r.Elapsed), FormatSI(c.PDUsPerSend, ""), perEnter}, &c.Stats
 	})
+}
+
+// ranges says between which figures the parts lie, those that are not listed too.
+func ranges(all []*Stats) string {
+	var iops, p99 []float64
+	for _, s := range all {
+		iops = append(iops, s.IOPS)
+		if s.Latency != nil && s.Latency.Count() > 0 {
+			p99 = append(p99, s.Latency.Quantile(0.99).Seconds())
+		}
+	}
+	s := SpreadOf(iops)
+	text := fmt.Sprintf(": of all, IOPS %s to %s", FormatSI(s.Low, ""), FormatSI(s.High, ""))
+	if len(p99) > 0 {
+		s = SpreadOf(p99)
+		text += fmt.Sprintf(", p99 %s to %s", FormatFigure(s.Low, "s"), FormatFigure(s.High, "s"))
+	}
+	return text
 }
 
 // cpuName is what a thread of the client is shown as: the CPU it is pinned to, else its number among the threads.
