@@ -30,7 +30,8 @@ func (s Stage) String() string {
 // stores, and copied between two turns for those who ask (latency_read.go).
 type loopLatency struct {
 	targets []*targetLatency
-	conns   *connOp // pool of what connections count in, linked by next
+	all     []*opLatency // of all targets and units, in the order in which they came up
+	conns   *connOp      // pool of what connections count in, linked by next
 
 	turn     sizes // commands that came to their end in a turn
 	send     sizes // PDUs of a send
@@ -54,13 +55,18 @@ const noLUN = lun.MaxLUNs
 
 // unitLatency is a unit's part of a loop. An element is made with the first command of its kind.
 type unitLatency struct {
-	ops [NumOperations]*opLatency
+	target *lun.Target
+	lun    int // -1: none
+	ops    [NumOperations]*opLatency
 }
 
 // opLatency counts the commands of one kind to one unit on one loop. What every command changes lies together.
 type opLatency struct {
 	counters
-	steps [NumStages]hist.Compact // but for latencies of at most hist.CompactLow: those are what is missing to n
+	steps  [NumStages]hist.Compact // but for latencies of at most hist.CompactLow: those are what is missing to n
+	target *lun.Target
+	lun    int
+	op     Operation
 }
 
 // counters are what a unit and a connection both count.
@@ -189,8 +195,7 @@ func (c *conn) count(t *task, n, bytes, failed uint64) {
 	u := c.unitOf(t.s.LUN)
 	o := u.ops[op]
 	if o == nil {
-		o = new(opLatency) // the unit's first of its kind on this loop
-		u.ops[op] = o
+		o = l.lat.add(u, op)
 	}
 	o.bytes += bytes
 	o.failed += failed
@@ -230,10 +235,21 @@ func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
 	}
 	u := c.lat.target.units[i]
 	if u == nil {
-		u = new(unitLatency)
+		u = &unitLatency{target: tgt, lun: i}
+		if i == noLUN {
+			u.lun = -1
+		}
 		c.lat.target.units[i] = u
 	}
 	return u
+}
+
+// add makes room for a unit's first commands of a kind on this loop.
+func (k *loopLatency) add(u *unitLatency, op Operation) *opLatency {
+	o := &opLatency{target: u.target, lun: u.lun, op: op}
+	u.ops[op] = o
+	k.all = append(k.all, o)
+	return o
 }
 
 func (k *loopLatency) targetOf(tgt *lun.Target) *targetLatency {

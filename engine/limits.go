@@ -69,6 +69,13 @@ const (
 	// sizeSteps is how many powers of two the tasks of a loop and its batches are counted in: maxTasks is 2^17.
 	sizeSteps = 20
 
+	// latencyChunk is how many histogram sets of a unit, 10 KiB each, are copied between two turns of a loop, and connChunk
+	// how many connections are looked at: either takes some microseconds.
+	latencyChunk = 4
+	connChunk    = 64
+	// statusChunk is the same for status, which makes a system call for each connection.
+	statusChunk = 16
+
 	// abortGrace is how long an aborted task may stay in the backend before the answer to the abort goes out anyway and
 	// the task is detached: longer than a disk's own retry, shorter than an initiator's abort timeout (Linux: 15 s).
 	abortGrace = 5 * time.Second

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"encoding/hex"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine/steer"
@@ -57,7 +60,8 @@ type ConnStatus struct {
 	Tasks      int    `json:"tasks"`
 }
 
-// Status is a picture of the engine: each loop's part was taken between two of its turns.
+// Status is a picture of the engine: each loop's own part was taken between two of its turns, and its connections some at a
+// time. One that moves meanwhile may be missing.
 type Status struct {
 	Started     time.Time    `json:"started"`
 	Portals     []string     `json:"portals"`
@@ -66,7 +70,7 @@ type Status struct {
 	Steering    steer.Status `json:"steering"`
 }
 
-// Status looks at every loop without stopping it for longer than its own part takes.
+// Status looks at every loop without keeping it from its work for longer than some microseconds at a time.
 func (e *Engine) Status() Status {
 	s := Status{Started: e.started, Loops: make([]LoopStatus, len(e.loops))}
 	for _, p := range e.portals {
@@ -75,63 +79,111 @@ func (e *Engine) Status() Status {
 	if e.steer != nil {
 		s.Steering = e.steer.Status()
 	}
-	conns := make([][]ConnStatus, len(e.loops))
-	e.each(func(l *loop) {
-		st := l.stats
-		st.Enters, st.BlockingEnters = l.ring.Stats().Enters, l.ring.Stats().BlockingEnters
-		s.Loops[l.index] = LoopStatus{
-			Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
-			ArenaInUse: l.arena.inUse, ArenaTouched: l.arena.slabs * slabSize, ArenaLimit: l.arena.limit * slabSize,
-			Registered: l.slabsRegistered == l.arena.slabs, Stats: st,
-		}
-		for _, c := range l.conns {
-			if c != nil {
-				if c.toldGone {
-					continue // its session waits for another one
-				}
-				conns[l.index] = append(conns[l.index], c.status(s.Steering.Level))
+	facts := make([][]connFacts, len(e.loops))
+	var all sync.WaitGroup
+	for i, l := range e.loops {
+		all.Go(func() {
+			ask := func(fn func()) { l.await(l.ask(fn)) }
+			ask(func() { s.Loops[i] = l.status() })
+			for at, more := 0, true; more; at += statusChunk {
+				more = false
+				ask(func() { facts[i], more = l.appendFacts(facts[i], at) })
+			}
+		})
+	}
+	all.Wait()
+	seen := map[*conn]bool{}
+	for _, fs := range facts {
+		for i := range fs {
+			if f := &fs[i]; !seen[f.c] {
+				seen[f.c] = true
+				s.Connections = append(s.Connections, f.status(s.Steering.Level))
 			}
 		}
-	})
-	for _, c := range conns {
-		s.Connections = append(s.Connections, c...)
 	}
 	return s
 }
 
-func (c *conn) status(level steer.Level) ConnStatus {
+func (l *loop) status() LoopStatus {
+	return LoopStatus{
+		Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
+		ArenaInUse: l.arena.inUse, ArenaTouched: l.arena.slabs * slabSize, ArenaLimit: l.arena.limit * slabSize,
+		Registered: l.slabsRegistered == l.arena.slabs, Stats: l.counts(),
+	}
+}
+
+// counts adds what the ring has counted.
+func (l *loop) counts() LoopStats {
+	s, r := l.stats, l.ring.Stats()
+	s.Enters, s.BlockingEnters = r.Enters, r.BlockingEnters
+	return s
+}
+
+// connFacts are what only its loop may look at; what it says to people is written elsewhere.
+type connFacts struct {
+	c             *conn
+	loop, core    int
+	cid           uint16
+	receiveCPU    int
+	placement     placement
+	tasks         int
+	local, remote netip.AddrPort
+	who           sessionFacts
+}
+
+// sessionFacts are those of a connection's session, none before it is of one.
+type sessionFacts struct {
+	of                *session.Session
+	initiator, target string
+	isid              [6]byte
+	tsih              uint16
+	discovery         bool
+}
+
+func factsOf(n *session.Session) (f sessionFacts) {
+	if n == nil {
+		return f
+	}
+	f = sessionFacts{of: n, initiator: n.InitiatorName, isid: n.ISID, tsih: n.TSIH, discovery: n.Target == nil}
+	if n.Target != nil {
+		f.target = n.Target.Name
+	}
+	return f
+}
+
+// appendFacts looks at some connections from place at on, and reports whether there are more.
+func (l *loop) appendFacts(out []connFacts, at int) (_ []connFacts, more bool) {
+	end := min(at+statusChunk, len(l.conns))
+	for _, c := range l.conns[min(at, end):end] {
+		if c == nil || c.toldGone { // of the latter, the session waits for another one
+			continue
+		}
+		f := connFacts{
+			c: c, loop: l.index, core: l.core, cid: c.s.CID(), placement: c.placement, local: c.name.local, remote: c.name.remote,
+			who: factsOf(c.s.Session()),
+		}
+		f.receiveCPU, _ = steer.IncomingCPUOf(c.fd)
+		for t := c.tasks; t != nil; t = t.next {
+			f.tasks++
+		}
+		out = append(out, f)
+	}
+	return out, end < len(l.conns)
+}
+
+func (f *connFacts) status(level steer.Level) ConnStatus {
 	s := ConnStatus{
-		Loop: c.loop.index, Core: c.loop.core, Local: c.name.local.String(), Remote: c.name.remote.String(),
-		Since: c.since, State: "login", Placement: c.placement.reason(level),
+		Loop: f.loop, Core: f.core, Local: f.local.String(), Remote: f.remote.String(), Since: f.c.since, State: "login",
+		ReceiveCPU: f.receiveCPU, Placement: f.placement.reason(level), Tasks: f.tasks,
 	}
-	s.ReceiveCPU, _ = steer.IncomingCPUOf(c.fd)
-	for t := c.tasks; t != nil; t = t.next {
-		s.Tasks++
-	}
-	if n := c.s.Session(); n != nil {
-		describe(&s, n)
-		s.CID = c.s.CID()
+	if w := &f.who; w.of != nil {
+		s.State, s.Initiator, s.Target, s.TSIH, s.CID = "normal", w.initiator, w.target, w.tsih, f.cid
+		s.ISID = hex.EncodeToString(w.isid[:])
+		if w.discovery {
+			s.State = "discovery"
+		}
 	}
 	return s
-}
-
-func describe(s *ConnStatus, n *session.Session) {
-	s.State, s.Initiator, s.TSIH = "normal", n.InitiatorName, n.TSIH
-	s.ISID = hexISID(n.ISID)
-	if n.Target == nil {
-		s.State = "discovery"
-		return
-	}
-	s.Target = n.Target.Name
-}
-
-func hexISID(b [6]byte) string {
-	const digits = "0123456789abcdef"
-	out := make([]byte, 0, 12)
-	for _, v := range b {
-		out = append(out, digits[v>>4], digits[v&15])
-	}
-	return string(out)
 }
 
 // threadCPU is the processor time of the calling thread in nanoseconds.

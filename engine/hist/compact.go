@@ -1,6 +1,10 @@
 package hist
 
-import "math/bits"
+import (
+	"encoding/json"
+	"fmt"
+	"math/bits"
+)
 
 // A Compact's steps: one for everything up to CompactLow, 8 for each doubling from there to CompactHigh, and one for what is
 // longer. All bounds are in ns.
@@ -92,4 +96,35 @@ func (c *Compact) Cumulative(ns int64) (n uint64) {
 		n += k
 	}
 	return n
+}
+
+// MarshalJSON writes the steps that have something in them: [upper bound in ns, -1 for the last; count] each, lowest first.
+func (c Compact) MarshalJSON() ([]byte, error) {
+	out := [][2]int64{}
+	for i, n := range c {
+		if n > 0 {
+			out = append(out, [2]int64{CompactEnd(i), int64(n)})
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *Compact) UnmarshalJSON(text []byte) error {
+	var steps [][2]int64
+	if err := json.Unmarshal(text, &steps); err != nil {
+		return err
+	}
+	*c = Compact{}
+	for _, s := range steps {
+		i := CompactSteps - 1
+		if s[0] >= 0 {
+			i = CompactStep(s[0])
+		}
+		if CompactEnd(i) != s[0] || s[1] < 0 {
+			return fmt.Errorf("hist: no step ends at %d ns with %d in it", s[0], s[1])
+		}
+		c[i] = uint64(s[1])
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package hist
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -86,6 +87,26 @@ func TestCompactMergeSub(t *testing.T) {
 	sum.Sub(&a)
 	if sum != b {
 		t.Error("what is left after taking a from a and b is not b")
+	}
+}
+
+// JSON has the steps that are not empty, and only bounds of steps are read back.
+func TestCompactJSON(t *testing.T) {
+	var c, got Compact
+	c.Add(0, 3)
+	c.Add(1000, 2)
+	c.Add(1<<50, 1)
+	text, err := json.Marshal(c)
+	if want := "[[256,3],[1024,2],[-1,1]]"; err != nil || string(text) != want {
+		t.Fatalf("%s, %v; want %s", text, err, want)
+	}
+	if err := json.Unmarshal(text, &got); err != nil || got != c {
+		t.Errorf("read back: %v", err)
+	}
+	for _, bad := range []string{"[[257,1]]", "[[256,-1]]", "[[-2,1]]", "{}", "[[0,1]]"} {
+		if json.Unmarshal([]byte(bad), &got) == nil {
+			t.Errorf("%s is taken", bad)
+		}
 	}
 }
 

@@ -1,0 +1,301 @@
+package engine
+
+import (
+	"cmp"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/hist"
+)
+
+// Latency is what the loops have counted since the engine started. Reading it resets nothing; Sub makes what happened between
+// two readings of it.
+type Latency struct {
+	At    time.Time     `json:"at"`
+	Loops []LoopLatency `json:"loops"`
+	// Units has an element for each loop, unit and operation of which there were commands.
+	Units []UnitLatency `json:"units"`
+	// Connections are those with the most traffic, largest first.
+	Connections []ConnLatency `json:"connections,omitempty"`
+	// Held is the longest time for which this reading kept a loop from its work.
+	Held time.Duration `json:"held_ns"`
+}
+
+// LoopLatency says how a loop works.
+type LoopLatency struct {
+	Loop        int       `json:"loop"`
+	Core        int       `json:"core"`   // -1: not pinned
+	CPUNanos    int64     `json:"cpu_ns"` // processor time of its thread
+	Connections int       `json:"connections"`
+	Stats       LoopStats `json:"stats"`
+	Turn        Sizes     `json:"turn_commands"` // commands that were begun in a turn
+	Send        Sizes     `json:"send_pdus"`     // PDUs that a send carried
+	Tasks       Sizes     `json:"tasks"`         // requests of initiators under way, at the end of each turn
+	IO          Sizes     `json:"io"`            // operations with the block layer, at the end of each turn
+	Busy        Times     `json:"busy"`          // from when a turn came back from the kernel to when it went there again
+}
+
+// UnitLatency counts commands of one kind to one unit on one loop.
+type UnitLatency struct {
+	Target    string           `json:"target"`
+	LUN       int              `json:"lun"` // -1: LUNs that are not there
+	Loop      int              `json:"loop"`
+	Operation string           `json:"operation"`
+	Commands  uint64           `json:"commands"`
+	Bytes     uint64           `json:"bytes"`  // of data, to and from initiators
+	Failed    uint64           `json:"failed"` // answered by another status than GOOD
+	Stages    [NumStages]Times `json:"stages"` // by Stage
+}
+
+// ConnLatency is one connection.
+type ConnLatency struct {
+	Loop       int             `json:"loop"`
+	Remote     string          `json:"remote"`
+	Local      string          `json:"local"`
+	Initiator  string          `json:"initiator"`
+	Target     string          `json:"target"`
+	ISID       string          `json:"isid"`
+	TSIH       uint16          `json:"tsih"`
+	CID        uint16          `json:"cid"`
+	Since      time.Time       `json:"since"`
+	Commands   uint64          `json:"commands"`
+	Bytes      uint64          `json:"bytes"`
+	Operations []ConnOperation `json:"operations"`
+}
+
+// ConnOperation counts commands of one kind on one connection. Stages but the last have no steps.
+type ConnOperation struct {
+	Operation string           `json:"operation"`
+	Commands  uint64           `json:"commands"`
+	Bytes     uint64           `json:"bytes"`
+	Failed    uint64           `json:"failed"`
+	Stages    [NumStages]Times `json:"stages"`
+}
+
+// Times are latencies of a stage.
+type Times struct {
+	SumNanos float64      `json:"sum_ns"`
+	MaxNanos int64        `json:"max_ns"`
+	Steps    hist.Compact `json:"steps"`
+}
+
+// Quantile returns a latency in ns that a share q of all does not exceed.
+func (t *Times) Quantile(q float64) int64 { return t.Steps.Quantile(q, t.MaxNanos) }
+
+// MarshalJSON adds the quantiles that people ask for.
+func (t Times) MarshalJSON() ([]byte, error) {
+	type plain Times
+	return json.Marshal(struct {
+		P50  int64 `json:"p50_ns"`
+		P99  int64 `json:"p99_ns"`
+		P999 int64 `json:"p99_9_ns"`
+		plain
+	}{t.Quantile(0.5), t.Quantile(0.99), t.Quantile(0.999), plain(t)})
+}
+
+// Sizes counts small numbers. Counts[0] is how often there were none; Counts[i] how often more than 2^(i-2), and at most
+// 2^(i-1).
+type Sizes struct {
+	Counts [sizeSteps]uint64 `json:"counts"`
+	Sum    uint64            `json:"sum"`
+}
+
+// SizeEnd is the upper bound of Sizes.Counts[i], included in it.
+func SizeEnd(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return 1 << (i - 1)
+}
+
+// Count returns how often there was a number.
+func (s *Sizes) Count() (n uint64) {
+	for _, c := range s.Counts {
+		n += c
+	}
+	return n
+}
+
+func (s *sizes) read() Sizes { return Sizes{Counts: s.counts, Sum: s.sum} }
+
+// Latency reads what the loops have counted, with the given number of connections at most. A loop is asked for little at a
+// time, so that it is kept from its work for some microseconds only (Latency.Held), however much there is: parts of the answer
+// are some of its turns apart. Of a loop that has stopped nothing is read.
+func (e *Engine) Latency(connections int) Latency {
+	out := Latency{At: time.Now()}
+	parts := make([]loopReading, len(e.loops))
+	var all sync.WaitGroup
+	for i, l := range e.loops {
+		all.Go(func() { parts[i].read(l, connections > 0) })
+	}
+	all.Wait()
+	var busiest []connTraffic
+	for i := range parts {
+		p := &parts[i]
+		if !p.ok {
+			continue
+		}
+		out.Loops = append(out.Loops, p.loop)
+		out.Units = append(out.Units, p.units...)
+		busiest = append(busiest, p.conns...)
+		out.Held = max(out.Held, p.held)
+	}
+	slices.SortFunc(busiest, func(a, b connTraffic) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.commands, a.commands))
+	})
+	for _, t := range busiest[:min(connections, len(busiest))] {
+		p := &parts[t.loop.index]
+		if c, ok := p.conn(t); ok {
+			out.Connections = append(out.Connections, c)
+		}
+		out.Held = max(out.Held, p.held)
+	}
+	return out
+}
+
+// loopReading is one loop's part of a reading, and how it is got.
+type loopReading struct {
+	l     *loop
+	ok    bool
+	loop  LoopLatency
+	units []UnitLatency
+	conns []connTraffic
+	held  time.Duration
+}
+
+// connTraffic is a connection that may be one of the busiest.
+type connTraffic struct {
+	loop            *loop
+	c               *conn
+	index           int
+	commands, bytes uint64
+}
+
+// ask runs fn between two turns of the loop, and reports whether it ran.
+func (r *loopReading) ask(fn func()) (ran bool) {
+	r.l.await(r.l.ask(func() {
+		begin := monotonic()
+		fn()
+		r.held = max(r.held, time.Duration(monotonic()-begin))
+		ran = true
+	}))
+	return ran
+}
+
+func (r *loopReading) read(l *loop, conns bool) {
+	r.l = l
+	var part [latencyChunk]opLatency
+	total, n := 0, 0
+	r.ok = r.ask(func() { r.loop, total = l.latency(), len(l.lat.all) })
+	for at := 0; at < total; at += n {
+		if !r.ask(func() { n = copyOps(part[:], l.lat.all[at:total]) }) {
+			return
+		}
+		for i := range part[:n] {
+			r.units = append(r.units, part[i].report(l.index))
+		}
+	}
+	for at, more := 0, conns; more; at += connChunk {
+		if !r.ask(func() { more = r.traffic(at) }) {
+			return
+		}
+	}
+}
+
+func copyOps(to []opLatency, from []*opLatency) int {
+	n := min(len(to), len(from))
+	for i := range n {
+		to[i] = *from[i]
+	}
+	return n
+}
+
+// latency is the loop's own part.
+func (l *loop) latency() LoopLatency {
+	k := &l.lat
+	return LoopLatency{
+		Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Stats: l.counts(),
+		Turn: k.turn.read(), Send: k.send.read(), Tasks: k.tasks.read(), IO: k.io.read(),
+		Busy: Times{SumNanos: k.busySum, MaxNanos: k.busyMax, Steps: k.busy},
+	}
+}
+
+func (o *opLatency) report(loop int) UnitLatency {
+	u := UnitLatency{
+		Target: o.target.Name(), LUN: o.lun, Loop: loop, Operation: o.op.String(),
+		Commands: o.n, Bytes: o.bytes, Failed: o.failed,
+	}
+	for s := range o.steps {
+		u.Stages[s] = Times{SumNanos: o.sum[s], MaxNanos: o.max[s], Steps: o.steps[s]}
+		u.Stages[s].Steps[0] = o.n - o.steps[s].Count()
+	}
+	return u
+}
+
+// traffic looks at some connections from place at on, and reports whether there are more.
+func (r *loopReading) traffic(at int) (more bool) {
+	conns := r.l.conns
+	end := min(at+connChunk, len(conns))
+	for i := at; i < end; i++ {
+		c := conns[i]
+		if c == nil {
+			continue
+		}
+		t := connTraffic{loop: r.l, c: c, index: i}
+		for _, o := range c.lat.ops {
+			if o != nil {
+				t.commands += o.n
+				t.bytes += o.bytes
+			}
+		}
+		if t.commands > 0 {
+			r.conns = append(r.conns, t)
+		}
+	}
+	return end < len(conns)
+}
+
+// conn reads one connection, unless it has ended meanwhile.
+func (r *loopReading) conn(t connTraffic) (out ConnLatency, ok bool) {
+	var ops [NumOperations]connOp
+	c, l := t.c, t.loop
+	var who sessionFacts
+	var cid uint16
+	r.ask(func() {
+		if t.index >= len(l.conns) || l.conns[t.index] != c || c.s.Session() == nil {
+			return
+		}
+		ok = true
+		who, cid = factsOf(c.s.Session()), c.s.CID()
+		for i, o := range c.lat.ops {
+			if o != nil {
+				ops[i] = *o
+			}
+		}
+	})
+	if !ok {
+		return out, false
+	}
+	out = ConnLatency{
+		Loop: l.index, Remote: c.name.remote.String(), Local: c.name.local.String(), Since: c.since,
+		Initiator: who.initiator, Target: who.target, ISID: hex.EncodeToString(who.isid[:]), TSIH: who.tsih, CID: cid,
+	}
+	for i := range ops {
+		o := &ops[i]
+		if o.n == 0 {
+			continue
+		}
+		out.Commands += o.n
+		out.Bytes += o.bytes
+		r := ConnOperation{Operation: Operation(i).String(), Commands: o.n, Bytes: o.bytes, Failed: o.failed}
+		for k := range r.Stages {
+			r.Stages[k].SumNanos, r.Stages[k].MaxNanos = o.sum[k], o.max[k]
+		}
+		r.Stages[StageTotal].Steps = o.total
+		out.Operations = append(out.Operations, r)
+	}
+	return out, true
+}
