@@ -62,7 +62,8 @@ func (c *child) kill() {
 	<-c.exited
 }
 
-// terminate asks the process to end and kills it when it does not within limit, or ends badly.
+// terminate asks the process to end and kills it when it does not within limit: a session that was cut off in the middle of a
+// benchmark may keep it, and nothing that it holds is worth waiting for. That it had ended, or ends badly, is an error.
 func (c *child) terminate(limit time.Duration) error {
 	select {
 	case <-c.exited:
@@ -83,7 +84,7 @@ func (c *child) terminate(limit time.Duration) error {
 		return nil
 	case <-timer.C:
 		c.kill()
-		return fmt.Errorf("peer: it did not end within %v of SIGTERM\n%s", limit, c.log)
+		return nil
 	}
 }
 

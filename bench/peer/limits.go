@@ -9,7 +9,7 @@ const (
 	// readyInterval is how often a target that is starting is asked: each question is one system call that fails at once.
 	readyInterval = 10 * time.Millisecond
 	// drainTimeout is what our own target gets to end in order; a benchmark has closed its sessions before.
-	drainTimeout = 5 * time.Second
+	drainTimeout = 2 * time.Second
 	// portTries is how many ports are tried: tgtd's cannot be held for it, so another process may take one in between.
 	portTries = 10
 	// portFirst and portCount are the ports for tgtd: below the kernel's usual range for outgoing connections (32768), above what

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/bench/peer/echo"
 )
 
 // childEnv makes this test binary a benchmark that starts the peer it names, says where it is, and ends badly.
@@ -18,6 +20,10 @@ const childEnv = "PEER_TEST_CHILD"
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == Echo {
+		fmt.Fprintln(os.Stderr, echo.Main())
+		os.Exit(1)
+	}
 	if name := os.Getenv(childEnv); name != "" {
 		badBenchmark(name)
 	}
@@ -101,7 +107,9 @@ func start(t testing.TB, name string, o Options) *Target {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = p.Stop()
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
 			t.Logf("the end of %s's log:\n%s", name, p.Log())
 		}

@@ -257,7 +257,10 @@ func dial(t *testing.T, p *Target) *initiator.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Close() })
+	t.Cleanup(func() {
+		_ = s.Logout(context.Background()) // a session that is cut off keeps a target from its end
+		s.Close()
+	})
 	if err := s.Ready(t.Context(), 0, initiator.LUN(p.Unit)); err != nil {
 		t.Fatal(err)
 	}
