@@ -30,6 +30,19 @@ const (
 	// the unit attentions of a new nexus (SAM-5, 5.14).
 	maxUnitAttentions = 16
 
+	// maxLogins is how many sessions of Loops log in at a time: a login is
+	// two round trips and little work, so that a target with a queue of 128
+	// connections to accept takes them, and a thousand are there in the time
+	// of thirty.
+	maxLogins = 32
+	// keepAfter is how long Loops without a run let the target wait for an
+	// answer to a ping: targets wait for five seconds and more.
+	keepAfter = time.Second
+	// keepFor is how long that goes on before its rings are made anew.
+	keepFor = time.Hour
+	// closeTimeout bounds the logouts of Loops, of all of them together.
+	closeTimeout = time.Second
+
 	// The io_uring driver. A loop's receive buffers are 1 MiB: what a core's
 	// second-level cache holds, and eight times the answers to 32 requests
 	// of 4 KiB. They come back within a turn.
@@ -39,6 +52,14 @@ const (
 	// twice as many pieces as a window has writes.
 	loopSendBuffer = 64 << 10
 	loopSendPieces = 512
+	// With more than fewConns connections on a loop each gets a quarter: 18 MB
+	// for a thousand. What does not fit goes with the next send.
+	fewConns           = 64
+	loopSendBufferMany = loopSendBuffer / 4
+	loopSendPiecesMany = loopSendPieces / 4
+	// requestChunk is how many requests a connection takes memory for at a
+	// time, as far as Depth: 16 KiB.
+	requestChunk = 32
 	// Data up to here is copied behind its header: cheaper than two pieces.
 	loopCopyMax = 1024
 
@@ -47,11 +68,35 @@ const (
 	// target's MAXIMUM TRANSFER LENGTH here.
 	maxBlockSize = 16 << 20
 
+	// defaultOpenDepth is how many requests of an open loop a connection has
+	// under way by default. It is no bound of the load, since what waits for it
+	// is counted from when it was due; it is one of memory. As many on a few
+	// connections fill the largest command windows here.
+	defaultOpenDepth = 256
+	// maxRate is more than a machine's loops can send, and little enough that
+	// a request a step of the schedule still is a nanosecond's matter.
+	maxRate = 100_000_000
+	// maxFillDepth is as deep as writing a range in order pays.
+	maxFillDepth = 32
+
+	// minInterval is the shortest slice of a series: a turn of a busy loop
+	// takes a tenth of it.
+	minInterval = time.Millisecond
+	// maxSeries bounds the slices that a run keeps, each with a histogram of
+	// 30 KiB: as many columns as a picture has.
+	maxSeries = 600
+	// partsUnderWay is how many slices loops may be ahead of OnInterval before
+	// they make longer ones.
+	partsUnderWay = 64
+
 	// drainTimeout ends a run whose requests do not come back after it is
-	// over.
+	// over, hasteTimeout one that was interrupted or lost a connection.
 	drainTimeout = 10 * time.Second
-	// turnTimeout is how often a loop without traffic looks at the clock.
-	turnTimeout = 20 * time.Millisecond
+	hasteTimeout = time.Second
+	// quitTimeout is how often a loop looks whether its receives have ended.
+	quitTimeout = 20 * time.Millisecond
+	// maxSleep is how long a loop without traffic, timers or signals sleeps.
+	maxSleep = time.Second
 
 	// maxAttentions is how many unit attentions a connection's run may see
 	// before they count as errors.

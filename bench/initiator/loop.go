@@ -13,29 +13,44 @@ import (
 )
 
 // loop is one thread of a run: a ring, and connections that nobody else touches. A turn takes what has arrived on all
-// of them, and then sends on each what that has made due, in one send each.
+// of them, makes the requests that are due, and then sends on each what that has brought up, in one send each. What a
+// turn does is in proportion to what happened, not to the number of connections.
 type loop struct {
+	*run
 	index, cpu int
 	w          *Workload
 	conns      []*loopConn
-	peers      []*loop
-	stop       *atomic.Bool
-	begin      <-chan struct{}
-	started    time.Time // of the clock
 
 	ring   *uring.Ring
 	arena  *uring.Arena
 	bufs   *uring.BufRing
 	kicked atomic.Bool // another loop has opened a window that connections here may wait for
 
+	todo []*loopConn // have something to send or to arm
+	held []*loopConn // wait for a window that other connections may open
+	live int         // requests under way, on connections that are up
+	out  int         // sends under way, likewise
+	left int         // connections that have not made all of Count
+
 	now       int64
 	issuing   bool // new requests are made
 	drainBy   int64
 	countFrom int64 // when the warm-up ends
 	endAt     int64
+	measured  int64 // when the measured part ended, after the run
+	ended     int   // index of endings
 	// lastCounted is when the last request that counts was over.
 	lastCounted int64
 	report      LoopReport
+
+	pacer  pacer // open loop
+	lag    Histogram
+	waited uint64 // requests that were due before Depth allowed them
+
+	part  *part // of the interval, if there are any
+	slice int   // its index
+	// boundary is when it ends.
+	boundary int64
 }
 
 // User data is the operation and the connection's index in the loop.
@@ -49,35 +64,46 @@ const opMask uint64 = 0xffffffff << 32
 
 const loopGroup = 1
 
+// endings are the ends of a loop's run; the later ones are the whole run's.
+var endings = [...]string{EndedSize, EndedRuntime, EndedInterrupted, EndedError}
+
+const (
+	endSize = iota
+	endRuntime
+	endInterrupted
+	endError
+)
+
 func (l *loop) clock() int64 { return int64(time.Since(l.started)) }
 
-// run is the whole life of the loop's thread. The thread is not unlocked, so it ends with the goroutine: it may be
-// pinned.
-func (l *loop) run(ready *sync.WaitGroup) error {
+// life is the loop's thread, which is not unlocked, so that it ends with the goroutine: it may be pinned.
+func (l *loop) life(ready *sync.WaitGroup) error {
 	runtime.LockOSThread()
 	err := l.open()
 	ready.Done()
 	<-l.begin
-	if l.ring == nil {
-		l.giveUp(err)
-		return err
-	}
-	var before unix.Rusage
+	l.setTimes()
+	var before, after unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &before)
 	if err == nil {
 		err = l.work()
 	}
-	var after unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
 	l.report.CPU = l.cpu
 	l.report.User = time.Duration(after.Utime.Nano() - before.Utime.Nano())
 	l.report.System = time.Duration(after.Stime.Nano() - before.Stime.Nano())
-	st := l.ring.Stats()
-	l.report.Enters, l.report.Blocking = st.Enters, st.BlockingEnters
 	if err != nil {
-		l.giveUp(err)
+		l.issuing, l.ended, l.endAt = false, endError, min(l.endAt, l.clock())
+		for _, c := range l.conns {
+			c.fail(err)
+		}
 	}
-	_ = l.ring.Close()
+	l.finish()
+	if l.ring != nil {
+		st := l.ring.Stats()
+		l.report.Enters, l.report.Blocking = st.Enters, st.BlockingEnters
+		_ = l.ring.Close()
+	}
 	if l.bufs != nil {
 		_ = l.bufs.Close()
 	}
@@ -85,15 +111,6 @@ func (l *loop) run(ready *sync.WaitGroup) error {
 		_ = l.arena.Close()
 	}
 	return err
-}
-
-// giveUp marks the connections of a loop that failed.
-func (l *loop) giveUp(err error) {
-	for _, c := range l.conns {
-		if c.dead == nil {
-			c.fail(err)
-		}
-	}
 }
 
 // open makes the ring and the memory that the kernel sees.
@@ -105,7 +122,7 @@ func (l *loop) open() error {
 			return fmt.Errorf("initiator: loop %d: pinning to CPU %d: %w", l.index, l.cpu, err)
 		}
 	}
-	ring, err := uring.New(uring.Config{})
+	ring, err := uring.New(uring.Config{NoIowait: true})
 	if err != nil {
 		return err
 	}
@@ -114,12 +131,12 @@ func (l *loop) open() error {
 	if l.bufs, err = ring.NewBufRing(loopGroup, recvRingBuffers, recvRingSize, incremental); err != nil {
 		return err
 	}
-	perConn := loopSendBuffer + loopSendPieces*16 + 4096
+	send, pieces := sendMemory(len(l.conns))
 	data := l.w.BlockSize
 	if l.w.Verify {
 		data = l.w.BlockSize * l.w.Depth * len(l.conns)
 	}
-	if l.arena, err = uring.NewArena(perConn*len(l.conns) + data + 64<<10); err != nil {
+	if l.arena, err = uring.NewArena((send+pieces*16+512)*len(l.conns) + data + 64<<10); err != nil {
 		return err
 	}
 	if err := ring.RegisterFiles(max(1, len(l.conns))); err != nil {
@@ -132,57 +149,116 @@ func (l *loop) open() error {
 		}
 		stamp(shared, 0, l.w.Seed)
 	}
+	l.todo = make([]*loopConn, 0, len(l.conns))
+	l.held = make([]*loopConn, 0, len(l.conns))
 	for i, c := range l.conns {
-		if err := c.open(l, i, shared); err != nil {
+		if err := c.open(i, send, pieces, shared); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// sendMemory returns the bytes and pieces that a connection's send gathers. Where there are many connections each has less
+// to send at a time.
+func sendMemory(conns int) (bytes, pieces int) {
+	if conns > fewConns {
+		return loopSendBufferMany, loopSendPiecesMany
+	}
+	return loopSendBuffer, loopSendPieces
+}
+
+// setTimes sets what all loops have in common.
+func (l *loop) setTimes() {
+	l.now = l.clock()
+	l.countFrom = int64(l.w.Warmup)
+	l.lastCounted, l.measured, l.endAt, l.boundary = l.countFrom, l.countFrom, never, never
+	if l.w.Duration > 0 {
+		l.endAt = l.countFrom + int64(l.w.Duration)
+	}
+	if l.intervals != nil {
+		l.part, l.boundary = l.intervals.take(), l.countFrom+int64(l.intervals.length)
+	}
+}
+
 // work is the loop itself.
 func (l *loop) work() error {
-	l.now = l.clock()
-	l.issuing = true
-	l.countFrom = l.now + int64(l.w.Warmup)
-	l.lastCounted = l.countFrom
-	l.endAt = l.countFrom + int64(l.w.Duration)
+	l.issuing, l.left = true, len(l.conns)
 	for _, c := range l.conns {
-		c.arm()
-		for i := range c.requests {
-			c.issue(&c.requests[i])
-		}
+		c.mark()
+		c.start()
 	}
 	for {
-		busy := false
-		again := l.kicked.Swap(false)
-		for _, c := range l.conns {
-			if c.dead != nil {
-				continue
-			}
-			if c.dirty || c.progress == proto.Window && (again || c.moved()) {
-				c.flush()
-			}
-			if !c.armed {
-				c.arm()
-			}
-			busy = busy || c.live > 0 || c.sending
+		if l.w.Rate > 0 && l.issuing {
+			l.now = l.clock()
+			l.pace(l.now + 1)
 		}
-		if !busy {
+		l.flush()
+		if !l.issuing && l.live == 0 && l.out == 0 {
 			break
 		}
-		if err := l.ring.SubmitAndWait(turnTimeout); err != nil {
+		if err := l.ring.SubmitAndWait(l.sleep()); err != nil {
 			return err
 		}
 		l.turn()
+		l.mind()
 	}
 	return l.quit()
+}
+
+// flush sends on the connections where something happened, and where another loop or connection may have opened the window.
+func (l *loop) flush() {
+	again := l.kicked.Swap(false) // whoever comes to wait from here on is seen by the next kick
+	if len(l.held) > 0 {
+		waiting := l.held[:0]
+		for _, c := range l.held {
+			if again || c.moved() || c.dead != nil {
+				c.held = false
+				c.mark()
+			} else {
+				waiting = append(waiting, c)
+			}
+		}
+		l.held = waiting
+	}
+	for _, c := range l.todo {
+		c.marked = false
+		if c.dead != nil {
+			continue
+		}
+		if !c.armed {
+			c.arm()
+		}
+		c.flush()
+		if c.progress == proto.Window && c.shares && !c.held {
+			c.held = true
+			l.held = append(l.held, c)
+		}
+	}
+	l.todo = l.todo[:0]
+}
+
+// sleep returns how long there is nothing to do unless something arrives.
+func (l *loop) sleep() time.Duration {
+	at := l.boundary
+	switch {
+	case !l.issuing:
+		at = min(at, l.drainBy)
+	case l.w.Rate > 0:
+		at = min(at, l.endAt, l.pacer.first())
+	default:
+		at = min(at, l.endAt)
+	}
+	return min(max(time.Duration(at-l.now), 0), maxSleep)
 }
 
 // turn takes what the ring has completed.
 func (l *loop) turn() {
 	l.report.Turns++
 	l.now = l.clock()
+	for l.boundary <= l.now && l.boundary <= l.endAt { // before anything counts that is of the next
+		l.nextSlice()
+	}
 	for {
 		cqe, ok := l.ring.Peek()
 		if !ok {
@@ -201,13 +277,29 @@ func (l *loop) turn() {
 		}
 	}
 	l.bufs.Publish()
-	switch {
-	case l.issuing && (l.stop.Load() || l.w.Duration > 0 && l.now >= l.endAt):
-		l.issuing = false
-		l.drainBy = l.now + int64(drainTimeout)
-	case l.issuing && l.w.Count > 0 && l.drainBy == 0 && l.issued():
-		l.drainBy = l.now + int64(drainTimeout)
-	case l.drainBy != 0 && l.now > l.drainBy:
+}
+
+// mind ends the run when it is time to.
+func (l *loop) mind() {
+	halted := l.halted.Load()
+	if l.issuing {
+		switch {
+		case halted == haltInterrupted:
+			l.stop(endInterrupted, l.now, hasteTimeout)
+		case halted == haltError:
+			l.stop(endError, l.now, hasteTimeout)
+		case l.now >= l.endAt:
+			l.pace(l.endAt) // what became due since the last turn
+			l.stop(endRuntime, l.endAt, drainTimeout)
+		case l.left == 0 && (l.w.Count > 0 || l.w.readBack):
+			l.stop(endSize, l.endAt, drainTimeout)
+		}
+		return
+	}
+	if halted != haltNone {
+		l.drainBy = min(l.drainBy, l.now+int64(hasteTimeout))
+	}
+	if l.now > l.drainBy {
 		for _, c := range l.conns {
 			if c.live > 0 && c.dead == nil {
 				c.fail(fmt.Errorf("initiator: %d requests did not come back: %v", c.live, c.p))
@@ -216,18 +308,79 @@ func (l *loop) turn() {
 	}
 }
 
-// issued reports whether every connection has made all its requests.
-func (l *loop) issued() bool {
-	for _, c := range l.conns {
-		if c.made < l.w.Count {
-			return false
+// stop ends the measured part: no request is made any more, and those under way have some time to come back.
+func (l *loop) stop(why int, at int64, patience time.Duration) {
+	if l.issuing {
+		l.issuing, l.ended, l.endAt = false, why, at
+		l.drainBy = l.now + int64(patience)
+	}
+}
+
+// finish counts what was never sent, and gives the last part of the series.
+func (l *loop) finish() {
+	if l.measured = l.endAt; l.ended == endSize {
+		l.measured = l.lastCounted
+	}
+	l.measured = max(l.measured, l.countFrom)
+	if l.w.Rate > 0 {
+		for _, c := range l.conns {
+			c.undone()
 		}
 	}
-	return true
+	if l.part != nil {
+		p := l.part
+		p.loop, p.upTo, p.end, p.last, p.behind = l.index, l.slice, time.Duration(l.measured-l.countFrom), true, l.behind(l.measured)
+		l.part = l.intervals.give(p)
+	}
+}
+
+// nextSlice ends an interval.
+func (l *loop) nextSlice() {
+	p := l.part
+	p.loop, p.upTo, p.behind = l.index, l.slice, l.behind(l.boundary)
+	l.part = l.intervals.give(p)
+	l.slice++
+	l.boundary += int64(l.intervals.length)
+}
+
+// behind returns how many requests are due before at and not sent.
+func (l *loop) behind(at int64) (n uint64) {
+	if l.w.Rate == 0 {
+		return 0
+	}
+	for _, c := range l.conns {
+		n += uint64(c.p.Queued())
+		if l.w.Count == 0 || c.made < l.w.Count {
+			n += c.due.behind(at)
+		}
+	}
+	return n
+}
+
+// pace makes the requests that are due before until, on the connections that have room for them.
+func (l *loop) pace(until int64) {
+	for l.pacer.first() < until {
+		c := l.pacer[0]
+		if !c.room() {
+			c.paced = false
+			l.pacer.pop()
+			continue
+		}
+		due := c.due.oldest
+		c.due.advance()
+		l.pacer.settle()
+		if due < c.freed {
+			l.waited++
+		} else {
+			l.lag.Add(l.now - due)
+		}
+		c.issue(c.take(), due)
+	}
 }
 
 // quit ends the receives and waits for their last completions, so that no byte is lost to a later run.
 func (l *loop) quit() error {
+	l.boundary = never
 	for i, c := range l.conns {
 		if c.armed && c.dead == nil {
 			l.ring.CancelFD(uring.Slot(i), opCancel|uint64(i))
@@ -244,7 +397,7 @@ func (l *loop) quit() error {
 		if l.clock() > by {
 			return fmt.Errorf("initiator: loop %d: receives do not end", l.index)
 		}
-		if err := l.ring.SubmitAndWait(turnTimeout); err != nil {
+		if err := l.ring.SubmitAndWait(quitTimeout); err != nil {
 			return err
 		}
 		l.turn()
@@ -253,7 +406,7 @@ func (l *loop) quit() error {
 
 // kick has the other loops look at the windows: one of their connections waits.
 func (l *loop) kick() {
-	for _, p := range l.peers {
+	for _, p := range l.loops {
 		if p != l && p.ring != nil && !p.kicked.Swap(true) {
 			p.ring.Notify()
 		}

@@ -16,6 +16,7 @@ type loopConn struct {
 	cid                     uint16
 	fd                      int
 	numbers                 *proto.Numbers
+	shares                  bool // the window, with other connections
 	session                 *Session
 	p                       *proto.Conn
 	dead                    error
@@ -27,16 +28,23 @@ type loopConn struct {
 	msg      *uring.Msghdr
 	iov      []uring.Iovec
 	sending  bool
-	dirty    bool // there may be something to send
 	armed    bool // a receive is under way
+	marked   bool // is in the loop's todo
+	held     bool // is in the loop's held
+	paced    bool // is in the loop's pacer
 	progress proto.Progress
 	seenMax  uint32 // MaxCmdSN at the last flush
 
 	gen          generator
-	requests     []request
-	over         []*Command // what ended in this Feed
-	live         int        // requests under way
-	made         uint64
+	due          schedule // open loop
+	freed        int64    // when the last request came back that left the connection with one to make
+	free         []*request
+	have         int    // requests that there is memory for
+	shared       []byte // every request's buffer, unless they verify
+	over         []*Command
+	live         int    // requests under way
+	made, writes uint64 // requests, and how many of them write
+	limit        uint64 // made at most
 	attentions   int
 	report       ConnReport
 	closedBefore uint64
@@ -56,18 +64,44 @@ func (c *loopConn) Violation(format string, args ...any) {
 	c.session.witness.add(c.cid, format, args...)
 }
 
-// open prepares a run.
-func (c *loopConn) open(l *loop, slot int, shared []byte) error {
-	c.slot = slot
+// prepare gives the connection to a loop of a run of n connections.
+func (c *loopConn) prepare(l *loop, n int) {
+	c.loop = l
+	l.conns = append(l.conns, c)
+	c.report = ConnReport{Session: c.sessionIndex, Loop: c.loopIndex, CID: c.cid}
+	c.limit = l.w.Count
+	if l.w.readBack {
+		c.limit = c.writes
+		if l.w.Sequential && l.w.ReadPercent == 0 && len(l.w.Split) == 0 { // the rest is the same again
+			c.limit = min(c.limit, newGenerator(l.w, c.index, n).bytes/uint64(l.w.BlockSize))
+		}
+	}
+	c.gen = newGenerator(l.w, c.index, n)
+	if l.w.Rate > 0 {
+		c.due = newSchedule(l.w, c.index, n)
+	}
+	c.sending, c.armed, c.marked, c.held, c.paced = false, false, false, false, false
+	c.live, c.made, c.attentions, c.freed, c.have = 0, 0, 0, 0, 0
+	if !l.w.readBack && !l.w.idle {
+		c.writes = 0
+	}
+	c.free = nil
+	c.progress, c.closedBefore = proto.Idle, c.p.Counts().WindowClosed
+}
+
+// open makes the memory of a run, on the loop's thread.
+func (c *loopConn) open(slot, send, pieces int, shared []byte) error {
+	l := c.loop
+	c.slot, c.shared = slot, shared
 	if err := l.ring.SetFile(slot, c.fd); err != nil {
 		return err
 	}
-	mem, err := l.arena.Bytes(loopSendBuffer, 64)
+	mem, err := l.arena.Bytes(send, 64)
 	if err != nil {
 		return err
 	}
-	c.sink = proto.NewSink(mem, loopSendPieces, loopCopyMax)
-	if c.iov, err = uring.Alloc[uring.Iovec](l.arena, loopSendPieces); err != nil {
+	c.sink = proto.NewSink(mem, pieces, loopCopyMax)
+	if c.iov, err = uring.Alloc[uring.Iovec](l.arena, pieces); err != nil {
 		return err
 	}
 	msgs, err := uring.Alloc[uring.Msghdr](l.arena, 1)
@@ -75,42 +109,89 @@ func (c *loopConn) open(l *loop, slot int, shared []byte) error {
 		return err
 	}
 	c.msg = &msgs[0]
-	c.requests = make([]request, l.w.Depth)
 	c.over = make([]*Command, 0, l.w.Depth+8)
-	for i := range c.requests {
-		r := &c.requests[i]
-		r.buf = shared
-		if shared == nil {
-			if r.buf, err = l.arena.Bytes(l.w.BlockSize, 64); err != nil {
-				return err
-			}
-		}
-		r.cmd.User = r
-	}
-	c.sending, c.dirty, c.armed, c.live, c.made, c.attentions = false, false, false, 0, 0, 0
-	c.progress, c.closedBefore = proto.Idle, c.p.Counts().WindowClosed
+	c.free = make([]*request, 0, l.w.Depth)
 	return nil
 }
 
-// issue starts the next request in r, unless the run is over.
-func (c *loopConn) issue(r *request) {
+// start makes the first requests.
+func (c *loopConn) start() {
 	l := c.loop
-	if !l.issuing || l.w.Count > 0 && c.made >= l.w.Count {
-		return
+	switch {
+	case l.w.idle:
+	case c.limit == 0 && (l.w.Count > 0 || l.w.readBack):
+		l.left--
+	case l.w.Rate > 0:
+		c.paced = true
+		l.pacer.push(c)
+	default:
+		for c.room() {
+			c.issue(c.take(), l.now)
+		}
 	}
-	c.made++
+}
+
+// room reports whether the connection may make another request.
+func (c *loopConn) room() bool {
+	return c.dead == nil && (c.limit == 0 || c.made < c.limit) && (len(c.free) > 0 || c.have < c.loop.w.Depth)
+}
+
+// take returns a request that is not under way; there is room. Memory for them is made a few at a time, up to Depth.
+func (c *loopConn) take() *request {
+	if len(c.free) == 0 {
+		c.grow()
+	}
+	r := c.free[len(c.free)-1]
+	c.free = c.free[:len(c.free)-1]
+	return r
+}
+
+func (c *loopConn) grow() {
+	l := c.loop
+	chunk := make([]request, min(requestChunk, l.w.Depth-c.have))
+	c.have += len(chunk)
+	for i := range chunk {
+		r := &chunk[i]
+		if r.buf = c.shared; r.buf == nil {
+			var err error
+			if r.buf, err = l.arena.Bytes(l.w.BlockSize, 64); err != nil {
+				panic(err) // the arena has room for Depth of them
+			}
+		}
+		r.cmd.User = r
+		c.free = append(c.free, r)
+	}
+}
+
+// issue starts the next request in r, whose latency counts from since.
+func (c *loopConn) issue(r *request, since int64) {
+	if c.made++; c.made == c.limit {
+		c.loop.left--
+	}
+	r.since = since
 	c.gen.prepare(r)
+	if r.cmd.Out != nil {
+		c.writes++
+	}
 	c.submit(r)
 }
 
 func (c *loopConn) submit(r *request) {
-	r.submitted = c.loop.now
 	if err := c.p.Submit(&r.cmd); err != nil {
 		c.fail(err)
 		return
 	}
 	c.live++
-	c.dirty = true
+	c.loop.live++
+	c.mark()
+}
+
+// mark has the loop look at the connection before it sleeps.
+func (c *loopConn) mark() {
+	if !c.marked {
+		c.marked = true
+		c.loop.todo = append(c.loop.todo, c)
+	}
 }
 
 // arm starts to receive.
@@ -131,11 +212,11 @@ func (c *loopConn) received(cqe uring.CQE) {
 	if len(b) > 0 && c.dead == nil {
 		err = c.p.Feed(b, l.now)
 		c.settle()
-		c.dirty = true // acknowledgements, data asked for, new requests
-		if c.numbers.Waiting() {
+		if c.shares && c.numbers.Waiting() {
 			l.kick()
 		}
 	}
+	c.mark() // acknowledgements, data asked for, a receive to arm
 	l.bufs.Done(cqe)
 	switch e := cqe.Errno(); {
 	case err != nil:
@@ -148,100 +229,34 @@ func (c *loopConn) received(cqe uring.CQE) {
 	}
 }
 
-// settle counts the requests that are over and starts the next ones.
-func (c *loopConn) settle() {
-	for i := 0; i < len(c.over); i++ { // issuing may fail the connection and add to it
-		cmd := c.over[i]
-		r, ok := cmd.User.(*request)
-		if !ok { // a logout
-			if cmd.Done != nil {
-				cmd.Done(cmd)
-			}
-			continue
-		}
-		c.live--
-		if c.conclude(r) && c.dead == nil {
-			c.issue(r)
-		}
-	}
-	c.over = c.over[:0]
-}
-
-// SCSI statuses that a request survives (SAM-5, 5.3), and the sense key UNIT ATTENTION (SPC-4, 4.5.6).
-const (
-	statusGood           = 0x00
-	statusCheckCondition = 0x02
-	statusBusy           = 0x08
-	statusTaskSetFull    = 0x28
-	keyUnitAttention     = 0x06
-)
-
-// conclude takes a request that is over; false: it was sent again, or its connection is gone.
-func (c *loopConn) conclude(r *request) bool {
-	l, res := c.loop, &r.cmd.Result
-	if res.Err == nil && res.Response == pdu.ServiceResponseCompleted && res.Status == statusGood {
-		if l.w.Verify && r.cmd.In != nil {
-			if at := stamped(r.buf, r.lba*uint64(l.w.BlockLen), l.w.Seed); at >= 0 {
-				c.fault(fmt.Errorf("%w: logical block %d and on, byte %d", ErrMiscompare, r.lba, at))
-			}
-		}
-		if l.now >= l.countFrom && (l.w.Duration == 0 || l.now < l.endAt) {
-			c.report.Latency.Add(l.now - r.submitted)
-			c.report.Bytes += uint64(res.Transferred)
-			if r.cmd.Out != nil {
-				c.report.Writes++
-			} else {
-				c.report.Reads++
-			}
-			l.lastCounted = l.now
-		}
-		return true
-	}
-	if res.Err != nil {
-		c.fault(res.Err)
-		return false // lost, or rejected: its CmdSN is a hole
-	}
-	again := res.Status == statusTaskSetFull || res.Status == statusBusy
-	if key, _, _, ok := proto.SenseCode(res.Sense); ok && res.Status == statusCheckCondition && key == keyUnitAttention {
-		c.attentions++
-		again = c.attentions <= maxAttentions
-	}
-	if again && l.issuing && c.dead == nil {
-		c.report.Busy++
-		c.submit(r)
-		return false
-	}
-	if !again {
-		c.fault(res.Good())
-	}
-	return true
-}
-
-func (c *loopConn) fault(err error) {
-	c.report.Errors++
-	if c.report.Err == nil {
-		c.report.Err = err
-	}
-}
-
-// fail ends the connection.
+// fail ends the connection, and the run with it.
 func (c *loopConn) fail(err error) {
 	if c.dead != nil {
 		return
 	}
+	l := c.loop
 	c.dead = err
-	c.fault(err)
+	if l.ended != endInterrupted { // whoever interrupts does not wait for a slow target
+		if c.report.Err == nil {
+			c.report.Err = err
+		}
+		l.lose(fmt.Errorf("initiator: session %d, CID %d: %w", c.sessionIndex, c.cid, err))
+	}
+	answered := len(c.over)
 	c.p.End(ErrConnLost)
-	if len(c.over) > 0 && c.live > 0 {
-		c.settleDead()
+	l.now = l.clock()
+	for _, cmd := range c.over[answered:] {
+		if r, ok := cmd.User.(*request); ok {
+			c.live--
+			l.live--
+			c.late(r)
+		}
+	}
+	c.over = c.over[:answered]
+	if c.sending {
+		l.out--
 	}
 	_ = syscall.Shutdown(c.fd, syscall.SHUT_RDWR)
-}
-
-// settleDead forgets what the end of a connection ended.
-func (c *loopConn) settleDead() {
-	c.live = 0
-	c.over = c.over[:0]
 }
 
 // moved reports whether MaxCmdSN rose since the last flush.
@@ -252,7 +267,6 @@ func (c *loopConn) flush() {
 	if c.sending {
 		return
 	}
-	c.dirty = false
 	c.seenMax = c.numbers.MaxCmdSN()
 	c.progress = c.p.Fill(c.sink, c.loop.now)
 	pieces := c.sink.Pieces()
@@ -270,6 +284,7 @@ func (c *loopConn) flush() {
 
 func (c *loopConn) send() {
 	c.sending = true
+	c.loop.out++
 	c.loop.ring.SendMsg(uring.Slot(c.slot), c.msg, uring.MsgWaitAll|uring.MsgNoSignal, opSend|uint64(c.slot))
 }
 
@@ -279,6 +294,7 @@ func (c *loopConn) sent(cqe uring.CQE) {
 	if c.dead != nil {
 		return
 	}
+	c.loop.out--
 	if e := cqe.Errno(); e != 0 {
 		if e == syscall.EINTR || e == syscall.EAGAIN {
 			c.send()
@@ -303,5 +319,5 @@ func (c *loopConn) sent(cqe uring.CQE) {
 		return
 	}
 	c.sink.Reset()
-	c.dirty = true // what came up meanwhile, or did not fit
+	c.mark() // what came up meanwhile, or did not fit
 }

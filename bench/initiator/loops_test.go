@@ -70,8 +70,8 @@ func TestLoopsVerify(t *testing.T) {
 					}
 					var reads, bytes uint64
 					for i := range r.Conns {
-						reads += r.Conns[i].Reads
-						bytes += r.Conns[i].Bytes
+						reads += r.Conns[i].Read.Requests
+						bytes += r.Conns[i].Read.Bytes + r.Conns[i].Write.Bytes
 					}
 					if share := float64(reads) / float64(r.Requests()); share < 0.5 || share > 0.9 || bytes != r.Requests()*uint64(size) {
 						t.Errorf("%d of %d requests read, %d bytes", reads, r.Requests(), bytes)
@@ -93,8 +93,8 @@ func TestLoopsSeeMiscompares(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Conns[0].Errors != 10 || r.Err() == nil {
-		t.Errorf("zeros compare with what was never written: %d errors, %v", r.Conns[0].Errors, r.Err())
+	if r.Conns[0].Read.Errors != 10 || r.Err() == nil {
+		t.Errorf("zeros compare with what was never written: %d errors, %v", r.Conns[0].Read.Errors, r.Err())
 	}
 }
 

@@ -1,0 +1,114 @@
+package initiator
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// request is a command of a workload, used again and again.
+type request struct {
+	cmd   Command
+	cdb   [16]byte
+	buf   []byte // BlockSize bytes; of all requests of the loop, unless they verify
+	lba   uint64
+	since int64 // ns: when it was submitted or, in an open loop, due
+}
+
+// generator makes the requests of one connection. What it makes depends on the workload, the connection's number and
+// nothing else, so that another one with the same makes them once more.
+type generator struct {
+	w     *Workload
+	rng   rand.PCG
+	base  uint64 // bytes: where the range, or the connection's part of it, begins
+	bytes uint64 // how long it is: whole requests of BlockSize
+	next  uint64 // sequential: offset of the next request
+}
+
+// newGenerator makes the one of connection i of n.
+func newGenerator(w *Workload, i, n int) generator {
+	size := uint64(w.BlockSize)
+	g := generator{w: w, base: uint64(w.First)}
+	slots := uint64(w.Last-w.First) / size
+	if w.Sequential {
+		// Parts overlap by a request where they do not come out even, so that all of the range is covered.
+		from, to := slots*uint64(i)/uint64(n), (slots*uint64(i+1)+uint64(n)-1)/uint64(n)
+		g.base += from * size
+		slots = max(1, to-from)
+	}
+	g.bytes = slots * size
+	g.rng.Seed(w.Seed, uint64(i)+1)
+	return g
+}
+
+// draw says what the next request is: bytes from an offset of the LUN's, both of whole blocks.
+func (g *generator) draw() (write bool, at, size uint64) {
+	w := g.w
+	x := g.rng.Uint64()
+	write = int(x&0xffff)*100>>16 >= w.ReadPercent
+	size = uint64(w.BlockSize)
+	if len(w.Split) > 0 {
+		size = w.share(int(g.rng.Uint64() >> 40 * 100 >> 24))
+	}
+	if !w.Sequential {
+		// Aligned to its own size, within what requests of BlockSize reach.
+		return write, g.base + x>>16%(g.bytes/size)*size, size
+	}
+	if g.next+size > g.bytes {
+		g.next = 0
+	}
+	at = g.base + g.next
+	g.next += size
+	return write, at, size
+}
+
+// prepare makes r the next request.
+func (g *generator) prepare(r *request) {
+	write, at, size := g.draw()
+	if g.w.readBack {
+		for !write { // the others have nothing to be read back
+			write, at, size = g.draw()
+		}
+		write = false
+	}
+	r.lba = at / uint64(g.w.BlockLen)
+	c := &r.cmd
+	r.cdb[0] = 0x88 // READ(16)
+	c.In, c.Out = nil, nil
+	if write {
+		r.cdb[0] = 0x8a // WRITE(16)
+		c.Out = r.buf[:size]
+		if g.w.Verify {
+			stamp(c.Out, at, g.w.Seed)
+		}
+	} else if g.w.Verify {
+		c.In = r.buf[:size]
+	}
+	binary.BigEndian.PutUint64(r.cdb[2:], r.lba)
+	binary.BigEndian.PutUint32(r.cdb[10:], uint32(size/uint64(g.w.BlockLen)))
+	c.CDB, c.LUN, c.Attr, c.Expect = r.cdb[:], g.w.LUN, pdu.TaskAttrSimple, uint32(size)
+}
+
+// word is what stands at byte offset at, a multiple of 8.
+func word(at, seed uint64) uint64 {
+	x := (at>>3 + seed) * 0x9e3779b97f4a7c15
+	return x ^ x>>29
+}
+
+// stamp writes the data that belongs at byte offset at.
+func stamp(b []byte, at, seed uint64) {
+	for ; len(b) >= 8; b, at = b[8:], at+8 {
+		binary.LittleEndian.PutUint64(b, word(at, seed))
+	}
+}
+
+// stamped returns the offset in b of the first word that is not what stamp writes, -1 if there is none.
+func stamped(b []byte, at, seed uint64) int {
+	for i := 0; i+8 <= len(b); i += 8 {
+		if binary.LittleEndian.Uint64(b[i:]) != word(at+uint64(i), seed) {
+			return i
+		}
+	}
+	return -1
+}

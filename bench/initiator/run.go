@@ -1,0 +1,166 @@
+package initiator
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// run is what the loops of one run share.
+type run struct {
+	w         *Workload
+	loops     []*loop
+	started   time.Time // of the clock
+	begin     chan struct{}
+	intervals *intervals // nil: not asked for
+
+	halted atomic.Uint32 // haltNone, ...
+	lost   error         // with haltError; set before the loops end, read after
+}
+
+const (
+	haltNone uint32 = iota
+	haltInterrupted
+	haltError
+)
+
+// halt ends the run early. The first reason counts, but that an error beats an interruption.
+func (r *run) halt(why uint32) (first bool) {
+	for {
+		old := r.halted.Load()
+		if old >= why {
+			return false
+		}
+		if r.halted.CompareAndSwap(old, why) {
+			break
+		}
+	}
+	for _, l := range r.loops {
+		if l.ring != nil {
+			l.ring.Notify()
+		}
+	}
+	return true
+}
+
+// lose ends the run for an error.
+func (r *run) lose(err error) {
+	if r.halt(haltError) {
+		r.lost = err
+	}
+}
+
+// Run carries out a workload on all connections and reports what was measured. When ctx ends, the run does, and the report
+// is of what there was until then. The error says what prevents the run, and then there is no report; or that a connection
+// was lost: that ends the run, and the report says what was measured before. What the target answers is in the report.
+func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
+	if !ls.running.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)
+	}
+	defer ls.running.Store(false)
+	if w.Capacity == 0 || w.BlockLen == 0 {
+		if err := ls.Probe(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
+	w.defaults()
+	if err := w.check(); err != nil {
+		return nil, err
+	}
+	ls.keeper.pause()
+	defer ls.keeper.resume()
+	ls.last = nil
+	r, err := ls.execute(ctx, &w)
+	if err == nil && w.Verify {
+		ls.last = &w
+	}
+	return r, err
+}
+
+// ReadBack reads what the last Run, one with Verify, wrote, over the connections that wrote it, and compares: each request that
+// wrote is made once more as a read, from the same seed, so that nothing had to be remembered. Of a sequential workload of one
+// block size that went round, it reads one round. Depth is that of the workload, 32 at most, at no rate.
+func (ls *Loops) ReadBack(ctx context.Context) (*Report, error) {
+	if !ls.running.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)
+	}
+	defer ls.running.Store(false)
+	if ls.last == nil {
+		return nil, fmt.Errorf("%w: no run with Verify to read back", ErrUsage)
+	}
+	ls.keeper.pause()
+	defer ls.keeper.resume()
+	w := *ls.last
+	w.readBack, w.Rate, w.Duration, w.Warmup, w.Count, w.Depth = true, 0, 0, 0, 0, min(w.Depth, maxFillDepth)
+	return ls.execute(ctx, &w)
+}
+
+// execute is Run with a workload that is complete.
+func (ls *Loops) execute(ctx context.Context, w *Workload) (*Report, error) {
+	rn := &run{w: w, begin: make(chan struct{}), loops: make([]*loop, len(ls.cpus))}
+	for i := range rn.loops {
+		rn.loops[i] = &loop{run: rn, index: i, cpu: ls.cpus[i], w: w}
+	}
+	for _, c := range ls.conns {
+		if c.dead != nil {
+			return nil, fmt.Errorf("initiator: session %d, CID %d is gone: %w", c.sessionIndex, c.cid, c.dead)
+		}
+		c.prepare(rn.loops[c.loopIndex], len(ls.conns))
+	}
+	if w.Interval > 0 {
+		rn.intervals = newIntervals(w, len(rn.loops))
+	}
+	var ready, done sync.WaitGroup
+	ready.Add(len(rn.loops))
+	for _, l := range rn.loops {
+		done.Go(func() {
+			if err := l.life(&ready); err != nil {
+				rn.lose(err)
+			}
+		})
+	}
+	ready.Wait() // every ring is there before anybody wakes another
+	end := context.AfterFunc(ctx, func() { rn.halt(haltInterrupted) })
+	rn.started = time.Now()
+	close(rn.begin)
+	done.Wait()
+	end()
+	return rn.report(ls.conns), rn.lost
+}
+
+// report sums up.
+func (rn *run) report(conns []*loopConn) *Report {
+	r := &Report{Started: rn.started.Add(rn.w.Warmup), lost: rn.lost}
+	if rn.intervals != nil {
+		r.Series = rn.intervals.end()
+	}
+	var ended [len(endings)]bool
+	for _, l := range rn.loops {
+		ended[l.ended] = true
+		r.Loops = append(r.Loops, l.report)
+		r.Elapsed = max(r.Elapsed, time.Duration(l.measured-l.countFrom))
+		if rn.w.Rate > 0 {
+			if r.Lag == nil {
+				r.Lag = new(Histogram)
+			}
+			r.Lag.Merge(&l.lag)
+			r.Held += l.waited
+		}
+	}
+	ended[endError] = ended[endError] || rn.lost != nil
+	for i, name := range endings {
+		if ended[i] {
+			r.Ended = name
+		}
+	}
+	for _, c := range conns {
+		c.report.WindowClosed = c.p.Counts().WindowClosed - c.closedBefore
+		r.Conns = append(r.Conns, c.report)
+		l := &r.Loops[c.loopIndex]
+		l.Read.merge(&c.report.Read)
+		l.Write.merge(&c.report.Write)
+	}
+	return r
+}
