@@ -8,6 +8,9 @@ type Comparison struct {
 	Command []string `json:"command"`
 	Client  Host     `json:"client"`
 	Sides   []Side   `json:"sides"` // the first is what the others are compared with
+	// Rate is the load, in requests a second, that every side's latencies were measured under in an open loop of its own: Side.AtRate.
+	// 0: they are those of Side.Runs, and where these are closed loops, latencies at loads that differ.
+	Rate float64 `json:"rate,omitempty"`
 	// Ratios has, for each side but the first, the first one's figure over its own, by the figure's name (Figures).
 	Ratios []map[string]Spread `json:"ratios"`
 	Noise  []string            `json:"noise,omitempty"` // why these figures are not to be trusted; empty: none was seen
@@ -15,8 +18,25 @@ type Comparison struct {
 
 // Side is one target's rounds.
 type Side struct {
-	Name string `json:"name"`
-	Runs []Run  `json:"runs"`
+	Name   string `json:"name"`
+	Runs   []Run  `json:"runs"`
+	AtRate []Run  `json:"at_rate,omitempty"` // round by round, see Comparison.Rate
+}
+
+// Round returns what side s measured of a figure in round i, false if it did not: latencies are those at equal load where
+// these were measured.
+func (s *Side) Round(i int, name string) (float64, bool) {
+	runs := s.Runs
+	switch name {
+	case FigureP50, FigureP99, FigureP999:
+		if len(s.AtRate) > 0 {
+			runs = s.AtRate
+		}
+	}
+	if i < 0 || i >= len(runs) {
+		return 0, false
+	}
+	return runs[i].Figure(name)
 }
 
 // Spread is a median with the lowest and the highest.

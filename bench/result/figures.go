@@ -60,11 +60,11 @@ func (r *Run) Figure(name string) (float64, bool) {
 	return 0, false
 }
 
-// Figure returns the spread of a figure over the side's runs that measured it, false if none did.
+// Figure returns the spread of a figure over the side's rounds that measured it, false if none did.
 func (s *Side) Figure(name string) (Spread, bool) {
 	var values []float64
-	for i := range s.Runs {
-		if v, ok := s.Runs[i].Figure(name); ok {
+	for i := range max(len(s.Runs), len(s.AtRate)) {
+		if v, ok := s.Round(i, name); ok {
 			values = append(values, v)
 		}
 	}

@@ -13,6 +13,9 @@ func TableComparison(w io.Writer, c *Comparison) error {
 	if len(c.Sides) > 0 && len(c.Sides[0].Runs) > 0 {
 		r := &c.Sides[0].Runs[0]
 		fmt.Fprintf(&b, "%s: %s of %s, sides in turns\n", r.Workload.Title(), plural(len(c.Sides[0].Runs), "round"), duration(r.Elapsed))
+		if c.Rate > 0 {
+			fmt.Fprintf(&b, "latencies: every side at %s IOPS, open loop\n", FormatSI(c.Rate, ""))
+		}
 	}
 	for i := range c.Sides {
 		if s := &c.Sides[i]; len(s.Runs) > 0 {
