@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 )
 
@@ -115,8 +116,23 @@ type (
 
 func (s Stats) plain() (p plainStats, err error) {
 	p.stats = stats(s)
+	p.IOPS, p.Rate = finite(s.IOPS), finite(s.Rate)
 	p.Latency, err = encodeLatency(s.Latency)
 	return p, err
+}
+
+// finite is v, or 0 where a division by nothing has made it a number that JSON cannot hold: a result is not lost over one figure.
+func finite(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return v
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s Spread) MarshalJSON() ([]byte, error) {
+	type plain Spread
+	return json.Marshal(plain{finite(s.Median), finite(s.Low), finite(s.High)})
 }
 
 func (p plainStats) full() (s Stats, err error) {
@@ -213,7 +229,7 @@ func (c CPU) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(cpu{c.CPU, c.User, c.System, c.PDUsPerSend, c.Enters, p})
+	return json.Marshal(cpu{c.CPU, c.User, c.System, finite(c.PDUsPerSend), c.Enters, p})
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

@@ -3,6 +3,7 @@ package result_test
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -132,6 +133,26 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 	if _, err := json.Marshal(result.Document{}); err == nil {
 		t.Error("nothing at all was written")
+	}
+}
+
+// A figure that is no number is written as 0, and the rest is not lost.
+func TestNotANumber(t *testing.T) {
+	run := resulttest.Run(resulttest.Shape{Intervals: 1})
+	run.Total.IOPS, run.CPUs[0].PDUsPerSend = math.NaN(), math.Inf(1)
+	c := resulttest.Comparison(resulttest.Shape{Intervals: 1})
+	c.Ratios[0][result.FigureIdle] = result.Spread{Median: math.NaN(), Low: math.Inf(-1), High: 3}
+	for _, d := range []result.Document{{Run: run}, {Comparison: c}} {
+		got, err := result.Decode(bytes.NewReader(encode(t, d)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := got.Run; r != nil && (r.Total.IOPS != 0 || r.CPUs[0].PDUsPerSend != 0 || r.Total.Requests != run.Total.Requests) {
+			t.Errorf("came back as %v, %v", r.Total.IOPS, r.CPUs[0].PDUsPerSend)
+		}
+		if c := got.Comparison; c != nil && c.Ratios[0][result.FigureIdle] != (result.Spread{High: 3}) {
+			t.Errorf("came back as %v", c.Ratios[0][result.FigureIdle])
+		}
 	}
 }
 

@@ -1,0 +1,60 @@
+package result
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// TableSweep writes a sweep for people, a line a point, the knee marked.
+func TableSweep(w io.Writer, s *Sweep) error {
+	var b strings.Builder
+	if len(s.Points) > 0 {
+		r := &s.Points[0].Run
+		fmt.Fprintf(&b, "%s of %s: %s a point; at the first: %s\n", plural(len(s.Points), "point"), Clean(s.Parameter), duration(r.Elapsed), r.Workload.Title())
+		targetHead(&b, &r.Target)
+		hostHead(&b, &r.Client)
+		b.WriteByte('\n')
+	}
+	g := &grid{names: 1}
+	g.row(Clean(s.Parameter), "IOPS", "bytes/s", "mean", "p50", "p99", "p99.9", "target CPU/req", "IOPS/CPU-s", "")
+	for i := range s.Points {
+		r := &s.Points[i].Run
+		cells := []string{Clean(s.Points[i].Value), FormatSI(r.Total.IOPS, ""), FormatSI(r.Total.Rate, "B/s")}
+		if h := r.Total.Latency; h != nil && h.Count() > 0 {
+			cells = append(cells, FormatLatency(h.Mean()), FormatLatency(h.Quantile(0.5)), FormatLatency(h.Quantile(0.99)), FormatLatency(h.Quantile(0.999)))
+		} else {
+			cells = append(cells, "", "", "", "")
+		}
+		cpu, perCPU, mark := "", "", ""
+		if t := r.CPUTime(); t > 0 {
+			cpu = FormatLatency(t)
+		}
+		if v, ok := r.Figure(FigureIOPSPerCPU); ok {
+			perCPU = FormatSI(v, "")
+		}
+		if i == s.Knee {
+			mark = "<- knee"
+		}
+		g.row(append(cells, cpu, perCPU, mark)...)
+	}
+	must(g.write(&b, ""))
+	if s.Knee >= 0 && s.Knee < len(s.Points) {
+		fmt.Fprintf(&b, "\nknee: from %s %s on more load buys latency rather than throughput\n", Clean(s.Parameter), Clean(s.Points[s.Knee].Value))
+	} else {
+		b.WriteString("\nno knee: throughput over latency has no maximum within the sweep\n")
+	}
+	seen := map[string]bool{}
+	var all []string
+	for i := range s.Points {
+		for _, n := range s.Points[i].Run.Notes {
+			if text := fmt.Sprintf("%s %s: %s", s.Parameter, s.Points[i].Value, n); !seen[text] {
+				seen[text] = true
+				all = append(all, text)
+			}
+		}
+	}
+	notes(&b, "note", all)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
