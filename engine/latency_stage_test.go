@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// long is how long a stage is made to last in the tests below. They take real time: what is measured is the loop's clock.
+const long = 30 * time.Millisecond
+
+// wantStage wants the longest of a unit's commands of a kind to have lasted long in that stage, and longer than in any other.
+func wantStage(t *testing.T, u UnitLatency, stage Stage) {
+	t.Helper()
+	want := u.Stages[stage].MaxNanos
+	if time.Duration(want) < long || u.Stages[StageTotal].MaxNanos < want {
+		t.Errorf("%s took %v at most in %v, %v in all; want %v", u.Operation, time.Duration(want), stage, time.Duration(u.Stages[StageTotal].MaxNanos), long)
+	}
+	for s := range StageTotal {
+		if d := u.Stages[s].MaxNanos; s != stage && d >= want {
+			t.Errorf("%s took %v in %v: that belongs to %v", u.Operation, time.Duration(d), s, stage)
+		}
+	}
+}
+
+// counted waits until n commands are counted.
+func (r *rig) counted(lun int, op string, n uint64) UnitLatency {
+	r.t.Helper()
+	return r.until("the commands to be counted", func(l reading) bool { return l[lun][op].Commands >= n })[lun][op]
+}
+
+// An initiator that sends data late is seen in receive: data that it sends with the command, and data that it is asked for.
+func TestSlowDataIsReceive(t *testing.T) {
+	t.Run("immediate", func(t *testing.T) {
+		r := newRig(t, 1, memory(t, 1<<20))
+		i := r.login(1)
+		var h pdu.BHS
+		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
+		h.SetDataLen(4096)
+		i.c.Write(h[:])
+		time.Sleep(long)
+		i.c.Write(make([]byte, 4096))
+		i.good(itt)
+		wantStage(t, r.counted(0, "write", 1), StageReceive)
+	})
+	t.Run("by R2T", func(t *testing.T) {
+		r := newRig(t, 1, memory(t, 1<<20))
+		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
+		var h pdu.BHS
+		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
+		i.send(&h, nil)
+		i.read()
+		ttt := (*pdu.R2T)(&i.hdr).TTT()
+		time.Sleep(long)
+		i.dataOut(0, itt, ttt, make([]byte, 4096))
+		i.good(itt)
+		wantStage(t, r.counted(0, "write", 1), StageReceive)
+	})
+}
+
+// dataOut sends the only Data-Out PDU of a sequence.
+func (i *initiator) dataOut(lun byte, itt, ttt uint32, data []byte) {
+	var h pdu.BHS
+	h.Init(pdu.OpDataOut)
+	o := (*pdu.DataOut)(&h)
+	h.SetLUN(uint64(lun) << 48)
+	h.SetITT(itt)
+	o.SetTTT(ttt)
+	o.SetExpStatSN(i.expStatSN)
+	h.SetFinal(true)
+	i.send(&h, data)
+}
+
+// good is finish for a command that is to succeed.
+func (i *initiator) good(itt uint32) {
+	i.t.Helper()
+	if st, _ := i.finish(itt); st != 0 {
+		i.t.Fatalf("status %#x", st)
+	}
+}
+
+// A command that comes before its turn waits in window; the one that it waited for does not.
+func TestAGapInCmdSNIsWindow(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	i := r.login(1)
+	i.cmdSN++
+	early := i.startRead(0, 0, 8)
+	time.Sleep(long)
+	i.cmdSN -= 2
+	late := i.startWrite(0, 8, make([]byte, 4096))
+	i.cmdSN++
+	i.good(late)
+	i.good(early)
+	wantStage(t, r.counted(0, "read", 1), StageWindow)
+	if w := r.counted(0, "write", 1); time.Duration(w.Stages[StageTotal].MaxNanos) >= long {
+		t.Errorf("the missing command took %d ns itself", w.Stages[StageTotal].MaxNanos)
+	}
+}
+
+// What a barrier holds back waits in window too: an ORDERED command waits for those before it on other connections to be handed
+// over (session/order.go), here for a write whose data is late.
+func TestABarrierIsWindow(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
+	var w, o pdu.BHS
+	write := i.command(&w, 0, rw10(true, 0, 8), 4096, true)
+	i.send(&w, nil)
+	i.read()
+	ttt := (*pdu.R2T)(&i.hdr).TTT()
+	ordered := i.command(&o, 0, rw10(false, 0, 8), 4096, false)
+	(*pdu.SCSICommand)(&o).SetAttr(pdu.TaskAttrOrdered)
+	i.send(&o, nil)
+	i.ping() // so it is there
+	time.Sleep(long)
+	i.dataOut(0, write, ttt, make([]byte, 4096))
+	i.good(write)
+	i.good(ordered)
+	wantStage(t, r.counted(0, "read", 1), StageWindow)
+}
+
+// Memory that others have is waited for in queue, for data-in and for data-out.
+func TestWaitForMemoryIsQueue(t *testing.T) {
+	for _, write := range []bool{false, true} {
+		stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
+		stuck.Hold()
+		r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
+		const all = slabSize / maxBlock
+		for k := range all {
+			r.login(byte(k)).startRead(0, 0, maxBlock/512)
+		}
+		waitFor(t, "the arena to be used up", func() bool { return stuck.Held() == all })
+		i := r.login(all, "InitialR2T", "Yes", "ImmediateData", "No")
+		var h pdu.BHS
+		itt := i.command(&h, 1, rw10(write, 0, 8), 4096, write)
+		i.send(&h, nil)
+		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == all+1 })
+		time.Sleep(long)
+		stuck.Fail(-1, lun.ErrMedium) // no data, so that nobody need take it
+		op := "read"
+		if write {
+			op = "write"
+			i.read()
+			i.dataOut(1, itt, (*pdu.R2T)(&i.hdr).TTT(), make([]byte, 4096))
+		}
+		i.good(itt)
+		wantStage(t, r.counted(1, op, 1), StageQueue)
+	}
+}
+
+// A medium that takes its time is backend.
+func TestASlowMediumIsBackend(t *testing.T) {
+	f := backend.NewFault(memory(t, 1<<20))
+	r := newRig(t, 1, f)
+	i := r.login(1)
+	f.Hold()
+	itt := i.startRead(0, 0, 8)
+	waitFor(t, "the read to be there", func() bool { return f.Held() == 1 })
+	time.Sleep(long)
+	f.Release(1)
+	i.good(itt)
+	wantStage(t, r.counted(0, "read", 1), StageBackend)
+}
+
+// An initiator that does not read what it asked for is send.
+func TestASlowReaderIsSend(t *testing.T) {
+	r := newRig(t, 1, memory(t, 64<<20))
+	i := r.login(1)
+	const n = 16 // of 4 MiB each: more than the sockets hold
+	var tags [n]uint32
+	for k := range tags {
+		tags[k] = i.startRead(0, 0, maxBlock/512)
+	}
+	waitFor(t, "the commands to be begun", func() bool { return r.e.Status().Loops[0].Stats.Commands >= n })
+	time.Sleep(long)
+	for _, itt := range tags {
+		i.good(itt)
+	}
+	wantStage(t, r.counted(0, "read", n), StageSend)
+}
+
+// pipe is a medium on which a read takes until somebody writes to it.
+type pipe struct {
+	lun.Backend
+	r *os.File
+}
+
+func (p *pipe) Submit(l lun.Loop, r *lun.Request) {
+	if r.Kind != lun.OpRead {
+		p.Backend.Submit(l, r)
+		return
+	}
+	l.PRead(int(p.r.Fd()), r.Buf, 0, p, r)
+}
+
+func (p *pipe) QueueDone(_ lun.Loop, r *lun.Request, n int) {
+	if n < 0 {
+		r.Done.RequestDone(r, lun.ErrMedium)
+		return
+	}
+	r.Done.RequestDone(r, nil)
+}
+
+// What has no place with the ring yet is in queue, what has one is in backend.
+func TestAFullRingIsQueue(t *testing.T) {
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	p := &pipe{backend.NewFault(memory(t, 1<<20)), in}
+	r := newRig(t, 1, p)
+	i := r.login(1)
+	r.e.on(r.e.loops[0], func() { // one place is left
+		ios := &r.e.loops[0].ios
+		ios.slots[ios.free].next = -1
+	})
+	first := i.startRead(0, 0, 8)
+	var h pdu.BHS
+	second := i.command(&h, 0, append([]byte{0x88, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8}, 0, 0), 4096, false)
+	i.send(&h, nil)
+	waitFor(t, "the second to stand in line", func() bool {
+		n := 0
+		r.e.on(r.e.loops[0], func() { n = len(r.e.loops[0].ios.line) })
+		return n == 1
+	})
+	time.Sleep(long)
+	out.Write(make([]byte, 4096))
+	i.good(first)
+	u := r.counted(0, "read", 1)
+	wantStage(t, u, StageBackend)
+	time.Sleep(long)
+	out.Write(make([]byte, 4096))
+	i.good(second)
+	u = r.counted(0, "read", 2)
+	if queue, total := time.Duration(u.Stages[StageQueue].MaxNanos), time.Duration(u.Stages[StageTotal].MaxNanos); queue < long || total < 2*long {
+		t.Errorf("in line: %v in queue, %v in all; want %v and %v", queue, total, long, 2*long)
+	}
+}
