@@ -41,7 +41,8 @@ type loop struct {
 	ended     int   // index of endings
 	// lastCounted is when the last request that counts was over.
 	lastCounted int64
-	report      LoopReport
+	report      LoopReport // counts since the run began; of the measured part when it is over
+	meter       meter
 
 	pacer  pacer // open loop
 	lag    Histogram
@@ -83,15 +84,12 @@ func (l *loop) life(ready *sync.WaitGroup) error {
 	ready.Done()
 	<-l.begin
 	l.setTimes()
-	var before, after unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_THREAD, &before)
 	if err == nil {
 		err = l.work()
 	}
-	_ = unix.Getrusage(unix.RUSAGE_THREAD, &after)
-	l.report.CPU = l.cpu
-	l.report.User = time.Duration(after.Utime.Nano() - before.Utime.Nano())
-	l.report.System = time.Duration(after.Stime.Nano() - before.Stime.Nano())
+	if l.issuing || err != nil {
+		l.meter.stop(l)
+	}
 	if err != nil {
 		l.issuing, l.ended, l.endAt = false, endError, min(l.endAt, l.clock())
 		for _, c := range l.conns {
@@ -99,9 +97,8 @@ func (l *loop) life(ready *sync.WaitGroup) error {
 		}
 	}
 	l.finish()
+	l.report = l.meter.report()
 	if l.ring != nil {
-		st := l.ring.Stats()
-		l.report.Enters, l.report.Blocking = st.Enters, st.BlockingEnters
 		_ = l.ring.Close()
 	}
 	if l.bufs != nil {
@@ -184,6 +181,9 @@ func (l *loop) setTimes() {
 // work is the loop itself.
 func (l *loop) work() error {
 	l.issuing, l.left = true, len(l.conns)
+	if l.now >= l.countFrom {
+		l.meter.start(l)
+	}
 	for _, c := range l.conns {
 		c.mark()
 		c.start()
@@ -256,6 +256,9 @@ func (l *loop) sleep() time.Duration {
 func (l *loop) turn() {
 	l.report.Turns++
 	l.now = l.clock()
+	if l.now >= l.countFrom {
+		l.meter.start(l)
+	}
 	for l.boundary <= l.now && l.boundary <= l.endAt { // before anything counts that is of the next
 		l.nextSlice()
 	}
@@ -311,6 +314,7 @@ func (l *loop) mind() {
 // stop ends the measured part: no request is made any more, and those under way have some time to come back.
 func (l *loop) stop(why int, at int64, patience time.Duration) {
 	if l.issuing {
+		l.meter.stop(l)
 		l.issuing, l.ended, l.endAt = false, why, at
 		l.drainBy = l.now + int64(patience)
 	}

@@ -66,10 +66,10 @@ type ConnReport struct {
 	WindowClosed  uint64 // times that the command window held the connection up
 }
 
-// LoopReport is one thread's part.
+// LoopReport is one thread's part, of the measured part of the run.
 type LoopReport struct {
 	CPU              int           // -1: not pinned
-	User, System     time.Duration // of the thread, in the whole run
+	User, System     time.Duration // of the thread
 	Turns            uint64        // of the loop
 	Sends, SentPDUs  uint64
 	Receives         uint64 // completions
