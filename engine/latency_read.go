@@ -26,16 +26,12 @@ type Latency struct {
 
 // LoopLatency says how a loop works.
 type LoopLatency struct {
-	Loop        int       `json:"loop"`
-	Core        int       `json:"core"`   // -1: not pinned
-	CPUNanos    int64     `json:"cpu_ns"` // processor time of its thread
-	Connections int       `json:"connections"`
-	Stats       LoopStats `json:"stats"`
-	Turn        Sizes     `json:"turn_commands"` // commands that were begun in a turn
-	Send        Sizes     `json:"send_pdus"`     // PDUs that a send carried
-	Tasks       Sizes     `json:"tasks"`         // requests of initiators under way, at the end of each turn
-	IO          Sizes     `json:"io"`            // operations with the block layer, at the end of each turn
-	Busy        Times     `json:"busy"`          // from when a turn came back from the kernel to when it went there again
+	LoopStatus
+	TurnCommands Sizes `json:"turn_commands"` // commands that were begun in a turn
+	SendPDUs     Sizes `json:"send_pdus"`     // PDUs that a send carried
+	TurnTasks    Sizes `json:"turn_tasks"`    // requests of initiators under way, at the end of each turn
+	TurnIO       Sizes `json:"turn_io"`       // operations with the block layer, at the end of each turn
+	Turn         Times `json:"turn"`          // from when a turn came back from the kernel to when it went there again
 }
 
 // UnitLatency counts commands of one kind to one unit on one loop.
@@ -217,9 +213,9 @@ func copyOps(to []opLatency, from []*opLatency) int {
 func (l *loop) latency() LoopLatency {
 	k := &l.lat
 	return LoopLatency{
-		Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Stats: l.counts(),
-		Turn: k.turn.read(), Send: k.send.read(), Tasks: k.tasks.read(), IO: k.io.read(),
-		Busy: Times{SumNanos: k.busySum, MaxNanos: k.busyMax, Steps: k.busy},
+		LoopStatus:   l.status(),
+		TurnCommands: k.turn.read(), SendPDUs: k.send.read(), TurnTasks: k.tasks.read(), TurnIO: k.io.read(),
+		Turn: Times{SumNanos: k.busySum, MaxNanos: k.busyMax, Steps: k.busy},
 	}
 }
 

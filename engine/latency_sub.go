@@ -101,11 +101,11 @@ func (s *Sizes) sub(b *Sizes) {
 
 func (k *LoopLatency) sub(b *LoopLatency) {
 	k.CPUNanos -= b.CPUNanos
+	k.TurnCommands.sub(&b.TurnCommands)
+	k.SendPDUs.sub(&b.SendPDUs)
+	k.TurnTasks.sub(&b.TurnTasks)
+	k.TurnIO.sub(&b.TurnIO)
 	k.Turn.sub(&b.Turn)
-	k.Send.sub(&b.Send)
-	k.Tasks.sub(&b.Tasks)
-	k.IO.sub(&b.IO)
-	k.Busy.sub(&b.Busy)
 	s, o := &k.Stats, &b.Stats
 	s.Turns -= o.Turns
 	s.Accepted -= o.Accepted

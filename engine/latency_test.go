@@ -157,11 +157,11 @@ func TestLatencyOfLoops(t *testing.T) {
 	load(t, i, 40*loadDepth, false)
 	l := r.e.Latency(0).Loops[0]
 	s := &l.Stats
-	if l.Turn.Count() != s.Turns || l.Tasks.Count() != s.Turns || l.IO.Count() != s.Turns || l.Busy.Steps.Count() != s.Turns {
-		t.Errorf("%d turns; counted %d %d %d %d", s.Turns, l.Turn.Count(), l.Tasks.Count(), l.IO.Count(), l.Busy.Steps.Count())
+	if l.TurnCommands.Count() != s.Turns || l.TurnTasks.Count() != s.Turns || l.TurnIO.Count() != s.Turns || l.Turn.Steps.Count() != s.Turns {
+		t.Errorf("%d turns; counted %d %d %d %d", s.Turns, l.TurnCommands.Count(), l.TurnTasks.Count(), l.TurnIO.Count(), l.Turn.Steps.Count())
 	}
-	if l.Send.Count() > s.Sends || l.Send.Count()+1 < s.Sends || l.Turn.Sum > s.Commands || l.Turn.Sum+loadDepth < s.Commands {
-		t.Errorf("%d sends, %d counted; %d commands, %d in turns", s.Sends, l.Send.Count(), s.Commands, l.Turn.Sum)
+	if l.SendPDUs.Count() > s.Sends || l.SendPDUs.Count()+1 < s.Sends || l.TurnCommands.Sum > s.Commands || l.TurnCommands.Sum+loadDepth < s.Commands {
+		t.Errorf("%d sends, %d counted; %d commands, %d in turns", s.Sends, l.SendPDUs.Count(), s.Commands, l.TurnCommands.Sum)
 	}
 	if s.BlockingEnters == 0 || s.BlockingEnters > s.Enters || s.Wakes == 0 || l.CPUNanos == 0 {
 		t.Errorf("%+v", l)
