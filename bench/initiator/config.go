@@ -17,6 +17,7 @@ type (
 	CHAP        = proto.CHAP
 	Params      = proto.Params
 	LoginError  = proto.LoginError
+	KeyError    = proto.KeyError
 	StatusError = proto.StatusError
 	RejectError = proto.RejectError
 	LogoutError = proto.LogoutError

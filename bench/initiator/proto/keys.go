@@ -160,14 +160,20 @@ func (k *Keys) firstBurst() int {
 	return min(orInt(k.FirstBurstLength, defaultFirstBurstLength), orInt(k.MaxBurstLength, defaultMaxBurstLength))
 }
 
+// KeyError says that the target's answer to a key is none to what was offered
+// (6.2), "" for nothing.
+type KeyError struct{ Key, Value, Offered, Why string }
+
+func (e *KeyError) Error() string {
+	return fmt.Sprintf("initiator: login: %s=%s: %s (offered %q)", e.Key, e.Value, e.Why, e.Offered)
+}
+
 // answer takes one key of the target's into p. offered says what we offered
 // for it, "" for nothing. Numbers that the target may only lower, or only
 // raise, are held to that (13, "Result function").
 func (p *Params) answer(kv pdu.KeyValue, offered string, leading bool) error {
 	p.Answers = append(p.Answers, kv)
-	bad := func(why string) error {
-		return fmt.Errorf("initiator: login: %s=%s: %s (offered %q)", kv.Key, kv.Value, why, offered)
-	}
+	bad := func(why string) error { return &KeyError{Key: kv.Key, Value: kv.Value, Offered: offered, Why: why} }
 	switch kv.Value {
 	case "Reject":
 		if offered != "" {
