@@ -267,7 +267,7 @@ func (c *conn) recycle(t *task) {
 	if t.buf != nil {
 		l.release(t.buf)
 	}
-	c.unhold(t)
+	c.unhold(t.held)
 	l.tasks.put(t)
 }
 

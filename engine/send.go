@@ -28,11 +28,14 @@ type batch struct {
 	bytes int
 	pdus  int
 
-	release [sendBatch]*session.Task // tasks to report as sent, with their PDU's batch
-	nrel    int
-	blocks  [sendBatch][]byte // arena blocks of copied data
-	nblk    int
-	next    *batch
+	next *batch
+
+	nblk int
+	held int // bytes of the connection's share that blocks are
+	nrel int
+	// blocks are arena memory that the batch has in hand: data of commands that are over, and copies.
+	blocks  [sendBatch][]byte
+	release [sendBatch]*session.Task // requests other than commands, to be reported as sent
 }
 
 // batchMem is what the kernel sees of a batch.
@@ -96,10 +99,29 @@ func (c *conn) stage(ev *session.Event) {
 			}
 		}
 	}
-	if ev.Release != nil {
-		b.release[b.nrel] = ev.Release
+	if t := ev.Release; t != nil {
+		if t.Command() {
+			c.takeOver(b, t.Owner.(*task))
+			c.s.Sent(c.loop.now, t)
+			return
+		}
+		b.release[b.nrel] = t
 		b.nrel++
 	}
+}
+
+// takeOver gives the batch the block that a command's data-in is in, so that the command can end before the kernel has taken
+// its answer: a task that is used again at once is still in the cache, one that waits for a socket is not.
+func (c *conn) takeOver(b *batch, t *task) {
+	if t.buf == nil {
+		return
+	}
+	size := blockSize(cap(t.buf))
+	b.blocks[b.nblk] = t.buf
+	b.nblk++
+	b.held += size
+	t.buf = nil
+	t.held -= size
 }
 
 // put appends p to the packed headers, lengthening the last iovec when it ends there.
@@ -227,7 +249,11 @@ func (c *conn) sent() {
 		b.release[i] = nil
 		c.s.Sent(c.loop.now, t)
 	}
+	held := b.held
 	c.loop.putBatch(b)
+	if held > 0 {
+		c.unhold(held)
+	}
 }
 
 // getBatch lends a batch.
@@ -249,7 +275,9 @@ func (l *loop) putBatch(b *batch) {
 		}
 		b.blocks[i] = nil
 	}
-	*b = batch{mem: b.mem, next: l.batches}
+	b.used, b.iovs, b.first, b.bytes, b.pdus = 0, 0, 0, 0, 0
+	b.nblk, b.held, b.nrel = 0, 0, 0
+	b.next = l.batches
 	l.batches = b
 }
 

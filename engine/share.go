@@ -34,10 +34,9 @@ func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 	return nil
 }
 
-// unhold gives back what a task took of its connection's share, and lets those go on that waited for it.
-func (c *conn) unhold(t *task) {
-	c.held -= t.held
-	t.held = 0
+// unhold gives back n bytes of the connection's share, and lets those go on that waited for them.
+func (c *conn) unhold(n int) {
+	c.held -= n
 	for t := c.line.first; t != nil; t = c.line.first {
 		size := blockSize(t.need)
 		if c.held > 0 && c.held+size > c.loop.share {

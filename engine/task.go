@@ -10,6 +10,13 @@ import (
 type task struct {
 	s    session.Task
 	l    lun.Task
+	// use numbers the uses of this structure, so that a late timer knows its task is gone.
+	use uint64
+	taskState
+}
+
+// taskState is what every use of a task begins with afresh.
+type taskState struct {
 	conn *conn
 
 	out  []byte // arena block of the data-out
@@ -33,8 +40,6 @@ type task struct {
 	held int
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
-	// use numbers the uses of this structure, so that a late timer knows its task is gone.
-	use uint64
 }
 
 // phase says who has the task.
@@ -77,10 +82,8 @@ func (p *taskPool) get() *task {
 func (p *taskPool) put(t *task) {
 	t.s.Reset()
 	t.l.Reset()
-	*t = task{s: t.s, l: t.l, use: t.use + 1}
-	t.s.Owner = t
-	t.l.Owner = t
-	t.next = p.free
+	t.use++
+	t.taskState = taskState{next: p.free}
 	p.free = t
 	p.out--
 }

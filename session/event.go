@@ -49,7 +49,8 @@ type Event struct {
 	Copy bool
 	// Digests to compute for this PDU.
 	HeaderDigest, DataDigest bool
-	// Release is set on a task's last PDU: once the kernel has taken the PDU the host calls Conn.Sent(Release).
+	// Release is set on a task's last PDU. The host calls Conn.Sent(Release) once the kernel has taken the PDU, or, if Data is all
+	// that it needs of the task and it has a hold on that by itself, as soon as it likes (Task.Command).
 	Release *Task
 	// Reason of Close and Flush, for the log.
 	Reason error
