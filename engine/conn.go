@@ -66,8 +66,8 @@ func (c *conn) mark() {
 	}
 }
 
-// pump takes the protocol's events until there are none, or no room for what is next, and starts a send.
-func (c *conn) pump() {
+// take takes the protocol's events until there are none, or no room for what is next. What is to be sent is staged.
+func (c *conn) take() {
 	l := c.loop
 	for {
 		room := c.send.room() && !c.shut
@@ -106,6 +106,11 @@ func (c *conn) pump() {
 			c.shutdown()
 		}
 	}
+}
+
+// pump takes what there is, starts a send and does what is due for the connection itself.
+func (c *conn) pump() {
+	c.take()
 	c.flushSend()
 	if c.moveTo != 0 && c.send.idle() && !c.closing {
 		c.move()

@@ -72,6 +72,9 @@ func (c *conn) received(cqe uring.CQE) {
 		l.recvBufs.Recycle(id)
 		l.recycled = true
 	}
+	// Requests that can be answered at once are, while they are in the cache; with what other completions of this turn bring
+	// the answers leave in one send at its end.
+	c.take()
 	r.dropHeldUnless(c)
 	if !c.shut && (!c.closing || c.lingering) {
 		c.rearm()
