@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/engine/hist"
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // Stage is a part of a command's time in the target. The first five follow one another without a gap: together they are
@@ -123,9 +124,9 @@ func (w *ioWait) waited(now int64) {
 	}
 }
 
-// stages splits the time of a task whose status the kernel took at sent.
-func (t *task) stages(sent int64, d *[NumStages]int64) {
-	s, e := &t.s.Times, &t.times
+// stages splits the time of a command whose status the kernel took at sent.
+func (r *record) stages(sent int64, d *[NumStages]int64) {
+	s, e := &r.times, &r.taskTimes
 	d[StageTotal] = sent - s.Header
 	if e.begun == 0 {
 		// Refused before it was begun. What came after the last station that it passed is the answer's way.
@@ -136,7 +137,7 @@ func (t *task) stages(sent int64, d *[NumStages]int64) {
 		d[StageSend] = d[StageTotal] - d[StageReceive] - d[StageWindow]
 		return
 	}
-	line := t.l.Queued()
+	line := r.line
 	d[StageReceive] = s.Complete - s.Header + s.Ready - s.Turn - s.Barred - e.memory
 	d[StageWindow] = s.Turn - s.Complete + s.Barred
 	d[StageQueue] = e.begun - s.Ready + e.memory + line
@@ -152,68 +153,74 @@ func (t *task) moved() uint64 {
 	return min(uint64(len(t.s.Result.In)), uint64(t.s.EDTL))
 }
 
-// account counts the commands whose last PDU the kernel has taken with b. Those that came together mostly have the same times, and
-// are counted together.
+// record is what is left to count of commands that ended when their answer was staged, until the kernel has taken that. Those that
+// came together mostly have the same times, and are one record.
+type record struct {
+	lun   uint64
+	op    Operation
+	times session.Times
+	taskTimes
+	line             int64 // ns with the device server before the medium's turn came
+	n, bytes, failed uint64
+}
+
+func (t *task) record() record {
+	return record{lun: t.s.LUN, op: OperationOf(t.s.CDB[0]), times: t.s.Times, taskTimes: t.times, line: t.l.Queued()}
+}
+
+// alike says that t is counted in the same places.
+func (r *record) alike(t *task) bool {
+	return r.times == t.s.Times && r.taskTimes == t.times && r.lun == t.s.LUN && r.line == t.l.Queued() && r.op == OperationOf(t.s.CDB[0])
+}
+
+// note adds a command to the batch that carries its last PDU.
+func (b *batch) note(t *task) {
+	if b.nrec == 0 || !b.records[b.nrec-1].alike(t) {
+		b.records[b.nrec] = t.record()
+		b.nrec++
+	}
+	r := &b.records[b.nrec-1]
+	r.n++
+	r.bytes += t.moved()
+	if t.s.Result.Status != 0 {
+		r.failed++
+	}
+}
+
+// account counts the commands whose last PDU the kernel has taken with b.
 func (c *conn) account(b *batch) {
-	l := c.loop
-	var first *task // of a run of commands with the same times
-	var run, bytes, failed uint64
-	for _, st := range b.release[:b.nrel] {
-		if st.Times.Header == 0 {
-			continue // no SCSI command
-		}
-		t := st.Owner.(*task)
-		if first == nil || !t.alike(first) {
-			if run > 0 {
-				c.count(first, run, bytes, failed)
-			}
-			first, run, bytes, failed = t, 0, 0, 0
-		}
-		run++
-		bytes += t.moved()
-		if st.Result.Status != 0 {
-			failed++
-		}
+	for i := range b.nrec {
+		c.count(&b.records[i])
 	}
-	if run > 0 {
-		c.count(first, run, bytes, failed)
-	}
-	l.lat.send.add(b.pdus)
+	c.loop.lat.send.add(b.pdus)
 }
 
-// alike says that two tasks of a connection are counted in the same places.
-func (t *task) alike(o *task) bool {
-	return t.s.CDB[0] == o.s.CDB[0] && t.s.LUN == o.s.LUN && t.times == o.times && t.s.Times == o.s.Times && t.l.Queued() == o.l.Queued()
-}
-
-// count counts n commands like t, whose times are still those of its life.
-func (c *conn) count(t *task, n, bytes, failed uint64) {
+func (c *conn) count(r *record) {
 	l := c.loop
 	var d [NumStages]int64
-	t.stages(l.now, &d)
-	op := OperationOf(t.s.CDB[0])
-	u := c.unitOf(t.s.LUN)
-	o := u.ops[op]
+	r.stages(l.now, &d)
+	u := c.unitOf(r.lun)
+	o := u.ops[r.op]
 	if o == nil {
-		o = l.lat.add(u, op)
+		o = l.lat.add(u, r.op)
 	}
-	o.bytes += bytes
-	o.failed += failed
-	o.add(&d, n)
+	o.bytes += r.bytes
+	o.failed += r.failed
+	o.add(&d, r.n)
 	for s, ns := range d {
 		if ns > hist.CompactLow {
-			o.steps[s].Add(ns, n)
+			o.steps[s].Add(ns, r.n)
 		}
 	}
-	k := c.lat.ops[op]
+	k := c.lat.ops[r.op]
 	if k == nil {
 		k = l.lat.lend()
-		c.lat.ops[op] = k
+		c.lat.ops[r.op] = k
 	}
-	k.bytes += bytes
-	k.failed += failed
-	k.add(&d, n)
-	k.total.Add(d[StageTotal], n)
+	k.bytes += r.bytes
+	k.failed += r.failed
+	k.add(&d, r.n)
+	k.total.Add(d[StageTotal], r.n)
 }
 
 // unitOf is where commands of the connection to that LUN are counted.

@@ -19,26 +19,22 @@ func BenchmarkAccount(b *testing.B) {
 			c := &conn{loop: l}
 			u := &unitLatency{target: lun.NewTarget(lun.TargetConfig{})}
 			c.lat.unit = u
-			batch := &batch{}
-			for i := range 32 {
-				t := &task{}
-				t.s.Owner = t
-				t.s.CDB[0] = 0x28
-				batch.release[i] = &t.s
-			}
-			batch.nrel, batch.pdus = 32, 32
+			batch := &batch{pdus: 32}
+			t := &task{}
+			t.s.CDB[0] = 0x28
 			for n := 0; n < b.N; n += 32 {
 				l.now += 50000
 				for i := range int64(32) {
-					t := batch.release[i].Owner.(*task)
 					at := l.now - 40000
 					if !alike {
 						at += i * 100
 					}
 					t.s.Times = session.Times{Header: at, Complete: at, Turn: at, Ready: at}
 					t.times = taskTimes{begun: at + 5000, done: at + 5000}
+					batch.note(t)
 				}
 				c.account(batch)
+				batch.nrec = 0
 			}
 		})
 	}

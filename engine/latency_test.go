@@ -36,7 +36,8 @@ func TestStagesAddUp(t *testing.T) {
 			e.begun, e.done, e.memory = 0, 0, 0
 		}
 		var d [NumStages]int64
-		x.stages(later(), &d)
+		r := x.record()
+		r.stages(later(), &d)
 		sum := int64(0)
 		for _, ns := range d[:StageTotal] {
 			sum += ns

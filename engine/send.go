@@ -30,11 +30,13 @@ type batch struct {
 
 	next *batch
 
+	nrec int
 	nblk int
 	held int // bytes of the connection's share that blocks are
 	nrel int
 	// blocks are arena memory that the batch has in hand: data of commands that are over, and copies.
 	blocks  [sendBatch][]byte
+	records [sendBatch]record        // commands that are over
 	release [sendBatch]*session.Task // requests other than commands, to be reported as sent
 }
 
@@ -101,6 +103,7 @@ func (c *conn) stage(ev *session.Event) {
 	}
 	if t := ev.Release; t != nil {
 		if t.Command() {
+			b.note(t.Owner.(*task))
 			c.takeOver(b, t.Owner.(*task))
 			c.s.Sent(c.loop.now, t)
 			return
@@ -276,7 +279,7 @@ func (l *loop) putBatch(b *batch) {
 		b.blocks[i] = nil
 	}
 	b.used, b.iovs, b.first, b.bytes, b.pdus = 0, 0, 0, 0, 0
-	b.nblk, b.held, b.nrel = 0, 0, 0
+	b.nrec, b.nblk, b.held, b.nrel = 0, 0, 0, 0
 	b.next = l.batches
 	l.batches = b
 }

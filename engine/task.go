@@ -8,8 +8,8 @@ import (
 // task is one command in the engine: the protocol's half, the device server's half, and the arena blocks they use. It
 // belongs to a loop and comes from the loop's pool.
 type task struct {
-	s    session.Task
-	l    lun.Task
+	s session.Task
+	l lun.Task
 	// use numbers the uses of this structure, so that a late timer knows its task is gone.
 	use uint64
 	taskState
