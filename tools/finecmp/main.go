@@ -1,0 +1,213 @@
+// Command finecmp compares the processor time a command of two ringtgt binaries, for differences of a few percent on a machine
+// that is not quiet: both serve at once, on the same CPU, and get bursts of some milliseconds in turn, so that whatever else
+// goes on falls on both. docs/latency.md says what it was made for.
+//
+//	go run ./tools/finecmp [flags] OLD NEW
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+)
+
+var (
+	rounds = flag.Int("rounds", 500, "bursts a side")
+	count  = flag.Uint64("count", 2000, "commands of a burst, on all connections")
+	conns  = flag.Int("sessions", 1, "sessions of one connection")
+	depth  = flag.Int("depth", 32, "commands under way a connection")
+	block  = flag.Int("bs", 4096, "bytes a command")
+	reads  = flag.Int("reads", 100, "percent of them that read")
+	lun    = flag.String("lun", "mem:256M", "what is served, as --lun has it; %d is the side")
+	pinned = flag.String("cores", "0", "CPU of both targets' loop")
+	client = flag.Int("client", 1, "CPU of the initiator")
+)
+
+func main() {
+	flag.Parse()
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: finecmp [flags] OLD NEW")
+		os.Exit(2)
+	}
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "finecmp:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "finecmp")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	var sides [2]*side
+	for i := range sides {
+		s, err := start(dir, i, flag.Arg(i))
+		if s != nil {
+			defer s.stop()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", flag.Arg(i), err)
+		}
+		sides[i] = s
+	}
+	var cost [2][]float64 // ns a command
+	for n := range *rounds + 10 {
+		for k := range sides {
+			i := (k + n) % 2
+			ns, err := sides[i].burst()
+			if err != nil {
+				return fmt.Errorf("%s: %w", flag.Arg(i), err)
+			}
+			if n >= 10 {
+				cost[i] = append(cost[i], ns)
+			}
+		}
+	}
+	report(cost)
+	return nil
+}
+
+// side is a target and the sessions with it.
+type side struct {
+	cmd   *exec.Cmd
+	loops *initiator.Loops
+}
+
+func start(dir string, i int, binary string) (*side, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	spec := *lun
+	if strings.Contains(spec, "%d") {
+		spec = fmt.Sprintf(spec, i)
+	}
+	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	s := &side{cmd: exec.Command(binary, "serve", "-q", "--log-level", "error", "--listen", at, "--lun", spec, "--cores", *pinned,
+		"--state", filepath.Join(dir, strconv.Itoa(i)), "--steering", "off")}
+	s.cmd.Stderr = os.Stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", at)
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(end) {
+			return s, err
+		}
+	}
+	cfg := initiator.LoopsConfig{CPUs: []int{*client}}
+	for k := range *conns {
+		cfg.Sessions = append(cfg.Sessions, initiator.Config{
+			Portals: []string{at}, TargetName: "iqn.2026-11.io.ringtgt:disk0", InitiatorName: "iqn.2026-11.com.example:finecmp",
+			ISID: [6]byte{0x80, 0, 0, 0, byte(k >> 8), byte(k)}, Connections: 1,
+		})
+	}
+	s.loops, err = initiator.NewLoops(context.Background(), cfg)
+	return s, err
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+func (s *side) stop() {
+	if s.loops != nil {
+		s.loops.Close()
+	}
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+}
+
+// burst runs some commands and returns the target's processor time, user and system, of each.
+func (s *side) burst() (float64, error) {
+	before, err := cpuTime(s.cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	n := *count / uint64(*conns)
+	_, err = s.loops.Run(context.Background(), initiator.Workload{
+		ReadPercent: *reads, BlockSize: *block, Depth: *depth, Count: n, Seed: rand.Uint64(),
+	})
+	if err != nil {
+		return 0, err
+	}
+	after, err := cpuTime(s.cmd.Process.Pid)
+	return float64(after-before) / float64(n*uint64(*conns)), err
+}
+
+// cpuTime is what all threads of a process have run for, in ns.
+func cpuTime(pid int) (sum int64, err error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue // the thread has ended
+		}
+		first, _, _ := strings.Cut(string(text), " ")
+		ns, err := strconv.ParseInt(first, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += ns
+	}
+	return sum, nil
+}
+
+func report(cost [2][]float64) {
+	var ratio []float64
+	for i := range cost[0] {
+		ratio = append(ratio, cost[1][i]/cost[0][i])
+	}
+	for i, name := range []string{"old", "new"} {
+		c := slices.Sorted(slices.Values(cost[i]))
+		fmt.Printf("%s: %6.0f ns a command (middle half %.0f to %.0f)\n", name, at(c, 0.5), at(c, 0.25), at(c, 0.75))
+	}
+	lo, hi := interval(ratio)
+	slices.Sort(ratio)
+	fmt.Printf("new/old: median %.4f, 95%% interval %.4f to %.4f, middle half %.3f to %.3f, %d pairs\n",
+		at(ratio, 0.5), lo, hi, at(ratio, 0.25), at(ratio, 0.75), len(ratio))
+}
+
+func at(sorted []float64, q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
+
+// interval is that of the median, by drawing anew from the sample.
+func interval(v []float64) (lo, hi float64) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	medians := make([]float64, 1000)
+	draw := make([]float64, len(v))
+	for i := range medians {
+		for k := range draw {
+			draw[k] = v[rng.IntN(len(v))]
+		}
+		slices.Sort(draw)
+		medians[i] = at(draw, 0.5)
+	}
+	slices.Sort(medians)
+	return at(medians, 0.025), at(medians, 0.975)
+}
