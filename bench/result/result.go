@@ -44,7 +44,8 @@ type Workload struct {
 	Rate      float64       `json:"rate,omitempty"`  // requests a second over all; 0: closed loop
 	Digests   string        `json:"digests"`         // "none", "header", "data", "both"
 	Size      int64         `json:"size,omitempty"`  // bytes of the LUN in use
-	Verify    bool          `json:"verify"`          //
+	Verify    bool          `json:"verify"`          // data was compared
+	Seed      uint64        `json:"seed,omitempty"`  // of addresses and data
 	Runtime   time.Duration `json:"runtime_ns"`      //
 	RampTime  time.Duration `json:"ramp_time_ns"`    //
 	Cores     []int         `json:"cores,omitempty"` // the client's threads are pinned to; empty: not pinned
@@ -61,6 +62,7 @@ type Target struct {
 	BlockLen uint32 `json:"block_len"` // bytes
 	Capacity uint64 `json:"capacity"`  // bytes
 	// Software, Kernel and the CPU figures are known when the target runs on this machine or says so itself.
+	PID        int               `json:"pid,omitempty"`      // of its process on this machine
 	Software   string            `json:"software,omitempty"` // "ringtgt 1.2.0", "tgtd 1.0.85"
 	Kernel     string            `json:"kernel,omitempty"`
 	Negotiated map[string]string `json:"negotiated,omitempty"` // login keys of the first session

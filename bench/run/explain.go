@@ -1,0 +1,47 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/bench/initiator/proto"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// explain says what the refusal of a login means for whoever typed the options (RFC 7143 11.13.5).
+func (p *plan) explain(err error) error {
+	var key *initiator.KeyError
+	if errors.As(err, &key) && (key.Key == "HeaderDigest" || key.Key == "DataDigest") {
+		return fmt.Errorf("--digests %s: the target does not grant it: %s=%s", p.Digests, key.Key, key.Value)
+	}
+	if errors.Is(err, proto.ErrMutualCHAP) {
+		return fmt.Errorf("%s: the target does not know the secret that it was asked to prove", p.url)
+	}
+	var login *initiator.LoginError
+	if !errors.As(err, &login) {
+		return fmt.Errorf("%s: %s", p.url, strings.TrimPrefix(err.Error(), "initiator: "))
+	}
+	why := ""
+	switch login.Status {
+	case pdu.LoginTargetMovedTemporarily, pdu.LoginTargetMovedPermanently:
+		why = "the target is elsewhere: " + or(login.Address, "it does not say where")
+	case pdu.LoginAuthenticationFailure:
+		why = "the secret is wrong, or CHAP is wanted and the URL has no USER%SECRET"
+	case pdu.LoginAuthorizationFailure:
+		why = "this initiator is not admitted: --initiator NAME says who it is"
+	case pdu.LoginNotFound:
+		why = "there is no such target"
+	case pdu.LoginTooManyConnections, pdu.LoginCannotIncludeInSession:
+		why = "it takes no more connections of a session"
+	case pdu.LoginServiceUnavailable, pdu.LoginOutOfResources:
+		why = "it cannot take another session now"
+	default:
+		why = "refused"
+	}
+	return fmt.Errorf("%s: login: %s (status 0x%04x)", p.url, why, uint16(login.Status))
+}
+
+// plain is an error of the initiator without its name in front.
+func plain(err error) string { return strings.ReplaceAll(err.Error(), "initiator: ", "") }

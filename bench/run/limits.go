@@ -1,0 +1,72 @@
+package run
+
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator/proto"
+)
+
+// Every bound, with its reason.
+const (
+	// minBlock is the smallest logical block of a disk; maxBlock is more than any MAXIMUM TRANSFER LENGTH here.
+	minBlock = 512
+	maxBlock = 16 << 20
+	// maxDepth is how many tasks a connection's tags can tell apart.
+	maxDepth = proto.MaxTasks
+	// maxConns is how many connections of one session there can be.
+	maxConns = proto.MaxConnections
+	// maxSessions is what the ISID's qualifier can tell apart (RFC 7143 11.12.5), without the one that probes.
+	maxSessions = 0xffff
+	// maxAll is how many connections one address of ours can make to one portal, with its usual 28,000 ports.
+	maxAll = 28000
+	// maxRate is more than a machine's loops can send.
+	maxRate = 100_000_000
+	// maxRuntime is a week: a longer one is a slip of the pen.
+	maxRuntime = 7 * 24 * time.Hour
+	// maxSplit is how many shares a bssplit may have, fio's own bound.
+	maxSplit = 64
+	// maxLUN is the largest that flat space addressing has (SAM-5 4.7).
+	maxLUN = 16383
+	// maxName is the longest iSCSI name (RFC 7143 4.2.7.1).
+	maxName = 223
+	// maxSecret is the longest that initiators and targets take, maxSecretFile room for the line's end.
+	maxSecret     = 255
+	maxSecretFile = maxSecret + 2
+	// maxSteps bounds a sweep: beyond, a picture has no room for them.
+	maxSteps = 64
+
+	// maxListed is how many targets or LUNs an error lists.
+	maxListed = 16
+	// maxAttentions is how many unit attentions a unit may report to a new nexus, one a command (SAM-5 5.14).
+	maxAttentions = 16
+
+	// dialTimeout bounds what comes before the load: the probe, and the logins of all sessions.
+	dialTimeout = 30 * time.Second
+	// logins is how many logins a second a slow target is expected to take: 1,000 sessions get longer than dialTimeout.
+	logins = 20
+
+	// The length of an interval unless it is asked for: half a second, which is the pace of the live line, and for a short run at
+	// least as many intervals as a curve needs.
+	usualInterval = 500 * time.Millisecond
+	fewIntervals  = 20
+	minInterval   = 10 * time.Millisecond
+
+	// samplePeriod lies between two looks at the target's processor time, each one system call. Both ends of the measured part lie
+	// between two looks. maxSamples bounds them: a long run is looked at less often, its ends being less of it.
+	samplePeriod = 10 * time.Millisecond
+	maxSamples   = 1 << 16
+
+	// settle is what a target gets after the logins before it counts as idle.
+	settle = 200 * time.Millisecond
+
+	// busyClient is the share of its CPU from which on a thread of the client is taken to be the bottleneck.
+	busyClient = 0.90
+	// highLoad is the load average a CPU that makes figures doubtful.
+	highLoad = 0.25
+	// shortRun is a run too short for its figures to repeat.
+	shortRun = time.Second
+	// keptRate is the share of the rate that an open loop has to reach to be said to have kept it, and lateTimer the 99th percentile of
+	// its own delay that may be called a delay of the generator.
+	keptRate  = 0.99
+	lateTimer = time.Millisecond
+)
