@@ -64,6 +64,8 @@ func (p *plan) do(ctx context.Context, r *result.Run) error {
 		if r.Target.IdleCPU, err = p.idle(ctx, ls, pid); err != nil {
 			return err
 		}
+	} else if p.Idle > 0 {
+		r.Notes = append(r.Notes, "no idle CPU: it takes the target's process")
 	}
 	if p.Verify && p.work.ReadPercent > 0 && p.work.ReadPercent < 100 {
 		if err := p.prepare(ctx, ls); err != nil {
@@ -75,6 +77,7 @@ func (p *plan) do(ctx context.Context, r *result.Run) error {
 	if why != "" {
 		r.Notes = append(r.Notes, why)
 	}
+
 	return p.measure(ctx, ls, pid, r)
 }
 

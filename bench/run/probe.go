@@ -34,7 +34,8 @@ func (p *plan) probe(ctx context.Context) (t result.Target, portal netip.AddrPor
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, "tcp", address)
 		if err == nil {
-			portal = conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+			to := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+			portal = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
 		}
 		return conn, err
 	}
