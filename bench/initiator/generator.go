@@ -2,6 +2,7 @@ package initiator
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"math/rand/v2"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -17,62 +18,82 @@ type request struct {
 }
 
 // generator makes the requests of one connection. What it makes depends on the workload, the connection's number and
-// nothing else, so that another one with the same makes them once more.
+// nothing else, so that another one with the same makes them once more. It counts in logical blocks.
 type generator struct {
-	w     *Workload
-	rng   rand.PCG
-	base  uint64 // bytes: where the range, or the connection's part of it, begins
-	bytes uint64 // how long it is: whole requests of BlockSize
-	next  uint64 // sequential: offset of the next request
+	w      *Workload
+	rng    rand.PCG
+	base   uint64 // where the range, or the connection's part of it, begins
+	blocks uint64 // how long it is: whole requests of BlockSize
+	sizes  []size // one without a Split
+	next   uint64 // sequential: offset of the next request
+}
+
+// size is one of the block sizes.
+type size struct {
+	blocks, slots uint64 // slots is how many of them the range has
+	upTo          uint64 // of 2^32, the shares of this one and those before it
 }
 
 // newGenerator makes the one of connection i of n.
 func newGenerator(w *Workload, i, n int) generator {
-	size := uint64(w.BlockSize)
-	g := generator{w: w, base: uint64(w.First)}
-	slots := uint64(w.Last-w.First) / size
+	per := uint64(w.BlockSize) / uint64(w.BlockLen)
+	g := generator{w: w, base: uint64(w.First) / uint64(w.BlockLen)}
+	slots := uint64(w.Last-w.First) / uint64(w.BlockSize)
 	if w.Sequential {
 		// Parts overlap by a request where they do not come out even, so that all of the range is covered.
 		from, to := slots*uint64(i)/uint64(n), (slots*uint64(i+1)+uint64(n)-1)/uint64(n)
-		g.base += from * size
+		g.base += from * per
 		slots = max(1, to-from)
 	}
-	g.bytes = slots * size
+	g.blocks = slots * per
+	percent := 0
+	for _, s := range w.Split {
+		percent += s.Percent
+		blocks := uint64(s.Bytes) / uint64(w.BlockLen)
+		g.sizes = append(g.sizes, size{blocks: blocks, slots: g.blocks / blocks, upTo: uint64(percent) << 32 / 100})
+	}
+	if len(w.Split) == 0 {
+		g.sizes = []size{{blocks: per, slots: slots, upTo: 1 << 32}}
+	}
 	g.rng.Seed(w.Seed, uint64(i)+1)
 	return g
 }
 
-// draw says what the next request is: bytes from an offset of the LUN's, both of whole blocks.
-func (g *generator) draw() (write bool, at, size uint64) {
-	w := g.w
+// draw says what the next request is.
+func (g *generator) draw() (write bool, lba, blocks uint64) {
 	x := g.rng.Uint64()
-	write = int(x&0xffff)*100>>16 >= w.ReadPercent
-	size = uint64(w.BlockSize)
-	if len(w.Split) > 0 {
-		size = w.share(int(g.rng.Uint64() >> 40 * 100 >> 24))
+	write = int(x&0xffff)*100>>16 >= g.w.ReadPercent
+	s := &g.sizes[0]
+	if len(g.sizes) > 1 {
+		y := g.rng.Uint64() >> 32
+		for i := 1; y >= s.upTo; i++ {
+			s = &g.sizes[i]
+		}
 	}
-	if !w.Sequential {
+	if !g.w.Sequential {
 		// Aligned to its own size, within what requests of BlockSize reach.
-		return write, g.base + x>>16%(g.bytes/size)*size, size
+		slot, _ := bits.Mul64(x>>16<<16, s.slots)
+		return write, g.base + slot*s.blocks, s.blocks
 	}
-	if g.next+size > g.bytes {
+	if g.next+s.blocks > g.blocks {
 		g.next = 0
 	}
-	at = g.base + g.next
-	g.next += size
-	return write, at, size
+	lba = g.base + g.next
+	g.next += s.blocks
+	return write, lba, s.blocks
 }
 
 // prepare makes r the next request.
 func (g *generator) prepare(r *request) {
-	write, at, size := g.draw()
+	write, lba, blocks := g.draw()
 	if g.w.readBack {
 		for !write { // the others have nothing to be read back
-			write, at, size = g.draw()
+			write, lba, blocks = g.draw()
 		}
 		write = false
 	}
-	r.lba = at / uint64(g.w.BlockLen)
+	r.lba = lba
+	size := blocks * uint64(g.w.BlockLen)
 	c := &r.cmd
 	r.cdb[0] = 0x88 // READ(16)
 	c.In, c.Out = nil, nil
@@ -80,13 +101,13 @@ func (g *generator) prepare(r *request) {
 		r.cdb[0] = 0x8a // WRITE(16)
 		c.Out = r.buf[:size]
 		if g.w.Verify {
-			stamp(c.Out, at, g.w.Seed)
+			stamp(c.Out, lba*uint64(g.w.BlockLen), g.w.Seed)
 		}
 	} else if g.w.Verify {
 		c.In = r.buf[:size]
 	}
-	binary.BigEndian.PutUint64(r.cdb[2:], r.lba)
-	binary.BigEndian.PutUint32(r.cdb[10:], uint32(size/uint64(g.w.BlockLen)))
+	binary.BigEndian.PutUint64(r.cdb[2:], lba)
+	binary.BigEndian.PutUint32(r.cdb[10:], uint32(blocks))
 	c.CDB, c.LUN, c.Attr, c.Expect = r.cdb[:], g.w.LUN, pdu.TaskAttrSimple, uint32(size)
 }
 

@@ -76,6 +76,8 @@ const (
 	// maxRate is more than a machine's loops can send, and little enough that
 	// a request a step of the schedule still is a nanosecond's matter.
 	maxRate = 100_000_000
+	// maxSpin is more than any machine takes to wake a thread that it could run.
+	maxSpin = 10 * time.Millisecond
 	// maxFillDepth is as deep as writing a range in order pays.
 	maxFillDepth = 32
 

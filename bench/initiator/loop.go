@@ -245,7 +245,7 @@ func (l *loop) sleep() time.Duration {
 	case !l.issuing:
 		at = min(at, l.drainBy)
 	case l.w.Rate > 0:
-		at = min(at, l.endAt, l.pacer.first())
+		at = min(at, l.endAt, l.pacer.first()-int64(l.w.Spin))
 	default:
 		at = min(at, l.endAt)
 	}
@@ -287,13 +287,13 @@ func (l *loop) mind() {
 	halted := l.halted.Load()
 	if l.issuing {
 		switch {
+		case l.now >= l.endAt:
+			l.pace(l.endAt) // what became due since the last turn
+			l.stop(endRuntime, l.endAt, drainTimeout)
 		case halted == haltInterrupted:
 			l.stop(endInterrupted, l.now, hasteTimeout)
 		case halted == haltError:
 			l.stop(endError, l.now, hasteTimeout)
-		case l.now >= l.endAt:
-			l.pace(l.endAt) // what became due since the last turn
-			l.stop(endRuntime, l.endAt, drainTimeout)
 		case l.left == 0 && (l.w.Count > 0 || l.w.readBack):
 			l.stop(endSize, l.endAt, drainTimeout)
 		}

@@ -73,7 +73,8 @@ func (c *loopConn) prepare(l *loop, n int) {
 	if l.w.readBack {
 		c.limit = c.writes
 		if l.w.Sequential && l.w.ReadPercent == 0 && len(l.w.Split) == 0 { // the rest is the same again
-			c.limit = min(c.limit, newGenerator(l.w, c.index, n).bytes/uint64(l.w.BlockSize))
+			g := newGenerator(l.w, c.index, n)
+			c.limit = min(c.limit, g.sizes[0].slots)
 		}
 	}
 	c.gen = newGenerator(l.w, c.index, n)

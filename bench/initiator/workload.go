@@ -27,6 +27,10 @@ type Workload struct {
 	// Poisson in random ones, exponentially distributed.
 	Rate    float64
 	Poisson bool
+	// Spin is how long before a request is due a loop stops sleeping and polls. Without it requests are late by what the
+	// kernel takes to wake a thread (Report.Lag): some microseconds, on virtual machines up to 50. It costs the loop's
+	// processor up to Spin times Rate, so it is for a processor of its own.
+	Spin time.Duration
 
 	// Verify writes data that depends on the address and Seed and compares what is read with it: what was not written so
 	// before (see Fill, and Loops.ReadBack) does not compare.
@@ -54,16 +58,6 @@ type Workload struct {
 
 // Share is a part of a Split: Bytes a request, and the Percent of requests that have it. All shares are 100.
 type Share struct{ Bytes, Percent int }
-
-// share returns the size that stands at p of 0 to 99.
-func (w *Workload) share(p int) uint64 {
-	for _, s := range w.Split {
-		if p -= s.Percent; p < 0 {
-			return uint64(s.Bytes)
-		}
-	}
-	return uint64(w.BlockSize)
-}
 
 // Fill returns a workload that writes the whole range once, for a later one with Verify and the same Seed, range and BlockSize
 // or Split. connections is how many all loops have together.
@@ -119,6 +113,8 @@ func (w *Workload) check() error {
 		return fmt.Errorf("%w: Duration %v, Warmup %v", ErrUsage, w.Duration, w.Warmup)
 	case !(w.Rate >= 0 && w.Rate <= maxRate):
 		return fmt.Errorf("%w: Rate %v, at most %v a second", ErrUsage, w.Rate, float64(maxRate))
+	case w.Spin < 0 || w.Spin > maxSpin:
+		return fmt.Errorf("%w: Spin %v, at most %v", ErrUsage, w.Spin, maxSpin)
 	case w.Interval < 0 || w.Interval > 0 && w.Interval < minInterval:
 		return fmt.Errorf("%w: Interval %v, at least %v", ErrUsage, w.Interval, minInterval)
 	}
