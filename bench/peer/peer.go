@@ -11,8 +11,6 @@ import (
 	"os"
 	"strconv"
 	"sync"
-
-	"github.com/ringtgt/ringtgt/bench/host"
 )
 
 // The targets that Start knows.
@@ -93,22 +91,7 @@ func (o *Options) check() error {
 	case o.LUN.Memory < 0 || o.LUN.Memory%512 != 0 || o.LUN.Memory > maxMemory:
 		return fmt.Errorf("peer: %d bytes of memory are not blocks of 512 bytes, up to %d", o.LUN.Memory, int64(maxMemory))
 	}
-	allowed := host.CPUs()
-	for _, cpu := range o.CPUs {
-		if !contains(allowed, cpu) {
-			return fmt.Errorf("peer: CPU %d is not one of those allowed here: %v", cpu, allowed)
-		}
-	}
 	return nil
-}
-
-func contains(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // Exited is closed when the target has ended for whatever reason.

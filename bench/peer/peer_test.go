@@ -178,7 +178,7 @@ func TestStartRefuses(t *testing.T) {
 		{"two LUNs", Tgt, Options{LUN: LUN{Memory: 512, File: "x"}}, false, "either in memory or a file"},
 		{"half a block", Tgt, Options{LUN: LUN{Memory: 1000}}, false, "blocks of 512"},
 		{"negative", Tgt, Options{LUN: LUN{Memory: -512}}, false, "blocks of 512"},
-		{"no such CPU", Tgt, Options{LUN: memory, CPUs: []int{1 << 12}}, false, "CPU 4096"},
+		{"no such CPU", Tgt, Options{LUN: memory, CPUs: []int{1 << 12}}, false, "CPUs [4096]"},
 		{"unknown", "istgt", Options{LUN: memory}, false, "ringtgt"},
 		{"SPDK", SPDK, Options{LUN: memory}, true, "hugepages"},
 		{"LIO", LIO, Options{LUN: memory}, true, "targetcli"},
