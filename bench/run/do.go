@@ -57,8 +57,9 @@ func (p *plan) do(ctx context.Context, r *result.Run) error {
 	if err := p.granted(ls); err != nil {
 		return err
 	}
-	if n := ls.Sessions()[0]; n != nil {
-		r.Target.Negotiated = negotiated(n.Params())
+	r.Target.Negotiated = negotiated(ls.Sessions()[0].Params())
+	if err := p.touch(ctx, ls); err != nil {
+		return err
 	}
 	if p.Idle > 0 && pid != 0 {
 		if r.Target.IdleCPU, err = p.idle(ctx, ls, pid); err != nil {
@@ -89,7 +90,7 @@ func (p *plan) stage(format string, args ...any) {
 
 // login makes the sessions.
 func (p *plan) login(ctx context.Context) (*initiator.Loops, error) {
-	p.stage("logging in: %d session(s) of %d connection(s)", p.all, p.Connections)
+	p.stage("logging in: %s of %s", plural(p.all, "session"), plural(p.Connections, "connection"))
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout+time.Duration(p.all)*time.Second/logins)
 	defer cancel()
 	ls, err := initiator.NewLoops(ctx, initiator.LoopsConfig{Sessions: p.open(), CPUs: p.Cores})
@@ -97,6 +98,17 @@ func (p *plan) login(ctx context.Context) (*initiator.Loops, error) {
 		return nil, p.explain(err)
 	}
 	return ls, nil
+}
+
+// touch sends one read over each connection: the unit attentions of the new nexuses are out of the way (SAM-5 5.14), which are no
+// part of the load.
+func (p *plan) touch(ctx context.Context, ls *initiator.Loops) error {
+	w := p.work
+	w.ReadPercent, w.Depth, w.Count, w.Duration, w.Warmup, w.Rate, w.Poisson, w.Interval, w.Verify = 100, 1, 1, 0, 0, 0, false, 0, false
+	if _, err := ls.Run(ctx, w); err != nil {
+		return fmt.Errorf("%s: %s", p.url, plain(err))
+	}
+	return ctx.Err()
 }
 
 // idle measures what share of a CPU the target takes when it has nothing to do.
@@ -200,9 +212,19 @@ func (p *plan) readBack(ctx context.Context, ls *initiator.Loops, r *result.Run)
 func failed(r *initiator.Report) error {
 	n := r.Read().Errors + r.Write().Errors
 	if err := r.Err(); err != nil {
-		return fmt.Errorf("%d request(s) failed; the first: %s", n, plain(err))
+		if n == 0 { // a connection was lost with none under way
+			return errors.New(plain(err))
+		}
+		return fmt.Errorf("%s failed; the first: %s", plural(int(n), "request"), plain(err))
 	}
 	return nil
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // progress makes of the run's intervals those of about half a second that a person can read.

@@ -25,10 +25,10 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, ls *initiator.Loop
 	}
 	p.openLoop(r, report, add)
 	if r.Total.Errors > 0 {
-		add("%d requests failed: %v", r.Total.Errors, plain(orNil(report.Err())))
+		add("%s failed: %s", plural(int(r.Total.Errors), "request"), plain(orNil(report.Err())))
 	}
 	if r.Total.Busy > 0 {
-		add("%d requests were sent again after BUSY, TASK SET FULL or a unit attention; their latencies count from the first time", r.Total.Busy)
+		add("%d times a request was sent again after BUSY, TASK SET FULL or a unit attention; latencies count from the first time", r.Total.Busy)
 	}
 	violations := 0
 	first := ""

@@ -41,13 +41,13 @@ func (p *plan) probe(ctx context.Context) (t result.Target, portal netip.AddrPor
 	}
 	s, err := initiator.Dial(ctx, cfg)
 	if err != nil {
-		err = p.explain(err)
+		why := p.explain(err)
 		if login := new(initiator.LoginError); errors.As(err, &login) && login.Status == pdu.LoginNotFound {
 			if names, derr := p.discover(ctx); derr == nil {
-				err = fmt.Errorf("%w; %s", err, targets(names))
+				why = fmt.Errorf("%w; %s", why, targets(names))
 			}
 		}
-		return t, portal, err
+		return t, portal, why
 	}
 	defer s.Close()
 	t = result.Target{URL: p.url.String(), Name: p.url.Target, LUN: p.url.LUN, Negotiated: negotiated(s.Params())}
@@ -88,7 +88,7 @@ func (p *plan) discover(ctx context.Context) ([]string, error) {
 func targets(names []string) string {
 	switch {
 	case len(names) == 0:
-		return "the portal shows no target to this initiator"
+		return "the portal shows this initiator no target"
 	case len(names) == 1:
 		return "the portal has one target: " + result.Clean(names[0])
 	case len(names) > maxListed:

@@ -125,10 +125,8 @@ func parsePart(s string) (part, error) {
 func (p part) of(capacity uint64, block int) (int64, error) {
 	n := p.bytes
 	if n == 0 {
-		n = int64(capacity / 100 * uint64(p.percent))
-		if p.percent == 100 {
-			n = int64(capacity)
-		}
+		percent := uint64(p.percent)
+		n = int64(capacity/100*percent + capacity%100*percent/100)
 	}
 	if uint64(n) > capacity {
 		return 0, fmt.Errorf("--size %s: the LUN has %s", formatSize(n), formatSize(int64(capacity)))

@@ -36,6 +36,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve disks until SIGTERM or SIGINT. Without arguments: a disk that persists, on 127.0.0.1:3260."`
 	Check   checkCmd   `cmd:"" help:"Say everything that is wrong with a configuration, without serving it."`
 	Status  statusCmd  `cmd:"" help:"Show what a running daemon does."`
+	Bench   benchCmd   `cmd:"" help:"Measure an iSCSI target: throughput, latency, processor time a request."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 }
 

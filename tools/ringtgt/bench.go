@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/ringtgt/ringtgt/bench/result"
+	benchrun "github.com/ringtgt/ringtgt/bench/run"
+)
+
+// benchCmd is `ringtgt bench`. docs/bench.md describes each flag.
+type benchCmd struct {
+	URL string `arg:"" help:"iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET the only one that the portal has; without LUN, 0."`
+
+	RW        string    `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites what is on the LUN, without asking. Default: randread." placeholder:"KIND"`
+	ReadMix   int       `name:"rwmixread" group:"Load:" help:"Percent of reads of rw and randrw. Default: 50." placeholder:"N"`
+	BS        string    `name:"bs" group:"Load:" help:"Bytes a request. Default: 4k." placeholder:"SIZE"`
+	BSSplit   string    `name:"bssplit" group:"Load:" help:"Requests of several sizes, each for its percent of them, such as 4k/60:64k/40." placeholder:"SPLIT"`
+	IODepth   int       `name:"iodepth" group:"Load:" help:"Requests under way on each connection. Default: 1; with --rate as many as are due." placeholder:"N"`
+	Rate      benchRate `group:"Load:" help:"Open loop: requests a second over all connections, such as 800 or 10k; latencies count from when a request is due. Default: closed loop." placeholder:"IOPS"`
+	Process   string    `name:"rate-process" aliases:"rate_process" group:"Load:" enum:",linear,poisson" default:"" help:"With --rate: linear, requests are due at even intervals, or poisson, at random ones. Default: linear." placeholder:"linear|poisson"`
+	Size      string    `group:"Load:" help:"Part of the LUN that is used, from its start: a size, or percent of it. Default: all." placeholder:"SIZE|N%"`
+	Verify    bool      `group:"Load:" help:"Write data that depends on its address and --seed, and compare what is read."`
+	Seed      uint64    `aliases:"randseed" group:"Load:" help:"Of addresses and data. Default: 1; a new one for writes with --verify." placeholder:"N"`
+	Runtime   benchTime `group:"Load:" help:"How long to measure, in seconds or as 90s, 2m; 0 ends when --size was gone through once. Default: 10s." default:"10s" placeholder:"TIME"`
+	RampTime  benchTime `name:"ramp-time" aliases:"ramp_time" group:"Load:" help:"Load before the measured part. Default: none." placeholder:"TIME"`
+	Interval  benchTime `group:"Load:" help:"Length of the slices of time in JSON and report. Default: 500ms, shorter for a short run." placeholder:"TIME"`
+	TargetPID int       `name:"target-pid" group:"Target:" help:"Process whose processor time is the target's; -1 for none. Default: the one that listens at the portal, if it is on this machine." placeholder:"N"`
+	Idle      benchTime `group:"Target:" help:"Measure, for this long before the run, what the target takes with all sessions up and no request." placeholder:"TIME"`
+
+	NumJobs     int    `name:"numjobs" group:"Sessions:" help:"Jobs, each with sessions of its own under an initiator name of its own. Default: 1." placeholder:"N"`
+	Sessions    int    `group:"Sessions:" help:"Sessions of each job. Default: 1." placeholder:"N"`
+	Connections int    `group:"Sessions:" help:"Connections of each session (MC/S). Default: 1." placeholder:"N"`
+	Digests     string `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
+	Cores       string `group:"Sessions:" help:"CPUs of the client's threads, one each, such as 0-3,8, or all. Default: one thread, anywhere." placeholder:"LIST"`
+	Initiator   string `group:"Sessions:" help:"Name of the initiator. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
+
+	CHAPFile   string `name:"chap-secret-file" group:"Sessions:" help:"File with the secret of the URL's USER." placeholder:"FILE"`
+	CHAPEnv    string `name:"chap-secret-env" group:"Sessions:" help:"Environment variable with the secret of the URL's USER." placeholder:"NAME"`
+	MutualUser string `name:"mutual-chap-user" group:"Sessions:" help:"Name that the target has to prove. Default: any." placeholder:"USER"`
+	MutualFile string `name:"mutual-chap-secret-file" group:"Sessions:" help:"File with the secret that the target has to prove." placeholder:"FILE"`
+	MutualEnv  string `name:"mutual-chap-secret-env" group:"Sessions:" help:"Environment variable with the secret that the target has to prove." placeholder:"NAME"`
+
+	Sweep string `group:"Series:" help:"A run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles, depth=1,4,16 are these." placeholder:"NAME=VALUES"`
+
+	Output    string `group:"Output:" enum:"table,json,benchstat" default:"table" help:"What goes to standard output: table, json or benchstat. Default: table." placeholder:"FORMAT"`
+	JSON      string `name:"json" group:"Output:" help:"Write the result as JSON too." placeholder:"FILE"`
+	Benchstat string `name:"benchstat" group:"Output:" help:"Write lines for benchstat too." placeholder:"FILE"`
+	Report    string `group:"Output:" help:"Write one HTML page that needs nothing else." placeholder:"FILE"`
+	Progress  string `group:"Output:" enum:"auto,lines,none" default:"auto" help:"On standard error while it runs: lines, one every half second; none; or auto, one line that is rewritten where that is a terminal. Default: auto." placeholder:"auto|lines|none"`
+}
+
+// outcome is how a benchmark ended; what was measured is there with an error, too.
+type outcome struct {
+	doc result.Document
+	err error
+}
+
+func (o outcome) empty() bool {
+	return o.doc.Run == nil && o.doc.Sweep == nil && o.doc.Comparison == nil
+}
+
+func (c *benchCmd) Run(s streams) error {
+	o, err := c.options()
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	files, err := c.open()
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	defer files.close()
+	live := newLive(s.err, c.Progress)
+	o.Progress, o.Stage = live.interval, live.stage
+
+	// The first signal ends the load, and what was measured is the result. The second ends the process.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	done := make(chan outcome, 1)
+	go func() { done <- c.carryOut(ctx, o) }()
+	var got outcome
+	for ended := false; !ended; {
+		select {
+		case got = <-done:
+			ended = true
+		case sig := <-signals:
+			if ctx.Err() != nil {
+				live.end()
+				return fail(exitInterrupted, fmt.Errorf("%v: ended at once", sig))
+			}
+			live.stage("stopping; a second signal ends at once")
+			stop()
+		}
+	}
+	live.end()
+	if got.empty() {
+		return c.classify(got.err)
+	}
+	identify(&got.doc)
+	if err := files.write(c.Output, s.out, got.doc); err != nil {
+		return fail(exitRun, err)
+	}
+	if got.err != nil && !errors.Is(got.err, context.Canceled) {
+		return fail(exitRun, got.err)
+	}
+	return nil
+}
+
+// carryOut is the benchmark.
+func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcome) {
+	if c.Sweep != "" {
+		name, values, err := benchrun.ParseSweep(c.Sweep)
+		if err != nil {
+			return outcome{err: &benchrun.UsageError{Problems: []string{err.Error()}}}
+		}
+		out.doc.Sweep, out.err = benchrun.Sweep(ctx, o, name, values)
+		return out
+	}
+	out.doc.Run, out.err = benchrun.Do(ctx, o)
+	return out
+}
+
+// classify gives an error without a result its exit code.
+func (c *benchCmd) classify(err error) error {
+	usage := new(benchrun.UsageError)
+	switch {
+	case errors.As(err, &usage):
+		return fail(exitUsage, err)
+	case errors.Is(err, context.Canceled):
+		return fail(exitInterrupted, errors.New("interrupted before anything was measured"))
+	}
+	return fail(exitStart, err)
+}

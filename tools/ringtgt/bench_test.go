@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The scripts of testdata/bench run `ringtgt bench` against a daemon on loopback. Beside the commands of TestScripts they have:
+//
+//	background NAME ARG...  starts `ringtgt ARG...`: what it prints goes to NAME.out, its standard error to NAME.log
+//	measured FILE           reads a result as JSON and wants one that is whole: parts that make up the sums, a series, latencies
+func TestBenchScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/bench",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(control.RuntimeDirEnv, filepath.Join(e.WorkDir, ".run"))
+			d := &daemons{byName: map[string]*process{}}
+			e.Values[daemonsKey{}] = d
+			e.Defer(d.kill)
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"start": cmdStart, "signal": cmdSignal, "ended": cmdEnded, "exits": cmdExits, "logged": cmdLogged,
+			"background": cmdBackground, "measured": cmdMeasured,
+		},
+	})
+}
+
+func cmdBackground(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: background NAME ARG...")
+	}
+	name := args[0]
+	cmd := command(ts, args[1:]...)
+	out, err := os.Create(ts.MkAbs(name + ".out"))
+	ts.Check(err)
+	defer out.Close()
+	log, err := os.Create(ts.MkAbs(name + ".log"))
+	ts.Check(err)
+	cmd.Stdout = out
+	p, _, err := launch(cmd, log)
+	ts.Check(err)
+	get(ts).byName[name] = p
+}
+
+func cmdMeasured(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: measured FILE")
+	}
+	d, err := result.Decode(bytes.NewReader([]byte(ts.ReadFile(args[0]))))
+	ts.Check(err)
+	runs := []*result.Run{}
+	switch {
+	case d.Run != nil:
+		runs = append(runs, d.Run)
+	case d.Sweep != nil:
+		for i := range d.Sweep.Points {
+			runs = append(runs, &d.Sweep.Points[i].Run)
+		}
+	case d.Comparison != nil:
+		for i := range d.Comparison.Sides {
+			for j := range d.Comparison.Sides[i].Runs {
+				runs = append(runs, &d.Comparison.Sides[i].Runs[j])
+			}
+		}
+	}
+	for _, r := range runs {
+		whole(ts, r)
+	}
+}
+
+// whole wants a run whose parts agree.
+func whole(ts *testscript.TestScript, r *result.Run) {
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			ts.Fatalf(format, args...)
+		}
+	}
+	sum := func(n int, at func(int) *result.Stats) (requests, bytes uint64) {
+		for i := range n {
+			requests += at(i).Requests
+			bytes += at(i).Bytes
+		}
+		return
+	}
+	t := &r.Total
+	want(r.Version == result.Version && t.Requests > 0 && r.Elapsed > 0, "version %d, %d requests in %v", r.Version, t.Requests, r.Elapsed)
+	want(t.Latency != nil && t.Latency.Count() >= t.Requests && t.Latency.Min() > 0, "latencies of %d requests: %v", t.Requests, t.Latency)
+	for name, part := range map[string]func() (uint64, uint64){
+		"sessions": func() (uint64, uint64) {
+			return sum(len(r.Sessions), func(i int) *result.Stats { return &r.Sessions[i].Stats })
+		},
+		"connections": func() (uint64, uint64) {
+			return sum(len(r.Conns), func(i int) *result.Stats { return &r.Conns[i].Stats })
+		},
+		"CPUs": func() (uint64, uint64) {
+			return sum(len(r.CPUs), func(i int) *result.Stats { return &r.CPUs[i].Stats })
+		},
+		"reads and writes": func() (uint64, uint64) {
+			both := []*result.Stats{r.Reads, r.Writes}
+			return sum(2, func(i int) *result.Stats {
+				if both[i] == nil {
+					return &result.Stats{}
+				}
+				return both[i]
+			})
+		},
+		"series": func() (n, b uint64) {
+			for i := range r.Series {
+				n += r.Series[i].Reads + r.Series[i].Writes
+				b += r.Series[i].Bytes
+			}
+			return
+		},
+	} {
+		n, b := part()
+		want(n == t.Requests && b == t.Bytes, "%s have %d requests with %d bytes, the total %d with %d", name, n, b, t.Requests, t.Bytes)
+	}
+	w := &r.Workload
+	want(len(r.Sessions) == w.NumJobs*w.Sessions && len(r.Conns) == len(r.Sessions)*w.Conns, "%d sessions, %d connections of %+v", len(r.Sessions), len(r.Conns), w)
+	want(r.Target.CPU != nil && *r.Target.CPU > 0 && r.Target.PID > 0, "no processor time of the target: %v", r.Notes)
+	want(r.Target.Kernel != "" && r.Client.Kernel != "" && r.Target.BlockLen > 0 && len(r.Target.Negotiated) > 8, "%+v", r.Target)
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	benchrun "github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/engine"
+)
+
+// benchTime is a time as fio writes it, in seconds, or as Go does.
+type benchTime time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (t *benchTime) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if seconds, ferr := strconv.ParseUint(string(text), 10, 32); ferr == nil {
+		d, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q: want seconds, or a time such as 500ms, 90s, 2m", text)
+	}
+	*t = benchTime(d)
+	return nil
+}
+
+// benchRate is requests a second; k is a thousand.
+type benchRate float64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *benchRate) UnmarshalText(text []byte) error {
+	v, err := benchrun.ParseRate(string(text))
+	*r = benchRate(v)
+	return err
+}
+
+// options are the flags as run takes them, which checks most of them.
+func (c *benchCmd) options() (benchrun.Options, error) {
+	o := benchrun.Options{
+		URL: c.URL, Command: append([]string{"ringtgt"}, os.Args[1:]...), Version: version(),
+		CHAP: benchrun.CHAP{
+			SecretFile: c.CHAPFile, SecretEnv: c.CHAPEnv, MutualUser: c.MutualUser, MutualSecretFile: c.MutualFile, MutualSecretEnv: c.MutualEnv,
+		},
+		RW: c.RW, ReadMix: c.ReadMix, BlockSize: c.BS, BlockSplit: c.BSSplit, IODepth: c.IODepth, NumJobs: c.NumJobs, Sessions: c.Sessions,
+		Connections: c.Connections, Digests: c.Digests, Initiator: c.Initiator, Runtime: time.Duration(c.Runtime), RampTime: time.Duration(c.RampTime),
+		Rate: float64(c.Rate), Poisson: c.Process == "poisson", Size: c.Size, Verify: c.Verify, Seed: c.Seed,
+		TargetPID: c.TargetPID, Idle: time.Duration(c.Idle), Interval: time.Duration(c.Interval),
+	}
+	var err error
+	o.Cores, err = cpus("--cores", c.Cores)
+	return o, errors.Join(err)
+}
+
+// cpus reads a list of CPUs; without one there is none.
+func cpus(flag, list string) ([]int, error) {
+	if list == "" {
+		return nil, nil
+	}
+	t, err := engine.ReadTopology()
+	if err != nil {
+		return nil, err
+	}
+	cpus, err := t.ParseCores(list)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	return cpus, nil
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ringtgt/ringtgt/bench/report"
+	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// benchFile is a file that a result goes to. It is opened before anything is measured: an hour's run is not lost to a folder
+// that is not there. What it had is replaced only by a result.
+type benchFile struct {
+	flag  string
+	f     *os.File
+	write func(io.Writer, result.Document) error
+	fresh bool // it was not there
+	done  bool
+}
+
+type benchFiles []*benchFile
+
+// open opens what the flags name.
+func (c *benchCmd) open() (files benchFiles, err error) {
+	for _, want := range []benchFile{
+		{flag: "--json " + c.JSON, write: result.Encode},
+		{flag: "--benchstat " + c.Benchstat, write: writeBenchstat},
+		{flag: "--report " + c.Report, write: writeReport},
+	} {
+		path := map[string]string{"--json " + c.JSON: c.JSON, "--benchstat " + c.Benchstat: c.Benchstat, "--report " + c.Report: c.Report}[want.flag]
+		if path == "" {
+			continue
+		}
+		_, gone := os.Lstat(path)
+		if want.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+			files.close()
+			return nil, fmt.Errorf("%s: %w", want.flag, err)
+		}
+		want.fresh = errors.Is(gone, os.ErrNotExist)
+		files = append(files, &want)
+	}
+	return files, nil
+}
+
+// write writes a result to standard output and to every file.
+func (files benchFiles) write(format string, out io.Writer, doc result.Document) error {
+	w := bufio.NewWriter(out)
+	to := map[string]func(io.Writer, result.Document) error{"table": writeTable, "json": result.Encode, "benchstat": writeBenchstat}[format]
+	errs := []error{to(w, doc), w.Flush()}
+	for _, f := range files {
+		errs = append(errs, f.save(doc))
+	}
+	return errors.Join(errs...)
+}
+
+func (b *benchFile) save(doc result.Document) error {
+	w := bufio.NewWriter(b.f)
+	err := errors.Join(b.f.Truncate(0), b.write(w, doc), w.Flush())
+	if b.done = err == nil; err != nil {
+		return fmt.Errorf("%s: %w", b.flag, err)
+	}
+	return nil
+}
+
+// close closes the files, and removes those that have nothing.
+func (files benchFiles) close() {
+	for _, b := range files {
+		_ = b.f.Close()
+		if b.fresh && !b.done {
+			_ = os.Remove(b.f.Name())
+		}
+	}
+}
+
+func writeTable(w io.Writer, d result.Document) error {
+	switch {
+	case d.Sweep != nil:
+		return result.TableSweep(w, d.Sweep)
+	case d.Comparison != nil:
+		return result.TableComparison(w, d.Comparison)
+	}
+	return result.Table(w, d.Run)
+}
+
+func writeBenchstat(w io.Writer, d result.Document) error {
+	switch {
+	case d.Sweep != nil:
+		return result.BenchstatSweep(w, d.Sweep)
+	case d.Comparison != nil:
+		return result.BenchstatComparison(w, d.Comparison)
+	}
+	return result.Benchstat(w, d.Run)
+}
+
+func writeReport(w io.Writer, d result.Document) error {
+	return report.Write(w, report.Page{Run: d.Run, Comparison: d.Comparison, Sweep: d.Sweep})
+}
+
+// identify asks targets that are daemons of this program for their version.
+func identify(d *result.Document) {
+	known := map[int]string{}
+	one := func(t *result.Target) {
+		if t.PID == 0 {
+			return
+		}
+		if _, asked := known[t.PID]; !asked {
+			known[t.PID] = daemonVersion(t.PID)
+		}
+		if v := known[t.PID]; v != "" {
+			t.Software = "ringtgt " + v
+		}
+	}
+	if d.Run != nil {
+		one(&d.Run.Target)
+	}
+	if d.Sweep != nil {
+		for i := range d.Sweep.Points {
+			one(&d.Sweep.Points[i].Run.Target)
+		}
+	}
+	if d.Comparison != nil {
+		for i := range d.Comparison.Sides {
+			s := &d.Comparison.Sides[i]
+			for j := range s.Runs {
+				one(&s.Runs[j].Target)
+			}
+			for j := range s.AtRate {
+				one(&s.AtRate[j].Target)
+			}
+		}
+	}
+}
+
+// daemonVersion returns the version of a daemon, "" of a process that is none, or another user's.
+func daemonVersion(pid int) string {
+	path, err := control.Find(control.Where{PID: pid}, config.DefaultState, state.SocketFile)
+	if err != nil {
+		return ""
+	}
+	s, err := control.Get(context.Background(), path)
+	if err != nil || s.Daemon.PID != pid {
+		return ""
+	}
+	return s.Daemon.Version
+}
