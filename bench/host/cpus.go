@@ -11,12 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUs returns the CPUs that this process may run on, ascending.
+// CPUs returns the CPUs that this process may run on, ascending: those of all its threads together, because any one of them,
+// the first too, may have been bound by a goroutine that is locked to it.
 func CPUs() []int {
-	var set unix.CPUSet
-	// The main thread's: a thread of ours may have been pinned.
-	if unix.SchedGetaffinity(os.Getpid(), &set) != nil {
+	all, err := threads(os.Getpid())
+	if err != nil {
 		return nil
+	}
+	var set, one unix.CPUSet
+	for _, tid := range all {
+		if unix.SchedGetaffinity(tid, &one) == nil {
+			for i := range set {
+				set[i] |= one[i]
+			}
+		}
 	}
 	var list []int
 	for cpu := range 64 * len(set) {

@@ -168,6 +168,26 @@ func TestPinBindsAllThreads(t *testing.T) {
 	}
 }
 
+// A thread that is bound, the process's first too, takes no CPU from the process.
+func TestCPUsAreThoseOfAllThreads(t *testing.T) {
+	before := CPUs()
+	if len(before) < 2 {
+		t.Skip("one CPU")
+	}
+	var set, old unix.CPUSet
+	if err := unix.SchedGetaffinity(os.Getpid(), &old); err != nil {
+		t.Fatal(err)
+	}
+	set.Set(before[0])
+	if err := unix.SchedSetaffinity(os.Getpid(), &set); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.SchedSetaffinity(os.Getpid(), &old)
+	if got := CPUs(); !slices.Equal(got, before) {
+		t.Errorf("%v, want %v", got, before)
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	h := Describe("1.2.3")
 	var u unix.Utsname
