@@ -10,12 +10,13 @@ import (
 	"github.com/ringtgt/ringtgt/engine/hist"
 )
 
-// shades are the lowest shares of a column's requests that get each shade, lightest first. They are spaced by their logarithm: a
+// shades are the lowest shares of a column's requests that get each shade, faintest first. They are spaced by their logarithm: a
 // tail of one in 100,000 is seen beside the bulk.
 func shades() []float64 { return []float64{0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.15} }
 
-// heat draws latency over time: each column is a slice of the run, each cell as dark as the share of its requests that took so long.
-func heat(title string, r *result.Run) *figure {
+// heat draws latency over time: each column is a slice of the run, each cell as strong as the share of its requests that took so long.
+// The y axis goes from lo to hi seconds.
+func heat(title string, r *result.Run, lo, hi float64) *figure {
 	columns, end := columnsOf(r.Series)
 	all := make([]*hist.Histogram, 0, len(columns))
 	for _, c := range columns {
@@ -25,10 +26,9 @@ func heat(title string, r *result.Run) *figure {
 	if sum == nil {
 		return nil
 	}
-	lo, hi := max(sum.Min().Seconds(), 1e-9), sum.Max().Seconds()
 	desc := fmt.Sprintf("%d columns over %s; latencies from %s to %s, p50 %s, p99 %s", len(columns), seconds(end), result.FormatLatency(sum.Min()),
 		result.FormatLatency(sum.Max()), result.FormatLatency(sum.Quantile(0.5)), result.FormatLatency(sum.Quantile(0.99)))
-	f := newFrame(400, title, desc, timeline(timeTitle(end), end), logarithmic(latencyTitle, lo, hi, 9, latencyLabel))
+	f := newFrame(400, title, desc, timeline(end), logarithmic(latencyTitle, lo, hi, 13, latencyLabel))
 	f.cells(columns)
 	line := func(class string, q float64) {
 		var p []point
@@ -58,6 +58,19 @@ func heat(title string, r *result.Run) *figure {
 		fig.Legend = append(fig.Legend, key{"h" + strconv.Itoa(i), label, "fill"})
 	}
 	return fig
+}
+
+// extent returns the shortest and the longest latency of runs in seconds, for axes that can be compared.
+func extent(runs ...*result.Run) (lo, hi float64) {
+	lo = math.Inf(1)
+	for _, r := range runs {
+		for i := range r.Series {
+			if h := r.Series[i].Latency; h != nil && h.Count() > 0 {
+				lo, hi = min(lo, max(h.Min().Seconds(), 1e-9)), max(hi, h.Max().Seconds())
+			}
+		}
+	}
+	return lo, hi
 }
 
 // column is a slice of a run, in seconds from its start.
@@ -133,10 +146,3 @@ func shade(share float64) int {
 }
 
 func seconds(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) + " s" }
-
-func timeTitle(end float64) string {
-	if end > 12*60 {
-		return "time since the start of the measured part"
-	}
-	return "time since the start of the measured part (s)"
-}

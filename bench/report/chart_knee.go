@@ -38,7 +38,7 @@ func kneeChart(title string, s *result.Sweep) *figure {
 		xTitle = "throughput (B/s)"
 	}
 	f := newFrame(460, title, strings.Join(desc, "; "), linear(xTitle, top*1.02, 8, func(v float64) string { return round(loadLabel(v, bytes)) }),
-		logarithmic(latencyTitle, lo, hi, 9, latencyLabel))
+		logarithmic(latencyTitle, lo, hi, 14, latencyLabel))
 	fig := &figure{Caption: title}
 	names := labels{f: f}
 	var medians []point
@@ -53,6 +53,7 @@ func kneeChart(title string, s *result.Sweep) *figure {
 			}
 		}
 		f.polyline(st.class(), line)
+		names.keepLine(line)
 		for i := range s.Points {
 			r := &s.Points[i].Run
 			h := r.Total.Latency
@@ -68,6 +69,7 @@ func kneeChart(title string, s *result.Sweep) *figure {
 			if i == s.Knee {
 				if n == 0 {
 					f.line("knee", p.x, f.top, p.x, f.bottom)
+					names.keepLine([]point{{p.x, f.top}, {p.x, f.bottom}})
 				}
 				f.circle("ring", p.x, p.y, 10, "")
 			}
@@ -76,8 +78,9 @@ func kneeChart(title string, s *result.Sweep) *figure {
 	}
 	if s.Knee >= 0 && s.Knee < len(s.Points) {
 		x := f.x.at(load(&s.Points[s.Knee].Run))
-		names.place("kneelabel", point{x, f.top + 14}, "knee: "+clip(s.Parameter+" "+s.Points[s.Knee].Value, 32))
+		names.place("kneelabel", point{x, f.top + 10}, "knee: "+clip(s.Parameter+" "+s.Points[s.Knee].Value, 32))
 	}
+	fig.Caption += "; beside p50: " + s.Parameter
 	for i, p := range medians {
 		names.place("value", p, clip(texts[i], 16))
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // ratios draws, for every figure, the first side's over another's: the median as a dot on a line from the lowest round to the highest.
-func ratios(title, first, other string, all map[string]result.Spread) *figure {
+func ratios(title, first, other string, c *result.Comparison, all map[string]result.Spread) *figure {
 	type row struct {
 		name    string
 		spread  result.Spread
@@ -24,19 +24,19 @@ func ratios(title, first, other string, all map[string]result.Spread) *figure {
 		if !ok || !(s.Median > 0) || math.IsInf(s.Median, 0) {
 			continue // a ratio of 0, as of two idle shares, has no place on an axis of ratios; the table has it
 		}
-		rows = append(rows, row{f.Name, s, result.Better(s, f.Higher)})
+		rows = append(rows, row{c.FigureName(f.Name), s, result.Better(s, f.Higher)})
 		hi = max(hi, s.Median, s.High)
 		lo = min(lo, s.Median)
 		if s.Low > 0 {
 			lo = min(lo, s.Low)
 		}
-		desc = append(desc, fmt.Sprintf("%s %s %s", f.Name, result.FormatRatio(s), rows[len(rows)-1].verdict))
+		desc = append(desc, fmt.Sprintf("%s %s %s", c.FigureName(f.Name), result.FormatRatio(s), rows[len(rows)-1].verdict))
 	}
 	if len(rows) == 0 {
 		return nil
 	}
 	lo = max(lo, hi/1e6)
-	const height1, left, right, head = 34.0, 250.0, width - 230.0, 8.0
+	const height1, left, right, head = 34.0, 250.0, width - 280.0, 8.0
 	height := head + height1*float64(len(rows)) + 46
 	s := newSVG(height, title, strings.Join(desc, "; "))
 	x := logarithmic("", lo/1.05, hi*1.05, 8, func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) + "×" })

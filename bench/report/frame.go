@@ -1,5 +1,7 @@
 package report
 
+import "math"
+
 // frame is the part of a chart that the axes enclose.
 type frame struct {
 	*svg
@@ -9,7 +11,7 @@ type frame struct {
 
 // newFrame begins a chart of the height and draws its grid, ticks and titles.
 func newFrame(height float64, title, desc string, x, y axis) *frame {
-	f := &frame{svg: newSVG(height, title, desc), x: x, y: y, left: 84, right: width - 24, top: 14, bottom: height - 52}
+	f := &frame{svg: newSVG(height, title, desc), x: x, y: y, left: 104, right: width - 40, top: 14, bottom: height - 52}
 	f.x.from, f.x.to = f.left, f.right
 	f.y.from, f.y.to = f.bottom, f.top
 	for _, t := range f.y.ticks {
@@ -33,7 +35,7 @@ func newFrame(height float64, title, desc string, x, y axis) *frame {
 	f.line("axis", f.left, f.bottom, f.right, f.bottom)
 	f.line("axis", f.left, f.top, f.left, f.bottom)
 	f.text("label", "middle", (f.left+f.right)/2, height-8, x.title)
-	f.vertical("label", 16, (f.top+f.bottom)/2, y.title)
+	f.vertical("label", 18, (f.top+f.bottom)/2, y.title)
 	return f
 }
 
@@ -45,7 +47,7 @@ type box struct{ x0, y0, x1, y1 float64 }
 
 func (b box) meets(o box) bool { return b.x0 < o.x1 && o.x0 < b.x1 && b.y0 < o.y1 && o.y0 < b.y1 }
 
-// labels writes labels beside points where there is room for them: to the right, left, above or below, or not at all.
+// labels writes labels beside points where there is room for them: below, to the right, left or above, or not at all.
 type labels struct {
 	f     *frame
 	taken []box
@@ -56,12 +58,24 @@ func (l *labels) keep(p point, r float64) {
 	l.taken = append(l.taken, box{p.x - r, p.y - r, p.x + r, p.y + r})
 }
 
+// keepLine reserves a line through points.
+func (l *labels) keepLine(points []point) {
+	for i := 1; i < len(points); i++ {
+		a, b := points[i-1], points[i]
+		n := int(math.Hypot(b.x-a.x, b.y-a.y)/6) + 1
+		for k := range n {
+			t := float64(k) / float64(n)
+			l.keep(point{a.x + t*(b.x-a.x), a.y + t*(b.y-a.y)}, 1.5)
+		}
+	}
+}
+
 func (l *labels) place(class string, p point, text string) {
 	w, h := 7.6*float64(len([]rune(text))), 15.0
 	for _, c := range []struct {
 		anchor string
 		dx, dy float64
-	}{{"start", 10, 5}, {"end", -10, 5}, {"middle", 0, -10}, {"middle", 0, 21}} {
+	}{{"middle", 0, 22}, {"start", 12, 5}, {"end", -12, 5}, {"middle", 0, -12}} {
 		x := p.x + c.dx
 		x0 := x
 		switch c.anchor {

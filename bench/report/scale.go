@@ -51,8 +51,8 @@ func linear(title string, hi float64, n int, label func(float64) string) axis {
 	}
 }
 
-// timeline returns an axis from 0 to just hi seconds.
-func timeline(title string, hi float64) axis {
+// timeline returns an axis of the time since a run's start, from 0 to just hi seconds.
+func timeline(hi float64) axis {
 	if !(hi > 0) || math.IsInf(hi, 0) {
 		hi = 1
 	}
@@ -63,7 +63,10 @@ func timeline(title string, hi float64) axis {
 			break
 		}
 	}
-	a := axis{title: title, hi: hi, by: identity}
+	a := axis{title: "time since the start of the measured part (s)", hi: hi, by: identity}
+	if step >= 60 {
+		a.title = "time since the start of the measured part"
+	}
 	for i := 0; float64(i)*step <= hi*(1+1e-9); i++ {
 		v := float64(i) * step
 		label := strconv.FormatFloat(v, 'g', 4, 64)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -19,33 +20,56 @@ type table struct {
 	More  string // what was left out
 }
 
-// statsHead and statsRow are the columns of a Stats, own ones between name and them.
+// statsHead and statsRow are the columns of a Stats, own ones after them.
 func statsHead(name string, own ...string) []string {
-	h := append([]string{name}, own...)
-	h = append(h, "requests", "IOPS", "throughput", "mean")
-	for _, q := range result.Quantiles() {
+	h := []string{name, "requests", "IOPS", "throughput", "mean"}
+	for _, q := range tableQuantiles() {
 		h = append(h, q.Name)
 	}
-	return append(h, "max", "errors", "busy")
+	return append(append(h, "max", "errors", "busy"), own...)
 }
 
 func statsRow(s *result.Stats, name string, own ...string) []string {
-	r := append([]string{name}, own...)
+	r := []string{name}
 	r = append(r, humanize.Comma(int64(s.Requests)), result.FormatSI(s.IOPS, ""), result.FormatSI(s.Rate, "B/s"))
 	h := s.Latency
 	known := h != nil && h.Count() > 0
 	if !known {
-		for range len(result.Quantiles()) + 2 {
+		for range len(tableQuantiles()) + 2 {
 			r = append(r, "–")
 		}
 	} else {
 		r = append(r, result.FormatLatency(h.Mean()))
-		for _, q := range result.Quantiles() {
+		for _, q := range tableQuantiles() {
 			r = append(r, result.FormatLatency(h.Quantile(q.Share)))
 		}
 		r = append(r, result.FormatLatency(h.Max()))
 	}
-	return append(r, humanize.Comma(int64(s.Errors)), humanize.Comma(int64(s.Busy)))
+	r = append(r, humanize.Comma(int64(s.Errors)), humanize.Comma(int64(s.Busy)))
+	return append(r, own...)
+}
+
+// tableQuantiles leaves out p95, for tables to fit a page; the JSON has it.
+func tableQuantiles() []result.Quantile {
+	return slices.DeleteFunc(result.Quantiles(), func(q result.Quantile) bool { return q.Name == "p95" })
+}
+
+// prune takes out columns that say nothing: 0 in all rows, or not known in any.
+func (t table) prune() table {
+	for c := len(t.Head) - 1; c > 0; c-- {
+		says := len(t.Rows) == 0
+		for _, r := range t.Rows {
+			says = says || r[c] != "0" && r[c] != "–"
+		}
+		if says {
+			continue
+		}
+		t.Head = slices.Delete(t.Head, c, c+1)
+		for i := range t.Rows {
+			t.Rows[i] = slices.Delete(t.Rows[i], c, c+1)
+		}
+	}
+	return t
 }
 
 // listed makes a table of n rows, of which maxRows are shown.
@@ -57,19 +81,17 @@ func listed(title string, head []string, n int, row func(i int) []string) table 
 	if n > maxRows {
 		t.More = fmt.Sprintf("%s more are in the JSON only", humanize.Comma(int64(n-maxRows)))
 	}
-	return t
+	return t.prune()
 }
 
 // runTables are a run's totals, operations, sessions, connections and CPUs.
 func runTables(r *result.Run) []table {
 	totals := table{Title: "Total and operations", Open: true, Head: statsHead(""), Rows: [][]string{statsRow(&r.Total, "total")}, Mark: -1}
-	if r.Reads != nil {
+	if r.Reads != nil && r.Writes != nil {
 		totals.Rows = append(totals.Rows, statsRow(r.Reads, "reads"))
-	}
-	if r.Writes != nil {
 		totals.Rows = append(totals.Rows, statsRow(r.Writes, "writes"))
 	}
-	all := []table{totals}
+	all := []table{totals.prune()}
 	if len(r.CPUs) > 0 {
 		all = append(all, listed("Client threads", statsHead("CPU", "user", "system", "PDUs a send", "requests an enter"), len(r.CPUs), func(i int) []string {
 			c := &r.CPUs[i]

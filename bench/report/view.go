@@ -15,14 +15,15 @@ import (
 
 // view is what the template shows: all of it but charts is plain text that the template escapes.
 type view struct {
-	Title    string
-	Date     string
-	Lede     []string
-	Tiles    []tile
-	Verdict  string // "quiet", "noisy" or "": a run alone has none
-	Notes    []string
-	Sections []section
-	Command  string
+	Title      string
+	Date       string
+	Lede       []string
+	Tiles      []tile
+	TilesTitle string
+	Verdict    string // "quiet", "noisy" or "": a run alone has none
+	Notes      []string
+	Sections   []section
+	Command    string
 
 	CSS    template.CSS
 	JS     template.JS
@@ -90,7 +91,7 @@ func workloadFacts(r *result.Run) facts {
 	}
 	f.add("bs", w.BlockSize)
 	f.add("iodepth", fmt.Sprintf("%d a connection", w.IODepth))
-	f.add("sessions", fmt.Sprintf("%d jobs × %d", max(w.NumJobs, 1), w.Sessions))
+	f.add("sessions", fmt.Sprintf("%d a job, numjobs %d", w.Sessions, max(w.NumJobs, 1)))
 	f.add("connections", fmt.Sprintf("%d a session", w.Conns))
 	if w.Rate > 0 {
 		f.add("rate", result.FormatSI(w.Rate, "")+" IOPS (open loop)")
@@ -103,6 +104,9 @@ func workloadFacts(r *result.Run) facts {
 	}
 	if w.Verify {
 		f.add("verify", "all data that is read")
+	}
+	if w.Seed != 0 {
+		f.add("seed", fmt.Sprint(w.Seed))
 	}
 	f.add("runtime", fmt.Sprintf("%v measured of %v, after a ramp of %v", r.Elapsed.Round(time.Millisecond), w.Runtime, w.RampTime))
 	f.add("ended by", r.Ended)
@@ -117,6 +121,9 @@ func targetFacts(title string, t *result.Target) facts {
 	f.add("device", t.Device())
 	f.add("software", t.Software)
 	f.add("kernel", t.Kernel)
+	if t.PID > 0 {
+		f.add("process", fmt.Sprint(t.PID))
+	}
 	if len(t.Pinned) > 0 {
 		f.add("pinned to CPU", cpuList(t.Pinned))
 	}

@@ -22,31 +22,37 @@ func viewComparison(c *result.Comparison) view {
 		v.Title = list(names, " beside ") + ": " + first.Workload.Title()
 		v.Date = date(first.Started)
 		v.Lede = append(v.Lede, fmt.Sprintf("%d rounds of %v on each side, in turns", len(c.Sides[0].Runs), first.Elapsed.Round(1e6)))
+		if at := c.Sides[0].AtRate; c.Rate > 0 && len(at) > 0 {
+			v.Lede = append(v.Lede, fmt.Sprintf("latencies from %d more rounds of %v in an open loop of %s IOPS on every side", len(at), at[0].Elapsed.Round(1e6), result.FormatSI(c.Rate, "")))
+		}
 	}
-	v.Tiles = comparisonTiles(c)
+	if v.Tiles = comparisonTiles(c); len(v.Tiles) > 0 {
+		v.TilesTitle = names[0] + " over " + names[1]
+	}
 
 	s := section{ID: "ratios", Title: "Ratios", Help: "Each figure of the first side over the other's: the median of the rounds, with the lowest and the highest. Higher is better for IOPS and bytes, lower for latency and idle CPU."}
 	for i, r := range c.Ratios {
 		if i+1 < len(names) {
-			s.add(ratios(names[0]+" over "+names[i+1], names[0], names[i+1], r))
+			s.add(ratios(names[0]+" over "+names[i+1], names[0], names[i+1], c, r))
 		}
 	}
 	s.Tables = append(s.Tables, figuresTable(c))
 	v.add(s)
 
-	var all []distribution
-	for i := range c.Sides {
-		all = append(all, sideDistributions(&c.Sides[i], i)...)
-	}
+	closed, open := func(s *result.Side) []result.Run { return s.Runs }, func(s *result.Side) []result.Run { return s.AtRate }
+	atRate := fmt.Sprintf("Latency at equal load, %s IOPS on every side", result.FormatSI(c.Rate, ""))
 	s = section{ID: "percentiles", Title: "Latency percentiles", Help: "All rounds of a side together. Each step to the right is a tenfold rarer request."}
-	s.add(percentiles("Latency by percentile", all))
+	if c.Rate > 0 {
+		s.add(percentiles(atRate, distributions(c, open)))
+	}
+	s.add(percentiles(atOwnSpeed(first), distributions(c, closed)))
 	v.add(s)
 
-	s = section{ID: "heat", Title: "Latency over time", Help: "The round of each side whose IOPS are the median. The darker a cell, the more of the column's requests took that long. Mind that the axes differ."}
-	for i := range c.Sides {
-		if r := medianRun(&c.Sides[i]); r != nil {
-			s.add(heat(names[i], r))
-		}
+	s = section{ID: "heat", Title: "Latency over time", Help: "The round of each side whose IOPS are the median. The stronger a cell, the more of the column's requests took that long. The axes are the same."}
+	if c.Rate > 0 {
+		s.heats(c, open, ", at equal load")
+	} else {
+		s.heats(c, closed, "")
 	}
 	v.add(s)
 
@@ -57,7 +63,7 @@ func viewComparison(c *result.Comparison) view {
 
 	var cpu []bar
 	for i := range c.Sides {
-		if r := medianRun(&c.Sides[i]); r != nil {
+		if r := medianRun(c.Sides[i].Runs); r != nil {
 			cpu = append(cpu, cpuBars(clip(names[i], 14)+", ", r)...)
 		}
 	}
@@ -65,17 +71,13 @@ func viewComparison(c *result.Comparison) view {
 	s.add(bars("Processor time per request", "processor time per request", cpu))
 	v.add(s)
 
-	s = section{ID: "tables", Title: "Figures"}
+	s = section{ID: "tables", Title: "Figures in detail"}
 	for i := range c.Sides {
 		side := &c.Sides[i]
-		s.Tables = append(s.Tables, listed("Rounds of "+side.Name, statsHead("round", "target CPU a request", "idle CPU"), len(side.Runs), func(k int) []string {
-			r := &side.Runs[k]
-			idle := "–"
-			if r.Target.IdleCPU != nil {
-				idle = result.FormatFigure(*r.Target.IdleCPU, "share")
-			}
-			return statsRow(&r.Total, fmt.Sprint(k+1), latencyOrDash(r.CPUTime(), r.CPUTime() > 0), idle)
-		}))
+		s.Tables = append(s.Tables, roundsTable("Rounds of "+side.Name, side.Runs))
+		if len(side.AtRate) > 0 {
+			s.Tables = append(s.Tables, roundsTable("Rounds at equal load of "+side.Name, side.AtRate))
+		}
 	}
 	v.add(s)
 
@@ -106,7 +108,7 @@ func list(names []string, by string) string {
 
 // comparisonTiles are the ratios to the second side.
 func comparisonTiles(c *result.Comparison) (tiles []tile) {
-	if len(c.Ratios) == 0 {
+	if len(c.Ratios) == 0 || len(c.Sides) < 2 {
 		return nil
 	}
 	for _, f := range result.Figures() {
@@ -115,11 +117,18 @@ func comparisonTiles(c *result.Comparison) (tiles []tile) {
 			continue
 		}
 		verdict := result.Better(s, f.Higher)
-		median := s
-		median.Low, median.High = s.Median, s.Median
-		tiles = append(tiles, tile{Label: f.Name, Value: ratio(s.Median) + "×", More: verdict + ", " + ratio(s.Low) + "–" + ratio(s.High), Bad: verdict == "worse"})
+		a, b := medianOf(&c.Sides[0], f), medianOf(&c.Sides[1], f)
+		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: ratio(s.Median) + "×", More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
 	}
 	return tiles
+}
+
+func medianOf(s *result.Side, f result.Figure) string {
+	v, ok := s.Figure(f.Name)
+	if !ok {
+		return "–"
+	}
+	return result.FormatFigure(v.Median, f.Unit)
 }
 
 func ratio(v float64) string {
@@ -142,7 +151,7 @@ func figuresTable(c *result.Comparison) table {
 		}
 	}
 	for _, f := range result.Figures() {
-		row := []string{f.Name}
+		row := []string{c.FigureName(f.Name)}
 		measured := false
 		for i := range c.Sides {
 			cell := "–"
@@ -167,41 +176,73 @@ func figuresTable(c *result.Comparison) table {
 	return t
 }
 
-// sideDistributions are the latencies of all rounds of a side, reads and writes apart if it had both.
-func sideDistributions(s *result.Side, i int) (all []distribution) {
-	st := style{colour: i}
-	if len(s.Runs) == 0 {
-		return nil
+// atOwnSpeed titles the latencies of the rounds that all figures but latencies may come from.
+func atOwnSpeed(r *result.Run) string {
+	if r == nil || r.Workload.Rate > 0 {
+		return "Latency by percentile"
 	}
-	if s.Runs[0].Reads == nil || s.Runs[0].Writes == nil {
-		h := make([]*hist.Histogram, 0, len(s.Runs))
-		for k := range s.Runs {
-			h = append(h, s.Runs[k].Total.Latency)
+	return "Latency in a closed loop, each side at its own speed"
+}
+
+// distributions are the latencies of all rounds of every side, reads and writes apart where there were both.
+func distributions(c *result.Comparison, runs func(*result.Side) []result.Run) (all []distribution) {
+	for i := range c.Sides {
+		var total, reads, writes []*hist.Histogram
+		for _, r := range runs(&c.Sides[i]) {
+			total = append(total, r.Total.Latency)
+			if r.Reads != nil && r.Writes != nil {
+				reads, writes = append(reads, r.Reads.Latency), append(writes, r.Writes.Latency)
+			}
 		}
-		return []distribution{{s.Name, merged(h...), st}}
+		name := c.Sides[i].Name
+		if len(reads) > 0 && len(reads) == len(total) {
+			all = append(all, distribution{name + ", reads", merged(reads...), style{colour: i}}, distribution{name + ", writes", merged(writes...), style{colour: i, dash: "dash"}})
+		} else {
+			all = append(all, distribution{name, merged(total...), style{colour: i}})
+		}
 	}
-	var reads, writes []*hist.Histogram
-	for k := range s.Runs {
-		if r := s.Runs[k].Reads; r != nil {
-			reads = append(reads, r.Latency)
-		}
-		if w := s.Runs[k].Writes; w != nil {
-			writes = append(writes, w.Latency)
+	return all
+}
+
+// heats draws the median round of each side, over axes of the same extent.
+func (s *section) heats(c *result.Comparison, runs func(*result.Side) []result.Run, what string) {
+	medians := make([]*result.Run, len(c.Sides))
+	var shown []*result.Run
+	for i := range c.Sides {
+		if medians[i] = medianRun(runs(&c.Sides[i])); medians[i] != nil {
+			shown = append(shown, medians[i])
 		}
 	}
-	return []distribution{{s.Name + ", reads", merged(reads...), st}, {s.Name + ", writes", merged(writes...), style{colour: i, dash: "dash"}}}
+	lo, hi := extent(shown...)
+	for i, r := range medians {
+		if r != nil {
+			s.add(heat(c.Sides[i].Name+what, r, lo, hi))
+		}
+	}
+}
+
+func roundsTable(title string, runs []result.Run) table {
+	return listed(title, statsHead("round", "target CPU a request", "idle CPU"), len(runs), func(k int) []string {
+		r := &runs[k]
+		idle := "–"
+		if r.Target.IdleCPU != nil {
+			idle = result.FormatFigure(*r.Target.IdleCPU, "share")
+		}
+		return statsRow(&r.Total, fmt.Sprint(k+1), latencyOrDash(r.CPUTime(), r.CPUTime() > 0), idle)
+	})
 }
 
 // medianRun returns the round whose IOPS are nearest to the median, nil if there was none.
-func medianRun(s *result.Side) *result.Run {
-	spread, ok := s.Figure(result.FigureIOPS)
-	if !ok {
-		return nil
+func medianRun(runs []result.Run) *result.Run {
+	var iops []float64
+	for i := range runs {
+		iops = append(iops, runs[i].Total.IOPS)
 	}
+	median := result.SpreadOf(iops).Median
 	var best *result.Run
-	for i := range s.Runs {
-		r := &s.Runs[i]
-		if best == nil || abs(r.Total.IOPS-spread.Median) < abs(best.Total.IOPS-spread.Median) {
+	for i := range runs {
+		r := &runs[i]
+		if best == nil || abs(r.Total.IOPS-median) < abs(best.Total.IOPS-median) {
 			best = r
 		}
 	}
@@ -236,7 +277,7 @@ func throughputOfSides(c *result.Comparison) *figure {
 	var end float64
 	var curves []curve
 	for i := range c.Sides {
-		r := medianRun(&c.Sides[i])
+		r := medianRun(c.Sides[i].Runs)
 		if r == nil {
 			continue
 		}
@@ -252,7 +293,7 @@ func throughputOfSides(c *result.Comparison) *figure {
 	if end == 0 {
 		return nil
 	}
-	return lines(300, "Requests per second over time, median rounds", timeline(timeTitle(end), end), "requests per second (IOPS)", iopsLabel, curves)
+	return lines(300, "Requests per second over time, median rounds", timeline(end), "requests per second (IOPS)", iopsLabel, curves)
 }
 
 func iopsLabel(v float64) string { return round(result.FormatSI(v, "")) }

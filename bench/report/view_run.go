@@ -26,8 +26,9 @@ func viewRun(r *result.Run) view {
 	v.add(s)
 
 	s = section{ID: "heat", Title: "Latency over time",
-		Help: "Each column is a slice of the run; the darker a cell, the more of the column's requests took that long. Single slow requests are the lightest cells at the top."}
-	s.add(heat("Latency over time", r))
+		Help: "Each column is a slice of the run; the stronger a cell, the more of the column's requests took that long. Single slow requests are the faint cells at the top."}
+	lo, hi := extent(r)
+	s.add(heat("Latency over time", r, lo, hi))
 	v.add(s)
 
 	s = section{ID: "throughput", Title: "Throughput over time"}
@@ -40,7 +41,7 @@ func viewRun(r *result.Run) view {
 	s.add(bars("Processor time per request", "processor time per request", cpuBars("", r)))
 	v.add(s)
 
-	s = section{ID: "tables", Title: "Figures", Tables: runTables(r)}
+	s = section{ID: "tables", Title: "Figures in detail", Tables: runTables(r)}
 	if f := spreadOfConns(r); f != nil {
 		s.add(f)
 	}
@@ -148,14 +149,14 @@ func throughput(r *result.Run) []*figure {
 	rate := func(v float64) string { return round(result.FormatSI(v, "B/s")) }
 	title := "Requests per second"
 	if !split && size > 0 {
-		title += " (of " + result.FormatSI(size, "B") + " each)"
+		title += " (of " + round(humanize.IBytes(uint64(math.Round(size)))) + " each)"
 	}
-	figures := []*figure{lines(300, title, timeline(timeTitle(end), end), "requests per second (IOPS)", count, curves)}
+	figures := []*figure{lines(300, title, timeline(end), "requests per second (IOPS)", count, curves)}
 	if split {
-		figures = append(figures, lines(260, "Bytes per second", timeline(timeTitle(end), end), "throughput (B/s)", rate, []curve{bytes}))
+		figures = append(figures, lines(260, "Bytes per second", timeline(end), "throughput (B/s)", rate, []curve{bytes}))
 	}
 	if late {
-		figures = append(figures, lines(220, "Behind schedule", timeline(timeTitle(end), end), "requests due and not sent", count, []curve{behind}))
+		figures = append(figures, lines(220, "Behind schedule", timeline(end), "requests due and not sent", count, []curve{behind}))
 	}
 	return figures
 }

@@ -36,7 +36,7 @@ func viewSweep(s *result.Sweep) view {
 		}
 		t.Rows = append(t.Rows, statsRow(&r.Total, s.Points[i].Value, latencyOrDash(r.CPUTime(), r.CPUTime() > 0), per))
 	}
-	c.Tables = append(c.Tables, t)
+	c.Tables = append(c.Tables, t.prune())
 	v.add(c)
 
 	c = section{ID: "percentiles", Title: "Latency percentiles", Help: "Each step to the right is a tenfold rarer request."}

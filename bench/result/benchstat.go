@@ -20,18 +20,20 @@ func Benchstat(w io.Writer, r *Run) error {
 	return err
 }
 
-// BenchstatComparison writes every round of every side, in the order in which rounds are taken. The configuration line
-// "target" tells them apart: benchstat -col target FILE.
+// BenchstatComparison writes every round of every side, round by round, those at equal load after the others. The configuration
+// line "target" tells the sides apart: benchstat -col target FILE.
 func BenchstatComparison(w io.Writer, c *Comparison) error {
 	var b strings.Builder
 	units(&b)
-	for round, more := 0, true; more; round++ {
-		more = false
-		for i := range c.Sides {
-			if s := &c.Sides[i]; round < len(s.Runs) {
-				config(&b, &s.Runs[round], s.Name)
-				line(&b, &s.Runs[round])
-				more = true
+	for _, runs := range []func(*Side) []Run{func(s *Side) []Run { return s.Runs }, func(s *Side) []Run { return s.AtRate }} {
+		for round, more := 0, true; more; round++ {
+			more = false
+			for i := range c.Sides {
+				if r := runs(&c.Sides[i]); round < len(r) {
+					config(&b, &r[round], c.Sides[i].Name)
+					line(&b, &r[round])
+					more = true
+				}
 			}
 		}
 	}

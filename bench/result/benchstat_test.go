@@ -92,16 +92,16 @@ func TestBenchstat(t *testing.T) {
 
 // The sides differ in "target" alone: benchstat -col target puts them side by side.
 func TestBenchstatComparison(t *testing.T) {
-	c := resulttest.Comparison(resulttest.Shape{Intervals: 2})
+	c := resulttest.Comparison(resulttest.Shape{Intervals: 2, EqualLoad: 50000})
 	results, _ := parse(t, bench(t, func(w io.Writer) error { return result.BenchstatComparison(w, c) }))
-	if len(results) != 10 {
-		t.Fatalf("%d results, want 5 rounds of 2 sides", len(results))
+	if len(results) != 20 {
+		t.Fatalf("%d results, want 5 rounds of 2 sides in closed and in open loops", len(results))
 	}
 	for i, r := range results {
 		if got, want := r.GetConfig("target"), c.Sides[i%2].Name; got != want {
 			t.Errorf("line %d is of %s, want %s", i, got, want)
 		}
-		if string(r.Name) != string(results[0].Name) {
+		if string(r.Name) != string(results[i/10*10].Name) || strings.Contains(string(r.Name), "/rate=50000/") != (i >= 10) {
 			t.Errorf("line %d has another name, %s", i, r.Name)
 		}
 		for _, kv := range r.Config {

@@ -39,6 +39,17 @@ func (s *Side) Round(i int, name string) (float64, bool) {
 	return runs[i].Figure(name)
 }
 
+// FigureName is what a figure is shown as: latencies at equal load say so.
+func (c *Comparison) FigureName(name string) string {
+	switch name {
+	case FigureP50, FigureP99, FigureP999:
+		if c.Rate > 0 {
+			return name + " at " + FormatSI(c.Rate, "") + " IOPS"
+		}
+	}
+	return name
+}
+
 // Spread is a median with the lowest and the highest.
 type Spread struct {
 	Median float64 `json:"median"`

@@ -54,7 +54,7 @@ func comparisonGrid(c *Comparison) *grid {
 	}
 	g.row(head...)
 	for _, f := range Figures() {
-		cells := []string{f.Name}
+		cells := []string{c.FigureName(f.Name)}
 		any := false
 		for i := range c.Sides {
 			v, ok := c.Sides[i].Figure(f.Name)

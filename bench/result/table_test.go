@@ -40,6 +40,9 @@ func TestTables(t *testing.T) {
 		"comparison": func(w io.Writer) error {
 			return result.TableComparison(w, resulttest.Comparison(resulttest.Shape{Intervals: 2}))
 		},
+		"equal": func(w io.Writer) error {
+			return result.TableComparison(w, resulttest.Comparison(resulttest.Shape{Intervals: 2, EqualLoad: 50000}))
+		},
 		"noisy":    func(w io.Writer) error { return result.TableComparison(w, noisy) },
 		"sweep":    func(w io.Writer) error { return result.TableSweep(w, resulttest.Sweep(resulttest.Shape{Intervals: 2})) },
 		"flat":     func(w io.Writer) error { return result.TableSweep(w, flat) },

@@ -26,6 +26,8 @@ type Shape struct {
 	Block     int           // bytes; 0: 4096
 	Mixed     bool          // reads and writes
 	Stall     int           // interval with a stall of 20 ms in it; 0: none
+	Rate      float64       // of an open loop; 0: closed
+	EqualLoad float64       // a comparison's Rate; 0: it has none
 }
 
 func or[T comparable](v, other T) T {
@@ -52,7 +54,7 @@ func Run(s Shape) *result.Run {
 		Started: Started(), Elapsed: elapsed, Ended: "runtime",
 		Workload: result.Workload{
 			RW: "randread", ReadMix: 100, BlockSize: block(s.Block), IODepth: s.Depth, NumJobs: 1, Sessions: s.Sessions, Conns: s.Conns,
-			Digests: "none", Size: 1 << 30, Runtime: elapsed, RampTime: 2 * time.Second,
+			Digests: "none", Size: 1 << 30, Rate: s.Rate, Seed: 7, Runtime: elapsed, RampTime: 2 * time.Second,
 		},
 		Target: result.Target{
 			URL: "iscsi://user@192.0.2.7/iqn.2026-11.io.ringtgt:disk0/0", Name: "iqn.2026-11.io.ringtgt:disk0", Vendor: "RINGTGT ", Product: "VIRTUAL-DISK    ",
@@ -76,13 +78,14 @@ func Run(s Shape) *result.Run {
 		// The rate drifts a little, and latency with it.
 		drift := 1 + 0.04*math.Sin(float64(i)/7) + 0.01*rng.NormFloat64()
 		n := uint64(s.IOPS * drift * s.Every.Seconds())
-		iv := result.Interval{At: time.Duration(i+1) * s.Every, Length: s.Every, Reads: n, Latency: new(hist.Histogram)}
+		iv := result.Interval{At: time.Duration(i+1) * s.Every, Length: s.Every, Latency: new(hist.Histogram)}
 		if s.Stall > 0 && i == s.Stall {
 			n = n * 9 / 10
 			for k := range 64 {
 				iv.Latency.AddN(int64(20*time.Millisecond)-int64(k)*int64(200*time.Microsecond), 1)
 			}
 		}
+		iv.Reads = n
 		if s.Mixed {
 			iv.Reads, iv.Writes = n*7/10, n-n*7/10
 		}
@@ -197,13 +200,21 @@ func Comparison(s Shape) *result.Comparison {
 		run.Target.Name, run.Target.Vendor, run.Target.Revision = "iqn.2001-04.com.example:tgt", "IET", "0001"
 		c.Sides[1].Runs = append(c.Sides[1].Runs, *run)
 	}
+	for i := range 5 {
+		if c.Rate = s.EqualLoad; c.Rate == 0 {
+			break
+		}
+		a.Seed, b.Seed, a.Rate, b.Rate = s.Seed+uint64(20+2*i), s.Seed+uint64(21+2*i), c.Rate, c.Rate
+		a.IOPS, b.IOPS, a.Median, b.Median = c.Rate, c.Rate, 40*time.Microsecond, 90*time.Microsecond
+		c.Sides[0].AtRate, c.Sides[1].AtRate = append(c.Sides[0].AtRate, *Run(a)), append(c.Sides[1].AtRate, *Run(b))
+	}
 	c.Client = c.Sides[0].Runs[0].Client
 	ratios := map[string]result.Spread{}
 	for _, f := range result.Figures() {
 		var v []float64
 		for i := range c.Sides[0].Runs {
-			x, _ := c.Sides[0].Runs[i].Figure(f.Name)
-			y, _ := c.Sides[1].Runs[i].Figure(f.Name)
+			x, _ := c.Sides[0].Round(i, f.Name)
+			y, _ := c.Sides[1].Round(i, f.Name)
 			if y > 0 {
 				v = append(v, x/y)
 			}
