@@ -142,5 +142,7 @@ func (l *loop) ioDone(i int, cqe uring.CQE) {
 		w.waited(l.now)
 		l.ioSubmit(w.call, w.slot.op, w.slot.r)
 	}
+	l.lat.fromKernel = true
 	op.QueueDone(l, r, int(cqe.Res))
+	l.lat.fromKernel = false
 }

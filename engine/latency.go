@@ -39,10 +39,12 @@ type loopLatency struct {
 	tasks    sizes // tasks of the loop at the end of a turn
 	io       sizes // operations with the block layer at the end of a turn
 	commands uint64
-	began    int64 // when this turn did
+	began    int64 // when this turn did: what it took from the kernel was there by then
 	busy     hist.Compact
 	busySum  float64
 	busyMax  int64
+	// fromKernel: what the device server is told at the moment comes from the kernel.
+	fromKernel bool
 }
 
 // targetLatency is a target's part of a loop. An element of units is made with the first command to that unit; the last
@@ -96,15 +98,20 @@ type taskTimes struct {
 	memory int64 // ns between its turn and the data-out memory that it waited for
 }
 
-// tick reads the clock. The loop does that when it comes back from the kernel, before it pumps, before it goes back, and where
-// so much was copied that it shows (taskTimes.end): what happens between two ticks takes no time as far as latencies go.
+// tick reads the clock. The loop does that when it comes back from the kernel, with each receive, when all completions are taken,
+// before it goes to the kernel again, and where so much was copied that it shows (task.end): what happens between two ticks takes no
+// time as far as latencies go. What came from the kernel in a turn came when that began, however late in the turn it is looked at.
 func (l *loop) tick() { l.now = monotonic() }
 
 // begin and end are around the device server's part.
 func (t *task) begin(l *loop) { t.times.begun = l.now }
 
 func (t *task) end(l *loop) {
-	if len(t.l.Out)+len(t.buf) >= worthTick {
+	switch {
+	case l.lat.fromKernel:
+		t.times.done = max(l.lat.began, t.times.begun)
+		return
+	case len(t.l.Out)+len(t.buf) >= worthTick:
 		l.tick()
 	}
 	t.times.done = l.now
@@ -198,7 +205,7 @@ func (c *conn) account(b *batch) {
 func (c *conn) count(r *record) {
 	l := c.loop
 	var d [NumStages]int64
-	r.stages(l.now, &d)
+	r.stages(max(l.lat.began, r.done, r.times.Turn), &d)
 	u := c.unitOf(r.lun)
 	o := u.ops[r.op]
 	if o == nil {

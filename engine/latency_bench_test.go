@@ -24,6 +24,7 @@ func BenchmarkAccount(b *testing.B) {
 			t.s.CDB[0] = 0x28
 			for n := 0; n < b.N; n += 32 {
 				l.now += 50000
+				l.lat.began = l.now
 				for i := range int64(32) {
 					at := l.now - 40000
 					if !alike {

@@ -74,6 +74,7 @@ func (c *conn) received(cqe uring.CQE) {
 	}
 	// Requests that can be answered at once are, while they are in the cache; with what other completions of this turn bring
 	// the answers leave in one send at its end.
+	l.tick()
 	c.take()
 	r.dropHeldUnless(c)
 	if !c.shut && (!c.closing || c.lingering) {
@@ -115,14 +116,14 @@ func (c *conn) framed(st pdu.State, err error) bool {
 	}
 	switch st {
 	case pdu.HeaderReady:
-		dst := c.s.Header(c.loop.now)
+		dst := c.s.Header(c.loop.lat.began)
 		if f.Header().DataLen() > 0 {
 			f.Payload(dst)
 		} else {
-			c.s.Payload(c.loop.now, true) // the PDU ends with its header: the framer says nothing more of it
+			c.s.Payload(c.loop.lat.began, true) // the PDU ends with its header: the framer says nothing more of it
 		}
 	case pdu.PDUReady:
-		c.s.Payload(c.loop.now, f.DataDigestOK())
+		c.s.Payload(c.loop.lat.began, f.DataDigestOK())
 	}
 	return !c.closing
 }

@@ -26,7 +26,7 @@ type Conn struct {
 	node   *Node
 	host   Host
 	framer pdu.Framer
-	now    int64 // what Header, Payload, Buffer and Next were last told: for Times
+	now    int64 // the latest that Header, Payload, Buffer and Next were told: for Times
 
 	login *loginState // nil from full feature phase on
 	sess  *Session    // nil before

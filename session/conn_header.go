@@ -33,7 +33,7 @@ const (
 // else at least DataSegmentLength bytes that the framer may write to until Payload. When the task whose buffer it is was
 // freed in between, the host keeps the memory until then.
 func (c *Conn) Header(now int64) []byte {
-	c.now = now
+	c.now = max(c.now, now)
 	c.rx = rxState{}
 	h := c.framer.Header()
 	if c.end.deaf {
@@ -66,7 +66,7 @@ func (c *Conn) Header(now int64) []byte {
 
 // Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
 func (c *Conn) Payload(now int64, digestOK bool) {
-	c.now = now
+	c.now = max(c.now, now)
 	c.giveBack()
 	if c.end.deaf {
 		return
