@@ -101,6 +101,9 @@ func (e *Engine) Start() error {
 	return nil
 }
 
+// Started is when Start was called.
+func (e *Engine) Started() time.Time { return e.started }
+
 // Portals are the addresses that are listened on, with the ports the kernel chose.
 func (e *Engine) Portals() []netip.AddrPort { return e.portals }
 

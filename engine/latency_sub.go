@@ -1,5 +1,18 @@
 package engine
 
+// Add adds what o has counted, of the same unit on another loop, say.
+func (u *UnitLatency) Add(o *UnitLatency) {
+	u.Commands += o.Commands
+	u.Bytes += o.Bytes
+	u.Failed += o.Failed
+	for s := range u.Stages {
+		a, b := &u.Stages[s], &o.Stages[s]
+		a.SumNanos += b.SumNanos
+		a.MaxNanos = max(a.MaxNanos, b.MaxNanos)
+		a.Steps.Merge(&b.Steps)
+	}
+}
+
 // Sub takes away what before, an earlier reading of the same engine, has counted: what is left happened in between. The longest
 // latencies stay those since the start where they may have been in between (Times.MaxNanos): a quantile is right all the same,
 // within its step.

@@ -65,15 +65,7 @@ func (r *rig) latency() reading {
 			out[u.LUN][u.Operation] = u
 			continue
 		}
-		sum.Commands += u.Commands
-		sum.Bytes += u.Bytes
-		sum.Failed += u.Failed
-		for s := range sum.Stages {
-			a, b := &sum.Stages[s], &u.Stages[s]
-			a.SumNanos += b.SumNanos
-			a.MaxNanos = max(a.MaxNanos, b.MaxNanos)
-			a.Steps.Merge(&b.Steps)
-		}
+		sum.Add(&u)
 		out[u.LUN][u.Operation] = sum
 	}
 	return out
