@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench bench-compare perf-tgt lint fuzz generate deps clean mcs-study
+.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,11 @@ test-kernel: ## the Linux kernel's initiator in an emulated machine
 conformance: deps ## regenerate the table in docs/conformance.md
 	@$(GO) run ./tools/conformance
 
-bench: ## benchmarks of the data path
+bench: deps build ## the table of what is promised, beside tuned tgt and fio, in under 3 minutes; ARGS="-row randread -rounds 9 -out FILE"
+	@$(GO) build -o bin/benchtable ./tools/benchtable
+	@bin/benchtable -binary $(BIN) -dir bin $(value ARGS)
+
+microbench: ## Go benchmarks of the data path, package by package
 	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./engine/uring
 
 bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, PKG, ROUNDS
@@ -61,9 +65,6 @@ bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, P
 
 mcs-study: ## one session of four connections beside four sessions, on one target loop and on two: docs/mcs.md
 	@$(GO) run ./tools/mcsstudy
-
-perf-tgt: build ## 4 KiB random reads beside tuned tgt, interleaved, one core each
-	@tools/perf-tgt.sh
 
 lint: ## gofmt, go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }

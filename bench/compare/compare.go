@@ -101,7 +101,7 @@ func (o *Options) defaults() error {
 			s.Name = s.Target.Name
 		}
 		if s.Name == "" {
-			s.Name = s.Peer + s.URL
+			s.Name = s.Peer + run.RedactURL(s.URL)
 		}
 	}
 	return nil
@@ -119,7 +119,7 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 	if err := c.start(ctx); err != nil {
 		return nil, err
 	}
-	out := &result.Comparison{Version: result.Version, Command: o.Run.Command, Client: host.Describe(o.Run.Version)}
+	out := &result.Comparison{Version: result.Version, Command: run.Redact(o.Run.Command), Client: host.Describe(o.Run.Version)}
 	for _, s := range c.sides {
 		out.Sides = append(out.Sides, result.Side{Name: s.Name})
 	}
@@ -252,6 +252,9 @@ func (c *comparer) rounds(ctx context.Context, what string, rounds int, ro run.O
 func (c *comparer) one(ctx context.Context, i int, ro run.Options) (*result.Run, error) {
 	s := &c.sides[i]
 	ro.URL, ro.TargetPID = s.URL, s.PID
+	if u, err := run.ParseURL(s.URL); err == nil && u.User == "" {
+		ro.CHAP = run.CHAP{} // the other side's secrets
+	}
 	w := c.watch.begin(s.pid, c.o.TargetCPUs, ro.Cores)
 	r, err := c.o.Do(ctx, ro)
 	if err != nil {

@@ -16,6 +16,7 @@ func (c *comparer) verdict(out *result.Comparison) []string {
 	for i := range out.Sides {
 		noise = append(noise, variation(&out.Sides[i])...)
 		noise = append(noise, disturbed(out.Sides[i].Name, c.watch.of(i))...)
+		noise = append(noise, unequal(&out.Sides[i], out.Rate)...)
 	}
 	return noise
 }
@@ -40,6 +41,22 @@ func variation(s *result.Side) []string {
 		return nil
 	}
 	return nil
+}
+
+// unequal says where a side did not keep the rate at which latencies are compared.
+func unequal(s *result.Side, rate float64) []string {
+	missed, low := 0, rate
+	for i := range s.AtRate {
+		if got := s.AtRate[i].Total.IOPS; got < keptRate*rate {
+			missed++
+			low = min(low, got)
+		}
+	}
+	if missed == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: the load was not equal: in %d of %d rounds it answered fewer than %s a second, at the least %s; its latencies grow with the length of the round",
+		s.Name, missed, len(s.AtRate), result.FormatSI(rate, ""), result.FormatSI(low, ""))}
 }
 
 // coefficient returns the coefficient of variation of two values or more: the sample's standard deviation over its mean.

@@ -87,6 +87,27 @@ func TestVariation(t *testing.T) {
 	}
 }
 
+// A side that does not keep the rate has queues that the other has not.
+func TestUnequalLoad(t *testing.T) {
+	for _, c := range []struct {
+		iops []float64
+		want string
+	}{
+		{nil, ""},
+		{[]float64{1000, 1001, 951}, ""},
+		{[]float64{1000, 900, 800}, "in 2 of 3 rounds"},
+	} {
+		s := &result.Side{Name: "tgt"}
+		for _, v := range c.iops {
+			s.AtRate = append(s.AtRate, result.Run{Total: result.Stats{IOPS: v}})
+		}
+		got := unequal(s, 1000)
+		if (len(got) > 0) != (c.want != "") || len(got) > 0 && !(strings.Contains(got[0], c.want) && strings.Contains(got[0], "at the least 800")) {
+			t.Errorf("%v: %q, want %q", c.iops, got, c.want)
+		}
+	}
+}
+
 // The load average counts before the first round alone: later it is our own.
 func TestLoadBefore(t *testing.T) {
 	for _, c := range []struct {
