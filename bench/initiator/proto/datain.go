@@ -31,10 +31,7 @@ func (c *Conn) dataIn(h *pdu.BHS, now int64) error {
 	} else if at < uint64(len(cmd.In)) {
 		// The buffer is shorter than what was expected: its part is copied
 		// at the end.
-		if c.rx.text == nil {
-			c.rx.text = make([]byte, c.p.Conn.MaxRecvDataSegmentLength)
-		}
-		dst = c.rx.text[:n]
+		dst = c.room(n)
 	}
 	t.in += uint32(n)
 	t.seqIn += uint32(n)

@@ -40,6 +40,10 @@ const (
 	// maxCHAPBinary is the longest CHAP challenge or response (12.1.3).
 	maxCHAPBinary = 1024
 
+	// shortText is as long as the longest sense data with its length, 2 + 252
+	// bytes (SPC-4, 4.5.1), and as pings and messages are.
+	shortText = 512
+
 	// maxReplies bounds the answers to a target's pings that wait to be
 	// sent: a target that sends pings and does not read gets no memory.
 	maxReplies = 64

@@ -64,10 +64,7 @@ func (c *Conn) header(now int64) error {
 	if n == 0 {
 		return c.pdu(h, nil, now)
 	}
-	if c.rx.text == nil {
-		c.rx.text = make([]byte, c.p.Conn.MaxRecvDataSegmentLength)
-	}
-	c.framer.Payload(c.rx.text) // not longer: the framer's limit
+	c.framer.Payload(c.room(n))
 	return nil
 }
 
@@ -87,6 +84,19 @@ func (c *Conn) payload(now int64) error {
 		return c.dataInEnd(h, cmd, now)
 	}
 	return c.pdu(h, c.rx.text[:h.DataLen()], now)
+}
+
+// room returns memory for the n bytes of a data segment that is not a read's; n is not above the framer's limit. Nearly all
+// are sense data, so that a connection takes little until it needs all.
+func (c *Conn) room(n int) []byte {
+	if n > len(c.rx.text) {
+		if n <= shortText {
+			c.rx.text = make([]byte, shortText)
+		} else {
+			c.rx.text = make([]byte, c.p.Conn.MaxRecvDataSegmentLength)
+		}
+	}
+	return c.rx.text[:n]
 }
 
 // pdu takes a whole PDU that is not a Data-In. Every one of the target's has

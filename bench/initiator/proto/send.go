@@ -21,7 +21,7 @@ func (c *Conn) Fill(s *Sink, now int64) Progress {
 		c.replies = c.replies[:copy(c.replies, c.replies[1:])]
 	}
 	for cmd := c.now.head; cmd != nil && !c.quiet; cmd = c.now.head {
-		if len(c.tags.free) == 0 {
+		if c.tags.full() {
 			break
 		}
 		if !c.canPut(s, cmd) {
@@ -38,7 +38,7 @@ func (c *Conn) Fill(s *Sink, now int64) Progress {
 		return Full
 	}
 	for cmd := c.cmds.head; cmd != nil && !c.quiet; cmd = c.cmds.head {
-		if len(c.tags.free) == 0 {
+		if c.tags.full() {
 			return Tags
 		}
 		if !c.canPut(s, cmd) {

@@ -29,25 +29,29 @@ type slot struct {
 	ended ending
 }
 
-// tags is a connection's table of tasks.
+// tags is a connection's table of tasks. It takes memory for as many as were ever under way at once, up to max.
 type tags struct {
 	base  uint32 // the ordinal's bits
+	max   int
 	slots []slot
 	free  []uint16
 }
 
 func newTags(ordinal, n int) tags {
-	t := tags{base: uint32(ordinal%Ordinals) << (turnBits + slotBits), slots: make([]slot, n), free: make([]uint16, n)}
-	for i := range t.free {
-		t.free[i] = uint16(n - 1 - i)
-	}
-	return t
+	return tags{base: uint32(ordinal%Ordinals) << (turnBits + slotBits), max: n}
 }
 
 func (t *tags) used() int { return len(t.slots) - len(t.free) }
 
+// full reports whether no tag is free.
+func (t *tags) full() bool { return len(t.free) == 0 && len(t.slots) == t.max }
+
 // take gives c a tag. There is a free one.
 func (t *tags) take(c *Command) uint32 {
+	if len(t.free) == 0 {
+		t.slots = append(t.slots, slot{})
+		t.free = append(t.free, uint16(len(t.slots)-1))
+	}
 	i := t.free[len(t.free)-1]
 	t.free = t.free[:len(t.free)-1]
 	s := &t.slots[i]
