@@ -225,6 +225,25 @@ func TestAFailedRunEndsIt(t *testing.T) {
 	}
 }
 
+// A side without a name is shown by its URL, and a secret in that by nothing.
+func TestNamesHaveNoSecrets(t *testing.T) {
+	f := &fake{}
+	f.iops = map[string][]float64{}
+	o := options(f, "iscsi://host-7%in-the-open-here@192.0.2.1/iqn.2026-11.io.ringtgt:a/0", urlB)
+	for i := range o.Sides {
+		o.Sides[i].Name = ""
+		f.iops[o.Sides[i].URL] = []float64{100}
+	}
+	o.Rounds = 1
+	c, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := c.Sides[0].Name; strings.Contains(name, "in-the-open") || !strings.Contains(name, "host-7") || c.Sides[1].Name != urlB {
+		t.Errorf("%q and %q", name, c.Sides[1].Name)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	good := func() Options { return options(&fake{}, urlA, urlB) }
 	for name, change := range map[string]func(*Options){
