@@ -48,6 +48,8 @@ type Options struct {
 	Progress func(result.Interval, time.Duration)
 	// Stage is told what goes on before and after the measured part: "logging in", "ramp"; nil: nobody wants to know.
 	Stage func(string)
+	// Series is told which run of a sweep begins, "iodepth=4, 3 of 8"; nil: nobody wants to know.
+	Series func(string)
 }
 
 // CHAP says where the secrets are that are not in the URL (RFC 7143 12.1.3). Of each two at most one is set.

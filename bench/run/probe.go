@@ -61,11 +61,16 @@ func (p *plan) probe(ctx context.Context) (t result.Target, portal netip.AddrPor
 	return t, portal, nil
 }
 
-// discover asks the portal for its targets (RFC 7143 appendix C).
+// discover asks the portal for its targets (RFC 7143 appendix C). Discovery has accounts of its own: most portals want none, and some
+// of these refuse one.
 func (p *plan) discover(ctx context.Context) ([]string, error) {
 	cfg := p.session(probeSession)
-	cfg.Discovery, cfg.TargetName, cfg.Connections, cfg.Keys = true, "", 1, initiator.Keys{}
+	cfg.Discovery, cfg.TargetName, cfg.Connections, cfg.Keys, cfg.CHAP = true, "", 1, initiator.Keys{}, initiator.CHAP{}
 	s, err := initiator.Dial(ctx, cfg)
+	if login := new(initiator.LoginError); errors.As(err, &login) && login.Status == pdu.LoginAuthenticationFailure && p.chap.User != "" {
+		cfg.CHAP = p.chap
+		s, err = initiator.Dial(ctx, cfg)
+	}
 	if err != nil {
 		return nil, p.explain(err)
 	}

@@ -142,8 +142,8 @@ func Sweep(ctx context.Context, o Options, name string, values []string) (*resul
 	}
 	s := &result.Sweep{Version: result.Version, Command: Redact(o.Command), Parameter: p.name, Knee: -1}
 	for i := range all {
-		if o.Stage != nil {
-			o.Stage(fmt.Sprintf("%s=%s, %d of %d", p.name, values[i], i+1, len(all)))
+		if o.Series != nil {
+			o.Series(fmt.Sprintf("%s=%s, %d of %d", p.name, values[i], i+1, len(all)))
 		}
 		r, err := Do(ctx, all[i])
 		if r != nil {

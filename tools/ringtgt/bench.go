@@ -8,13 +8,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/result"
 	benchrun "github.com/ringtgt/ringtgt/bench/run"
 )
 
 // benchCmd is `ringtgt bench`. docs/bench.md describes each flag.
 type benchCmd struct {
-	URL string `arg:"" help:"iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET the only one that the portal has; without LUN, 0."`
+	URL string `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET the only one that the portal has; without LUN, 0."`
 
 	RW        string    `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites what is on the LUN, without asking. Default: randread." placeholder:"KIND"`
 	ReadMix   int       `name:"rwmixread" group:"Load:" help:"Percent of reads of rw and randrw. Default: 50." placeholder:"N"`
@@ -47,6 +48,11 @@ type benchCmd struct {
 
 	Sweep string `group:"Series:" help:"A run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles, depth=1,4,16 are these." placeholder:"NAME=VALUES"`
 
+	Compare     string `group:"Series:" help:"Measure beside another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, which are started for it with 256 MiB of memory, or a URL. Without a URL in front it is ringtgt that is compared." placeholder:"NAME|URL"`
+	Rounds      int    `group:"Series:" help:"Rounds of --compare. Default: 5." placeholder:"N"`
+	EqualLoad   int    `name:"equal-load" group:"Series:" help:"After the rounds of --compare, as many again in an open loop at this percent of what the slower one did, for latencies that can be compared. Default: none." placeholder:"N"`
+	TargetCores string `name:"target-cores" group:"Series:" help:"CPUs that both targets of --compare are bound to, as far as they run here. Default, where both are started: the first one, and the last one for the client." placeholder:"LIST"`
+
 	Output    string `group:"Output:" enum:"table,json,benchstat" default:"table" help:"What goes to standard output: table, json or benchstat. Default: table." placeholder:"FORMAT"`
 	JSON      string `name:"json" group:"Output:" help:"Write the result as JSON too." placeholder:"FILE"`
 	Benchstat string `name:"benchstat" group:"Output:" help:"Write lines for benchstat too." placeholder:"FILE"`
@@ -75,7 +81,7 @@ func (c *benchCmd) Run(s streams) error {
 	}
 	defer files.close()
 	live := newLive(s.err, c.Progress)
-	o.Progress, o.Stage = live.interval, live.stage
+	o.Progress, o.Stage, o.Series = live.interval, live.stage, live.series
 
 	// The first signal ends the load, and what was measured is the result. The second ends the process.
 	signals := make(chan os.Signal, 2)
@@ -115,7 +121,11 @@ func (c *benchCmd) Run(s streams) error {
 
 // carryOut is the benchmark.
 func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcome) {
-	if c.Sweep != "" {
+	switch {
+	case c.Compare != "":
+		out.doc.Comparison, out.err = c.compare(ctx, o)
+		return out
+	case c.Sweep != "":
 		name, values, err := benchrun.ParseSweep(c.Sweep)
 		if err != nil {
 			return outcome{err: &benchrun.UsageError{Problems: []string{err.Error()}}}
@@ -131,7 +141,7 @@ func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcom
 func (c *benchCmd) classify(err error) error {
 	usage := new(benchrun.UsageError)
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, compare.ErrUsage):
 		return fail(exitUsage, err)
 	case errors.Is(err, context.Canceled):
 		return fail(exitInterrupted, errors.New("interrupted before anything was measured"))

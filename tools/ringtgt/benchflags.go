@@ -40,7 +40,7 @@ func (r *benchRate) UnmarshalText(text []byte) error {
 // options are the flags as run takes them, which checks most of them.
 func (c *benchCmd) options() (benchrun.Options, error) {
 	o := benchrun.Options{
-		URL: c.URL, Command: append([]string{"ringtgt"}, os.Args[1:]...), Version: version(),
+		URL: c.URL, Command: benchrun.Redact(append([]string{"ringtgt"}, os.Args[1:]...)), Version: version(),
 		CHAP: benchrun.CHAP{
 			SecretFile: c.CHAPFile, SecretEnv: c.CHAPEnv, MutualUser: c.MutualUser, MutualSecretFile: c.MutualFile, MutualSecretEnv: c.MutualEnv,
 		},
@@ -51,7 +51,33 @@ func (c *benchCmd) options() (benchrun.Options, error) {
 	}
 	var err error
 	o.Cores, err = cpus("--cores", c.Cores)
-	return o, errors.Join(err)
+	return o, errors.Join(err, c.checkSeries())
+}
+
+// checkSeries holds the flags of a sweep and of a comparison against one another.
+func (c *benchCmd) checkSeries() error {
+	var errs []error
+	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.URL == "" && c.Compare == "" {
+		add("there is no URL: want iscsi://[USER[%%SECRET]@]HOST[:PORT][/TARGET[/LUN]], or --compare NAME")
+	}
+	if c.Compare != "" && c.Sweep != "" {
+		add("--compare %s and --sweep %s: want one of them", benchrun.RedactURL(c.Compare), c.Sweep)
+	}
+	if c.Compare == "" {
+		for flag, given := range map[string]bool{"--rounds": c.Rounds != 0, "--equal-load": c.EqualLoad != 0, "--target-cores": c.TargetCores != ""} {
+			if given {
+				add("%s: it is for --compare", flag)
+			}
+		}
+	}
+	if c.Rounds < 0 || c.EqualLoad < 0 || c.EqualLoad > 100 {
+		add("--rounds %d, --equal-load %d: want 1 or more, and 1 to 100 percent", c.Rounds, c.EqualLoad)
+	}
+	if c.Compare != "" && c.TargetPID != 0 {
+		add("--target-pid %d: with --compare there are two targets", c.TargetPID)
+	}
+	return errors.Join(errs...)
 }
 
 // cpus reads a list of CPUs; without one there is none.

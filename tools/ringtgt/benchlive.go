@@ -19,7 +19,8 @@ type live struct {
 	rewrite bool
 	fd      int // of the terminal
 	lines   bool
-	shown   bool // there is a line to be cleared
+	prefix  string // which run of several it is
+	shown   bool   // there is a line to be cleared
 	ended   bool
 }
 
@@ -34,6 +35,14 @@ func newLive(w io.Writer, mode string) *live {
 	return l
 }
 
+// series says which run of several begins.
+func (l *live) series(text string) {
+	l.mu.Lock()
+	l.prefix = text + ": "
+	l.mu.Unlock()
+	l.show("")
+}
+
 // stage says what begins.
 func (l *live) stage(text string) { l.show(text) }
 
@@ -43,6 +52,7 @@ func (l *live) interval(i result.Interval, left time.Duration) { l.show(result.L
 func (l *live) show(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	text = l.prefix + text
 	switch {
 	case l.ended:
 	case l.rewrite:

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/compare"
+	"github.com/ringtgt/ringtgt/bench/host"
+	"github.com/ringtgt/ringtgt/bench/peer"
+	"github.com/ringtgt/ringtgt/bench/result"
+	benchrun "github.com/ringtgt/ringtgt/bench/run"
+)
+
+// idleOfComparison is how long each target of a comparison is looked at idle, unless --idle says it.
+const idleOfComparison = time.Second
+
+// compare carries out `--compare`.
+func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Comparison, error) {
+	first, err := c.side(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	second, err := c.side(c.Compare)
+	if err != nil {
+		return nil, err
+	}
+	if second.Name == first.Name { // two of ours, or one URL twice: what does the same target give?
+		second.Name += " again"
+	}
+	if o.Idle == 0 {
+		o.Idle = idleOfComparison
+	}
+	target, err := cpus("--target-cores", c.TargetCores)
+	if err != nil {
+		return nil, usage(err)
+	}
+	// Targets of this machine that somebody else has started keep the CPUs that they have, unless he says otherwise.
+	if all := host.CPUs(); c.TargetCores == "" && first.Peer != "" && second.Peer != "" && len(all) > 1 {
+		target = all[:1]
+		if len(o.Cores) == 0 {
+			o.Cores = all[len(all)-1:]
+		}
+	}
+	return compare.Run(ctx, compare.Options{
+		Run: o, Sides: []compare.Side{first, second}, Rounds: c.Rounds, TargetCPUs: target, EqualLoad: float64(c.EqualLoad) / 100, Round: o.Series,
+	})
+}
+
+// side is one target: a URL, the name of one that is started, or nothing, which is ours.
+func (c *benchCmd) side(s string) (compare.Side, error) {
+	switch {
+	case s == "":
+		return compare.Side{Name: peer.Ringtgt, Peer: peer.Ringtgt}, nil
+	case strings.Contains(s, "://"):
+		u, err := benchrun.ParseURL(s)
+		if err != nil {
+			return compare.Side{}, usage(err)
+		}
+		return compare.Side{Name: u.String(), URL: s}, nil
+	case slices.Contains(peer.Names(), s), s == peer.SPDK, s == peer.LIO: // the last two say what they would need
+		return compare.Side{Name: s, Peer: s}, nil
+	}
+	return compare.Side{}, usage(fmt.Errorf("--compare %q: want %s, or a URL", s, strings.Join(peer.Names(), ", ")))
+}
+
+func usage(err error) error { return &benchrun.UsageError{Problems: []string{err.Error()}} }
