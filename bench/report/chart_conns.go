@@ -30,5 +30,5 @@ func spreadOfConns(r *result.Run) *figure {
 	for len(x.ticks) > 0 && x.ticks[len(x.ticks)-1].value > x.hi {
 		x.ticks = x.ticks[:len(x.ticks)-1]
 	}
-	return lines(240, "Requests per second of each connection", x, "requests per second (IOPS)", iopsLabel, []curve{c})
+	return lines(240, "Requests per second of each connection", x, "IOPS", iopsLabel, []curve{c})
 }

@@ -36,7 +36,7 @@ func ratios(title, first, other string, c *result.Comparison, all map[string]res
 		return nil
 	}
 	lo = max(lo, hi/1e6)
-	const height1, left, right, head = 34.0, 250.0, width - 280.0, 8.0
+	const height1, left, right, head = 34.0, 250.0, width - 310.0, 8.0
 	height := head + height1*float64(len(rows)) + 46
 	s := newSVG(height, title, strings.Join(desc, "; "))
 	x := logarithmic("", lo/1.05, hi*1.05, 8, func(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) + "×" })
@@ -56,7 +56,7 @@ func ratios(title, first, other string, c *result.Comparison, all map[string]res
 		s.circle("median "+r.verdict, x.at(r.spread.Median), y, 6, r.name+": "+result.FormatRatio(r.spread))
 		s.text("value", "start", right+14, y+5, result.FormatRatio(r.spread)+" "+r.verdict)
 	}
-	s.text("label", "middle", (left+right)/2, height-8, "ratio: "+first+" over "+other+" (logarithmic)")
+	s.text("label", "middle", (left+right)/2, height-8, "ratio: "+clip(first, 24)+" over "+clip(other, 24)+" (logarithmic)")
 	return &figure{Caption: title, SVG: s.html(), Legend: []key{
 		{"median better", first + " better in all rounds", "dot"}, {"median worse", "worse in all rounds", "dot"}, {"median undecided", "rounds disagree", "dot"},
 	}}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/ringtgt/ringtgt/bench/result"
 )
 
 // width is that of every chart in the units of its viewBox; about the pixels that it has on a desktop.
@@ -22,17 +24,20 @@ type svg struct {
 func newSVG(height float64, title, desc string) *svg {
 	s := &svg{height: height}
 	s.b.WriteString(`<svg class="chart" role="img" viewBox="0 0 ` + px(width) + " " + px(height) + `"><title>`)
-	s.b.WriteString(html.EscapeString(title))
+	s.b.WriteString(escape(title))
 	s.b.WriteString("</title><desc>")
-	s.b.WriteString(html.EscapeString(desc))
+	s.b.WriteString(escape(desc))
 	s.b.WriteString("</desc>")
 	return s
 }
 
+// escape makes any text fit for an element: no markup, nothing that is not printable.
+func escape(text string) string { return html.EscapeString(result.Clean(text)) }
+
 // html ends the chart.
 func (s *svg) html() template.HTML {
 	s.b.WriteString("</svg>")
-	return template.HTML(s.b.String()) //nolint:gosec // every string in it went through html.EscapeString
+	return template.HTML(s.b.String()) //nolint:gosec // every string in it went through escape
 }
 
 // px writes a coordinate to a tenth of a pixel.
@@ -63,17 +68,17 @@ func (s *svg) hint(element, hint string) {
 		s.b.WriteString("/>")
 		return
 	}
-	s.b.WriteString("><title>" + html.EscapeString(hint) + "</title></" + element + ">")
+	s.b.WriteString("><title>" + escape(hint) + "</title></" + element + ">")
 }
 
 // text writes text; anchor is start, middle or end.
 func (s *svg) text(class, anchor string, x, y float64, text string) {
-	s.b.WriteString(`<text class="` + class + `" text-anchor="` + anchor + `" x="` + px(x) + `" y="` + px(y) + `">` + html.EscapeString(text) + "</text>")
+	s.b.WriteString(`<text class="` + class + `" text-anchor="` + anchor + `" x="` + px(x) + `" y="` + px(y) + `">` + escape(text) + "</text>")
 }
 
 // vertical writes text that reads upwards.
 func (s *svg) vertical(class string, x, y float64, text string) {
-	s.b.WriteString(`<text class="` + class + `" text-anchor="middle" transform="translate(` + px(x) + " " + px(y) + `)rotate(-90)">` + html.EscapeString(text) + "</text>")
+	s.b.WriteString(`<text class="` + class + `" text-anchor="middle" transform="translate(` + px(x) + " " + px(y) + `)rotate(-90)">` + escape(text) + "</text>")
 }
 
 // point is in pixels.

@@ -269,7 +269,7 @@ func rounds(c *result.Comparison) *figure {
 	for k := range n {
 		labels = append(labels, fmt.Sprint(k+1))
 	}
-	return lines(260, "Requests per second, round by round", ordinal("round", labels), "requests per second (IOPS)", iopsLabel, curves)
+	return lines(260, "Requests per second, round by round", ordinal("round", labels), "IOPS", iopsLabel, curves)
 }
 
 // throughputOfSides draws the median rounds over each other.
@@ -293,7 +293,7 @@ func throughputOfSides(c *result.Comparison) *figure {
 	if end == 0 {
 		return nil
 	}
-	return lines(300, "Requests per second over time, median rounds", timeline(end), "requests per second (IOPS)", iopsLabel, curves)
+	return lines(300, "Requests per second over time, median rounds", timeline(end), "IOPS", iopsLabel, curves)
 }
 
 func iopsLabel(v float64) string { return round(result.FormatSI(v, "")) }

@@ -151,7 +151,7 @@ func throughput(r *result.Run) []*figure {
 	if !split && size > 0 {
 		title += " (of " + round(humanize.IBytes(uint64(math.Round(size)))) + " each)"
 	}
-	figures := []*figure{lines(300, title, timeline(end), "requests per second (IOPS)", count, curves)}
+	figures := []*figure{lines(300, title, timeline(end), "IOPS", count, curves)}
 	if split {
 		figures = append(figures, lines(260, "Bytes per second", timeline(end), "throughput (B/s)", rate, []curve{bytes}))
 	}

@@ -67,7 +67,10 @@ func FormatRatio(s Spread) string {
 		for w := v; w != 0 && w < 1 && decimals < 5; w *= 10 {
 			decimals++
 		}
-		if v >= 9.995 {
+		switch {
+		case v >= 99.95:
+			decimals = 0
+		case v >= 9.995:
 			decimals = 1
 		}
 		return strconv.FormatFloat(v, 'f', decimals, 64)

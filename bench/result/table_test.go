@@ -140,7 +140,7 @@ func TestFormat(t *testing.T) {
 		{result.FormatLatency(999700), "1.00 ms"}, {result.FormatLatency(2100 * time.Millisecond), "2.10 s"}, {result.FormatLatency(90 * time.Second), "90.0 s"},
 		{result.FormatFigure(0.0123, "share"), "1.2%"}, {result.FormatFigure(70e-6, "s"), "70.0 µs"}, {result.FormatFigure(412e3, "IOPS"), "412k"},
 		{result.FormatRatio(result.Spread{Median: 4.288, Low: 4.11, High: 12.34}), "4.29 (4.11–12.3)"},
-		{result.FormatRatio(result.Spread{Median: 0.25, Low: 0.0945, High: 0}), "0.250 (0.0945–0.00)"},
+		{result.FormatRatio(result.Spread{Median: 0.25, Low: 0.0945, High: 123.4}), "0.250 (0.0945–123)"},
 		{result.Better(result.Spread{Median: 2, Low: 1.1, High: 3}, true), "better"}, {result.Better(result.Spread{Median: 2, Low: 1.1, High: 3}, false), "worse"},
 		{result.Better(result.Spread{Median: 0.5, Low: 0.1, High: 0.9}, true), "worse"}, {result.Better(result.Spread{Median: 0.5, Low: 0.1, High: 0.9}, false), "better"},
 		{result.Better(result.Spread{Median: 1.2, Low: 0.9, High: 1.3}, true), "undecided"}, {result.Better(result.Spread{Median: 1, Low: 1, High: 1}, true), "equal"},
