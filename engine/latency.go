@@ -298,12 +298,16 @@ type sizes struct {
 }
 
 func (s *sizes) add(n int) {
-	i := 0
-	if n > 0 {
-		i = min(bits.Len(uint(n-1))+1, sizeSteps-1)
-	}
-	s.counts[i]++
+	s.counts[sizeStep(uint64(n))]++
 	s.sum += uint64(n)
+}
+
+// sizeStep is where a number is counted.
+func sizeStep(n uint64) int {
+	if n == 0 {
+		return 0
+	}
+	return min(bits.Len64(n-1)+1, sizeSteps-1)
 }
 
 // connLatency is a connection's own view of its commands, and the way to its units'.

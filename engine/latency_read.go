@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -95,8 +96,39 @@ func (t Times) MarshalJSON() ([]byte, error) {
 // Sizes counts small numbers. Counts[0] is how often there were none; Counts[i] how often more than 2^(i-2), and at most
 // 2^(i-1).
 type Sizes struct {
-	Counts [sizeSteps]uint64 `json:"counts"`
-	Sum    uint64            `json:"sum"`
+	Counts SizeCounts `json:"counts"`
+	Sum    uint64     `json:"sum"`
+}
+
+// SizeCounts are by powers of two; see Sizes.
+type SizeCounts [sizeSteps]uint64
+
+// MarshalJSON writes what is not zero: [upper bound; count] each.
+func (c SizeCounts) MarshalJSON() ([]byte, error) {
+	out := [][2]uint64{}
+	for i, n := range c {
+		if n > 0 {
+			out = append(out, [2]uint64{uint64(SizeEnd(i)), n})
+		}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *SizeCounts) UnmarshalJSON(text []byte) error {
+	var pairs [][2]uint64
+	if err := json.Unmarshal(text, &pairs); err != nil {
+		return err
+	}
+	*c = SizeCounts{}
+	for _, p := range pairs {
+		i := sizeStep(p[0])
+		if uint64(SizeEnd(i)) != p[0] {
+			return fmt.Errorf("engine: no step of sizes ends at %d", p[0])
+		}
+		c[i] = p[1]
+	}
+	return nil
 }
 
 // SizeEnd is the upper bound of Sizes.Counts[i], included in it.
@@ -121,7 +153,7 @@ func (s *sizes) read() Sizes { return Sizes{Counts: s.counts, Sum: s.sum} }
 // time, so that it is kept from its work for some microseconds only (Latency.Held), however much there is: parts of the answer
 // are some of its turns apart. Of a loop that has stopped nothing is read.
 func (e *Engine) Latency(connections int) Latency {
-	out := Latency{At: time.Now()}
+	out := Latency{At: time.Now(), Loops: []LoopLatency{}, Units: []UnitLatency{}}
 	parts := make([]loopReading, len(e.loops))
 	var all sync.WaitGroup
 	for i, l := range e.loops {

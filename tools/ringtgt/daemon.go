@@ -14,6 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
@@ -31,6 +32,8 @@ type daemon struct {
 	notes    []string
 	running  atomic.Bool // the loops turn
 	draining atomic.Bool
+	reading  chan struct{}   // has who reads latencies
+	metrics  *metrics.Server // nil: nobody asked for one
 }
 
 // servedTarget is a target of the configuration with what was made of it.
@@ -42,7 +45,7 @@ type servedTarget struct {
 
 // start serves cfg. After an error nothing is left open.
 func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
-	d := &daemon{cfg: cfg, log: log}
+	d := &daemon{cfg: cfg, log: log, reading: make(chan struct{}, 1)}
 	if err := d.start(); err != nil {
 		d.abandon()
 		return nil, err
@@ -91,6 +94,9 @@ func (d *daemon) start() (err error) {
 		}
 	}
 	if err := d.listenControl(); err != nil {
+		return err
+	}
+	if err := d.listenMetrics(); err != nil {
 		return err
 	}
 	// Targets before portals: an initiator that comes back at once finds its target. With port 0 the ports are known only
@@ -146,7 +152,7 @@ func (d *daemon) listenControl() error {
 		path, err = control.RuntimeSocket()
 	}
 	if err == nil {
-		d.control, err = control.Listen(path, d.status)
+		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency})
 	}
 	if err != nil {
 		if d.cfg.Server.Control != "" {
@@ -202,6 +208,9 @@ func (d *daemon) stop() error {
 // abandon closes what is open. The engine does not run, or runs no more.
 func (d *daemon) abandon() error {
 	var errs []error
+	if d.metrics != nil {
+		d.metrics.Close()
+	}
 	if d.control != nil {
 		d.control.Close()
 	}
@@ -229,6 +238,8 @@ func (d *daemon) engineStatus(ctx context.Context) (engine.Status, error) {
 	case s := <-answer:
 		return s, nil
 	case <-ctx.Done():
-		return engine.Status{}, errors.New("a loop does not answer: it is stuck, or has stopped")
+		return engine.Status{}, errStuck
 	}
 }
+
+var errStuck = errors.New("a loop does not answer: it is stuck, or has stopped")

@@ -25,6 +25,7 @@ type serveCmd struct {
 	Buffers   string   `help:"Bytes of I/O buffers that a loop may take." placeholder:"SIZE"`
 	Steering  string   `help:"auto or off: whether an eBPF program may give connections to loops. Default: auto, which takes the best that privileges allow." placeholder:"auto|off"`
 	XDP       []string `name:"xdp" help:"Interface whose packets are moved to the cores of their connections by an XDP program; may be given again. Default: none." placeholder:"IFACE" sep:"none"`
+	Metrics   string   `help:"Address of a listener for Prometheus, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`
 	LogFormat string   `help:"text or json." placeholder:"FORMAT"`
 	LogLevel  string   `help:"debug, info, warn or error." placeholder:"LEVEL"`
 	Quiet     bool     `short:"q" help:"Do not print what to type on an initiator."`
@@ -36,7 +37,7 @@ const drainLimit = 30 * time.Second
 func (c *serveCmd) Run(s streams) error {
 	cfg, problems := config.Load(config.Flags{
 		Config: c.Config, Listen: c.Listen, Target: c.Target, LUN: c.LUN, Cores: c.Cores, State: c.State,
-		Control: c.Control, Buffers: c.Buffers, Steering: c.Steering, XDP: c.XDP, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
+		Control: c.Control, Buffers: c.Buffers, Steering: c.Steering, XDP: c.XDP, Metrics: c.Metrics, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
 	}, false)
 	if cfg == nil {
 		return fail(exitUsage, problems)

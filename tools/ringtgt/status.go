@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
@@ -21,13 +23,19 @@ import (
 
 // statusCmd is `ringtgt status`.
 type statusCmd struct {
-	JSON    bool   `name:"json" help:"For programs: one JSON object."`
-	State   string `help:"State directory of the daemon." placeholder:"DIR"`
-	Control string `help:"Control socket of the daemon." placeholder:"PATH"`
-	PID     int    `name:"pid" help:"Process number of the daemon." placeholder:"N"`
+	JSON    bool          `name:"json" help:"For programs: one JSON object."`
+	Latency bool          `help:"Instead: how long commands take, stage by stage, and how the loops work, since the start."`
+	For     time.Duration `help:"With --latency: for so long from now on, such as 5s, instead of since the start." placeholder:"TIME"`
+	Top     int           `help:"With --latency: how many connections are shown, those with the most traffic." default:"10" placeholder:"N"`
+	State   string        `help:"State directory of the daemon." placeholder:"DIR"`
+	Control string        `help:"Control socket of the daemon." placeholder:"PATH"`
+	PID     int           `name:"pid" help:"Process number of the daemon." placeholder:"N"`
 }
 
 func (c *statusCmd) Run(s streams) error {
+	if err := c.check(); err != nil {
+		return fail(exitUsage, err)
+	}
 	path, err := control.Find(control.Where{Control: c.Control, State: c.State, PID: c.PID}, config.DefaultState, state.SocketFile)
 	var several *control.AmbiguousError
 	if errors.As(err, &several) {
@@ -36,28 +44,55 @@ func (c *statusCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	status, err := control.Get(context.Background(), path)
+	var answer any
+	var print func(io.Writer)
+	if c.Latency {
+		var l *control.Latency
+		l, err = readLatency(context.Background(), path, c.For, c.Top)
+		answer, print = l, func(w io.Writer) { printLatency(w, l) }
+	} else {
+		var st *control.Status
+		st, err = control.Get(context.Background(), path)
+		answer, print = st, func(w io.Writer) { printStatus(w, st) }
+	}
 	if err != nil {
-		switch {
-		case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
-			err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; --state DIR, --control PATH or --pid N says where", path, control.RuntimeDir())
-		case control.Absent(err):
-			err = fmt.Errorf("no daemon answers at %s", path)
-		case errors.Is(err, os.ErrPermission):
-			return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may ask it: %w", path, err))
-		default:
-			return err
-		}
-		return fail(exitNoDaemon, err)
+		return c.explain(path, err)
 	}
 	if c.JSON {
 		e := json.NewEncoder(s.out)
 		e.SetIndent("", "  ")
-		return e.Encode(status)
+		return e.Encode(answer)
 	}
 	w := bufio.NewWriter(s.out)
-	printStatus(w, status)
+	print(w)
 	return w.Flush()
+}
+
+func (c *statusCmd) check() error {
+	switch {
+	case c.Top < 0 || c.Top > control.MaxConnections:
+		return fmt.Errorf("--top %d is not between 0 and %d", c.Top, control.MaxConnections)
+	case c.For < 0:
+		return fmt.Errorf("--for %v is negative", c.For)
+	case c.For > 0 && !c.Latency:
+		return errors.New("--for goes with --latency")
+	}
+	return nil
+}
+
+// explain says why there is no answer from path.
+func (c *statusCmd) explain(path string, err error) error {
+	switch {
+	case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
+		err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; --state DIR, --control PATH or --pid N says where", path, control.RuntimeDir())
+	case control.Absent(err):
+		err = fmt.Errorf("no daemon answers at %s", path)
+	case errors.Is(err, os.ErrPermission):
+		return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may ask it: %w", path, err))
+	default:
+		return err
+	}
+	return fail(exitNoDaemon, err)
 }
 
 // status is the daemon's side: a picture of everything.
@@ -70,7 +105,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 		Version: control.Version, Engine: es, CPU: d.cpu(), Notes: slices.Clone(d.notes),
 		Daemon: control.Daemon{
 			PID: os.Getpid(), Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Started: es.Started,
-			Draining: d.draining.Load(), Config: d.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0),
+			Draining: d.draining.Load(), Config: d.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0), Metrics: d.metricsAddress(),
 			HeapBytes: heapBytes(), Resident: resident(),
 			OpenFiles: resourceLimit(unix.RLIMIT_NOFILE), Memlock: resourceLimit(unix.RLIMIT_MEMLOCK),
 		},

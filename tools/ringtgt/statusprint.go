@@ -47,6 +47,9 @@ func printDaemon(w io.Writer, s *control.Status) {
 		row("state", "none: reservations and identities end with the daemon")
 	}
 	row("control", "%s", d.Control)
+	if d.Metrics != "" {
+		row("metrics", "http://%s/metrics", d.Metrics)
+	}
 	row("portals", "%s", strings.Join(s.Engine.Portals, " "))
 	row("memory", "%s resident, %s Go heap", humanize.IBytes(d.Resident), humanize.IBytes(d.HeapBytes))
 	row("limits", "%s open files, %s locked memory", printLimit(d.OpenFiles, countText), printLimit(d.Memlock, bytesText))

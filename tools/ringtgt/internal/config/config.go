@@ -14,6 +14,7 @@ import (
 type Config struct {
 	File      string // the configuration file; "": flags alone
 	Server    Server
+	Metrics   Metrics
 	Portals   []Portal
 	Targets   []Target
 	Discovery Access // who may ask for the list of targets; only CHAP of it counts
@@ -34,6 +35,12 @@ type Server struct {
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
 	CoresAt, BuffersAt, SteeringAt Where
+}
+
+// Metrics is the listener for Prometheus.
+type Metrics struct {
+	Listen netip.AddrPort // not valid: there is none
+	At     Where
 }
 
 // Interface is a network interface whose packets are moved to the cores of their connections.
@@ -135,13 +142,14 @@ const (
 
 // What serve does when nobody says otherwise.
 const (
-	DefaultPort   = 3260 // RFC 7143 13.8
-	DefaultListen = "127.0.0.1:3260"
-	DefaultTarget = "iqn.2026-11.io.ringtgt:disk0"
-	DefaultData   = "ringtgt-data"
-	DefaultImage  = DefaultData + "/disk0.img"
-	DefaultSize   = 1 << 30
-	DefaultState  = DefaultData + "/state"
+	DefaultPort        = 3260 // RFC 7143 13.8
+	DefaultMetricsPort = 9260
+	DefaultListen      = "127.0.0.1:3260"
+	DefaultTarget      = "iqn.2026-11.io.ringtgt:disk0"
+	DefaultData        = "ringtgt-data"
+	DefaultImage       = DefaultData + "/disk0.img"
+	DefaultSize        = 1 << 30
+	DefaultState       = DefaultData + "/state"
 	// BesideState is the state directory beside the first file that is served, when nobody names another.
 	BesideState = "ringtgt-state"
 )

@@ -32,6 +32,9 @@ func (r *reader) config(d *document) *Config {
 	if t := root.table("server"); t != nil {
 		r.server(t, &c.Server)
 	}
+	if t := root.table("metrics"); t != nil {
+		r.metrics(t, &c.Metrics)
+	}
 	root.tables("portal", func(t *table) { c.Portals = append(c.Portals, r.portal(t)) })
 	root.tables("target", func(t *table) { c.Targets = append(c.Targets, r.target(t)) })
 	if t := root.table("discovery"); t != nil {
@@ -77,6 +80,18 @@ func (r *reader) server(t *table, s *Server) {
 	t.close()
 }
 
+func (r *reader) metrics(t *table, m *Metrics) {
+	var listen string
+	if t.str("listen", &listen) {
+		m.At = t.at("listen")
+		var err error
+		if m.Listen, err = ParseMetrics(listen); err != nil {
+			r.ps.add(m.At, "%v", err)
+		}
+	}
+	t.close()
+}
+
 // ParseLevel reads a level of the log.
 func ParseLevel(s string) (slog.Level, error) {
 	var l slog.Level
@@ -108,10 +123,17 @@ func (r *reader) portal(t *table) Portal {
 
 // ParseListen reads an address to listen on: an IP address and a port, [::1]:3260 for IPv6; without a port it is 3260,
 // without a host all addresses.
-func ParseListen(s string) (netip.AddrPort, error) {
+func ParseListen(s string) (netip.AddrPort, error) { return parseListen("listen", s, DefaultPort) }
+
+// ParseMetrics reads the address of the listener for Prometheus, as ParseListen does; without a port it is 9260.
+func ParseMetrics(s string) (netip.AddrPort, error) {
+	return parseListen("metrics", s, DefaultMetricsPort)
+}
+
+func parseListen(what, s string, otherwise int) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
-		host, port = unbracket(s), strconv.Itoa(DefaultPort)
+		host, port = unbracket(s), strconv.Itoa(otherwise)
 	}
 	switch host {
 	case "", "*":
@@ -121,11 +143,11 @@ func ParseListen(s string) (netip.AddrPort, error) {
 	}
 	ip, err := netip.ParseAddr(host)
 	if err != nil || s == "" {
-		return netip.AddrPort{}, fmt.Errorf("listen address %q: want an IP address and a port, such as 192.0.2.1:3260, [2001:db8::1]:3260 or :3260", s)
+		return netip.AddrPort{}, fmt.Errorf("%s address %q: want an IP address and a port, such as 192.0.2.1:%[3]d, [2001:db8::1]:%[3]d or :%[3]d", what, s, otherwise)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("listen address %q: %q is no port", s, port)
+		return netip.AddrPort{}, fmt.Errorf("%s address %q: %q is no port", what, s, port)
 	}
 	return netip.AddrPortFrom(ip, uint16(n)), nil
 }

@@ -22,6 +22,7 @@ type Flags struct {
 	Buffers   string
 	Steering  string
 	XDP       []string
+	Metrics   string
 	LogLevel  string
 	LogFormat string
 }
@@ -107,6 +108,13 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 	}
 	for _, name := range f.XDP {
 		s.XDP = append(s.XDP, Interface{Name: name, At: flag("--xdp", name)})
+	}
+	if f.Metrics != "" {
+		a, err := ParseMetrics(f.Metrics)
+		c.Metrics = Metrics{Listen: a, At: flag("--metrics", f.Metrics)}
+		if err != nil {
+			ps.add(Where{Flag: "--metrics"}, "%v", err)
+		}
 	}
 	if f.LogLevel != "" {
 		l, err := ParseLevel(f.LogLevel)

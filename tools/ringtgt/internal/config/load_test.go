@@ -73,6 +73,7 @@ func TestFullFile(t *testing.T) {
 			LogLevel: slog.LevelDebug, LogFormat: "json",
 			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second,
 		},
+		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260")},
 		Portals: []Portal{
 			{Addr: netip.MustParseAddrPort("192.0.2.1:3260"), Group: 1},
 			{Addr: netip.MustParseAddrPort("[2001:db8::1]:3261"), Group: 2},
@@ -125,6 +126,7 @@ func TestFullFile(t *testing.T) {
 // forget takes the places out, so that values can be compared.
 func forget(c *Config) {
 	c.Server.CoresAt, c.Server.BuffersAt, c.Server.SteeringAt = Where{}, Where{}, Where{}
+	c.Metrics.At = Where{}
 	for i := range c.Server.XDP {
 		c.Server.XDP[i].At = Where{}
 	}
@@ -237,16 +239,18 @@ func TestFlagProblems(t *testing.T) {
 	for want, f := range map[string]Flags{
 		"--listen: listen address": {Listen: []string{"nowhere"}},
 		"--listen 127.0.0.1:1: portal 127.0.0.1:1 is there already (--listen 127.0.0.1:1)": {Listen: []string{"127.0.0.1:1", "127.0.0.1:1"}},
-		`--lun: "mem:1Q": `:                                              {LUN: []string{"mem:1Q"}},
-		`--lun: size "1Q"`:                                               {LUN: []string{"mem:1Q"}},
-		"--lun mem:1000: size 1000 is no multiple":                       {LUN: []string{"mem:1000"}},
-		"--lun mem:4M,bs=1024: block size 1024":                          {LUN: []string{"mem:4M,bs=1024"}},
-		"--target nobody: target":                                        {Target: "nobody"},
-		"--buffers: size":                                                {Buffers: "much"},
-		`--steering on: steering "on" is neither auto nor off`:           {Steering: "on"},
-		`--xdp a/b: "a/b" is no name of a network interface`:             {XDP: []string{"a/b"}},
-		`--xdp: "" is no name of a network interface`:                    {XDP: []string{""}},
-		"--xdp lo: xdp: lo is there already (--xdp lo)":                  {XDP: []string{"lo", "lo"}},
+		`--lun: "mem:1Q": `:                                    {LUN: []string{"mem:1Q"}},
+		`--lun: size "1Q"`:                                     {LUN: []string{"mem:1Q"}},
+		"--lun mem:1000: size 1000 is no multiple":             {LUN: []string{"mem:1000"}},
+		"--lun mem:4M,bs=1024: block size 1024":                {LUN: []string{"mem:4M,bs=1024"}},
+		"--target nobody: target":                              {Target: "nobody"},
+		"--buffers: size":                                      {Buffers: "much"},
+		`--steering on: steering "on" is neither auto nor off`: {Steering: "on"},
+		`--xdp a/b: "a/b" is no name of a network interface`:   {XDP: []string{"a/b"}},
+		`--xdp: "" is no name of a network interface`:          {XDP: []string{""}},
+		"--xdp lo: xdp: lo is there already (--xdp lo)":        {XDP: []string{"lo", "lo"}},
+		"--metrics: metrics address \"nowhere\": want an IP address and a port, such as 192.0.2.1:9260": {Metrics: "nowhere"},
+		"--listen 127.0.0.1:9260: portal 127.0.0.1:9260 is there already (--metrics 127.0.0.1)":         {Metrics: "127.0.0.1", Listen: []string{"127.0.0.1:9260"}},
 		"--log-level: log level":                                         {LogLevel: "loud"},
 		"--log-format: ":                                                 {LogFormat: "xml"},
 		"no-such-file.toml: no such file":                                {Config: "no-such-file.toml"},
@@ -399,6 +403,22 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
+// Metrics are shown to nobody who does not ask for them; a flag goes before the file.
+func TestMetricsAddress(t *testing.T) {
+	for want, f := range map[string]Flags{
+		"invalid AddrPort": {LUN: []string{"mem:1M"}},
+		"127.0.0.1:9260":   {LUN: []string{"mem:1M"}, Metrics: "localhost"},
+		"[::]:9100":        {LUN: []string{"mem:1M"}, Metrics: ":9100"},
+		"[::1]:9260":       {Config: "testdata/full.toml"},
+		"192.0.2.1:1":      {Config: "testdata/full.toml", Metrics: "192.0.2.1:1"},
+	} {
+		c, ps := Load(f, false)
+		if c == nil || c.Metrics.Listen.String() != want {
+			t.Errorf("%+v: %v, %v, want %s", f, c, ps, want)
+		}
+	}
+}
+
 // docs/configuration.md tells of every key, and the files in docs are ones that are taken.
 func TestDocs(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/configuration.md")
@@ -495,7 +515,7 @@ func TestFullFileIsFull(t *testing.T) {
 	}
 	walk("", reflect.ValueOf(c))
 	for path := range all {
-		if !set[path] && path != ".Targets.LUNs.Fallback" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
+		if !set[path] && path != ".Targets.LUNs.Fallback" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.HasPrefix(path, ".Metrics.Listen.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
 			!strings.HasPrefix(path, ".Discovery.") { // those are a target's keys
 			t.Errorf("no key sets %s", path)
 		}

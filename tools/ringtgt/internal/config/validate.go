@@ -78,6 +78,9 @@ func interfaceName(s string) bool {
 
 func validatePortals(c *Config, ps *Problems) {
 	seen := map[netip.AddrPort]Where{}
+	if m := c.Metrics; m.Listen.IsValid() && m.Listen.Port() != 0 {
+		seen[m.Listen] = m.At
+	}
 	for _, p := range c.Portals {
 		if !p.Addr.IsValid() || p.Addr.Port() == 0 {
 			continue

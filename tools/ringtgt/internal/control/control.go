@@ -1,4 +1,5 @@
-// Package control is the daemon's Unix socket: HTTP with JSON, under a version in the path. GET /v1/status answers Status.
+// Package control is the daemon's Unix socket: HTTP with JSON, under a version in the path. GET /v1/status answers Status,
+// GET /v1/latency?connections=N answers Latency with the N busiest connections.
 // Who may open the socket may ask: it has mode 0600.
 package control
 
@@ -11,13 +12,18 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	statusPath = "/v1/status"
+	statusPath  = "/v1/status"
+	latencyPath = "/v1/latency"
+	connections = "connections"
+	// MaxConnections bounds the connections of a Latency: each is some kilobytes.
+	MaxConnections = 1000
 	// answerTime bounds the daemon's part of an answer: a loop that does not turn for so long is stuck, and that is worth
 	// saying.
 	answerTime = 2 * time.Second
@@ -40,9 +46,15 @@ type Server struct {
 // ErrLive is what errors of Listen are when a running daemon has the socket.
 var ErrLive = errors.New("a running daemon answers there")
 
+// Answers are the daemon's side. Each is given a context that ends soon.
+type Answers struct {
+	Status  func(context.Context) (*Status, error)
+	Latency func(ctx context.Context, connections int) (*Latency, error)
+}
+
 // Listen opens the socket at path. A socket that is left over from a daemon that died is replaced; anything else that is
 // there stays, and is an error.
-func Listen(path string, status func(context.Context) (*Status, error)) (*Server, error) {
+func Listen(path string, a Answers) (*Server, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
 			return nil, fmt.Errorf("control socket: %s is there and no socket", path)
@@ -64,16 +76,13 @@ func Listen(path string, status func(context.Context) (*Status, error)) (*Server
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
-		defer cancel()
-		s, err := status(ctx)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
+	handle(mux, statusPath, func(ctx context.Context, _ *http.Request) (any, error) { return a.Status(ctx) })
+	handle(mux, latencyPath, func(ctx context.Context, r *http.Request) (any, error) {
+		n, err := strconv.Atoi(r.FormValue(connections))
+		if err != nil || n < 0 || n > MaxConnections {
+			return nil, fmt.Errorf("%s: want a number up to %d", connections, MaxConnections)
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s) // the client is gone: nothing to tell it
+		return a.Latency(ctx, n)
 	})
 	s := &Server{path: path, names: []string{path}, served: make(chan struct{})}
 	s.http = &http.Server{
@@ -84,6 +93,21 @@ func Listen(path string, status func(context.Context) (*Status, error)) (*Server
 		_ = s.http.Serve(ln) // ends with Close
 	}()
 	return s, nil
+}
+
+// handle answers one kind of question.
+func handle(mux *http.ServeMux, path string, answer func(context.Context, *http.Request) (any, error)) {
+	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+		defer cancel()
+		v, err := answer(ctx, r)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v) // the client is gone: nothing to tell it
+	})
 }
 
 // Path is the socket's.
@@ -100,29 +124,44 @@ func (s *Server) Close() {
 
 // Get asks the daemon at path for its status. An error for which Absent is true says that there is no daemon.
 func Get(ctx context.Context, path string) (*Status, error) {
+	s := &Status{}
+	return s, get(ctx, path, statusPath, s)
+}
+
+// GetLatency asks for its latencies, as Get does, with those of the busiest n connections, MaxConnections at most.
+func GetLatency(ctx context.Context, path string, n int) (*Latency, error) {
+	l := &Latency{}
+	return l, get(ctx, path, latencyPath+"?"+connections+"="+strconv.Itoa(n), l)
+}
+
+// get reads the answer to a question into v.
+func get(ctx context.Context, path, question string, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
 	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }}
 	defer t.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ringtgt"+statusPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ringtgt"+question, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	resp, err := t.RoundTrip(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer resp.Body.Close()
 	body := io.LimitReader(resp.Body, maxAnswer)
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return fmt.Errorf("%s: the daemon is of an older version and does not know that", path)
+	default:
 		text, _ := io.ReadAll(io.LimitReader(body, 4096))
-		return nil, fmt.Errorf("%s: the daemon says: %s", path, text)
+		return fmt.Errorf("%s: the daemon says: %s", path, text)
 	}
-	s := &Status{}
-	if err := json.NewDecoder(body).Decode(s); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	if err := json.NewDecoder(body).Decode(v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	return s, nil
+	return nil
 }
 
 // Absent says that an error of Get means that nobody listens.

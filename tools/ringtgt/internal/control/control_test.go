@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/engine"
 	"golang.org/x/sys/unix"
 )
+
+var answers = Answers{Status: answer}
 
 func answer(context.Context) (*Status, error) {
 	return &Status{Version: Version, Daemon: Daemon{PID: 7}, Notes: []string{"a note"}}, nil
@@ -19,7 +22,7 @@ func answer(context.Context) (*Status, error) {
 
 func serve(t *testing.T, path string) *Server {
 	t.Helper()
-	s, err := Listen(path, answer)
+	s, err := Listen(path, answers)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +60,7 @@ func TestLongPaths(t *testing.T) {
 	if got, err := Get(t.Context(), path); err != nil || got.Daemon.PID != 7 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := Listen(path, answer); !errors.Is(err, ErrLive) {
+	if _, err := Listen(path, answers); !errors.Is(err, ErrLive) {
 		t.Errorf("a second server: %v", err)
 	}
 	s.Close()
@@ -89,7 +92,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 
 	live := filepath.Join(dir, "live.sock")
 	serve(t, live)
-	if _, err := Listen(live, answer); !errors.Is(err, ErrLive) {
+	if _, err := Listen(live, answers); !errors.Is(err, ErrLive) {
 		t.Errorf("beside a live daemon: %v", err)
 	}
 	if _, err := Get(t.Context(), live); err != nil {
@@ -100,20 +103,20 @@ func TestWhatIsThereAlready(t *testing.T) {
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(file, answer); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(file, answers); err == nil || !strings.Contains(err.Error(), "no socket") {
 		t.Errorf("over a file: %v", err)
 	}
 	if b, _ := os.ReadFile(file); string(b) != "precious" {
 		t.Errorf("the file is now %q", b)
 	}
-	if _, err := Listen(filepath.Join(dir, "none", "x.sock"), answer); err == nil {
+	if _, err := Listen(filepath.Join(dir, "none", "x.sock"), answers); err == nil {
 		t.Error("in a directory that is not there")
 	}
 }
 
 func TestDaemonSaysNo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	s, err := Listen(path, func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") })
+	s, err := Listen(path, Answers{Status: func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,12 +129,12 @@ func TestDaemonSaysNo(t *testing.T) {
 // The status function's time is bounded, whatever the client's.
 func TestAnswerTimeIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	s, err := Listen(path, func(ctx context.Context) (*Status, error) {
+	s, err := Listen(path, Answers{Status: func(ctx context.Context) (*Status, error) {
 		if _, ok := ctx.Deadline(); !ok {
 			return nil, errors.New("no deadline")
 		}
 		return answer(ctx)
-	})
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,5 +250,35 @@ func TestRuntimeDirMustBeOurs(t *testing.T) {
 	}
 	if _, err := RuntimeSocket(); err == nil {
 		t.Error("a link is used")
+	}
+}
+
+// Latencies are asked for with a number of connections, within bounds.
+func TestLatency(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	s, err := Listen(path, Answers{Latency: func(ctx context.Context, n int) (*Latency, error) {
+		if _, ok := ctx.Deadline(); !ok {
+			return nil, errors.New("no deadline")
+		}
+		l := &Latency{Version: Version, PID: n}
+		l.Units = []engine.UnitLatency{{Target: "iqn", LUN: 3, Operation: "read", Commands: 7}}
+		l.Units[0].Stages[engine.StageSend].Steps.Add(1000, 7)
+		return l, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, err := GetLatency(t.Context(), path, 17)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.PID != 17 || len(l.Units) != 1 || l.Units[0].LUN != 3 || l.Units[0].Stages[engine.StageSend].Quantile(0.5) != 0 || l.Units[0].Stages[engine.StageSend].Steps.Count() != 7 {
+		t.Errorf("%+v", l)
+	}
+	for _, n := range []int{-1, MaxConnections + 1} {
+		if _, err := GetLatency(t.Context(), path, n); err == nil {
+			t.Errorf("%d connections are given", n)
+		}
 	}
 }

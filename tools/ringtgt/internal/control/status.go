@@ -30,6 +30,7 @@ type Daemon struct {
 	Config     string    `json:"config,omitempty"`
 	State      string    `json:"state,omitempty"`
 	Control    string    `json:"control,omitempty"`
+	Metrics    string    `json:"metrics,omitempty"` // address of the metrics listener
 	GOMAXPROCS int       `json:"gomaxprocs"`
 	HeapBytes  uint64    `json:"heap_bytes"`
 	Resident   uint64    `json:"resident_bytes"`
@@ -82,4 +83,15 @@ type LUN struct {
 	ID        string   `json:"id"`
 	Serial    string   `json:"serial,omitempty"`
 	Notes     []string `json:"notes,omitempty"`
+}
+
+// Latency is what `ringtgt status --latency --json` prints.
+type Latency struct {
+	Version int       `json:"version"`
+	PID     int       `json:"pid"`
+	Daemon  string    `json:"daemon"` // its version
+	Started time.Time `json:"started"`
+	// Since is the time that the numbers are of: from the start, or from the first of two readings.
+	Since time.Time `json:"since"`
+	engine.Latency
 }

@@ -1,0 +1,45 @@
+package metrics
+
+import (
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/engine/hist"
+)
+
+// durationEnds are the buckets of latencies, in ns: 1 µs to 17 s, closest where networks and flash are. Each is the end of a
+// step of hist.Compact, so that what is counted is exact.
+var durationEnds = func() (ends []int64) {
+	for e := 10; e <= 34; e++ { // 2^e ns
+		if e > 30 && e%2 == 1 {
+			continue // 2.1 s and 8.6 s
+		}
+		ends = append(ends, 1<<e)
+		if e >= 14 && e < 22 { // 16 µs to 4 ms
+			ends = append(ends, 1<<e+1<<(e-1))
+		}
+	}
+	return ends
+}()
+
+// durations are a stage's buckets as Prometheus has them: seconds, and how many were not longer.
+func durations(c *hist.Compact) map[float64]uint64 {
+	out := make(map[float64]uint64, len(durationEnds))
+	sum, step := uint64(0), 0
+	for _, end := range durationEnds {
+		for last := hist.CompactStep(end); step <= last; step++ {
+			sum += c[step]
+		}
+		out[float64(end)/1e9] = sum
+	}
+	return out
+}
+
+// sizes are the buckets of small numbers, up to the given step.
+func sizes(s *engine.Sizes, steps int) map[float64]uint64 {
+	out := make(map[float64]uint64, steps)
+	sum := uint64(0)
+	for i := range steps {
+		sum += s.Counts[i]
+		out[float64(engine.SizeEnd(i))] = sum
+	}
+	return out
+}

@@ -1,0 +1,199 @@
+// Package metrics shows the daemon to Prometheus, over an HTTP listener of its own that nobody has who does not ask for it.
+// docs/latency.md lists what there is.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/ringtgt/ringtgt/engine"
+	"golang.org/x/sys/unix"
+)
+
+// Source is the daemon.
+type Source struct {
+	Version, GoVersion, Kernel string
+	// Latency reads the engine, without connections. It ends soon after ctx does.
+	Latency func(ctx context.Context) (engine.Latency, error)
+	// State is what needs no loop. It is asked only after Latency had an answer.
+	State func() State
+}
+
+// State is the rest of the daemon at a moment.
+type State struct {
+	Started  time.Time
+	Sessions int
+	Draining bool
+	LUNs     []LUN
+}
+
+// LUN is a unit that is served.
+type LUN struct {
+	Target string
+	LUN    int
+	Bytes  uint64
+}
+
+// collector makes metrics of a Source at the moment of a scrape.
+type collector struct {
+	src Source
+
+	mu   sync.Mutex // one reading at a time
+	at   time.Time
+	last engine.Latency
+	err  error
+}
+
+// read returns a reading that is at most freshFor old. A failure stays as long.
+func (c *collector) read() (*engine.Latency, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at.IsZero() || time.Since(c.at) >= freshFor {
+		ctx, cancel := context.WithTimeout(context.Background(), readTime)
+		defer cancel()
+		c.last, c.err = c.src.Latency(ctx)
+		c.at = time.Now()
+	}
+	l := c.last // its slices are never changed
+	return &l, c.err
+}
+
+// Describe is prometheus.Collector's.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range all {
+		ch <- d.desc
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	l, err := c.read()
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(commandDuration.desc, fmt.Errorf("reading the loops: %w", err))
+		return
+	}
+	state := c.src.State()
+	s := sink(ch)
+	s.put(buildInfo, 1, c.src.Version, c.src.GoVersion, c.src.Kernel)
+	s.put(draining, boolean(state.Draining))
+	s.put(sessions, float64(state.Sessions))
+	s.put(readingHeld, l.Held.Seconds())
+	for _, u := range state.LUNs {
+		s.put(lunSize, float64(u.Bytes), u.Target, strconv.Itoa(u.LUN))
+	}
+	s.commands(l, state.LUNs)
+	for i := range l.Loops {
+		s.loop(&l.Loops[i])
+	}
+	s.process(state.Started)
+}
+
+func boolean(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// sink takes metrics.
+type sink chan<- prometheus.Metric
+
+func (s sink) put(m metric, v float64, labels ...string) {
+	s <- prometheus.MustNewConstMetric(m.desc, m.kind, v, labels...)
+}
+
+func (s sink) histogram(m metric, n uint64, sum float64, buckets map[float64]uint64, labels ...string) {
+	s <- prometheus.MustNewConstHistogram(m.desc, n, sum, buckets, labels...)
+}
+
+// commands adds up the loops. Reads and writes of every unit that is served are there from the start, so that a rate sees the
+// first of them; other operations, and LUNs that are not there, once there was one.
+func (s sink) commands(l *engine.Latency, luns []LUN) {
+	type key struct {
+		target, operation string
+		lun               int
+	}
+	sums := map[key]*engine.UnitLatency{}
+	for _, u := range luns {
+		for _, o := range []engine.Operation{engine.OperationRead, engine.OperationWrite} {
+			sums[key{u.Target, o.String(), u.LUN}] = &engine.UnitLatency{}
+		}
+	}
+	for i := range l.Units {
+		u := &l.Units[i]
+		k := key{u.Target, u.Operation, u.LUN}
+		if sums[k] == nil {
+			sums[k] = &engine.UnitLatency{}
+		}
+		sums[k].Add(u)
+	}
+	for k, u := range sums {
+		lun := strconv.Itoa(k.lun)
+		if k.lun < 0 {
+			lun = "none"
+		}
+		s.put(commands, float64(u.Commands), k.target, lun, k.operation)
+		s.put(commandsFailed, float64(u.Failed), k.target, lun, k.operation)
+		s.put(ioBytes, float64(u.Bytes), k.target, lun, k.operation)
+		for i := range u.Stages {
+			t := &u.Stages[i]
+			s.histogram(commandDuration, u.Commands, t.SumNanos/1e9, durations(&t.Steps), k.target, lun, k.operation, engine.Stage(i).String())
+		}
+	}
+}
+
+// loop is one loop.
+func (s sink) loop(l *engine.LoopLatency) {
+	cpu := "any"
+	if l.Core >= 0 {
+		cpu = strconv.Itoa(l.Core)
+	}
+	labels := []string{strconv.Itoa(l.Loop), cpu}
+	st := &l.Stats
+	for _, v := range []struct {
+		metric
+		v float64
+	}{
+		{connections, float64(l.Connections)}, {tasks, float64(l.Tasks)}, {diskInFlight, float64(l.DiskBusy)},
+		{bufferUsed, float64(l.ArenaInUse)}, {bufferTouched, float64(l.ArenaTouched)}, {bufferLimit, float64(l.ArenaLimit)},
+		{loopCPU, float64(l.CPUNanos) / 1e9}, {turns, float64(st.Turns)}, {loopCommands, float64(st.Commands)},
+		{accepted, float64(st.Accepted)}, {pdusSent, float64(st.PDUsSent)}, {sends, float64(st.Sends)},
+		{diskOperations, float64(st.DiskOps)}, {enters, float64(st.Enters)}, {blockingEnters, float64(st.BlockingEnters)},
+		{wakes, float64(st.Wakes)},
+	} {
+		s.put(v.metric, v.v, labels...)
+	}
+	s.put(receives, float64(st.Receives), append(labels, "buffer")...)
+	s.put(receives, float64(st.DirectReceives), append(labels, "task")...)
+	s.histogram(turnDuration, l.Turn.Steps.Count(), l.Turn.SumNanos/1e9, durations(&l.Turn.Steps), labels...)
+	for _, h := range []struct {
+		metric
+		sizes *engine.Sizes
+		steps int
+	}{{turnCommands, &l.TurnCommands, 12}, {sendPDUs, &l.SendPDUs, 8}, {turnTasks, &l.TurnTasks, 16}, {turnDisk, &l.TurnIO, 12}} {
+		s.histogram(h.metric, h.sizes.Count(), float64(h.sizes.Sum), sizes(h.sizes, h.steps), labels...)
+	}
+}
+
+// process has what the library's collector calls so, but for open descriptors: counting those of 16,384 connections takes
+// milliseconds of a core that a loop may want.
+func (s sink) process(started time.Time) {
+	var ru unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &ru) == nil {
+		s.put(processCPU, float64(ru.Utime.Nano()+ru.Stime.Nano())/1e9)
+	}
+	s.put(processStart, float64(started.UnixMilli())/1e3)
+	if text, err := os.ReadFile("/proc/self/statm"); err == nil {
+		if f := strings.Fields(string(text)); len(f) > 1 {
+			if pages, err := strconv.ParseUint(f[1], 10, 64); err == nil {
+				s.put(processResident, float64(pages)*float64(os.Getpagesize()))
+			}
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/engine/hist"
+)
+
+const target = "iqn.2026-11.io.ringtgt:disk0"
+
+// example is a reading with something in everything.
+func example() engine.Latency {
+	u := engine.UnitLatency{Target: target, LUN: 0, Operation: "read", Commands: 100, Bytes: 409600, Failed: 3}
+	for s := range u.Stages {
+		t := &u.Stages[s]
+		t.Steps.Add(20_000, 90)
+		t.Steps.Add(2_000_000, 9)
+		t.Steps.Add(20_000_000_000, 1)
+		t.SumNanos, t.MaxNanos = 5e9, 20_000_000_000
+	}
+	other := u
+	other.Loop = 1
+	none := engine.UnitLatency{Target: target, LUN: -1, Operation: "other", Commands: 1, Failed: 1}
+	l := engine.LoopLatency{LoopStatus: engine.LoopStatus{Loop: 0, Core: 4, CPUNanos: 1_500_000_000, Connections: 3}}
+	l.Stats = engine.LoopStats{Turns: 7, Commands: 200, Receives: 5, DirectReceives: 2}
+	l.TurnCommands.Counts[0], l.TurnCommands.Counts[3], l.TurnCommands.Sum = 5, 2, 8
+	second := l
+	second.Loop, second.Core = 1, -1
+	return engine.Latency{Loops: []engine.LoopLatency{l, second}, Units: []engine.UnitLatency{u, other, none}, Held: 4 * time.Microsecond}
+}
+
+func source() Source {
+	return Source{
+		Version: "v1.2.3", GoVersion: "go1.26", Kernel: "6.18.0",
+		Latency: func(context.Context) (engine.Latency, error) { return example(), nil },
+		State: func() State {
+			return State{Started: time.Unix(1000, 0), Sessions: 2, LUNs: []LUN{{target, 0, 1 << 30}, {target, 5, 1 << 20}}}
+		},
+	}
+}
+
+func listen(t *testing.T, src Source) *Server {
+	t.Helper()
+	s, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), src, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func get(t *testing.T, s *Server, path string) (int, string) {
+	t.Helper()
+	resp, err := http.Get("http://" + s.Addr().String() + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// values are the samples of a text, by what stands before the value.
+func values(t *testing.T, text string) map[string]float64 {
+	t.Helper()
+	out := map[string]float64{}
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		i := strings.LastIndexByte(line, ' ')
+		v, err := strconv.ParseFloat(strings.TrimSpace(line[i+1:]), 64)
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		out[line[:i]] = v
+	}
+	return out
+}
+
+// Names, units and helps are what Prometheus wants them to be.
+func TestLint(t *testing.T) {
+	_, text := get(t, listen(t, source()), "/metrics")
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// Loops are added up, units are there from the start, and every metric that is defined has a value.
+func TestCollect(t *testing.T) {
+	code, text := get(t, listen(t, source()), "/metrics")
+	if code != http.StatusOK {
+		t.Fatalf("%d: %s", code, text)
+	}
+	got := values(t, text)
+	unit := func(name, lun, op, more string) string {
+		return fmt.Sprintf(`%s{lun="%s",operation="%s"%starget="%s"`, name, lun, op, more, target)
+	}
+	const d = "ringtgt_command_duration_seconds"
+	for name, want := range map[string]float64{
+		`ringtgt_build_info{go_version="go1.26",kernel="6.18.0",version="v1.2.3"}`: 1,
+		`ringtgt_sessions`:                                                       2,
+		`ringtgt_reading_held_seconds`:                                           4e-6,
+		`ringtgt_lun_size_bytes{lun="5",target="` + target + `"}`:                1 << 20,
+		unit("ringtgt_commands_total", "0", "read", ",") + "}":                   200,
+		unit("ringtgt_commands_failed_total", "0", "read", ",") + "}":            6,
+		unit("ringtgt_io_bytes_total", "0", "read", ",") + "}":                   819200,
+		unit("ringtgt_commands_total", "0", "write", ",") + "}":                  0,
+		unit("ringtgt_commands_total", "5", "read", ",") + "}":                   0,
+		unit("ringtgt_commands_total", "none", "other", ",") + "}":               1,
+		unit(d+"_count", "0", "read", `,stage="queue",`) + "}":                   200,
+		unit(d+"_sum", "0", "read", `,stage="queue",`) + "}":                     10,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="1.6384e-05"}`:   0,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="2.4576e-05"}`:   180,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.001572864"}`:  180,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.002097152"}`:  198,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="17.179869184"}`: 198,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="+Inf"}`:         200,
+		`ringtgt_connections{cpu="4",loop="0"}`:                                  3,
+		`ringtgt_loop_cpu_seconds_total{cpu="any",loop="1"}`:                     1.5,
+		`ringtgt_receives_total{cpu="4",into="buffer",loop="0"}`:                 5,
+		`ringtgt_receives_total{cpu="4",into="task",loop="0"}`:                   2,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="0"}`:                  5,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="2"}`:                  5,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="4"}`:                  7,
+		`ringtgt_turn_commands_sum{cpu="4",loop="0"}`:                            8,
+		`process_start_time_seconds`:                                             1000,
+	} {
+		if v, ok := got[name]; !ok || v != want {
+			t.Errorf("%s is %v (there: %v), want %v", name, v, ok, want)
+		}
+	}
+	for _, m := range all {
+		name := strings.TrimPrefix(strings.SplitN(m.desc.String(), `"`, 3)[1], `"`)
+		if !strings.Contains(text, "# TYPE "+name+" ") {
+			t.Errorf("%s is defined and has no value", name)
+		}
+	}
+	if t.Failed() {
+		for _, name := range slices.Sorted(maps.Keys(got)) {
+			if strings.HasPrefix(name, "ringtgt") && !strings.Contains(name, "_bucket") {
+				t.Log(name, got[name])
+			}
+		}
+	}
+}
+
+// Buckets are ends of steps: what they count is exact.
+func TestBucketsAreExact(t *testing.T) {
+	last := int64(0)
+	for _, end := range durationEnds {
+		if hist.CompactEnd(hist.CompactStep(end)) != end {
+			t.Errorf("no step ends at %d ns", end)
+		}
+		if end <= last {
+			t.Errorf("%d after %d", end, last)
+		}
+		last = end
+	}
+	if n := len(durationEnds); n > 32 {
+		t.Errorf("%d buckets: each is 18 series a unit and more", n)
+	}
+	var c hist.Compact
+	for i := range int64(5000) {
+		c.Add(i*i*200, 1)
+	}
+	for le, n := range durations(&c) {
+		if want := c.Cumulative(int64(le*1e9 + 0.5)); n != want {
+			t.Errorf("le %g: %d, want %d", le, n, want)
+		}
+	}
+}
+
+// However many ask, the engine is read once a second at most, and never twice at once.
+func TestReadingsAreShared(t *testing.T) {
+	var reads, at, most atomic.Int64
+	src := source()
+	latency := src.Latency
+	src.Latency = func(ctx context.Context) (engine.Latency, error) {
+		reads.Add(1)
+		most.Store(max(most.Load(), at.Add(1)))
+		defer at.Add(-1)
+		return latency(ctx)
+	}
+	c := &collector{src: src}
+	done := make(chan struct{})
+	for range 50 {
+		go func() {
+			c.read()
+			done <- struct{}{}
+		}()
+	}
+	for range 50 {
+		<-done
+	}
+	begin := c.at
+	if reads.Load() != 1 && time.Since(begin) < freshFor || most.Load() != 1 {
+		t.Errorf("%d readings for 50 who ask at once, %d at a time", reads.Load(), most.Load())
+	}
+	c.at = c.at.Add(-freshFor)
+	c.read()
+	if reads.Load() < 2 {
+		t.Error("an old reading is shown")
+	}
+}
+
+// A scrape fails when a loop does not answer, so that `up` says so, and it does so within bounds.
+func TestStuckLoop(t *testing.T) {
+	src := source()
+	src.Latency = func(ctx context.Context) (engine.Latency, error) {
+		if end, ok := ctx.Deadline(); !ok || time.Until(end) > readTime {
+			t.Error("a reading has no end")
+		}
+		return engine.Latency{}, errors.New("a loop does not answer")
+	}
+	code, text := get(t, listen(t, src), "/metrics")
+	if code != http.StatusInternalServerError || !strings.Contains(text, "a loop does not answer") {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
+// Nothing but metrics is there, and nobody changes anything.
+func TestPaths(t *testing.T) {
+	s := listen(t, source())
+	if code, text := get(t, s, "/"); code != http.StatusOK || !strings.Contains(text, "/metrics") {
+		t.Errorf("/: %d %s", code, text)
+	}
+	for _, path := range []string{"/debug/pprof/", "/v1/status", "/metrics/x"} {
+		if code, _ := get(t, s, path); code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	resp, err := http.Post("http://"+s.Addr().String()+"/metrics", "text/plain", strings.NewReader("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", resp.StatusCode)
+	}
+}
+
+// Clients that say nothing, or more than they should, hold no more than their places, and not for long.
+func TestBadClients(t *testing.T) {
+	s := listen(t, source())
+	if h := s.http; h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 || h.MaxHeaderBytes <= 0 {
+		t.Errorf("without bounds: %+v", h)
+	}
+	c, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 4*maxHeader))
+	answer, _ := io.ReadAll(c)
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 431") {
+		t.Errorf("a long header is answered %.40q", answer)
+	}
+	var silent []net.Conn
+	for range maxConns + 10 {
+		c, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, c)
+	}
+	// The places are taken; whoever comes now waits until one is free.
+	answered := make(chan int)
+	go func() {
+		resp, err := http.Get("http://" + s.Addr().String() + "/")
+		if err != nil {
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	for _, c := range silent {
+		c.Close()
+	}
+	if code := <-answered; code != http.StatusOK {
+		t.Errorf("answered %d once the others are gone", code)
+	}
+}

@@ -1,0 +1,92 @@
+package metrics
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Server answers GET /metrics.
+type Server struct {
+	addr   netip.AddrPort
+	http   *http.Server
+	served chan struct{}
+}
+
+// Listen opens the listener; whoever reaches it may ask.
+func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
+	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	s := &Server{addr: ln.Addr().(*net.TCPAddr).AddrPort(), served: make(chan struct{})}
+	s.http = &http.Server{
+		Handler: handler(src, log), ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what clients do wrong
+	}
+	go func() {
+		defer close(s.served)
+		_ = s.http.Serve(&limited{Listener: ln, places: make(chan struct{}, maxConns)}) // ends with Close
+	}()
+	return s, nil
+}
+
+// Addr is the address that is listened on, with the port that the kernel chose.
+func (s *Server) Addr() netip.AddrPort { return s.addr }
+
+// Close ends the listener and its connections.
+func (s *Server) Close() {
+	s.http.Close()
+	<-s.served
+}
+
+func handler(src Source, log *slog.Logger) http.Handler {
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(&collector{src: src}, collectors.NewGoCollector())
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes,
+		DisableCompression: true, // it takes more of a core than a storage network saves by it
+	}))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, `<!doctype html><title>ringtgt</title><a href="/metrics">metrics</a>`+"\n")
+	})
+	return mux
+}
+
+// limited accepts no more connections than there are places.
+type limited struct {
+	net.Listener
+	places chan struct{}
+}
+
+func (l *limited) Accept() (net.Conn, error) {
+	l.places <- struct{}{} // those that wait are in the kernel's queue
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.places
+		return nil, err
+	}
+	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
+}
+
+// placed gives its place back when it is closed.
+type placed struct {
+	net.Conn
+	leave func()
+}
+
+func (p *placed) Close() error {
+	err := p.Conn.Close()
+	p.leave()
+	return err
+}

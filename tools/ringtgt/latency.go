@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+)
+
+// readLatency asks the daemon at path: once, or twice, span apart, for what happened in between. top is how many connections
+// are wanted.
+func readLatency(ctx context.Context, path string, span time.Duration, top int) (*control.Latency, error) {
+	if span == 0 {
+		return control.GetLatency(ctx, path, top)
+	}
+	// The busiest of that time need not be those of all time.
+	most := top
+	if top > 0 {
+		most = control.MaxConnections
+	}
+	before, err := control.GetLatency(ctx, path, most)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-time.After(span):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	after, err := control.GetLatency(ctx, path, most)
+	if err != nil {
+		return nil, err
+	}
+	if after.PID != before.PID || !after.Started.Equal(before.Started) {
+		return nil, errors.New("another daemon answers now: it was started anew meanwhile")
+	}
+	after.Sub(&before.Latency)
+	after.Since = before.At
+	slices.SortStableFunc(after.Connections, func(a, b engine.ConnLatency) int { return cmp.Compare(b.Bytes, a.Bytes) })
+	after.Connections = after.Connections[:min(top, len(after.Connections))]
+	return after, nil
+}
+
+// latency is the daemon's side.
+func (d *daemon) latency(ctx context.Context, connections int) (*control.Latency, error) {
+	l, err := d.readLatency(ctx, connections)
+	if err != nil {
+		return nil, err
+	}
+	return &control.Latency{
+		Version: control.Version, PID: os.Getpid(), Daemon: version(), Started: d.engine.Started(), Since: d.engine.Started(), Latency: l,
+	}, nil
+}
+
+// readLatency asks the loops, at most until ctx is done. While an answer is still owed nobody asks again: a loop that is stuck is to
+// keep one reader, not one each time that somebody wants to know.
+func (d *daemon) readLatency(ctx context.Context, connections int) (engine.Latency, error) {
+	if !d.running.Load() {
+		return engine.Latency{}, errors.New("the daemon is starting")
+	}
+	select {
+	case d.reading <- struct{}{}:
+	case <-ctx.Done():
+		return engine.Latency{}, fmt.Errorf("an earlier reading is under way: %w", errStuck)
+	}
+	answer := make(chan engine.Latency, 1)
+	go func() {
+		answer <- d.engine.Latency(connections)
+		<-d.reading
+	}()
+	select {
+	case l := <-answer:
+		return l, nil
+	case <-ctx.Done():
+		return engine.Latency{}, errStuck
+	}
+}

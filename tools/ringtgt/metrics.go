@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"runtime"
+
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
+)
+
+// listenMetrics opens the listener for Prometheus if somebody asked for one.
+func (d *daemon) listenMetrics() (err error) {
+	if !d.cfg.Metrics.Listen.IsValid() {
+		return nil
+	}
+	d.metrics, err = metrics.Listen(d.cfg.Metrics.Listen, metrics.Source{
+		Version: version(), GoVersion: runtime.Version(), Kernel: kernel(),
+		Latency: func(ctx context.Context) (engine.Latency, error) { return d.readLatency(ctx, 0) },
+		State:   d.metricsState,
+	}, d.log)
+	if err == nil {
+		d.log.Info("metrics", "url", "http://"+d.metrics.Addr().String()+"/metrics")
+	}
+	return err
+}
+
+func (d *daemon) metricsAddress() string {
+	if d.metrics == nil {
+		return ""
+	}
+	return d.metrics.Addr().String()
+}
+
+func (d *daemon) metricsState() metrics.State {
+	s := metrics.State{Started: d.engine.Started(), Sessions: len(d.node.Sessions()), Draining: d.draining.Load()}
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			g := u.backend.Geometry()
+			s.LUNs = append(s.LUNs, metrics.LUN{Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize)})
+		}
+	}
+	return s
+}
