@@ -27,13 +27,12 @@ func (c *loopConn) settle() {
 // release gives back a request that is over: in a closed loop it is the next one.
 func (c *loopConn) release(r *request) {
 	l := c.loop
-	c.free = append(c.free, r)
-	if !l.issuing || !c.room() {
+	if l.w.Rate == 0 && l.issuing && c.more() {
+		c.issue(r, l.now)
 		return
 	}
-	if l.w.Rate == 0 {
-		c.issue(c.take(), l.now)
-	} else if !c.paced {
+	c.free = append(c.free, r)
+	if l.w.Rate > 0 && l.issuing && !c.paced && c.room() {
 		c.paced, c.freed = true, l.now
 		l.pacer.push(c)
 	}

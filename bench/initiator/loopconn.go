@@ -132,10 +132,11 @@ func (c *loopConn) start() {
 	}
 }
 
-// room reports whether the connection may make another request.
-func (c *loopConn) room() bool {
-	return c.dead == nil && (c.limit == 0 || c.made < c.limit) && (len(c.free) > 0 || c.have < c.loop.w.Depth)
-}
+// more reports whether the connection has requests left to make.
+func (c *loopConn) more() bool { return c.dead == nil && (c.limit == 0 || c.made < c.limit) }
+
+// room reports whether it may make one now.
+func (c *loopConn) room() bool { return c.more() && (len(c.free) > 0 || c.have < c.loop.w.Depth) }
 
 // take returns a request that is not under way; there is room. Memory for them is made a few at a time, up to Depth.
 func (c *loopConn) take() *request {
