@@ -83,6 +83,9 @@ func splitPortal(s string) (host string, port int, err error) {
 	if host == "" {
 		return "", 0, fmt.Errorf("there is no HOST")
 	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '[' || r == ']' || r == 0xfffd }) {
+		return "", 0, fmt.Errorf("%q is no host", host)
+	}
 	if strings.Contains(host, ":") {
 		if _, err := netip.ParseAddr(host); err != nil {
 			return "", 0, fmt.Errorf("%q is no IPv6 address", host)
