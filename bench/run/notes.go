@@ -43,8 +43,11 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, ls *initiator.Loop
 	if violations > 0 {
 		add("the target did %d time(s) what the standard does not allow, first: %s", violations, first)
 	}
-	if p.Verify {
-		add("addresses and data are of seed %d; to compare them again: --rw read --verify --seed %d with the same --bs and --size", p.Seed, p.Seed)
+	switch wrote := p.Verify && p.work.ReadPercent < 100; {
+	case wrote && (p.work.ReadPercent > 0 || p.work.Sequential && r.Ended == initiator.EndedSize): // all of the range is of this seed
+		add("addresses and data are of seed %d; --rw read --verify --seed %d compares them again, with the same --size", p.Seed, p.Seed)
+	case wrote:
+		add("addresses and data are of seed %d", p.Seed)
 	}
 }
 

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// docs/bench.md has a row for every flag of `ringtgt bench`, and none for another; the default that one states the other does too.
+func TestBenchDocsHaveEveryFlag(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(repository, "docs/bench.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\|(.*)\\|$").FindAllStringSubmatch(string(page), -1) {
+		rows[m[1]] = m[2]
+	}
+	var c cli
+	parser, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	simple := regexp.MustCompile(`Default: ([^\s;,]+)\.(\s|$)`)
+	for _, node := range parser.Model.Children {
+		if node.Name != "bench" {
+			continue
+		}
+		for _, f := range node.Flags {
+			row, ok := rows[f.Name]
+			delete(rows, f.Name)
+			switch {
+			case !ok:
+				t.Errorf("docs/bench.md has no row for --%s", f.Name)
+			case f.PlaceHolder == "" && !f.IsBool():
+				t.Errorf("--%s does not say what it takes", f.Name)
+			case !strings.HasSuffix(f.Help, "."):
+				t.Errorf("--%s: %q", f.Name, f.Help)
+			}
+			if m := simple.FindStringSubmatch(f.Help); m != nil && !strings.Contains(strings.ReplaceAll(row, "`", ""), "Default: "+m[1]) {
+				t.Errorf("--%s: the help says %q, docs/bench.md %q", f.Name, m[0], row)
+			}
+		}
+	}
+	for name := range rows {
+		t.Errorf("docs/bench.md has a row for --%s, which is no flag", name)
+	}
+}
