@@ -2,6 +2,9 @@ package report
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/bench/result"
@@ -37,3 +40,37 @@ func TestRead(t *testing.T) {
 		})
 	}
 }
+
+// A page is of one thing; a page without a result, or with half of one, is refused; errors are told.
+func TestErrors(t *testing.T) {
+	run := resulttest.Run(resulttest.Shape{Intervals: 1})
+	for name, p := range map[string]Page{"nothing": {}, "two things": {Run: run, Sweep: &result.Sweep{}}} {
+		if err := Write(io.Discard, p); err == nil {
+			t.Errorf("a page of %s", name)
+		}
+	}
+	if err := Write(full{}, Page{Run: run}); !errors.Is(err, errFull) {
+		t.Errorf("%v", err)
+	}
+	var b bytes.Buffer
+	if err := Write(&b, Page{Title: "a <title>", Run: run}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "<title>a &lt;title&gt;</title>") {
+		t.Error("the title is not what was asked for")
+	}
+	i := strings.Index(b.String(), dataStart)
+	for name, text := range map[string]string{
+		"nothing": "", "another page": "<html></html>", "half a page": b.String()[:i+1000], "no JSON": dataStart + "x</script>", "another thing": dataStart + "{}</script>",
+	} {
+		if _, err := Read(strings.NewReader(text)); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+}
+
+type full struct{}
+
+var errFull = errors.New("no space left")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }

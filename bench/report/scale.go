@@ -92,7 +92,7 @@ func round125(v float64) float64 {
 // logarithmic returns an axis from lo or less to hi or more: 1, 2 and 5 times powers of ten, labelled as far as there is room for
 // n of them.
 func logarithmic(title string, lo, hi float64, n int, label func(float64) string) axis {
-	if !(lo > 0) {
+	if !(lo > 0) || math.IsInf(lo, 0) {
 		lo = 1
 	}
 	if !(hi > lo) || math.IsInf(hi, 0) {

@@ -2,6 +2,7 @@ package result
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +13,9 @@ import (
 
 // FormatSI writes a value with 3 significant digits and an SI prefix: "412k", "1.61 GB/s" (a unit is set apart), "74.1 µs".
 func FormatSI(v float64, unit string) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-" // a division by nothing
+	}
 	// Rounded first: 999.6 is 1.00k and not 1000.
 	if r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 3, 64), 64); err == nil {
 		v = r

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -134,7 +135,7 @@ func TestLive(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{result.FormatSI(0, ""), "0"}, {result.FormatSI(0, "B/s"), "0 B/s"}, {result.FormatSI(7, ""), "7"}, {result.FormatSI(999.6, ""), "1.00k"},
+		{result.FormatSI(0, ""), "0"}, {result.FormatSI(math.NaN(), "B/s"), "-"}, {result.FormatSI(math.Inf(1), ""), "-"}, {result.FormatSI(0, "B/s"), "0 B/s"}, {result.FormatSI(7, ""), "7"}, {result.FormatSI(999.6, ""), "1.00k"},
 		{result.FormatSI(99.96, "B/s"), "100 B/s"}, {result.FormatSI(412345, ""), "412k"}, {result.FormatSI(11.4, ""), "11.4"}, {result.FormatSI(1.61e9, "B/s"), "1.61 GB/s"},
 		{result.FormatLatency(0), "0 ns"}, {result.FormatLatency(999), "999 ns"}, {result.FormatLatency(1000), "1.00 µs"}, {result.FormatLatency(74123), "74.1 µs"},
 		{result.FormatLatency(999700), "1.00 ms"}, {result.FormatLatency(2100 * time.Millisecond), "2.10 s"}, {result.FormatLatency(90 * time.Second), "90.0 s"},
