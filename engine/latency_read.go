@@ -227,6 +227,7 @@ func (r *loopReading) read(l *loop, conns bool) {
 		}
 	}
 	for at, more := 0, conns; more; at += connChunk {
+		r.conns = slices.Grow(r.conns, connChunk) // so that the loop need not
 		if !r.ask(func() { more = r.traffic(at) }) {
 			return
 		}

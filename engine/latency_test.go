@@ -214,7 +214,7 @@ func TestReadingIsDoneInParts(t *testing.T) {
 		c.lat.ops[OperationRead] = &connOp{counters: counters{n: 1, bytes: uint64(i)}}
 		l.conns[i] = c
 	}
-	r := &loopReading{l: l}
+	r := &loopReading{l: l, conns: make([]connTraffic, 0, n)}
 	at, more := 0, true
 	for ; more; at += connChunk {
 		before := len(r.conns)

@@ -71,8 +71,8 @@ const (
 
 	// latencyChunk is how many histogram sets of a unit, 10 KiB each, are copied between two turns of a loop, and connChunk
 	// how many connections are looked at: either takes some microseconds.
-	latencyChunk = 4
-	connChunk    = 64
+	latencyChunk = 2
+	connChunk    = 32
 	// statusChunk is the same for status, which makes a system call for each connection.
 	statusChunk = 16
 

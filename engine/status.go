@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,6 +88,7 @@ func (e *Engine) Status() Status {
 			ask(func() { s.Loops[i] = l.status() })
 			for at, more := 0, true; more; at += statusChunk {
 				more = false
+				facts[i] = slices.Grow(facts[i], statusChunk) // so that the loop need not
 				ask(func() { facts[i], more = l.appendFacts(facts[i], at) })
 			}
 		})
