@@ -28,7 +28,10 @@ type Config struct {
 	// are moved to the cores of their connections. See docs/steering.md.
 	NoSteering bool
 	XDP        []string
-	Log        *slog.Logger
+	// Poll is how long a loop may look for completions before it sleeps, at most maxPoll; 0 is defaultPoll, and with a negative
+	// one it sleeps at once. See poll.go.
+	Poll time.Duration
+	Log  *slog.Logger
 }
 
 // Engine is a running target.
@@ -59,6 +62,12 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.ArenaPerLoop < maxBlock || cfg.ArenaPerLoop > maxArena {
 		return nil, fmt.Errorf("engine: %d bytes of buffers per loop; between %d and %d are possible", cfg.ArenaPerLoop, maxBlock, maxArena)
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = defaultPoll
+	}
+	if cfg.Poll > maxPoll {
+		return nil, fmt.Errorf("engine: polling for %v; up to %v are possible", cfg.Poll, maxPoll)
 	}
 	if len(cfg.Cores) == 0 {
 		cfg.Cores = []int{-1}

@@ -44,6 +44,12 @@ const (
 	// response with sense data needs 2+32).
 	headerSlot = 128
 
+	// pollMin is what a loop begins to poll with: less is lost in reading the clock. maxPoll is beyond what any sleep costs.
+	pollMin = 2 * int64(time.Microsecond)
+	maxPoll = time.Millisecond
+	// defaultPoll is longer than a round trip with an initiator on the same network, and than waking a virtual processor.
+	defaultPoll = 50 * time.Microsecond
+
 	// listenBacklog holds the connections of a whole rack that comes back at once.
 	listenBacklog = 1024
 	// acceptRetry is the pause after accept failed for want of descriptors or memory.

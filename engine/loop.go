@@ -21,6 +21,7 @@ type loop struct {
 	arena           *arena
 	slabsRegistered int
 	released        bool // memory came back this turn
+	poller          poller
 	waiting         line // tasks that wait for arena memory
 	share           int  // bytes of the arena that one connection's tasks may have
 	tasks           taskPool
@@ -64,7 +65,7 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 
 // newLoop makes a loop; it is started by run on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
-	l := &loop{engine: e, index: index, core: core, ios: newIOTable(), stopped: make(chan struct{})}
+	l := &loop{engine: e, index: index, core: core, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
 	return l
 }
 
@@ -208,10 +209,19 @@ func (l *loop) rearm() {
 	l.rearms = l.rearms[:0]
 }
 
-// wait submits what the turn staged and blocks until something completes, a deadline comes or mail arrives.
+// wait submits what the turn staged and waits until something completes, a deadline comes or mail arrives: awake as long as that has
+// been paying, then asleep.
 func (l *loop) wait() {
 	l.stats.Turns++
 	l.turned()
+	if !l.poll() {
+		l.sleep()
+	}
+	l.poller.waited(monotonic() - l.now)
+}
+
+// sleep blocks until something completes, a deadline comes or mail arrives.
+func (l *loop) sleep() {
 	l.mail.sleeping.Store(true)
 	if !l.mail.empty() || l.stopping {
 		l.mail.sleeping.Store(false)

@@ -82,7 +82,7 @@ func (d *daemon) start() (err error) {
 		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery),
 	})
 	d.engine, err = engine.New(engine.Config{
-		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Log: d.log,
+		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
 		NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
 	})
 	if err != nil {

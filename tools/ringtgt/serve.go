@@ -23,6 +23,7 @@ type serveCmd struct {
 	State     string   `help:"Directory of what survives a restart: reservations, identities of disks." placeholder:"DIR"`
 	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
 	Buffers   string   `help:"Bytes of I/O buffers that a loop may take." placeholder:"SIZE"`
+	Poll      string   `help:"How long a busy loop may look for work before it sleeps, 0s to 1ms. An idle one always sleeps. Default: 50us." placeholder:"TIME"`
 	Steering  string   `help:"auto or off: whether an eBPF program may give connections to loops. Default: auto, which takes the best that privileges allow." placeholder:"auto|off"`
 	XDP       []string `name:"xdp" help:"Interface whose packets are moved to the cores of their connections by an XDP program; may be given again. Default: none." placeholder:"IFACE" sep:"none"`
 	Metrics   string   `help:"Address of a listener for Prometheus, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`
@@ -37,7 +38,7 @@ const drainLimit = 30 * time.Second
 func (c *serveCmd) Run(s streams) error {
 	cfg, problems := config.Load(config.Flags{
 		Config: c.Config, Listen: c.Listen, Target: c.Target, LUN: c.LUN, Cores: c.Cores, State: c.State,
-		Control: c.Control, Buffers: c.Buffers, Steering: c.Steering, XDP: c.XDP, Metrics: c.Metrics, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
+		Control: c.Control, Buffers: c.Buffers, Poll: c.Poll, Steering: c.Steering, XDP: c.XDP, Metrics: c.Metrics, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
 	}, false)
 	if cfg == nil {
 		return fail(exitUsage, problems)

@@ -22,11 +22,12 @@ type Config struct {
 
 // Server is what concerns the daemon and no target.
 type Server struct {
-	State     string // directory of what survives a restart; "": nothing does
-	Control   string // path of the control socket; "": in State, or else in the runtime directory
-	Cores     string // as engine.Topology.ParseCores takes them; "": one a physical core
-	Buffers   int64  // bytes of I/O buffers that a loop may take; 0: the engine's default
-	Steering  string // how connections are given to loops: SteeringAuto or SteeringOff
+	State     string        // directory of what survives a restart; "": nothing does
+	Control   string        // path of the control socket; "": in State, or else in the runtime directory
+	Cores     string        // as engine.Topology.ParseCores takes them; "": one a physical core
+	Buffers   int64         // bytes of I/O buffers that a loop may take; 0: the engine's default
+	Poll      time.Duration // how long a loop may look for completions before it sleeps; 0: the engine's default, negative: not at all
+	Steering  string        // how connections are given to loops: SteeringAuto or SteeringOff
 	XDP       []Interface
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
@@ -34,7 +35,15 @@ type Server struct {
 	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
-	CoresAt, BuffersAt, SteeringAt Where
+	CoresAt, BuffersAt, PollAt, SteeringAt Where
+}
+
+// setPoll takes what somebody wrote, where "0s" means not at all.
+func (s *Server) setPoll(d time.Duration, at Where) {
+	s.Poll, s.PollAt = d, at
+	if d == 0 {
+		s.Poll = -1
+	}
 }
 
 // Metrics is the listener for Prometheus.

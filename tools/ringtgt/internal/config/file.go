@@ -55,6 +55,10 @@ func (r *reader) server(t *table, s *Server) {
 	t.str("cores", &s.Cores)
 	t.size("buffers", &s.Buffers)
 	s.CoresAt, s.BuffersAt = t.at("cores"), t.at("buffers")
+	var poll time.Duration
+	if t.duration("poll", 0, &poll) {
+		s.setPoll(poll, t.at("poll"))
+	}
 	if t.str("steering", &s.Steering) {
 		s.SteeringAt = t.at("steering")
 	}

@@ -24,6 +24,9 @@ const (
 	// minBuffers and maxBuffers are what the engine takes for a loop: one largest transfer, and what its arena can count.
 	minBuffers = lun.MaxTransfer
 	maxBuffers = 16 << 30
+
+	// maxPoll is the engine's: longer than any sleep costs.
+	maxPoll = time.Millisecond
 	// maxDuration: a timeout longer than a day is a mistake.
 	maxDuration = 24 * time.Hour
 	// maxInterface is the longest name of a network interface: IFNAMSIZ less its zero (netdevice(7)).

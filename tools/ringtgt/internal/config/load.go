@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -20,6 +21,7 @@ type Flags struct {
 	State     string
 	Control   string
 	Buffers   string
+	Poll      string
 	Steering  string
 	XDP       []string
 	Metrics   string
@@ -99,6 +101,13 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 		if err != nil {
 			ps.add(Where{Flag: "--buffers"}, "%v", err)
 		}
+	}
+	if f.Poll != "" {
+		d, err := time.ParseDuration(f.Poll)
+		if err != nil {
+			ps.add(Where{Flag: "--poll"}, "%q is not a time such as 50us", f.Poll)
+		}
+		s.setPoll(d, flag("--poll", f.Poll))
 	}
 	if f.Steering != "" {
 		s.Steering, s.SteeringAt = f.Steering, flag("--steering", f.Steering)

@@ -24,6 +24,9 @@ func validate(c *Config, ps *Problems) {
 	if n := c.Server.Buffers; n != 0 && (n < minBuffers || n > maxBuffers) {
 		ps.add(c.Server.BuffersAt, "buffers: %d is not between %d and %d", n, minBuffers, maxBuffers)
 	}
+	if d := c.Server.Poll; d > maxPoll || d < -1 {
+		ps.add(c.Server.PollAt, "poll: %v is not between 0s and %v", d, maxPoll)
+	}
 	validateSteering(&c.Server, ps)
 	names, media, ids := map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {
