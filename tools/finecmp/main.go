@@ -194,7 +194,9 @@ func report(cost [2][]float64) {
 		at(ratio, 0.5), lo, hi, at(ratio, 0.25), at(ratio, 0.75), len(ratio))
 }
 
-func at(sorted []float64, q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
+func at(sorted []float64, q float64) float64 {
+	return sorted[int(math.Round(q*float64(len(sorted)-1)))]
+}
 
 // interval is that of the median, by drawing anew from the sample.
 func interval(v []float64) (lo, hi float64) {
