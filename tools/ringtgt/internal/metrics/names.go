@@ -44,7 +44,7 @@ var (
 	ioBytes        = define("ringtgt_io_bytes_total", "Data of those, to initiators (read) and from them (write).", counter, kind...)
 
 	connections    = define("ringtgt_connections", "TCP connections of a loop.", gauge, loop...)
-	tasks          = define("ringtgt_tasks", "Requests of initiators that a loop has under way.", gauge, loop...)
+	tasks          = define("ringtgt_tasks", "Requests of initiators that a loop has not answered.", gauge, loop...)
 	diskInFlight   = define("ringtgt_disk_operations_in_flight", "Operations that a loop has with the kernel's block layer.", gauge, loop...)
 	bufferUsed     = define("ringtgt_buffer_used_bytes", "I/O buffers of a loop that are in use.", gauge, loop...)
 	bufferTouched  = define("ringtgt_buffer_touched_bytes", "I/O buffers that a loop has taken from the machine.", gauge, loop...)
@@ -64,7 +64,7 @@ var (
 	turnDuration = define("ringtgt_turn_duration_seconds", "From when a loop came back from the kernel to when it went there again.", counter, loop...)
 	turnCommands = define("ringtgt_turn_commands", "SCSI commands that a turn has begun.", counter, loop...)
 	sendPDUs     = define("ringtgt_send_pdus", "PDUs of a gathered send.", counter, loop...)
-	turnTasks    = define("ringtgt_turn_tasks", "Requests of initiators under way at the end of a turn.", counter, loop...)
+	turnTasks    = define("ringtgt_turn_tasks", "Requests at the end of a turn that wait for data, memory or the medium.", counter, loop...)
 	turnDisk     = define("ringtgt_turn_disk_operations", "Operations with the kernel's block layer under way at the end of a turn.", counter, loop...)
 
 	processCPU      = define("process_cpu_seconds_total", "Processor time of all threads, user and system.", counter)
