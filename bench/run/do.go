@@ -181,7 +181,7 @@ func (p *plan) measure(ctx context.Context, ls *initiator.Loops, pid int, r *res
 			r.Notes = append(r.Notes, "no processor time of the target: "+cerr.Error())
 		}
 	}
-	p.notes(r, report, ls)
+	p.notes(r, report, ls.Sessions())
 	if err == nil && p.Verify && p.work.ReadPercent == 0 && ctx.Err() == nil {
 		return errors.Join(failed(report), p.readBack(ctx, ls, r))
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // notes tells what whoever reads the figures has to know.
-func (p *plan) notes(r *result.Run, report *initiator.Report, ls *initiator.Loops) {
+func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initiator.Session) {
 	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	if r.Elapsed < shortRun {
 		add("the run lasted %v: figures of less than %v do not repeat", r.Elapsed.Round(time.Millisecond), shortRun)
@@ -32,7 +32,7 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, ls *initiator.Loop
 	}
 	violations := 0
 	first := ""
-	for _, s := range ls.Sessions() {
+	for _, s := range sessions {
 		if v := s.Violations(); len(v) > 0 {
 			if violations == 0 {
 				first = v[0].Text

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/ringtgt/ringtgt/bench/report"
 	"github.com/ringtgt/ringtgt/bench/result"
@@ -103,6 +104,9 @@ func writeReport(w io.Writer, d result.Document) error {
 	return report.Write(w, report.Page{Run: d.Run, Comparison: d.Comparison, Sweep: d.Sweep})
 }
 
+// identifyTimeout bounds the question for a version: a daemon that hangs is not waited for.
+const identifyTimeout = time.Second
+
 // identify asks targets that are daemons of this program for their version.
 func identify(d *result.Document) {
 	known := map[int]string{}
@@ -144,7 +148,9 @@ func daemonVersion(pid int) string {
 	if err != nil {
 		return ""
 	}
-	s, err := control.Get(context.Background(), path)
+	ctx, cancel := context.WithTimeout(context.Background(), identifyTimeout)
+	defer cancel()
+	s, err := control.Get(ctx, path)
 	if err != nil || s.Daemon.PID != pid {
 		return ""
 	}

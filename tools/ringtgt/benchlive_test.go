@@ -1,0 +1,89 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/result"
+	"golang.org/x/sys/unix"
+)
+
+// terminal opens a pseudo terminal of a width: what is written to tty comes out of the first.
+func terminal(t *testing.T, width uint16) (out, tty *os.File) {
+	t.Helper()
+	out, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo terminals here: %v", err)
+	}
+	t.Cleanup(func() { out.Close() })
+	fd := int(out.Fd())
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	if tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
+		t.Skipf("no pseudo terminals here: %v", err)
+	}
+	t.Cleanup(func() { tty.Close() })
+	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: width}); err != nil {
+		t.Fatal(err)
+	}
+	return out, tty
+}
+
+// On a terminal there is one line, rewritten in place, never broken by the edge, and gone at the end.
+func TestLiveRewritesOneLine(t *testing.T) {
+	out, tty := terminal(t, 30)
+	l := newLive(tty, "auto")
+	l.stage("looking at the target")
+	l.series("round 1 of 2: µs")
+	l.interval(result.Interval{Length: time.Second, Reads: 1000, Bytes: 4096000}, time.Second)
+	l.end()
+	l.stage("nothing is shown after the end")
+	fmt.Fprint(tty, "$")
+	var got bytes.Buffer
+	buf := make([]byte, 4096)
+	for !strings.HasSuffix(got.String(), "$") {
+		n, err := out.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got.Write(buf[:n])
+	}
+	const clear = "\r\x1b[K"
+	lines := strings.Split(strings.TrimPrefix(got.String(), clear), clear)
+	if len(lines) != 4 || lines[0] != "looking at the target" || lines[3] != "$" || strings.Contains(got.String(), "\n") {
+		t.Errorf("%q", lines)
+	}
+	if n := len([]rune(lines[2])); n != 29 || !strings.HasPrefix(lines[2], "round 1 of 2: µs:  1.00k IOPS") {
+		t.Errorf("%d wide: %q", n, lines[2])
+	}
+}
+
+// Into a file nothing goes, unless lines are asked for.
+func TestLiveLines(t *testing.T) {
+	for mode, want := range map[string]string{"auto": "", "none": "", "lines": "logging in\n"} {
+		var b bytes.Buffer
+		l := newLive(&b, mode)
+		l.stage("logging in")
+		l.end()
+		if b.String() != want {
+			t.Errorf("%s: %q, want %q", mode, b.String(), want)
+		}
+	}
+	f, err := os.Create(t.TempDir() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if l := newLive(f, "auto"); l.rewrite {
+		t.Error("a file is taken for a terminal")
+	}
+}
