@@ -28,7 +28,7 @@ func heat(title string, r *result.Run, lo, hi float64) *figure {
 	}
 	desc := fmt.Sprintf("%d columns over %s; latencies from %s to %s, p50 %s, p99 %s", len(columns), seconds(end), result.FormatLatency(sum.Min()),
 		result.FormatLatency(sum.Max()), result.FormatLatency(sum.Quantile(0.5)), result.FormatLatency(sum.Quantile(0.99)))
-	f := newFrame(400, title, desc, timeline(end), logarithmic(latencyTitle, lo, hi, 13, latencyLabel))
+	f := newFrame(400, title, desc, timeline(end), logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
 	f.cells(columns)
 	line := func(class string, q float64) {
 		var p []point

@@ -38,7 +38,7 @@ func kneeChart(title string, s *result.Sweep) *figure {
 		xTitle = "throughput (B/s)"
 	}
 	f := newFrame(460, title, strings.Join(desc, "; "), linear(xTitle, top*1.02, 8, func(v float64) string { return round(loadLabel(v, bytes)) }),
-		logarithmic(latencyTitle, lo, hi, 14, latencyLabel))
+		logarithmic(latencyTitle, lo, hi, 18, latencyLabel))
 	fig := &figure{Caption: title}
 	names := labels{f: f}
 	var medians []point

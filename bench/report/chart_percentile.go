@@ -49,7 +49,7 @@ func percentiles(title string, all []distribution) *figure {
 		desc = append(desc, line+" max "+result.FormatLatency(d.hist.Max()))
 	}
 	f := newFrame(400, title, strings.Join(desc, "; "), nines("share of requests that took no longer", count),
-		logarithmic(latencyTitle, lo, hi, 13, latencyLabel))
+		logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
 	fig := &figure{Caption: title}
 	for _, d := range kept {
 		top := topNines(d.hist.Count())

@@ -69,7 +69,7 @@ func units(b *strings.Builder) {
 // what must not be mixed is one: versions are comments, for old and new to stand side by side.
 func config(b *strings.Builder, r *Run, target string) {
 	fmt.Fprintf(b, "# target: %s, %s, %s\n", Clean(r.Target.URL), or(Clean(r.Target.Software), "software unknown"), or(r.Target.Device(), "device unknown"))
-	fmt.Fprintf(b, "# client: ringtgt %s, %s\n", Clean(r.Client.Ringtgt), Clean(r.Client.Kernel))
+	fmt.Fprintf(b, "# client: ringtgt %s, %s\n", Clean(r.Client.Ringtgt), Clean(kernel(r.Client.Kernel)))
 	if target == "" {
 		target = or(strings.Join(strings.Fields(r.Target.Vendor+" "+r.Target.Product), " "), r.Target.Name)
 	}

@@ -102,6 +102,14 @@ func Better(s Spread, higher bool) string {
 	return "undecided"
 }
 
+// kernel names what uname -r says.
+func kernel(release string) string {
+	if release != "" && release[0] >= '0' && release[0] <= '9' {
+		return "Linux " + release
+	}
+	return release
+}
+
 // Clean makes text from a peer fit for a terminal: what is not printable is shown as a question mark.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {

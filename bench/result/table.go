@@ -42,7 +42,7 @@ func targetHead(b *strings.Builder, t *Target) {
 		fmt.Fprintf(b, "        %s\n", d)
 	}
 	var parts []string
-	for _, s := range []string{t.Software, t.Kernel} {
+	for _, s := range []string{t.Software, kernel(t.Kernel)} {
 		if s != "" {
 			parts = append(parts, Clean(s))
 		}
@@ -60,7 +60,7 @@ func hostHead(b *strings.Builder, h *Host) {
 	if h.Ringtgt != "" {
 		parts = append(parts, "ringtgt "+h.Ringtgt)
 	}
-	for _, s := range []string{h.Kernel, h.CPU} {
+	for _, s := range []string{kernel(h.Kernel), h.CPU} {
 		if s != "" {
 			parts = append(parts, s)
 		}

@@ -58,14 +58,14 @@ func Run(s Shape) *result.Run {
 		},
 		Target: result.Target{
 			URL: "iscsi://user@192.0.2.7/iqn.2026-11.io.ringtgt:disk0/0", Name: "iqn.2026-11.io.ringtgt:disk0", Vendor: "RINGTGT ", Product: "VIRTUAL-DISK    ",
-			Revision: "1.0 ", BlockLen: 512, Capacity: 1 << 30, Software: or(s.Software, "ringtgt 1.2.0"), Kernel: "Linux 6.18.0",
+			Revision: "1.0 ", BlockLen: 512, Capacity: 1 << 30, Software: or(s.Software, "ringtgt 1.2.0"), Kernel: "6.18.0",
 			Negotiated: map[string]string{
 				"MaxRecvDataSegmentLength": "262144", "MaxBurstLength": "1048576", "FirstBurstLength": "262144", "InitialR2T": "No", "ImmediateData": "Yes",
 				"HeaderDigest": "None", "DataDigest": "None", "MaxConnections": fmt.Sprint(s.Conns), "ErrorRecoveryLevel": "0",
 			},
 			Pinned: []int{1},
 		},
-		Client: result.Host{Kernel: "Linux 6.18.0", CPU: "AMD EPYC 9654", CPUs: 2, Ringtgt: "1.2.0", Go: "go1.26.0", Load: [3]float64{0.42, 0.31, 0.25}},
+		Client: result.Host{Kernel: "6.18.0", CPU: "AMD EPYC 9654", CPUs: 2, Ringtgt: "1.2.0", Go: "go1.26.0", Load: [3]float64{0.42, 0.31, 0.25}},
 	}
 	if s.Mixed {
 		r.Workload.RW, r.Workload.ReadMix = "randrw", 70
