@@ -56,6 +56,9 @@ type Side struct {
 // ErrUsage: the options are no comparison.
 var ErrUsage = errors.New("compare")
 
+// ErrNothing: a side answered no request within a run, so there is nothing to compare. On a machine that is busy a longer run helps.
+var ErrNothing = errors.New("no request was answered")
+
 func (o *Options) defaults() error {
 	if o.Rounds == 0 {
 		o.Rounds = defaultRounds
@@ -120,6 +123,9 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 		return nil, err
 	}
 	out := &result.Comparison{Version: result.Version, Command: run.Redact(o.Run.Command), Client: host.Describe(o.Run.Version)}
+	if o.Run.Load == nil {
+		o.Run.Load = &out.Client.Load // later runs would see the ones before
+	}
 	for _, s := range c.sides {
 		out.Sides = append(out.Sides, result.Side{Name: s.Name})
 	}
@@ -261,8 +267,12 @@ func (c *comparer) one(ctx context.Context, i int, ro run.Options) (*result.Run,
 		return nil, err
 	}
 	c.watch.end(i, w)
-	if r.Total.Requests == 0 && r.Total.Errors > 0 {
+	switch {
+	case r.Total.Requests > 0 || ctx.Err() != nil:
+	case r.Total.Errors > 0:
 		return nil, fmt.Errorf("all %d requests failed: %s", r.Total.Errors, r.Ended)
+	default:
+		return nil, fmt.Errorf("%w in a run of %v", ErrNothing, ro.Runtime)
 	}
 	if s.software != "" {
 		r.Target.Software = s.software

@@ -208,6 +208,9 @@ func (p *plan) checkTimes(bad *problems) {
 	bad.span("--ramp-time", p.RampTime, time.Millisecond)
 	bad.span("--idle", p.Idle, time.Millisecond)
 	bad.span("--interval", p.Interval, minInterval)
+	if p.Runtime == 0 && p.RampTime > 0 {
+		bad.add("--ramp-time %v with --runtime 0: the requests that end such a run would be those of the ramp; want a --runtime", p.RampTime)
+	}
 }
 
 // fill makes of it what the initiator and the record take.

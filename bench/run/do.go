@@ -24,6 +24,9 @@ func Do(ctx context.Context, o Options) (*result.Run, error) {
 	r := &result.Run{
 		Version: result.Version, Command: Redact(o.Command), Client: host.Describe(o.Version),
 	}
+	if o.Load != nil {
+		r.Client.Load = *o.Load
+	}
 	if err := p.do(ctx, r); err != nil && r.Started.IsZero() {
 		if ctx.Err() != nil {
 			err = ctx.Err()

@@ -175,6 +175,9 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%+v", s.Points[i])
 		}
 	}
+	if s.Points[0].Run.Client.Load != s.Points[1].Run.Client.Load {
+		t.Error("the load average before a point is that of the point before")
+	}
 	if !slices.Equal(series, []string{"bs=4k, 1 of 2", "bs=64k, 2 of 2"}) {
 		t.Errorf("%q", series)
 	}

@@ -41,6 +41,8 @@ type Options struct {
 	TargetPID int
 	// Idle asks for the target's CPU share with the sessions up and no request, for this long before the run; 0: not asked.
 	Idle time.Duration
+	// Load is the load averages before the first of several runs, for what later ones would see is the ones before; nil: as they are.
+	Load *[3]float64
 	// Interval divides the run: the series of the result; 0 is made of Runtime, half a second for most.
 	Interval time.Duration
 	// Progress is called about twice a second with what the last interval measured, and how much is left (negative: not known); nil:

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringtgt/ringtgt/bench/host"
 	"github.com/ringtgt/ringtgt/bench/result"
 )
 
@@ -127,6 +128,10 @@ func Sweep(ctx context.Context, o Options, name string, values []string) (*resul
 	p := find(name)
 	if p == nil {
 		return nil, &UsageError{[]string{fmt.Sprintf("--sweep %s: there is no such parameter", name)}}
+	}
+	if o.Load == nil {
+		before := host.Describe("").Load
+		o.Load = &before
 	}
 	all := make([]Options, len(values))
 	for i, v := range values { // before anything is sent
