@@ -30,7 +30,7 @@ type LoopLatency struct {
 	LoopStatus
 	TurnCommands Sizes `json:"turn_commands"` // commands that were begun in a turn
 	SendPDUs     Sizes `json:"send_pdus"`     // PDUs that a send carried
-	TurnTasks    Sizes `json:"turn_tasks"`    // requests of initiators under way, at the end of each turn
+	TurnTasks    Sizes `json:"turn_tasks"`    // requests that wait for data, memory or the medium, at the end of each turn
 	TurnIO       Sizes `json:"turn_io"`       // operations with the block layer, at the end of each turn
 	Turn         Times `json:"turn"`          // from when a turn came back from the kernel to when it went there again
 }

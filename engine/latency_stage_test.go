@@ -11,7 +11,7 @@ import (
 )
 
 // long is how long a stage is made to last in the tests below. They take real time: what is measured is the loop's clock.
-const long = 30 * time.Millisecond
+const long = 150 * time.Millisecond
 
 // wantStage wants the longest of a unit's commands of a kind to have lasted long in that stage, and longer than in any other.
 func wantStage(t *testing.T, u UnitLatency, stage Stage) {

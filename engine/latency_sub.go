@@ -128,6 +128,7 @@ func (k *LoopLatency) sub(b *LoopLatency) {
 	s.Receives -= o.Receives
 	s.DirectReceives -= o.DirectReceives
 	s.DiskOps -= o.DiskOps
+	s.Polls -= o.Polls
 	s.Enters -= o.Enters
 	s.BlockingEnters -= o.BlockingEnters
 	s.Wakes -= o.Wakes

@@ -135,14 +135,14 @@ func perSecond(n uint64, span time.Duration) uint64 {
 func printLoopLatency(w io.Writer, l *control.Latency) {
 	fmt.Fprintln(w, "\nLoops: means of a command, a turn, a send")
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "  LOOP\tCPU\tCONNS\tCOMMANDS\tCPU/CMD\tENTERS/CMD\tCMDS/TURN\tPDUS/SEND\tTASKS\tDISK\tBLOCKED\tWAKES\tTURN P50\tP99\tMAX\t")
+	fmt.Fprintln(t, "  LOOP\tCPU\tCONNS\tCOMMANDS\tCPU/CMD\tENTERS/CMD\tCMDS/TURN\tPDUS/SEND\tTASKS\tDISK\tBLOCKED\tAWAKE\tWAKES\tTURN P50\tP99\tMAX\t")
 	for i := range l.Loops {
 		k := &l.Loops[i]
 		st := &k.Stats
-		fmt.Fprintf(t, "  %d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", k.Loop, cpuText(k.Core), k.Connections,
+		fmt.Fprintf(t, "  %d\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", k.Loop, cpuText(k.Core), k.Connections,
 			humanize.Comma(int64(st.Commands)), meanText(float64(k.CPUNanos), st.Commands), ratio2(st.Enters, st.Commands),
 			ratio(k.TurnCommands.Sum, k.TurnCommands.Count()), ratio(st.PDUsSent, st.Sends), ratio(k.TurnTasks.Sum, k.TurnTasks.Count()),
-			ratio(k.TurnIO.Sum, k.TurnIO.Count()), humanize.Comma(int64(st.BlockingEnters)), humanize.Comma(int64(st.Wakes)),
+			ratio(k.TurnIO.Sum, k.TurnIO.Count()), humanize.Comma(int64(st.BlockingEnters)), humanize.Comma(int64(st.Polls)), humanize.Comma(int64(st.Wakes)),
 			nanos(k.Turn.Quantile(0.5)), nanos(k.Turn.Quantile(0.99)), nanos(k.Turn.MaxNanos))
 	}
 	t.Flush()

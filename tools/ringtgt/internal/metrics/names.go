@@ -59,6 +59,7 @@ var (
 	diskOperations = define("ringtgt_disk_operations_total", "Operations that a loop has given to the kernel's block layer.", counter, loop...)
 	enters         = define("ringtgt_enters_total", "io_uring_enter calls: the system calls of the data path.", counter, loop...)
 	blockingEnters = define("ringtgt_blocking_enters_total", "Those that waited for a completion.", counter, loop...)
+	polls          = define("ringtgt_polls_total", "Waits of a loop that ended before it went to sleep.", counter, loop...)
 	wakes          = define("ringtgt_wakes_total", "Times that another thread woke a loop.", counter, loop...)
 
 	turnDuration = define("ringtgt_turn_duration_seconds", "From when a loop came back from the kernel to when it went there again.", counter, loop...)
