@@ -221,6 +221,10 @@ func TestAFailedRunEndsIt(t *testing.T) {
 	o := options(f, urlA, urlB)
 	o.Do = all
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "write protected") {
+		t.Errorf("a side that refuses everything: %v", err)
+	}
+	o.Do = func(context.Context, run.Options) (*result.Run, error) { return &result.Run{Ended: "runtime"}, nil }
+	if _, err := Run(t.Context(), o); !errors.Is(err, ErrNothing) {
 		t.Errorf("a side that answers nothing: %v", err)
 	}
 }

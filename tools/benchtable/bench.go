@@ -95,10 +95,10 @@ func (b *bench) compare(ctx context.Context, o run.Options, ours, theirs *peer.T
 }
 
 // tail adds p99.9 at equal load, and what stands behind it.
-func (b *bench) tail(c *result.Comparison, r *Row) {
+func (b *bench) tail(c *result.Comparison, r *Row) error {
 	s, ok := c.Ratios[0][result.FigureP999]
 	if !ok || c.Rate == 0 {
-		return
+		return fmt.Errorf("at equal load: %w", compare.ErrNothing)
 	}
 	r.figure(fmt.Sprintf("p99.9 at %s IOPS each, times tgt's", result.FormatSI(c.Rate, "")), tailRequired, s)
 	for i := range c.Sides {
@@ -113,6 +113,7 @@ func (b *bench) tail(c *result.Comparison, r *Row) {
 		r.detail("at equal load, %s: p50 %s, p99 %s, p99.9 %s (%d requests in %d rounds)", side.Name,
 			seconds(p50.Median), seconds(p99.Median), seconds(p999.Median), n, len(side.AtRate))
 	}
+	return nil
 }
 
 // sides says what each side reached in closed loops.

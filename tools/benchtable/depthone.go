@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/host"
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/bench/peer"
@@ -38,6 +39,9 @@ func depthOne(ctx context.Context, b *bench, r *Row) error {
 		if err != nil {
 			return err
 		}
+		if h.Count() == 0 {
+			return fmt.Errorf("%s: %w in a run of %v", e.Name, compare.ErrNothing, b.runtime/2)
+		}
 		ratios = append(ratios, p50[0].Seconds()/p50[1].Seconds())
 		own, bare, plain = append(own, p50[0].Seconds()), append(bare, p50[1].Seconds()), append(plain, h.Quantile(0.5).Seconds())
 	}
@@ -56,8 +60,7 @@ func depthOne(ctx context.Context, b *bench, r *Row) error {
 		return err
 	}
 	r.Comparison, r.Noise = c, c.Noise
-	b.tail(c, r)
-	return nil
+	return b.tail(c, r)
 }
 
 // oneAtATime returns the p50 of random reads, one after another.
@@ -83,7 +86,7 @@ func (b *bench) oneAtATime(ctx context.Context, t *peer.Target) (time.Duration, 
 	}
 	h := rep.Latency()
 	if h.Count() == 0 {
-		return 0, fmt.Errorf("%s answered nothing in %v", t.Name, b.runtime)
+		return 0, fmt.Errorf("%s: %w in a run of %v", t.Name, compare.ErrNothing, b.runtime)
 	}
 	return h.Quantile(0.5), nil
 }

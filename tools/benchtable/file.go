@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/peer"
 	"github.com/ringtgt/ringtgt/bench/result"
 	"github.com/ringtgt/ringtgt/bench/run"
@@ -38,7 +39,9 @@ func fileRow(ctx context.Context, b *bench, r *Row) error {
 			func() error {
 				got, err := run.Do(ctx, o)
 				if err == nil && ctx.Err() == nil {
-					mine = got.Total.IOPS
+					if mine = got.Total.IOPS; mine == 0 {
+						err = fmt.Errorf("%s: %w in a run of %v", ours.Name, compare.ErrNothing, o.Runtime)
+					}
 				}
 				return err
 			},
@@ -79,7 +82,9 @@ func fileRow(ctx context.Context, b *bench, r *Row) error {
 		return err
 	}
 	r.Comparison, r.Noise = c, c.Noise
-	b.tail(c, r)
+	if err := b.tail(c, r); err != nil {
+		return err
+	}
 	b.sides(c, r, result.FigureIOPSPerCPU)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/peer"
 )
 
@@ -61,7 +62,7 @@ func parseFio(out []byte) (float64, error) {
 		return 0, errors.New("fio: its job failed")
 	}
 	if doc.Jobs[0].Read.IOPS <= 0 {
-		return 0, errors.New("fio: it has read nothing")
+		return 0, fmt.Errorf("fio: %w", compare.ErrNothing)
 	}
 	return doc.Jobs[0].Read.IOPS, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ringtgt/ringtgt/bench/result"
 	"github.com/ringtgt/ringtgt/bench/run"
@@ -40,10 +41,14 @@ func beside(id, load string, required float64, figure string, o run.Options) row
 			return err
 		}
 		r.Comparison, r.Noise = c, c.Noise
-		if s, ok := c.Ratios[0][figure]; ok {
-			r.figure(figure+", times tgt's", Requirement{Value: required, Unit: "x"}, s)
+		s, ok := c.Ratios[0][figure]
+		if !ok {
+			return fmt.Errorf("the processor time of the targets is not known")
 		}
-		b.tail(c, r)
+		r.figure(figure+", times tgt's", Requirement{Value: required, Unit: "x"}, s)
+		if err := b.tail(c, r); err != nil {
+			return err
+		}
 		b.sides(c, r, figure)
 		return negotiated(c, o)
 	}}

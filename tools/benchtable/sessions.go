@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/bench/peer"
 	"github.com/ringtgt/ringtgt/bench/result"
@@ -50,7 +51,7 @@ func sessionsRow(ctx context.Context, b *bench, r *Row) error {
 			}
 			v, ok := got.Figure(result.FigureIOPSPerCPU)
 			if !ok || v == 0 {
-				return fmt.Errorf("%d sessions: nothing was measured: %s", o.Sessions, got.Ended)
+				return fmt.Errorf("%d sessions: %w in a run of %v: %s", o.Sessions, compare.ErrNothing, o.Runtime, got.Ended)
 			}
 			perCPU[n], iops[n] = append(perCPU[n], v), append(iops[n], got.Total.IOPS)
 		}

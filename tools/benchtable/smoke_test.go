@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/host"
 	"github.com/ringtgt/ringtgt/bench/peer"
 )
@@ -67,6 +68,20 @@ func TestEveryRowRuns(t *testing.T) {
 	table, err := measure(t.Context(), b, rows(), []string{"benchtable"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	// A row that was starved by other tests gets longer runs: that it runs is to be seen, not how fast the machine is.
+	for i, r := range rows() {
+		for again := small(t); errors.Is(table.Rows[i].err, compare.ErrNothing) && b.runtime < time.Second; {
+			b.runtime *= 5
+			again.runtime = b.runtime
+			t.Logf("%s: %v: again, with runs of %v", r.id, table.Rows[i].err, again.runtime)
+			one, err := measure(t.Context(), again, []row{r}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			table.Rows[i] = one.Rows[0]
+		}
+		b.runtime = small(t).runtime
 	}
 	if !slices.Equal(host.CPUs(), before) {
 		t.Errorf("this process is left on CPUs %v of %v", host.CPUs(), before)

@@ -162,7 +162,7 @@ func TestParseFio(t *testing.T) {
 		{"fio: a warning\n" + `{"jobs":[{"error":0,"read":{"iops":1}}]}`, 1, ""},
 		{`{"jobs":[{"error":5,"read":{"iops":1}}]}`, 0, "failed"},
 		{`{"jobs":[]}`, 0, "failed"},
-		{`{"jobs":[{"error":0,"read":{"iops":0}}]}`, 0, "read nothing"},
+		{`{"jobs":[{"error":0,"read":{"iops":0}}]}`, 0, "no request was answered"},
 		{"cannot open", 0, "cannot open"},
 		{`{"jobs":`, 0, "fio:"},
 	} {
