@@ -105,7 +105,7 @@ func writeReport(w io.Writer, d result.Document) error {
 }
 
 // identifyTimeout bounds the question for a version: a daemon that hangs is not waited for.
-const identifyTimeout = time.Second
+const identifyTimeout = 3 * time.Second
 
 // identify asks targets that are daemons of this program for their version.
 func identify(d *result.Document) {
