@@ -9,8 +9,9 @@ import (
 	"github.com/ringtgt/ringtgt/bench/result"
 )
 
-// ratios draws, for every figure, the first side's over another's: the median as a dot on a line from the lowest round to the highest.
-func ratios(title, first, other string, c *result.Comparison, all map[string]result.Spread) *figure {
+// ratios draws, for every figure, the first side's over that of side i: the median as a dot on a line from the lowest round to the highest.
+func ratios(title string, c *result.Comparison, i int) *figure {
+	first, other := c.Sides[0].Name, c.Sides[i].Name
 	type row struct {
 		name    string
 		spread  result.Spread
@@ -20,17 +21,17 @@ func ratios(title, first, other string, c *result.Comparison, all map[string]res
 	lo, hi := 1.0, 1.0
 	var desc []string
 	for _, f := range result.Figures() {
-		s, ok := all[f.Name]
+		s, verdict, ok := c.Ratio(i, f)
 		if !ok || !(s.Median > 0) || math.IsInf(s.Median, 0) {
 			continue // a ratio of 0, as of two idle shares, has no place on an axis of ratios; the table has it
 		}
-		rows = append(rows, row{c.FigureName(f.Name), s, result.Better(s, f.Higher)})
+		rows = append(rows, row{c.FigureName(f.Name), s, verdict})
 		hi = max(hi, s.Median, s.High)
 		lo = min(lo, s.Median)
 		if s.Low > 0 {
 			lo = min(lo, s.Low)
 		}
-		desc = append(desc, fmt.Sprintf("%s %s %s", c.FigureName(f.Name), result.FormatRatio(s), rows[len(rows)-1].verdict))
+		desc = append(desc, fmt.Sprintf("%s %s %s", c.FigureName(f.Name), result.FormatRatio(s), verdict))
 	}
 	if len(rows) == 0 {
 		return nil

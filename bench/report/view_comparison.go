@@ -31,10 +31,8 @@ func viewComparison(c *result.Comparison) view {
 	}
 
 	s := section{ID: "ratios", Title: "Ratios", Help: "Each figure of the first side over the other's: the median of the rounds, with the lowest and the highest. Higher is better for IOPS and bytes, lower for latency and idle CPU."}
-	for i, r := range c.Ratios {
-		if i+1 < len(names) {
-			s.add(ratios(names[0]+" over "+names[i+1], names[0], names[i+1], c, r))
-		}
+	for i := 1; i < len(names); i++ {
+		s.add(ratios(names[0]+" over "+names[i], c, i))
 	}
 	s.Tables = append(s.Tables, figuresTable(c))
 	v.add(s)
@@ -112,11 +110,10 @@ func comparisonTiles(c *result.Comparison) (tiles []tile) {
 		return nil
 	}
 	for _, f := range result.Figures() {
-		s, ok := c.Ratios[0][f.Name]
+		s, verdict, ok := c.Ratio(1, f)
 		if !ok || s.Median <= 0 {
 			continue
 		}
-		verdict := result.Better(s, f.Higher)
 		a, b := medianOf(&c.Sides[0], f), medianOf(&c.Sides[1], f)
 		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: ratio(s.Median) + "×", More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
 	}
@@ -160,11 +157,10 @@ func figuresTable(c *result.Comparison) table {
 			}
 			row = append(row, cell)
 			if i > 0 {
-				cell, verdict := "–", ""
-				if i-1 < len(c.Ratios) {
-					if s, ok := c.Ratios[i-1][f.Name]; ok {
-						cell, verdict = result.FormatRatio(s), result.Better(s, f.Higher)
-					}
+				cell := "–"
+				s, verdict, ok := c.Ratio(i, f)
+				if ok {
+					cell = result.FormatRatio(s)
 				}
 				row = append(row, cell, verdict)
 			}

@@ -17,17 +17,13 @@ func viewSweep(s *result.Sweep) view {
 			v.Lede = append(v.Lede, d)
 		}
 	}
-	for i := range s.Points {
-		for _, n := range s.Points[i].Run.Notes {
-			v.Notes = append(v.Notes, fmt.Sprintf("%s %s: %s", s.Parameter, s.Points[i].Value, n))
-		}
-	}
+	v.Notes = s.Notes()
 	v.Tiles = sweepTiles(s)
 
 	c := section{ID: "knee", Title: "Latency over throughput",
 		Help: "A point for each run. To the left of the knee more load buys throughput, to the right of it latency: it is where throughput over mean latency is greatest."}
 	c.add(kneeChart("Latency over throughput", s))
-	t := table{Title: "Points", Open: true, Head: statsHead(s.Parameter, "target CPU a request", "IOPS per CPU-s"), Mark: s.Knee}
+	t := table{Title: "Points", Open: true, Head: statsHead(s.Parameter, "target CPU a request", "IOPS per CPU second"), Mark: s.Knee}
 	for i := range s.Points {
 		r := &s.Points[i].Run
 		per := "–"

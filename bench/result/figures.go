@@ -71,6 +71,29 @@ func (s *Side) Figure(name string) (Spread, bool) {
 	return SpreadOf(values), len(values) > 0
 }
 
+// idle is the share of a CPU below which a process that waits is idle: timers and housekeeping. A ratio of two such shares says
+// nothing.
+const idle = 0.001
+
+// Ratio returns the ratio of the first side's figure over that of side i, 1 and up, with what it means: see Better. False: there
+// is none, or none that says something; then the word is "", or "both idle".
+func (c *Comparison) Ratio(i int, f Figure) (s Spread, verdict string, ok bool) {
+	if i < 1 || i > len(c.Ratios) || i >= len(c.Sides) {
+		return Spread{}, "", false
+	}
+	if s, ok = c.Ratios[i-1][f.Name]; !ok {
+		return Spread{}, "", false
+	}
+	if f.Name == FigureIdle {
+		a, _ := c.Sides[0].Figure(f.Name)
+		b, _ := c.Sides[i].Figure(f.Name)
+		if a.Median < idle && b.Median < idle {
+			return Spread{}, "both idle", false
+		}
+	}
+	return s, Better(s, f.Higher), true
+}
+
 // SpreadOf returns the median of values, the mean of the middle two if they are even in number, with the lowest and the
 // highest; zeros for none.
 func SpreadOf(values []float64) Spread {

@@ -59,6 +59,9 @@ func FormatFigure(v float64, unit string) string {
 	case "s":
 		return FormatLatency(time.Duration(v * float64(time.Second)))
 	case "share":
+		if v > 0 && v < 0.01 {
+			return strconv.FormatFloat(100*v, 'f', 2, 64) + "%"
+		}
 		return strconv.FormatFloat(100*v, 'f', 1, 64) + "%"
 	}
 	return FormatSI(v, unit)

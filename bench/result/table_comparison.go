@@ -67,11 +67,10 @@ func comparisonGrid(c *Comparison) *grid {
 			if i == 0 {
 				continue
 			}
-			ratio, verdict := "-", ""
-			if i-1 < len(c.Ratios) {
-				if s, ok := c.Ratios[i-1][f.Name]; ok {
-					ratio, verdict = FormatRatio(s), Better(s, f.Higher)
-				}
+			ratio := "-"
+			s, verdict, ok := c.Ratio(i, f)
+			if ok {
+				ratio = FormatRatio(s)
 			}
 			cells = append(cells, ratio, verdict)
 		}

@@ -44,17 +44,28 @@ func TableSweep(w io.Writer, s *Sweep) error {
 	} else {
 		b.WriteString("\nno knee: throughput over latency has no maximum within the sweep\n")
 	}
-	seen := map[string]bool{}
-	var all []string
-	for i := range s.Points {
-		for _, n := range s.Points[i].Run.Notes {
-			if text := fmt.Sprintf("%s %s: %s", s.Parameter, s.Points[i].Value, n); !seen[text] {
-				seen[text] = true
-				all = append(all, text)
-			}
-		}
-	}
-	notes(&b, "note", all)
+	notes(&b, "note", s.Notes())
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Notes returns the notes of all points, each once, with the points that have it unless all have.
+func (s *Sweep) Notes() (all []string) {
+	points := map[string][]string{}
+	var order []string
+	for i := range s.Points {
+		for _, n := range s.Points[i].Run.Notes {
+			if points[n] == nil {
+				order = append(order, n)
+			}
+			points[n] = append(points[n], s.Points[i].Value)
+		}
+	}
+	for _, n := range order {
+		if len(points[n]) < len(s.Points) {
+			n = fmt.Sprintf("%s %s: %s", s.Parameter, strings.Join(points[n], ", "), n)
+		}
+		all = append(all, n)
+	}
+	return all
 }

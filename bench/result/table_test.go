@@ -32,7 +32,10 @@ func TestTables(t *testing.T) {
 	noisy.Noise = []string{"tgt: IOPS differ by 31% between rounds", "other processes took 12% of the CPUs"}
 	flat := resulttest.Sweep(resulttest.Shape{Intervals: 2})
 	flat.Knee = -1
-	flat.Points[1].Run.Notes = []string{"something"}
+	for i := range flat.Points {
+		flat.Points[i].Run.Notes = []string{"of all"}
+	}
+	flat.Points[1].Run.Notes, flat.Points[5].Run.Notes = []string{"of two", "of all"}, []string{"of all", "of two"}
 	for name, write := range map[string]func(io.Writer) error{
 		"run":     func(w io.Writer) error { return result.Table(w, resulttest.Run(resulttest.Shape{Intervals: 2})) },
 		"large":   func(w io.Writer) error { return result.Table(w, large) },
@@ -139,7 +142,7 @@ func TestFormat(t *testing.T) {
 		{result.FormatSI(99.96, "B/s"), "100 B/s"}, {result.FormatSI(412345, ""), "412k"}, {result.FormatSI(11.4, ""), "11.4"}, {result.FormatSI(1.61e9, "B/s"), "1.61 GB/s"},
 		{result.FormatLatency(0), "0 ns"}, {result.FormatLatency(999), "999 ns"}, {result.FormatLatency(1000), "1.00 µs"}, {result.FormatLatency(74123), "74.1 µs"},
 		{result.FormatLatency(999700), "1.00 ms"}, {result.FormatLatency(2100 * time.Millisecond), "2.10 s"}, {result.FormatLatency(90 * time.Second), "90.0 s"},
-		{result.FormatFigure(0.0123, "share"), "1.2%"}, {result.FormatFigure(70e-6, "s"), "70.0 µs"}, {result.FormatFigure(412e3, "IOPS"), "412k"},
+		{result.FormatFigure(0.0123, "share"), "1.2%"}, {result.FormatFigure(0.000108, "share"), "0.01%"}, {result.FormatFigure(0, "share"), "0.0%"}, {result.FormatFigure(70e-6, "s"), "70.0 µs"}, {result.FormatFigure(412e3, "IOPS"), "412k"},
 		{result.FormatRatio(result.Spread{Median: 4.288, Low: 4.11, High: 12.34}), "4.29 (4.11–12.3)"},
 		{result.FormatRatio(result.Spread{Median: 0.25, Low: 0.0945, High: 123.4}), "0.250 (0.0945–123)"},
 		{result.Better(result.Spread{Median: 2, Low: 1.1, High: 3}, true), "better"}, {result.Better(result.Spread{Median: 2, Low: 1.1, High: 3}, false), "worse"},
@@ -149,6 +152,40 @@ func TestFormat(t *testing.T) {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
 		}
+	}
+}
+
+// Two shares that are next to nothing have no ratio; other figures have, as far as there are sides and ratios.
+func TestRatio(t *testing.T) {
+	c := resulttest.Comparison(resulttest.Shape{Intervals: 1})
+	for i := range c.Sides {
+		for k := range c.Sides[i].Runs {
+			share := 0.0001 * float64(1+i)
+			c.Sides[i].Runs[k].Target.IdleCPU = &share
+		}
+	}
+	for _, f := range result.Figures() {
+		s, verdict, ok := c.Ratio(1, f)
+		if f.Name == result.FigureIdle {
+			if ok || verdict != "both idle" {
+				t.Errorf("idle CPU: %v %q %v", s, verdict, ok)
+			}
+		} else if !ok || verdict != "better" {
+			t.Errorf("%s: %v %q %v", f.Name, s, verdict, ok)
+		}
+		for _, i := range []int{-1, 0, 2} {
+			if _, _, ok := c.Ratio(i, f); ok {
+				t.Errorf("side %d has a ratio", i)
+			}
+		}
+	}
+	busy := 0.5
+	for k := range c.Sides[1].Runs {
+		c.Sides[1].Runs[k].Target.IdleCPU = &busy
+	}
+	c.Ratios[0][result.FigureIdle] = result.Spread{Median: 0.0002, Low: 0.0002, High: 0.0002}
+	if _, verdict, ok := c.Ratio(1, result.Figures()[6]); !ok || verdict != "better" {
+		t.Errorf("one that is idle beside one that is not: %q %v", verdict, ok)
 	}
 }
 
