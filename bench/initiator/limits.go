@@ -97,8 +97,6 @@ const (
 	hasteTimeout = time.Second
 	// quitTimeout is how often a loop looks whether its receives have ended.
 	quitTimeout = 20 * time.Millisecond
-	// maxSleep is how long a loop without traffic, timers or signals sleeps.
-	maxSleep = time.Second
 
 	// maxAttentions is how many unit attentions a connection's run may see
 	// before they count as errors.

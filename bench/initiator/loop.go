@@ -238,7 +238,8 @@ func (l *loop) flush() {
 	l.todo = l.todo[:0]
 }
 
-// sleep returns how long there is nothing to do unless something arrives.
+// sleep returns how long there is nothing to do unless something arrives, or another loop or the run's context says so: there is
+// no other time to look, which would only hide a signal that was lost.
 func (l *loop) sleep() time.Duration {
 	at := l.boundary
 	switch {
@@ -249,7 +250,10 @@ func (l *loop) sleep() time.Duration {
 	default:
 		at = min(at, l.endAt)
 	}
-	return min(max(time.Duration(at-l.now), 0), maxSleep)
+	if at == never {
+		return -1
+	}
+	return max(time.Duration(at-l.now), 0)
 }
 
 // turn takes what the ring has completed.

@@ -17,14 +17,16 @@ func TestOpenLoopSeesAStall(t *testing.T) {
 		}
 		c.answer(itt)
 	}}).start(t)
-	open := mustRun(t, loopsFor(t, LoopsConfig{Sessions: s.configs(1)}), stubReads(Workload{Rate: 1000, Count: 1000}))
-	// Due while the target stalls: 100 requests, the first of which waits for all of it, the last for 1 ms. Hence of 1000 more
-	// than 50 wait for half of it, however fast the machine.
-	if p := open.Latency().Quantile(0.99); p < stall/2 {
-		t.Errorf("open loop: p99 is %v, the target stalled for %v", p, stall)
-	}
-	if open.Requests() != 1000 || open.Lag == nil || open.Lag.Count()+open.Held != 1000 {
-		t.Errorf("%d requests, %d of them sent when due and %d held; want 1000", open.Requests(), open.Lag.Count(), open.Held)
+	for _, depth := range []int{0, 1} { // with 1, all that is due while the target stalls waits for Depth
+		open := mustRun(t, loopsFor(t, LoopsConfig{Sessions: s.configs(1)}), stubReads(Workload{Rate: 1000, Depth: depth, Count: 1000}))
+		// Due while the target stalls: 100 requests, the first of which waits for all of it, the last for 1 ms. Hence of 1000 more
+		// than 50 wait for half of it, however fast the machine.
+		if p := open.Latency().Quantile(0.99); p < stall/2 {
+			t.Errorf("open loop, depth %d: p99 is %v, the target stalled for %v", depth, p, stall)
+		}
+		if open.Requests() != 1000 || open.Lag.Count()+open.Held != 1000 || depth == 1 && open.Held < 50 {
+			t.Errorf("%d requests, %d of them sent when due and %d held; want 1000", open.Requests(), open.Lag.Count(), open.Held)
+		}
 	}
 	closed := mustRun(t, loopsFor(t, LoopsConfig{Sessions: s.configs(1)}), stubReads(Workload{Depth: 1, Count: 1000}))
 	if h := closed.Latency(); h.Max() < stall || h.Quantile(0.99) >= stall/2 {
@@ -101,5 +103,31 @@ func TestOpenLoopRate(t *testing.T) {
 		if r.Elapsed != 250*time.Millisecond || r.Ended != EndedRuntime {
 			t.Errorf("took %v and ended by %s", r.Elapsed, r.Ended)
 		}
+	}
+}
+
+// A request that is due just before the end is made, although its timer fires after it.
+func TestOpenLoopLastRequest(t *testing.T) {
+	s := new(stub).start(t)
+	const length = 20 * time.Millisecond
+	w := stubReads(Workload{Rate: float64(time.Second) / float64(length-1), Duration: length})
+	sum := mustRun(t, loopsFor(t, LoopsConfig{Sessions: s.configs(1)}), w).Read()
+	if sum.Requests+sum.Late != 2 || sum.Undone != 0 {
+		t.Errorf("%d answered, %d late, %d undone; want the requests due at 0 and at 19.999999 ms answered", sum.Requests, sum.Late, sum.Undone)
+	}
+}
+
+// The window of a session that has connections on several loops is opened by whatever connection an answer comes on: the loop
+// that sees it wakes the others. With a window of one command each depends on that, and on nothing else: no timer is set.
+func TestLoopsWakeOneAnother(t *testing.T) {
+	s := (&stub{narrow: true}).start(t)
+	c := s.config(1)
+	c.Connections = 3
+	ls := loopsFor(t, LoopsConfig{Sessions: []Config{c}, CPUs: []int{-1, -1, -1}})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := ls.Run(ctx, stubReads(Workload{Count: 2000, Depth: 2}))
+	if err != nil || r.Ended != EndedSize || r.Requests() != 6000 {
+		t.Errorf("ended by %s after %d of 6000 requests: %v", r.Ended, r.Requests(), err)
 	}
 }

@@ -18,6 +18,11 @@ type stub struct {
 	read   func(c *stubConn, n uint64, itt uint32) // the n-th command of the connection, from 1; nil answers
 	nopOut func(c *stubConn, ttt uint32)           // answers to pings
 	conns  sync.WaitGroup
+
+	// narrow makes all connections those of one session with a window of one command, which each answer of any of them opens.
+	narrow bool
+	mu     sync.Mutex
+	exp    uint32 // narrow
 }
 
 type stubConn struct {
@@ -88,6 +93,7 @@ func (c *stubConn) serve() {
 			c.mu.Lock()
 			c.exp = cmd.CmdSN() + 1
 			c.mu.Unlock()
+			c.stub.took(cmd.CmdSN())
 		}
 		switch h.Opcode() {
 		case pdu.OpLoginRequest:
@@ -127,10 +133,24 @@ func (c *stubConn) logIn(req *pdu.LoginRequest) {
 	r.SetISID(req.ISID())
 	r.SetTSIH(1)
 	r.SetITT(req.ITT())
-	c.send(&h, []byte("MaxConnections=1\x00"), true)
+	keys := "MaxConnections=1\x00"
+	if c.narrow {
+		keys = "MaxConnections=3\x00"
+		if req.TSIH() != 0 {
+			keys = ""
+		}
+	}
+	c.send(&h, []byte(keys), true)
 	if c.up != nil {
 		c.conns.Go(func() { c.up(c) })
 	}
+}
+
+// took notes a CmdSN that arrived, of a session with a narrow window.
+func (s *stub) took(cmdSN uint32) {
+	s.mu.Lock()
+	s.exp = cmdSN + 1
+	s.mu.Unlock()
 }
 
 // answer ends a read of 512 bytes with GOOD.
@@ -163,7 +183,13 @@ func (c *stubConn) send(h *pdu.BHS, data []byte, status bool) {
 	if status {
 		c.statSN++
 	}
-	h.SetExpMaxCmdSN(c.exp, c.exp+stubWindow-1)
+	exp, max := c.exp, c.exp+stubWindow-1
+	if c.narrow {
+		c.stub.mu.Lock()
+		exp, max = c.stub.exp, c.stub.exp
+		c.stub.mu.Unlock()
+	}
+	h.SetExpMaxCmdSN(exp, max)
 	h.SetDataLen(len(data))
 	_, _ = c.nc.Write(append(append(append([]byte{}, h[:]...), data...), make([]byte, pdu.Pad(len(data)))...))
 }
