@@ -83,7 +83,7 @@ func pages() map[string]struct {
 			[]string{"Latency by percentile", "Latency over time", "Requests per second (of 4 KiB each)", "Processor time per request", "Requests per second of each connection"},
 		},
 		"large": {
-			Page{Run: resulttest.Run(resulttest.Shape{Sessions: 1000, CPUs: 8, Intervals: 1200, Stall: 700})},
+			Page{Run: resulttest.Run(resulttest.Shape{Sessions: 1000, CPUs: 8, Intervals: 600, Every: time.Second, Stall: 300})},
 			[]string{"Latency by percentile", "Latency over time", "Requests per second (of 4 KiB each)", "Processor time per request", "Requests per second of each connection"},
 		},
 		"comparison": {
