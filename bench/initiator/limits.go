@@ -57,6 +57,9 @@ const (
 	fewConns           = 64
 	loopSendBufferMany = loopSendBuffer / 4
 	loopSendPiecesMany = loopSendPieces / 4
+	// The answers to some forty pings at a time.
+	idleSendBuffer = 2 << 10
+	idleSendPieces = 8
 	// requestChunk is how many requests a connection takes memory for at a
 	// time, as far as Depth: 16 KiB.
 	requestChunk = 32
@@ -73,8 +76,8 @@ const (
 	// is counted from when it was due; it is one of memory. As many on a few
 	// connections fill the largest command windows here.
 	defaultOpenDepth = 256
-	// maxRate is more than a machine's loops can send, and little enough that
-	// a request a step of the schedule still is a nanosecond's matter.
+	// maxRate is more than a machine's loops can send, and the times of the
+	// schedule, in whole nanoseconds, still are to a tenth what they should.
 	maxRate = 100_000_000
 	// maxSpin is more than any machine takes to wake a thread that it could run.
 	maxSpin = 10 * time.Millisecond

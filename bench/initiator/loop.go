@@ -128,7 +128,7 @@ func (l *loop) open() error {
 	if l.bufs, err = ring.NewBufRing(loopGroup, recvRingBuffers, recvRingSize, incremental); err != nil {
 		return err
 	}
-	send, pieces := sendMemory(len(l.conns))
+	send, pieces := l.sendMemory()
 	data := l.w.BlockSize
 	if l.w.Verify {
 		data = l.w.BlockSize * l.w.Depth * len(l.conns)
@@ -157,9 +157,12 @@ func (l *loop) open() error {
 }
 
 // sendMemory returns the bytes and pieces that a connection's send gathers. Where there are many connections each has less
-// to send at a time.
-func sendMemory(conns int) (bytes, pieces int) {
-	if conns > fewConns {
+// to send at a time; an idle one has answers to pings.
+func (l *loop) sendMemory() (bytes, pieces int) {
+	switch {
+	case l.w.idle:
+		return idleSendBuffer, idleSendPieces
+	case len(l.conns) > fewConns:
 		return loopSendBufferMany, loopSendPiecesMany
 	}
 	return loopSendBuffer, loopSendPieces
@@ -349,41 +352,6 @@ func (l *loop) nextSlice() {
 	l.part = l.intervals.give(p)
 	l.slice++
 	l.boundary += int64(l.intervals.length)
-}
-
-// behind returns how many requests are due before at and not sent.
-func (l *loop) behind(at int64) (n uint64) {
-	if l.w.Rate == 0 {
-		return 0
-	}
-	for _, c := range l.conns {
-		n += uint64(c.p.Queued())
-		if l.w.Count == 0 || c.made < l.w.Count {
-			n += c.due.behind(at)
-		}
-	}
-	return n
-}
-
-// pace makes the requests that are due before until, on the connections that have room for them.
-func (l *loop) pace(until int64) {
-	for l.pacer.first() < until {
-		c := l.pacer[0]
-		if !c.room() {
-			c.paced = false
-			l.pacer.pop()
-			continue
-		}
-		due := c.due.oldest
-		c.due.advance()
-		l.pacer.settle()
-		if due < c.freed {
-			l.waited++
-		} else {
-			l.lag.Add(l.now - due)
-		}
-		c.issue(c.take(), due)
-	}
 }
 
 // quit ends the receives and waits for their last completions, so that no byte is lost to a later run.
