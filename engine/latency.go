@@ -65,28 +65,30 @@ type unitLatency struct {
 
 // opLatency counts the commands of one kind to one unit on one loop. What every command changes lies together.
 type opLatency struct {
-	counters
+	n      uint64
+	bytes  uint64 // moved to or from the initiator
+	failed uint64 // without status GOOD
+	sum    [NumStages]float64
+	max    [NumStages]int64
 	steps  [NumStages]hist.Compact // but for latencies of at most hist.CompactLow: those are what is missing to n
 	target *lun.Target
 	lun    int
 	op     Operation
 }
 
-// counters are what a unit and a connection both count.
-type counters struct {
-	n      uint64
-	bytes  uint64 // moved to or from the initiator
-	failed uint64 // without status GOOD
-	sum    [NumStages]float64
-	max    [NumStages]int64
-}
-
-func (k *counters) add(d *[NumStages]int64, n uint64) {
-	k.n += n
+// add counts a record with the times d.
+func (o *opLatency) add(r *record, d *[NumStages]int64) {
+	o.n += r.n
+	o.bytes += r.bytes
+	o.failed += r.failed
 	for s, ns := range d {
-		k.sum[s] += float64(ns) * float64(n)
-		if ns > k.max[s] {
-			k.max[s] = ns
+		if ns == 0 {
+			continue // most stages of most commands
+		}
+		o.sum[s] += float64(ns) * float64(r.n)
+		o.max[s] = max(o.max[s], ns)
+		if ns > hist.CompactLow {
+			o.steps[s].Add(ns, r.n)
 		}
 	}
 }
@@ -211,23 +213,13 @@ func (c *conn) count(r *record) {
 	if o == nil {
 		o = l.lat.add(u, r.op)
 	}
-	o.bytes += r.bytes
-	o.failed += r.failed
-	o.add(&d, r.n)
-	for s, ns := range d {
-		if ns > hist.CompactLow {
-			o.steps[s].Add(ns, r.n)
-		}
-	}
+	o.add(r, &d)
 	k := c.lat.ops[r.op]
 	if k == nil {
 		k = l.lat.lend()
 		c.lat.ops[r.op] = k
 	}
-	k.bytes += r.bytes
-	k.failed += r.failed
-	k.add(&d, r.n)
-	k.total.Add(d[StageTotal], r.n)
+	k.add(r, &d)
 }
 
 // unitOf is where commands of the connection to that LUN are counted.
@@ -318,11 +310,33 @@ type connLatency struct {
 	ops    [NumOperations]*connOp // each from the first command of its kind on
 }
 
-// connOp counts the commands of one kind of one connection.
+// connOp counts the commands of one kind of one connection. There are thousands of them, and one that was long not used is not in
+// the cache: a command touches the first line of it and one of the histogram.
 type connOp struct {
-	counters
-	total hist.Compact
-	next  *connOp
+	n     uint64
+	bytes uint64
+	max   int64 // of the total
+	sum   [StageTotal]float64
+
+	total  hist.Compact
+	failed uint64
+	next   *connOp
+}
+
+// add counts a record with the times d.
+func (o *connOp) add(r *record, d *[NumStages]int64) {
+	o.n += r.n
+	o.bytes += r.bytes
+	if r.failed > 0 {
+		o.failed += r.failed
+	}
+	for s := range o.sum {
+		if d[s] != 0 {
+			o.sum[s] += float64(d[s]) * float64(r.n)
+		}
+	}
+	o.max = max(o.max, d[StageTotal])
+	o.total.Add(d[StageTotal], r.n)
 }
 
 // lend takes a connOp from the pool, which grows to what was once needed.

@@ -56,7 +56,7 @@ func BenchmarkLatencyHolds(b *testing.B) {
 		l := r.e.loops[0]
 		for range conns {
 			c := &conn{loop: l, fd: -1, s: session.NewConn(session.ConnConfig{Node: r.e.node})}
-			c.lat.ops[OperationRead] = &connOp{counters: counters{n: 1}}
+			c.lat.ops[OperationRead] = &connOp{n: 1}
 			l.conns = append(l.conns, c)
 		}
 		t := l.lat.targetOf(r.target)

@@ -63,7 +63,7 @@ type ConnLatency struct {
 	Operations []ConnOperation `json:"operations"`
 }
 
-// ConnOperation counts commands of one kind on one connection. Stages but the last have no steps.
+// ConnOperation counts commands of one kind on one connection. Stages but the last have neither steps nor a maximum.
 type ConnOperation struct {
 	Operation string           `json:"operation"`
 	Commands  uint64           `json:"commands"`
@@ -320,10 +320,12 @@ func (r *loopReading) conn(t connTraffic) (out ConnLatency, ok bool) {
 		out.Commands += o.n
 		out.Bytes += o.bytes
 		r := ConnOperation{Operation: Operation(i).String(), Commands: o.n, Bytes: o.bytes, Failed: o.failed}
-		for k := range r.Stages {
-			r.Stages[k].SumNanos, r.Stages[k].MaxNanos = o.sum[k], o.max[k]
+		total := &r.Stages[StageTotal]
+		for k, sum := range o.sum {
+			r.Stages[k].SumNanos = sum
+			total.SumNanos += sum
 		}
-		r.Stages[StageTotal].Steps = o.total
+		total.MaxNanos, total.Steps = o.max, o.total
 		out.Operations = append(out.Operations, r)
 	}
 	return out, true

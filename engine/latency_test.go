@@ -212,7 +212,7 @@ func TestReadingIsDoneInParts(t *testing.T) {
 	l := &loop{conns: make([]*conn, n)}
 	for i := range l.conns {
 		c := &conn{loop: l, index: i}
-		c.lat.ops[OperationRead] = &connOp{counters: counters{n: 1, bytes: uint64(i)}}
+		c.lat.ops[OperationRead] = &connOp{n: 1, bytes: uint64(i)}
 		l.conns[i] = c
 	}
 	r := &loopReading{l: l, conns: make([]connTraffic, 0, n)}
