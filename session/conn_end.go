@@ -37,6 +37,7 @@ type endState struct {
 	ends   bool // the session ends with the logout that is answered
 	keeps  bool // it was its session's last one, and keeps it for others to continue
 	keepBy int64
+	asked  bool // Shutdown was called: a session that is to end is not kept for anybody
 	over   bool // nobody did in time
 
 	reason   error
@@ -158,6 +159,7 @@ func (c *Conn) Terminate(now int64, reason error) { c.fail(reason) }
 // Shutdown asks the initiator to log out (RFC 7143, 11.9.1, event 1), and closes the connection when it has not done so
 // after a grace.
 func (c *Conn) Shutdown(now int64) {
+	c.end.asked = true
 	switch {
 	case c.end.keeps:
 		c.expire()
@@ -205,6 +207,9 @@ func (c *Conn) leave(now int64) {
 
 // lost says that the connection ended without having been logged out, explicitly or by its successor, or closed on purpose.
 func (e *endState) lost() bool {
+	if e.asked {
+		return false
+	}
 	switch e.reason {
 	case errLogout, errShutdown, errColdReset, errReinstated, errConnReinstated:
 		return false

@@ -285,6 +285,28 @@ func TestSessionWaitsForAConnection(t *testing.T) {
 	late.refused(pdu.LoginSessionDoesNotExist, "the session has ended", toFull, names()...)
 }
 
+// A target that is being stopped keeps no session: nobody could continue it, whether its connection was lost before or since.
+func TestShutdownKeepsNoSession(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		m := newMCS(t, 1, "DefaultTime2Retain", "20")
+		last := m.conns[0]
+		if before {
+			last.gone()
+			last.wantIdle("the session waits")
+		}
+		last.conn.Shutdown(last.now)
+		last.turn()
+		if !before {
+			last.want(pdu.OpAsyncMessage, "the initiator is asked to log out")
+			last.gone()
+		}
+		last.wantEvent(SessionDown)
+		if len(m.node.Sessions()) != 0 || !last.conn.Over() {
+			t.Errorf("lost before the shutdown %v: the session is kept", before)
+		}
+	}
+}
+
 // A login without TSIH ends a session that waits, at once.
 func TestReinstatementOfAWaitingSession(t *testing.T) {
 	m := newMCS(t, 1, "DefaultTime2Retain", "20")
