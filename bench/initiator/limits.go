@@ -79,7 +79,7 @@ const (
 	// maxRate is more than a machine's loops can send, and the times of the
 	// schedule, in whole nanoseconds, still are to a tenth what they should.
 	maxRate = 100_000_000
-	// maxSpin is more than any machine takes to wake a thread that it could run.
+	// maxSpin is more than any machine takes to wake a thread that it could run. It bounds Poll as well.
 	maxSpin = 10 * time.Millisecond
 	// maxFillDepth is as deep as writing a range in order pays.
 	maxFillDepth = 32

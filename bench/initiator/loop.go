@@ -200,7 +200,7 @@ func (l *loop) work() error {
 		if !l.issuing && l.live == 0 && l.out == 0 {
 			break
 		}
-		if err := l.ring.SubmitAndWait(l.sleep()); err != nil {
+		if err := l.wait(); err != nil {
 			return err
 		}
 		l.turn()
@@ -241,22 +241,40 @@ func (l *loop) flush() {
 	l.todo = l.todo[:0]
 }
 
+// wait submits what there is and waits for what comes of it.
+func (l *loop) wait() error {
+	if l.w.Poll > 0 && l.live > 0 {
+		if err := l.ring.Submit(); err != nil {
+			return err
+		}
+		now := l.clock()
+		for until := min(now+int64(l.w.Poll), l.due()); !l.ring.Pending() && now < until; now = l.clock() {
+		}
+		l.now = now
+	}
+	return l.ring.SubmitAndWait(l.sleep())
+}
+
 // sleep returns how long there is nothing to do unless something arrives, or another loop or the run's context says so: there is
 // no other time to look, which would only hide a signal that was lost.
 func (l *loop) sleep() time.Duration {
-	at := l.boundary
-	switch {
-	case !l.issuing:
-		at = min(at, l.drainBy)
-	case l.w.Rate > 0:
-		at = min(at, l.endAt, l.pacer.first()-int64(l.w.Spin))
-	default:
-		at = min(at, l.endAt)
-	}
+	at := l.due()
 	if at == never {
 		return -1
 	}
 	return max(time.Duration(at-l.now), 0)
+}
+
+// due returns when the loop has something to do by itself.
+func (l *loop) due() int64 {
+	switch {
+	case !l.issuing:
+		return min(l.boundary, l.drainBy)
+	case l.w.Rate > 0:
+		return min(l.boundary, l.endAt, l.pacer.first()-int64(l.w.Spin))
+	default:
+		return min(l.boundary, l.endAt)
+	}
 }
 
 // turn takes what the ring has completed.

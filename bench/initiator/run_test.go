@@ -281,6 +281,7 @@ func TestWorkloadCheck(t *testing.T) {
 		"a negative warm-up":        func(w *Workload) { w.Warmup = -1 },
 		"intervals without a width": func(w *Workload) { w.Interval = 1 },
 		"endless polling":           func(w *Workload) { w.Spin = time.Hour },
+		"endless looking":           func(w *Workload) { w.Poll = time.Hour },
 		"more reads than requests":  func(w *Workload) { w.ReadPercent = 101 },
 		"a range beyond the unit":   func(w *Workload) { w.Last = 1 << 40 },
 	} {

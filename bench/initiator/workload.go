@@ -31,6 +31,9 @@ type Workload struct {
 	// kernel takes to wake a thread (Report.Lag): some microseconds, on virtual machines up to 50. It costs the loop's
 	// processor up to Spin times Rate, so it is for a processor of its own.
 	Spin time.Duration
+	// Poll is how long a loop looks for what arrives before it sleeps, while requests are under way. With it the time that the
+	// client takes to wake up is in no latency, and in a closed loop in no rate; it is for a processor that nobody else uses.
+	Poll time.Duration
 
 	// Verify writes data that depends on the address and Seed and compares what is read with it: what was not written so
 	// before (see Fill, and Loops.ReadBack) does not compare.
@@ -115,6 +118,8 @@ func (w *Workload) check() error {
 		return fmt.Errorf("%w: Rate %v, at most %v a second", ErrUsage, w.Rate, float64(maxRate))
 	case w.Spin < 0 || w.Spin > maxSpin:
 		return fmt.Errorf("%w: Spin %v, at most %v", ErrUsage, w.Spin, maxSpin)
+	case w.Poll < 0 || w.Poll > maxSpin:
+		return fmt.Errorf("%w: Poll %v, at most %v", ErrUsage, w.Poll, maxSpin)
 	case w.Interval < 0 || w.Interval > 0 && w.Interval < minInterval:
 		return fmt.Errorf("%w: Interval %v, at least %v", ErrUsage, w.Interval, minInterval)
 	}

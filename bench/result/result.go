@@ -34,21 +34,22 @@ type Run struct {
 
 // Workload is what was asked for, in fio's words.
 type Workload struct {
-	RW        string        `json:"rw"`              // read, write, randread, randwrite, rw, randrw
-	ReadMix   int           `json:"rwmixread"`       // percent
-	BlockSize string        `json:"bs"`              // "4k", or a split as fio writes it: "4k/60:64k/40"
-	IODepth   int           `json:"iodepth"`         // a connection; 0 in an open loop with no bound
-	NumJobs   int           `json:"numjobs"`         // copies, each with Sessions sessions of its own
-	Sessions  int           `json:"sessions"`        // a job
-	Conns     int           `json:"connections"`     // a session
-	Rate      float64       `json:"rate,omitempty"`  // requests a second over all; 0: closed loop
-	Digests   string        `json:"digests"`         // "none", "header", "data", "both"
-	Size      int64         `json:"size,omitempty"`  // bytes of the LUN in use
-	Verify    bool          `json:"verify"`          // data was compared
-	Seed      uint64        `json:"seed,omitempty"`  // of addresses and data
-	Runtime   time.Duration `json:"runtime_ns"`      //
-	RampTime  time.Duration `json:"ramp_time_ns"`    //
-	Cores     []int         `json:"cores,omitempty"` // the client's threads are pinned to; empty: not pinned
+	RW        string        `json:"rw"`                // read, write, randread, randwrite, rw, randrw
+	ReadMix   int           `json:"rwmixread"`         // percent
+	BlockSize string        `json:"bs"`                // "4k", or a split as fio writes it: "4k/60:64k/40"
+	IODepth   int           `json:"iodepth"`           // a connection; 0 in an open loop with no bound
+	NumJobs   int           `json:"numjobs"`           // copies, each with Sessions sessions of its own
+	Sessions  int           `json:"sessions"`          // a job
+	Conns     int           `json:"connections"`       // a session
+	Rate      float64       `json:"rate,omitempty"`    // requests a second over all; 0: closed loop
+	Digests   string        `json:"digests"`           // "none", "header", "data", "both"
+	Size      int64         `json:"size,omitempty"`    // bytes of the LUN in use
+	Verify    bool          `json:"verify"`            // data was compared
+	Seed      uint64        `json:"seed,omitempty"`    // of addresses and data
+	Runtime   time.Duration `json:"runtime_ns"`        //
+	RampTime  time.Duration `json:"ramp_time_ns"`      //
+	Poll      time.Duration `json:"poll_ns,omitempty"` // how long the client's threads look for answers before they sleep
+	Cores     []int         `json:"cores,omitempty"`   // the client's threads are pinned to; empty: not pinned
 }
 
 // Target is what was measured.

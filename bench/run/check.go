@@ -168,6 +168,9 @@ func (p *plan) checkSeed(bad *problems, onlyReads bool) {
 // checkShape reads how many do it, and how.
 func (p *plan) checkShape(bad *problems) {
 	bad.within("--iodepth", p.IODepth, 1, maxDepth)
+	if p.Poll < 0 || p.Poll > maxPoll {
+		bad.add("--poll %v: want 0s to %v", p.Poll, maxPoll)
+	}
 	bad.within("--numjobs", p.NumJobs, 1, maxSessions)
 	bad.within("--sessions", p.Sessions, 1, maxSessions)
 	bad.within("--connections", p.Connections, 1, maxConns)
@@ -220,7 +223,7 @@ func (p *plan) fill() {
 	w := &p.work
 	w.LUN = initiator.LUN(p.url.LUN)
 	w.Depth, w.Rate, w.Poisson = p.IODepth, p.Rate, p.Poisson
-	w.Duration, w.Warmup = p.Runtime, p.RampTime
+	w.Duration, w.Warmup, w.Poll = p.Runtime, p.RampTime, p.Poll
 	if w.Interval = p.Interval; w.Interval == 0 {
 		w.Interval = usualInterval
 		if p.Runtime > 0 {
@@ -234,7 +237,7 @@ func (p *plan) fill() {
 	mix := w.ReadPercent
 	p.record = result.Workload{
 		RW: p.RW, ReadMix: mix, BlockSize: p.BlockSize, IODepth: depth, NumJobs: p.NumJobs, Sessions: p.Sessions, Conns: p.Connections,
-		Rate: p.Rate, Digests: p.Digests, Verify: p.Verify, Runtime: p.Runtime, RampTime: p.RampTime, Cores: p.Cores,
+		Rate: p.Rate, Digests: p.Digests, Verify: p.Verify, Runtime: p.Runtime, RampTime: p.RampTime, Cores: p.Cores, Poll: p.Poll,
 	}
 	if p.RW == "readwrite" {
 		p.record.RW = "rw"

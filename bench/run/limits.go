@@ -21,6 +21,8 @@ const (
 	maxAll = 28000
 	// maxRate is more than a machine's loops can send.
 	maxRate = 100_000_000
+	// maxPoll is more than any machine takes to wake a thread that it could run.
+	maxPoll = 10 * time.Millisecond
 	// maxRuntime is a week: a longer one is a slip of the pen.
 	maxRuntime = 7 * 24 * time.Hour
 	// maxSplit is how many shares a bssplit may have, fio's own bound.

@@ -16,17 +16,18 @@ type Options struct {
 	Command []string // for the record; Redact takes secrets out
 	Version string   // of this program, for the record
 
-	RW                string // fio's: read, write, randread, randwrite, rw (or readwrite), randrw; "" is randread
-	ReadMix           int    // percent of reads for rw and randrw; 0 is 50, so it cannot be 0: that is write
-	BlockSize         string // "4k"; "" is 4k
-	BlockSplit        string // fio's bssplit "4k/60:64k/40"; excludes BlockSize
-	IODepth           int    // a connection; 0 is 1 in a closed loop, and as many as a connection can have in an open one
-	NumJobs           int    // 0 is 1
-	Sessions          int    // a job; 0 is 1
-	Connections       int    // a session; 0 is 1
-	Digests           string // "", none, header, data, both
-	Initiator         string // name of the initiator; "" is one of this program's, another one for each job
-	Cores             []int  // CPUs of the client's threads; empty: one thread, not pinned
+	RW                string        // fio's: read, write, randread, randwrite, rw (or readwrite), randrw; "" is randread
+	ReadMix           int           // percent of reads for rw and randrw; 0 is 50, so it cannot be 0: that is write
+	BlockSize         string        // "4k"; "" is 4k
+	BlockSplit        string        // fio's bssplit "4k/60:64k/40"; excludes BlockSize
+	IODepth           int           // a connection; 0 is 1 in a closed loop, and as many as a connection can have in an open one
+	NumJobs           int           // 0 is 1
+	Sessions          int           // a job; 0 is 1
+	Connections       int           // a session; 0 is 1
+	Digests           string        // "", none, header, data, both
+	Initiator         string        // name of the initiator; "" is one of this program's, another one for each job
+	Cores             []int         // CPUs of the client's threads; empty: one thread, not pinned
+	Poll              time.Duration // how long the client's threads look for answers before they sleep; 0: not at all
 	Runtime, RampTime time.Duration
 	Rate              float64 // requests a second over all connections; 0: closed loop
 	Poisson           bool    // they are due at random times, as from many independent clients; needs Rate

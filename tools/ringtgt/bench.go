@@ -33,12 +33,13 @@ type benchCmd struct {
 	TargetPID int       `name:"target-pid" group:"Target:" help:"Process whose processor time is the target's; -1 for none. Default: the one that listens at the portal, if it is on this machine." placeholder:"N"`
 	Idle      benchTime `group:"Target:" help:"Measure, for this long before the run, what the target takes with all sessions up and no request." placeholder:"TIME"`
 
-	NumJobs     int    `name:"numjobs" group:"Sessions:" help:"Jobs, each with sessions of its own under an initiator name of its own. Default: 1." placeholder:"N"`
-	Sessions    int    `group:"Sessions:" help:"Sessions of each job. Default: 1." placeholder:"N"`
-	Connections int    `group:"Sessions:" help:"Connections of each session (MC/S). Default: 1." placeholder:"N"`
-	Digests     string `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
-	Cores       string `group:"Sessions:" help:"CPUs of the client's threads, one each, such as 0-3,8, or all. Default: one thread, anywhere." placeholder:"LIST"`
-	Initiator   string `group:"Sessions:" help:"Name of the initiator. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
+	NumJobs     int       `name:"numjobs" group:"Sessions:" help:"Jobs, each with sessions of its own under an initiator name of its own. Default: 1." placeholder:"N"`
+	Sessions    int       `group:"Sessions:" help:"Sessions of each job. Default: 1." placeholder:"N"`
+	Connections int       `group:"Sessions:" help:"Connections of each session (MC/S). Default: 1." placeholder:"N"`
+	Digests     string    `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
+	Cores       string    `group:"Sessions:" help:"CPUs of the client's threads, one each, such as 0-3,8, or all. Default: one thread, anywhere." placeholder:"LIST"`
+	Poll        benchTime `group:"Sessions:" help:"How long the client's threads look for answers before they sleep, up to 10ms. For CPUs of their own. Default: not at all." placeholder:"TIME"`
+	Initiator   string    `group:"Sessions:" help:"Name of the initiator. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
 
 	CHAPFile   string `name:"chap-secret-file" group:"Sessions:" help:"File with the secret of the URL's USER." placeholder:"FILE"`
 	CHAPEnv    string `name:"chap-secret-env" group:"Sessions:" help:"Environment variable with the secret of the URL's USER." placeholder:"NAME"`

@@ -47,7 +47,7 @@ func (c *benchCmd) options() (benchrun.Options, error) {
 		RW: c.RW, ReadMix: c.ReadMix, BlockSize: c.BS, BlockSplit: c.BSSplit, IODepth: c.IODepth, NumJobs: c.NumJobs, Sessions: c.Sessions,
 		Connections: c.Connections, Digests: c.Digests, Initiator: c.Initiator, Runtime: time.Duration(c.Runtime), RampTime: time.Duration(c.RampTime),
 		Rate: float64(c.Rate), Poisson: c.Process == "poisson", Size: c.Size, Verify: c.Verify, Seed: c.Seed,
-		TargetPID: c.TargetPID, Idle: time.Duration(c.Idle), Interval: time.Duration(c.Interval),
+		TargetPID: c.TargetPID, Idle: time.Duration(c.Idle), Poll: time.Duration(c.Poll), Interval: time.Duration(c.Interval),
 	}
 	var err error
 	o.Cores, err = cpus("--cores", c.Cores)
