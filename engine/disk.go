@@ -117,6 +117,11 @@ func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
 	case ioDiscard:
 		l.ring.Discard(fd, k.off, k.n, ud)
 	}
+	// The medium is to be at work while the rest of a long run of commands is looked at.
+	if l.stagedIO++; l.stagedIO == ioBatch {
+		l.stagedIO = 0
+		l.check(l.ring.Submit())
+	}
 }
 
 // bufIndex is the registered buffer that b lies in, or -1.

@@ -67,6 +67,10 @@ const (
 	// maxTasks bounds the tasks of a loop: the windows of a thousand busy sessions.
 	maxTasks = 131072
 
+	// ioBatch is how many operations go to the block layer, and how many of its completions are answered, at a time. At depth 32
+	// a virtual disk does 16% more than with all at once, for 5% more processor time an operation: docs/performance.md.
+	ioBatch = 4
+
 	// maxIO bounds the operations that a loop has with the kernel's block layer; more wait in a list.
 	maxIO = 1024
 

@@ -22,6 +22,7 @@ type loop struct {
 	slabsRegistered int
 	released        bool // memory came back this turn
 	poller          poller
+	stagedIO        int  // operations for the block layer since the last submission of a whole ioBatch
 	waiting         line // tasks that wait for arena memory
 	share           int  // bytes of the arena that one connection's tasks may have
 	tasks           taskPool
@@ -141,6 +142,7 @@ func (l *loop) run(ready chan<- error) {
 func (l *loop) turn() {
 	l.tick()
 	l.lat.began = l.now
+	answered := 0
 	for {
 		cqe, ok := l.ring.Peek()
 		if !ok {
@@ -148,6 +150,11 @@ func (l *loop) turn() {
 		}
 		l.dispatch(cqe)
 		l.ring.Seen()
+		if uint8(cqe.UserData>>56) == opDisk {
+			if answered++; answered == ioBatch {
+				break // what they answer is to be on its way while the rest of them are looked at
+			}
+		}
 	}
 	if !l.mail.empty() {
 		l.mail.drain()
@@ -213,6 +220,7 @@ func (l *loop) rearm() {
 // been paying, then asleep.
 func (l *loop) wait() {
 	l.stats.Turns++
+	l.stagedIO = 0
 	l.turned()
 	if !l.poll() {
 		l.sleep()
