@@ -31,9 +31,10 @@ const (
 	idleTime = 2 * time.Second
 	idleZero = 0.0005
 
-	// fewSessions and manySessions are the table's; sessionDepth is what each of them keeps under way.
+	// fewSessions and manySessions are the table's; sessionDepth is what each of them keeps under way, and smallDepth what is shown
+	// beside it.
 	fewSessions, manySessions = 10, 1000
-	sessionDepth              = 4
+	sessionDepth, smallDepth  = 32, 4
 	// spareFiles is what this process and the target have open besides connections.
 	spareFiles = 256
 
