@@ -57,10 +57,11 @@ func (p placement) reason(level steer.Level) string {
 	return "accepted: hash"
 }
 
-// settled tells the steering that the connection stays on its loop from now on.
+// settled is for a connection in full feature phase that stays on its loop from now on: the steering is told.
 func (c *conn) settled() {
 	c.steered = true
 	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
+	c.boundSend()
 }
 
 // move hands the connection over to another loop: at the end of its login, when nothing of it is with the kernel. What other
