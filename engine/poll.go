@@ -1,5 +1,7 @@
 package engine
 
+import "github.com/ringtgt/ringtgt/engine/uring"
+
 // poller says how long a loop looks for completions before it sleeps. Going to sleep and being woken takes tens of
 // microseconds on a virtual machine and a few on real hardware; what comes sooner than that is better waited for awake. It
 // is off (0) whenever the last wait was longer than max, so that a loop with nothing to do takes no processor time, and grows from
@@ -31,6 +33,7 @@ func (l *loop) poll() bool {
 		if monotonic() >= until {
 			return false
 		}
+		uring.Pause()
 	}
 	l.stats.Polls++
 	l.check(l.ring.Submit()) // what is pending becomes a completion

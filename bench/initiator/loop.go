@@ -249,6 +249,7 @@ func (l *loop) wait() error {
 		}
 		now := l.clock()
 		for until := min(now+int64(l.w.Poll), l.due()); !l.ring.Pending() && now < until; now = l.clock() {
+			uring.Pause()
 		}
 		l.now = now
 	}

@@ -78,7 +78,7 @@ func (b *bench) say(format string, args ...any) {
 
 // run completes the options of a run.
 func (b *bench) run(o run.Options) run.Options {
-	o.Cores, o.Runtime, o.RampTime, o.Poll = b.client, b.runtime, b.ramp, clientPoll
+	o.Cores, o.Runtime, o.RampTime = b.client, b.runtime, b.ramp
 	return o
 }
 

@@ -29,7 +29,7 @@ func fileRow(ctx context.Context, b *bench, r *Row) error {
 		return err
 	}
 	defer ours.Stop()
-	o := b.run(run.Options{RW: "randread", BlockSize: "4k", IODepth: 32, URL: ours.URL, TargetPID: ours.PID})
+	o := b.run(run.Options{RW: "randread", BlockSize: "4k", IODepth: 32, URL: ours.URL, TargetPID: ours.PID, Poll: clientPoll})
 	var ratios, own, local []float64
 	names := [2]int{}
 	for i := range b.rounds {

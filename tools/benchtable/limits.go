@@ -12,8 +12,8 @@ const (
 	// ramp is left out of each run: the first answers find cold caches, and a thread that has just been made.
 	ramp = 150 * time.Millisecond
 
-	// clientPoll keeps the client, which has a CPU to itself, awake while requests are under way, for both sides alike: what a virtual
-	// machine takes to wake it is no target's.
+	// clientPoll keeps the client, which has a CPU to itself, awake in the row beside fio, which has no client to wake: what a virtual
+	// machine takes for that is no target's.
 	clientPoll = time.Millisecond
 
 	// memoryLUN is beyond the processor's caches, and is filled in a moment.
