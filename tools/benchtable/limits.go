@@ -15,6 +15,8 @@ const (
 	// clientPoll keeps the client, which has a CPU to itself, awake in the row beside fio, which has no client to wake: what a virtual
 	// machine takes for that is no target's.
 	clientPoll = time.Millisecond
+	// diskPoll is longer than the disk takes, as far as disks are known here.
+	diskPoll = 500 * time.Microsecond
 
 	// memoryLUN is beyond the processor's caches, and is filled in a moment.
 	memoryLUN = 256 << 20
