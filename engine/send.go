@@ -47,10 +47,10 @@ type batchMem struct {
 	headers [sendBatch * headerSlot]byte
 }
 
-// room tells whether another PDU can be staged.
+// room tells whether another PDU can be staged. It takes two blocks at most: that of its command, and a copy of long sense data.
 func (s *sendState) room() bool {
 	b := s.batch
-	return b == nil || !s.inFlight && b.pdus < sendBatch && b.bytes < sendBatchBytes
+	return b == nil || !s.inFlight && b.pdus < sendBatch && b.nblk+2 <= len(b.blocks) && b.bytes < sendBatchBytes
 }
 
 func (s *sendState) idle() bool { return s.batch == nil }
