@@ -97,7 +97,7 @@ const (
 	// drainTimeout ends a run whose requests do not come back after it is
 	// over, hasteTimeout one that was interrupted or lost a connection.
 	drainTimeout = 10 * time.Second
-	hasteTimeout = time.Second
+	hasteTimeout = 3 * time.Second
 	// quitTimeout is how often a loop looks whether its receives have ended.
 	quitTimeout = 20 * time.Millisecond
 
