@@ -143,29 +143,28 @@ func args(more ...string) []string {
 	return append(fast, more...)
 }
 
-// The whole way, in a repository of its own: three times the work is slower, the same commit is not, and neither is one that another
-// function was added to.
+// The whole way, in a repository of its own: twenty times the work is slower, so much more than other tests on the machine can make of
+// it; the same commit is not, and neither is one that another function was added to.
 func TestRun(t *testing.T) {
 	b := newBed(t)
 	b.write("work/work_test.go", benchSource("1000"))
 	b.commit("base")
 	b.write("work/more_test.go", "package work\n\nimport \"testing\"\n\nfunc TestMore(t *testing.T) { t.Log(sink) }\n")
 	b.commit("unrelated")
-	b.write("work/work_test.go", benchSource("3000"))
+	b.write("work/work_test.go", benchSource("20000"))
 	b.commit("slow")
 
 	raw := filepath.Join(t.TempDir(), "raw.txt")
 	status, out, _ := b.compare(args("-ref", "unrelated", "-raw", raw, "-relink")...)
 	if status != exitSlower || !strings.Contains(out, "SLOWER") || !strings.Contains(out, "1 slower") {
-		t.Errorf("three times the work: status %d", status)
+		t.Errorf("twenty times the work: status %d", status)
 	}
 	checkRaw(t, raw)
 
 	if status, out, _ := b.compare(args("-ref", "slow", "-new", "unrelated")...); status != exitEqual || !strings.Contains(out, "1 faster") {
-		t.Errorf("a third of the work: status %d", status)
+		t.Errorf("a twentieth of the work: status %d", status)
 	}
-	if status, out, _ := b.compare(args("-ref", "slow")...); status != exitEqual || !strings.Contains(out, "1 no difference") ||
-		!strings.Contains(out, "are the same") {
+	if status, out, _ := b.compare(args("-ref", "slow")...); status != exitEqual || !strings.Contains(out, "are the same") {
 		t.Errorf("the same commit: status %d", status)
 	}
 	// Another binary; the threshold leaves room for a machine that is busy otherwise.
