@@ -194,6 +194,35 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	return session.OutLater
 }
 
+// Memory is session.Host's.
+func (c *conn) Memory(n int) []byte {
+	size := blockSize(n)
+	if n > maxBlock || c.held > 0 && c.held+size > c.loop.share+requestRoom {
+		return nil
+	}
+	b := c.loop.arena.alloc(n)
+	if b != nil {
+		c.held += size
+	}
+	return b
+}
+
+// Release is session.Host's.
+func (c *conn) Release(b []byte) {
+	size := cap(b)
+	c.giveBack(b)
+	c.unhold(size)
+}
+
+// giveBack gives a block back in which a payload may still be arriving.
+func (c *conn) giveBack(b []byte) {
+	if !c.toldGone && c.recv.writesTo(b, c.s) {
+		c.recv.hold(b)
+	} else {
+		c.loop.release(b)
+	}
+}
+
 // FreeTask is session.Host's.
 func (c *conn) FreeTask(st *session.Task) {
 	t := st.Owner.(*task)
@@ -263,11 +292,7 @@ func (c *conn) unlink(t *task) {
 func (c *conn) recycle(t *task) {
 	l := c.loop
 	if t.out != nil {
-		if !c.toldGone && c.recv.writesTo(t.out, c.s) {
-			c.recv.hold(t.out)
-		} else {
-			l.release(t.out)
-		}
+		c.giveBack(t.out)
 	}
 	if t.buf != nil {
 		l.release(t.buf)

@@ -1,6 +1,11 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
 
 // Every bound of the engine, with its reason. Engine.MemoryBound is the sum of what they let it use.
 const (
@@ -32,6 +37,8 @@ const (
 	// arenaShares is how many connections it takes to use up the arena: with a quarter each of the default arena one has room
 	// for a full window of 1 MiB transfers.
 	arenaShares = 4
+	// requestRoom is what pings and text may take beyond the share: who has used that up with commands is still to be heard.
+	requestRoom = 64 << 10
 	// narrowWindow is the command window of a session that wants more memory than its share: the device is kept busy by less.
 	narrowWindow = 16
 
@@ -46,9 +53,11 @@ const (
 	nearSendBuffer = 512 << 10
 	nearRTT        = 100 * time.Microsecond
 
-	// headerSlot holds a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
-	// response with sense data needs 2+32).
-	headerSlot = 128
+	// headerSlot is the room for a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
+	// response with sense data needs 2+32). longestCopied is what a PDU takes of it at most: with longer sense data a batch is
+	// full before sendBatch.
+	headerSlot    = 128
+	longestCopied = pdu.BHSLen + 4 + session.MaxCopy + 3 + 4
 
 	// pollMin is what a loop begins to poll with: less is lost in reading the clock. maxPoll is beyond what any sleep costs.
 	pollMin = 2 * int64(time.Microsecond)

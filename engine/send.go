@@ -34,7 +34,7 @@ type batch struct {
 	nblk int
 	held int // bytes of the connection's share that blocks are
 	nrel int
-	// blocks are arena memory that the batch has in hand: data of commands that are over, and copies.
+	// blocks are memory that the batch has in hand: data of commands that are over, and Go memory that it keeps alive.
 	blocks  [sendBatch][]byte
 	records [sendBatch]record        // commands that are over
 	release [sendBatch]*session.Task // requests other than commands, to be reported as sent
@@ -47,10 +47,10 @@ type batchMem struct {
 	headers [sendBatch * headerSlot]byte
 }
 
-// room tells whether another PDU can be staged. It takes two blocks at most: that of its command, and a copy of long sense data.
+// room tells whether another PDU can be staged. It takes one block at most, that of its command or what it keeps.
 func (s *sendState) room() bool {
 	b := s.batch
-	return b == nil || !s.inFlight && b.pdus < sendBatch && b.nblk+2 <= len(b.blocks) && b.bytes < sendBatchBytes
+	return b == nil || !s.inFlight && b.pdus < sendBatch && b.used+longestCopied <= len(b.mem.headers) && b.bytes < sendBatchBytes
 }
 
 func (s *sendState) idle() bool { return s.batch == nil }
@@ -73,7 +73,7 @@ func (c *conn) stage(ev *session.Event) {
 	if n := len(ev.Data); n > 0 {
 		data := ev.Data
 		switch pad := pdu.Pad(n); {
-		case ev.Copy && n <= headerSlot-pdu.BHSLen-12:
+		case ev.Copy:
 			at := b.used
 			b.put(data)
 			b.zeros(pad)
@@ -81,8 +81,9 @@ func (c *conn) stage(ev *session.Event) {
 				b.put32(pdu.Digest(0, b.mem.headers[at:b.used]))
 			}
 		default:
-			if ev.Copy {
-				data = c.loop.copyOut(b, data)
+			if ev.Keep {
+				b.blocks[b.nblk] = data // for the garbage collector; Go does not move it
+				b.nblk++
 			}
 			b.refer(data)
 			crc := uint32(0)
@@ -163,23 +164,6 @@ func (b *batch) refer(data []byte) {
 	b.mem.iov[b.iovs] = uring.Iovec{Base: unsafe.SliceData(data), Len: uint64(len(data))}
 	b.iovs++
 	b.bytes += len(data)
-}
-
-// copyOut copies data that the protocol wants back at once into memory that the kernel may read. Only login, text and
-// other rare PDUs come here.
-func (l *loop) copyOut(b *batch, data []byte) []byte {
-	if m := l.arena.alloc(len(data)); m != nil {
-		copy(m, data)
-		b.blocks[b.nblk] = m
-		b.nblk++
-		return m
-	}
-	// The arena is exhausted by tasks; their answers must not wait for it. A Go slice serves: it is kept alive by the batch
-	// and Go does not move heap memory.
-	m := append([]byte(nil), data...)
-	b.blocks[b.nblk] = m
-	b.nblk++
-	return m
 }
 
 // flushSend submits the staged batch.

@@ -34,6 +34,8 @@ func (h *loopHost) FreeTask(t *Task) {
 	h.free = append(h.free, t)
 }
 
+func (h *loopHost) Memory(n int) []byte  { return make([]byte, n) }
+func (h *loopHost) Release([]byte)       {}
 func (h *loopHost) Post(func())          {}
 func (h *loopHost) Wake(int)             {}
 func (h *loopHost) Place([]int, int) int { return 0 }

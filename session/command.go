@@ -112,11 +112,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	}
 	t := c.host.NewTask(c)
 	if t == nil {
-		if immediate {
-			c.refuse(pdu.RejectImmediateCommand)
-		} else {
-			c.refuse(pdu.RejectLongOperation)
-		}
+		c.noMemory(h)
 		return nil
 	}
 	c.live++

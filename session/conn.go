@@ -63,8 +63,7 @@ type Conn struct {
 	rejects    int  // Rejects sent so far
 	nextTTT    uint32
 	scratch    [maxSense + 2]byte // data segment of the response at hand
-	ctl        []byte             // data segment of the control PDU at hand
-	borrowed   bool               // a buffer of the node's is in use
+	borrowed   []byte             // memory for a data segment of which a command takes the front
 }
 
 // NewConn makes the protocol side of a connection that was just accepted.

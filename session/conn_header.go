@@ -67,10 +67,13 @@ func (c *Conn) Header(now int64) []byte {
 // Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
 func (c *Conn) Payload(now int64, digestOK bool) {
 	c.now = max(c.now, now)
-	c.giveBack()
-	if c.end.deaf {
-		return
+	if !c.end.deaf {
+		c.payload(now, digestOK)
 	}
+	c.giveBack()
+}
+
+func (c *Conn) payload(now int64, digestOK bool) {
 	h := c.framer.Header()
 	rx := c.rx
 	c.rx = rxState{}
@@ -86,7 +89,7 @@ func (c *Conn) Payload(now int64, digestOK bool) {
 	case actCommand:
 		c.commandPayload(rx.task, &rx)
 	case actRequest:
-		c.requestPayload(rx.task, &rx)
+		c.requestPayload(rx.task)
 	case actPong:
 		// Header noted that the initiator lives; there is no more to it.
 	case actData:
@@ -115,17 +118,6 @@ func (c *Conn) HeaderError(now int64, err error) {
 // refuse makes the PDU at hand end in a Reject.
 func (c *Conn) refuse(reason pdu.RejectReason) {
 	c.rx.act, c.rx.reason = actReject, reason
-}
-
-// control returns room for the data segment of a control PDU, nil when it is longer than any that we keep.
-func (c *Conn) control(n int) []byte {
-	if n == 0 || n > MaxCopy {
-		return nil
-	}
-	if c.ctl == nil {
-		c.ctl = make([]byte, MaxCopy)
-	}
-	return c.ctl
 }
 
 // payloadDigestError is RFC 7143, 7.8: "it MUST answer with a Reject PDU with a reason code of Data-Digest-Error and

@@ -60,7 +60,7 @@ func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	c.now = now
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
-	ev.HeaderDigest, ev.DataDigest, ev.Last = false, false, false
+	ev.HeaderDigest, ev.DataDigest, ev.Last, ev.Keep = false, false, false, false
 	if c.member != nil {
 		c.look(now)
 	}

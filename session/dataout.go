@@ -196,30 +196,25 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	default:
 		// Only the front of the segment is wanted, and the framer takes whole segments. Without a buffer for it the command
 		// cannot be carried out now.
-		if c.rx.data = c.borrow(); c.rx.data == nil {
+		if c.rx.data = c.borrow(int(n)); c.rx.data == nil {
 			t.st.out.full = true
 			return
 		}
-		c.rx.data = c.rx.data[:n]
 		c.rx.part = t.Out[offset:]
 	}
 }
 
-// borrow takes a buffer for one data segment until the PDU is complete, nil when too many are lent.
-func (c *Conn) borrow() []byte {
-	if c.node.lent.Add(1) > maxLent {
-		c.node.lent.Add(-1)
-		return nil
-	}
-	c.borrowed = true
-	return make([]byte, MaxRecvDataSegmentLength)
+// borrow takes memory for a data segment of n bytes until the PDU is complete, nil when there is none.
+func (c *Conn) borrow(n int) []byte {
+	c.borrowed = c.host.Memory(n)
+	return c.borrowed
 }
 
-// giveBack ends the use of a borrowed buffer.
+// giveBack ends the use of borrowed memory.
 func (c *Conn) giveBack() {
-	if c.borrowed {
-		c.borrowed = false
-		c.node.lent.Add(-1)
+	if b := c.borrowed; b != nil {
+		c.borrowed = nil
+		c.host.Release(b)
 	}
 }
 

@@ -140,16 +140,14 @@ func TestWriteTakesLess(t *testing.T) {
 	r2t = r.wantR2T(h.ITT(), 0, 512, 488, "488 bytes are missing")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 512, true).BHS(), pattern(512, 488))
 	r.wantWritten(h.ITT(), 1000)
-	if n := r.node.lent.Load(); n != 0 {
-		t.Fatalf("%d buffers are still lent", n)
-	}
+	r.wantNoMemory()
 }
 
 // When no buffer for the discarded part can be had, the command is answered TASK SET FULL.
 func TestWriteTakesLessWithoutBuffer(t *testing.T) {
 	r := newRig(t)
 	r.host.takes = func(*Task) int { return 1000 }
-	r.node.lent.Store(maxLent)
+	r.host.short = true
 	h := r.write(4096)
 	r.send(h.BHS(), pattern(0, 4096))
 	r.wantStatus(h.ITT(), statusTaskSetFull, "no buffer can be borrowed")

@@ -44,9 +44,10 @@ type Event struct {
 	Task   *Task
 	Header pdu.BHS
 	// Data is the data segment, without padding. Copy says that it must be copied before the next call of the Conn (at most
-	// MaxCopy bytes); otherwise it lies in the task's memory and stays until Sent.
-	Data []byte
-	Copy bool
+	// MaxCopy bytes). Keep says that it is Go memory that nobody changes any more, and lives as long as the host refers to it.
+	// Otherwise it lies in the task's memory and stays until Sent.
+	Data       []byte
+	Copy, Keep bool
 	// Digests to compute for this PDU.
 	HeaderDigest, DataDigest bool
 	// Release is set on a task's last PDU. The host calls Conn.Sent(Release) once the kernel has taken the PDU, or, if Data is all

@@ -133,9 +133,9 @@ func (x *chaos) step() {
 	x.take()
 	c := r.conn
 	if c.live > r.host.tasks || c.replies.n > maxReplies || len(c.replies.ring) > 2*maxReplies || len(c.txt.gather) > maxText ||
-		len(c.txt.rest) > maxTextReply+4096 || c.immediates > maxImmediate || r.node.lent.Load() > 1 {
-		r.Fatalf("bounds: live %d replies %d/%d text %d/%d immediate %d lent %d", c.live, c.replies.n, len(c.replies.ring), len(c.txt.gather),
-			len(c.txt.rest), c.immediates, r.node.lent.Load())
+		len(c.txt.rest) > maxTextReply+4096 || c.immediates > maxImmediate {
+		r.Fatalf("bounds: live %d replies %d/%d text %d/%d immediate %d", c.live, c.replies.n, len(c.replies.ring), len(c.txt.gather),
+			len(c.txt.rest), c.immediates)
 	}
 }
 
@@ -164,9 +164,7 @@ func (x *chaos) end() {
 	if r.conn.sess != nil && !r.conn.sess.Discovery && down != 1 {
 		r.Fatalf("SessionDown came %d times", down)
 	}
-	if n := r.node.lent.Load(); n != 0 {
-		r.Fatalf("%d buffers are still lent", n)
-	}
+	r.wantNoMemory()
 }
 
 // fuzzSeeds are streams of well-formed PDUs of every kind.

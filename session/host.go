@@ -12,6 +12,14 @@ type Host interface {
 	// OutLater: no memory now; the host calls Conn.Buffer when it has some (only when may is true: nothing unsolicited comes).
 	// OutRefused: no memory and no waiting; the command is answered TASK SET FULL and its data discarded.
 	DataOut(t *Task, may bool) OutState
+	// Memory takes n bytes, for a data segment that is not a command's data-out: a ping or text as it arrives, a piece of an
+	// answer's text, unsolicited data of which the command takes only the front. It is of the same memory as commands' data and counts
+	// against the same share, the initiator's. nil says that there is none now; nothing waits for it: the request is refused.
+	// Every such byte comes from here, so that no length on the wire makes the process grow.
+	Memory(n int) []byte
+	// Release gives back what Memory returned, from its first byte on. Where a data segment is still arriving in it, the host
+	// keeps it until the framer is through with it.
+	Release(b []byte)
 	// FreeTask gives a task and its buffers back. The session holds no reference to it afterwards, but where a data segment
 	// is still arriving in t.Out the memory stays until the framer is through with it.
 	FreeTask(t *Task)

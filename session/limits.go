@@ -31,12 +31,13 @@ const (
 	// length (11.2.2) are 256 and 8 bytes.
 	maxAHS = 264
 
-	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): 8 KiB of text (6.1) or ping data.
-	MaxCopy = 8192
-
-	// maxLent is how many buffers of MaxRecvDataSegmentLength a node lends, each for one data segment of which a command
-	// takes the front only (EDTL above what the CDB asks for): 16 MiB for what no initiator does but in tests.
-	maxLent = 64
+	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): sense data with its length (11.4.7), or the
+	// header that a Reject carries.
+	MaxCopy = 2 + maxSense
+	// maxPayload is the longest data segment of a ping or Text Request that is taken: 8 KiB of text (6.1).
+	maxPayload = 8192
+	// maxPiece is the longest data segment of a Text Response: what a default initiator receives at most.
+	maxPiece = 8192
 
 	// maxText is how much text one negotiation may gather over continued PDUs: 8192 bytes have to be taken (6.1).
 	maxText = 8192

@@ -29,6 +29,7 @@ type loginState struct {
 	tsih  uint16
 	stage pdu.Stage
 
+	text   []byte   // data segment of the request at hand
 	gather []byte   // text of requests with the C bit so far
 	rest   []byte   // of an answer that does not fit one response
 	final  *pdu.BHS // the response whose text rest completes
@@ -115,7 +116,13 @@ func (c *Conn) loginHeader(now int64, h *pdu.BHS) []byte {
 	if h.Opcode() != pdu.OpLoginRequest {
 		return nil
 	}
-	c.rx.data = c.control(h.DataLen())
+	if h.DataLen() == 0 {
+		return nil
+	}
+	if c.login.text == nil {
+		c.login.text = make([]byte, DefaultDataSegmentLength) // the framer takes no longer one
+	}
+	c.rx.data = c.login.text
 	return c.rx.data
 }
 
@@ -146,7 +153,7 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 	}
 	var text []byte
 	if n := h.DataLen(); n > 0 {
-		text = c.ctl[:n]
+		text = l.text[:n]
 	}
 	switch {
 	case l.final != nil && len(l.rest) > 0:

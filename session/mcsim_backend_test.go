@@ -131,6 +131,18 @@ func (t *mcTask) give() {
 	t.s.Out = b
 }
 
+func (c *mcTarget) Memory(n int) []byte {
+	c.w.lent++
+	return make([]byte, n)
+}
+
+func (c *mcTarget) Release(b []byte) {
+	c.w.lent--
+	for i := range b {
+		b[i] = 0xdd
+	}
+}
+
 func (c *mcTarget) FreeTask(st *Task) {
 	t := st.Owner.(*mcTask)
 	if !t.live {

@@ -223,8 +223,8 @@ func (s *mcSim) finish() {
 	if len(s.running) > 0 {
 		s.Fatalf("%d tasks run on", len(s.running))
 	}
-	if n := s.node.lent.Load(); n != 0 {
-		s.Fatalf("%d buffers are lent", n)
+	if s.lent != 0 {
+		s.Fatalf("%d blocks of memory are out", s.lent)
 	}
 	s.stats["steps"] += s.step
 	s.logf("%v", s.stats)

@@ -25,6 +25,7 @@ type mcWorld struct {
 	targets []*mcTarget // connections that their loops have not dropped
 	socks   []*mcSocket
 	dialed  int
+	lent    int // blocks that Memory gave
 
 	cmds    map[uint32]*mcCmd // SCSI commands by the number in their CDB
 	disk    mcDisk

@@ -14,7 +14,6 @@ type NodeConfig struct {
 type Node struct {
 	cfg     NodeConfig
 	targets atomic.Pointer[[]*Target]
-	lent    atomic.Int32 // buffers that Conn.borrow took
 	reg     registry
 }
 

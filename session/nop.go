@@ -77,7 +77,7 @@ func (c *Conn) pingResponse(t *Task, ev *Event) {
 	if n := int(c.cp.MaxXmitDataSegmentLength); len(data) > n {
 		data = data[:n]
 	}
-	ev.Data, ev.Copy = data, len(data) > 0
+	ev.Data = data
 	h.BHS().SetDataLen(len(data))
 	c.last(t, ev)
 }

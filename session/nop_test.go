@@ -27,7 +27,7 @@ func (r *rig) nopOut(itt, ttt uint32, immediate bool) *pdu.BHS {
 // A NOP-Out with an Initiator Task Tag is a ping: its data comes back (RFC 7143, 11.18, 11.19).
 func TestPing(t *testing.T) {
 	r := newRig(t)
-	for _, n := range []int{0, 1, 5, 4096, MaxCopy} {
+	for _, n := range []int{0, 1, 5, 4096, maxPayload} {
 		for _, immediate := range []bool{true, false} {
 			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
 			r.send(h, pattern(1, n))
@@ -53,8 +53,32 @@ func TestPingBounds(t *testing.T) {
 		t.Fatalf("%v", w)
 	}
 	h = r.nopOut(r.nextITT(), pdu.ReservedTag, true)
-	r.send(h, pattern(0, MaxCopy+1))
+	r.send(h, pattern(0, maxPayload+1))
 	r.wantReject(pdu.RejectLongOperation, h, "so much is not kept")
+	r.wantNoTasks()
+}
+
+// A ping's data and a text take memory of the host's, or are refused: an immediate one, and one with a CmdSN, which the
+// initiator may use again (RFC 7143, 11.17.1).
+func TestRequestsWithoutMemory(t *testing.T) {
+	r := newRig(t)
+	r.host.short = true
+	now := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
+	r.send(now, []byte("ping"))
+	r.wantReject(pdu.RejectImmediateCommand, now, "there is no memory for it")
+	later := r.nopOut(r.nextITT(), pdu.ReservedTag, false)
+	r.send(later, []byte("ping"))
+	r.wantReject(pdu.RejectLongOperation, later, "there is no memory for it")
+	r.wantNoTasks()
+	r.host.short = false
+	r.send(later, []byte("ping"))
+	if w := r.want(pdu.OpNOPIn, "its CmdSN was not used up"); string(w.data) != "ping" {
+		t.Fatalf("%v", w)
+	}
+	text := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.host.short = true
+	r.send(text.BHS(), []byte("SendTargets=\x00"))
+	r.wantReject(pdu.RejectLongOperation, text.BHS(), "there is no memory for it")
 	r.wantNoTasks()
 }
 

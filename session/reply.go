@@ -6,7 +6,7 @@ import "github.com/ringtgt/ringtgt/pdu"
 type reply struct {
 	h    pdu.BHS
 	rule snRule
-	data []byte  // memory that nobody changes, or nil
+	data []byte  // Go memory that nobody changes any more, or nil
 	echo bool    // the data segment is head
 	head pdu.BHS // the header that a Reject sends back (RFC 7143, 11.17.4)
 }
@@ -35,7 +35,7 @@ func (q *replyQueue) push() *reply {
 	return r
 }
 
-// reply queues a response with header h and data, which nobody changes any more, at most MaxCopy bytes.
+// reply queues a response with header h and data, which nobody changes any more: a Login Response's text.
 func (c *Conn) reply(h *pdu.BHS, data []byte) {
 	c.replyWith(h, data, snNext)
 }
@@ -51,7 +51,7 @@ func (c *Conn) replyWith(h *pdu.BHS, data []byte, rule snRule) *reply {
 	return r
 }
 
-// nextReply makes the PDU at the front of the queue. Its data stays where it is until the next call.
+// nextReply makes the PDU at the front of the queue.
 func (c *Conn) nextReply(ev *Event) {
 	q := &c.replies
 	r := &q.ring[q.head]
@@ -59,10 +59,12 @@ func (c *Conn) nextReply(ev *Event) {
 	q.n--
 	ev.Kind = Send
 	ev.Header = r.h
-	ev.Data = r.data
-	if r.echo {
-		ev.Data = r.head[:]
+	switch {
+	case r.echo:
+		ev.Data, ev.Copy = r.head[:], true
+	case len(r.data) > 0:
+		ev.Data, ev.Keep = r.data, true
+		r.data = nil // the host's alone from now on
 	}
-	ev.Copy = len(ev.Data) > 0
 	c.stamp(ev, r.rule)
 }

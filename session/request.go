@@ -5,10 +5,24 @@ import "github.com/ringtgt/ringtgt/pdu"
 // ctlRequest is what a request that is no SCSI command carries besides its Task. It is made for each, off the data path.
 type ctlRequest struct {
 	h    pdu.BHS
-	data []byte // ping data or text of the request, at most MaxCopy bytes
+	data []byte // ping data or text of the request: the host's memory
 
 	response byte // task management, logout
 	reply    textReply
+}
+
+// drop gives the memory of a request back.
+func (r *ctlRequest) drop(h Host) {
+	if r == nil {
+		return
+	}
+	if r.data != nil {
+		h.Release(r.data)
+	}
+	if r.reply.data != nil {
+		h.Release(r.reply.data)
+	}
+	r.data, r.reply.data = nil, nil
 }
 
 // requestHeader takes a NOP-Out, Text, Logout or Task Management Function Request.
@@ -36,7 +50,8 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3
 		return
 	}
-	if h.DataLen() > MaxCopy {
+	n := h.DataLen()
+	if n > maxPayload {
 		c.refuse(pdu.RejectLongOperation)
 		return
 	}
@@ -54,20 +69,30 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	if t == nil {
 		return
 	}
+	t.st.ctl = &ctlRequest{h: *h}
+	if n > 0 && (kind == kindNOP || kind == kindText) {
+		if t.st.ctl.data = c.host.Memory(n); t.st.ctl.data == nil {
+			c.free(t)
+			c.noMemory(h)
+			return
+		}
+		c.rx.data = t.st.ctl.data
+	}
 	c.rx.act, c.rx.task = actRequest, t
-	if kind == kindNOP || kind == kindText {
-		c.rx.data = c.control(h.DataLen())
+}
+
+// noMemory refuses a request for want of memory: the initiator may try again, with the same CmdSN if it has one (11.17.1).
+func (c *Conn) noMemory(h *pdu.BHS) {
+	if h.Immediate() {
+		c.refuse(pdu.RejectImmediateCommand)
+	} else {
+		c.refuse(pdu.RejectLongOperation)
 	}
 }
 
 // requestPayload is such a request complete.
-func (c *Conn) requestPayload(t *Task, rx *rxState) {
-	h := c.framer.Header()
-	r := &ctlRequest{h: *h}
-	if n := h.DataLen(); rx.data != nil {
-		r.data = append(r.data, rx.data[:n]...)
-	}
-	t.st.ctl = r
+func (c *Conn) requestPayload(t *Task) {
+	h := &t.st.ctl.h
 	if t.st.kind == kindManagement {
 		m := (*pdu.TaskManagementRequest)(h)
 		t.Manage, t.LUN = m.Function(), m.LUN()

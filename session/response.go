@@ -146,5 +146,6 @@ func (c *Conn) free(t *Task) {
 	if c.out.task == t {
 		c.out.task = nil
 	}
+	t.st.ctl.drop(c.host)
 	c.host.FreeTask(t)
 }

@@ -390,6 +390,15 @@ func (r *rig) wantNoTasks() {
 	if len(r.host.live) != 0 || r.conn.live != 0 || r.conn.tags.n != 0 || r.conn.immediates != 0 {
 		r.Fatalf("tasks: host has %d out, conn %d, tagged %d, immediate %d", len(r.host.live), r.conn.live, r.conn.tags.n, r.conn.immediates)
 	}
+	r.wantNoMemory()
+}
+
+// wantNoMemory says that all memory but that of data-out went back to the host.
+func (r *rig) wantNoMemory() {
+	r.Helper()
+	if n := len(r.host.memory); n != 0 {
+		r.Fatalf("%d blocks of memory are still out", n)
+	}
 }
 
 // Requests.
@@ -486,6 +495,32 @@ type fakeHost struct {
 	holdSent bool
 	closed   bool
 	posts    []func()
+	short    bool // Memory has none
+	memory   map[*byte][]byte
+}
+
+// Memory hands out a slice that is found again when it comes back.
+func (h *fakeHost) Memory(n int) []byte {
+	if h.short {
+		return nil
+	}
+	b := bytes.Repeat([]byte{0xee}, n)
+	if h.memory == nil {
+		h.memory = map[*byte][]byte{}
+	}
+	h.memory[&b[0]] = b
+	return b
+}
+
+// Release spoils what nobody may read any more.
+func (h *fakeHost) Release(b []byte) {
+	if h.memory[&b[0]] == nil {
+		panic("memory is given back twice, or is not the host's")
+	}
+	delete(h.memory, &b[0])
+	for i := range b {
+		b[i] = 0xdd
+	}
 }
 
 func (h *fakeHost) NewTask(*Conn) *Task {

@@ -67,8 +67,17 @@ func (c *Conn) textTurn(t *Task) {
 		x.rest = c.textKeys(kvs)
 	}
 	if !h.Continue() {
-		n := min(len(x.rest), int(c.cp.MaxXmitDataSegmentLength), MaxCopy)
-		r.data, x.rest = x.rest[:n], x.rest[n:]
+		n := min(len(x.rest), int(c.cp.MaxXmitDataSegmentLength), maxPiece)
+		if n > 0 {
+			if r.data = c.host.Memory(n); r.data == nil {
+				*x = textNegotiation{}
+				c.free(t)
+				c.reject(pdu.RejectLongOperation, h.BHS())
+				return
+			}
+			copy(r.data, x.rest)
+			x.rest = x.rest[n:]
+		}
 		r.more = len(x.rest) > 0
 		r.final = h.Final() && !r.more
 	}
@@ -86,7 +95,7 @@ func (c *Conn) textTurn(t *Task) {
 func (c *Conn) textResponse(t *Task, ev *Event) {
 	r := &t.st.ctl.reply
 	ev.Kind = Send
-	ev.Data, ev.Copy = r.data, len(r.data) > 0
+	ev.Data = r.data
 	h := (*pdu.TextResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpTextResponse)
 	h.BHS().SetDataLen(len(r.data))
