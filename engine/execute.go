@@ -75,8 +75,13 @@ func (c *conn) abort(t *task) {
 	if !t.aborting {
 		return // it was done at once
 	}
-	// A backend that never answers must not hold the abort: SAM-5 lets nothing of the task be seen after the answer, so it
-	// is given time first.
+	c.giveUpLater(t)
+}
+
+// giveUpLater answers an abort for which the backend keeps the task. SAM-5 lets nothing of the task be seen after the
+// answer, so the backend is given time first; then the device server keeps the blocks from everybody until the backend has
+// let go of them (lun.Task.Abandon). Where it cannot, the answer waits on.
+func (c *conn) giveUpLater(t *task) {
 	l := c.loop
 	st := &t.s
 	use, itt := t.use, st.ITT
@@ -84,9 +89,13 @@ func (c *conn) abort(t *task) {
 		if t.use != use || !t.aborting {
 			return
 		}
-		t.l.Abandon()
+		kept := !t.l.Abandon()
 		if t.use != use || !t.aborting {
 			return // that ended it after all
+		}
+		if kept {
+			c.giveUpLater(t)
+			return
 		}
 		t.aborting = false
 		l.engine.log.Warn("aborted task is still in the backend", "remote", c.name.remote, "itt", itt, "after", abortGrace)

@@ -15,14 +15,18 @@ import (
 //
 // Who owns what: t.gated is written under mu while t waits, and by t's loop otherwise.
 type gate struct {
-	word   atomic.Uint32 // gateOpen, gateClosing, gateHeld
+	word   atomic.Uint32 // gateOpen, gateClosing or gateHeld, and gateLateBit
 	_      [60]byte
 	counts []gateCount // by loop
 
 	mu    sync.Mutex
-	owner *Task // the exclusive task: waiting for the counts to be zero (gateClosing), or running (gateHeld)
-	head  *Task // waiters, first come first served, but HEAD OF QUEUE tasks in front
-	tail  *Task
+	owner *Task     // the exclusive task: waiting for the counts to be zero (gateClosing), or running (gateHeld)
+	queue taskQueue // waiters, first come first served, but HEAD OF QUEUE tasks in front
+
+	// late are abandoned tasks whose requests the backend may still carry out; behind are those that touch the same blocks
+	// (gate_late.go).
+	late   *Task
+	behind taskQueue
 }
 
 // gateCount is one loop's number of tasks inside, alone on its cache lines (two: adjacent lines are fetched in pairs).
@@ -35,6 +39,8 @@ const (
 	gateOpen    = iota // no exclusive task
 	gateClosing        // owner waits for the tasks inside to leave
 	gateHeld           // owner runs
+
+	gateLateBit = 4 // beside one of these: late is not empty
 )
 
 // gateState is where a task stands.
@@ -49,6 +55,9 @@ const (
 	gateGrantedAlone            // passed, its loop has not yet been told
 	gateShared                  // inside
 	gateAlone                   // inside, alone
+	gateWaitLate                // behind a late request
+	gateWaitLateAlone           // behind a late request
+	gateLate                    // abandoned: outside, but for what its request may still change
 )
 
 func (g *gate) init(loops int) { g.counts = make([]gateCount, loops) }
@@ -69,15 +78,20 @@ func (g *gate) enter(t *Task, alone bool) bool {
 func (g *gate) enterSlow(t *Task) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	word := g.word.Load()
+	late := g.behindLate(t)
 	// A HEAD OF QUEUE task passes those that wait (SAM-5 8.9.3), not the one that runs.
-	if word == gateOpen || word == gateClosing && t.Attr == AttrHead {
+	if s := g.state(); !late && (s == gateOpen || s == gateClosing && t.Attr == AttrHead) {
 		t.gated = gateShared
 		return true
 	}
 	g.counts[t.Loop.Index()].n.Add(-1)
-	t.gated = gateWaitShared
-	g.enqueue(t)
+	if late {
+		t.gated = gateWaitLate
+		g.behind.push(t)
+	} else {
+		t.gated = gateWaitShared
+		g.enqueue(t)
+	}
 	g.drained() // the owner may have counted us
 	return false
 }
@@ -85,18 +99,21 @@ func (g *gate) enterSlow(t *Task) bool {
 func (g *gate) enterAlone(t *Task) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.word.Load() != gateOpen {
+	if g.state() != gateOpen {
 		t.gated = gateWaitAlone
 		g.enqueue(t)
 		return false
 	}
+	if g.stepsAside(t) {
+		return false
+	}
 	g.owner = t
-	g.word.Store(gateClosing)
-	if !g.empty() {
+	g.set(gateClosing)
+	if !g.clear() {
 		t.gated = gateDraining
 		return false
 	}
-	g.word.Store(gateHeld)
+	g.set(gateHeld)
 	t.gated = gateAlone
 	return true
 }
@@ -117,6 +134,10 @@ func (g *gate) leave(t *Task) {
 		t.gated = gateOutside
 		g.next()
 		g.mu.Unlock()
+	case gateLate:
+		g.mu.Lock()
+		g.arrived(t)
+		g.mu.Unlock()
 	}
 }
 
@@ -126,7 +147,9 @@ func (g *gate) cancel(t *Task) bool {
 	defer g.mu.Unlock()
 	switch t.gated {
 	case gateWaitShared, gateWaitAlone:
-		g.unlink(t)
+		g.queue.remove(t)
+	case gateWaitLate, gateWaitLateAlone:
+		g.behind.remove(t)
 	case gateDraining:
 		g.next()
 	default:
@@ -157,6 +180,29 @@ func (g *gate) idle() bool {
 
 // The rest runs under mu.
 
+func (g *gate) state() uint32 { return g.word.Load() &^ gateLateBit }
+
+func (g *gate) set(state uint32) {
+	if g.late != nil {
+		state |= gateLateBit
+	}
+	g.word.Store(state)
+}
+
+// clear says whether the owner may run: nobody is inside, and no late request changes what it touches.
+func (g *gate) clear() bool { return g.empty() && !g.behindLate(g.owner) }
+
+// stepsAside has t, which must be alone, wait behind a late request and not before the gate, where it would keep everybody
+// from the unit. An ORDERED task stays in front of those that come after it (SAM-5 8.9.2).
+func (g *gate) stepsAside(t *Task) bool {
+	if t.Attr == AttrOrdered || !g.behindLate(t) {
+		return false
+	}
+	t.gated = gateWaitLateAlone
+	g.behind.push(t)
+	return true
+}
+
 func (g *gate) empty() bool {
 	for i := range g.counts {
 		if g.counts[i].n.Load() != 0 {
@@ -168,8 +214,8 @@ func (g *gate) empty() bool {
 
 // drained lets the waiting owner in once nobody is inside.
 func (g *gate) drained() {
-	if g.word.Load() == gateClosing && g.empty() {
-		g.word.Store(gateHeld)
+	if g.state() == gateClosing && g.clear() {
+		g.set(gateHeld)
 		g.grant(g.owner, gateGrantedAlone)
 	}
 }
@@ -177,19 +223,24 @@ func (g *gate) drained() {
 // next ends the owner's turn and lets in those who wait, up to and excluding the tasks behind the next exclusive one.
 func (g *gate) next() {
 	g.owner = nil
-	for t := g.head; t != nil; t = g.head {
-		g.unlink(t)
-		if t.gated == gateWaitAlone {
+	for t := g.queue.pop(); t != nil; t = g.queue.pop() {
+		switch {
+		case t.gated == gateWaitAlone && g.stepsAside(t):
+		case t.gated == gateWaitAlone:
 			g.owner = t
 			t.gated = gateDraining
-			g.word.Store(gateClosing)
+			g.set(gateClosing)
 			g.drained()
 			return
+		case g.behindLate(t):
+			t.gated = gateWaitLate
+			g.behind.push(t)
+		default:
+			g.counts[t.Loop.Index()].n.Add(1)
+			g.grant(t, gateGrantedShared)
 		}
-		g.counts[t.Loop.Index()].n.Add(1)
-		g.grant(t, gateGrantedShared)
 	}
-	g.word.Store(gateOpen)
+	g.set(gateOpen)
 }
 
 func (g *gate) grant(t *Task, s gateState) {
@@ -198,32 +249,9 @@ func (g *gate) grant(t *Task, s gateState) {
 }
 
 func (g *gate) enqueue(t *Task) {
-	t.gateNext = nil
-	switch {
-	case g.head == nil:
-		g.head, g.tail = t, t
-	case t.Attr == AttrHead:
-		t.gateNext, g.head = g.head, t
-	default:
-		g.tail.gateNext, g.tail = t, t
-	}
-}
-
-func (g *gate) unlink(t *Task) {
-	var prev *Task
-	for w := g.head; w != nil; prev, w = w, w.gateNext {
-		if w != t {
-			continue
-		}
-		if prev == nil {
-			g.head = t.gateNext
-		} else {
-			prev.gateNext = t.gateNext
-		}
-		if g.tail == t {
-			g.tail = prev
-		}
-		t.gateNext = nil
-		return
+	if t.Attr == AttrHead {
+		g.queue.pushFront(t)
+	} else {
+		g.queue.push(t)
 	}
 }

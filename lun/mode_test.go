@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
 func modeSense6(flags, page, sub, alloc byte) [16]byte {
@@ -262,6 +263,27 @@ func TestModeSelect10(t *testing.T) {
 	r.want(r.do([16]byte{0: 0x55, 1: 0x10, 8: byte(len(list))}, list...), good, "a long block descriptor and a page")
 	if p := r.page(current, 0x0A, 0); p[2]&4 == 0 {
 		t.Error("D_SENSE was not changed")
+	}
+}
+
+// What is saved and what is in force are the same after an abort as well: a restart must not bring values that nobody saw.
+func TestAbortedModeSelectSaves(t *testing.T) {
+	r := newRig(t, withStore(newStore()))
+	page := r.page(current, 0x0A, 0)
+	page[4] |= 8 // SWP
+	c := r.start(0, r.a, 0, lun.AttrSimple, [16]byte{0: 0x15, 1: 0x11, 4: byte(4 + len(page))}, append(make([]byte, 4), page...))
+	r.w.On(0, func(*luntest.Loop) {
+		c.task.Abort()
+		if c.ended == 0 && c.task.Abandon() {
+			t.Error("the abort may be answered while the page is being saved")
+		}
+	})
+	r.w.Run()
+	if c.ended != 1 || c.task.Status != lun.StatusTaskAborted {
+		t.Fatalf("ended %d times, %v", c.ended, c.task.Status)
+	}
+	if now, kept := r.page(current, 0x0A, 0), r.page(saved, 0x0A, 0); now[4]&8 != kept[4]&8 {
+		t.Errorf("SWP in force %#x, saved %#x", now[4], kept[4])
 	}
 }
 

@@ -55,7 +55,7 @@ func modeFlushed(t *Task, err error) {
 	}
 	if s.save {
 		u := t.unit
-		t.background(func() { s.err = u.saveMode(s.values) }, modeSaved)
+		t.settle(func() { s.err = u.saveMode(s.values) }, modeSaved)
 		return
 	}
 	modeSaved(t)

@@ -274,15 +274,14 @@ func (r *prRequest) carryOut(t *Task) {
 	u.mu.Lock()
 	u.pr.stored = true // even if it fails: who knows what is there
 	u.mu.Unlock()
-	// Not t.background: whatever becomes of the task meanwhile, what was saved takes effect.
-	t.Loop.Go(func() { err = u.saveReservations(image) }, func() {
+	t.settle(func() { err = u.saveReservations(image) }, func(t *Task) {
 		if err != nil {
 			u.endTurn()
-			t.resume(func(t *Task) { t.check(HardwareError, ascInternalTargetFailure) })
+			t.check(HardwareError, ascInternalTargetFailure)
 			return
 		}
 		u.commit(t, &next, &effects)
-		t.resume(func(t *Task) { r.finish(t, &effects) })
+		r.finish(t, &effects)
 	})
 }
 

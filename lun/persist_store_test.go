@@ -209,7 +209,13 @@ func TestAbortedWhileSaving(t *testing.T) {
 	task, result := r.start(0, a, proutCDB(saRegister, 0, 24), proutList(0, k1, flagAPTPL))
 	second, secondResult := r.start(0, b, proutCDB(saRegister, 0, 24), proutList(0, k2, flagAPTPL))
 	_, thirdResult := r.start(0, b, proutCDB(saRegister, 0, 24), proutList(0, k3, flagAPTPL))
-	r.w.On(0, func(*luntest.Loop) { task.Abort(); second.Abort() })
+	r.w.On(0, func(*luntest.Loop) {
+		task.Abort()
+		second.Abort()
+		if task.Abandon() {
+			t.Error("the abort may be answered while the change is being saved: it would take effect after that (SAM-5 7.2)")
+		}
+	})
 	r.w.Run()
 	for _, p := range []**prResult{result, secondResult} {
 		if *p == nil || (*p).status != lun.StatusTaskAborted {

@@ -127,7 +127,7 @@ func exitFailureMode(t *Task) {
 			t.checkField(1, 4)
 			return
 		}
-		t.background(func() { u.markSanitize(nil) }, func(t *Task) {
+		t.settle(func() { u.markSanitize(nil) }, func(t *Task) {
 			u.clear(stateSanitizeFailed)
 			t.good()
 		})

@@ -43,8 +43,9 @@ type Task struct {
 	cmd       *command
 	req       Request
 	step      func(t *Task, err error) // what comes after req
-	cancel    func(t *Task)            // takes an aborted task out of what it waits for, on its loop
-	giveUp    func() (ended bool)      // what Abort does to a task that waits for tasks of its own (EXTENDED COPY)
+	with      holder
+	cancel    func(t *Task)       // takes an aborted task out of what it waits for, on its loop
+	giveUp    func() (ended bool) // what Abort does to a task that waits for tasks of its own (EXTENDED COPY)
 	todo      todo
 	driving   bool // inside drive: ends and submissions are carried out when the step returns
 	inSubmit  bool
@@ -158,20 +159,38 @@ func (t *Task) abort() bool {
 }
 
 // Abandon is for a backend that does not answer: it aborts the task and takes it out of the gate, so that the unit goes
-// on without it. The request is still the backend's: TaskDone comes if ever the backend answers, and until then the
-// task and its buffers must not be used for anything else.
-func (t *Task) Abandon() {
+// on without it, but for the blocks that its request may still change (gate_late.go). The request is still the backend's:
+// TaskDone comes if ever the backend answers, and until then the task and its buffers must not be used for anything else.
+//
+// False: the task is changing what the unit knows of itself (reservations, mode pages), and nothing can hold that back
+// from others; the abort must wait for TaskDone.
+func (t *Task) Abandon() bool {
 	if !t.started || t.done {
-		return
+		return true
+	}
+	if t.with == withStore {
+		return false
 	}
 	t.abandoned = true
-	if t.abort() {
-		return
+	if t.abort() || t.unit == nil {
+		return true
 	}
-	if t.unit != nil { // a task that the gate has just let in leaves when it hears of that: see gatePassed
+	if t.with == withBackend && t.req.Kind.changes() {
+		t.unit.gate.linger(t)
+	} else { // a task that the gate has just let in leaves when it hears of that: see gatePassed
 		t.unit.gate.leave(t)
 	}
+	return true
 }
+
+// holder is who has a task that has started and not ended.
+type holder uint8
+
+const (
+	withTask    holder = iota // its own step, its loop, the gate, another task
+	withBackend               // the backend has req
+	withStore                 // a helper writes down what the unit knows of itself: see settle
+)
 
 // submit starts t.req; next gets its result. Call it last in a step.
 func (t *Task) submit(next func(t *Task, err error)) {
@@ -198,6 +217,21 @@ func (t *Task) ioRange(kind OpKind, off, n int64, next func(t *Task, err error))
 // background runs work on a helper goroutine, where it may block but must not touch t, then next on t's loop.
 func (t *Task) background(work func(), next func(t *Task)) {
 	t.Loop.Go(work, func() { t.resume(next) })
+}
+
+// settle is background for work that others may see even if the task is aborted meanwhile: then runs whatever became of
+// the task, so that what was written down and what the unit goes by stay the same. It ends the task.
+func (t *Task) settle(work func(), then func(t *Task)) {
+	t.with = withStore
+	t.Loop.Go(work, func() {
+		t.with = withTask
+		t.driving = true
+		then(t)
+		if t.aborted && t.done { // whatever it came to, nobody is told
+			t.Status, t.SenseLen = StatusTaskAborted, 0
+		}
+		t.drive()
+	})
 }
 
 // pause gives the loop to others, then goes on with next.
@@ -244,6 +278,8 @@ func (t *Task) drive() {
 			t.inSubmit = false
 			if t.answered {
 				t.step(t, t.reqErr)
+			} else {
+				t.with = withBackend
 			}
 		}
 	}
@@ -261,6 +297,7 @@ func (d *taskIO) RequestDone(_ *Request, err error) {
 		t.answered, t.reqErr = true, err
 		return
 	}
+	t.with = withTask
 	t.driving = true
 	t.burst = 0
 	if t.aborted {

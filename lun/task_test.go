@@ -1,6 +1,8 @@
 package lun_test
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -250,6 +252,122 @@ func TestAbandon(t *testing.T) {
 	if stuck.ended != 1 || r.d.kinds(lun.OpWrite) != 0 {
 		t.Errorf("ended %d times, %d writes", stuck.ended, r.d.kinds(lun.OpWrite))
 	}
+}
+
+// SAM-5 5.5 and 7.2: when the function is complete the aborted task is no more, and nothing of it may take effect. A backend
+// that still has its request writes the blocks after that: until it has let go of them, nobody sees or writes them.
+func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
+	late := func(t *testing.T) (*rig, func()) {
+		r := newHeldRig(t)
+		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), pattern(4*512, 1)...)
+		r.wantInBackend("a write of LBA 4 to 7", 4)
+		kept := r.d.held
+		r.d.held = nil
+		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		return r, func() {
+			for _, f := range kept {
+				f()
+			}
+			r.w.Run()
+			if old.ended != 1 {
+				t.Errorf("the abandoned task ended %d times", old.ended)
+			}
+		}
+	}
+	commands := []struct {
+		name  string
+		cdb   [16]byte
+		out   []byte
+		waits bool
+	}{
+		{"READ of its last block", read(7), nil, true},
+		{"READ before it", cdb10(0x28, 0, 2, 2), nil, false},
+		{"READ behind it", read(8), nil, false},
+		{"READ into it", cdb10(0x28, 0, 3, 2), nil, true},
+		{"WRITE over all of it", cdb10(0x2A, 0, 0, 16), pattern(16*512, 2), true},
+		{"WRITE beside it", cdb10(0x2A, 0, 8, 1), pattern(512, 2), false},
+		{"VERIFY of it", cdb10(0x2F, 0, 5, 1), nil, true},
+		{"WRITE SAME to the end", cdb10(0x41, 0, 3, 0), pattern(512, 2), true},
+		{"COMPARE AND WRITE in it", cawCDB(0, 5, 1), slices.Concat(pattern(4*512, 1)[512:1024], pattern(512, 2)), true},
+		{"COMPARE AND WRITE beside it", cawCDB(0, 9, 1), slices.Concat(make([]byte, 512), pattern(512, 2)), false},
+		{"TEST UNIT READY", testUnitReady(), nil, false},
+		{"READ beyond the medium", cdb10(0x28, 0, 1<<30, 1), nil, false},
+	}
+	for _, attr := range []lun.Attr{lun.AttrSimple, lun.AttrHead, lun.AttrOrdered} {
+		for _, c := range commands {
+			t.Run(fmt.Sprintf("%s, attribute %d", c.name, attr), func(t *testing.T) {
+				r, land := late(t)
+				r.d.hold = nil
+				n := len(r.d.log)
+				got := r.send(attr, c.cdb, c.out...)
+				r.w.Run()
+				if waits := got.ended == 0 && len(r.d.log) == n; waits != c.waits {
+					t.Fatalf("waits for the backend to let go: %v, want %v", waits, c.waits)
+				}
+				past := r.send(lun.AttrSimple, read(20))
+				r.w.Run()
+				if done, want := past.ended == 1, !c.waits || attr != lun.AttrOrdered; done != want {
+					t.Errorf("a command for other blocks that came later ended: %v, want %v (SAM-5 8.9.2)", done, want)
+				}
+				land()
+				r.w.Run()
+				if got.ended != 1 || past.ended != 1 {
+					t.Fatalf("ended %d and %d times after the backend has let go", got.ended, past.ended)
+				}
+				if c.waits && c.cdb[0] == 0x28 && !bytes.Equal(got.task.In[len(got.task.In)-512:], r.d.block(int(c.cdb[5])+len(got.task.In)/512-1, 1)) {
+					t.Error("what was read is not what the late write left")
+				}
+				if !r.u.Idle() {
+					t.Error("the unit is not idle")
+				}
+			})
+		}
+	}
+	t.Run("those that wait can be aborted", func(t *testing.T) {
+		r, land := late(t)
+		for _, c := range []*call{r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)} {
+			r.w.Run()
+			r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+			if c.ended != 1 {
+				t.Error("an aborted task waits on")
+			}
+		}
+		land()
+		if !r.u.Idle() {
+			t.Error("the unit is not idle")
+		}
+	})
+	t.Run("those in line behind one that runs alone", func(t *testing.T) {
+		r := newHeldRig(t)
+		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), pattern(4*512, 1)...)
+		r.w.Run()
+		alone := r.send(lun.AttrOrdered, read(9))
+		in, out := r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, read(6+4))
+		kept := r.d.held
+		r.d.held, r.d.hold = nil, nil
+		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		r.w.Run()
+		if alone.ended != 1 || in.ended != 0 || out.ended != 1 {
+			t.Errorf("ended: %d %d %d, want only the one for the late write's blocks to wait", alone.ended, in.ended, out.ended)
+		}
+		for _, f := range kept {
+			f()
+		}
+		r.w.Run()
+		if in.ended != 1 || !r.u.Idle() {
+			t.Error("it waits on, or the unit is not idle")
+		}
+	})
+}
+
+// A read or a flush that the backend keeps changes nothing: nobody waits for it.
+func TestAbandonedReadKeepsNothing(t *testing.T) {
+	r := newHeldRig(t)
+	old := r.send(lun.AttrSimple, read(4))
+	r.w.Run()
+	r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+	r.d.hold = nil
+	r.want(r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 1), pattern(512, 1)...).wait(), good, "the abandoned task only reads")
 }
 
 // Between the moment the gate lets a task in and the moment its loop learns of it, it can be aborted and abandoned.

@@ -1,0 +1,134 @@
+package lun
+
+// A backend may still carry out a request whose task was aborted and abandoned: a disk that answers nothing for seconds
+// writes the blocks after all. "After the task management function is complete, no effect of an aborted task may be seen"
+// is what an initiator relies on (SAM-5 7.2 and 5.5: an aborted command is no longer in the task set). So the blocks of
+// such a request stay behind the gate until the backend has let go of it: commands that touch them wait, all others pass.
+// Whoever can see the blocks sees them as the request left them, as if it had taken effect just before the abort did.
+
+// byteRange is a range of bytes of the medium.
+type byteRange struct{ off, end int64 }
+
+func (a byteRange) overlaps(b byteRange) bool { return a.off < b.end && b.off < a.end }
+
+// wholeMedium is the range of a command whose blocks the CDB does not say.
+var wholeMedium = byteRange{0, 1<<63 - 1}
+
+// changes says whether a request of that kind leaves the medium other than it was.
+func (k OpKind) changes() bool { return k == OpWrite || k == OpDiscard || k == OpZero }
+
+// touches returns the bytes that a command at the gate reads or writes. Where the CDB has no LOGICAL BLOCK ADDRESS and
+// length in their usual places (UNMAP, SANITIZE) it is all of them. none: it touches no block.
+func (t *Task) touches() (r byteRange, none bool) {
+	if t.cmd.flags&(gated|exclusive) == 0 || t.cmd.flags&needsMedium == 0 {
+		return r, true // an ORDERED command of another kind; MODE SELECT, START STOP UNIT
+	}
+	lba, n, _ := extent(&t.CDB)
+	switch t.CDB[0] {
+	case 0x08, 0x28, 0xA8, 0x88, // READ
+		0x0A, 0x2A, 0xAA, 0x8A, // WRITE
+		0x2F, 0xAF, 0x8F, // VERIFY
+		0x2E, 0xAE, 0x8E, // WRITE AND VERIFY
+		0x8B: // ORWRITE(16)
+	case 0x41, 0x93: // WRITE SAME: a length of zero is up to the end (SBC-3 5.42)
+		if n == 0 {
+			n = t.unit.blocks() - min(lba, t.unit.blocks())
+		}
+	case 0x89: // COMPARE AND WRITE (SBC-3 5.2)
+		n = uint64(t.CDB[13])
+	case 0x9C: // WRITE ATOMIC(16) (SBC-4 5.48)
+		n = uint64(cdb16(&t.CDB, 12))
+	case 0x35, 0x91: // SYNCHRONIZE CACHE concerns what was acknowledged
+		return r, true
+	default:
+		return wholeMedium, false
+	}
+	if n == 0 {
+		return r, true
+	}
+	bs := uint64(t.unit.blockSize())
+	if g := t.unit.geometry(); !g.holds(lba, n) {
+		return r, true // it is refused
+	}
+	return byteRange{int64(lba * bs), int64((lba + n) * bs)}, false
+}
+
+// The rest is the gate's, under mu.
+
+// behindLate says whether t touches what a late request may still change.
+func (g *gate) behindLate(t *Task) bool {
+	if g.late == nil {
+		return false
+	}
+	r, none := t.touches()
+	if none {
+		return false
+	}
+	for w := g.late; w != nil; w = w.gateNext {
+		if r.overlaps(byteRange{w.req.Off, w.req.Off + w.req.Len}) {
+			return true
+		}
+	}
+	return false
+}
+
+// linger takes an abandoned task out of the gate, but for the blocks that its request may still change.
+func (g *gate) linger(t *Task) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	was := t.gated
+	t.gated = gateLate
+	t.gateNext, g.late = g.late, t
+	switch was {
+	case gateShared:
+		g.counts[t.Loop.Index()].n.Add(-1)
+		g.set(g.state()) // before the count is looked at: who comes from now on sees that there is a late request
+		g.drained()
+	case gateAlone:
+		g.next()
+	default: // a copy's own write, which passed with its parent
+		g.set(g.state())
+	}
+}
+
+// arrived forgets a late request that the backend has let go of, and lets those go on that waited for it.
+func (g *gate) arrived(t *Task) {
+	for p := &g.late; *p != nil; p = &(*p).gateNext {
+		if *p == t {
+			*p = t.gateNext
+			break
+		}
+	}
+	t.gateNext, t.gated = nil, gateOutside
+	g.set(g.state())
+	var rest taskQueue
+	for w := g.behind.pop(); w != nil; w = g.behind.pop() {
+		if g.behindLate(w) {
+			rest.push(w)
+			continue
+		}
+		g.readmit(w)
+	}
+	g.behind = rest
+	g.drained()
+}
+
+// readmit has t at the gate again.
+func (g *gate) readmit(t *Task) {
+	switch open := g.state() == gateOpen; {
+	case t.gated == gateWaitLateAlone && open:
+		g.owner = t
+		t.gated = gateDraining
+		g.set(gateClosing)
+		g.drained()
+	case t.gated == gateWaitLateAlone:
+		t.gated = gateWaitAlone
+		g.enqueue(t)
+	case open || g.state() == gateClosing && t.Attr == AttrHead:
+		g.counts[t.Loop.Index()].n.Add(1)
+		g.grant(t, gateGrantedShared)
+	default:
+		t.gated = gateWaitShared
+		g.enqueue(t)
+	}
+}
