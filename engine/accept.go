@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/netip"
 	"time"
@@ -82,8 +81,8 @@ func (l *loop) closeListeners() {
 	for i := range l.listeners {
 		if ln := &l.listeners[i]; !ln.closed {
 			ln.closed = true
-			unix.Shutdown(ln.fd, unix.SHUT_RDWR)
-			unix.Close(ln.fd)
+			l.engine.machine.sockets.Shutdown(ln.fd, unix.SHUT_RDWR)
+			l.engine.machine.sockets.Close(ln.fd)
 		}
 	}
 }
@@ -113,16 +112,17 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 
 // welcome makes a connection of an accepted socket.
 func (l *loop) welcome(fd int) {
+	sock := l.engine.machine.sockets
 	if l.live >= maxConnsPerLoop || l.engine.draining.Load() {
-		unix.Close(fd)
+		sock.Close(fd)
 		return
 	}
-	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	local, err := unix.Getsockname(fd)
-	remote, err2 := unix.Getpeername(fd)
+	sock.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	sock.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	local, err := sock.Getsockname(fd)
+	remote, err2 := sock.Getpeername(fd)
 	if err != nil || err2 != nil {
-		unix.Close(fd) // gone already
+		sock.Close(fd) // gone already
 		return
 	}
 	c := &conn{loop: l, fd: fd, since: time.Now()}
@@ -130,7 +130,7 @@ func (l *loop) welcome(fd int) {
 	c.name.local, c.name.remote = addrPort(local), addrPort(remote)
 	c.s = session.NewConn(session.ConnConfig{
 		Node: l.engine.node, Host: c, Local: c.name.local, Remote: c.name.remote,
-		Loop: l.index, Rand: func(b []byte) { rand.Read(b) }, Now: l.now,
+		Loop: l.index, Rand: l.engine.machine.random, Now: l.now,
 	})
 	l.adopt(c)
 	l.stats.Accepted++
@@ -171,7 +171,7 @@ func (c *conn) closeSocket() {
 		if c.steered { // before its addresses can be another connection's
 			c.loop.engine.steer.Forget(c.name.local, c.name.remote)
 		}
-		unix.Close(c.fd)
+		c.loop.engine.machine.sockets.Close(c.fd)
 		c.fd = -1
 	}
 }
@@ -180,7 +180,7 @@ func (c *conn) closeSocket() {
 func (c *conn) shutdown() {
 	if !c.shut {
 		c.shut = true
-		unix.Shutdown(c.fd, unix.SHUT_RDWR)
+		c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_RDWR)
 	}
 }
 
@@ -190,7 +190,7 @@ func (c *conn) linger() {
 		return
 	}
 	c.finSent = true
-	unix.Shutdown(c.fd, unix.SHUT_WR)
+	c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_WR)
 	c.loop.After(int64(lingerGrace), func() {
 		if c.loop.conns[c.index] == c {
 			c.shutdown()

@@ -32,6 +32,8 @@ type Config struct {
 	// one it sleeps at once. See poll.go.
 	Poll time.Duration
 	Log  *slog.Logger
+
+	machine *machine // of a simulation; nil: the real one
 }
 
 // Engine is a running target.
@@ -39,6 +41,7 @@ type Engine struct {
 	cfg      Config
 	node     *session.Node
 	log      *slog.Logger
+	machine  machine
 	loops    []*loop
 	portals  []netip.AddrPort
 	steer    *steer.Steer
@@ -75,10 +78,14 @@ func New(cfg Config) (*Engine, error) {
 	if len(cfg.Cores) > MaxLoops {
 		return nil, fmt.Errorf("engine: %d cores; at most %d loops are possible", len(cfg.Cores), MaxLoops)
 	}
-	if err := uring.Probe(); err != nil {
-		return nil, err
-	}
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Log}
+	if cfg.machine != nil {
+		e.machine = *cfg.machine
+	} else if err := uring.Probe(); err != nil {
+		return nil, err
+	} else {
+		e.machine = linux()
+	}
 	for i, core := range cfg.Cores {
 		e.loops = append(e.loops, newLoop(e, i, core))
 	}
@@ -195,29 +202,35 @@ func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
 
 func (e *Engine) drain() {
 	e.draining.Store(true)
-	e.each(func(l *loop) {
-		l.closeListeners()
-		for _, c := range l.conns {
-			if c != nil {
-				c.s.Shutdown(l.now)
-				c.mark()
-			}
-		}
-	})
+	e.each((*loop).bidFarewell)
 	e.waitQuiet(drainGrace)
-	e.each(func(l *loop) {
-		for _, c := range l.conns {
-			if c != nil {
-				c.closing = true
-				c.shutdown()
-				c.mark()
-			}
-		}
-	})
+	e.each((*loop).disconnect)
 	if !e.waitQuiet(abortGrace + drainGrace) {
 		e.log.Warn("stopping with commands still in a backend")
 	}
 	e.stopLoops(len(e.loops))
+}
+
+// bidFarewell accepts nothing new on this loop and asks its initiators to log out.
+func (l *loop) bidFarewell() {
+	l.closeListeners()
+	for _, c := range l.conns {
+		if c != nil {
+			c.s.Shutdown(l.now)
+			c.mark()
+		}
+	}
+}
+
+// disconnect closes the connections of those that have not.
+func (l *loop) disconnect() {
+	for _, c := range l.conns {
+		if c != nil {
+			c.closing = true
+			c.shutdown()
+			c.mark()
+		}
+	}
 }
 
 // waitQuiet waits until no loop has a connection or a disk operation, at most d.

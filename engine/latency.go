@@ -103,7 +103,7 @@ type taskTimes struct {
 // tick reads the clock. The loop does that when it comes back from the kernel, with each receive, when all completions are taken,
 // before it goes to the kernel again, and where so much was copied that it shows (task.end): what happens between two ticks takes no
 // time as far as latencies go. What came from the kernel in a turn came when that began, however late in the turn it is looked at.
-func (l *loop) tick() { l.now = monotonic() }
+func (l *loop) tick() { l.now = l.clock() }
 
 // begin and end are around the device server's part.
 func (t *task) begin(l *loop) { t.times.begun = l.now }

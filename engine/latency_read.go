@@ -205,9 +205,9 @@ type connTraffic struct {
 // ask runs fn between two turns of the loop, and reports whether it ran.
 func (r *loopReading) ask(fn func()) (ran bool) {
 	r.l.await(r.l.ask(func() {
-		begin := monotonic()
+		begin := r.l.clock()
 		fn()
-		r.held = max(r.held, time.Duration(monotonic()-begin))
+		r.held = max(r.held, time.Duration(r.l.clock()-begin))
 		ran = true
 	}))
 	return ran

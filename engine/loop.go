@@ -16,7 +16,8 @@ type loop struct {
 	index  int
 	core   int // CPU it is pinned to, -1 if not
 	ring   *uring.Ring
-	now    int64 // monotonic ns, read once a turn
+	clock  func() int64 // the machine's
+	now    int64        // what it said at the last tick
 
 	arena           *arena
 	slabsRegistered int
@@ -66,7 +67,7 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 
 // newLoop makes a loop; it is started by run on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
-	l := &loop{engine: e, index: index, core: core, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
+	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
 	return l
 }
 
@@ -80,7 +81,7 @@ func (l *loop) open() error {
 			l.core = -1
 		}
 	}
-	ring, err := uring.New(uring.Config{Entries: ringEntries, CQEntries: ringCQEntries})
+	ring, err := uring.New(uring.Config{Entries: ringEntries, CQEntries: ringCQEntries, Kernel: l.engine.machine.kernel})
 	if err != nil {
 		return err
 	}
@@ -125,10 +126,16 @@ func (l *loop) run(ready chan<- error) {
 		ready <- err
 		return
 	}
-	l.now = monotonic()
 	ready <- nil
+	l.serve()
+}
+
+// serve takes turns until the loop is stopped.
+func (l *loop) serve() {
+	l.tick()
 	for !l.stopping {
 		l.turn()
+		l.wait()
 	}
 	l.ring.Close()
 	for _, c := range l.conns { // those that a stuck backend kept
@@ -138,7 +145,7 @@ func (l *loop) run(ready chan<- error) {
 	}
 }
 
-// turn takes what completed, runs what follows from it, and goes back to the kernel once.
+// turn takes what completed and runs what follows from it.
 func (l *loop) turn() {
 	l.tick()
 	l.lat.began = l.now
@@ -193,7 +200,6 @@ func (l *loop) turn() {
 		l.recvBufs.Publish()
 	}
 	l.rearm()
-	l.wait()
 }
 
 // rearm asks for the next receives. The kernel hands buffers out in the order it is asked, so those that found none come
@@ -225,7 +231,7 @@ func (l *loop) wait() {
 	if !l.poll() {
 		l.sleep()
 	}
-	l.poller.waited(monotonic() - l.now)
+	l.poller.waited(l.clock() - l.now)
 }
 
 // sleep blocks until something completes, a deadline comes or mail arrives.
@@ -279,10 +285,10 @@ func (l *loop) Post(fn func()) { l.mail.post(fn) }
 
 // Go is lun.Loop's.
 func (l *loop) Go(work, done func()) {
-	go func() {
+	l.engine.machine.helper(func() {
 		work()
 		l.Post(done)
-	}()
+	})
 }
 
 // After is lun.Loop's.
@@ -293,8 +299,3 @@ func (l *loop) Alloc(n int) []byte { return l.arena.alloc(n) }
 
 // Free is lun.Loop's.
 func (l *loop) Free(b []byte) { l.release(b) }
-
-// monotonic is the clock of all deadlines, in nanoseconds since the program started; never 0, which means none.
-func monotonic() int64 { return int64(time.Since(epoch)) + 1 }
-
-var epoch = time.Now()

@@ -30,7 +30,7 @@ func (l *loop) poll() bool {
 	l.check(l.ring.Submit())
 	until := l.now + l.poller.window
 	for !l.ring.Pending() && l.mail.empty() {
-		if monotonic() >= until {
+		if l.clock() >= until {
 			return false
 		}
 		uring.Pause()

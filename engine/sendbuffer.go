@@ -10,12 +10,12 @@ import (
 // several megabytes, all of which has left the processor's cache when the next answers are copied over it; nothing is gained,
 // since a near initiator needs no more under way to be kept busy. A far one does, and keeps the kernel's own tuning.
 func (c *conn) boundSend() {
-	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	info, err := c.loop.engine.machine.sockets.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return // a kernel that does not tell
 	}
 	if n := sendBuffer(time.Duration(info.Min_rtt) * time.Microsecond); n > 0 {
-		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n) // without it the connection works as well
+		_ = c.loop.engine.machine.sockets.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n) // without it the connection works as well
 	}
 }
 

@@ -22,6 +22,9 @@ func (ring *Ring) FlushSQ() uint32 {
 // EnterRaw is io_uring_enter(2) that never blocks: min_complete is 0. The scheduler is not told of the call, so it
 // costs as little as a call can, and must not wait for anything.
 func (ring *Ring) EnterRaw(submit, flags uint32) (uint, syscall.Errno) {
+	if k := ring.kernel; k != nil {
+		return k.Enter(ring.ringFd, submit, 0, flags, nil)
+	}
 	n, _, errno := syscall.RawSyscall6(sysEnter, ring.enterFd, uintptr(submit), 0,
 		uintptr(flags|ring.enterFlags), 0, 0)
 	return uint(n), errno
@@ -29,6 +32,9 @@ func (ring *Ring) EnterRaw(submit, flags uint32) (uint, syscall.Errno) {
 
 // EnterSys is io_uring_enter(2) with no argument, made with the scheduler's knowledge: it may block, or be long.
 func (ring *Ring) EnterSys(submit, waitNr, flags uint32) (uint, syscall.Errno) {
+	if k := ring.kernel; k != nil {
+		return k.Enter(ring.ringFd, submit, waitNr, flags, nil)
+	}
 	n, _, errno := syscall.Syscall6(sysEnter, ring.enterFd, uintptr(submit), uintptr(waitNr),
 		uintptr(flags|ring.enterFlags), 0, 0)
 	return uint(n), errno
@@ -106,6 +112,10 @@ func (ring *Ring) SQRingWait() (uint, error) {
 // or-ed in (EnterNoIowait). It returns 0 as soon as it submitted anything, whatever the wait came to; else ETIME when
 // the time passed, EINTR when a signal came.
 func (ring *Ring) EnterTimeout(submit, waitNr, flags uint32, ts *syscall.Timespec, minWait uint32, sigmask *Sigset) syscall.Errno {
+	if k := ring.kernel; k != nil {
+		_, errno := k.Enter(ring.ringFd, submit, waitNr, flags|EnterGetEvents, ts)
+		return errno
+	}
 	w := ring.wait
 	w.arg = GetEventsArg{MinWaitUsec: minWait}
 	if ts != nil {

@@ -8,6 +8,9 @@ import (
 
 // Register is io_uring_register(2) on a descriptor, -1 for the few commands that need no ring.
 func (ring *Ring) Register(fd int, opcode uint32, arg unsafe.Pointer, nrArgs uint32) (uint, syscall.Errno) {
+	if k := ring.kernel; k != nil {
+		return k.Register(fd, opcode, arg, nrArgs)
+	}
 	n, _, errno := syscall.Syscall6(sysRegister, uintptr(fd), uintptr(opcode), uintptr(arg), uintptr(nrArgs), 0, 0)
 	return uint(n), errno
 }

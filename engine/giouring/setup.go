@@ -67,6 +67,7 @@ type Ring struct {
 	regFlags    uint32
 	intFlags    uint8
 	wait        *waitArg
+	kernel      Kernel // nil: the one that runs this process
 	mapped      [][]byte
 	bufRings    map[uint16][]byte
 	initialized bool
@@ -104,7 +105,7 @@ func (ring *Ring) QueueInitParams(entries uint32, p *Params) (err error) {
 	if ring.initialized || p.Flags&unsupportedSetup != 0 {
 		return syscall.EINVAL
 	}
-	fd, err := Setup(entries, p)
+	fd, err := ring.setup(entries, p)
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,9 @@ func (ring *Ring) QueueInitParams(entries uint32, p *Params) (err error) {
 }
 
 func (ring *Ring) mapShared(offset int64, size uintptr) (unsafe.Pointer, error) {
+	if k := ring.kernel; k != nil {
+		return k.Map(ring.ringFd, offset, size)
+	}
 	mem, err := syscall.Mmap(ring.ringFd, offset, int(size), syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_SHARED|syscall.MAP_POPULATE)
 	if err != nil {
@@ -195,7 +199,11 @@ func (ring *Ring) QueueExit() {
 	if ring.intFlags&IntFlagRegRing != 0 {
 		_, _ = ring.UnregisterRingFd()
 	}
-	_ = syscall.Close(ring.ringFd)
+	if k := ring.kernel; k != nil {
+		k.Close(ring.ringFd)
+	} else {
+		_ = syscall.Close(ring.ringFd)
+	}
 	for _, mem := range ring.mapped {
 		_ = syscall.Munmap(mem)
 	}

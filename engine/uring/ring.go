@@ -19,6 +19,18 @@ type Config struct {
 	// NoIowait keeps a sleeping loop from being shown as waiting for a disk (iowait, load) while it has nothing to do.
 	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
 	NoIowait bool
+
+	// Kernel stands behind the ring in place of Linux, for simulations (package simkernel); nil: Linux itself.
+	Kernel Kernel
+}
+
+// Kernel is what a ring asks of a kernel: the system calls of io_uring, and an eventfd to be woken by.
+type Kernel interface {
+	giouring.Kernel
+	// Eventfd makes an eventfd(2), Signal adds 1 to it from any goroutine, CloseEventfd closes it.
+	Eventfd() (fd int, err error)
+	Signal(fd int)
+	CloseEventfd(fd int)
 }
 
 // Stats counts what a ring did. Only the ring's thread may read it.
@@ -55,6 +67,7 @@ type Ring struct {
 
 // notifier is the part of a ring that other goroutines touch.
 type notifier struct {
+	kernel  Kernel      // nil: Linux
 	pending atomic.Bool // a signal is on its way and not yet seen
 	mu      sync.RWMutex
 	fd      int // eventfd; -1 once closed
@@ -77,7 +90,7 @@ func New(cfg Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{g: g, features: features, fd: g.RingFd(), notify: notifier{fd: -1}}
+	r := &Ring{g: g, features: features, fd: g.RingFd(), notify: notifier{kernel: cfg.Kernel, fd: -1}}
 	defer func() {
 		if err != nil {
 			_ = r.Close()
@@ -121,6 +134,9 @@ func setup(cfg Config) (*giouring.Ring, Features, error) {
 			continue
 		}
 		g := giouring.NewRing()
+		if cfg.Kernel != nil {
+			g.SetKernel(cfg.Kernel)
+		}
 		err = g.QueueInitParams(cfg.Entries, &giouring.Params{Flags: base | step.flags, CQEntries: cfg.CQEntries})
 		if err == nil {
 			return g, (step.features | kernelFeatures(g)) &^ cfg.Without, nil

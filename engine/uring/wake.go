@@ -40,6 +40,10 @@ func (r *Ring) Notify() {
 	if r.notify.fd < 0 {
 		return
 	}
+	if k := r.notify.kernel; k != nil {
+		k.Signal(r.notify.fd)
+		return
+	}
 	one := uint64(1)
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(r.notify.fd), uintptr(unsafe.Pointer(&one)), 8)
 }
@@ -61,7 +65,7 @@ func (r *Ring) woken(c CQE) bool {
 }
 
 func (r *Ring) openNotify() error {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	fd, err := r.eventfd()
 	if err != nil {
 		return fmt.Errorf("uring: eventfd: %w", err)
 	}
@@ -70,13 +74,24 @@ func (r *Ring) openNotify() error {
 	return nil
 }
 
+func (r *Ring) eventfd() (int, error) {
+	if k := r.notify.kernel; k != nil {
+		return k.Eventfd()
+	}
+	return unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+}
+
 func (r *Ring) armNotify() { r.PollAdd(FD(r.notify.fd), unix.POLLIN, true, udNotify) }
 
 func (r *Ring) closeNotify() {
 	r.notify.mu.Lock()
 	defer r.notify.mu.Unlock()
 	if r.notify.fd >= 0 {
-		_ = syscall.Close(r.notify.fd)
+		if k := r.notify.kernel; k != nil {
+			k.CloseEventfd(r.notify.fd)
+		} else {
+			_ = syscall.Close(r.notify.fd)
+		}
 		r.notify.fd = -1
 	}
 }

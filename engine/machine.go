@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"crypto/rand"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"golang.org/x/sys/unix"
+)
+
+// machine is what loops ask of the computer besides their rings' operations: a clock, helper threads, random numbers and a few
+// calls on sockets. A simulation (sim_test.go) brings its own, and runs all loops on one thread from a seed. Of these only the
+// clock is on a command's way.
+type machine struct {
+	kernel  uring.Kernel      // behind the rings; nil: Linux
+	clock   func() int64      // monotonic ns, never 0
+	random  func(b []byte)    // fills b
+	helper  func(work func()) // runs work, which may block, on a thread of its own
+	sockets sockets
+}
+
+// sockets are the calls on sockets that a loop makes directly, as in package unix.
+type sockets interface {
+	Close(fd int) error
+	Shutdown(fd, how int) error
+	SetsockoptInt(fd, level, opt, value int) error
+	GetsockoptTCPInfo(fd, level, opt int) (*unix.TCPInfo, error)
+	Getsockname(fd int) (unix.Sockaddr, error)
+	Getpeername(fd int) (unix.Sockaddr, error)
+}
+
+// linux is the machine that runs the process.
+func linux() machine {
+	return machine{
+		clock:   monotonic,
+		random:  func(b []byte) { rand.Read(b) },
+		helper:  func(work func()) { go work() },
+		sockets: linuxSockets{},
+	}
+}
+
+// monotonic is the clock of all deadlines, in nanoseconds since the program started; never 0, which means none.
+func monotonic() int64 { return int64(time.Since(epoch)) + 1 }
+
+var epoch = time.Now()
+
+type linuxSockets struct{}
+
+func (linuxSockets) Close(fd int) error         { return unix.Close(fd) }
+func (linuxSockets) Shutdown(fd, how int) error { return unix.Shutdown(fd, how) }
+func (linuxSockets) SetsockoptInt(fd, level, opt, value int) error {
+	return unix.SetsockoptInt(fd, level, opt, value)
+}
+func (linuxSockets) Getsockname(fd int) (unix.Sockaddr, error) { return unix.Getsockname(fd) }
+func (linuxSockets) Getpeername(fd int) (unix.Sockaddr, error) { return unix.Getpeername(fd) }
+func (linuxSockets) GetsockoptTCPInfo(fd, level, opt int) (*unix.TCPInfo, error) {
+	return unix.GetsockoptTCPInfo(fd, level, opt)
+}
