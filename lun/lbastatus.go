@@ -36,6 +36,7 @@ func lbaStatus(t *Task) {
 func lbaAnswer(t *Task) {
 	q := t.scratch.any.(*lbaQuery)
 	if q.err != nil {
+		t.unit.faulted(t.Loop, &Request{Kind: OpRead, Off: int64(t.scratch.lba) * int64(t.unit.blockSize())}, q.err)
 		t.failed(q.err)
 		return
 	}

@@ -84,6 +84,7 @@ func (s *sanitizer) next() {
 // and others have their turn.
 func (s *sanitizer) RequestDone(r *Request, err error) {
 	if err != nil {
+		s.u.faulted(s.loop, r, err)
 		s.loop.Post(func() { s.end(err) })
 		return
 	}

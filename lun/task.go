@@ -293,6 +293,9 @@ type taskIO Task
 // RequestDone implements Completion.
 func (d *taskIO) RequestDone(_ *Request, err error) {
 	t := (*Task)(d)
+	if err != nil {
+		t.unit.faulted(t.Loop, &t.req, err)
+	}
 	if t.inSubmit {
 		t.answered, t.reqErr = true, err
 		return

@@ -54,6 +54,8 @@ type Unit struct {
 
 	gate gate
 
+	health Health // see health.go
+
 	sanitizing atomic.Pointer[sanitizer] // the operation in progress
 	removed    atomic.Bool               // by RemoveUnit
 

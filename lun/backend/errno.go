@@ -21,6 +21,9 @@ func (e *ioError) Error() string {
 	return fmt.Sprintf("%v: %v", e.kind, e.errno)
 }
 
+// Errno is the number, for the unit's health.
+func (e *ioError) Errno() int { return int(e.errno) }
+
 // Unwrap gives errors.Is both.
 func (e *ioError) Unwrap() []error {
 	if e.kind == nil {
