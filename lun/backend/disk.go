@@ -14,9 +14,12 @@ import (
 // A request is a few calls in a row. r.Scratch[0] says which step it is at, r.Scratch[1] how often that step was repeated,
 // r.Moved how far it has come; nothing else is kept, so that a request costs no memory here.
 type disk struct {
-	fd   int
-	geom lun.Geometry // Blocks stands in size
-	size atomic.Int64 // bytes, a multiple of the block size
+	fd int
+	// regular: a file, which others can make shorter and every write makes longer; not a block device.
+	regular bool
+	geom    lun.Geometry // Blocks stands in size
+	size    atomic.Int64 // bytes, a multiple of the block size
+	cut     cut          // what of them was lost
 	// align is what a transfer's offset and length must be multiples of: O_DIRECT's alignment, else 1. memAlign is the same
 	// for its memory.
 	align, memAlign int64
@@ -43,6 +46,7 @@ func (d *disk) init(fd int) error {
 	}
 	d.fd, d.zeros = fd, zeros
 	d.life.release = d.release
+	d.cut.init(d.regular && !d.geom.ReadOnly)
 	d.canPunch.Store(d.geom.Thin)
 	d.canZero.Store(true)
 	return nil
@@ -119,6 +123,9 @@ func (d *disk) finish(l lun.Loop, r *lun.Request, err error) {
 
 // start makes the next call for r.
 func (d *disk) start(l lun.Loop, r *lun.Request) {
+	if r.Kind != lun.OpSync && !d.there(l, r) {
+		return
+	}
 	switch r.Kind {
 	case lun.OpRead:
 		l.PRead(d.fd, r.Buf[r.Moved:], r.Off+r.Moved, d, r)
@@ -181,8 +188,8 @@ func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 	}
 	// O_DIRECT goes on from an aligned place alone; what a short transfer moved beyond it is moved again.
 	next := (r.Off+r.Moved+n)/d.align*d.align - r.Off
-	if n == 0 && r.Kind == lun.OpRead {
-		d.finish(l, r, lun.ErrMedium) // end of file: it has shrunk under us
+	if n == 0 && r.Kind == lun.OpRead { // end of file: it has shrunk under us
+		d.finish(l, r, d.behindEnd(r))
 		return
 	}
 	if next <= r.Moved {
@@ -208,8 +215,8 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	switch e := unix.Errno(-n); {
 	case e == unix.EINTR || e == unix.EAGAIN:
 		d.again(l, r, failure(n))
-	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.ENODEV || e == unix.EINVAL):
-		// fallocate(2) names the first three for a medium that lacks the operation. EINVAL is a range that it is too fine for,
+	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
+		// fallocate(2) names the first two for a medium that lacks the operation. EINVAL is a range that it is too fine for,
 		// and says nothing of the next one.
 		if e != unix.EINVAL {
 			switch r.Scratch[0] {
@@ -222,6 +229,13 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 		r.Scratch[0]++
 		r.Scratch[1] = 0
 		d.start(l, r)
+	case e == unix.ENOSPC && !d.regular && r.Kind != lun.OpRead && r.Kind != lun.OpSync:
+		// What a block device says of a write behind its end, and of one for which its pool has no room.
+		if err := d.behindEnd(r); err != nil {
+			d.finish(l, r, err)
+			return
+		}
+		d.finish(l, r, failure(n))
 	default:
 		d.finish(l, r, failure(n))
 	}

@@ -34,7 +34,9 @@ func (e *ioError) Unwrap() []error {
 
 // meaning sorts the errnos that a read, write, sync or fallocate gives. What the kernel's block layer makes of a device's
 // answer stands in its blk_errors table: EIO, ENODATA (critical medium), EREMOTEIO (critical target), EILSEQ (protection),
-// ENOSPC (space allocation), ENOLINK (transport), ETIMEDOUT, EAGAIN and ENOMEM (resources), ENODEV (offline).
+// ENOSPC (space allocation), ENOLINK (transport), ETIMEDOUT, EAGAIN and ENOMEM (resources), ENODEV (offline). A filesystem in
+// user space whose daemon has died says ENOTCONN, one that was aborted ECONNABORTED; a network filesystem that lost its
+// server says ESTALE, EHOSTDOWN and the like.
 func meaning(e unix.Errno) error {
 	switch e {
 	case unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EILSEQ, unix.EBADMSG, unix.EUCLEAN:
@@ -43,7 +45,8 @@ func meaning(e unix.Errno) error {
 		return lun.ErrNoSpace
 	case unix.EROFS, unix.EPERM, unix.EACCES:
 		return lun.ErrReadOnly
-	case unix.ENXIO, unix.ENODEV, unix.ESTALE, unix.ENOMEDIUM, unix.ESHUTDOWN:
+	case unix.ENXIO, unix.ENODEV, unix.ESTALE, unix.ENOMEDIUM, unix.ESHUTDOWN,
+		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENETDOWN, unix.ENETUNREACH, unix.ENOLINK:
 		return lun.ErrGone
 	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
 		return lun.ErrBusy

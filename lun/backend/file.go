@@ -23,6 +23,7 @@ var _ Backend = (*File)(nil)
 // OpenFile opens or creates the file of s. It never makes an existing file smaller.
 func OpenFile(s Spec) (*File, error) {
 	f := &File{path: s.Path}
+	f.regular = true
 	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin, Volatile: true}
 	if s.Size > 0 && !s.ReadOnly {
 		if err := create(s.Path, s.Size); err != nil {
@@ -156,6 +157,10 @@ func (f *File) Refresh() (changed bool, err error) {
 	if err := unix.Fstat(f.fd, &st); err != nil {
 		return false, err
 	}
+	f.ends(st.Size)
 	before := f.size.Load()
+	if st.Size < int64(f.geom.BlockSize) {
+		return false, nil // a unit without any block is none; each of them is a medium error
+	}
 	return f.setSize(st.Size) != before, nil
 }

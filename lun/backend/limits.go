@@ -12,6 +12,10 @@ const (
 	// maxRetries bounds how often one step of a request is repeated when the kernel says EAGAIN or EINTR, or moves
 	// nothing that O_DIRECT can go on from. After that the command is answered.
 	maxRetries = 16
+	// lookEvery is how often writes look whether their file has become shorter, in nanoseconds: for so long a write behind
+	// its new end may be taken for good. A look is a system call of some tenths of a microsecond, so this is well below a
+	// thousandth of a core for each file that is written.
+	lookEvery = 1_000_000
 	// nullRegion is the zeroes that a null unit shows: the largest piece that anybody asks for at once (lun.MaxTransfer).
 	nullRegion = 4 << 20
 )

@@ -1,0 +1,113 @@
+package backend
+
+import (
+	"math"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// cut remembers which blocks a file lost when somebody made it shorter. A read finds out by itself: it meets the end of the
+// file. A write does not: the kernel would make the file longer again, with zeroes between the old end and the write, and
+// say that all is well. So a write looks at the file's size first, at most once in lookEvery: one system call in a
+// millisecond at most, none for each command.
+//
+// What was lost stays lost while the file is open, also when the file gets its old size back: there are zeroes then where
+// data was. A restart serves the file as it is.
+type cut struct {
+	watched bool         // somebody else can make the file shorter, and writes would make it longer
+	from    atomic.Int64 // the first byte that was lost; whole: none
+	to      atomic.Int64 // the first byte behind them
+	looked  atomic.Int64 // by the loops' clock
+}
+
+// whole is cut.from of a file that lost nothing.
+const whole = math.MaxInt64
+
+func (c *cut) init(watched bool) {
+	c.watched = watched
+	c.from.Store(whole)
+	c.looked.Store(math.MinInt64 / 2)
+}
+
+// lose remembers that a file of size bytes ends at end now.
+func (c *cut) lose(end, size int64) {
+	for to := c.to.Load(); to < size && !c.to.CompareAndSwap(to, size); to = c.to.Load() {
+	}
+	for from := c.from.Load(); end < from && !c.from.CompareAndSwap(from, end); from = c.from.Load() {
+	}
+}
+
+// lost says how many of the n bytes at off come before the first one that was lost; n: none of them was.
+func (c *cut) lost(off, n int64) (good int64) {
+	from := c.from.Load()
+	if off+n <= from || off >= c.to.Load() {
+		return n
+	}
+	return max(from-off, 0)
+}
+
+// due says whether it is time to look again. Loops read one clock, each at the start of its turn: they differ by a turn.
+func (c *cut) due(now int64) bool {
+	age := now - c.looked.Load()
+	if age < lookEvery && age > -lookEvery {
+		return false
+	}
+	c.looked.Store(now)
+	return true
+}
+
+// there says whether the rest of r is on blocks that the medium still has; if not, it has ended r.
+func (d *disk) there(l lun.Loop, r *lun.Request) bool {
+	if r.Kind != lun.OpRead && d.cut.watched && d.cut.due(l.Now()) {
+		d.look()
+	}
+	off, n := r.Off+r.Moved, r.Len-r.Moved
+	good := d.cut.lost(off, n)
+	if good == n {
+		return true
+	}
+	bs := int64(d.geom.BlockSize)
+	r.Moved += good / bs * bs // the block in error is the one behind (SBC-4 4.18.1)
+	d.finish(l, r, lun.ErrMedium)
+	return false
+}
+
+// look compares the size that the kernel has in memory with the one that is served. It does not block: with
+// AT_STATX_DONT_SYNC a network filesystem answers from what it knows.
+func (d *disk) look() {
+	var st unix.Statx_t
+	_, _, e := unix.RawSyscall6(unix.SYS_STATX, uintptr(d.fd), uintptr(unsafe.Pointer(&emptyPath)),
+		unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_SIZE, uintptr(unsafe.Pointer(&st)), 0)
+	if e == 0 && st.Mask&unix.STATX_SIZE != 0 {
+		d.ends(int64(st.Size))
+	}
+}
+
+var emptyPath [1]byte
+
+// ends is told where a file ends, whoever found out.
+func (d *disk) ends(at int64) {
+	if size := d.size.Load(); at < size {
+		d.cut.lose(at/int64(d.geom.BlockSize)*int64(d.geom.BlockSize), size)
+	}
+}
+
+// behindEnd is the error of r, which met the end of the medium at r.Off+r.Moved; nil for a block device that does not end
+// there. Of a device nothing is remembered: it may come back with what it had.
+func (d *disk) behindEnd(r *lun.Request) error {
+	if d.regular {
+		d.look()
+		return lun.ErrMedium
+	}
+	switch size, err := deviceSize(d.fd); {
+	case err != nil || size == 0: // without a medium a device has no size
+		return lun.ErrGone
+	case r.Kind != lun.OpRead && r.Off+r.Len <= size:
+		return nil
+	}
+	return lun.ErrMedium
+}
