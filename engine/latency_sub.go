@@ -131,5 +131,6 @@ func (k *LoopLatency) sub(b *LoopLatency) {
 	s.Polls -= o.Polls
 	s.Enters -= o.Enters
 	s.BlockingEnters -= o.BlockingEnters
+	s.Sweeps -= o.Sweeps
 	s.Wakes -= o.Wakes
 }

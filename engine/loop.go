@@ -44,6 +44,7 @@ type loop struct {
 	files  fixedFiles
 	timers timers
 	mail   mailbox
+	sweeps []*sweep // that this turn's task management asks for
 	ev     session.Event
 	stats  LoopStats
 	lat    loopLatency
@@ -194,6 +195,9 @@ func (l *loop) turn() {
 			l.released = false
 			l.serveWaiting()
 		}
+	}
+	if len(l.sweeps) > 0 {
+		l.launchSweeps()
 	}
 	if l.recycled {
 		l.recycled = false

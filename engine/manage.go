@@ -29,13 +29,8 @@ func (g *abortGroup) leave() {
 func (c *conn) manage(st *session.Task) {
 	l := c.loop
 	tgt, nexus := c.target(), c.nexus()
-	use := st.Owner.(*task).use
-	answer := func(resp pdu.TaskResponse) {
-		if st.Owner.(*task).use == use { // else its connection died meanwhile
-			c.s.Managed(l.now, st, byte(resp))
-			c.mark()
-		}
-	}
+	asked := asking{c: c, st: st, use: st.Owner.(*task).use}
+	answer := asked.answer
 	unit := tgt.Lookup(st.LUN)
 	switch f := st.Manage; f {
 	case pdu.TMFAbortTaskSet: // all of it was the session's
@@ -49,27 +44,9 @@ func (c *conn) manage(st *session.Task) {
 			answer(pdu.TMFResponseLUNDoesNotExist)
 			return
 		}
-		match := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() != nexus }
-		l.engine.abortTasks(l, match, func(hit map[*lun.Nexus]bool) {
-			switch f {
-			case pdu.TMFClearTaskSet:
-				unit.ClearTaskSet(nexus, func(n *lun.Nexus) bool { return hit[n] })
-			case pdu.TMFLogicalUnitReset:
-				unit.Reset(nexus)
-			}
-			answer(pdu.TMFResponseComplete)
-		})
+		l.sweepFor(sweepKey{fn: f, tgt: tgt, unit: unit, from: nexus}, asked)
 	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
-		match := func(t *task) bool { return t.conn.target() == tgt && t.conn.nexus() != nexus }
-		l.engine.abortTasks(l, match, func(map[*lun.Nexus]bool) {
-			if f == pdu.TMFTargetColdReset {
-				tgt.Reset(lun.ResetCold)
-				l.engine.dropTarget(tgt, c) // RFC 7143 11.5.1: all connections to it end, this one after its answer
-			} else {
-				tgt.Reset(lun.ResetWarm)
-			}
-			answer(pdu.TMFResponseComplete)
-		})
+		l.sweepFor(sweepKey{fn: f, tgt: tgt, from: nexus}, asked)
 	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
 		nexus.Reset()
 		answer(pdu.TMFResponseComplete)
@@ -152,20 +129,24 @@ func (e *Engine) abortTasks(home *loop, match func(*task) bool, done func(hit ma
 
 // abortMatching aborts the connection's tasks that match and counts them in g.
 func (c *conn) abortMatching(g *abortGroup, match func(*task) bool, hit map[*lun.Nexus]bool) {
-	if c.nexus() == nil {
+	if c.nexus() == nil || c.tasks == nil {
 		return
 	}
+	some := false
 	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
 		t := st.Owner.(*task)
 		if t.phase == answering || !match(t) {
 			return false // answered already: that is under way
 		}
+		some = true
 		hit[c.nexus()] = true
 		g.pending.Add(1)
 		t.groups = append(t.groups, g)
 		return true
 	})
-	c.mark()
+	if some {
+		c.mark()
+	}
 }
 
 // onUnit tells whether t is a command for u.

@@ -323,3 +323,50 @@ func (i *initiator) acknowledge(sn, ttt uint32) {
 	q.SetExpStatSN(i.expStatSN)
 	i.send(&h, nil)
 }
+
+// Resets that arrive together are carried out together: each looks at every connection to the target, so a thousand of one
+// initiator's would be a thousand looks at everybody else's.
+func TestResetsShareASweep(t *testing.T) {
+	t.Parallel()
+	r, _ := stuck(t)
+	j := r.join(1, 1)
+	other := r.login(2)
+	const n = 24
+	before := r.sweeps()
+	c := j.conns[0]
+	var b []byte
+	first := j.itt.Load()
+	for range n {
+		var h pdu.BHS
+		h.Init(pdu.OpTaskManagementRequest)
+		m := (*pdu.TaskManagementRequest)(&h)
+		m.SetImmediate(true)
+		m.SetFunction(pdu.TMFLogicalUnitReset)
+		m.SetITT(j.itt.Add(1) - 1)
+		m.SetReferencedTaskTag(pdu.ReservedTag)
+		m.SetCmdSN(j.sn.Load())
+		m.SetExpStatSN(c.expStatSN)
+		b = append(b, h[:]...)
+	}
+	if _, err := c.c.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		c.wantManaged(first+uint32(i), pdu.TMFResponseComplete)
+	}
+	// One send arrives in one receive, as a rule; a loaded machine may split it once or twice.
+	if got := r.sweeps() - before; got > n/4 {
+		t.Errorf("%d sweeps for %d resets", got, n)
+	}
+	other.clearAttention(0)
+	if st, _ := other.finish(other.startRead(0, 1, 1)); st != 0 {
+		t.Errorf("status %#x after one unit attention", st)
+	}
+}
+
+func (r *rig) sweeps() (n uint64) {
+	for _, l := range r.e.loops {
+		r.e.on(l, func() { n += l.stats.Sweeps })
+	}
+	return n
+}

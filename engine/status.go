@@ -26,6 +26,7 @@ type LoopStats struct {
 	Enters         uint64 `json:"enters"`          // io_uring_enter calls
 	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
 	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread
+	Sweeps         uint64 `json:"sweeps"`          // looks at every connection for tasks that a reset ends
 }
 
 // LoopStatus is one loop at a moment.

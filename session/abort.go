@@ -8,7 +8,7 @@ func (c *Conn) stop(t *Task) {
 	switch t.st.phase {
 	case phaseHeld:
 		if !c.sess.window.Withdraw(t.CmdSN) {
-			t.st.aborted = true // it is being delivered to us: see deliver
+			c.callOff(t) // it is being delivered to us: see deliver
 			return
 		}
 		t.st.credit = false // goes with the plug
@@ -21,7 +21,7 @@ func (c *Conn) stop(t *Task) {
 			c.free(t)
 		}
 	case phaseRunning:
-		t.st.aborted = true
+		c.callOff(t)
 		if t.st.kind == kindCommand {
 			t.st.phase = phaseStop
 			c.todo.push(t)
@@ -30,13 +30,22 @@ func (c *Conn) stop(t *Task) {
 	}
 }
 
+// callOff notes that no answer of t goes out any more. It stays until the host, the window or its data let go of it.
+func (c *Conn) callOff(t *Task) {
+	if !t.st.aborted && t.st.kind == kindCommand {
+		c.tm.stopped++
+	}
+	t.st.aborted = true
+}
+
 // drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
 // whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
 func (c *Conn) drain(t *Task) bool {
 	if t.st.phase != phaseData && t.st.phase != phaseHeld || !t.st.out.pending() || c.end.deaf {
 		return false
 	}
-	t.st.aborted, t.st.drains = true, true
+	c.callOff(t)
+	t.st.drains = true
 	c.spoil(t, senseDataPhase) // nothing lands any more
 	return true
 }
@@ -106,7 +115,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 // settle is called when tasks ended without an answer: others may have waited for that.
 func (c *Conn) settle() {
 	if len(c.tm.visits) > 0 {
-		c.manageProgress()
+		c.manageSoon()
 	}
 	if c.out.task != nil || len(c.out.quiet) > 0 {
 		c.logoutProgress()

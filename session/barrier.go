@@ -21,6 +21,7 @@ type barrier struct {
 
 	// missing counts who has still to report: the connections of one round, the origin among them.
 	missing atomic.Int32
+	counts  bool        // as one of the session's functions, until it is over: the origin's
 	found   atomic.Bool // the task of ABORT TASK or QUERY TASK, or one of the set of QUERY TASK SET
 	stage   atomic.Uint32
 }
@@ -215,7 +216,8 @@ func (c *Conn) meet(b *barrier, owes bool) {
 		} else {
 			c.stopFor(v)
 		}
-		c.manageProgress()
+		c.visitProgress(v)
+		c.manageSoon()
 	}
 }
 
@@ -237,6 +239,10 @@ func (m *management) visit(b *barrier) *visit {
 // forget ends a visit: what it held back goes on.
 func (c *Conn) forget(b *barrier) {
 	m := &c.tm
+	if b.origin == c && b.counts {
+		b.counts = false
+		c.functionOver(true)
+	}
 	n := len(m.visits)
 	m.visits = slices.DeleteFunc(m.visits, func(v *visit) bool { return v.b == b })
 	if len(m.visits) != n {
@@ -286,7 +292,7 @@ func (c *Conn) letGo() {
 func (c *Conn) report(b *barrier) {
 	if b.missing.Add(-1) == 0 && b.origin != c {
 		o := b.origin
-		o.host.Post(o.manageProgress)
+		o.host.Post(o.manageSoon)
 	}
 }
 
@@ -334,7 +340,9 @@ func (c *Conn) stopFor(v *visit) {
 // ending says that tasks which the barrier's function stopped have not ended.
 func (c *Conn) ending(b *barrier) bool {
 	found := false
-	c.tags.each(func(r *Task) { found = found || r.st.aborted && b.covers(r) })
+	if c.tm.stopped > 0 {
+		c.tags.each(func(r *Task) { found = found || r.st.aborted && b.covers(r) })
+	}
 	return found
 }
 

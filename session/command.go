@@ -106,7 +106,8 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	case c.tags.find(itt) != nil:
 		c.refuse(pdu.RejectTaskInProgress)
 		return nil
-	case immediate && c.immediates >= maxImmediate:
+	case immediate && c.immediates >= maxImmediate,
+		immediate && kind == kindManagement && c.tooManyFunctions():
 		c.refuse(pdu.RejectImmediateCommand)
 		return nil
 	}
@@ -119,6 +120,9 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	t.Conn = c
 	t.ITT, t.CmdSN, t.Immediate = h.ITT(), sn, immediate
 	t.st.kind = kind
+	if kind == kindManagement {
+		c.functionBegins(t)
+	}
 	c.tags.add(t)
 	if immediate {
 		t.st.urgent = true
@@ -156,7 +160,7 @@ func (c *Conn) deliver(t *Task) {
 		c.meet(t.st.tmf.barrier, t.st.tmf.begun)
 	}
 	if c.tm.waiting.head != nil {
-		c.manageProgress() // a task-management function may have waited for this CmdSN
+		c.manageSoon() // a task-management function may have waited for this CmdSN
 	}
 }
 

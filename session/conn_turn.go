@@ -120,10 +120,11 @@ func (c *Conn) offered(again bool) {
 	c.takeTurns()
 }
 
-// watch has the connection looked at when ExpCmdSN has moved, as long as it waits for that.
-func (c *Conn) watch(on bool) {
+// watch has the connection looked at when ExpCmdSN has moved, as long as it waits for that. It reports whether that has just
+// begun.
+func (c *Conn) watch(on bool) bool {
 	if c.watching == on {
-		return
+		return false
 	}
 	c.watching = on
 	c.tm.alert = c.tm.alert || on
@@ -135,6 +136,7 @@ func (c *Conn) watch(on bool) {
 	} else {
 		c.sess.watchers.Add(-1)
 	}
+	return on
 }
 
 func (s *Session) wakeWatchers(from int) {

@@ -183,6 +183,7 @@ func (c *Conn) responseSent(t *Task) {
 		return
 	}
 	t.st.tmf.barrier = nil // which outlives the task
+	b.counts, t.st.tmf.counts = t.st.tmf.counts, false
 	v := c.tm.visit(b)
 	if v == nil {
 		c.lower(b)
@@ -196,8 +197,8 @@ func (c *Conn) responseSent(t *Task) {
 // attend does what waits for the initiator's ExpStatSN or for ExpCmdSN to move, and dates what waits for a time.
 func (c *Conn) attend(now int64) {
 	m := &c.tm
-	m.alert = c.watching
-	news := c.watching && c.stirred.Swap(false)
+	news := c.watching && c.stirred.Swap(false) || m.due
+	m.alert, m.due = c.watching, false
 	for _, v := range m.visits {
 		if v.by == undated {
 			v.by = now + v.patience()

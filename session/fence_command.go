@@ -37,6 +37,10 @@ func (t *Task) fenced() bool {
 // fenceCommand begins the fence of a command that the host has completed, and reports whether there is one to wait for: what
 // was sent on other connections is to be acknowledged first.
 func (c *Conn) fenceCommand(t *Task) bool {
+	if len(c.tm.visits) >= maxFences {
+		c.fail(errNoAcknowledgement) // the answer ends with its connection
+		return false
+	}
 	b := &barrier{origin: c, fn: fenceOnly, lun: t.LUN, tag: t.ITT}
 	b.missing.Store(1)
 	if !c.sess.begin(b, func(o *Conn) { o.clear(b) }) {

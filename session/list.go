@@ -84,8 +84,9 @@ func (tt *tagTable) remove(t *Task) {
 
 // each calls fn for every task; fn may remove the task it is given, and no other.
 func (tt *tagTable) each(fn func(*Task)) {
-	for i := range tt.buckets {
-		for t := tt.buckets[i]; t != nil; {
+	left := tt.n
+	for i := 0; left > 0; i++ {
+		for t := tt.buckets[i]; t != nil; left-- {
 			next := t.st.chain
 			fn(t)
 			t = next

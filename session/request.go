@@ -96,7 +96,7 @@ func (c *Conn) requestPayload(t *Task) {
 	if t.st.kind == kindManagement {
 		m := (*pdu.TaskManagementRequest)(h)
 		t.Manage, t.LUN = m.Function(), m.LUN()
-		t.st.raises = t.overSet(c.sess)
+		t.st.raises = t.overSet(c.sess) && t.st.tmf.counts
 	}
 	c.offer(t)
 }

@@ -140,8 +140,12 @@ func (c *Conn) free(t *Task) {
 		c.rx = rxState{} // what is still arriving of its data means nothing
 	}
 	c.live--
-	if t.st.kind == kindManagement {
+	switch {
+	case t.st.kind == kindManagement:
 		c.managedOver(t)
+		c.functionOver(t.st.tmf.counts)
+	case t.st.kind == kindCommand && t.st.aborted:
+		c.tm.stopped--
 	}
 	if c.out.task == t {
 		c.out.task = nil

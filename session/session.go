@@ -20,6 +20,8 @@ type Session struct {
 	window Window
 	// watchers counts connections that are to be woken when ExpCmdSN moves: see Conn.watch.
 	watchers atomic.Int32
+	// functions counts the session's task management functions: see maxFunctions.
+	functions atomic.Int32
 
 	mu sync.Mutex // guards what follows; taken at login, logout, task management and for status, never by a command
 	members

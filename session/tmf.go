@@ -18,6 +18,9 @@ type management struct {
 	barred  taskList // commands that wait for a function to be carried out
 	held    taskList // answers that wait for a fence
 	alert   bool     // attend has something to look at
+	due     bool     // and it is all that waits
+	begun   int      // functions of this connection that count
+	stopped int      // commands that were called off and have not ended
 }
 
 // tmfState is a function's own part of taskState.
@@ -26,11 +29,14 @@ type tmfState struct {
 	begun   bool // its tasks were stopped, or asked for; in a marker: a report is owed
 	passed  bool // the host carried it out
 	open    bool // RefCmdSN had not been received when its task was looked for
+	counts  bool // as one of the session's functions
 }
 
 // manage is the turn of a task-management function.
 func (c *Conn) manage(t *Task) {
 	switch {
+	case !t.st.tmf.counts:
+		c.managed(t, pdu.TMFResponseRejected)
 	case t.overSet(c.sess):
 		c.manageSet(t)
 	case t.Manage == pdu.TMFAbortTask:
@@ -59,13 +65,13 @@ func (c *Conn) refer(t *Task) {
 		t.st.tmf.open = c.sess.window.Welcome(t.refCmdSN())
 		c.sess.ask(b, func(o *Conn) { o.findFor(b) })
 	}
-	c.manageProgress()
+	c.manageSoon()
 }
 
 // findFor is the part of another connection.
 func (c *Conn) findFor(b *barrier) {
 	c.find(b)
-	c.manageProgress()
+	c.manageSoon()
 }
 
 // find looks for the function's task among the connection's own, and reports to its origin: at once, but where the task
@@ -136,19 +142,48 @@ func (c *Conn) manageSet(t *Task) {
 	}
 	c.tm.waiting.push(t)
 	c.welcome(&visit{b: t.st.tmf.barrier})
-	c.manageProgress()
+	c.manageSoon()
 }
+
+// manageSoon has manageProgress run before the next event is taken, once for all that happens until then.
+func (c *Conn) manageSoon() { c.tm.alert, c.tm.due = true, true }
 
 // manageProgress moves what waits: the connection's part in the barriers of its session, and its own functions.
 func (c *Conn) manageProgress() {
 	for _, v := range slices.Clone(c.tm.visits) {
 		c.visitProgress(v)
 	}
-	for t := c.movable(); t != nil; t = c.movable() {
-		c.moveOn(t)
+	for again := true; again; {
+		for t := c.movable(); t != nil; t = c.movable() {
+			c.moveOn(t)
+		}
+		// ExpCmdSN may have moved between the look at it and the moment from which others wake us.
+		again = c.sess != nil && c.sess.Params.MaxConnections > 1 && c.watch(c.expecting())
 	}
-	if c.sess != nil && c.sess.Params.MaxConnections > 1 {
-		c.watch(c.expecting())
+}
+
+// tooManyFunctions says that one more function has to be refused. "An iSCSI target MUST be able to handle at least one
+// immediate task management command ... per connection at any time" (RFC 7143, 4.2.2.1).
+func (c *Conn) tooManyFunctions() bool {
+	return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions
+}
+
+// functionBegins counts function t. One that is not immediate cannot be rejected for being one too many: it is answered in
+// its turn (11.6.1, "Function rejected"), and does nothing before.
+func (c *Conn) functionBegins(t *Task) {
+	if c.tooManyFunctions() {
+		return
+	}
+	t.st.tmf.counts = true
+	c.tm.begun++
+	c.sess.functions.Add(1)
+}
+
+// functionOver follows the end of a function and of the barrier that outlives it.
+func (c *Conn) functionOver(counted bool) {
+	if counted {
+		c.tm.begun--
+		c.member.functions.Add(-1)
 	}
 }
 
@@ -245,7 +280,7 @@ func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 		t.st.phase = phaseData
 		t.st.tmf.passed = true
 		c.tm.waiting.push(t)
-		c.manageProgress()
+		c.manageSoon()
 		return
 	}
 	c.managedOver(t)

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep looks at every connection of the
+// target, so the functions that ask for the same one within a turn share it: an initiator that sends a thousand resets costs
+// the others one.
+type sweep struct {
+	sweepKey
+	asked []asking
+}
+
+// sweepKey is what a sweep is about: all units of a target where unit is nil; nobody's tasks but those of nexuses other than from.
+type sweepKey struct {
+	fn   pdu.TaskFunction
+	tgt  *lun.Target
+	unit *lun.Unit
+	from *lun.Nexus
+}
+
+// asking is a function that waits for a sweep.
+type asking struct {
+	c   *conn
+	st  *session.Task
+	use uint64
+}
+
+// answer tells the function's connection what came of it, unless that connection has died meanwhile.
+func (a asking) answer(resp pdu.TaskResponse) {
+	if a.st.Owner.(*task).use == a.use {
+		a.c.s.Managed(a.c.loop.now, a.st, byte(resp))
+		a.c.mark()
+	}
+}
+
+// sweepFor has function a wait for the sweep that it asks for, which begins at the end of the turn.
+func (l *loop) sweepFor(k sweepKey, a asking) {
+	for _, s := range l.sweeps {
+		if s.sweepKey == k {
+			s.asked = append(s.asked, a)
+			return
+		}
+	}
+	l.sweeps = append(l.sweeps, &sweep{sweepKey: k, asked: []asking{a}})
+}
+
+// launchSweeps begins the turn's sweeps.
+func (l *loop) launchSweeps() {
+	for i, s := range l.sweeps {
+		l.sweeps[i] = nil
+		l.stats.Sweeps++
+		l.engine.abortTasks(l, s.hits, s.done)
+	}
+	l.sweeps = l.sweeps[:0]
+}
+
+// hits says whether t is one of the tasks that the sweep ends.
+func (s *sweep) hits(t *task) bool {
+	if t.conn.nexus() == s.from || t.conn.target() != s.tgt {
+		return false
+	}
+	return s.unit == nil || s.tgt.Lookup(t.s.LUN) == s.unit
+}
+
+// done carries out what the function does to units, and answers everybody who asked for it.
+func (s *sweep) done(hit map[*lun.Nexus]bool) {
+	switch s.fn {
+	case pdu.TMFClearTaskSet:
+		s.unit.ClearTaskSet(s.from, func(n *lun.Nexus) bool { return hit[n] })
+	case pdu.TMFLogicalUnitReset:
+		s.unit.Reset(s.from)
+	case pdu.TMFTargetWarmReset:
+		s.tgt.Reset(lun.ResetWarm)
+	case pdu.TMFTargetColdReset:
+		s.tgt.Reset(lun.ResetCold)
+		a := s.asked[0]
+		a.c.loop.engine.dropTarget(s.tgt, a.c) // RFC 7143 11.5.1: all connections to it end, this one after its answer
+	}
+	for _, a := range s.asked {
+		a.answer(pdu.TMFResponseComplete)
+	}
+}
