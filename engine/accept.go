@@ -162,6 +162,7 @@ func (l *loop) disown(c *conn) {
 func (l *loop) drop(c *conn) {
 	c.dropped = true
 	l.forgetLatency(c)
+	c.leaveShare()
 	l.disown(c)
 }
 

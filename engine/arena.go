@@ -54,6 +54,9 @@ func newArena(limit int, onSlab func(i int, mem []byte)) (*arena, error) {
 	return a, nil
 }
 
+// size is how much it may grow to.
+func (a *arena) size() int { return a.limit * slabSize }
+
 func orderOf(n int) int {
 	if n <= minBlock {
 		return 0

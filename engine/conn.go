@@ -34,9 +34,9 @@ type conn struct {
 	tasks *task // all tasks from NewTask to FreeTask
 	lat   connLatency
 
-	held     int  // bytes of the arena that its tasks have or stand in the loop's line for
-	line     line // tasks beyond the connection's share
-	narrowed bool // the session's command window is small for that
+	share    *share // its initiator's, nil as long as it took no memory
+	requests int    // bytes of the arena that pings and text have
+	narrowed bool   // the session's command window is small, as its initiator wants more memory than it may have
 
 	// dirty: on the loop's list of connections to pump this turn.
 	dirty    bool
@@ -192,26 +192,6 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 		return session.OutRefused
 	}
 	return session.OutLater
-}
-
-// Memory is session.Host's.
-func (c *conn) Memory(n int) []byte {
-	size := blockSize(n)
-	if n > maxBlock || c.held > 0 && c.held+size > c.loop.share+requestRoom {
-		return nil
-	}
-	b := c.loop.arena.alloc(n)
-	if b != nil {
-		c.held += size
-	}
-	return b
-}
-
-// Release is session.Host's.
-func (c *conn) Release(b []byte) {
-	size := cap(b)
-	c.giveBack(b)
-	c.unhold(size)
 }
 
 // giveBack gives a block back in which a payload may still be arriving.

@@ -61,24 +61,22 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 	sent.Wait()
 }
 
-// Who waits for memory in vain and is aborted does not take those with it that wait behind and need less.
+// What waits for memory in vain and is aborted does not take those with it that wait behind and need less.
 func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
 	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 1<<20))
 	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
-	const shares = slabSize / maxBlock
-	for k := range shares - 1 {
-		r.login(byte(k+1)).startRead(0, 0, maxBlock/512)
-	}
-	r.login(shares).startRead(0, 0, maxBlock/512/2) // and half a block is left
-	waitFor(t, "the arena to be used up", func() bool { return stuck.Held() == shares })
-	a, b := r.login(shares+1), r.login(shares+2)
-	first := a.startRead(0, 0, maxBlock/512)
-	waitFor(t, "the largest to wait", func() bool { return r.e.Status().Loops[0].Tasks == shares+1 })
-	second := b.startRead(1, 0, 8)
-	waitFor(t, "the small one to wait behind it", func() bool { return r.e.Status().Loops[0].Tasks == shares+2 })
-	a.manage(pdu.TMFAbortTask, 0, first, a.cmdSN-1)
-	if st, _ := b.finish(second); st != 0 {
+	a := r.login(1)
+	a.startRead(0, 0, maxBlock/2/512)
+	waitFor(t, "it to have memory", func() bool { return stuck.Held() == 1 })
+	big := a.startRead(0, 0, maxBlock/512)
+	sn := a.cmdSN - 1
+	small := a.startRead(1, 0, 8)
+	waitFor(t, "them to wait", func() bool { return r.e.Status().Loops[0].Tasks == 3 })
+	a.manage(pdu.TMFAbortTask, 0, big, sn)
+	a.read()
+	a.expStatSN++
+	if st, _ := a.finish(small); st != 0 {
 		t.Errorf("status %#x", st)
 	}
 	stuck.Release(-1)

@@ -122,24 +122,22 @@ func TestABarrierIsWindow(t *testing.T) {
 	wantStage(t, r.counted(0, "read", 1), StageWindow)
 }
 
-// Memory that others have is waited for in queue, for data-in and for data-out.
+// Memory that the initiator's other commands have is waited for in queue, for data-in and for data-out.
 func TestWaitForMemoryIsQueue(t *testing.T) {
 	for _, write := range []bool{false, true} {
 		stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
 		stuck.Hold()
 		r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
-		const all = slabSize / maxBlock
-		for k := range all {
-			r.login(byte(k)).startRead(0, 0, maxBlock/512)
-		}
-		waitFor(t, "the arena to be used up", func() bool { return stuck.Held() == all })
-		i := r.login(all, "InitialR2T", "Yes", "ImmediateData", "No")
+		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
+		first := i.startRead(0, 0, maxBlock/512)
+		waitFor(t, "the share to be used up", func() bool { return stuck.Held() == 1 })
 		var h pdu.BHS
 		itt := i.command(&h, 1, rw10(write, 0, 8), 4096, write)
 		i.send(&h, nil)
-		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == all+1 })
+		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == 2 })
 		time.Sleep(long)
 		stuck.Fail(-1, lun.ErrMedium) // no data, so that nobody need take it
+		i.finish(first)
 		op := "read"
 		if write {
 			op = "write"

@@ -34,10 +34,13 @@ const (
 	// defaultArena is the arena a loop may grow to: 64 tasks of the largest transfer, or 8192 of 64 KiB.
 	defaultArena = 512 << 20
 	maxArena     = 16 << 30
-	// arenaShares is how many connections it takes to use up the arena: with a quarter each of the default arena one has room
-	// for a full window of 1 MiB transfers.
+	// arenaShares is the part of the arena that one initiator may take, alone: with a quarter of the default arena it has room for a
+	// full window of 1 MiB transfers. Several have less each, see share.go; with a thousand of them half a MiB each is left.
 	arenaShares = 4
-	// requestRoom is what pings and text may take beyond the share: who has used that up with commands is still to be heard.
+	// smallHold is what everybody may have beside an initiator that waits for a large block: 16 reads of 4 KiB.
+	smallHold = 64 << 10
+	// requestRoom is what the pings and text of a connection may take beyond its initiator's share, so that who has used
+	// that up with commands is still heard.
 	requestRoom = 64 << 10
 	// narrowWindow is the command window of a session that wants more memory than its share: the device is kept busy by less.
 	narrowWindow = 16

@@ -23,9 +23,8 @@ type loop struct {
 	slabsRegistered int
 	released        bool // memory came back this turn
 	poller          poller
-	stagedIO        int  // operations for the block layer since the last submission of a whole ioBatch
-	waiting         line // tasks that wait for arena memory
-	share           int  // bytes of the arena that one connection's tasks may have
+	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
+	shares          shares
 	tasks           taskPool
 	batches         *batch
 
@@ -110,7 +109,6 @@ func (l *loop) open() error {
 	if err != nil {
 		return err
 	}
-	l.share = l.arena.limit * slabSize / arenaShares
 	l.files.open(ring)
 	l.mail.wake = ring.Notify
 	return nil
@@ -298,8 +296,13 @@ func (l *loop) Go(work, done func()) {
 // After is lun.Loop's.
 func (l *loop) After(d int64, fn func()) { l.timers.add(timer{at: l.now + d, fn: fn}) }
 
-// Alloc is lun.Loop's.
-func (l *loop) Alloc(n int) []byte { return l.arena.alloc(n) }
+// Alloc is lun.Loop's. A command of many pieces takes its buffer from no share, and leaves the last part of the arena to data.
+func (l *loop) Alloc(n int) []byte {
+	if l.arena.size()-l.arena.inUse-blockSize(n) < l.arena.size()/arenaShares {
+		return nil
+	}
+	return l.arena.alloc(n)
+}
 
 // Free is lun.Loop's.
 func (l *loop) Free(b []byte) { l.release(b) }

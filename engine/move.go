@@ -73,6 +73,8 @@ func (c *conn) move() {
 	c.moveTo = 0
 	l.forget(c)
 	l.disown(c)
+	c.leaveShare()
+	c.share = nil
 	c.timerAt = 0
 	c.loop = to
 	to.Post(func() {

@@ -34,10 +34,11 @@ type taskState struct {
 
 	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
 	prev, next *task
-	// A task that waits for memory is on line, and wait is its link there; held is what it took of its connection's share.
-	line *line
-	wait *task
-	held int
+	// A task that waits for memory is on line; ahead and behind are its links there. held is what it took of its initiator's
+	// share.
+	line          *line
+	ahead, behind *task
+	held          int
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
 }

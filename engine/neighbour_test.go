@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// hoard sends n writes of 4 MiB whose data never comes, to LUN 0, and answers no R2T.
+func (i *initiator) hoard(n int) {
+	for range n {
+		var h pdu.BHS
+		i.command(&h, 0, rw10(true, 0, maxBlock/512), maxBlock, true)
+		i.send(&h, nil)
+	}
+}
+
+// solicited are a name, and the keys that make a write wait for its R2T.
+func solicited(name string) []string {
+	return []string{"InitiatorName", name, "InitialR2T", "Yes", "ImmediateData", "No"}
+}
+
+// works does reads and writes of all sizes, which need memory of the arena, and wants each to be answered.
+func (i *initiator) works(lun byte) {
+	i.t.Helper()
+	for _, n := range []int{4096, 64 << 10, 1 << 20} {
+		if st, _ := i.finish(i.startRead(lun, 0, n/512)); st != 0 {
+			i.t.Fatalf("read of %d bytes: status %#x", n, st)
+		}
+	}
+	if st, _ := i.finish(i.startWrite(lun, 0, make([]byte, 4096))); st != 0 {
+		i.t.Fatalf("write: status %#x", st)
+	}
+}
+
+// An initiator that takes all memory it can get, on as many connections as it likes, leaves most of it to others: its share does
+// not grow with its connections.
+func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
+	disk := backend.NewFault(memory(t, 64<<20)) // whose reads need memory of the arena
+	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
+	good := r.login(1)
+	const conns, each = 8, 4
+	var hogs [conns]*initiator
+	for k := range hogs {
+		hogs[k] = r.login(byte(10+k), solicited("iqn.2026-11.test:hog")...)
+		hogs[k].hoard(each)
+	}
+	waitFor(t, "the writes to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == conns*each })
+	good.works(1)
+	if st, _ := good.finish(good.startRead(1, 0, maxBlock/512)); st != 0 {
+		t.Fatalf("read of the largest transfer: status %#x", st)
+	}
+	if used, share := r.e.Status().Loops[0].ArenaInUse, slabSize/arenaShares; used > share {
+		t.Errorf("%d bytes are in use beside no other command; the share is %d", used, share)
+	}
+	for _, h := range hogs {
+		h.c.Close()
+	}
+	waitFor(t, "tasks and memory to come back", func() bool {
+		l := r.e.Status().Loops[0]
+		return l.Tasks == 0 && l.ArenaInUse == 0
+	})
+}
+
+// Many initiators that do so together leave something to one more.
+func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
+	disk := backend.NewFault(memory(t, 64<<20))
+	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
+	const crowd = 40
+	sizes := []int{maxBlock, 1 << 20, 64 << 10, 4096}
+	for k := range crowd {
+		hog := r.login(byte(10+k), solicited(fmt.Sprint("iqn.2026-11.test:hog", k))...)
+		for _, n := range sizes { // each takes what it can get
+			for range 6 {
+				var h pdu.BHS
+				hog.command(&h, 0, rw10(true, 0, uint16(n/512)), n, true)
+				hog.send(&h, nil)
+			}
+		}
+	}
+	waitFor(t, "the writes to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == crowd*6*len(sizes) })
+	good := r.login(1)
+	for range 20 {
+		if st, _ := good.finish(good.startRead(1, 0, 8)); st != 0 {
+			t.Fatalf("status %#x", st)
+		}
+	}
+	if st, _ := good.finish(good.startWrite(1, 0, make([]byte, 4096))); st != 0 {
+		t.Fatalf("write: status %#x", st)
+	}
+}
