@@ -43,9 +43,19 @@ type batch struct {
 // batchMem is what the kernel sees of a batch.
 type batchMem struct {
 	msg     uring.Msghdr
-	iov     [3 * sendBatch]uring.Iovec
+	iov     [3 * sendBatch]iovec
 	headers [sendBatch * headerSlot]byte
 }
+
+// iovec is the kernel's struct iovec, as uring.Iovec is, with an address that is no pointer to the garbage collector: it lies in memory
+// that this does not know, and a pointer there to Go memory that has meanwhile been freed would be a fatal error at
+// the next write over it. What the address is in is kept alive by the batch or its task.
+type iovec struct {
+	base uintptr
+	len  uint64
+}
+
+func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // room tells whether another PDU can be staged. It takes one block at most, that of its command or what it keeps.
 func (s *sendState) room() bool {
@@ -132,17 +142,17 @@ func (c *conn) takeOver(b *batch, t *task) {
 func (b *batch) put(p []byte) {
 	m := b.mem
 	n := copy(m.headers[b.used:], p)
-	at := &m.headers[b.used]
+	at := address(m.headers[b.used:])
 	b.used += n
 	b.bytes += n
 	if b.iovs > 0 {
 		last := &m.iov[b.iovs-1]
-		if uintptr(unsafe.Pointer(last.Base))+uintptr(last.Len) == uintptr(unsafe.Pointer(at)) {
-			last.Len += uint64(n)
+		if last.base+uintptr(last.len) == at {
+			last.len += uint64(n)
 			return
 		}
 	}
-	m.iov[b.iovs] = uring.Iovec{Base: at, Len: uint64(n)}
+	m.iov[b.iovs] = iovec{at, uint64(n)}
 	b.iovs++
 }
 
@@ -161,7 +171,7 @@ func (b *batch) zeros(n int) {
 
 // refer appends data where it lies.
 func (b *batch) refer(data []byte) {
-	b.mem.iov[b.iovs] = uring.Iovec{Base: unsafe.SliceData(data), Len: uint64(len(data))}
+	b.mem.iov[b.iovs] = iovec{address(data), uint64(len(data))}
 	b.iovs++
 	b.bytes += len(data)
 }
@@ -184,7 +194,7 @@ func (c *conn) flushSend() {
 
 func (b *batch) submit(c *conn) {
 	m := b.mem
-	m.msg.Iov = &m.iov[b.first]
+	m.msg.Iov = (*uring.Iovec)(unsafe.Pointer(&m.iov[b.first]))
 	m.msg.Iovlen = uint64(b.iovs - b.first)
 	c.loop.ring.SendMsg(uring.FD(c.fd), &m.msg, unix.MSG_WAITALL|unix.MSG_NOSIGNAL, userData(opSend, c.index))
 }
@@ -217,11 +227,11 @@ func (b *batch) advance(n int) {
 	b.bytes -= n
 	for n > 0 {
 		v := &b.mem.iov[b.first]
-		k := min(uint64(n), v.Len)
-		v.Base = (*byte)(unsafe.Add(unsafe.Pointer(v.Base), k))
-		v.Len -= k
+		k := min(uint64(n), v.len)
+		v.base += uintptr(k)
+		v.len -= k
 		n -= int(k)
-		if v.Len == 0 {
+		if v.len == 0 {
 			b.first++
 		}
 	}
