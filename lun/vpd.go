@@ -64,6 +64,12 @@ func newIdentity(id, serial string) (n identity) {
 	return n
 }
 
+// Names are what initiators know a unit by with this UnitConfig.ID and Serial: its NAA designator and serial number.
+func Names(id, serial string) (naa [16]byte, number string) {
+	n := newIdentity(id, serial)
+	return n.naa, n.serial
+}
+
 // vpdSerial: Unit Serial Number, SPC-4 7.8.14.
 func vpdSerial(t *Task, w *pageWriter) {
 	s := t.unit.names.serial

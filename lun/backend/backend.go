@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
 // Kind says which backend a Spec asks for.
@@ -40,6 +41,8 @@ type Spec struct {
 	ReadOnly  bool
 	Thin      bool   // discards give space back
 	Direct    Direct // "": auto
+	// Is says which medium is at Path: another one is not opened, and no file is made. Zero: whichever is there.
+	Is medium.Fingerprint
 }
 
 // Backend is what Open returns: a lun.Backend that can say more.
@@ -51,6 +54,22 @@ type Backend interface {
 	// and the unit's Refresh tells the initiators. It may block.
 	Refresh() (changed bool, err error)
 }
+
+// Located is a Backend whose medium is somewhere on this machine: a file or a block device.
+type Located interface {
+	Backend
+	// Medium looks at what is open. It may block.
+	Medium() (medium.Fingerprint, error)
+}
+
+// Errors of Open that somebody may want to tell from others.
+var (
+	// ErrInUse: another process has the medium, or this one has it already. It may be one that was killed and is still being
+	// taken apart.
+	ErrInUse = errors.New("is in use")
+	// ErrAnother: the medium is not the one of Spec.Is.
+	ErrAnother = errors.New("is another one")
+)
 
 // Open opens what s describes.
 func Open(s Spec) (Backend, error) {

@@ -61,7 +61,7 @@ func OpenBlock(s Spec) (*Block, error) {
 	fd, why, err := b.openDirect(s.Path, flags, s.Direct, blockSize)
 	switch {
 	case err == unix.EBUSY:
-		return nil, errors.New("is in use: mounted, part of another device, or served already")
+		return nil, inUse{func() string { return deviceHolder(uint64(st.Rdev)) }}
 	case err == unix.EROFS || err == unix.EACCES && !s.ReadOnly:
 		return nil, fmt.Errorf("cannot be opened for writing (use ro): %w", err)
 	case err != nil:
@@ -71,6 +71,9 @@ func OpenBlock(s Spec) (*Block, error) {
 		b.notes = append(b.notes, fmt.Sprintf("block:%s is served through the page cache: %s", s.Path, why))
 	}
 	bs, err := blockSize(fd)
+	if err == nil {
+		err = isStill(fd, s)
+	}
 	if err == nil {
 		err = b.open(fd, s, uint32(bs), queueOf(uint64(st.Rdev)), s.Direct != DirectOff && why == "")
 	}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
 // disk is the data path that a file and a block device share: one descriptor, and calls of the loop's Queue.
@@ -62,6 +63,30 @@ func (d *disk) Geometry() lun.Geometry {
 	g := d.geom
 	g.Blocks = uint64(d.size.Load()) / uint64(g.BlockSize)
 	return g
+}
+
+// Medium implements Located.
+func (d *disk) Medium() (medium.Fingerprint, error) {
+	if !d.life.enter(helper) {
+		return medium.Fingerprint{}, lun.ErrGone
+	}
+	defer d.life.leave(helper)
+	return medium.OfFD(d.fd)
+}
+
+// isStill holds what is open as fd against s.Is: between a look and the opening another one may have come to the path.
+func isStill(fd int, s Spec) error {
+	if s.Is.IsZero() {
+		return nil
+	}
+	seen, err := medium.OfFD(fd)
+	if err != nil {
+		return err
+	}
+	if why := medium.Differs(s.Is, seen); why != "" {
+		return fmt.Errorf("%w than a moment ago: %s", ErrAnother, why)
+	}
+	return nil
 }
 
 // Notes implements Backend.

@@ -25,7 +25,7 @@ func OpenFile(s Spec) (*File, error) {
 	f := &File{path: s.Path}
 	f.regular = true
 	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin, Volatile: true}
-	if s.Size > 0 && !s.ReadOnly {
+	if s.Size > 0 && !s.ReadOnly && s.Is.IsZero() {
 		if err := create(s.Path, s.Size); err != nil {
 			return nil, err
 		}
@@ -69,9 +69,12 @@ func (f *File) open(fd int, s Spec) error {
 		how = unix.LOCK_SH
 	}
 	if err := unix.Flock(fd, how|unix.LOCK_NB); err == unix.EWOULDBLOCK {
-		return errors.New("is in use: another unit or another process has locked it")
+		return locked(fd)
 	} else if err != nil {
 		return fmt.Errorf("flock: %w", err)
+	}
+	if err := isStill(fd, s); err != nil {
+		return err
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

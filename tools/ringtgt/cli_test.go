@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 //	ended NAME CODE      waits for its end and wants this exit code (-1: by a signal)
 //	logged NAME TEXT     waits until its log has TEXT
 //	exits CODE ARG...    runs `ringtgt ARG...` and wants this exit code
+//	sameid FILE FILE     wants one disk's identity in the answers of two `ringtgt status --json`
+//	truncate FILE SIZE   cuts or lengthens a file
+//	link FILE NEW        makes a hard link
 //	login ADDR TARGET    logs a session in that then does nothing
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,6 +52,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"start": cmdStart, "signal": cmdSignal, "ended": cmdEnded, "exits": cmdExits, "logged": cmdLogged, "login": cmdLogin,
+			"sameid": cmdSameID, "truncate": cmdTruncate, "link": cmdLink,
 		},
 	})
 }
@@ -271,4 +275,32 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 	if s := (*pdu.LoginResponse)(&h).Status(); s != pdu.LoginSuccess {
 		ts.Fatalf("login: status %#04x", s)
 	}
+}
+
+var idField = regexp.MustCompile(`"id": "([^"]+)"`)
+
+func cmdSameID(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: sameid FILE FILE")
+	}
+	ids := func(name string) string { return fmt.Sprint(idField.FindAllStringSubmatch(ts.ReadFile(name), -1)) }
+	if a, b := ids(args[0]), ids(args[1]); (a == b) == neg || a == "[]" {
+		ts.Fatalf("the disks are %s and %s", a, b)
+	}
+}
+
+func cmdTruncate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: truncate FILE SIZE")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+func cmdLink(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: link FILE NEW")
+	}
+	ts.Check(os.Link(ts.MkAbs(args[0]), ts.MkAbs(args[1])))
 }

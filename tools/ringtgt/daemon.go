@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/lun"
@@ -72,8 +73,9 @@ func (d *daemon) start() (err error) {
 			return err
 		}
 	}
+	until := time.Now().Add(lockWait)
 	if cfg.Server.State != "" {
-		if d.state, err = state.Open(cfg.Server.State); err != nil {
+		if d.state, err = state.Open(cfg.Server.State, lockWait); err != nil {
 			return err
 		}
 	}
@@ -89,7 +91,18 @@ func (d *daemon) start() (err error) {
 		return err
 	}
 	for i := range cfg.Targets {
-		if err := d.addTarget(&cfg.Targets[i]); err != nil {
+		if err := d.openTarget(&cfg.Targets[i], until); err != nil {
+			return err
+		}
+	}
+	if err := d.identify(); err != nil {
+		return err
+	}
+	if err := d.checkNames(); err != nil {
+		return err
+	}
+	for _, t := range d.targets {
+		if err := d.addUnits(t); err != nil {
 			return err
 		}
 	}
@@ -111,8 +124,8 @@ func (d *daemon) start() (err error) {
 	return nil
 }
 
-// addTarget makes a target and opens its units.
-func (d *daemon) addTarget(cfg *config.Target) error {
+// openTarget makes a target and opens its media.
+func (d *daemon) openTarget(cfg *config.Target, until time.Time) error {
 	t := &servedTarget{cfg: cfg}
 	d.targets = append(d.targets, t)
 	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}
@@ -124,16 +137,24 @@ func (d *daemon) addTarget(cfg *config.Target) error {
 	}
 	t.lun = lun.NewTarget(tc)
 	for i := range cfg.LUNs {
-		u, err := d.openUnit(cfg, &cfg.LUNs[i])
+		l := &cfg.LUNs[i]
+		u, err := d.openUnit(l, until)
 		if err != nil {
-			return fmt.Errorf("%s: target %s lun %d: %w", cfg.LUNs[i].At, cfg.Name, cfg.LUNs[i].Number, err)
+			return fmt.Errorf("%s: target %s lun %d: %w", l.At, cfg.Name, l.Number, err)
 		}
 		t.units = append(t.units, u)
-		if u.unit, err = t.lun.AddUnit(cfg.LUNs[i].Number, u.config); err != nil {
-			return fmt.Errorf("%s: target %s lun %d: %w", cfg.LUNs[i].At, cfg.Name, cfg.LUNs[i].Number, err)
+	}
+	return nil
+}
+
+// addUnits makes logical units of a target's open media.
+func (d *daemon) addUnits(t *servedTarget) (err error) {
+	for _, u := range t.units {
+		if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
+			return fmt.Errorf("%s: target %s lun %d: %w", u.cfg.At, t.cfg.Name, u.cfg.Number, err)
 		}
 		for _, n := range u.notes {
-			d.log.Warn(n, "target", cfg.Name, "lun", cfg.LUNs[i].Number)
+			d.log.Warn(n, "target", t.cfg.Name, "lun", u.cfg.Number)
 		}
 	}
 	return nil

@@ -136,10 +136,14 @@ func (d *daemon) targetStatus(t *servedTarget) control.Target {
 	}
 	for _, u := range t.units {
 		g := u.backend.Geometry()
+		on := ""
+		if !u.medium.IsZero() {
+			on = u.medium.String()
+		}
 		out.LUNs = append(out.LUNs, control.LUN{
 			LUN: u.cfg.Number, Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
 			BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
-			Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, Notes: u.notes,
+			Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, Medium: on, Notes: u.notes,
 		})
 	}
 	return out

@@ -149,6 +149,17 @@ func Same(a, b Fingerprint) bool {
 		Differs(a.without(factSize), b.without(factSize)) == ""
 }
 
+// Merge is what is known of a medium that was seen again: what it says now, and what it said before and does not now.
+func Merge(known, seen Fingerprint) Fingerprint {
+	out := Fingerprint{kind: seen.kind, facts: slices.Clone(seen.facts), places: seen.places}
+	for _, k := range known.facts {
+		if known.kind == seen.kind && seen.get(k.name) == "" {
+			out.facts = append(out.facts, k)
+		}
+	}
+	return out
+}
+
 // SharesPlace says that two fingerprints taken now are of one file or device, by whatever paths they were reached, or of a
 // loop device and the file behind it.
 func SharesPlace(a, b Fingerprint) bool {

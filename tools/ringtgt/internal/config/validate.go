@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -28,7 +29,7 @@ func validate(c *Config, ps *Problems) {
 		ps.add(c.Server.PollAt, "poll: %v is not between 0s and %v", d, maxPoll)
 	}
 	validateSteering(&c.Server, ps)
-	names, media, ids := map[string]Where{}, map[string]Where{}, map[string]Where{}
+	names, media, ids, serials := map[string]Where{}, map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {
 		ps.add(Where{File: c.File}, "there is no target: [[target]] is missing")
 	}
@@ -46,6 +47,11 @@ func validate(c *Config, ps *Problems) {
 				ps.add(l.At, "id %q is there already (%s): initiators would take the two for one disk", l.ID, first)
 			}
 			ids[l.ID] = l.At
+			serial := strings.TrimRight(l.Serial, " ") // initiators strip what pads
+			if first, ok := serials[serial]; ok && serial != "" {
+				ps.add(l.At, "serial %q is there already (%s): initiators would take the two for one disk", l.Serial, first)
+			}
+			serials[serial] = l.At
 		}
 	}
 	validateAccess(&c.Discovery, ps)
@@ -178,7 +184,7 @@ func validateAccess(a *Access, ps *Problems) {
 	}
 }
 
-// validateLUN looks at unit i of t. media holds the paths that are served.
+// validateLUN looks at unit i of t. media holds the paths and places that are served.
 func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 	l := &t.LUNs[i]
 	if l.Kind == "" {
@@ -236,17 +242,20 @@ func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 
 // validatePath says early what opening would say: before anything has been created.
 func validatePath(l *LUN, media map[string]Where, ps *Problems) {
-	path := l.Path
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	path := medium.Real(l.Path)
+	places := []string{"path " + path}
+	if seen, err := medium.OfPath(path); err == nil {
+		places = append(places, seen.Places()...) // a hard link or a bind mount is another path
 	}
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
+	for _, place := range places {
+		if first, ok := media[place]; ok {
+			ps.add(l.At, "%s is served already (%s): two units would not know of each other's reservations", l.Path, first)
+			break
+		}
 	}
-	if first, ok := media[path]; ok {
-		ps.add(l.At, "%s is served already (%s): two units would not know of each other's reservations", l.Path, first)
+	for _, place := range places {
+		media[place] = l.At
 	}
-	media[path] = l.At
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile && l.Size > 0 && !l.ReadOnly:

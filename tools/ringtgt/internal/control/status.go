@@ -82,6 +82,7 @@ type LUN struct {
 	Volatile  bool     `json:"write_cache"`
 	ID        string   `json:"id"`
 	Serial    string   `json:"serial,omitempty"`
+	Medium    string   `json:"medium,omitempty"` // what the file or device is known by
 	Notes     []string `json:"notes,omitempty"`
 }
 

@@ -4,36 +4,20 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"go.etcd.io/bbolt"
 )
 
-// Identity is what a disk is known by for ever: initiators see serial number and NAA designator that are made of ID.
+// Identity is what a unit is known by whose medium ends with the daemon: initiators see serial number and NAA designator
+// that are made of ID.
 type Identity struct {
 	ID      string    `json:"id"`
 	Created time.Time `json:"created"`
-}
-
-// Identity returns the identity of a medium, and makes one at the first time. medium says which one it is: see Medium.
-func (s *State) Identity(medium string) (id Identity, err error) {
-	err = s.db.Update(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketIdentity)
-		if v := b.Get([]byte(medium)); v != nil {
-			if err := json.Unmarshal(v, &id); err != nil || id.ID == "" {
-				return fmt.Errorf("identity of %s: not what this program saves", medium)
-			}
-			return nil
-		}
-		id = Identity{ID: NewID(), Created: time.Now().UTC().Truncate(time.Second)}
-		v, err := json.Marshal(id)
-		if err != nil {
-			return err
-		}
-		return b.Put([]byte(medium), v)
-	})
-	return id, err
 }
 
 // NewID makes an identity that nothing else has: 128 random bits. It does not depend on names or LUNs, which are the same
@@ -44,10 +28,247 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// MediumPath names the medium at a path, whatever target and LUN it is served as.
-func MediumPath(kind, path string) string { return kind + ":" + path }
-
-// MediumUnit names a medium that has no place of its own: that of a unit of a target.
-func MediumUnit(kind, target string, lun int) string {
+// UnitName names a medium that has no place of its own: that of a unit of a target.
+func UnitName(kind, target string, lun int) string {
 	return fmt.Sprintf("%s:%s/%d", kind, target, lun)
+}
+
+// Find is Disks.Find on what is known now.
+func (s *State) Find(a Ask) (Finding, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.disks.Find(a)
+}
+
+// Bind says who the media asks and the units by name are, and keeps it: all of it in one transaction, and none when
+// nothing changed. After an error nothing is kept.
+func (s *State) Bind(asks []Ask, units []string) (found []Finding, ids []Identity, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now().UTC().Truncate(time.Second)
+	var c changes
+	bound := map[string]bool{}
+	for _, a := range asks {
+		f, err := s.disks.Find(a)
+		if err != nil {
+			return nil, nil, err
+		}
+		var old *Disk
+		if f.Outcome != Fresh {
+			old = s.disks.before(a)
+		}
+		if f.Disk.ID == "" {
+			f.Disk.ID = NewID()
+		}
+		taken := []string{f.Disk.ID}
+		if old != nil && old.ID != f.Disk.ID {
+			taken = append(taken, old.ID)
+			c.drop = append(c.drop, old.ID) // somebody gave the disk another ID
+		}
+		for _, id := range taken {
+			if bound[id] {
+				return nil, nil, &Refusal{State: s.dir, Ask: a, Disk: f.Disk, Reason: Twice}
+			}
+			bound[id] = true
+		}
+		if f.Disk.Created.IsZero() {
+			f.Disk.Created = now
+		}
+		f.Disk.Medium = medium.Merge(f.Disk.Medium, a.Seen)
+		for _, k := range s.disks.named(a) {
+			if k.ID != f.Disk.ID && k != old {
+				gone := *k
+				gone.Name, gone.Real = "", ""
+				c.put = append(c.put, gone)
+			}
+		}
+		if was := s.disks.all[f.Disk.ID]; was == nil || !was.equal(f.Disk) {
+			c.put = append(c.put, f.Disk)
+		}
+		found = append(found, f)
+	}
+	for _, name := range units {
+		id, ok := s.units[name]
+		if !ok {
+			id = Identity{ID: NewID(), Created: now}
+			c.units = append(c.units, unit{name, id})
+		}
+		ids = append(ids, id)
+	}
+	if err := s.commit(c); err != nil {
+		return nil, nil, err
+	}
+	return found, ids, nil
+}
+
+// before is the disk that Find found, as it was.
+func (d *Disks) before(a Ask) *Disk {
+	if k := d.all[a.ID]; a.ID != "" && k != nil {
+		return k
+	}
+	if here := d.named(a); len(here) > 0 {
+		return here[0]
+	}
+	if media := d.withMedium(a.Seen); len(media) > 0 {
+		return media[0]
+	}
+	return nil
+}
+
+func (k *Disk) equal(o Disk) bool {
+	return k.ID == o.ID && k.Created.Equal(o.Created) && k.Kind == o.Kind && k.Name == o.Name && k.Real == o.Real &&
+		k.Medium.String() == o.Medium.String()
+}
+
+// Errors of Adopt and Forget.
+var (
+	ErrUnknown = errors.New("the state knows no such disk")
+	ErrNothing = errors.New("there is nothing there")
+)
+
+// Adopt makes what is at a the medium of the disk that the state knows by that name, or by a's ID: a copy, or restored.
+// With an ID that the state does not know it is a disk that comes from another machine.
+func (s *State) Adopt(a Ask) (Disk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.Seen.IsZero() {
+		return Disk{}, ErrNothing
+	}
+	here := s.disks.named(a)
+	var k Disk
+	switch known := s.disks.all[a.ID]; {
+	case a.ID != "" && known != nil:
+		k = *known
+	case a.ID != "":
+		k = Disk{ID: a.ID, Created: time.Now().UTC().Truncate(time.Second)}
+	case len(here) == 0:
+		return Disk{}, fmt.Errorf("%w at %s; --id says which one it is", ErrUnknown, medium.Name(a.Path))
+	case len(here) > 1:
+		return Disk{}, &Refusal{State: s.dir, Ask: a, Disk: *here[0], Other: here[1], Reason: Ambiguous}
+	default:
+		k = *here[0]
+	}
+	for _, o := range s.disks.withMedium(a.Seen) {
+		if o.ID != k.ID {
+			return Disk{}, &Refusal{State: s.dir, Ask: a, Disk: k, Other: o, Reason: Ambiguous}
+		}
+	}
+	k = a.named(k)
+	k.Medium = a.Seen
+	c := changes{put: []Disk{k}}
+	for _, o := range here {
+		if o.ID != k.ID {
+			gone := *o
+			gone.Name, gone.Real = "", ""
+			c.put = append(c.put, gone)
+		}
+	}
+	return k, s.commit(c)
+}
+
+// Forget gives up the disk with this ID, or at this path, with its reservations and everything else that is kept of it.
+func (s *State) Forget(which string) (Disk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.disks.all[which]
+	if k == nil {
+		path := which
+		var here []*Disk
+		for _, kind := range []medium.Kind{medium.File, medium.Block} {
+			p, ok := strings.CutPrefix(path, string(kind)+":")
+			if !ok {
+				p = path
+			}
+			here = append(here, s.disks.named(Ask{Kind: kind, Path: p})...)
+		}
+		switch {
+		case len(here) == 0:
+			return Disk{}, fmt.Errorf("%w as %s", ErrUnknown, which)
+		case len(here) > 1:
+			return Disk{}, fmt.Errorf("%s is two disks, %s and %s: say which one by its ID", which, here[0].Describe(), here[1].Describe())
+		}
+		k = here[0]
+	}
+	gone := *k
+	return gone, s.commit(changes{drop: []string{gone.ID}, forget: []string{gone.ID}})
+}
+
+// changes are what one transaction does.
+type changes struct {
+	drop   []string // disks by ID, before put
+	put    []Disk
+	units  []unit
+	forget []string // IDs whose values go too
+}
+
+type unit struct {
+	name string
+	id   Identity
+}
+
+// commit keeps c in the database, and then in memory.
+func (s *State) commit(c changes) error {
+	if len(c.drop)+len(c.put)+len(c.units)+len(c.forget) == 0 {
+		return nil // a transaction costs a sync
+	}
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		disks, units, values := tx.Bucket(bucketDisks), tx.Bucket(bucketIdentity), tx.Bucket(bucketValues)
+		for _, id := range c.drop {
+			if err := disks.Delete([]byte(id)); err != nil {
+				return err
+			}
+		}
+		for _, k := range c.put {
+			if err := putJSON(disks, k.ID, k); err != nil {
+				return err
+			}
+		}
+		for _, u := range c.units {
+			if err := putJSON(units, u.name, u.id); err != nil {
+				return err
+			}
+		}
+		for _, id := range c.forget {
+			if err := forgetValues(values, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range c.drop {
+		s.disks.drop(id)
+	}
+	for _, k := range c.put {
+		s.disks.put(k)
+	}
+	for _, u := range c.units {
+		s.units[u.name] = u.id
+	}
+	return nil
+}
+
+// forgetValues removes what the device server keeps of a unit: its keys end in the unit's ID.
+func forgetValues(values *bbolt.Bucket, id string) error {
+	var gone [][]byte
+	err := values.ForEach(func(k, _ []byte) error {
+		if strings.HasSuffix(string(k), "/"+id) {
+			gone = append(gone, append([]byte{}, k...))
+		}
+		return nil
+	})
+	for _, k := range gone {
+		err = errors.Join(err, values.Delete(k))
+	}
+	return err
+}
+
+func putJSON(b *bbolt.Bucket, key string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put([]byte(key), text)
 }

@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -23,31 +25,26 @@ const (
 	SocketFile = "control.sock"
 )
 
-// version is that of the database's layout.
-const version = "1"
-
-var (
-	bucketMeta     = []byte("meta")     // "version"
-	bucketValues   = []byte("values")   // what the device server saves
-	bucketIdentity = []byte("identity") // by medium: see identity.go
-	keyVersion     = []byte("version")
-)
-
-// lockTimeout bounds the wait for the database's own lock: with the directory's lock held nobody else has it.
-const lockTimeout = time.Second
-
 // State is an open state directory. Its methods may be called from any goroutine.
 type State struct {
 	dir  string
 	lock *os.File
 	db   *bbolt.DB
+
+	mu    sync.Mutex // below: what the database has of disks and units
+	disks *Disks
+	units map[string]Identity
 }
 
 // ErrInUse is what errors of Open are when another daemon has the directory.
 var ErrInUse = errors.New("is in use")
 
-// Open opens the state in dir, which it makes when there is none, and locks it.
-func Open(dir string) (*State, error) {
+// ErrOpenToOthers is what errors of Open are when somebody else may write the directory.
+var ErrOpenToOthers = errors.New("may be written by others")
+
+// Open opens the state in dir, which it makes when there is none, and locks it. It waits at most wait for a lock that
+// another process has: a daemon that was killed keeps it until the kernel has taken its rings apart.
+func Open(dir string, wait time.Duration) (*State, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -55,8 +52,11 @@ func Open(dir string) (*State, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
 	s := &State{dir: dir}
-	if err := s.acquire(); err != nil {
+	if err := s.acquire(wait); err != nil {
 		return nil, err
 	}
 	if err := s.open(); err != nil {
@@ -103,20 +103,43 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
+// checkDir refuses a directory whose files somebody else could replace: what is in it says who disks are and who holds
+// them, and the control socket is there.
+func checkDir(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return fmt.Errorf("state directory %s: %w", dir, err)
+	}
+	if us := os.Geteuid(); int(st.Uid) != us && st.Uid != 0 {
+		return fmt.Errorf("state directory %s %w: it belongs to user %d, and the daemon runs as %d", dir, ErrOpenToOthers, st.Uid, us)
+	}
+	if st.Mode&0o022 != 0 {
+		return fmt.Errorf("state directory %s %w: its mode is %#o; `chmod go-w %s` mends that", dir, ErrOpenToOthers, st.Mode&0o7777, dir)
+	}
+	return nil
+}
+
 // acquire locks the directory for this process. The kernel gives the lock back when the process ends, however it ends; the
 // number in the file is for people only.
-func (s *State) acquire() error {
-	f, err := os.OpenFile(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+func (s *State) acquire(wait time.Duration) error {
+	f, err := openOwn(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	deadline := time.Now().Add(wait)
+	for {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK && err != unix.EINTR || !time.Now().Before(deadline) {
+			break
+		}
+		time.Sleep(lockPoll)
+	}
 	if err == unix.EWOULDBLOCK {
-		pid, _ := io.ReadAll(io.LimitReader(f, 32))
+		pid, _ := io.ReadAll(io.LimitReader(f, maxPID))
 		f.Close()
 		who := "another ringtgt"
-		if p := strings.TrimSpace(string(pid)); p != "" {
-			who += " (process " + p + ")"
+		if n, err := strconv.Atoi(strings.TrimSpace(string(pid))); err == nil {
+			who += fmt.Sprintf(" (process %d)", n)
 		}
 		return fmt.Errorf("state directory %s %w by %s; give this one a directory of its own with --state", s.dir, ErrInUse, who)
 	}
@@ -134,10 +157,31 @@ func (s *State) acquire() error {
 	return nil
 }
 
+// openOwn opens a regular file of the state directory. A link there was not made by us, and whoever made it would have us
+// write elsewhere.
+func openOwn(path string, flags int, mode os.FileMode) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, mode)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("%s is a link, and no file of ours", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // open opens the database, or makes one: whole under another name first, so that a crash leaves none or all of it.
 func (s *State) open() error {
 	path := filepath.Join(s.dir, databaseFile)
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 		fresh := path + ".new"
 		if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
@@ -161,6 +205,14 @@ func (s *State) open() error {
 		return fmt.Errorf("%s cannot be used: %w; moved out of the way, a new one is made, and persistent reservations and the identities of disks are lost", path, err)
 	}
 	s.db = db
+	err = db.View(func(tx *bbolt.Tx) (err error) {
+		s.disks, s.units, err = load(s.dir, tx)
+		return err
+	})
+	if err != nil {
+		db.Close()
+		return fmt.Errorf("%s cannot be used: %w", path, err)
+	}
 	return nil
 }
 
@@ -171,25 +223,19 @@ func openDB(path string) (db *bbolt.DB, err error) {
 			db, err = nil, fmt.Errorf("it is damaged: %v", r)
 		}
 	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: databaseWait, OpenFile: openOwn})
 	if err != nil {
 		return nil, err
 	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketValues, bucketIdentity} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
+	current := false
+	err = db.View(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
-		switch v := meta.Get(keyVersion); {
-		case v == nil:
-			return meta.Put(keyVersion, []byte(version))
-		case string(v) != version:
-			return fmt.Errorf("its layout is version %q, and this program knows %s", v, version)
-		}
+		current = meta != nil && string(meta.Get(keyVersion)) == version
 		return nil
 	})
+	if err == nil && !current { // a transaction that writes costs a sync
+		err = db.Update(prepare)
+	}
 	if err != nil {
 		db.Close()
 		return nil, err

@@ -18,7 +18,7 @@ var _ lun.Store = (*State)(nil)
 
 func open(t *testing.T, dir string) *State {
 	t.Helper()
-	s, err := Open(dir)
+	s, err := Open(dir, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,30 +87,11 @@ func TestLoadCopies(t *testing.T) {
 	}
 }
 
-func TestIdentityIsMadeOnce(t *testing.T) {
-	s := open(t, t.TempDir())
-	a, err := s.Identity(MediumPath("file", "/a"))
-	if err != nil || len(a.ID) != 32 || a.Created.IsZero() {
-		t.Fatalf("%+v, %v", a, err)
-	}
-	b, err := s.Identity(MediumPath("file", "/b"))
-	if err != nil || b.ID == a.ID {
-		t.Errorf("another file has %+v, %v; the first has %+v", b, err, a)
-	}
-	if m, err := s.Identity(MediumUnit("mem", "iqn.x", 0)); err != nil || m.ID == a.ID || m.ID == b.ID {
-		t.Errorf("%+v, %v", m, err)
-	}
-	s = reopen(t, s)
-	if again, err := s.Identity(MediumPath("file", "/a")); err != nil || again != a {
-		t.Errorf("after a restart %+v, %v; want %+v", again, err, a)
-	}
-}
-
 // A second daemon is told who has the directory; when that one ends, however, the directory is free.
 func TestLockKeepsOthersOut(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	_, err := Open(dir)
+	_, err := Open(dir, 0)
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) || !strings.Contains(err.Error(), "--state") {
 		t.Fatalf("second Open: %v", err)
 	}
@@ -136,7 +117,7 @@ func TestKilledProcessLeavesNoLock(t *testing.T) {
 	if _, err := out.Read(ready); err != nil || string(ready) != "ready\n" {
 		t.Fatalf("%q, %v", ready, err)
 	}
-	if _, err := Open(dir); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), strconv.Itoa(cmd.Process.Pid)) {
+	if _, err := Open(dir, 0); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), strconv.Itoa(cmd.Process.Pid)) {
 		t.Errorf("while it lives: %v", err)
 	}
 	cmd.Process.Kill()
@@ -167,7 +148,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "below"), "/proc/no-such-directory/state"} {
-		if s, err := Open(path); err == nil {
+		if s, err := Open(path, 0); err == nil {
 			s.Close()
 			t.Errorf("Open(%s) succeeded", path)
 		}
@@ -199,7 +180,7 @@ func TestDamagedDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer db.Close()
-			if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("2")) }); err != nil {
+			if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("3")) }); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -208,7 +189,7 @@ func TestDamagedDatabase(t *testing.T) {
 			dir := whole(t)
 			path := filepath.Join(dir, databaseFile)
 			damage(t, path)
-			s, err := Open(dir)
+			s, err := Open(dir, 0)
 			if err == nil {
 				s.Close()
 				t.Fatal("opened")
@@ -236,13 +217,17 @@ func TestHalfMadeDatabase(t *testing.T) {
 }
 
 func TestDamagedIdentity(t *testing.T) {
-	s := open(t, t.TempDir())
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketIdentity).Put([]byte("file:/a"), []byte("{")) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if id, err := s.Identity("file:/a"); err == nil {
-		t.Errorf("Identity = %+v: a disk must not become another one", id)
+	for _, bucket := range [][]byte{bucketIdentity, bucketDisks} {
+		s := open(t, t.TempDir())
+		err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte("mem:iqn.x/0"), []byte("{")) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if s, err := Open(s.Dir(), 0); err == nil {
+			s.Close()
+			t.Errorf("opened with a damaged entry in %s: a disk must not become another one", bucket)
+		}
 	}
 }
 

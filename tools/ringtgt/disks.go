@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// stateFlags say which state directory a command is about, and nothing makes one.
+type stateFlags struct {
+	State string `help:"State directory of the disk." required:"" placeholder:"DIR"`
+}
+
+// change opens the state of a daemon that does not run.
+func (f stateFlags) change(do func(*state.State) error) error {
+	if disks, err := state.Peek(f.State); err == nil && !disks.Exists() {
+		return fail(exitStart, fmt.Errorf("there is no state in %s", f.State))
+	}
+	s, err := state.Open(f.State, 0)
+	switch {
+	case errors.Is(err, state.ErrInUse):
+		return fail(exitStart, fmt.Errorf("%w; the daemon has to be stopped first", err))
+	case err != nil:
+		return fail(exitStart, err)
+	}
+	if err := do(s); err != nil {
+		s.Close()
+		return fail(exitStart, err)
+	}
+	return s.Close()
+}
+
+// adoptCmd is `ringtgt adopt`.
+type adoptCmd struct {
+	stateFlags
+	ID   string `name:"id" help:"Which disk it is. Default: the one that was last at this path." placeholder:"ID"`
+	Spec string `arg:"" name:"SPEC" help:"file:PATH or block:PATH."`
+}
+
+func (c *adoptCmd) Run(s streams) error {
+	l, err := config.ParseSpec(c.Spec)
+	if err == nil && !l.Persistent() {
+		err = fmt.Errorf("%q: want file:PATH or block:PATH", c.Spec)
+	}
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	if l.ID == "" {
+		l.ID = c.ID
+	}
+	return c.change(func(st *state.State) error {
+		ask, err := askFor(&l)
+		if err != nil {
+			return err
+		}
+		k, err := st.Adopt(ask)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.Path, err)
+		}
+		fmt.Fprintf(s.out, "%s is %s from now on\n", l.Path, k.Describe())
+		return nil
+	})
+}
+
+// forgetCmd is `ringtgt forget`.
+type forgetCmd struct {
+	stateFlags
+	Disk string `arg:"" name:"DISK" help:"Its ID, or the path that it was last at."`
+}
+
+func (c *forgetCmd) Run(s streams) error {
+	return c.change(func(st *state.State) error {
+		k, err := st.Forget(c.Disk)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.out, "%s is given up, and its reservations with it\n", k.Describe())
+		return nil
+	})
+}

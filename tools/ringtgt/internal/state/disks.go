@@ -1,0 +1,237 @@
+package state
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+)
+
+// Disk is what is known of a disk whose medium outlives the daemon. The medium is what it is known by; its name is where it
+// was last, so that one that is missing, or another one in its place, is seen.
+type Disk struct {
+	ID      string             `json:"id"`
+	Created time.Time          `json:"created"`
+	Kind    medium.Kind        `json:"kind"`
+	Name    string             `json:"name,omitempty"`   // its path as it was written; "": another disk has it now
+	Real    string             `json:"real,omitempty"`   // of a file: the path without links
+	Medium  medium.Fingerprint `json:"medium,omitempty"` // zero: an earlier version kept none
+}
+
+// Ask is a medium that somebody wants to serve.
+type Ask struct {
+	ID   string // who it is by configuration; "": the state knows, or makes one up
+	Kind medium.Kind
+	Path string             // as it was written
+	Seen medium.Fingerprint // what is at Path; zero: nothing
+}
+
+// Outcome says how a medium was found.
+type Outcome string
+
+const (
+	Fresh   Outcome = "new"   // never served before
+	Known   Outcome = "known" // as it was
+	Renamed Outcome = "moved" // the medium is known, by another name
+	Filled  Outcome = "first" // known by name from an earlier version; its fingerprint is kept from now on
+)
+
+// Finding is the disk that a medium is. Its ID is "" for a fresh one without a configured ID.
+type Finding struct {
+	Disk    Disk
+	Outcome Outcome
+}
+
+// Disks is everything that is known of disks. It is not safe for several goroutines.
+type Disks struct {
+	dir    string
+	exists bool
+	all    map[string]*Disk // by ID
+	byName map[string][]*Disk
+	byKey  map[string][]*Disk
+	blank  []*Disk // without a fingerprint
+}
+
+func newDisks(dir string) *Disks {
+	return &Disks{dir: dir, all: map[string]*Disk{}, byName: map[string][]*Disk{}, byKey: map[string][]*Disk{}}
+}
+
+// put keeps k, in the place of what was known under its ID.
+func (d *Disks) put(k Disk) {
+	d.drop(k.ID)
+	d.all[k.ID] = &k
+	for _, n := range k.names() {
+		d.byName[n] = append(d.byName[n], &k)
+	}
+	for _, key := range k.Medium.Keys() {
+		d.byKey[key] = append(d.byKey[key], &k)
+	}
+	if k.Medium.IsZero() {
+		d.blank = append(d.blank, &k)
+	}
+}
+
+func (d *Disks) drop(id string) {
+	k := d.all[id]
+	if k == nil {
+		return
+	}
+	isK := func(o *Disk) bool { return o == k }
+	for _, n := range k.names() {
+		d.byName[n] = slices.DeleteFunc(d.byName[n], isK)
+	}
+	for _, key := range k.Medium.Keys() {
+		d.byKey[key] = slices.DeleteFunc(d.byKey[key], isK)
+	}
+	d.blank = slices.DeleteFunc(d.blank, isK)
+	delete(d.all, id)
+}
+
+// names are the keys of byName.
+func (k *Disk) names() (out []string) {
+	if k.Name != "" {
+		out = append(out, string(k.Kind)+":"+k.Name)
+	}
+	if k.Real != "" && k.Real != k.Name {
+		out = append(out, string(k.Kind)+":"+k.Real)
+	}
+	return out
+}
+
+// named makes the disk that a is, at its place.
+func (a Ask) named(k Disk) Disk {
+	k.Kind, k.Name, k.Real = a.Kind, medium.Name(a.Path), ""
+	if a.Kind == medium.File {
+		k.Real = medium.Real(a.Path) // what a device's links lead to changes: their own names do not
+	}
+	return k
+}
+
+// Exists says that there is a state at all.
+func (d *Disks) Exists() bool { return d.exists }
+
+// List is every disk, by name.
+func (d *Disks) List() []Disk {
+	var out []Disk
+	for _, k := range d.all {
+		out = append(out, *k)
+	}
+	slices.SortFunc(out, func(a, b Disk) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	return out
+}
+
+// named lists the disks that were last where a is.
+func (d *Disks) named(a Ask) []*Disk {
+	here := a.named(Disk{})
+	seen := map[*Disk]bool{}
+	for _, n := range here.names() {
+		for _, k := range d.byName[n] {
+			seen[k] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// withMedium lists the disks whose medium f is.
+func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
+	seen := map[*Disk]bool{}
+	for _, key := range f.Keys() {
+		for _, k := range d.byKey[key] {
+			if medium.Same(k.Medium, f) {
+				seen[k] = true
+			}
+		}
+	}
+	// One that an earlier version knew by name alone may have been spelled otherwise.
+	for _, k := range d.blank {
+		if at, err := medium.OfPath(k.Name); err == nil && medium.SharesPlace(at, f) {
+			seen[k] = true
+		}
+	}
+	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// Find says which disk a is. The error is a *Refusal when it cannot be served: what is known there is missing, or another
+// one. It changes nothing.
+func (d *Disks) Find(a Ask) (Finding, error) {
+	var configured *Disk
+	if a.ID != "" {
+		configured = d.all[a.ID]
+	}
+	here := d.named(a)
+	if a.Seen.IsZero() {
+		for _, k := range append(present(configured), here...) {
+			return Finding{}, &Refusal{State: d.dir, Ask: a, Disk: *k, Reason: Missing}
+		}
+		return Finding{Disk: a.named(Disk{ID: a.ID}), Outcome: Fresh}, nil
+	}
+	expected := here
+	if configured != nil {
+		// Who says by ID which disk it is, and is right, may say so under any name.
+		expected = present(configured)
+	}
+	for _, k := range expected {
+		if err := d.fits(a, k); err != nil {
+			return Finding{}, err
+		}
+	}
+	found := Finding{Outcome: Known}
+	media := d.withMedium(a.Seen)
+	switch {
+	case len(expected) > 1:
+		return Finding{}, &Refusal{State: d.dir, Ask: a, Disk: *expected[0], Other: expected[1], Reason: Ambiguous}
+	case len(expected) == 1:
+		found.Disk = *expected[0]
+		if found.Disk.Medium.IsZero() {
+			found.Outcome = Filled
+		}
+		for _, k := range media {
+			if k != expected[0] && found.Outcome == Filled {
+				return Finding{}, &Refusal{State: d.dir, Ask: a, Disk: found.Disk, Other: k, Reason: Ambiguous}
+			}
+		}
+	case len(media) > 1 && a.ID == "":
+		return Finding{}, &Refusal{State: d.dir, Ask: a, Disk: *media[0], Other: media[1], Reason: Ambiguous}
+	case len(media) > 0:
+		if err := d.fits(a, media[0]); err != nil {
+			return Finding{}, err
+		}
+		found = Finding{Disk: *media[0], Outcome: Renamed}
+	default:
+		found.Outcome = Fresh
+	}
+	if a.ID != "" {
+		found.Disk.ID = a.ID
+	}
+	found.Disk = a.named(found.Disk)
+	return found, nil
+}
+
+func present(k *Disk) []*Disk {
+	if k == nil {
+		return nil
+	}
+	return []*Disk{k}
+}
+
+// bornSlack is how much later than a disk's identity its file may seem to be born: a file server's clock is not ours.
+const bornSlack = 10 * time.Minute
+
+// fits says why a cannot be the disk k.
+func (d *Disks) fits(a Ask, k *Disk) error {
+	why := ""
+	if k.Medium.IsZero() {
+		if born, ok := a.Seen.Born(); ok && born.After(k.Created.Add(bornSlack)) {
+			why = fmt.Sprintf("it was born %s, after the disk's identity was made", born.Format(time.RFC3339))
+		}
+	} else {
+		why = medium.Differs(k.Medium, a.Seen)
+	}
+	if why == "" {
+		return nil
+	}
+	return &Refusal{State: d.dir, Ask: a, Disk: *k, Reason: Another, Why: why}
+}

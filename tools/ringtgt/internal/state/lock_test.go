@@ -1,0 +1,97 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Whoever may write the directory may say who disks are, and put a socket of his own in the control socket's place.
+func TestDirectoryOpenToOthers(t *testing.T) {
+	for _, mode := range []os.FileMode{0o777, 0o770, 0o702, 0o777 | os.ModeSticky} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(dir, 0)
+		if err == nil {
+			s.Close()
+		}
+		if !errors.Is(err, ErrOpenToOthers) || !strings.Contains(err.Error(), "chmod go-w "+dir) {
+			t.Errorf("mode %v: %v", mode, err)
+		}
+		if names, _ := os.ReadDir(dir); len(names) > 0 {
+			t.Errorf("mode %v: refused, and %s was made in it", mode, names[0].Name())
+		}
+	}
+	if os.Geteuid() != 0 {
+		t.Log("not root: no directory of another user can be made here")
+		return
+	}
+	dir := t.TempDir()
+	if err := os.Chown(dir, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Open(dir, 0); !errors.Is(err, ErrOpenToOthers) {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("a directory of user 12345: %v", err)
+	}
+}
+
+// A link in the place of one of our files has us write where its maker wants.
+func TestLinksAreNotFollowed(t *testing.T) {
+	for _, name := range []string{lockFile, databaseFile, databaseFile + ".new"} {
+		for kind, plant := range map[string]func(victim, path string) error{
+			"link": os.Symlink,
+			"pipe": func(_, path string) error { return unix.Mkfifo(path, 0o600) },
+		} {
+			dir := t.TempDir()
+			victim := filepath.Join(t.TempDir(), "victim")
+			write(t, victim, []byte("precious"))
+			if err := plant(victim, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Open(dir, 0)
+			if err == nil {
+				s.Close()
+			}
+			// what is left of a database that was never finished is removed, whatever it is
+			if refused := err != nil; refused == (name == databaseFile+".new") {
+				t.Errorf("%s is a %s: %v", name, kind, err)
+			}
+			if b, err := os.ReadFile(victim); err != nil || string(b) != "precious" {
+				t.Errorf("%s is a %s, and what it leads to became %q, %v", name, kind, b, err)
+			}
+		}
+	}
+}
+
+// A lock that is let go within the wait is taken: a daemon that was killed keeps it for a moment.
+func TestOpenWaitsForTheLock(t *testing.T) {
+	dir := t.TempDir()
+	first := open(t, dir)
+	opened := make(chan error)
+	go func() {
+		s, err := Open(dir, time.Minute)
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("opened while another one had it: %v", err)
+	default:
+	}
+	first.Close()
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
