@@ -21,33 +21,29 @@ build: ## bin/ringtgt
 deps: ## what the tests need from Debian (only as root with apt)
 	@tools/deps.sh test
 
-test: deps lint test-unit test-race test-daemon ## every test but those that boot a kernel
+TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
+
+test: deps ## every test but those that boot a kernel; goes on after a failed phase, ends with what was skipped and what failed
+	@$(TESTRUN) lint unit giouring race daemon
 
 test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a module of its own
-	@echo "== unit tests, simulation"
-	@$(GO) test -p $(P) -skip '^TestKernelInitiator$$' $$($(GO) list ./... | grep -v -e /tools/conformance -e /tools/clients)
-	@echo "== engine/giouring"
-	@cd engine/giouring && $(GO) test ./...
+	@$(TESTRUN) unit giouring
 
 test-race: ## the packages that share memory between loops, under the race detector
-	@echo "== race detector"
-	@$(GO) test -race -p $(P) ./session/... ./lun/... ./engine ./bench/... ./tools/ringtgt/...
+	@$(TESTRUN) race
 
 test-daemon: ## test-clients and test-conformance side by side: both wait more than they compute
-	@echo "== the daemon with real clients on loopback, and iscsi-test-cu"
-	@$(GO) test -count=1 -timeout 12m -p 2 ./tools/clients ./tools/conformance
+	@$(TESTRUN) daemon
 
 test-clients: ## libiscsi, qemu and friends against the daemon on loopback
-	@echo "== real clients on loopback"
-	@$(GO) test -count=1 -timeout 10m ./tools/clients
+	@$(TESTRUN) clients
 
 test-conformance: ## iscsi-test-cu, one suite a process, on four kinds of LUN
-	@echo "== iscsi-test-cu"
-	@$(GO) test -count=1 -timeout 10m ./tools/conformance
+	@$(TESTRUN) conformance
 
-test-kernel: ## the Linux kernel's initiator in an emulated machine
+test-kernel: ## the Linux kernel's initiator in an emulated machine, and power cuts
 	@tools/deps.sh kernel
-	@RINGTGT_KERNEL=1 $(GO) test -count=1 -timeout 25m -v ./tools/kerneltest
+	@$(TESTRUN) kernel
 
 conformance: deps ## regenerate the table in docs/conformance.md
 	@$(GO) run ./tools/conformance

@@ -15,7 +15,7 @@ import (
 
 // patience bounds every wait of these tests; nothing that works takes a
 // hundredth of it.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // script is a target that does what the test tells it, PDU by PDU.
 type script struct {

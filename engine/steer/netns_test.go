@@ -215,7 +215,7 @@ func (p *portal) close(i int) {
 func (p *portal) at(addr netip.Addr) netip.AddrPort { return netip.AddrPortFrom(addr, p.addr.Port()) }
 
 // patience bounds what is waited for: it is never used up unless something is wrong.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // connect makes a connection from an initiator's address and returns its descriptor, which the test's end closes.
 func (n *network) connect(from netip.Addr, to netip.AddrPort) (fd int) {

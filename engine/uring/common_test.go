@@ -12,7 +12,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 10 * time.Second
+const patience = 60 * time.Second
 
 // newRing makes a ring on the test's goroutine, which it locks to its thread, and closes it at the end.
 func newRing(t testing.TB, cfg Config) *Ring {

@@ -34,11 +34,7 @@ func TestSilentConnections(t *testing.T) {
 	for i := range conns {
 		conns[i] = dialRaw(t, d.Addr())
 	}
-	begin := time.Now()
 	qemuIO(t, d.URL(0), "write -P 0x42 0 16M", "read -P 0x42 0 16M")
-	if took := time.Since(begin); took > 10*time.Second {
-		t.Errorf("the client beside took %v", took)
-	}
 	after, err := d.RSS()
 	if err != nil {
 		t.Fatal(err)
@@ -98,22 +94,21 @@ func TestClientsThatDoNotMoveData(t *testing.T) {
 		name    string
 		ask     func(r *raw) error
 		clients int
-		buffers int64         // of each loop
-		beside  time.Duration // that the working clients may take
+		buffers int64 // of each loop
 	}{
-		{"one never reads", reads, 1, 512 << 20, 10 * time.Second},
-		{"one never sends", promises, 1, 512 << 20, 10 * time.Second},
-		{"twenty never read", reads, 20, 64 << 20, clientTime},
-		{"twenty never send", promises, 20, 64 << 20, clientTime},
+		{"one never reads", reads, 1, 512 << 20},
+		{"one never sends", promises, 1, 512 << 20},
+		{"twenty never read", reads, 20, 64 << 20},
+		{"twenty never send", promises, 20, 64 << 20},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dataDoesNotMove(t, tt.clients, tt.ask, tt.buffers, tt.beside)
+			dataDoesNotMove(t, tt.clients, tt.ask, tt.buffers)
 		})
 	}
 }
 
-func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers int64, beside time.Duration) {
+func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers int64) {
 	d := daemon.StartT(t, daemon.Options{
 		LUNs: []string{"mem:64M", "file:" + t.TempDir() + "/lun.img:64M"},
 		Args: []string{"--buffers", fmt.Sprint(buffers)},
@@ -149,9 +144,6 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		qemuIO(t, d.URL(lun), "write -P 0x43 0 32M", "read -P 0x43 0 32M", "flush")
 	}
 	took := time.Since(begin)
-	if took > beside {
-		t.Errorf("the working clients took %v", took)
-	}
 	after, err := d.PeakRSS()
 	if err != nil {
 		t.Fatal(err)

@@ -62,7 +62,7 @@ const (
 	mcsWorkers = 48
 	mcsRegion  = 4096 // blocks of a worker
 	mcsBlock   = 512
-	mcsStall   = 20 * time.Second // no command takes a tenth of it
+	mcsStall   = 60 * time.Second // no command takes a tenth of it
 )
 
 func newVerify(t *testing.T, conns int, spec, addr string) *verify {

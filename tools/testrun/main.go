@@ -1,0 +1,42 @@
+// Command testrun runs the phases of make test. It goes on after a phase that failed, and says at the end what was skipped
+// and why, and which phases failed.
+//
+//	testrun [-go COMMAND] [-p N] PHASE...
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+)
+
+func main() {
+	goCommand := flag.String("go", "go", "the go command")
+	parallel := flag.Int("p", 2, "packages that are tested at the same time")
+	flag.Usage = func() {
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: testrun [-go COMMAND] [-p N] PHASE...\n\nphases: %s\n\n", strings.Join(names(), " "))
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() == 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	var todo []phase
+	for _, name := range flag.Args() {
+		p, ok := find(name)
+		if !ok {
+			fmt.Fprintf(os.Stderr, "testrun: no phase %q; there are %s\n", name, strings.Join(names(), ", "))
+			os.Exit(2)
+		}
+		todo = append(todo, p)
+	}
+	r := runner{out: os.Stdout, goCommand: *goCommand, parallel: *parallel}
+	for _, p := range todo {
+		r.run(p)
+	}
+	if !r.report() {
+		os.Exit(1)
+	}
+}

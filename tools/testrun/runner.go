@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// runner runs phases one after another and remembers what came of them.
+type runner struct {
+	out       io.Writer
+	goCommand string
+	parallel  int
+
+	results []result
+	tally   tally
+}
+
+// result is how a phase ended.
+type result struct {
+	name string
+	took time.Duration
+	err  error
+}
+
+// run runs one phase to its end, whatever came of those before.
+func (r *runner) run(p phase) {
+	fmt.Fprintf(r.out, "== %s\n", p.title)
+	begin := time.Now()
+	var err error
+	if p.command != nil {
+		err = r.execute(p, p.command)
+	} else {
+		err = r.test(p)
+	}
+	r.results = append(r.results, result{p.name, time.Since(begin), err})
+}
+
+func (r *runner) execute(p phase, command []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, r.out, r.out
+	cmd.Env = append(os.Environ(), p.env...)
+	return cmd.Run()
+}
+
+// test runs go test -json and shows what go test would show.
+func (r *runner) test(p phase) error {
+	packages, err := r.list(p)
+	if err != nil {
+		return err
+	}
+	args := append([]string{"test", "-json", "-p", strconv.Itoa(r.parallel)}, p.flags...)
+	cmd := exec.Command(r.goCommand, append(args, packages...)...)
+	cmd.Dir, cmd.Stderr = p.dir, r.out
+	cmd.Env = append(os.Environ(), p.env...)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s := show{out: r.out, verbose: p.verbose, tally: &r.tally}
+	s.read(stdout)
+	if err := cmd.Wait(); err != nil {
+		return err
+	}
+	return s.err()
+}
+
+// list expands the phase's package patterns, without those that are left to other phases.
+func (r *runner) list(p phase) ([]string, error) {
+	if len(p.without) == 0 {
+		return p.packages, nil
+	}
+	cmd := exec.Command(r.goCommand, append([]string{"list"}, p.packages...)...)
+	cmd.Dir, cmd.Stderr = p.dir, r.out
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	var keep []string
+next:
+	for pkg := range strings.FieldsSeq(string(out)) {
+		for _, w := range p.without {
+			if strings.HasSuffix(pkg, "/"+w) {
+				continue next
+			}
+		}
+		keep = append(keep, pkg)
+	}
+	return keep, nil
+}
+
+// event is a line of go test -json: see go doc cmd/test2json.
+type event struct {
+	Action, Package, Test, Output, ImportPath string
+	Elapsed                                   float64
+}
+
+// show turns events into what a person reads.
+type show struct {
+	out     io.Writer
+	verbose bool
+	tally   *tally
+	output  map[[2]string][]string // of tests and packages that have not ended
+	failed  []string
+}
+
+func (s *show) read(stream io.Reader) {
+	s.output = map[[2]string][]string{}
+	in := bufio.NewReader(stream)
+	for {
+		line, err := in.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil && e.Action != "" {
+			s.take(e)
+		} else if len(line) > 0 {
+			s.out.Write(line)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *show) take(e event) {
+	id := [2]string{e.Package, e.Test}
+	switch e.Action {
+	case "output":
+		if s.verbose {
+			io.WriteString(s.out, e.Output)
+		}
+		s.output[id] = append(s.output[id], e.Output)
+	case "build-output":
+		io.WriteString(s.out, e.Output)
+	case "build-fail":
+		s.failed = append(s.failed, e.ImportPath)
+	case "pass", "skip", "fail":
+		lines := s.output[id]
+		delete(s.output, id)
+		if e.Test == "" {
+			s.packageEnded(e, lines)
+			return
+		}
+		s.tally.count(e, lines)
+		if e.Action == "fail" && !s.verbose {
+			io.WriteString(s.out, strings.Join(lines, ""))
+		}
+	}
+}
+
+// packageEnded shows a package's last line, and all that it said outside of tests when it failed.
+func (s *show) packageEnded(e event, lines []string) {
+	if e.Action == "fail" {
+		s.failed = append(s.failed, e.Package)
+		if !s.verbose {
+			// A test that never ended (a crash, a timeout) has said why.
+			for id, more := range s.output {
+				if id[0] == e.Package {
+					io.WriteString(s.out, strings.Join(more, ""))
+					delete(s.output, id)
+				}
+			}
+			io.WriteString(s.out, strings.Join(lines, ""))
+		}
+		return
+	}
+	if n := len(lines); n > 0 && !s.verbose {
+		io.WriteString(s.out, lines[n-1])
+	}
+}
+
+func (s *show) err() error {
+	if len(s.failed) > 0 {
+		return fmt.Errorf("failed: %s", strings.Join(s.failed, " "))
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tally counts the tests of all phases.
+type tally struct {
+	passed, failed int
+	skips          []skip
+	failures       []string
+}
+
+// skip is a test that did not run, and its reason.
+type skip struct{ test, reason string }
+
+// count takes the end of a test, whose output was lines.
+func (t *tally) count(e event, lines []string) {
+	name := strings.TrimPrefix(e.Package, "github.com/ringtgt/ringtgt/") + " " + e.Test
+	switch e.Action {
+	case "pass":
+		t.passed++
+	case "fail":
+		t.failed++
+		t.failures = append(t.failures, name)
+	case "skip":
+		t.skips = append(t.skips, skip{name, reason(lines)})
+	}
+}
+
+// reason finds what a test said when it was skipped: the line before "--- SKIP" and after "=== RUN", without its place.
+func reason(lines []string) string {
+	for _, l := range slices.Backward(lines) {
+		l = strings.TrimSpace(l)
+		if l == "" || strings.HasPrefix(l, "---") || strings.HasPrefix(l, "===") {
+			continue
+		}
+		if _, text, ok := strings.Cut(l, ".go:"); ok {
+			if _, text, ok = strings.Cut(text, ": "); ok {
+				return text
+			}
+		}
+		return l
+	}
+	return ""
+}
+
+// report says what was skipped, which tests and phases failed, and counts; false: something failed. A test that is skipped
+// without a reason counts as failed.
+func (r *runner) report() (ok bool) {
+	t := &r.tally
+	slices.SortStableFunc(t.skips, func(a, b skip) int { return strings.Compare(a.reason, b.reason) })
+	if len(t.skips) > 0 {
+		fmt.Fprintf(r.out, "\n== skipped\n")
+	}
+	for i := 0; i < len(t.skips); {
+		n := i
+		for n < len(t.skips) && t.skips[n].reason == t.skips[i].reason {
+			n++
+		}
+		why := t.skips[i].reason
+		if why == "" {
+			why = "NO REASON GIVEN, which counts as failed"
+			t.failed += n - i
+		}
+		fmt.Fprintf(r.out, "%s\n", why)
+		for ; i < n; i++ {
+			fmt.Fprintf(r.out, "    %s\n", t.skips[i].test)
+		}
+	}
+	if len(t.failures) > 0 {
+		fmt.Fprintf(r.out, "\n== failed\n    %s\n", strings.Join(t.failures, "\n    "))
+	}
+	fmt.Fprintf(r.out, "\n== phases\n")
+	ok = t.failed == 0
+	for _, p := range r.results {
+		state := "ok"
+		if p.err != nil {
+			ok, state = false, "FAILED: "+p.err.Error()
+		}
+		fmt.Fprintf(r.out, "%-12s %7s  %s\n", p.name, p.took.Round(100*time.Millisecond), state)
+	}
+	fmt.Fprintf(r.out, "\n%d passed, %d failed, %d skipped\n", t.passed, t.failed, len(t.skips))
+	return ok
+}
