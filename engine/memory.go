@@ -7,7 +7,7 @@ import (
 )
 
 // connBytes is what one connection may cost of the Go heap: its own structures, a control buffer of 8 KiB, the queue of
-// answers without a task, and the longest text answer that is kept for it (session's limits.go), rounded up.
+// answers without a task, and, as it logs in, the text that it brought and the answer to that (session's limits.go), rounded up.
 const connBytes = 192 << 10
 
 // MemoryBound is the sum of limits.go: the most memory the engine uses with conns connections, on all loops together,

@@ -2,7 +2,7 @@
 // over the 48-byte basic header segment, additional header segments, digests,
 // text keys, and a framer that cuts a byte stream into PDUs.
 //
-// The package does no I/O. Nothing in it allocates except ParseText and the
+// The package does no I/O. Nothing in it allocates except ReadText, ParseText and the
 // decoders of text values, which run during negotiation only.
 //
 // A header is a [48]byte and each PDU type is a view with the same layout, so

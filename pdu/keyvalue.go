@@ -3,6 +3,7 @@ package pdu
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -45,11 +46,35 @@ func (e *TextError) Error() string {
 // Unwrap returns Err.
 func (e *TextError) Unwrap() error { return e.Err }
 
-// ParseText reads the key=value pairs of b, a whole logical text data segment:
+// ParseText reads the key=value pairs of b, as ReadText does, into a slice of
+// at most max.
+func ParseText(b []byte, max int) ([]KeyValue, error) {
+	t, err := ReadText(b)
+	if err != nil {
+		return nil, err
+	}
+	var kvs []KeyValue
+	for kv, rest := t.First(); kv.Key != ""; kv, rest = rest.First() {
+		if len(kvs) >= max {
+			off := len(t.pairs) - len(rest.pairs) - len(kv.Key) - len(kv.Value) - 1
+			if rest.pairs != "" {
+				off-- // the null between the two
+			}
+			return nil, &TextError{Offset: off, Key: kv.Key, Err: ErrTextTooMany}
+		}
+		kvs = append(kvs, kv)
+	}
+	return kvs, nil
+}
+
+// Text is a whole logical text data segment whose pairs are sound: those of
+// ReadText. The zero Text has none.
+type Text struct{ pairs string }
+
+// ReadText checks the key=value pairs of b, a whole logical text data segment:
 // text that continues over several PDUs must have been joined (RFC 7143, 6.1).
-// Pairs come in the order of the text, since that order decides; a key that
-// comes twice is left to the caller to judge (6.2). max is the most pairs that
-// are taken.
+// A key that comes twice is left to the caller to judge (6.2). However many
+// pairs there are, all that is allocated is one copy of b.
 //
 // The checks are those that hold for every key: that each pair ends in a null
 // and has a =, that the key name is a standard-label of at most 63 bytes, and
@@ -57,30 +82,53 @@ func (e *TextError) Unwrap() error { return e.Err }
 // unless they are encoded binary, have at most MaxSimpleValueLen. Nulls after
 // the last pair are accepted: some initiators count padding into
 // DataSegmentLength. The error is a *TextError.
-func ParseText(b []byte, max int) ([]KeyValue, error) {
+func ReadText(b []byte) (Text, error) {
 	end := len(bytes.TrimRight(b, "\x00"))
 	if end == 0 {
-		return nil, nil
+		return Text{}, nil
 	}
 	// One copy holds all keys and values.
 	text := string(b[:end])
-	var kvs []KeyValue
 	for off := 0; off < end; {
 		pair, _, more := strings.Cut(text[off:], "\x00")
 		if !more && end == len(b) {
-			return nil, &TextError{Offset: off, Err: ErrTextNoNUL}
+			return Text{}, &TextError{Offset: off, Err: ErrTextNoNUL}
 		}
-		kv, err := parsePair(pair)
-		if err == nil && len(kvs) >= max {
-			err = ErrTextTooMany
+		if kv, err := parsePair(pair); err != nil {
+			return Text{}, &TextError{Offset: off, Key: kv.Key, Err: err}
 		}
-		if err != nil {
-			return nil, &TextError{Offset: off, Key: kv.Key, Err: err}
-		}
-		kvs = append(kvs, kv)
 		off += len(pair) + 1
 	}
-	return kvs, nil
+	return Text{text}, nil
+}
+
+// Pairs yields the pairs in the order of the text, since that order decides.
+func (t Text) Pairs() iter.Seq[KeyValue] {
+	return func(yield func(KeyValue) bool) {
+		for kv, rest := t.First(); kv.Key != ""; kv, rest = rest.First() {
+			if !yield(kv) {
+				return
+			}
+		}
+	}
+}
+
+// First returns the first pair and the text behind it; the pair has no key
+// when there is none.
+func (t Text) First() (KeyValue, Text) {
+	pair, rest, _ := strings.Cut(t.pairs, "\x00")
+	key, value, _ := strings.Cut(pair, "=")
+	return KeyValue{key, value}, Text{rest}
+}
+
+// Get returns the value of the first pair with that key.
+func (t Text) Get(key string) (string, bool) {
+	for kv := range t.Pairs() {
+		if kv.Key == key {
+			return kv.Value, true
+		}
+	}
+	return "", false
 }
 
 // parsePair reads one pair without its null. With an error, Key is set where

@@ -99,7 +99,7 @@ func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (
 // challengeFor chooses "the algorithm ... from the list" in the initiator's order and sends identifier and challenge.
 func (s *chapState) challengeFor(a *Auth, random func([]byte), list string, out []byte) ([]byte, error) {
 	for item := range strings.SplitSeq(list, ",") {
-		n, err := strconv.ParseUint(item, 10, 8)
+		n, err := pdu.ParseNumber(item, 0, 255)
 		if err != nil || !a.accepts(CHAPAlgorithm(n)) {
 			continue
 		}

@@ -55,6 +55,16 @@ func (r *loginRig) challenged(algs string) (alg string, id byte, challenge []byt
 	return m["CHAP_A"], byte(n), challenge
 }
 
+// CHAP_A is a list of numbers (12.1.3), and numbers are decimal or hexadecimal (6.1).
+func TestCHAPAlgorithmNumbers(t *testing.T) {
+	for offer, want := range map[string]string{"0x5": "5", "0x07,5": "7", "0X06": "6", "05,6": "6", "5_,7": "7", "+5,7": "7"} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, chapTarget(false)))
+		if got, _, _ := r.challenged(offer); got != want {
+			t.Errorf("CHAP_A=%s: %s was chosen; want %s", offer, got, want)
+		}
+	}
+}
+
 // Each algorithm, one-way and mutual (12.1.3; IANA: 5 MD5, 6 SHA1, 7 SHA-256, 8 SHA3-256).
 func TestCHAP(t *testing.T) {
 	for alg, size := range map[string]int{"5": 16, "6": 20, "7": 32, "8": 32} {

@@ -120,16 +120,37 @@ func TestJoinRefused(t *testing.T) {
 	}
 }
 
-// What belongs to the session is negotiated by its first connection only (13, "LO").
+// What belongs to the session is negotiated by its first connection only (13, "LO"). An initiator that offers it again is
+// answered with the values in force, so that both sides go by the same.
 func TestJoinKeys(t *testing.T) {
-	m := newMCS(t, 1, "ImmediateData", "No")
+	m := newMCS(t, 1, "ImmediateData", "No", "InitialR2T", "No", "MaxBurstLength", "131072", "FirstBurstLength", "8192",
+		"MaxOutstandingR2T", "2", "TaskReporting", "FastAbort", "iSCSIProtocolLevel", "2", "DefaultTime2Wait", "3")
+	before := m.session().Params
 	r := m.dial(1)
-	keys := r.ok(toFull, names("ImmediateData", "Yes", "MaxConnections", "3", "HeaderDigest", "CRC32C")...)
-	if keys["ImmediateData"] != "Irrelevant" || keys["MaxConnections"] != "Irrelevant" || keys["HeaderDigest"] != "CRC32C" {
-		t.Errorf("%v", keys)
+	keys := r.ok(toFull, names("ImmediateData", "Yes", "InitialR2T", "Yes", "MaxConnections", "3", "HeaderDigest", "CRC32C",
+		"MaxBurstLength", "16777215", "FirstBurstLength", "65536", "MaxOutstandingR2T", "1", "TaskReporting", "RFC3720",
+		"iSCSIProtocolLevel", "1", "DefaultTime2Wait", "2", "DefaultTime2Retain", "20", "DataPDUInOrder", "No",
+		"DataSequenceInOrder", "Yes", "ErrorRecoveryLevel", "2")...)
+	for k, want := range map[string]string{"ImmediateData": "No", "InitialR2T": "No", "MaxConnections": "16", "HeaderDigest": "CRC32C",
+		"MaxBurstLength": "131072", "FirstBurstLength": "8192", "MaxOutstandingR2T": "2", "TaskReporting": "FastAbort",
+		"iSCSIProtocolLevel": "2", "DefaultTime2Wait": "3", "DefaultTime2Retain": "0", "DataPDUInOrder": "Yes",
+		"DataSequenceInOrder": "Yes", "ErrorRecoveryLevel": "0"} {
+		if keys[k] != want {
+			t.Errorf("%s=%s; %s is in force", k, keys[k], want)
+		}
 	}
-	if p := m.session().Params; p.ImmediateData || p.MaxConnections != 16 || !r.conn.Params().HeaderDigest {
-		t.Errorf("%+v", p)
+	if p := m.session().Params; p != before || !r.conn.Params().HeaderDigest {
+		t.Errorf("%+v; before it was %+v", p, before)
+	}
+}
+
+// Every key of the session's can be answered so.
+func TestKeysInForce(t *testing.T) {
+	n := negotiation{params: defaultParams()}
+	for i := range keyTable {
+		if row := &keyTable[i]; row.leads && n.inForce(row) == "" {
+			t.Errorf("%s: no answer", row.name)
+		}
 	}
 }
 

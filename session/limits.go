@@ -28,6 +28,8 @@ const (
 	MaxRecvDataSegmentLength = 256 << 10
 	// DefaultDataSegmentLength is in force until declared otherwise, and during login (13.12).
 	DefaultDataSegmentLength = 8192
+	// minSegment is the least that MaxRecvDataSegmentLength, MaxBurstLength and FirstBurstLength may be (13.12-13.14).
+	minSegment = 512
 	// FirstBurstLength and MaxBurstLength are what we offer (13.13, 13.14): one PDU's worth of unsolicited data, and bursts
 	// so long that a 1 MiB transfer takes one R2T.
 	FirstBurstLength = 256 << 10
@@ -43,18 +45,16 @@ const (
 	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): sense data with its length (11.4.7), or the
 	// header that a Reject carries.
 	MaxCopy = 2 + maxSense
-	// maxPayload is the longest data segment of a ping or Text Request that is taken: 8 KiB of text (6.1).
-	maxPayload = 8192
-	// maxPiece is the longest data segment of a Text Response: what a default initiator receives at most.
-	maxPiece = 8192
 
-	// maxText is how much text one negotiation may gather over continued PDUs: 8192 bytes have to be taken (6.1).
+	// maxText is how much text may come at a time, in one PDU or gathered over continued ones: 8192 bytes have to be taken in
+	// a negotiation (6.1), in however many pairs; of pairs there can be no more than a third of that.
 	maxText = 8192
-	// maxTextReply is the longest answer to SendTargets that is kept to be sent in pieces: 256 targets with long names and
-	// four portals each.
-	maxTextReply = 128 << 10
-	// maxKeys is how many key=value pairs one text may hold: RFC 7143 and its extensions define fewer than 40.
-	maxKeys = 64
+	// maxLoginText is how much text a login may bring in all: each of its two stages is a negotiation (6.2), and may come to
+	// its 8192 bytes over several requests, with those that name the session and authenticate before them.
+	maxLoginText = 4 * maxText
+	// maxTextPiece is the longest Text Response (11.11), whatever the initiator declared: the targets of a large node at once.
+	// libiscsi takes no answer of more than one PDU; it declares 256 KiB.
+	maxTextPiece = 1 << 20
 
 	// maxCHAPBinary is the longest CHAP challenge or response (12.1.3: "MUST NOT exceed 1024 bytes").
 	maxCHAPBinary = 1024
@@ -70,7 +70,8 @@ const (
 	// DefaultTime2Retain is how long, in seconds, a session whose last connection was lost waits for another (13.16), at most:
 	// 20 s is the RFC's own default. Initiators that cannot continue a session negotiate 0.
 	DefaultTime2Retain = 20
-	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer.
+	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer. Pieces of a text
+	// that goes on (C bit) are bounded by maxText instead.
 	maxLoginPDUs = 64
 
 	// maxReplies bounds the answers that have no task (Reject, ping, NOP-In, refused commands) and wait to be sent. A peer

@@ -33,7 +33,8 @@ type loginState struct {
 	gather []byte   // text of requests with the C bit so far
 	rest   []byte   // of an answer that does not fit one response
 	final  *pdu.BHS // the response whose text rest completes
-	seen   []string // keys that were negotiated: once each (6.2)
+	taken  int      // bytes of text in all
+	seen   keysSeen // keys that were negotiated: once each (6.3)
 
 	identified bool
 	initiator  string
@@ -41,7 +42,10 @@ type loginState struct {
 	target     *Target
 	tpgt       uint16
 	told       bool // TargetPortalGroupTag and TargetAlias were sent
-	declared   bool // our MaxRecvDataSegmentLength was sent
+	offered    bool // our MaxRecvDataSegmentLength was sent
+
+	operational bool            // the operational stage has begun
+	declared    [3]pdu.KeyValue // what names the session, as it was declared: loginExchange.repeats
 
 	method string // chosen AuthMethod, "" before
 	chap   chapState
@@ -154,6 +158,7 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 	var text []byte
 	if n := h.DataLen(); n > 0 {
 		text = l.text[:n]
+		l.taken += n
 	}
 	switch {
 	case l.final != nil && len(l.rest) > 0:
@@ -164,7 +169,7 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 		l.final.SetITT(h.ITT())
 		c.loginRest(now)
 		return
-	case len(l.gather)+len(text) > maxText:
+	case len(l.gather)+len(text) > maxText, l.taken > maxLoginText:
 		c.loginRefuse(now, req, pdu.LoginInitiatorError, "too much text")
 		return
 	case req.Continue():

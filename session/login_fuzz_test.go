@@ -35,8 +35,8 @@ func FuzzLogin(f *testing.F) {
 			if len(r.got) != before+1 && len(r.events) == 0 {
 				t.Fatalf("%d answers to a request", len(r.got)-before)
 			}
-			if l := r.conn.login; l != nil && (len(l.gather) > maxText || len(l.seen) > maxKeys) {
-				t.Fatalf("holds %d bytes and %d keys", len(l.gather), len(l.seen))
+			if l := r.conn.login; l != nil && (len(l.gather) > maxText || l.taken > maxLoginText || len(l.seen.others) > maxLoginText/3) {
+				t.Fatalf("holds %d bytes and %d keys", len(l.gather), len(l.seen.others))
 			}
 		}
 		if s := r.conn.Session(); s != nil && !s.Discovery {

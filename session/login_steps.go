@@ -14,7 +14,7 @@ type loginExchange struct {
 	l    *loginState
 	now  int64
 	req  *pdu.LoginRequest
-	keys []pdu.KeyValue
+	keys pdu.Text
 	out  []byte
 }
 
@@ -25,7 +25,10 @@ func refuse(status pdu.LoginStatus, why string) *LoginError {
 // header checks what every login request has to keep to (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
-	l.pdus++
+	// Pieces of a text are counted by what they bring: loginPayload. A text may come in however many (6.2).
+	if !q.Continue() || q.BHS().DataLen() == 0 {
+		l.pdus++
+	}
 	x.c.beginLogin(q)
 	switch {
 	case q.VersionMin() > 0:
@@ -67,11 +70,10 @@ func (c *Conn) beginLogin(q *pdu.LoginRequest) {
 
 // run answers a request whose text is complete.
 func (x *loginExchange) run(text []byte) *LoginError {
-	keys, err := pdu.ParseText(text, maxKeys)
-	if err != nil {
+	var err error
+	if x.keys, err = pdu.ReadText(text); err != nil {
 		return refuse(pdu.LoginInitiatorError, err.Error())
 	}
-	x.keys = keys
 	for _, step := range []func() *LoginError{x.once, x.identify, x.security, x.operational, x.answer} {
 		if err := step(); err != nil {
 			return err
@@ -80,34 +82,54 @@ func (x *loginExchange) run(text []byte) *LoginError {
 	return nil
 }
 
-func (x *loginExchange) get(name string) (string, bool) {
-	for _, kv := range x.keys {
-		if kv.Key == name {
-			return kv.Value, true
-		}
-	}
-	return "", false
-}
-
-// once: "a key ... MUST NOT be ... negotiated more than once" in a login (6.2), and belongs to its stage.
+// once: a key may be declared or negotiated once in a login, and "if such an attempt is detected by the target, the target
+// MUST respond with a Login reject (initiator error)" (6.3). It belongs to its stage besides.
 func (x *loginExchange) once() *LoginError {
 	use := useOperational
 	if x.req.CSG() == pdu.StageSecurityNegotiation {
 		use = useSecurity
 	}
-	for _, kv := range x.keys {
-		if slices.Contains(x.l.seen, kv.Key) {
-			return refuse(pdu.LoginInitiatorError, "key "+kv.Key+" a second time")
-		}
-		if len(x.l.seen) >= maxKeys {
-			return refuse(pdu.LoginInitiatorError, "too many keys")
-		}
-		x.l.seen = append(x.l.seen, kv.Key)
+	if key := x.l.seen.add(x.keys, x.repeats()); key != "" {
+		return refuse(pdu.LoginInitiatorError, "key "+key+" a second time")
+	}
+	for kv := range x.keys.Pairs() {
 		if row := findKey(kv.Key); row != nil && row.use&use == 0 && row.use&useLogin != 0 {
 			return refuse(pdu.LoginInitiatorError, "key "+kv.Key+" in the wrong stage")
 		}
 	}
 	return nil
+}
+
+// repeats is an exception to once that we make knowingly. libiscsi, when it offered CHAP and was answered None, declares
+// InitiatorName, TargetName and SessionType again, unchanged, as the operational stage begins; 13.4 and 13.5 forbid it. What
+// is unchanged harms nobody, and without the exception qemu and iscsi-ls with a user in their URL could not log in to a
+// target without CHAP. NodeConfig.StrictLogin makes none.
+func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
+	l := x.l
+	changes := x.req.CSG() == pdu.StageLoginOperationalNegotiation && !l.operational
+	l.operational = l.operational || changes
+	if !changes || x.c.node.cfg.StrictLogin {
+		return nil
+	}
+	left := l.declared // each once
+	return func(kv pdu.KeyValue) bool {
+		for i, d := range left {
+			if d == kv {
+				left[i] = pdu.KeyValue{}
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// declares keeps the keys of the first request that name the session.
+func (x *loginExchange) declares() {
+	for i, key := range [...]string{"InitiatorName", "TargetName", "SessionType"} {
+		if v, ok := x.keys.Get(key); ok {
+			x.l.declared[i] = pdu.KeyValue{Key: key, Value: strings.Clone(v)}
+		}
+	}
 }
 
 // identify takes the names of the first request (6.3, 13.4, 13.5, 13.21) and finds the target.
@@ -116,7 +138,7 @@ func (x *loginExchange) identify() *LoginError {
 	if l.identified {
 		return nil
 	}
-	name, ok := x.get("InitiatorName")
+	name, ok := x.keys.Get("InitiatorName")
 	if !ok || name == "" {
 		return refuse(pdu.LoginMissingParameter, "no InitiatorName")
 	}
@@ -124,7 +146,7 @@ func (x *loginExchange) identify() *LoginError {
 		return refuse(pdu.LoginInitiatorError, "InitiatorName too long")
 	}
 	l.initiator = strings.ToLower(name) // names are compared after stringprep, which folds case (4.2.7.2)
-	switch kind, ok := x.get("SessionType"); {
+	switch kind, ok := x.keys.Get("SessionType"); {
 	case !ok, kind == "Normal":
 	case kind == "Discovery":
 		l.discovery = true
@@ -145,6 +167,7 @@ func (x *loginExchange) identify() *LoginError {
 		l.neg.params = s.Params // what the leading login negotiated
 	}
 	l.neg.limits = l.target.limits()
+	x.declares()
 	l.identified = true
 	return nil
 }
@@ -152,11 +175,11 @@ func (x *loginExchange) identify() *LoginError {
 // findTarget looks the target up, and whether the initiator may have it.
 func (x *loginExchange) findTarget() *LoginError {
 	l, c := x.l, x.c
-	name, ok := x.get("TargetName")
+	name, ok := x.keys.Get("TargetName")
 	if !ok || name == "" {
 		return refuse(pdu.LoginMissingParameter, "no TargetName")
 	}
-	t := c.node.target(strings.ToLower(name))
+	t := c.node.target(name)
 	if t == nil {
 		return refuse(pdu.LoginNotFound, "no target "+strconv.Quote(name))
 	}
@@ -172,9 +195,10 @@ func (x *loginExchange) findTarget() *LoginError {
 		if r.Permanent {
 			status = pdu.LoginTargetMovedPermanently
 		}
-		// 11.13.5: a redirection carries TargetAddress.
-		x.c.loginRefuseWith(x.now, x.req, &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + r.Addr},
-			pdu.AppendText(nil, "TargetAddress", r.Addr))
+		// 11.13.5: a redirection carries TargetAddress, of which "the comma and portal-group-tag MUST be omitted" (13.8).
+		addr, _, _ := strings.Cut(r.Addr, ",")
+		x.c.loginRefuseWith(x.now, x.req, &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + addr},
+			pdu.AppendText(nil, "TargetAddress", addr))
 		return errAnswered
 	}
 	l.target, l.tpgt = t, group
@@ -200,7 +224,7 @@ func (x *loginExchange) security() *LoginError {
 		}
 		return nil
 	}
-	if methods, ok := x.get("AuthMethod"); ok {
+	if methods, ok := x.keys.Get("AuthMethod"); ok {
 		want := "None"
 		if a.Required() {
 			want = "CHAP"
@@ -213,7 +237,7 @@ func (x *loginExchange) security() *LoginError {
 	}
 	if l.method == "CHAP" {
 		var err error
-		if x.out, err = l.chap.advance(a, x.c.cfg.Rand, x.get, x.out); err != nil {
+		if x.out, err = l.chap.advance(a, x.c.cfg.Rand, x.keys.Get, x.out); err != nil {
 			return refuse(pdu.LoginAuthenticationFailure, err.Error())
 		}
 	}
@@ -228,7 +252,7 @@ func (x *loginExchange) security() *LoginError {
 // operational answers the keys that are no step's own.
 func (x *loginExchange) operational() *LoginError {
 	l := x.l
-	for _, kv := range x.keys {
+	for kv := range x.keys.Pairs() {
 		row := findKey(kv.Key)
 		switch {
 		case row == nil:
@@ -238,9 +262,14 @@ func (x *loginExchange) operational() *LoginError {
 		case row.use&useOperational == 0, row.name == "TargetName", row.name == "InitiatorName", row.name == "SessionType":
 			// taken by the other steps
 		case row.leads && l.tsih != 0:
-			// Keys of the session "MUST be used only during the leading login" (13, "LO"); they mean nothing here.
-			x.out = pdu.AppendText(x.out, kv.Key, "Irrelevant")
+			// Keys of the session are the leading login's ("LO", 13). An initiator that offers them again is told what holds.
+			x.out = pdu.AppendText(x.out, kv.Key, l.neg.inForce(row))
 		default:
+			if first := findKey(row.after); first != nil {
+				if v, ok := x.keys.Get(first.name); ok {
+					l.neg.answer(first, v) // and again in its place
+				}
+			}
 			if v := l.neg.answer(row, kv.Value); v != "" {
 				x.out = pdu.AppendText(x.out, kv.Key, v)
 			}
@@ -248,6 +277,16 @@ func (x *loginExchange) operational() *LoginError {
 	}
 	l.neg.settle()
 	return nil
+}
+
+// badSegment says that the request declares a MaxRecvDataSegmentLength that is none.
+func (x *loginExchange) badSegment() bool {
+	v, ok := x.keys.Get("MaxRecvDataSegmentLength")
+	if ok {
+		_, ok = segmentLength(v)
+		return !ok
+	}
+	return false
 }
 
 // answer adds what we say unasked, and sends the response.
@@ -261,8 +300,9 @@ func (x *loginExchange) answer() *LoginError {
 			x.out = pdu.AppendText(x.out, "TargetAlias", l.target.Alias)
 		}
 	}
-	if q.CSG() == pdu.StageLoginOperationalNegotiation && !l.declared {
-		l.declared = true
+	// An initiator whose own declaration was rejected would find two answers under one key: it is told ours later, or 8192 holds.
+	if q.CSG() == pdu.StageLoginOperationalNegotiation && !l.offered && !x.badSegment() {
+		l.offered = true
 		l.neg.conn.MaxRecvDataSegmentLength = l.neg.limits.MaxRecvDataSegmentLength
 		x.out = pdu.AppendText(x.out, "MaxRecvDataSegmentLength", strconv.Itoa(int(l.neg.limits.MaxRecvDataSegmentLength)))
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -283,7 +284,8 @@ func TestRedirection(t *testing.T) {
 		moved := plainTarget()
 		moved.Redirect = &Redirect{Addr: "10.0.0.9:3260,2", Permanent: permanent}
 		r := newLogin(t, newNodeWith(NodeConfig{}, moved))
-		if m := r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...); m["TargetAddress"] != "10.0.0.9:3260,2" {
+		// "The comma and portal-group-tag MUST be omitted" (13.8).
+		if m := r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...); m["TargetAddress"] != "10.0.0.9:3260" {
 			t.Errorf("TargetAddress %q", m["TargetAddress"])
 		}
 	}
@@ -391,5 +393,257 @@ func TestTargetPreferences(t *testing.T) {
 	}
 	if p := r.conn.Session().Params; p.FirstBurstLength > p.MaxBurstLength {
 		t.Errorf("FirstBurstLength %d above MaxBurstLength %d (13.14)", p.FirstBurstLength, p.MaxBurstLength)
+	}
+}
+
+// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14), and what is answered is what holds: whichever of the two is
+// offered, in whatever order, in one request or in several, and whatever the target is told to ask for.
+func TestBursts(t *testing.T) {
+	type offer []string
+	first, most := func(v string) offer { return offer{"FirstBurstLength", v} }, func(v string) offer { return offer{"MaxBurstLength", v} }
+	for _, c := range []struct {
+		name     string
+		limits   Limits
+		requests [][]offer
+	}{
+		{"max_burst_length alone", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576"), first("262144")}}},
+		{"max_burst_length alone, the other way round", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144"), most("1048576")}}},
+		{"max_burst_length alone, FirstBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}, {most("1048576")}}},
+		{"max_burst_length alone, MaxBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576")}, {first("262144")}}},
+		{"max_burst_length alone, no MaxBurstLength", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}}},
+		{"max_burst_length alone, no FirstBurstLength", Limits{MaxBurstLength: 8192}, [][]offer{{most("1048576")}}},
+		{"first_burst_length alone", Limits{FirstBurstLength: 4096}, [][]offer{{first("262144"), most("1048576")}}},
+		{"the offer crosses", Limits{}, [][]offer{{most("8192"), first("262144")}}},
+		{"the offer crosses, the other way round", Limits{}, [][]offer{{first("262144"), most("8192")}}},
+		{"the offer crosses, FirstBurstLength before", Limits{}, [][]offer{{first("262144")}, {most("8192")}}},
+		{"the offer crosses, MaxBurstLength before", Limits{}, [][]offer{{most("8192")}, {first("262144")}}},
+		{"no FirstBurstLength below its default", Limits{}, [][]offer{{most("512")}}},
+		{"a bad FirstBurstLength", Limits{}, [][]offer{{first("1"), most("8192")}}},
+		{"a bad MaxBurstLength", Limits{}, [][]offer{{first("262144"), most("1")}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			target := plainTarget()
+			target.Limits = c.limits
+			r := newLogin(t, newNodeWith(NodeConfig{}, target))
+			answered := map[string]string{}
+			keys := names()
+			for i, offers := range c.requests {
+				f := operational
+				if i == len(c.requests)-1 {
+					f = toFull
+				}
+				for _, o := range offers {
+					keys = append(keys, o...)
+				}
+				for k, v := range r.ok(f, keys...) {
+					answered[k] = v
+				}
+				keys = nil
+			}
+			p := r.conn.Session().Params
+			if p.FirstBurstLength > p.MaxBurstLength {
+				t.Errorf("FirstBurstLength %d above MaxBurstLength %d", p.FirstBurstLength, p.MaxBurstLength)
+			}
+			for key, holds := range map[string]uint32{"FirstBurstLength": p.FirstBurstLength, "MaxBurstLength": p.MaxBurstLength} {
+				if a, ok := answered[key]; ok && a != answerReject && a != fmt.Sprint(holds) {
+					t.Errorf("%s=%s was answered, %d holds", key, a, holds)
+				}
+			}
+		})
+	}
+}
+
+// What is answered is what holds, for every key of a session (13).
+func TestAnswersHold(t *testing.T) {
+	for _, limits := range []Limits{{}, {InitialR2T: true, NoImmediateData: true, MaxConnections: 3, MaxBurstLength: 1, FirstBurstLength: 1,
+		MaxRecvDataSegmentLength: 1, Window: 1}} {
+		for i := range keyTable {
+			row := &keyTable[i]
+			if !row.leads {
+				continue
+			}
+			offers := append(slices.Clone(row.list), "Yes", "No", "0", "1", "2", "511", "512", "3600", "65535", "262144", "16777215")
+			for _, offer := range offers {
+				target := plainTarget()
+				target.Limits = limits
+				r := newLogin(t, newNodeWith(NodeConfig{}, target))
+				m := r.ok(toFull, names(row.name, offer)...)
+				n := negotiation{params: r.conn.Session().Params}
+				if got := m[row.name]; got != answerReject && got != n.inForce(row) {
+					t.Errorf("%s=%s answered %s; %s holds", row.name, offer, got, n.inForce(row))
+				}
+				if got := m["MaxRecvDataSegmentLength"]; got != fmt.Sprint(r.conn.Params().MaxRecvDataSegmentLength) {
+					t.Errorf("MaxRecvDataSegmentLength=%s was declared, %d is taken", got, r.conn.Params().MaxRecvDataSegmentLength)
+				}
+			}
+		}
+	}
+	// A discovery session has one connection (4.3), and says so.
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	if m := r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8"); m["MaxConnections"] != "1" {
+		t.Errorf("a discovery session has MaxConnections=%s", m["MaxConnections"])
+	}
+}
+
+// shortKeys makes n bytes of key=value pairs, each as short as can be, with names of their own.
+func shortKeys(n int) []byte {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	var text []byte
+	for i := 0; len(text)+5 <= n; i++ {
+		text = append(text, letters[i%52], letters[i/52%52], '=')
+		text = append(text, "v"[:len(text)%2]...)
+		text = append(text, 0)
+	}
+	return append(text, make([]byte, n-len(text))...)
+}
+
+// "Any iSCSI target or initiator MUST support receiving at least 8192 bytes of key=value data" (6.1): in however many pairs,
+// in one request or in pieces of a byte. The answer goes out with the C bit where one PDU does not hold it (6.2).
+func TestLoginTextOf8192Bytes(t *testing.T) {
+	whole := pdu.AppendText(pdu.AppendText(nil, "InitiatorName", testInitiator), "TargetName", testTarget)
+	whole = append(whole, shortKeys(maxText-len(whole))...)
+	want, err := pdu.ReadText(whole)
+	if err != nil || len(whole) != 8192 {
+		t.Fatal(err)
+	}
+	for _, piece := range []int{len(whole), 4096, 100, 1} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		for at := 0; at < len(whole); at += piece {
+			f, part := operational, whole[at:min(at+piece, len(whole))]
+			if f.c = at+piece < len(whole); !f.c {
+				f = toFull
+			}
+			r.askText(f, part)
+			if !f.c {
+				break
+			}
+			if h, m := r.answer("the text goes on"); h.Status() != pdu.LoginSuccess || h.Transit() || len(m) != 0 {
+				t.Fatalf("pieces of %d: status %#x at %d, %v", piece, uint16(h.Status()), at, m)
+			}
+		}
+		var all []byte
+		pdus := 0
+		for more := true; more; pdus++ {
+			w := r.want(pdu.OpLoginResponse, "there is more to be answered")
+			h := (*pdu.LoginResponse)(&w.h)
+			if h.Status() != pdu.LoginSuccess || len(w.data) > DefaultDataSegmentLength || h.Transit() == h.Continue() {
+				t.Fatalf("pieces of %d: status %#x, %d bytes, T %v C %v", piece, uint16(h.Status()), len(w.data), h.Transit(), h.Continue())
+			}
+			all = append(all, w.data...)
+			if more = h.Continue(); more {
+				r.ask(toFull)
+			}
+		}
+		answers, err := pdu.ReadText(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for kv := range want.Pairs() {
+			if v, _ := answers.Get(kv.Key); len(kv.Key) == 2 && v != "NotUnderstood" {
+				t.Fatalf("%s=%q", kv.Key, v)
+			}
+			n++
+		}
+		if n < 1500 || pdus < 3 {
+			t.Errorf("%d keys, %d responses", n, pdus)
+		}
+		r.wantEvent(SessionUp)
+	}
+}
+
+// The keys are known again, too, however many there were (6.3).
+func TestUnknownKeyAgain(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(operational, names("X-a", "1", "X-b", "1")...)
+	r.refused(pdu.LoginInitiatorError, "6.3", operational, "X-c", "1", "X-a", "1")
+}
+
+// A login does not go on for ever, with whatever it does: text is bounded in all, requests without any are counted.
+func TestLoginIsBounded(t *testing.T) {
+	for name, f := range map[string]loginFlags{"empty pieces": {csg: 1, c: true}, "empty requests": operational} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		r.ok(operational, names()...)
+		n := 0
+		for ; len(r.events) == 0; n++ {
+			if r.askText(f, nil); n > maxLoginPDUs {
+				t.Fatalf("%s: no end after %d", name, n)
+			}
+		}
+		r.wantEvent(Flush)
+	}
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(operational, names()...)
+	for i := 0; len(r.events) == 0; i++ {
+		if r.ask(operational, fmt.Sprintf("X-%d", i), "0x"+strings.Repeat("0", 8000)); i > maxLoginText/8000 {
+			t.Fatal("text without end")
+		}
+	}
+	r.wantEvent(Flush)
+}
+
+// libiscsi declares its names again as the operational stage begins, when it offered CHAP and was answered None: taken where
+// nothing is changed, each once, and not by a strict node (6.3, 13.4, 13.5).
+func TestRepeatedDeclarations(t *testing.T) {
+	first := names("SessionType", "Normal", "AuthMethod", "CHAP,None")
+	for _, c := range []struct {
+		name   string
+		strict bool
+		again  []string
+		ok     bool
+	}{
+		{"all three", false, names("SessionType", "Normal"), true},
+		{"one", false, []string{"InitiatorName", testInitiator}, true},
+		{"a strict node", true, names("SessionType", "Normal"), false},
+		{"another name", false, []string{"InitiatorName", testInitiator + "2"}, false},
+		{"the name in capitals", false, []string{"InitiatorName", strings.ToUpper(testInitiator)}, false},
+		{"another target", false, []string{"TargetName", testTarget + "2"}, false},
+		{"another session type", false, []string{"SessionType", "Discovery"}, false},
+		{"twice more", false, []string{"InitiatorName", testInitiator, "InitiatorName", testInitiator}, false},
+		{"a key that names nothing", false, []string{"AuthMethod", "CHAP,None"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newLogin(t, newNodeWith(NodeConfig{StrictLogin: c.strict}, plainTarget()))
+			r.ok(securityNext, first...)
+			if !c.ok {
+				r.refused(pdu.LoginInitiatorError, "6.3", toFull, c.again...)
+				return
+			}
+			m := r.ok(toFull, append(c.again, "MaxBurstLength", "8192")...)
+			if m["MaxBurstLength"] != "8192" {
+				t.Errorf("%v", m)
+			}
+			r.wantEvent(SessionUp)
+		})
+	}
+	// At the stage change only.
+	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(securityNext, first...)
+	r.ok(operational)
+	r.refused(pdu.LoginInitiatorError, "6.3", toFull, "InitiatorName", testInitiator)
+	r = newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+	r.ok(security, first...)
+	r.refused(pdu.LoginInitiatorError, "6.3", securityNext, "InitiatorName", testInitiator)
+}
+
+// Numbers in text are decimal or hexadecimal constants (6.1), nothing else that a programming language may know.
+func TestNumbersInText(t *testing.T) {
+	for _, v := range []string{"0b10000000000000", "0o20000", "020000", "8_192", "+8192", " 8192", "8192 ", "8.192e3", "0x", "0x2_000", "-1", ""} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		m := r.ok(toFull, names("MaxBurstLength", v, "MaxRecvDataSegmentLength", v, "MaxOutstandingR2T", v, "DefaultTime2Wait", v)...)
+		for _, k := range []string{"MaxBurstLength", "MaxOutstandingR2T", "DefaultTime2Wait"} {
+			if m[k] != answerReject {
+				t.Errorf("%s=%s answered %q", k, v, m[k])
+			}
+		}
+		if n := r.conn.Params().MaxXmitDataSegmentLength; n != DefaultDataSegmentLength {
+			t.Errorf("MaxRecvDataSegmentLength=%s came to %d", v, n)
+		}
+	}
+	for _, v := range []string{"8192", "0x2000", "0X2000", "0x0002000"} {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		if m := r.ok(toFull, names("MaxBurstLength", v)...); m["MaxBurstLength"] != "8192" {
+			t.Errorf("MaxBurstLength=%s answered %s", v, m["MaxBurstLength"])
+		}
 	}
 }

@@ -13,6 +13,8 @@ type negotiation struct {
 	limits Limits
 	params Params
 	conn   ConnParams
+
+	firstBurst uint32 // FirstBurstLength as it was answered, 0 before
 }
 
 // defaultParams are in force for what nobody negotiates (RFC 7143, 13).
@@ -65,6 +67,13 @@ func (n *negotiation) answer(row *keyRow, value string) string {
 		if row.kind == keyMax {
 			r = max(uint32(v), row.num(&n.limits))
 		}
+		if row.most != nil {
+			r = min(r, row.most(n))
+		}
+		if row.least != nil && r < row.least(n) {
+			// What was answered before stands. "The negotiated key is left at its current value" (6.2).
+			return answerReject
+		}
 		set(r)
 		return strconv.FormatUint(uint64(r), 10)
 	case keyDeclared:
@@ -83,7 +92,24 @@ func (n *negotiation) answer(row *keyRow, value string) string {
 	return answerReject
 }
 
-// settle makes the results agree with each other: "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14).
+// inForce is the answer to a key of the session that a connection offers when it joins: what the leading login negotiated.
+func (n *negotiation) inForce(row *keyRow) string {
+	v := row.get(&n.params)
+	switch row.kind {
+	case keyList:
+		return row.list[v]
+	case keyAnd, keyOr:
+		if v == 1 {
+			return "Yes"
+		}
+		return "No"
+	}
+	return strconv.FormatUint(uint64(v), 10)
+}
+
+// settle makes what nobody negotiated agree with what was: the default of FirstBurstLength may be above MaxBurstLength, and
+// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14). An answer that was given is not changed: most and least of the
+// two keys see to that.
 func (n *negotiation) settle() {
 	n.params.FirstBurstLength = min(n.params.FirstBurstLength, n.params.MaxBurstLength)
 }

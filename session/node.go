@@ -1,19 +1,25 @@
 package session
 
-import "sync/atomic"
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+)
 
 // NodeConfig is what holds for all targets of a Node. Zero values mean the defaults of limits.go; a negative NOPInterval
 // asks no initiator whether it lives.
 type NodeConfig struct {
 	LoginTimeout, NOPInterval, NOPTimeout int64 // ns
 	DiscoveryAuth                         Auth  // of discovery sessions
+	// StrictLogin refuses a login that declares a key again, without exception (RFC 7143, 6.3): loginExchange.repeats.
+	StrictLogin bool
 }
 
 // Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it; it locks at login, logout and
 // administration only.
 type Node struct {
 	cfg     NodeConfig
-	targets atomic.Pointer[[]*Target]
+	targets atomic.Pointer[nodeTargets]
 	reg     registry
 }
 
@@ -30,24 +36,35 @@ func NewNode(cfg NodeConfig) *Node {
 		cfg.NOPTimeout = nopTimeout
 	}
 	n := &Node{cfg: cfg, reg: registry{sessions: make(map[uint16]*Session)}}
-	n.targets.Store(new([]*Target))
+	n.targets.Store(new(nodeTargets))
 	return n
+}
+
+// nodeTargets is what a node has of its targets; nobody changes it.
+type nodeTargets struct {
+	all      []*Target
+	listings []*listing          // of all, in the same order
+	byName   map[string]*listing // the name in lower case: names are compared after stringprep, which folds it (4.2.7.2)
 }
 
 // SetTargets replaces the targets. Sessions that are up keep theirs.
 func (n *Node) SetTargets(targets []*Target) {
-	ts := append([]*Target(nil), targets...)
-	n.targets.Store(&ts)
+	ts := &nodeTargets{all: slices.Clone(targets), byName: make(map[string]*listing, len(targets))}
+	for _, t := range ts.all {
+		l := newListing(t)
+		ts.listings = append(ts.listings, l)
+		ts.byName[strings.ToLower(t.Name)] = l
+	}
+	n.targets.Store(ts)
 }
 
 // Targets returns the targets.
-func (n *Node) Targets() []*Target { return *n.targets.Load() }
+func (n *Node) Targets() []*Target { return n.targets.Load().all }
 
+// target finds a target by its name, nil when there is none.
 func (n *Node) target(name string) *Target {
-	for _, t := range n.Targets() {
-		if t.Name == name {
-			return t
-		}
+	if l := n.targets.Load().byName[strings.ToLower(name)]; l != nil {
+		return l.target
 	}
 	return nil
 }

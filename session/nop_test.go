@@ -27,7 +27,7 @@ func (r *rig) nopOut(itt, ttt uint32, immediate bool) *pdu.BHS {
 // A NOP-Out with an Initiator Task Tag is a ping: its data comes back (RFC 7143, 11.18, 11.19).
 func TestPing(t *testing.T) {
 	r := newRig(t)
-	for _, n := range []int{0, 1, 5, 4096, maxPayload} {
+	for _, n := range []int{0, 1, 5, 4096, 8192} {
 		for _, immediate := range []bool{true, false} {
 			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
 			r.send(h, pattern(1, n))
@@ -44,7 +44,7 @@ func TestPing(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// The echo is bounded: by the initiator's MaxRecvDataSegmentLength, which cuts it (11.18.3), and by what we keep.
+// The echo is bounded: by the initiator's MaxRecvDataSegmentLength, which cuts it (11.18.3).
 func TestPingBounds(t *testing.T) {
 	r := newRig(t, with("MaxRecvDataSegmentLength", "512"))
 	h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
@@ -52,9 +52,21 @@ func TestPingBounds(t *testing.T) {
 	if w := r.want(pdu.OpNOPIn, ""); !bytes.Equal(w.data, pattern(0, 512)) {
 		t.Fatalf("%v", w)
 	}
-	h = r.nopOut(r.nextITT(), pdu.ReservedTag, true)
-	r.send(h, pattern(0, maxPayload+1))
-	r.wantReject(pdu.RejectLongOperation, h, "so much is not kept")
+	r.wantNoTasks()
+}
+
+// A ping of any length that we declared to take comes back (13.12, 11.18.3).
+func TestLongPing(t *testing.T) {
+	r := newRig(t, with("MaxRecvDataSegmentLength", "16777215"))
+	for _, n := range []int{8193, 65536, MaxRecvDataSegmentLength} {
+		for _, immediate := range []bool{true, false} {
+			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
+			r.send(h, pattern(1, n))
+			if w := r.want(pdu.OpNOPIn, "so much was declared"); !bytes.Equal(w.data, pattern(1, n)) {
+				t.Fatalf("%d bytes came back of %d", len(w.data), n)
+			}
+		}
+	}
 	r.wantNoTasks()
 }
 
@@ -79,6 +91,12 @@ func TestRequestsWithoutMemory(t *testing.T) {
 	r.host.short = true
 	r.send(text.BHS(), []byte("SendTargets=\x00"))
 	r.wantReject(pdu.RejectLongOperation, text.BHS(), "there is no memory for it")
+	r.wantNoTasks()
+	r.host.short = false
+	r.send(text.BHS(), []byte("SendTargets=\x00"))
+	if _, data := r.wantText(text.ITT(), true, false, "its CmdSN was not used up"); len(data) == 0 {
+		t.Fatal("no target")
+	}
 	r.wantNoTasks()
 }
 

@@ -8,7 +8,11 @@ type ctlRequest struct {
 	data []byte // ping data or text of the request: the host's memory
 
 	response byte // task management, logout
-	reply    textReply
+
+	// Of a Text Request.
+	keys  pdu.Text
+	seen  keysSeen
+	reply textReply
 }
 
 // drop gives the memory of a request back.
@@ -19,7 +23,7 @@ func (r *ctlRequest) drop(h Host) {
 	if r.data != nil {
 		h.Release(r.data)
 	}
-	if r.reply.data != nil {
+	if r.reply.data != nil && !r.reply.own {
 		h.Release(r.reply.data)
 	}
 	r.data, r.reply.data = nil, nil
@@ -50,33 +54,33 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3
 		return
 	}
-	n := h.DataLen()
-	if n > maxPayload {
-		c.refuse(pdu.RejectLongOperation)
-		return
-	}
 	if kind == kindLogout && (*pdu.LogoutRequest)(h).Reason() > pdu.LogoutRemoveConnectionForRecovery {
 		c.refuse(pdu.RejectInvalidPDUField) // 11.14.1
 		return
-	}
-	if kind == kindText {
-		if reason := c.txt.judge((*pdu.TextRequest)(h)); reason != 0 {
-			c.refuse(reason)
-			return
-		}
 	}
 	t := c.newTask(h, kind)
 	if t == nil {
 		return
 	}
+	if kind == kindText {
+		if reason := c.txt.judge((*pdu.TextRequest)(h)); reason != 0 {
+			c.free(t)
+			c.refuse(reason)
+			return
+		}
+	}
 	t.st.ctl = &ctlRequest{h: *h}
-	if n > 0 && (kind == kindNOP || kind == kindText) {
+	// A ping may be as long as any PDU that we declared to take (13.12).
+	if n := h.DataLen(); n > 0 && (kind == kindNOP || kind == kindText) {
 		if t.st.ctl.data = c.host.Memory(n); t.st.ctl.data == nil {
 			c.free(t)
 			c.noMemory(h)
 			return
 		}
 		c.rx.data = t.st.ctl.data
+	}
+	if kind == kindText {
+		c.txt.task = t
 	}
 	c.rx.act, c.rx.task = actRequest, t
 }
@@ -93,10 +97,17 @@ func (c *Conn) noMemory(h *pdu.BHS) {
 // requestPayload is such a request complete.
 func (c *Conn) requestPayload(t *Task) {
 	h := &t.st.ctl.h
-	if t.st.kind == kindManagement {
+	switch t.st.kind {
+	case kindManagement:
 		m := (*pdu.TaskManagementRequest)(h)
 		t.Manage, t.LUN = m.Function(), m.LUN()
 		t.st.raises = t.overSet(c.sess) && t.st.tmf.counts
+	case kindText:
+		if reason := c.textArrived(t); reason != 0 {
+			c.free(t)
+			c.reject(reason, h)
+			return
+		}
 	}
 	c.offer(t)
 }

@@ -150,6 +150,9 @@ func (c *Conn) free(t *Task) {
 	if c.out.task == t {
 		c.out.task = nil
 	}
+	if c.txt.task == t {
+		c.txt.task = nil
+	}
 	t.st.ctl.drop(c.host)
 	c.host.FreeTask(t)
 }

@@ -496,12 +496,13 @@ type fakeHost struct {
 	closed   bool
 	posts    []func()
 	short    bool // Memory has none
+	most     int  // Memory has none that is longer, 0 any
 	memory   map[*byte][]byte
 }
 
 // Memory hands out a slice that is found again when it comes back.
 func (h *fakeHost) Memory(n int) []byte {
-	if h.short {
+	if h.short || h.most != 0 && n > h.most {
 		return nil
 	}
 	b := bytes.Repeat([]byte{0xee}, n)

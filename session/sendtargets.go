@@ -3,43 +3,87 @@ package session
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// sendTargets appends the answer to SendTargets=value (RFC 7143, appendix C).
-func (n *Node) sendTargets(out []byte, c *Conn, value string) []byte {
-	for _, t := range n.Targets() {
-		switch {
-		case value == "All" && c.sess.Discovery:
-		case value == "" && t == c.sess.Target:
-		case value == t.Name && (c.sess.Discovery || t == c.sess.Target):
-		default:
-			continue
-		}
-		if len(out) > maxTextReply {
-			break
-		}
-		// What an initiator may not log in to it need not know of.
-		if !t.ACL.Admits(c.sess.InitiatorName, c.cfg.Remote.Addr()) {
-			continue
-		}
-		out = pdu.AppendText(out, "TargetName", t.Name)
-		portals := t.Portals
-		if len(portals) == 0 {
-			portals = []Portal{{Addr: c.cfg.Local.String(), TPGT: 1}}
-		}
-		for _, p := range portals {
-			out = pdu.AppendText(out, "TargetAddress", c.reachable(p.Addr)+","+strconv.Itoa(int(p.TPGT)))
-		}
-	}
-	return out
+// listing is a target as SendTargets shows it (RFC 7143, appendix C). It is made once, when the node learns of the target,
+// and shared: an answer of thousands of targets is written from these.
+type listing struct {
+	target  *Target
+	portals []listedPortal
 }
 
-// reachable is a portal's address as the initiator can use it: a wildcard is where this connection arrived.
-func (c *Conn) reachable(addr string) string {
-	if a, err := netip.ParseAddrPort(addr); err == nil && a.Addr().IsUnspecified() {
-		return netip.AddrPortFrom(c.cfg.Local.Addr(), a.Port()).String()
+// listedPortal is a portal's address as the initiator can use it. A wildcard, where addr is empty, is where its connection
+// arrived.
+type listedPortal struct {
+	addr string
+	port uint16
+	tpgt string // with the comma
+}
+
+func newListing(t *Target) *listing {
+	l := &listing{target: t}
+	for _, p := range t.Portals {
+		lp := listedPortal{addr: p.Addr, tpgt: "," + strconv.Itoa(int(p.TPGT))}
+		if a, err := netip.ParseAddrPort(p.Addr); err == nil && a.Addr().IsUnspecified() {
+			lp.addr, lp.port = "", a.Port()
+		}
+		l.portals = append(l.portals, lp)
 	}
-	return addr
+	return l
+}
+
+// list returns what SendTargets=value asks for. Whether the initiator may see a target is not looked at here.
+func (n *Node) list(c *Conn, value string) []*listing {
+	t := n.targets.Load()
+	s := c.sess
+	if s.Discovery {
+		if value == "All" {
+			return t.listings
+		}
+		if l := t.byName[strings.ToLower(value)]; l != nil { // 4.2.7.2
+			return []*listing{l}
+		}
+		return nil
+	}
+	if value == "" || strings.EqualFold(value, s.Target.Name) {
+		if l := t.byName[strings.ToLower(s.Target.Name)]; l != nil {
+			return []*listing{l}
+		}
+	}
+	return nil
+}
+
+// record appends the target's record, nothing for an initiator that may not log in to it: it need not know of it.
+func (l *listing) record(dst []byte, c *Conn) []byte {
+	t := l.target
+	if !t.ACL.Admits(c.sess.InitiatorName, c.cfg.Remote.Addr()) {
+		return dst
+	}
+	dst = pdu.AppendText(dst, "TargetName", t.Name)
+	local := c.cfg.Local
+	if len(l.portals) == 0 {
+		return appendAddress(dst, local, ",1")
+	}
+	for _, p := range l.portals {
+		if p.addr == "" {
+			dst = appendAddress(dst, netip.AddrPortFrom(local.Addr(), p.port), p.tpgt)
+			continue
+		}
+		dst = append(dst, "TargetAddress="...)
+		dst = append(dst, p.addr...)
+		dst = append(dst, p.tpgt...)
+		dst = append(dst, 0)
+	}
+	return dst
+}
+
+// appendAddress appends a TargetAddress. A zone means something on our own node only.
+func appendAddress(dst []byte, a netip.AddrPort, tpgt string) []byte {
+	dst = append(dst, "TargetAddress="...)
+	dst = netip.AddrPortFrom(a.Addr().WithZone(""), a.Port()).AppendTo(dst)
+	dst = append(dst, tpgt...)
+	return append(dst, 0)
 }

@@ -24,7 +24,7 @@ type Portal struct {
 
 // Redirect is another place where the target is (11.13.5, class 1).
 type Redirect struct {
-	Addr      string // host:port, with ",TPGT" if it is known
+	Addr      string // host:port; a ",TPGT" behind it is not passed on (13.8)
 	Permanent bool
 }
 
@@ -57,12 +57,16 @@ func (t *Target) limits() Limits {
 		if *v == 0 || *v > def {
 			*v = def
 		}
+		*v = max(*v, minSegment)
 	}
 	fill(&l.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	fill(&l.MaxBurstLength, MaxBurstLength)
-	fill(&l.FirstBurstLength, FirstBurstLength)
+	fill(&l.FirstBurstLength, min(FirstBurstLength, l.MaxBurstLength))
 	if l.MaxConnections <= 0 || l.MaxConnections > MaxConnections {
 		l.MaxConnections = MaxConnections
+	}
+	if t == nil {
+		l.MaxConnections = 1 // a discovery session has one connection (4.3): registry.find
 	}
 	return l
 }

@@ -1,7 +1,7 @@
 package session
 
 import (
-	"strconv"
+	"slices"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -9,81 +9,103 @@ import (
 // textNegotiation is the Text exchange of a connection: "an initiator MUST NOT have more than one outstanding Text Request
 // on a connection at any given time" (RFC 7143, 11.10).
 type textNegotiation struct {
-	itt, ttt uint32 // of the exchange that goes on; ttt 0: none
-	gather   []byte // text of requests with the C bit so far
-	rest     []byte // of the answer, still to be sent
+	task     *Task      // the request that was taken and is not answered yet
+	itt, ttt uint32     // of the exchange that goes on; ttt 0: none
+	gather   []byte     // text of requests with the C bit so far
+	answer   textAnswer // what is still to be sent
+	seen     keysSeen   // keys of the exchange
+	// segment is the MaxRecvDataSegmentLength that was declared, 0 for none: "parameters negotiated by a text exchange
+	// negotiation sequence only become effective after the negotiation sequence is completed" (6.4).
+	segment uint32
 }
+
+// reset forgets the exchange. A request that is not answered yet stays.
+func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
 // textReply is the Text Response of one request.
 type textReply struct {
-	data        []byte
+	data        []byte // the host's memory
+	own         bool   // or Go memory, for want of that
 	final, more bool
 	ttt         uint32
 }
 
 // judge looks at a Text Request's header; 0 means that it is welcome.
 func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
+	fresh := h.TTT() == pdu.ReservedTag // what was negotiated before is reset (11.10.4)
 	switch {
+	case x.task != nil:
+		return pdu.RejectProtocolError // one at a time
 	case h.Final() && h.Continue():
 		return pdu.RejectProtocolError // 11.10.2
-	case h.TTT() == pdu.ReservedTag:
-		return 0 // a new exchange: what was negotiated before is reset (11.10.4)
-	case x.ttt == 0 || h.TTT() != x.ttt || h.ITT() != x.itt:
+	case !fresh && (x.ttt == 0 || h.TTT() != x.ttt || h.ITT() != x.itt):
 		return pdu.RejectInvalidPDUField
+	case !fresh && x.answer.pending() && (h.BHS().DataLen() > 0 || h.Continue()):
+		// An initiator that is told to go on "MUST answer with a ... Text Request with no data segment" (6.2).
+		return pdu.RejectProtocolError
+	case h.BHS().DataLen() > maxText, !fresh && len(x.gather)+h.BHS().DataLen() > maxText:
+		x.reset() // "a target may reset ... by answering a Text Request with a Reject PDU" (6.4)
+		return pdu.RejectLongOperation
 	}
+	return 0
+}
+
+// textArrived looks at the text of a request before its CmdSN counts as received, since that of a rejected one does not
+// (7.3). No other request can change the exchange until this one is answered: judge.
+func (c *Conn) textArrived(t *Task) pdu.RejectReason {
+	x := &c.txt
+	h := (*pdu.TextRequest)(&t.st.ctl.h)
+	fresh := h.TTT() == pdu.ReservedTag
+	if h.Continue() || !fresh && x.answer.pending() {
+		return 0
+	}
+	text := t.st.ctl.data
+	if !fresh && len(x.gather) > 0 {
+		text = append(x.gather, text...)
+	}
+	keys, err := pdu.ReadText(text)
+	var seen keysSeen
+	if !fresh {
+		seen = x.seen
+		seen.others = slices.Clip(seen.others)
+	}
+	if err != nil || seen.add(keys, nil) != "" { // 6.4: the reason is the same
+		x.reset()
+		return pdu.RejectProtocolError
+	}
+	t.st.ctl.keys, t.st.ctl.seen = keys, seen
 	return 0
 }
 
 // textTurn carries a Text Request out (11.10).
 func (c *Conn) textTurn(t *Task) {
-	x := &c.txt
-	h := (*pdu.TextRequest)(&t.st.ctl.h)
+	x, ctl := &c.txt, t.st.ctl
+	h := (*pdu.TextRequest)(&ctl.h)
 	if h.TTT() == pdu.ReservedTag {
-		*x = textNegotiation{itt: h.ITT()}
+		x.reset()
+		x.itt = h.ITT()
 	}
-	r := &t.st.ctl.reply
-	data := t.st.ctl.data
+	x.task = nil
+	r := &ctl.reply
 	switch {
-	case len(x.gather)+len(data) > maxText:
-		*x = textNegotiation{}
-		c.free(t)
-		c.reject(pdu.RejectLongOperation, h.BHS())
-		return
 	case h.Continue():
 		// The pieces are gathered, each answered by an empty response (6.2).
-		x.gather = append(x.gather, data...)
-	case len(x.rest) > 0 && len(data) == 0:
-		// Asks for the next piece of the answer.
+		x.gather = append(x.gather, ctl.data...)
 	default:
-		text := append(x.gather, data...)
-		x.gather = nil
-		kvs, err := pdu.ParseText(text, maxKeys)
-		if err != nil {
-			*x = textNegotiation{}
-			c.free(t)
-			c.reject(pdu.RejectProtocolError, h.BHS())
-			return
+		if !x.answer.pending() {
+			x.gather, x.seen = nil, ctl.seen
+			c.textKeys(ctl.keys)
 		}
-		x.rest = c.textKeys(kvs)
-	}
-	if !h.Continue() {
-		n := min(len(x.rest), int(c.cp.MaxXmitDataSegmentLength), maxPiece)
-		if n > 0 {
-			if r.data = c.host.Memory(n); r.data == nil {
-				*x = textNegotiation{}
-				c.free(t)
-				c.reject(pdu.RejectLongOperation, h.BHS())
-				return
-			}
-			copy(r.data, x.rest)
-			x.rest = x.rest[n:]
-		}
-		r.more = len(x.rest) > 0
+		c.textPiece(r)
+		r.more = x.answer.pending()
 		r.final = h.Final() && !r.more
 	}
 	r.ttt = pdu.ReservedTag
 	if r.final {
-		*x = textNegotiation{}
+		if x.segment != 0 {
+			c.cp.MaxXmitDataSegmentLength = x.segment
+		}
+		x.reset()
 	} else {
 		x.ttt = c.newTTT()
 		r.ttt = x.ttt
@@ -91,11 +113,45 @@ func (c *Conn) textTurn(t *Task) {
 	c.answer(t)
 }
 
+// textKeys begins the answer to the keys of a Text exchange.
+func (c *Conn) textKeys(keys pdu.Text) {
+	if v, ok := keys.Get("MaxRecvDataSegmentLength"); ok {
+		if n, ok := segmentLength(v); ok {
+			c.txt.segment = n
+		}
+	}
+	c.txt.answer = textAnswer{keys: keys}
+}
+
+// textPiece makes as much of the answer as one response takes: what the initiator declared (13.12), so that one that takes
+// no answer of more than one PDU, as libiscsi, has it all. It can be refused no more, since its CmdSN counts as received: where
+// there is no memory for so much, it is less.
+func (c *Conn) textPiece(r *textReply) {
+	x := &c.txt
+	most := min(int(c.cp.MaxXmitDataSegmentLength), maxTextPiece)
+	if x.segment != 0 {
+		most = min(most, int(x.segment))
+	}
+	look := x.answer
+	n := look.advance(c, nil, most)
+	for n > 0 {
+		if r.data = c.host.Memory(n); r.data != nil {
+			break
+		}
+		if n <= minSegment {
+			r.data, r.own = make([]byte, n), true // one a connection
+			break
+		}
+		n = max(n/4, minSegment)
+	}
+	x.answer.advance(c, r.data[:0], n)
+}
+
 // textResponse makes the Text Response (11.11).
 func (c *Conn) textResponse(t *Task, ev *Event) {
 	r := &t.st.ctl.reply
 	ev.Kind = Send
-	ev.Data = r.data
+	ev.Data, ev.Keep = r.data, r.own
 	h := (*pdu.TextResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpTextResponse)
 	h.BHS().SetDataLen(len(r.data))
@@ -106,29 +162,83 @@ func (c *Conn) textResponse(t *Task, ev *Event) {
 	c.last(t, ev)
 }
 
-// textKeys answers the keys of a Text exchange: those whose use is not limited to login (13).
-func (c *Conn) textKeys(kvs []pdu.KeyValue) []byte {
-	var out []byte
-	for _, kv := range kvs {
-		switch kv.Key {
-		case "SendTargets":
-			out = c.node.sendTargets(out, c, kv.Value)
-		case "MaxRecvDataSegmentLength":
-			// Declarative, and in force for what is sent from now on (13.12).
-			n, err := strconv.ParseUint(kv.Value, 0, 32)
-			if err != nil || n < 512 || n > 1<<24-1 {
-				out = pdu.AppendText(out, kv.Key, "Reject")
-				break
+// segmentLength reads a MaxRecvDataSegmentLength (13.12).
+func segmentLength(value string) (uint32, bool) {
+	row := findKey("MaxRecvDataSegmentLength")
+	n, err := pdu.ParseNumber(value, row.lo, row.hi)
+	return uint32(n), err == nil
+}
+
+// textAnswer is an answer that is made as it is sent, so that however long it is nothing of it is kept but where it stands.
+type textAnswer struct {
+	keys    pdu.Text // whose answers are still to be sent
+	targets []*listing
+	skip    int // bytes of the record at hand that were sent
+}
+
+func (a *textAnswer) pending() bool {
+	kv, _ := a.keys.First()
+	return kv.Key != ""
+}
+
+// advance moves on by at most most bytes, which it appends to dst unless that is nil, and returns how many it were.
+func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
+	var buf [512]byte
+	for a.pending() {
+		record, next := a.record(c, buf[:0])
+		if a.skip < len(record) {
+			if n == most {
+				return n
 			}
-			c.cp.MaxXmitDataSegmentLength = uint32(n)
-		case "InitiatorAlias":
-		default:
-			if knownKey(kv.Key) {
-				out = pdu.AppendText(out, kv.Key, "Reject") // negotiable at login only
-			} else {
-				out = pdu.AppendText(out, kv.Key, "NotUnderstood")
+			part := record[a.skip:]
+			part = part[:min(len(part), most-n)]
+			n += len(part)
+			if dst != nil {
+				dst = append(dst, part...)
+			}
+			if a.skip += len(part); a.skip < len(record) {
+				return n
 			}
 		}
+		next.skip = 0
+		*a = next
 	}
-	return out
+	return n
+}
+
+// record makes what comes next of the answer, and where that leaves it: a key's answer, or one target.
+func (a *textAnswer) record(c *Conn, dst []byte) (record []byte, next textAnswer) {
+	kv, rest := a.keys.First()
+	next = textAnswer{keys: rest}
+	if kv.Key == "SendTargets" {
+		if a.targets == nil {
+			a.targets = c.node.list(c, kv.Value)
+		}
+		if len(a.targets) == 0 {
+			return dst, next
+		}
+		if dst = a.targets[0].record(dst, c); len(a.targets) > 1 {
+			next = textAnswer{keys: a.keys, targets: a.targets[1:]}
+		}
+		return dst, next
+	}
+	if v := textKey(kv); v != "" {
+		dst = pdu.AppendText(dst, kv.Key, v)
+	}
+	return dst, next
+}
+
+// textKey answers a key of a Text exchange, "" for not at all. Those whose use is limited to login are refused (13).
+func textKey(kv pdu.KeyValue) string {
+	switch row := findKey(kv.Key); {
+	case row == nil:
+		return "NotUnderstood"
+	case row.use&useFull == 0 || row.kind != keyDeclared:
+		return answerReject
+	case row.set != nil:
+		if _, ok := segmentLength(kv.Value); !ok {
+			return answerReject
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -115,6 +116,244 @@ func TestLongTextRequest(t *testing.T) {
 	r.wantNoTasks()
 }
 
+// 8192 bytes of text are taken in however many pairs and pieces (6.1, 6.2), and more is not.
+func TestTextOf8192Bytes(t *testing.T) {
+	whole := shortKeys(maxText)
+	want, err := pdu.ReadText(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, piece := range []int{8192, 1000, 1} {
+		for _, most := range []int{0, piece} {
+			r := newRig(t, with("MaxRecvDataSegmentLength", "4096"))
+			r.host.most = most
+			itt, ttt := r.nextITT(), uint32(pdu.ReservedTag)
+			for at := 0; at+piece < len(whole); at += piece {
+				r.send(r.text(itt, ttt, false, true).BHS(), whole[at:at+piece])
+				resp, data := r.wantText(itt, false, false, "the text goes on")
+				if ttt = resp.TTT(); len(data) != 0 {
+					t.Fatalf("answered %q", data)
+				}
+			}
+			r.send(r.text(itt, ttt, true, false).BHS(), whole[(len(whole)-1)/piece*piece:])
+			answers, err := pdu.ReadText(r.wholeText(itt, 4096))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for kv := range want.Pairs() {
+				if v, _ := answers.Get(kv.Key); v != "NotUnderstood" {
+					t.Fatalf("%s=%q", kv.Key, v)
+				}
+				n++
+			}
+			if n < 1500 {
+				t.Errorf("%d keys", n)
+			}
+			r.wantNoTasks()
+		}
+	}
+	r := newRig(t)
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.send(h.BHS(), append(whole, "X=1\x00"...))
+	r.wantReject(pdu.RejectLongOperation, h.BHS(), "more than 8192 bytes")
+	r.wantNoTasks()
+}
+
+// wholeText takes a text response in pieces of at most n bytes, asking for each.
+func (r *rig) wholeText(itt uint32, n int) []byte {
+	r.Helper()
+	var all []byte
+	for {
+		final := (*pdu.TextResponse)(&r.got[0].h).Final()
+		resp, data := r.wantText(itt, final, !final, "")
+		if all = append(all, data...); len(data) > n {
+			r.Fatalf("%d bytes in one PDU; %d are taken (13.12)", len(data), n)
+		}
+		if final {
+			return all
+		}
+		if len(data) == 0 {
+			r.Fatal("an empty piece")
+		}
+		r.send(r.text(itt, resp.TTT(), true, false).BHS(), nil)
+	}
+}
+
+// SendTargets shows all there is (appendix C), in pieces as long as the initiator takes: one that takes one PDU of 256 KiB and
+// no second has it in one, as libiscsi. What is too long for a piece goes on, and pieces are shorter where memory is short.
+func TestManyTargets(t *testing.T) {
+	const n = 1500
+	var targets []*Target
+	want := ""
+	for i := range n {
+		name := fmt.Sprintf("iqn.2026-11.io.ringtgt:%d.%s", i, strings.Repeat("x", i%180))
+		tg := &Target{Name: name, Portals: []Portal{{Addr: "10.0.0.1:3260", TPGT: 1}, {Addr: "[::]:3261", TPGT: 2}}}
+		if i%7 == 3 {
+			tg.ACL.Initiators = []string{"iqn.2026-11.io.example:another"}
+		} else {
+			want += "TargetName=" + name + "\x00TargetAddress=10.0.0.1:3260,1\x00TargetAddress=127.0.0.1:3261,2\x00"
+		}
+		targets = append(targets, tg)
+	}
+	for _, c := range []struct {
+		declared string
+		bound    int
+		most     int // that there is memory for
+		pdus     int
+	}{
+		{"16777215", maxTextPiece, 0, 1}, {"262144", 262144, 0, 1}, {"8192", 8192, 0, 0}, {"512", 512, 0, 0},
+		{"262144", 512, 16, 0},
+	} {
+		r := newRig(t, discovery, with("MaxRecvDataSegmentLength", c.declared))
+		r.node.SetTargets(targets)
+		r.host.most = c.most
+		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+		before := r.cmdSN
+		r.send(h.BHS(), []byte("SendTargets=All\x00"))
+		if got := r.wholeText(h.ITT(), c.bound); string(got) != want {
+			t.Fatalf("pieces of %s: %d bytes; want %d", c.declared, len(got), len(want))
+		}
+		if pdus := int(r.cmdSN-before) + 1; c.pdus != 0 && pdus != c.pdus || pdus < len(want)/c.bound || pdus > len(want)/c.bound+2 {
+			t.Errorf("pieces of %s: %d PDUs for %d bytes", c.declared, pdus, len(want))
+		}
+		r.wantNoTasks()
+	}
+}
+
+// An answer in pieces is of one time: targets that come and go meanwhile do not tear it.
+func TestTargetsChangeMeanwhile(t *testing.T) {
+	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
+	var targets []*Target
+	for i := range 20 {
+		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i)})
+	}
+	r.node.SetTargets(targets)
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.send(h.BHS(), []byte("SendTargets=All\x00"))
+	resp, all := r.wantText(h.ITT(), false, true, "it is long")
+	r.node.SetTargets([]*Target{{Name: "iqn.2026-11.io.ringtgt:short"}})
+	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
+	all = append(all, r.wholeText(h.ITT(), 512)...)
+	kvs, err := pdu.ParseText(all, 1000)
+	if err != nil || len(kvs) != 40 || strings.Contains(string(all), "short") {
+		t.Fatalf("%d pairs, %v", len(kvs), err)
+	}
+}
+
+// Names are compared without regard to case (4.2.7.2), those of targets in the node's own list too.
+func TestSendTargetsFoldsCase(t *testing.T) {
+	r := newRig(t, discovery)
+	r.node.SetTargets([]*Target{{Name: testTarget}, {Name: "naa.62004567BA64678D"}})
+	for _, name := range []string{strings.ToUpper(testTarget), "naa.62004567ba64678d"} {
+		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+		r.send(h.BHS(), []byte("SendTargets="+name+"\x00"))
+		if _, data := r.wantText(h.ITT(), true, false, ""); !strings.Contains(strings.ToLower(string(data)), strings.ToLower(name)) {
+			t.Errorf("SendTargets=%s: %q", name, data)
+		}
+	}
+	s := newRig(t)
+	h := s.text(s.nextITT(), pdu.ReservedTag, true, false)
+	s.send(h.BHS(), []byte("SendTargets="+strings.ToUpper(testTarget)+"\x00"))
+	if _, data := s.wantText(h.ITT(), true, false, ""); !bytes.HasPrefix(data, []byte("TargetName="+testTarget)) {
+		t.Errorf("in a session: %q", data)
+	}
+}
+
+// A zone means something on our own node only; an initiator has one of its own for the link (RFC 4007, 11.2).
+func TestSendTargetsWithoutZone(t *testing.T) {
+	r := newRig(t, discovery)
+	r.conn.cfg.Local = netip.MustParseAddrPort("[fe80::1%eth7]:3260")
+	r.node.SetTargets([]*Target{{Name: testTarget, Portals: []Portal{{Addr: "[::]:3260", TPGT: 1}}}})
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.send(h.BHS(), []byte("SendTargets=All\x00"))
+	if _, data := r.wantText(h.ITT(), true, false, ""); !bytes.Contains(data, []byte("TargetAddress=[fe80::1]:3260,1\x00")) {
+		t.Errorf("%q", data)
+	}
+}
+
+// A rejected Text Request does not consume its CmdSN (7.3): the initiator sends another one in its place.
+func TestRejectedTextKeepsItsCmdSN(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   []byte
+		reason pdu.RejectReason
+	}{
+		"no text":     {[]byte("no equal sign\x00"), pdu.RejectProtocolError},
+		"a key twice": {[]byte("X-a=1\x00X-a=1\x00"), pdu.RejectProtocolError}, // 6.4
+		"too long":    {bytes.Repeat([]byte("x"), maxText+1), pdu.RejectLongOperation},
+	} {
+		r := newRig(t)
+		r.windowKnown = true
+		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+		r.send(h.BHS(), c.text)
+		want := h.CmdSN()
+		if w := r.got[0]; (*pdu.Reject)(&w.h).ExpCmdSN() != want {
+			t.Errorf("%s: ExpCmdSN %d; want %d: it was not received", name, (*pdu.Reject)(&w.h).ExpCmdSN(), want)
+		}
+		r.wantReject(c.reason, h.BHS(), name)
+		// A later command waits for it.
+		later := r.read(0)
+		r.send(later.BHS(), nil)
+		r.wantIdle("a CmdSN is missing")
+		h = r.text(r.nextITT(), pdu.ReservedTag, true, false)
+		h.SetCmdSN(want)
+		r.cmdSN--
+		r.send(h.BHS(), []byte("SendTargets=\x00"))
+		r.complete(r.wantExecute("the gap is filled"), Result{})
+	}
+}
+
+// Only one Text Request may be outstanding on a connection (6.2, 11.10); while one waits for its turn another is refused, and
+// changes nothing of the first.
+func TestSecondTextRequest(t *testing.T) {
+	r := newRig(t, discovery)
+	first := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	first.SetCmdSN(r.cmdSN)
+	r.send(first.BHS(), []byte("SendTargets=All\x00"))
+	r.wantIdle("an earlier request is missing")
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	h.SetCmdSN(first.CmdSN() - 1)
+	r.cmdSN = first.CmdSN()
+	r.send(h.BHS(), []byte("SendTargets=All\x00"))
+	r.wantReject(pdu.RejectProtocolError, h.BHS(), "one is outstanding")
+	r.wantIdle("the gap is still there")
+}
+
+// An answer in pieces is asked for with no data segment (6.2).
+func TestKeysAmidAnAnswer(t *testing.T) {
+	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
+	r.node.SetTargets([]*Target{{Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("x", 190)}, {Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("y", 190)}})
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.send(h.BHS(), []byte("SendTargets=All\x00X-a=1\x00X-b=1\x00X-c=1\x00X-d=1\x00X-e=1\x00X-f=1\x00"))
+	resp, _ := r.wantText(h.ITT(), false, true, "it is long")
+	bad := r.text(h.ITT(), resp.TTT(), true, false)
+	r.cmdSN--
+	r.send(bad.BHS(), []byte("SendTargets=All\x00"))
+	r.wantReject(pdu.RejectProtocolError, bad.BHS(), "the answer is not complete")
+}
+
+// MaxRecvDataSegmentLength that is declared in a text exchange holds when the exchange is over (6.4); no piece of the answer is
+// longer than either.
+func TestSegmentLengthInAnExchange(t *testing.T) {
+	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "2048"))
+	var targets []*Target
+	for i := range 30 {
+		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i)})
+	}
+	r.node.SetTargets(targets)
+	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+	r.send(h.BHS(), []byte("SendTargets=All\x00MaxRecvDataSegmentLength=0x200\x00"))
+	resp, data := r.wantText(h.ITT(), false, true, "it is long")
+	if len(data) > 512 || r.conn.cp.MaxXmitDataSegmentLength != 2048 {
+		t.Fatalf("%d bytes; %d holds", len(data), r.conn.cp.MaxXmitDataSegmentLength)
+	}
+	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
+	r.wholeText(h.ITT(), 512)
+	if n := r.conn.cp.MaxXmitDataSegmentLength; n != 512 {
+		t.Errorf("%d holds afterwards", n)
+	}
+}
+
 // The text that is gathered is bounded.
 func TestTextTooLong(t *testing.T) {
 	r := newRig(t, discovery)
@@ -198,6 +437,9 @@ func TestTextKeys(t *testing.T) {
 	for text, want := range map[string]string{
 		"MaxRecvDataSegmentLength=1\x00":                 "MaxRecvDataSegmentLength=Reject\x00",
 		"MaxRecvDataSegmentLength=16777216\x00":          "MaxRecvDataSegmentLength=Reject\x00",
+		"MaxRecvDataSegmentLength=0b10000000000\x00":     "MaxRecvDataSegmentLength=Reject\x00",
+		"MaxRecvDataSegmentLength=02000\x00":             "MaxRecvDataSegmentLength=Reject\x00",
+		"MaxRecvDataSegmentLength=1_024\x00":             "MaxRecvDataSegmentLength=Reject\x00",
 		"HeaderDigest=None\x00MaxBurstLength=512\x00":    "HeaderDigest=Reject\x00MaxBurstLength=Reject\x00",
 		"X-com.example.thing=1\x00InitiatorAlias=me\x00": "X-com.example.thing=NotUnderstood\x00",
 		"": "",

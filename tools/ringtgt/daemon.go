@@ -81,7 +81,7 @@ func (d *daemon) start() (err error) {
 	}
 	d.node = session.NewNode(session.NodeConfig{
 		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
-		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery),
+		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery), StrictLogin: cfg.Server.StrictLogin,
 	})
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,

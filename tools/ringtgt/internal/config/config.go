@@ -35,6 +35,8 @@ type Server struct {
 	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
+	StrictLogin bool // no key may be declared again in a login, also not as libiscsi does it
+
 	CoresAt, BuffersAt, PollAt, SteeringAt Where
 }
 

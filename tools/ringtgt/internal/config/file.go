@@ -81,6 +81,7 @@ func (r *reader) server(t *table, s *Server) {
 		s.NOPInterval = -1
 	}
 	t.duration("nop_timeout", time.Second, &s.NOPTimeout)
+	t.boolean("strict_login", &s.StrictLogin)
 	t.close()
 }
 

@@ -71,7 +71,7 @@ func TestFullFile(t *testing.T) {
 			State: "/var/lib/ringtgt", Control: "/run/ringtgt.sock", Cores: "0", Buffers: 256 << 20, Poll: 20 * time.Microsecond,
 			Steering: SteeringAuto, XDP: []Interface{{Name: "eth0"}, {Name: "eth1.100"}},
 			LogLevel: slog.LevelDebug, LogFormat: "json",
-			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second,
+			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second, StrictLogin: true,
 		},
 		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260")},
 		Portals: []Portal{
@@ -519,6 +519,21 @@ func TestFullFileIsFull(t *testing.T) {
 		if !set[path] && path != ".Targets.LUNs.Fallback" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.HasPrefix(path, ".Metrics.Listen.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
 			!strings.HasPrefix(path, ".Discovery.") { // those are a target's keys
 			t.Errorf("no key sets %s", path)
+		}
+	}
+}
+
+// A link-local address is refused: nothing that SendTargets could say of it would help an initiator.
+func TestLinkLocalPortal(t *testing.T) {
+	for _, addr := range []string{"[fe80::1%eth0]:3260", "[fe80::1]:3260", "[2001:db8::1%eth0]:3260"} {
+		_, ps := Load(Flags{Listen: []string{addr}, LUN: []string{"mem:1M"}}, false)
+		if !strings.Contains(ps.Error(), "is a link-local address") {
+			t.Errorf("%s: %v", addr, ps)
+		}
+	}
+	for _, addr := range []string{"[::]:3260", "[2001:db8::1]:3260", "169.254.1.1:3260"} {
+		if _, ps := Load(Flags{Listen: []string{addr}, LUN: []string{"mem:1M"}}, false); len(ps.Errors()) > 0 {
+			t.Errorf("%s: %v", addr, ps)
 		}
 	}
 }

@@ -91,6 +91,12 @@ func validatePortals(c *Config, ps *Problems) {
 		seen[m.Listen] = m.At
 	}
 	for _, p := range c.Portals {
+		if a := p.Addr.Addr(); a.Zone() != "" || a.Is6() && a.IsLinkLocalUnicast() {
+			// A zone is our own name for the link, and a TargetAddress (RFC 7143 13.8) has no place for one: an initiator that
+			// asked would be told an address that it cannot use.
+			ps.add(p.At, "portal %s is a link-local address, which SendTargets cannot name to initiators; listen on another address of the interface, or on all (:%d)", p.Addr, p.Addr.Port())
+			continue
+		}
 		if !p.Addr.IsValid() || p.Addr.Port() == 0 {
 			continue
 		}
@@ -141,7 +147,8 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 	}
 }
 
-// checkAddress takes a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag].
+// checkAddress takes a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag]. Initiators are redirected without
+// the group.
 func checkAddress(s string) error {
 	s, group, has := strings.Cut(s, ",")
 	if has {
