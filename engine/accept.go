@@ -162,6 +162,7 @@ func (l *loop) disown(c *conn) {
 func (l *loop) drop(c *conn) {
 	c.dropped = true
 	l.forgetLatency(c)
+	l.timers.disarm(c)
 	c.leaveShare()
 	l.disown(c)
 }
@@ -192,33 +193,6 @@ func (c *conn) linger() {
 	}
 	c.finSent = true
 	c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_WR)
-	c.loop.After(int64(lingerGrace), func() {
-		if c.loop.conns[c.index] == c {
-			c.shutdown()
-			c.mark()
-		}
-	})
+	c.lingerBy = c.loop.now + int64(lingerGrace)
 	c.rearm()
-}
-
-// armTimer puts the protocol's deadline on the loop's heap, unless an earlier look is there already.
-func (c *conn) armTimer() {
-	at := c.s.Timer()
-	if at == 0 || c.timerAt != 0 && c.timerAt <= at {
-		return
-	}
-	c.timerAt = at
-	c.loop.timers.add(timer{at: at, conn: c})
-}
-
-// timerDue looks whether the deadline is still what the heap remembers.
-func (c *conn) timerDue(at int64) {
-	if c.timerAt != at || c.loop.conns[c.index] != c {
-		return // an older entry
-	}
-	c.timerAt = 0
-	if t := c.s.Timer(); t != 0 && t <= c.loop.now {
-		c.s.Advance(c.loop.now)
-	}
-	c.mark()
 }

@@ -33,6 +33,8 @@ type Config struct {
 	Poll time.Duration
 	Log  *slog.Logger
 
+	sendTimeout time.Duration // for tests
+
 	machine *machine // of a simulation; nil: the real one
 }
 
@@ -71,6 +73,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Poll > maxPoll {
 		return nil, fmt.Errorf("engine: polling for %v; up to %v are possible", cfg.Poll, maxPoll)
+	}
+	if cfg.sendTimeout == 0 {
+		cfg.sendTimeout = defaultSendTimeout
 	}
 	if len(cfg.Cores) == 0 {
 		cfg.Cores = []int{-1}

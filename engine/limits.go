@@ -79,6 +79,12 @@ const (
 	// tasksPerConn is the most a connection has out: session's largest window and its immediate requests.
 	tasksPerConn = 1024 + 32
 
+	// defaultSendTimeout is how long an initiator may acknowledge nothing of what is being sent to it until its connection ends: as long as
+	// keepalive takes to give up one that is silent (session's nopInterval and nopTimeout). sendLooks is how often in that time a
+	// send is looked at that takes long.
+	defaultSendTimeout = 30 * time.Second
+	sendLooks          = 6
+
 	// lingerGrace is how long a connection that said its last word waits for the peer to close: a round trip, generously.
 	lingerGrace = time.Second
 

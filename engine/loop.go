@@ -172,9 +172,7 @@ func (l *loop) turn() {
 			break
 		}
 		if e.conn != nil {
-			if e.conn.home.Load() == l { // else it has moved, and took its deadline along
-				e.conn.timerDue(e.at)
-			}
+			e.conn.timerDue()
 		} else {
 			e.fn()
 		}

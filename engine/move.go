@@ -75,7 +75,7 @@ func (c *conn) move() {
 	l.disown(c)
 	c.leaveShare()
 	c.share = nil
-	c.timerAt = 0
+	l.timers.disarm(c)
 	c.loop = to
 	to.Post(func() {
 		to.adopt(c)

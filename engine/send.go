@@ -15,6 +15,7 @@ import (
 type sendState struct {
 	inFlight bool
 	batch    *batch // staged or in flight; nil when there is nothing to send
+	watch    sendWatch
 }
 
 // batch is one gathered send, in memory that the kernel may read until it completes: headers packed one behind the
@@ -189,6 +190,7 @@ func (c *conn) flushSend() {
 	}
 	b.submit(c)
 	s.inFlight = true
+	s.watch.begin(c.loop.now, int64(c.loop.engine.cfg.sendTimeout))
 	c.loop.stats.Sends++
 }
 

@@ -1,7 +1,8 @@
 package engine
 
 // timers is a loop's heap of deadlines in monotonic nanoseconds. An entry is either a connection's (its protocol is asked
-// for its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or a function's.
+// for its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or a function's. A connection has one
+// entry at most, and none when the loop has forgotten it: nothing of it outlives it here.
 type timers struct{ heap []timer }
 
 type timer struct {
@@ -11,15 +12,24 @@ type timer struct {
 }
 
 func (t *timers) add(e timer) {
-	t.heap = append(t.heap, e)
-	i := len(t.heap) - 1
-	for i > 0 {
-		p := (i - 1) / 2
-		if t.heap[p].at <= t.heap[i].at {
-			break
-		}
-		t.heap[p], t.heap[i] = t.heap[i], t.heap[p]
-		i = p
+	t.heap = append(t.heap, timer{})
+	t.up(len(t.heap)-1, e)
+}
+
+// arm puts c's entry at a deadline, unless it has an earlier one.
+func (t *timers) arm(c *conn, at int64) {
+	switch i := c.timer - 1; {
+	case i < 0:
+		t.add(timer{at: at, conn: c})
+	case at < t.heap[i].at:
+		t.up(i, timer{at: at, conn: c})
+	}
+}
+
+// disarm takes c's entry away.
+func (t *timers) disarm(c *conn) {
+	if c.timer > 0 {
+		t.remove(c.timer - 1)
 	}
 }
 
@@ -37,11 +47,51 @@ func (t *timers) due(now int64) (timer, bool) {
 		return timer{}, false
 	}
 	e := t.heap[0]
+	t.remove(0)
+	return e, true
+}
+
+func (t *timers) remove(i int) {
+	if c := t.heap[i].conn; c != nil {
+		c.timer = 0
+	}
 	n := len(t.heap) - 1
-	t.heap[0] = t.heap[n]
+	e := t.heap[n]
 	t.heap[n] = timer{}
 	t.heap = t.heap[:n]
-	i := 0
+	switch {
+	case i == n:
+	case i > 0 && e.at < t.heap[(i-1)/2].at:
+		t.up(i, e)
+	default:
+		t.down(i, e)
+	}
+}
+
+// set puts e at place i.
+func (t *timers) set(i int, e timer) {
+	t.heap[i] = e
+	if e.conn != nil {
+		e.conn.timer = i + 1
+	}
+}
+
+// up finds the place of e from i towards the root.
+func (t *timers) up(i int, e timer) {
+	for i > 0 {
+		p := (i - 1) / 2
+		if t.heap[p].at <= e.at {
+			break
+		}
+		t.set(i, t.heap[p])
+		i = p
+	}
+	t.set(i, e)
+}
+
+// down finds it towards the leaves.
+func (t *timers) down(i int, e timer) {
+	n := len(t.heap)
 	for {
 		c := 2*i + 1
 		if c >= n {
@@ -50,11 +100,11 @@ func (t *timers) due(now int64) (timer, bool) {
 		if c+1 < n && t.heap[c+1].at < t.heap[c].at {
 			c++
 		}
-		if t.heap[i].at <= t.heap[c].at {
+		if e.at <= t.heap[c].at {
 			break
 		}
-		t.heap[i], t.heap[c] = t.heap[c], t.heap[i]
+		t.set(i, t.heap[c])
 		i = c
 	}
-	return e, true
+	t.set(i, e)
 }

@@ -64,6 +64,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	}
 	if !t.st.final {
 		t.st.out.unsolicited = true
+		c.dataWanted(t)
 		t.st.out.first = sequence{end: min(c.sess.Params.FirstBurstLength, t.EDTL)}
 	}
 	if n > 0 {

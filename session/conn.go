@@ -54,6 +54,7 @@ type Conn struct {
 	tm      management
 	out     logoutState
 	nop     nopState
+	data    dataWatch
 	txt     textNegotiation
 	end     endState
 

@@ -15,6 +15,7 @@ var (
 	errLoginTimeout       = errors.New("login takes too long")
 	errFlushTimeout       = errors.New("initiator does not read, at a graceful close")
 	errShutdown           = errors.New("shut down by the administrator")
+	errNoData             = errors.New("data of a write does not come")
 	errLogout             = errors.New("logout")
 	errColdReset          = errors.New("TARGET COLD RESET")
 )

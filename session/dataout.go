@@ -12,6 +12,8 @@ type dataOut struct {
 	unsolicited bool
 	first       sequence
 
+	since int64 // when data was last asked for, or announced
+
 	asked     uint32 // bytes from the front for which data came unsolicited or an R2T was sent
 	r2tSN     uint32 // of the next R2T
 	n         uint8  // R2Ts outstanding
@@ -104,6 +106,9 @@ func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCod
 // dataPayload is a Data-Out PDU complete.
 func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
 	o, s := &t.st.out, rx.at
+	if h.BHS().DataLen() > 0 {
+		c.data.came = c.now
+	}
 	if o.fault == 0 && !o.full {
 		c.landed(t, rx)
 		s.next += uint32(h.BHS().DataLen())

@@ -93,6 +93,9 @@ const (
 	nopInterval = int64(15 * time.Second)
 	// nopTimeout is how long the answer to that may take.
 	nopTimeout = int64(15 * time.Second)
+	// dataTimeout is how long data that was asked for, or announced, may keep everybody waiting: as long as keepalive takes to give
+	// up an initiator that is silent. Linux aborts a write that takes 30 s by itself.
+	dataTimeout = int64(30 * time.Second)
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
 	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).

@@ -9,8 +9,8 @@ import (
 // NodeConfig is what holds for all targets of a Node. Zero values mean the defaults of limits.go; a negative NOPInterval
 // asks no initiator whether it lives.
 type NodeConfig struct {
-	LoginTimeout, NOPInterval, NOPTimeout int64 // ns
-	DiscoveryAuth                         Auth  // of discovery sessions
+	LoginTimeout, NOPInterval, NOPTimeout, DataTimeout int64 // ns
+	DiscoveryAuth                                      Auth  // of discovery sessions
 	// StrictLogin refuses a login that declares a key again, without exception (RFC 7143, 6.3): loginExchange.repeats.
 	StrictLogin bool
 }
@@ -34,6 +34,9 @@ func NewNode(cfg NodeConfig) *Node {
 	cfg.NOPInterval = max(cfg.NOPInterval, 0)
 	if cfg.NOPTimeout == 0 {
 		cfg.NOPTimeout = nopTimeout
+	}
+	if cfg.DataTimeout == 0 {
+		cfg.DataTimeout = dataTimeout
 	}
 	n := &Node{cfg: cfg, reg: registry{sessions: make(map[uint16]*Session)}}
 	n.targets.Store(new(nodeTargets))

@@ -24,6 +24,7 @@ func (c *Conn) nextR2T(ev *Event) {
 	s := &o.solicited[o.n]
 	*s = sequence{ttt: c.newTTT(), next: o.asked, end: end}
 	o.n++
+	c.dataWanted(t)
 
 	ev.Kind = Send
 	h := (*pdu.R2T)(&ev.Header)

@@ -22,6 +22,7 @@ func (c *Conn) Timer() int64 {
 		if c.sess != nil {
 			earliest(c.nop.due())
 			earliest(c.visitsDue())
+			earliest(c.data.by)
 		}
 	}
 	return at
@@ -49,5 +50,6 @@ func (c *Conn) Advance(now int64) {
 	if c.sess != nil {
 		c.nopAdvance(now)
 		c.visitsAdvance(now)
+		c.dataAdvance(now)
 	}
 }

@@ -61,6 +61,7 @@ type Ring struct {
 	files, slabs int // table sizes
 	fd           int // for messages from other rings; constant
 	notify       notifier
+	timeout      syscall.Timespec // of the wait at hand
 	scratch      *Arena
 	closed       bool
 }

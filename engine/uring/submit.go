@@ -36,8 +36,8 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	if timeout < 0 {
 		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil, 0, nil)
 	} else {
-		ts := syscall.NsecToTimespec(int64(timeout))
-		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &ts, 0, nil)
+		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: behind the interface of a simulated kernel it would be garbage
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout, 0, nil)
 	}
 	r.stats.SQEs += uint64(submit - r.g.SQReady())
 	return r.check(errno)

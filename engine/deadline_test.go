@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// A send has a deadline that starts anew whenever the initiator has acknowledged something, however little.
+func TestSendDeadline(t *testing.T) {
+	const timeout = int64(30 * time.Second)
+	var w sendWatch
+	now, looks := int64(1), 0
+	w.begin(now, timeout)
+	for acked := uint64(0); acked < 10; acked++ { // a byte at each second look, which is ten seconds
+		for range 2 {
+			if now = w.look; w.late(now, acked, timeout) {
+				t.Fatalf("late after %v, though it moves", time.Duration(now))
+			}
+		}
+	}
+	began := now
+	for !w.late(w.look, 9, timeout) {
+		if now, looks = w.look, looks+1; looks > 10 {
+			t.Fatal("never late")
+		}
+	}
+	if d := w.look - began; d > timeout+timeout/3 || d < timeout/2 {
+		t.Errorf("late after %v; %v is the deadline", time.Duration(d), time.Duration(timeout))
+	}
+}
+
+// pings sends pings without an answer until the connection is ended.
+func (i *initiator) pings(done chan<- error) {
+	for {
+		var h pdu.BHS
+		h.Init(pdu.OpNOPOut)
+		h.SetImmediate(true)
+		h.SetFinal(true)
+		h.SetITT(pdu.ReservedTag)
+		q := (*pdu.NOPOut)(&h)
+		q.SetTTT(pdu.ReservedTag)
+		q.SetCmdSN(i.cmdSN)
+		q.SetExpStatSN(i.expStatSN)
+		if _, err := i.c.Write(h[:]); err != nil {
+			done <- err
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Reads that are never fetched, and writes whose data never comes, hold memory of the arena; pings do not prolong that for ever.
+func TestHoldersOfMemoryAreEnded(t *testing.T) {
+	for _, what := range []string{"reads are not fetched", "data does not come"} {
+		t.Run(what, func(t *testing.T) {
+			disk := backend.NewFault(memory(t, 64<<20))
+			r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock, sendTimeout: 200 * time.Millisecond},
+				session.NodeConfig{NOPInterval: -1, DataTimeout: int64(200 * time.Millisecond)}, disk)
+			hog := r.login(1, solicited("iqn.2026-11.test:hog")...)
+			hog.c.(*net.TCPConn).SetReadBuffer(4096)
+			if what == "data does not come" {
+				hog.hoard(20)
+				go io.Copy(io.Discard, hog.c)
+			} else {
+				for range 20 {
+					hog.startRead(0, 0, maxBlock/512)
+				}
+			}
+			done := make(chan error)
+			go hog.pings(done)
+			<-done // or the connection's own deadline, which fails below
+			waitFor(t, "tasks and memory to come back", func() bool {
+				l := r.e.Status().Loops[0]
+				return l.Tasks == 0 && l.ArenaInUse == 0 && len(r.e.Status().Connections) == 0
+			})
+		})
+	}
+}

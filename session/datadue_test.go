@@ -1,0 +1,76 @@
+package session
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// advance lets d pass, as the host's timers do.
+func (r *rig) advance(d time.Duration) {
+	for end := r.now + int64(d); ; {
+		at := r.conn.Timer()
+		if at == 0 || at > end {
+			r.now = end
+			return
+		}
+		r.now = max(r.now, at)
+		r.conn.Advance(r.now)
+		r.pump()
+	}
+}
+
+// A write whose data does not come ends its connection after DataTimeout, whatever keeps that alive; nothing in RFC 7143 has a target
+// wait for ever (4.2.5.2). Data that comes, however slowly, starts it anew for all that wait behind it.
+func TestDataDeadline(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "4096"))
+	ping := func() {
+		h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
+		r.send(h, nil)
+		r.want(pdu.OpNOPIn, "a ping is answered")
+	}
+	first, second := r.write(8192), r.write(8192)
+	r.send(first.BHS(), nil)
+	r2t := r.wantR2T(first.ITT(), 0, 0, 4096, "")
+	r.send(second.BHS(), nil)
+	r.wantR2T(second.ITT(), 0, 0, 4096, "")
+	for k := range uint32(4) { // 80 s
+		for range 4 {
+			r.advance(5 * time.Second)
+			ping()
+		}
+		r.send(r.dataOut(first.ITT(), r2t.TTT(), k, k*1024, k == 3).BHS(), pattern(0, 1024))
+	}
+	r.wantR2T(first.ITT(), 1, 4096, 4096, "the first burst is complete")
+	for range 5 {
+		r.advance(5 * time.Second)
+		ping()
+	}
+	r.wantIdle("25 s are not too long")
+	r.advance(6 * time.Second)
+	if ev := r.wantEvent(Close); ev.Reason != errNoData {
+		t.Fatalf("closed because %v", ev.Reason)
+	}
+	r.closeNow()
+	r.wantNoTasks()
+}
+
+// An idle connection, and one whose writes are complete, is not ended.
+func TestDataDeadlineWithoutData(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
+	h := r.write(4096)
+	r.send(h.BHS(), nil)
+	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
+	task := r.wantWritten(h.ITT(), 4096)
+	for range 20 {
+		r.advance(5 * time.Second)
+		n := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
+		r.send(n, nil)
+		r.want(pdu.OpNOPIn, "")
+	}
+	r.wantIdle("the medium is slow, not the initiator")
+	r.complete(task, Result{RequiredOut: 4096})
+	r.wantStatus(h.ITT(), statusGood, "")
+}
