@@ -53,6 +53,9 @@ type Backend interface {
 	// Refresh looks whether the size changed under way, as when somebody grew the file; Geometry has the new one then,
 	// and the unit's Refresh tells the initiators. It may block.
 	Refresh() (changed bool, err error)
+	// Inspect looks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
+	// the filesystem likes.
+	Inspect() Condition
 }
 
 // Located is a Backend whose medium is somewhere on this machine: a file or a block device.

@@ -15,6 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
@@ -35,6 +36,7 @@ type daemon struct {
 	draining atomic.Bool
 	reading  chan struct{}   // has who reads latencies
 	metrics  *metrics.Server // nil: nobody asked for one
+	health   *health.Watch   // nil: no units yet
 }
 
 // servedTarget is a target of the configuration with what was made of it.
@@ -106,6 +108,7 @@ func (d *daemon) start() (err error) {
 			return err
 		}
 	}
+	d.watchHealth()
 	if err := d.listenControl(); err != nil {
 		return err
 	}
@@ -120,6 +123,7 @@ func (d *daemon) start() (err error) {
 	}
 	d.node.SetTargets(d.sessionTargets(d.engine.Portals()))
 	d.logSteering(d.engine.Status().Steering)
+	d.health.Start()
 	d.running.Store(true)
 	return nil
 }
@@ -201,8 +205,10 @@ func (d *daemon) note(text string) {
 	d.notes = append(d.notes, text)
 }
 
-// refresh looks at the media again: initiators are told of those that have another size (SBC-3 4.8). It may block.
+// refresh looks at the media again: initiators are told of those that have another size (SBC-3 4.8), the log of those that
+// are not at their paths any more. It may block.
 func (d *daemon) refresh() {
+	d.health.Inspect()
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number)
@@ -231,6 +237,9 @@ func (d *daemon) abandon() error {
 	var errs []error
 	if d.metrics != nil {
 		d.metrics.Close()
+	}
+	if d.health != nil {
+		d.health.Close()
 	}
 	if d.control != nil {
 		d.control.Close()

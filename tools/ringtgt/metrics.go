@@ -33,10 +33,15 @@ func (d *daemon) metricsAddress() string {
 
 func (d *daemon) metricsState() metrics.State {
 	s := metrics.State{Started: d.engine.Started(), Sessions: len(d.node.Sessions()), Draining: d.draining.Load()}
+	reports := d.health.Reports()
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			g := u.backend.Geometry()
-			s.LUNs = append(s.LUNs, metrics.LUN{Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize)})
+			s.LUNs = append(s.LUNs, metrics.LUN{
+				Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize),
+				Health: int(reports[0].State), Faults: metricsFaults(u.unit.Health()),
+			})
+			reports = reports[1:]
 		}
 	}
 	return s

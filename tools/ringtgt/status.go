@@ -123,6 +123,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	for _, t := range d.targets {
 		s.Targets = append(s.Targets, d.targetStatus(t))
 	}
+	d.healthStatus(s)
 	return s, nil
 }
 

@@ -34,6 +34,7 @@ func printDaemon(w io.Writer, s *control.Status) {
 		doing += ", draining"
 	}
 	fmt.Fprintf(w, "ringtgt %s, process %d, %s\n", d.Version, d.PID, doing)
+	fmt.Fprintln(w, healthText(s))
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(t, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
@@ -161,6 +162,9 @@ func printTargets(w io.Writer, targets []control.Target) {
 		}
 		t.Flush()
 		for _, l := range tg.LUNs {
+			for _, why := range l.Health.Why {
+				fmt.Fprintf(w, "    lun %d: %s: %s\n", l.LUN, strings.ToUpper(l.Health.State), why)
+			}
 			for _, n := range l.Notes {
 				fmt.Fprintf(w, "    lun %d: %s\n", l.LUN, n)
 			}

@@ -34,8 +34,10 @@ func golden(t *testing.T, file, got string) {
 // A picture of a busy daemon, as people see it.
 func TestPrintStatus(t *testing.T) {
 	since := time.Now().Add(-(3*time.Hour + 4*time.Minute + time.Second/2))
+	lba := uint64(100)
 	s := &control.Status{
 		Version: 1,
+		Health:  control.Health{State: "degraded", Since: &since, Good: 1, Degraded: 1},
 		Daemon: control.Daemon{
 			PID: 4711, Version: "v1.2.3", GoVersion: "go1.26.8", Kernel: "6.18.0", Started: since, Draining: true,
 			Config: "/etc/ringtgt.toml", State: "/var/lib/ringtgt", Control: "/var/lib/ringtgt/control.sock", GOMAXPROCS: 4,
@@ -60,8 +62,10 @@ func TestPrintStatus(t *testing.T) {
 			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
 			LUNs: []control.LUN{
 				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
-					Notes: []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"}},
-				{LUN: 10, Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true},
+					Notes: []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
+					Health: control.LUNHealth{State: "degraded", Since: &since, Why: []string{"something else is at its path now", "write error 7 times, last 3m0s ago at LBA 100 (EIO)"},
+						Faults: []control.Fault{{Kind: "write error", Count: 7, LBA: &lba, Errno: "EIO", Last: since}}}},
+				{LUN: 10, Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
 			},
 		}},
 		Notes: []string{"loop 0: I/O buffers are not registered with the ring"},

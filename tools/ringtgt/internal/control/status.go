@@ -13,6 +13,7 @@ const Version = 1
 type Status struct {
 	Version int           `json:"version"`
 	Daemon  Daemon        `json:"daemon"`
+	Health  Health        `json:"health"`
 	CPU     CPU           `json:"cpu"`
 	Engine  engine.Status `json:"engine"`
 	Targets []Target      `json:"targets"`
@@ -36,6 +37,33 @@ type Daemon struct {
 	Resident   uint64    `json:"resident_bytes"`
 	OpenFiles  Limit     `json:"open_files_limit"`
 	Memlock    Limit     `json:"memlock_limit"`
+}
+
+// Health is how all units are together.
+type Health struct {
+	State    string     `json:"state"`           // of the worst unit: "good", "degraded", or "lost": data or a medium
+	Since    *time.Time `json:"since,omitempty"` // nil: it is good
+	Good     int        `json:"good"`            // units
+	Degraded int        `json:"degraded"`
+	Lost     int        `json:"lost"`
+}
+
+// LUNHealth is how a unit's medium is. What was once not good stays so until the daemon starts anew, but for the place of a
+// file or device, which may come right again.
+type LUNHealth struct {
+	State  string     `json:"state"` // as Health.State
+	Since  *time.Time `json:"since,omitempty"`
+	Why    []string   `json:"why,omitempty"` // for people
+	Faults []Fault    `json:"faults,omitempty"`
+}
+
+// Fault is a kind of fault that a medium had.
+type Fault struct {
+	Kind  string    `json:"kind"`
+	Count uint64    `json:"count"`
+	LBA   *uint64   `json:"lba,omitempty"`   // of the last one
+	Errno string    `json:"errno,omitempty"` // of the last one: "EIO"
+	Last  time.Time `json:"last"`            // when, within a second
 }
 
 // Limit is a resource limit (setrlimit(2)); -1 is none.
@@ -84,6 +112,8 @@ type LUN struct {
 	Serial    string   `json:"serial,omitempty"`
 	Medium    string   `json:"medium,omitempty"` // what the file or device is known by
 	Notes     []string `json:"notes,omitempty"`
+
+	Health LUNHealth `json:"health"`
 }
 
 // Latency is what `ringtgt status --latency --json` prints.

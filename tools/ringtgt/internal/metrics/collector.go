@@ -38,6 +38,14 @@ type LUN struct {
 	Target string
 	LUN    int
 	Bytes  uint64
+	Health int     // 0 good, 1 degraded, 2 lost
+	Faults []Fault // every kind
+}
+
+// Fault counts the faults of one kind.
+type Fault struct {
+	Kind  string
+	Count uint64
 }
 
 // collector makes metrics of a Source at the moment of a scrape.
@@ -85,7 +93,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	s.put(sessions, float64(state.Sessions))
 	s.put(readingHeld, l.Held.Seconds())
 	for _, u := range state.LUNs {
-		s.put(lunSize, float64(u.Bytes), u.Target, strconv.Itoa(u.LUN))
+		lun := strconv.Itoa(u.LUN)
+		s.put(lunSize, float64(u.Bytes), u.Target, lun)
+		s.put(lunHealth, float64(u.Health), u.Target, lun)
+		for _, f := range u.Faults {
+			s.put(lunFaults, float64(f.Count), u.Target, lun, f.Kind)
+		}
 	}
 	s.commands(l, state.LUNs)
 	for i := range l.Loops {

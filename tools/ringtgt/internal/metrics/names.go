@@ -36,6 +36,9 @@ var (
 	readingHeld = define("ringtgt_reading_held_seconds", "The longest time for which this reading kept a loop from its work.", gauge)
 	lunSize     = define("ringtgt_lun_size_bytes", "Size of a logical unit.", gauge, unit...)
 
+	lunHealth = define("ringtgt_lun_health", "How a unit's medium is: 0 good, 1 degraded, 2 data or the medium was lost.", gauge, unit...)
+	lunFaults = define("ringtgt_lun_faults_total", "What went wrong with a unit's medium, by kind.", counter, append(unit[:2:2], "kind")...)
+
 	commandDuration = define("ringtgt_command_duration_seconds",
 		"Time of SCSI commands in the target, from the header to when the kernel took the status, by stage: receive, window, queue, backend, send, total.",
 		counter, append(kind[:3:3], "stage")...)

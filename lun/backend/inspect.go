@@ -1,0 +1,71 @@
+package backend
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+)
+
+// Condition is how a medium was found by Inspect. The zero Condition is one with nothing to complain of.
+type Condition struct {
+	// Place says what is so instead of the path leading to what is open: it was deleted, or something else is there.
+	Place error
+	// Lost says that the unit's blocks from LostLBA on are not there any more, all or some.
+	Lost    bool
+	LostLBA uint64
+	// Err is why it could not be looked at.
+	Err error
+}
+
+// Inspect implements Backend: memory is nobody else's.
+func (m *Memory) Inspect() Condition { return Condition{} }
+
+// Inspect implements Backend.
+func (b *Null) Inspect() Condition { return Condition{} }
+
+// Inspect implements Backend. What it finds lost is so for requests too.
+func (f *File) Inspect() (c Condition) {
+	if !f.life.enter(helper) {
+		return c
+	}
+	defer f.life.leave(helper)
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		c.Err = err
+		return c
+	}
+	f.ends(st.Size)
+	if from := f.cut.from.Load(); from != whole {
+		c.Lost, c.LostLBA = true, uint64(from)/uint64(f.geom.BlockSize)
+	}
+	c.Place = medium.StillAt(f.fd, f.path)
+	return c
+}
+
+// Inspect implements Backend.
+func (b *Block) Inspect() (c Condition) {
+	if !b.life.enter(helper) {
+		return c
+	}
+	defer b.life.leave(helper)
+	size, err := deviceSize(b.fd)
+	if err == nil && size == 0 {
+		err = lun.ErrGone
+	}
+	if err != nil {
+		c.Err = err
+	} else if size < b.size.Load() {
+		c.Lost, c.LostLBA = true, uint64(size)/uint64(b.geom.BlockSize)
+	}
+	c.Place = medium.StillAt(b.fd, b.path)
+	return c
+}
+
+// Inspect implements Backend.
+func (f *Fault) Inspect() Condition {
+	if b, ok := f.behind.(Backend); ok {
+		return b.Inspect()
+	}
+	return Condition{}
+}

@@ -1,0 +1,74 @@
+package backend_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+)
+
+// TestInspectFile: what became of a file is seen, and what was found lost is lost for requests too, with no request having met it.
+func TestInspectFile(t *testing.T) {
+	r := newCutRig(t, t.TempDir(), backend.DirectOff)
+	if c := r.b.Inspect(); c != (backend.Condition{}) {
+		t.Errorf("a file that is as it was: %+v", c)
+	}
+	away := filepath.Join(filepath.Dir(r.path), "away")
+	if err := os.Rename(r.path, away); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrGone) {
+		t.Errorf("a file that was renamed: %+v", c)
+	}
+	if err := os.WriteFile(r.path, make([]byte, 16*cutBlock), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrOther) {
+		t.Errorf("another file at its path: %+v", c)
+	}
+	if err := os.Rename(away, r.path); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.b.Inspect(); c != (backend.Condition{}) {
+		t.Errorf("a file that is back: %+v", c)
+	}
+	r.truncate(10)
+	if c := r.b.Inspect(); !c.Lost || c.LostLBA != 10 {
+		t.Errorf("a file that was cut: %+v", c)
+	}
+	r.truncate(16)
+	r.want(lun.OpRead, 10, 1, lun.ErrMedium, "there are zeroes where data was")
+	if err := os.Remove(r.path); err != nil {
+		t.Fatal(err)
+	}
+	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrDeleted) || !c.Lost {
+		t.Errorf("a file that was cut and deleted: %+v", c)
+	}
+	r.b.Close()
+	if c := r.b.Inspect(); c != (backend.Condition{}) {
+		t.Errorf("after Close: %+v", c)
+	}
+}
+
+// TestInspectOthers: memory cannot be taken away; a Fault shows what is behind it.
+func TestInspectOthers(t *testing.T) {
+	for _, kind := range []backend.Kind{backend.KindMemory, backend.KindNull} {
+		b, err := backend.Open(backend.Spec{Kind: kind, Size: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := b.Inspect(); c != (backend.Condition{}) {
+			t.Errorf("%s: %+v", kind, c)
+		}
+		b.Close()
+	}
+	r := newCutRig(t, t.TempDir(), backend.DirectOff)
+	r.truncate(0)
+	if c := backend.NewFault(r.b).Inspect(); !c.Lost {
+		t.Errorf("a Fault before a file that was cut: %+v", c)
+	}
+}

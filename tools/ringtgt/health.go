@@ -1,0 +1,70 @@
+package main
+
+import (
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
+)
+
+// watchHealth makes the watch over all units, in their order.
+func (d *daemon) watchHealth() {
+	var units []health.Unit
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			units = append(units, health.Unit{
+				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(), Inspect: u.backend.Inspect,
+			})
+		}
+	}
+	d.health = health.New(units, d.log)
+}
+
+// mediumName is what people call a medium: file:/srv/a.img.
+func mediumName(l *config.LUN) string {
+	if l.Path == "" {
+		return string(l.Kind)
+	}
+	return string(l.Kind) + ":" + l.Path
+}
+
+// healthStatus puts each unit's health into s, which has all of them in their order, and the sum of them.
+func (d *daemon) healthStatus(s *control.Status) {
+	reports := d.health.Reports()
+	sum := health.Sum(reports)
+	s.Health = control.Health{State: sum.State.String(), Good: sum.Good, Degraded: sum.Degraded, Lost: sum.Lost}
+	if sum.State != lun.HealthGood {
+		s.Health.Since = &sum.Since
+	}
+	for i := range s.Targets {
+		for j := range s.Targets[i].LUNs {
+			s.Targets[i].LUNs[j].Health = lunHealth(&reports[0])
+			reports = reports[1:]
+		}
+	}
+}
+
+func lunHealth(r *health.Report) control.LUNHealth {
+	h := control.LUNHealth{State: r.State.String(), Why: r.Why}
+	if r.State != lun.HealthGood {
+		h.Since = &r.Since
+	}
+	for _, f := range r.Faults {
+		c := control.Fault{Kind: f.Kind.String(), Count: f.Count, Errno: f.Errno, Last: f.Last}
+		if f.HasLBA {
+			c.LBA = &f.LBA
+		}
+		h.Faults = append(h.Faults, c)
+	}
+	return h
+}
+
+// metricsFaults are a unit's counts by kind, those that are zero too: a rate sees the first fault then.
+func metricsFaults(h *lun.Health) []metrics.Fault {
+	out := make([]metrics.Fault, lun.NumFaults)
+	for k := range out {
+		out[k] = metrics.Fault{Kind: lun.FaultKind(k).String(), Count: h.Count(lun.FaultKind(k))}
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+)
+
+// until waits for cond, which another process makes true.
+func until(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !cond(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+// write10 is a WRITE(10) of one block.
+func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense []byte) {
+	t.Helper()
+	c := &initiator.Command{Out: make([]byte, 512)}
+	c.CDB = []byte{0x2A, 0, byte(lba >> 24), byte(lba >> 16), byte(lba >> 8), byte(lba), 0, 0, 1}
+	if err := s.Exec(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return byte(c.Result.Status), c.Result.Sense
+}
+
+// A file is made shorter while an initiator writes to it: each write behind its end is a medium error (SBC-4 4.18.1) and does
+// not bring the file back to its length, and everybody concerned is told: the initiator by sense data, the person by the log
+// and status, their alarms by metrics.
+func TestFileCutUnderAnInitiator(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk.img")
+	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+path+":8M", "--metrics", "127.0.0.1:0")
+	i, err := initiator.Dial(t.Context(), initiator.Config{
+		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:cut", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	write10(t, i, 0) // takes the unit attention
+	if status, sense := write10(t, i, 16383); status != 0 {
+		t.Fatalf("a write to the last block: status %#x, % x", status, sense)
+	}
+	if err := os.Truncate(path, 4<<20); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * time.Millisecond) // writes look at the size once a millisecond
+	const n = 100
+	for range n {
+		status, sense := write10(t, i, 8192)
+		if status != 2 || len(sense) < 14 || sense[2]&0xF != 3 || sense[12] != 0x0C {
+			t.Fatalf("a write behind the end: status %#x, sense % x, want MEDIUM ERROR, WRITE ERROR", status, sense)
+		}
+	}
+	if st, err := os.Stat(path); err != nil || st.Size() != 4<<20 {
+		t.Errorf("the file has %d bytes (%v), want the 4 MiB that were left of it", st.Size(), err)
+	}
+	until(t, "the log tells of the writes", func() bool { return strings.Contains(s.text(), `msg="medium: write error"`) })
+	log := s.text()
+	if !strings.Contains(log, "lun=0 medium=file:"+path+" lba=8192") {
+		t.Error("the line does not say which unit and block")
+	}
+	if got := strings.Count(log, `msg="medium: write error"`); got > 2 {
+		t.Errorf("%d lines for %d errors of one kind in a moment", got, n)
+	}
+	l := s.status(t).Targets[0].LUNs[0].Health
+	if l.State == "good" || l.Since == nil || len(l.Faults) != 1 || l.Faults[0].Count != n || l.Faults[0].LBA == nil || *l.Faults[0].LBA != 8192 {
+		t.Errorf("status: %+v", l)
+	}
+	m := s.metrics(t)
+	unit := `lun="0",target="` + config.DefaultTarget + `"}`
+	if m[`ringtgt_lun_faults_total{kind="write error",`+unit] != n || m["ringtgt_lun_health{"+unit] == 0 {
+		t.Errorf("metrics: %v faults, health %v", m[`ringtgt_lun_faults_total{kind="write error",`+unit], m["ringtgt_lun_health{"+unit])
+	}
+}

@@ -1,0 +1,122 @@
+package health
+
+import (
+	"log/slog"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+// watched is a unit with what is known of it. It is used under Watch.mu.
+type watched struct {
+	Unit
+	faults  [lun.NumFaults]fault
+	place   finding   // the path leads elsewhere
+	lost    finding   // blocks are gone
+	blind   finding   // it could not be looked at
+	busy    bool      // an inspection is under way or waits for a slot
+	looking time.Time // since when it is under way
+}
+
+// fault is a kind of fault of a unit.
+type fault struct {
+	last  lun.Fault
+	first time.Time // when the first was read
+	at    time.Time // when the last was read
+	told  uint64    // how many the log has
+	quiet time.Time // no line before
+}
+
+// due says that a line is due.
+func (f *fault) due(now time.Time) bool { return f.last.Count > f.told && !now.Before(f.quiet) }
+
+// finding is something that an inspection found. text is empty when it is not so.
+type finding struct {
+	text  string
+	since time.Time
+}
+
+// read takes over the device server's counts.
+func (u *watched) read(now time.Time) {
+	if u.Faults == nil {
+		return
+	}
+	for k := range u.faults {
+		// Most units have no faults at all, and a count is one load.
+		if f := &u.faults[k]; u.Faults.Count(lun.FaultKind(k)) == f.last.Count {
+			continue
+		}
+		for _, s := range u.Faults.Snapshot().Faults {
+			f := &u.faults[s.Kind]
+			if s.Count == f.last.Count {
+				continue
+			}
+			if f.last.Count == 0 {
+				f.first = now
+			}
+			f.last, f.at = s, now
+		}
+		return
+	}
+}
+
+// tell writes the line that is due for kind k, if there is something to tell.
+func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
+	f := &u.faults[k]
+	n := f.last.Count - f.told
+	if n == 0 {
+		return
+	}
+	f.told, f.quiet = f.last.Count, now.Add(quiet)
+	args := u.args()
+	if f.last.HasLBA {
+		args = append(args, "lba", f.last.LBA)
+	}
+	if f.last.Errno != 0 {
+		args = append(args, "errno", errnoName(f.last.Errno))
+	}
+	log.Error("medium: "+k.String(), append(args, "count", n, "total", f.last.Count)...)
+}
+
+func (u *watched) args() []any { return []any{"target", u.Target, "lun", u.LUN, "medium", u.Medium} }
+
+// errnoName is EIO for 5.
+func errnoName(n int) string {
+	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
+		return name
+	}
+	return unix.Errno(n).Error()
+}
+
+// found takes over what an inspection found.
+func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
+	u.change(&u.place, c.Place, "the path leads to it again", log, now)
+	u.change(&u.blind, c.Err, "it can be looked at again", log, now)
+	if !c.Lost {
+		u.lost = finding{}
+		return
+	}
+	if u.lost.text == "" {
+		log.Error("medium: it was made shorter, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
+		u.lost = finding{since: now}
+	}
+	u.lost.text = lostText(c.LostLBA)
+}
+
+// change takes over one finding, and tells when it has become so or is no longer so.
+func (u *watched) change(f *finding, err error, over string, log *slog.Logger, now time.Time) {
+	switch {
+	case err == nil && f.text != "":
+		log.Info("medium: "+over, u.args()...)
+		*f = finding{}
+	case err != nil && f.text != err.Error():
+		if f.text == "" {
+			f.since = now
+		}
+		f.text = err.Error()
+		log.Error("medium: "+f.text, u.args()...)
+	}
+}

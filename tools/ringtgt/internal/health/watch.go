@@ -1,0 +1,139 @@
+// Package health watches the media of a daemon's units: it reads what the device server counted of their faults, looks
+// whether their files and devices are still what is open, writes both to the log in a bounded number of lines, and says for
+// status and metrics how each unit is.
+package health
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+// Unit is a unit to watch.
+type Unit struct {
+	Target string
+	LUN    int
+	Medium string // as in the configuration: file:/srv/a.img
+	// Faults is the device server's record.
+	Faults *lun.Health
+	// Inspect looks at the medium; it may block.
+	Inspect func() backend.Condition
+}
+
+// Watch watches units from New to Close.
+type Watch struct {
+	log   *slog.Logger
+	now   func() time.Time
+	slots chan struct{} // one for each inspection under way
+	stop  chan struct{} // nil: it was not started
+	done  chan struct{}
+
+	mu    sync.Mutex
+	units []*watched
+	begin int // the unit whose lines come first in the next poll
+}
+
+// New makes a watch that looks only when Poll and Inspect are called; Start has it look by itself.
+func New(units []Unit, log *slog.Logger) *Watch {
+	w := &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
+	for _, u := range units {
+		w.units = append(w.units, &watched{Unit: u})
+	}
+	return w
+}
+
+// Start begins to watch.
+func (w *Watch) Start() {
+	w.stop, w.done = make(chan struct{}), make(chan struct{})
+	go w.run()
+}
+
+func (w *Watch) run() {
+	defer close(w.done)
+	poll, inspect := time.NewTicker(pollEvery), time.NewTicker(inspectEvery)
+	defer poll.Stop()
+	defer inspect.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-poll.C:
+			w.Poll()
+		case <-inspect.C:
+			w.Inspect()
+		}
+	}
+}
+
+// Close ends the watch. Faults that were not told yet are, without any bound in time.
+func (w *Watch) Close() {
+	if w.stop != nil {
+		close(w.stop)
+		<-w.done
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	for _, u := range w.units {
+		u.read(now)
+		for k := range u.faults {
+			u.tell(w.log, lun.FaultKind(k), now)
+		}
+	}
+}
+
+// Poll reads the counts of all units and writes what is new to the log.
+func (w *Watch) Poll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.now()
+	for _, u := range w.units {
+		u.read(now)
+	}
+	lines, n := 0, len(w.units)
+	for i := range n {
+		at := (w.begin + i) % n
+		u := w.units[at]
+		for k := range u.faults {
+			if !u.faults[k].due(now) {
+				continue
+			}
+			if lines == maxLines {
+				w.begin = at
+				return
+			}
+			lines++
+			u.tell(w.log, lun.FaultKind(k), now)
+		}
+	}
+}
+
+// Inspect has every medium looked at, some at a time. It does not wait for that.
+func (w *Watch) Inspect() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, u := range w.units {
+		if u.Inspect == nil || u.busy {
+			continue
+		}
+		u.busy = true
+		go w.inspect(u)
+	}
+}
+
+// inspect looks at u's medium once there is a free slot.
+func (w *Watch) inspect(u *watched) {
+	w.slots <- struct{}{}
+	w.mu.Lock()
+	u.looking = w.now()
+	w.mu.Unlock()
+	c := u.Inspect()
+	<-w.slots
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u.found(c, w.log, w.now())
+	u.busy, u.looking = false, time.Time{}
+}

@@ -1,0 +1,277 @@
+package health
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+)
+
+// rig is a watch of n units over a clock that the test moves.
+type rig struct {
+	*Watch
+	t      *testing.T
+	health []*lun.Health
+	clock  time.Time
+	mu     sync.Mutex
+	log    bytes.Buffer
+}
+
+func newRig(t *testing.T, n int, inspect func(i int) backend.Condition) *rig {
+	r := &rig{t: t, clock: time.Unix(1_000_000, 0)}
+	var units []Unit
+	for i := range n {
+		r.health = append(r.health, &lun.Health{})
+		u := Unit{Target: "iqn.2026-11.io.example:t", LUN: i, Medium: "file:/srv/a.img", Faults: r.health[i]}
+		if inspect != nil {
+			u.Inspect = func() backend.Condition { return inspect(i) }
+		}
+		units = append(units, u)
+	}
+	r.Watch = New(units, slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})))
+	r.now = func() time.Time {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return r.clock
+	}
+	return r
+}
+
+func (r *rig) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.log.Write(b)
+}
+
+func (r *rig) pass(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clock = r.clock.Add(d)
+}
+
+// lines are the lines that were written since the last call.
+func (r *rig) lines() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := strings.TrimSuffix(r.log.String(), "\n")
+	r.log.Reset()
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+func (r *rig) want(want ...string) {
+	r.t.Helper()
+	if got := r.lines(); fmt.Sprint(got) != fmt.Sprint(want) {
+		r.t.Errorf("logged\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+const from = "target=iqn.2026-11.io.example:t lun=0 medium=file:/srv/a.img"
+
+// A line a kind at once, then one in ten seconds, which says how many faults there were: none goes untold.
+func TestFaultsAreTold(t *testing.T) {
+	r := newRig(t, 1, nil)
+	r.Poll()
+	r.want()
+	h := r.health[0]
+	h.Report(lun.FaultRead, 7, int(unix.EIO), 1)
+	r.Poll()
+	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=7 errno=EIO count=1 total=1")
+	for i := range 1000 {
+		h.Report(lun.FaultRead, int64(100+i), int(unix.EIO), 2)
+		if i%100 == 0 {
+			r.pass(time.Second / 2)
+			r.Poll()
+		}
+	}
+	r.want()
+	h.Report(lun.FaultFlush, -1, 0, 3)
+	r.Poll()
+	r.want(`level=ERROR msg="medium: flush failed" ` + from + " count=1 total=1") // a kind does not keep another one back
+	r.pass(quiet)
+	r.Poll()
+	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=1099 errno=EIO count=1000 total=1001")
+	h.Report(lun.FaultRead, 8, int(unix.EIO), 4)
+	r.Poll()
+	r.want()
+	r.Close()
+	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=8 errno=EIO count=1 total=1002")
+}
+
+// Many units that fail at once have a bounded number of lines a poll, and each has its line in the end.
+func TestLinesAreBounded(t *testing.T) {
+	const n = 5*maxLines + 3
+	r := newRig(t, n, nil)
+	for _, h := range r.health {
+		h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
+	}
+	told := map[string]int{}
+	for range 6 {
+		r.Poll()
+		lines := r.lines()
+		if len(lines) > maxLines {
+			t.Fatalf("%d lines in a poll", len(lines))
+		}
+		for _, l := range lines {
+			told[l]++
+		}
+		// The first ones fail on and must not keep the others back.
+		for _, h := range r.health[:maxLines] {
+			h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
+		}
+	}
+	if len(told) != n {
+		t.Errorf("%d units of %d had a line", len(told), n)
+	}
+}
+
+// wait lets the inspections that were begun end.
+func (r *rig) wait() {
+	r.t.Helper()
+	for range 1000 {
+		r.Watch.mu.Lock()
+		busy := false
+		for _, u := range r.units {
+			busy = busy || u.busy
+		}
+		r.Watch.mu.Unlock()
+		if !busy {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	r.t.Fatal("inspections do not end")
+}
+
+// What an inspection finds is told once, stays in the report for as long as it is so, and is told again when it is over;
+// lost blocks stay.
+func TestFindings(t *testing.T) {
+	var c backend.Condition
+	r := newRig(t, 1, func(int) backend.Condition { return c })
+	look := func() Report {
+		t.Helper()
+		r.pass(time.Second)
+		r.Inspect()
+		r.wait()
+		return r.Reports()[0]
+	}
+	if got := look(); got.State != lun.HealthGood || got.Why != nil || !got.Since.IsZero() {
+		t.Errorf("a good unit: %+v", got)
+	}
+	r.want()
+	c.Place = errors.New("something else is at its path now")
+	since := r.clock.Add(time.Second)
+	for range 3 {
+		if got := look(); got.State != lun.HealthDegraded || len(got.Why) != 1 || !got.Since.Equal(since) {
+			t.Errorf("elsewhere: %+v, want degraded since %v", got, since)
+		}
+	}
+	r.want(`level=ERROR msg="medium: something else is at its path now" ` + from)
+	c.Place = nil
+	if got := look(); got.State != lun.HealthGood {
+		t.Errorf("back again: %+v", got)
+	}
+	r.want(`level=INFO msg="medium: the path leads to it again" ` + from)
+	c.Lost, c.LostLBA = true, 8192
+	look()
+	if got := look(); got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[it was made shorter: blocks from LBA 8192 on are lost]" {
+		t.Errorf("made shorter: %+v", got)
+	}
+	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=8192")
+	c.Err = unix.ESTALE
+	if got := look(); got.State != lun.HealthLost || len(got.Why) != 2 {
+		t.Errorf("made shorter and away: %+v", got)
+	}
+}
+
+// A filesystem that does not answer holds up its own units and no others, nor status; it is said of the units that wait for it.
+func TestStuckInspection(t *testing.T) {
+	release := make(chan struct{})
+	var mu sync.Mutex
+	looked, stuck := 0, 0
+	r := newRig(t, maxInspections+4, func(i int) backend.Condition {
+		if i < maxInspections-1 {
+			mu.Lock()
+			stuck++
+			mu.Unlock()
+			<-release
+		}
+		mu.Lock()
+		looked++
+		mu.Unlock()
+		return backend.Condition{}
+	})
+	r.Inspect()
+	r.until("the others are looked at", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return looked == 5 && stuck == maxInspections-1
+	})
+	r.Inspect()
+	r.pass(patience + time.Second)
+	bad := 0
+	for _, rep := range r.Reports() {
+		if rep.State == lun.HealthDegraded {
+			bad++
+		}
+	}
+	if bad != maxInspections-1 {
+		t.Errorf("%d units are said not to answer, want %d", bad, maxInspections-1)
+	}
+	close(release)
+	r.wait()
+	if s := Sum(r.Reports()); s.State != lun.HealthGood || s.Good != maxInspections+4 {
+		t.Errorf("afterwards: %+v", s)
+	}
+}
+
+func (r *rig) until(what string, cond func() bool) {
+	r.t.Helper()
+	for range 10_000 {
+		if cond() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	r.t.Fatalf("not so: %s", what)
+}
+
+// A report has all that a person needs: since when, what, how often, where, when last.
+func TestReportOfFaults(t *testing.T) {
+	r := newRig(t, 3, nil)
+	r.health[0].Report(lun.FaultWrite, 100, int(unix.EIO), 1)
+	r.health[0].Report(lun.FaultWrite, 101, int(unix.EIO), 1)
+	r.Poll()
+	since := r.clock
+	r.pass(5 * time.Second)
+	r.health[1].Report(lun.FaultGone, -1, int(unix.ENOTCONN), 1)
+	r.Poll()
+	r.pass(time.Minute)
+	reports := r.Reports()
+	if got := reports[0]; got.State != lun.HealthDegraded || !got.Since.Equal(since) ||
+		fmt.Sprint(got.Why) != "[write error 2 times, last 1m5s ago at LBA 101 (EIO)]" || len(got.Faults) != 1 || got.Faults[0].Errno != "EIO" {
+		t.Errorf("%+v", got)
+	}
+	if got := reports[1]; got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[gone 1m0s ago (ENOTCONN)]" {
+		t.Errorf("%+v", got)
+	}
+	if s := Sum(reports); s.State != lun.HealthLost || s.Good != 1 || s.Degraded != 1 || s.Lost != 1 || !s.Since.Equal(since) {
+		t.Errorf("%+v", s)
+	}
+}
