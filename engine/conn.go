@@ -85,16 +85,13 @@ func (c *conn) take() {
 			c.abort(ev.Task.Owner.(*task))
 		case session.Manage:
 			c.manage(ev.Task)
-		case session.SessionUp:
-			c.nx = l.engine.sessionUp(c.s.Session())
-			c.settled()
-		case session.SessionJoined:
-			c.nx, _ = c.s.Session().Owner().(*lun.Nexus)
+		case session.SessionUp, session.SessionJoined:
+			c.nx = ev.Session.Owner.(*lun.Nexus)
 			c.settled()
 		case session.Move:
 			c.moveTo = ev.Loop + 1
 		case session.SessionDown:
-			l.engine.sessionDown(c.s.Session())
+			ev.Session.Owner.(*lun.Nexus).Close()
 		case session.Flush:
 			l.engine.log.Info("connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
@@ -150,6 +147,12 @@ func (c *conn) finish() {
 }
 
 // Host of the session follows: it answers at once and calls nothing back.
+
+// NewNexus is session.Host's.
+func (c *conn) NewNexus(s *session.Session) any {
+	tgt := s.Target.Owner.(*lun.Target)
+	return tgt.NewNexus(lun.NexusConfig{InitiatorName: s.InitiatorName, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT})
+}
 
 // NewTask is session.Host's.
 func (c *conn) NewTask(*session.Conn) *session.Task {

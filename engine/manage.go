@@ -178,29 +178,11 @@ func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
 	}
 }
 
-// sessionUp makes the I_T nexus of a session that entered full feature phase.
-func (e *Engine) sessionUp(s *session.Session) *lun.Nexus {
-	if s.Target == nil {
-		return nil // discovery
-	}
-	tgt := s.Target.Owner.(*lun.Target)
-	n := tgt.NewNexus(lun.NexusConfig{InitiatorName: s.InitiatorName, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT})
-	s.SetOwner(n)
-	return n
-}
-
 // dropNexus ends the I_T nexus of a connection whose last PDU is staged, before it is sent: who reads a Logout Response may
 // rely on it that what the nexus held (RESERVE(6), prevention of removal) is free. SessionDown comes when the peer has closed,
 // which may be later.
 func (c *conn) dropNexus() {
 	if n := c.nexus(); n != nil {
-		n.Close()
-	}
-}
-
-// sessionDown ends it.
-func (e *Engine) sessionDown(s *session.Session) {
-	if n, ok := s.Owner().(*lun.Nexus); ok {
 		n.Close()
 	}
 }

@@ -84,7 +84,7 @@ func (c *Conn) Aborted(now int64, t *Task) {
 // event 5): those that wait for data end as well.
 // Those that are answered are not in it any more, and whether their initiator fetches the answer is nobody else's business.
 func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
-	fast := c.sess != nil && c.sess.Params.TaskReporting == ReportFastAbort
+	fast := c.fullFeature() && c.sess.Params.TaskReporting == ReportFastAbort
 	var luns []uint64
 	c.tags.each(func(t *Task) {
 		if t.st.kind != kindCommand {

@@ -12,6 +12,8 @@ type loopHost struct {
 	buf  []byte
 }
 
+func (h *loopHost) NewNexus(s *Session) any { return s }
+
 func (h *loopHost) NewTask(*Conn) *Task {
 	n := len(h.free)
 	if n == 0 {

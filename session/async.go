@@ -18,7 +18,7 @@ func (c *Conn) asyncLogout(grace int64) {
 
 // asyncDropOther says that the target has dropped the connection with that CID, on another one of its session: event 2.
 func (c *Conn) asyncDropOther(cid uint16) {
-	if c.sess == nil || c.end.deaf || c.sess.byCID(cid) != nil {
+	if !c.fullFeature() || c.end.deaf || c.sess.byCID(cid) != nil {
 		return
 	}
 	var b pdu.BHS

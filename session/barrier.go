@@ -198,7 +198,7 @@ func (c *Conn) meet(b *barrier, owes bool) {
 	v := &visit{b: b, stage: visitWaits}
 	stage := b.stage.Load()
 	switch {
-	case stage == barrierOver, stage == barrierPassed && !c.member.fences():
+	case stage == barrierOver, stage == barrierPassed && !c.sess.fences():
 		if owes {
 			c.report(b)
 		}
@@ -283,7 +283,7 @@ func (c *Conn) letGo() {
 		}
 		r = next
 	}
-	if c.sess != nil && c.sess.Params.TaskReporting == ReportFastAbort {
+	if c.sess.Params.TaskReporting == ReportFastAbort {
 		c.askAgain()
 	}
 }
@@ -320,7 +320,7 @@ func (c *Conn) visitProgress(v *visit) {
 func (c *Conn) stopFor(v *visit) {
 	// "MUST wait for responses on currently valid Target Transfer Tags of the affected tasks from the issuing initiator"
 	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
-	awaits := c.member.Params.TaskReporting != ReportFastAbort
+	awaits := c.sess.Params.TaskReporting != ReportFastAbort
 	c.tags.each(func(r *Task) {
 		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer && !c.heldBack(r) || !v.b.covers(r) {
 			return

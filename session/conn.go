@@ -28,10 +28,12 @@ type Conn struct {
 	framer pdu.Framer
 	now    int64 // the latest that Header, Payload, Buffer and Next were told: for Times
 
-	login *loginState // nil from full feature phase on
-	sess  *Session    // nil before
-	cp    ConnParams
-	cid   uint16
+	login *loginState // nil from full feature phase on, and only then
+	// sess is the session that the connection is a member of: from the grant of its login on, which may be long before the
+	// answer to it (members.enroll); nil before. Once set it stays.
+	sess *Session
+	cp   ConnParams
+	cid  uint16
 
 	in        inbox
 	turn      taskList
@@ -39,9 +41,8 @@ type Conn struct {
 	watching  bool        // in watch
 	stirred   atomic.Bool // ExpCmdSN moved while watching
 
-	member  *Session // whose member it is, set under that session's mu
-	at      int      // loop it lives on, guarded by the session's mu
-	watched bool     // guarded by the session's mu
+	at      int  // loop it lives on, guarded by the session's mu
+	watched bool // guarded by the session's mu
 
 	rx      rxState
 	tags    tagTable
@@ -81,7 +82,16 @@ func NewConn(cfg ConnConfig) *Conn {
 func (c *Conn) Framer() *pdu.Framer { return &c.framer }
 
 // Session is nil before full feature phase.
-func (c *Conn) Session() *Session { return c.sess }
+func (c *Conn) Session() *Session {
+	if !c.fullFeature() {
+		return nil
+	}
+	return c.sess
+}
+
+// fullFeature says that the connection is in full feature phase. A member of a session need not be: its login may wait for
+// another connection to end.
+func (c *Conn) fullFeature() bool { return c.login == nil }
 
 // Params is what was negotiated for this connection alone.
 func (c *Conn) Params() *ConnParams { return &c.cp }
@@ -107,9 +117,8 @@ func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
 // InFlight is how many requests of the connection are unanswered.
 func (c *Conn) InFlight() int { return c.tags.n }
 
-// enterFullFeature ends the login: sess and c.cp are set by it. The final login response is queued already.
-func (c *Conn) enterFullFeature(now int64, sess *Session, lead bool) {
-	c.sess = sess
+// enterFullFeature ends the login of a member: c.cp is set by it. The final login response is queued already.
+func (c *Conn) enterFullFeature(now int64, lead bool) {
 	c.login = nil
 	// What negotiation let through is what the data path divides by and indexes with; of the session's, see newSession.
 	c.cp.MaxXmitDataSegmentLength = max(c.cp.MaxXmitDataSegmentLength, 512)
@@ -119,6 +128,11 @@ func (c *Conn) enterFullFeature(now int64, sess *Session, lead bool) {
 	c.hold()
 	c.nop.start(now, c.node)
 	c.sn.expStatSN = c.sn.statSN
-	c.end.up, c.end.eventful = !sess.Discovery, true
-	c.end.joined = !lead
+	switch {
+	case c.sess.Discovery:
+	case lead:
+		c.end.enters = SessionUp
+	default:
+		c.end.enters = SessionJoined
+	}
 }

@@ -25,8 +25,8 @@ type endState struct {
 	stage    endStage
 	eventful bool // nextOfLife has something to look at
 
-	up     bool // SessionUp or SessionJoined is to be taken
-	joined bool // it is SessionJoined
+	enters EventKind // SessionUp or SessionJoined, while it is to be taken; else 0
+
 	move   bool // Move is to be taken
 	flush  bool // Flush is to be taken once everything was sent
 	close  bool // Close is to be taken
@@ -56,22 +56,13 @@ const (
 	stageGone            // Closed was called
 )
 
-// nextOfLife takes SessionUp, Close and SessionDown.
+// nextOfLife takes Move, Close and SessionDown.
 func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	e := &c.end
 	switch {
 	case e.move:
 		e.move = false
 		ev.Kind, ev.Loop = Move, c.login.loop
-		return true
-	case e.up:
-		e.up = false
-		ev.Kind = SessionUp
-		if e.joined {
-			ev.Kind = SessionJoined
-		} else {
-			c.sess.cameUp()
-		}
 		return true
 	case e.close && !e.closed:
 		e.close = false
@@ -80,25 +71,23 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	case e.closed && c.live == 0 && !e.down:
 		e.down = true
 		c.loginGone()
-		if c.member != nil {
+		if c.sess != nil {
 			c.leave(now)
 		}
-		if e.last && c.member.wasUp() {
-			ev.Kind = SessionDown
+		if e.last && !c.sess.Discovery {
+			ev.Kind, ev.Session = SessionDown, c.sess
 			return true
 		}
 	case e.keeps && e.over:
 		// Nobody continued the session.
 		e.keeps, e.last = false, true
-		if c.member.wasUp() {
-			ev.Kind = SessionDown
-			return true
-		}
+		ev.Kind, ev.Session = SessionDown, c.sess // no discovery session is kept
+		return true
 	}
 	if e.last {
 		// Only now, with the old nexus gone, may a login that reinstates the session go on (6.3.5).
 		e.last = false
-		c.node.reg.leave(c.member)
+		c.node.reg.leave(c.sess)
 	}
 	e.eventful = e.closed && !e.down
 	return false
@@ -165,7 +154,7 @@ func (c *Conn) Shutdown(now int64) {
 	case c.end.keeps:
 		c.expire()
 	case c.end.deaf:
-	case c.sess == nil:
+	case !c.fullFeature():
 		c.fail(errShutdown)
 	case c.sess.Discovery:
 		c.finish(now, errShutdown)
@@ -178,7 +167,7 @@ func (c *Conn) Shutdown(now int64) {
 // leave takes the connection out of its session once every task of it is freed.
 func (c *Conn) leave(now int64) {
 	e := &c.end
-	s := c.member
+	s := c.sess
 	c.watch(false)
 	c.shutInbox()
 	c.partVisits()
@@ -186,7 +175,7 @@ func (c *Conn) leave(now int64) {
 	case leftOthers:
 		// Where we dropped the connection the initiator may not know it. Where it was closed or reset, it does; and a
 		// message that names the CID could reach it when it has already used that CID again.
-		if e.reason != nil && e.lost() && c.sess != nil {
+		if e.reason != nil && e.lost() && c.fullFeature() {
 			s.one(func(o *Conn) { o.asyncDropOther(c.cid) })
 		}
 		// Its requests that ended without an answer may have opened the window.
@@ -220,7 +209,7 @@ func (e *endState) lost() bool {
 
 // expire ends the session that the connection keeps.
 func (c *Conn) expire() {
-	if c.end.keeps && c.member.expire(c) {
+	if c.end.keeps && c.sess.expire(c) {
 		c.end.over, c.end.eventful = true, true
 	}
 }

@@ -47,7 +47,7 @@ func (c *Conn) stamp(ev *Event, rule snRule) {
 // cmdWindow returns ExpCmdSN and MaxCmdSN.
 func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 	s := c.sess
-	if s == nil {
+	if s == nil { // a login that joins is told how far the session is
 		if s = c.login.sess; s == nil {
 			return c.sn.firstCmd, c.sn.firstCmd
 		}
@@ -59,9 +59,16 @@ func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 // socket (see Event). Data-In PDUs and R2Ts are made here, one by one.
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	c.now = now
-	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason = nil, nil, nil, false, nil
+	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason, ev.Session = nil, nil, nil, false, nil, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last, ev.Keep = false, false, false, false
-	if c.member != nil {
+	if c.end.enters != 0 {
+		// Before anything of the session, and above all before Execute: commands may have come in the same packet as the login
+		// request, or been handed over by another loop.
+		ev.Kind, ev.Session = c.end.enters, c.sess
+		c.end.enters = 0
+		return true
+	}
+	if c.sess != nil {
 		c.look(now)
 	}
 	if c.todo.head != nil {

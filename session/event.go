@@ -18,16 +18,19 @@ const (
 	// RESET ...): Task.Manage says which. The session's own tasks that it affects were aborted before. Answered by
 	// Conn.Managed.
 	Manage
-	// SessionUp: the session entered full feature phase with this connection; the host makes its I_T nexus. A discovery
-	// session has none: neither SessionUp nor SessionDown comes for it.
+	// SessionUp: Session entered full feature phase with this connection, which leads it. Its I_T nexus was made by
+	// Host.NewNexus. It comes before any other event of full feature phase, however early commands were received. A discovery
+	// session has no nexus: neither SessionUp nor SessionDown comes for it.
 	SessionUp
-	// SessionJoined: the connection entered full feature phase in a session that was up before.
+	// SessionJoined: the connection entered full feature phase in a Session that was up before; first of all, like SessionUp.
 	SessionJoined
 	// Move: the connection is to live on the loop with index Loop from now on. The host takes it there, with whatever input
 	// it has not yet fed, and calls Conn.Moved on that loop, as soon as what was sent before is out; nothing is received in
 	// between. No task exists.
 	Move
-	// SessionDown: the session ended; the host drops the nexus. Comes after every task was freed.
+	// SessionDown: Session ended; the host drops its nexus. Comes after every task was freed. The connection that it comes on
+	// was the last of Session's members; it need never have been in full feature phase: a login that joins is a member while it
+	// waits for the connection that it replaces.
 	SessionDown
 	// Flush: everything sent so far should reach the wire, then close the connection (graceful).
 	Flush
@@ -40,9 +43,10 @@ const (
 // allocates. With room false (a send is in flight, or the batch is full) Send and Flush are held back while the other
 // kinds still come: a client that never reads must not hold up an Abort, nor its own end.
 type Event struct {
-	Kind   EventKind
-	Task   *Task
-	Header pdu.BHS
+	Kind    EventKind
+	Task    *Task
+	Session *Session // of SessionUp, SessionJoined and SessionDown
+	Header  pdu.BHS
 	// Data is the data segment, without padding. Copy says that it must be copied before the next call of the Conn (at most
 	// MaxCopy bytes). Keep says that it is Go memory that nobody changes any more, and lives as long as the host refers to it.
 	// Otherwise it lies in the task's memory and stays until Sent.

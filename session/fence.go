@@ -19,7 +19,7 @@ func (s *Session) fences() bool {
 
 // hold notes whether answers have to be looked at before they are queued.
 func (c *Conn) hold() {
-	c.diverts = c.end.closed || c.member.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
+	c.diverts = c.end.closed || c.sess.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
 }
 
 // holds says that the answer of command r is to wait for a fence.
@@ -72,7 +72,7 @@ func (c *Conn) pass(b *barrier) bool {
 // clear begins another connection's part of the second round.
 func (c *Conn) clear(b *barrier) {
 	v := c.tm.visit(b)
-	if b.stage.Load() == barrierOver || c.end.mute || v == nil && c.sess == nil {
+	if b.stage.Load() == barrierOver || c.end.mute || v == nil && !c.fullFeature() {
 		c.report(b)
 		return
 	}
@@ -80,7 +80,7 @@ func (c *Conn) clear(b *barrier) {
 		v = &visit{b: b}
 		c.welcome(v)
 	}
-	if c.sess == nil { // it has sent nothing, but its login may end any time
+	if !c.fullFeature() { // it has sent nothing, but its login may end any time
 		v.stage = visitFences
 		c.letGo()
 		c.report(b)

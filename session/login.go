@@ -318,10 +318,10 @@ func (c *Conn) Moved(now int64, loop int) {
 func (c *Conn) loginOver(now int64, resp *pdu.LoginResponse, text []byte) {
 	l := c.login
 	// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
-	resp.SetTSIH(l.sess.TSIH)
+	resp.SetTSIH(c.sess.TSIH)
 	c.reply(resp.BHS(), text)
 	c.cp = l.neg.conn
-	c.enterFullFeature(now, l.sess, l.tsih == 0)
+	c.enterFullFeature(now, l.tsih == 0)
 }
 
 // loginRefuse ends a login with a status other than success.

@@ -79,6 +79,10 @@ func (r *loginRig) ask(f loginFlags, keys ...string) {
 
 func (r *loginRig) askText(f loginFlags, text []byte) {
 	r.Helper()
+	r.send(r.loginHeader(f), text)
+}
+
+func (r *loginRig) loginHeader(f loginFlags) *pdu.BHS {
 	var b pdu.BHS
 	b.Init(pdu.OpLoginRequest)
 	h := (*pdu.LoginRequest)(&b)
@@ -96,7 +100,7 @@ func (r *loginRig) askText(f loginFlags, text []byte) {
 	if f.change != nil {
 		f.change(h)
 	}
-	r.send(&b, text)
+	return &b
 }
 
 // answer takes the login response and its keys.

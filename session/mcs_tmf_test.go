@@ -110,7 +110,7 @@ func (m *tmfRig) idle(because string) {
 func (m *tmfRig) clean() {
 	m.Helper()
 	m.idle("everything is over")
-	s := m.conns[0].conn.member
+	s := m.conns[0].conn.sess
 	if len(s.barriers) > 0 || s.watchers.Load() != 0 {
 		m.Fatalf("%d barriers, %d watchers", len(s.barriers), s.watchers.Load())
 	}

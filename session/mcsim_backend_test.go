@@ -65,6 +65,13 @@ const (
 
 // Host follows.
 
+// NewNexus is called with the registry locked: nothing comes in between.
+func (c *mcTarget) NewNexus(s *Session) any {
+	n := c.w.nexus(s)
+	n.cameUp(c)
+	return n
+}
+
 func (c *mcTarget) NewTask(o *Conn) *Task {
 	c.w.preempt()
 	l := c.loop

@@ -105,7 +105,7 @@ func (w *mcWorld) nexus(s *Session) *mcNexus {
 
 func (n *mcNexus) cameUp(c *mcTarget) {
 	if n.ups++; n.ups > 1 || n.downs > 0 {
-		n.w.Fatalf("%v: SessionUp comes %d times, after %d SessionDown", c, n.ups, n.downs)
+		n.w.Fatalf("%v: NewNexus comes %d times, after %d SessionDown", c, n.ups, n.downs)
 	}
 }
 
@@ -115,7 +115,7 @@ func (n *mcNexus) wentDown(c *mcTarget) {
 		n.w.Fatalf("%v: SessionDown comes %d times, after %d SessionUp", c, n.downs, n.ups)
 	}
 	for _, o := range n.w.targets {
-		if o.s.member == n.s {
+		if o.s.sess == n.s {
 			o.end(true)
 			if len(o.tasks) > 0 {
 				n.w.Fatalf("%v: SessionDown while %v has %d tasks", c, o, len(o.tasks))
@@ -247,11 +247,11 @@ func (c *mcTarget) serials(h *pdu.BHS) {
 	default:
 		c.statSN++
 	}
-	if c.told && c.s.sess != nil && (pdu.SNLess(exp, c.exp) || pdu.SNLess(maxSN, c.max)) {
+	if c.told && c.s.fullFeature() && (pdu.SNLess(exp, c.exp) || pdu.SNLess(maxSN, c.max)) {
 		w.Fatalf("%v: %v: the window goes back from %d..%d to %d..%d", c, op, c.exp, c.max, exp, maxSN)
 	}
 	c.exp, c.max, c.told = exp, maxSN, true
-	if c.s.sess == nil {
+	if !c.s.fullFeature() {
 		return
 	}
 	n := w.nexus(c.s.sess)
@@ -417,10 +417,10 @@ func (c *mcTarget) loggedIn() {
 		c.w.Fatalf("%v: joins session %d, which is down", c, s.TSIH)
 	}
 	for _, o := range c.w.targets {
-		if o == c || o.s.member == nil {
+		if o == c || o.s.sess == nil {
 			continue
 		}
-		if o.s.member == s && o.s.CID() == c.s.CID() || o.s.member != s && o.s.member.sameNexus(s) {
+		if o.s.sess == s && o.s.CID() == c.s.CID() || o.s.sess != s && o.s.sess.nexus() == s.nexus() {
 			if !o.toldGone {
 				c.w.Fatalf("%v: the login is answered before %v, which it replaces, is closed", c, o)
 			}
@@ -428,7 +428,7 @@ func (c *mcTarget) loggedIn() {
 		}
 	}
 	for _, o := range c.w.nexuses {
-		if o.s != s && o.s.sameNexus(s) && o.downs == 0 && o.ups > 0 {
+		if o.s != s && o.s.nexus() == s.nexus() && o.downs == 0 && o.ups > 0 {
 			c.w.Fatalf("%v: session %d is up beside %d of the same nexus", c, s.TSIH, o.s.TSIH)
 		}
 	}
@@ -442,10 +442,10 @@ func (c *mcTarget) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
 	l := (*pdu.LogoutRequest)(&m.h)
 	for _, o := range c.w.targets {
 		switch {
-		case o.s.member != c.s.member:
+		case o.s.sess != c.s.sess:
 		case l.Reason() == pdu.LogoutCloseSession:
 			o.end(o == c)
-		case o.s.CID() == l.CID() && o != c && !o.toldGone && o.s.sess != nil:
+		case o.s.CID() == l.CID() && o != c && !o.toldGone && o.s.fullFeature():
 			// A connection with that CID that joined meanwhile is not meant; it would not have the tasks.
 			if o.before(m) {
 				c.w.Fatalf("%v: %v is answered before %v is closed", c, m, o)
@@ -493,7 +493,7 @@ func (w *mcWorld) check() {
 		open := int32(maxSN - exp + 1)
 		held := int32(0)
 		for _, c := range w.targets {
-			if c.s.member != n.s {
+			if c.s.sess != n.s {
 				continue
 			}
 			for _, t := range c.tasks {
@@ -526,7 +526,7 @@ func (w *mcWorld) quiet(ss *mcSession) {
 	}
 	some := false
 	for _, c := range w.targets {
-		if c.s.sess == nil || c.s.sess.TSIH != ss.tsih {
+		if !c.s.fullFeature() || c.s.sess.TSIH != ss.tsih {
 			continue
 		}
 		if len(c.tasks) > 0 || c.s.end.deaf || c.batch != nil || len(c.sock.down) > 0 || c.sock.silent || c.sock.reset {

@@ -85,18 +85,15 @@ func (c *mcTarget) pump() {
 		case Manage:
 			c.manage(ev.Task)
 		case SessionUp:
-			c.nx = c.w.nexus(c.s.Session())
-			c.nx.cameUp(c)
-			c.s.Session().SetOwner(c.nx)
+			c.nx = ev.Session.Owner.(*mcNexus)
 		case SessionJoined:
-			c.nx, _ = c.s.Session().Owner().(*mcNexus)
-			if c.nx == nil {
-				c.w.Fatalf("%v: SessionJoined before SessionUp", c)
+			if c.nx = ev.Session.Owner.(*mcNexus); c.nx.ups == 0 {
+				c.w.Fatalf("%v: SessionJoined before NewNexus", c)
 			}
 		case Move:
 			c.moveTo = ev.Loop + 1
 		case SessionDown:
-			c.w.nexus(c.s.member).wentDown(c)
+			ev.Session.Owner.(*mcNexus).wentDown(c)
 		case Flush:
 			c.w.logf("%v: Flush, %v, last %v", c, ev.Reason, ev.Last)
 			c.closing, c.lingering = true, true

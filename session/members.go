@@ -11,8 +11,6 @@ import (
 type members struct {
 	conns []*Conn
 	homes []home  // where each CID was last, for a connection that returns
-	owner any     // the host's I_T nexus
-	up    bool    // SessionUp was taken: SessionDown is owed
 	over  bool    // logged out, or replaced: nobody joins it any more
 	keep  *Conn   // the last connection was lost, and this one keeps its session until Time2Retain is over
 	goner []goner // who waits for a member to be gone
@@ -30,32 +28,6 @@ type goner struct {
 	conn  *Conn
 	fn    func()
 	quiet bool
-}
-
-// Owner is the host's I_T nexus, nil before SetOwner.
-func (s *Session) Owner() any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.owner
-}
-
-// SetOwner keeps the host's I_T nexus, made at SessionUp.
-func (s *Session) SetOwner(o any) {
-	s.mu.Lock()
-	s.owner = o
-	s.mu.Unlock()
-}
-
-func (s *Session) cameUp() {
-	s.mu.Lock()
-	s.up = true
-	s.mu.Unlock()
-}
-
-func (s *Session) wasUp() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.up
 }
 
 // Conns is a snapshot of the session's connections, for status.
@@ -123,7 +95,7 @@ func (s *Session) join(c *Conn, gone func()) (entry, *LoginError) {
 // enroll makes c a member, under mu.
 func (s *Session) enroll(c *Conn) {
 	s.conns = append(s.conns, c)
-	c.member = s
+	c.sess = s
 	s.acquaint(c)
 	if k := s.keep; k != nil {
 		s.keep = nil

@@ -38,7 +38,7 @@ func NewNode(cfg NodeConfig) *Node {
 	if cfg.DataTimeout == 0 {
 		cfg.DataTimeout = dataTimeout
 	}
-	n := &Node{cfg: cfg, reg: registry{sessions: make(map[uint16]*Session)}}
+	n := &Node{cfg: cfg, reg: newRegistry()}
 	n.targets.Store(new(nodeTargets))
 	return n
 }

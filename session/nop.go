@@ -55,7 +55,7 @@ func (c *Conn) nopIn(ttt uint32) {
 // tellWindow reports that the command window, closed when the initiator last heard of it, is open again: without a
 // response to carry that, it would wait for ever.
 func (c *Conn) tellWindow() {
-	if c.sess == nil || c.end.deaf {
+	if !c.fullFeature() || c.end.deaf {
 		return
 	}
 	exp, maxSN := c.cmdWindow()

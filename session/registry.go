@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"errors"
 	"sync"
 
@@ -12,11 +13,27 @@ var (
 	errConnReinstated = errors.New("connection reinstated: the initiator logged in again with the same CID")
 )
 
-// registry knows the sessions of a node by TSIH and by I_T nexus.
+// registry knows the sessions of a node by TSIH and by I_T nexus. A session is in it from the moment when it is whole, with
+// its nexus and its leading connection, until it is over: what is found can be joined, replaced and executed in.
 type registry struct {
 	mu       sync.Mutex
 	sessions map[uint16]*Session
-	tsih     uint16
+	nexuses  map[nexusName]*Session // all but discovery sessions
+}
+
+// nexusName is what names an I_T nexus (RFC 7143, 4.4.2).
+type nexusName struct {
+	initiator string
+	isid      [6]byte
+	target    string
+	tpgt      uint16
+}
+
+// nexus names the session's, which has one: it is no discovery session.
+func (s *Session) nexus() nexusName { return nexusName{s.InitiatorName, s.ISID, s.Target.Name, s.TPGT} }
+
+func newRegistry() registry {
+	return registry{sessions: make(map[uint16]*Session), nexuses: make(map[nexusName]*Session)}
 }
 
 // entry is what came of a session that wants to be.
@@ -35,26 +52,35 @@ func (r *registry) enter(s *Session, c *Conn, ended func()) entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !s.Discovery {
-		for _, o := range r.sessions {
-			if o.sameNexus(s) {
-				o.ended = append(o.ended, ended)
-				o.replace()
-				return entryWait
-			}
+		if o := r.nexuses[s.nexus()]; o != nil {
+			o.ended = append(o.ended, ended)
+			o.replace()
+			return entryWait
 		}
 	}
 	if len(r.sessions) >= maxSessions {
 		return entryFull
 	}
-	for {
-		r.tsih++
-		if r.tsih != 0 && r.sessions[r.tsih] == nil {
-			s.TSIH = r.tsih
-			r.sessions[s.TSIH] = s
-			s.mu.Lock()
-			s.enroll(c) // at once: who replaces s has to find its connection
-			s.mu.Unlock()
-			return entryMade
+	s.TSIH = r.newTSIH(c.cfg.Rand)
+	s.mu.Lock()
+	s.enroll(c) // at once: a login that replaces s has to find its connection
+	s.mu.Unlock()
+	if !s.Discovery {
+		s.Owner = c.host.NewNexus(s)
+		r.nexuses[s.nexus()] = s
+	}
+	r.sessions[s.TSIH] = s
+	return entryMade
+}
+
+// newTSIH draws a TSIH that is free, under mu; there is one. It is random: whoever has not seen the final Login Response of a
+// session cannot name it. 0 stands for a new session (RFC 7143, 11.12.6).
+func (r *registry) newTSIH(random func([]byte)) uint16 {
+	var b [2]byte
+	random(b[:])
+	for t := binary.BigEndian.Uint16(b[:]); ; t++ {
+		if t != 0 && r.sessions[t] == nil {
+			return t
 		}
 	}
 }
@@ -95,6 +121,9 @@ func (r *registry) find(l *loginState) (*Session, *LoginError) {
 func (r *registry) leave(s *Session) {
 	r.mu.Lock()
 	delete(r.sessions, s.TSIH)
+	if !s.Discovery {
+		delete(r.nexuses, s.nexus())
+	}
 	ended := s.ended
 	s.ended = nil
 	r.mu.Unlock()
@@ -111,10 +140,4 @@ func (r *registry) all() []*Session {
 		ss = append(ss, s)
 	}
 	return ss
-}
-
-// sameNexus compares I_T nexuses: initiator name and ISID, target name and portal group (4.4.2).
-func (s *Session) sameNexus(o *Session) bool {
-	return s.ISID == o.ISID && s.InitiatorName == o.InitiatorName && s.TPGT == o.TPGT && !s.Discovery &&
-		s.Target != nil && o.Target != nil && s.Target.Name == o.Target.Name
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -107,17 +108,23 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 	}
 }
 
-// TSIHs come round and skip those in use, and 0.
-func TestTSIHWraps(t *testing.T) {
+// A TSIH is what the node's randomness says, never 0 (11.12.6), and never that of a living session.
+func TestTSIHIsDrawn(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
-	first := newLogin(t, n)
-	first.up()
-	n.reg.tsih = 0xffff
-	second := newLogin(t, n)
-	second.isid[5] = 1
-	second.up()
-	if a, b := first.conn.Session().TSIH, second.conn.Session().TSIH; a == b || b == 0 {
-		t.Fatalf("TSIH %d and %d", a, b)
+	draw := func(isid byte, random uint16) uint16 {
+		t.Helper()
+		r := newLogin(t, n)
+		r.isid[5] = isid
+		r.conn.cfg.Rand = func(b []byte) { binary.BigEndian.PutUint16(b, random) }
+		r.up()
+		return r.conn.Session().TSIH
+	}
+	for i, c := range []struct{ random, want uint16 }{
+		{0xffff, 0xffff}, {0x1234, 0x1234}, {0x1234, 0x1235}, {0, 1}, {0xffff, 2},
+	} {
+		if got := draw(byte(i), c.random); got != c.want {
+			t.Errorf("%d: drawn %#x: TSIH %#x; want %#x", i, c.random, got, c.want)
+		}
 	}
 }
 

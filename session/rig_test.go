@@ -26,6 +26,7 @@ type rig struct {
 	expStatSN uint32
 	itt       uint32
 	hd, dd    bool
+	packed    bool // what is fed at once is received at once: no event is taken in between
 
 	got    []wire // PDUs of the target's that no want has taken
 	events []Event
@@ -217,7 +218,9 @@ func (r *rig) feed(b []byte) {
 		case pdu.PDUReady:
 			r.conn.Payload(r.now, f.DataDigestOK())
 		}
-		r.pump()
+		if !r.packed {
+			r.pump()
+		}
 	}
 	r.pump()
 }
@@ -484,8 +487,9 @@ func pattern(from, n int) []byte {
 
 // fakeHost is a Host that does what a test says.
 type fakeHost struct {
-	place    int   // what Place answers
-	placed   []int // what it was told: last, then loops
+	place    int            // what Place answers
+	placed   []int          // what it was told: last, then loops
+	onNexus  func(*Session) // NewNexus was called
 	rig      *rig
 	tasks    int // NewTask gives so many at a time
 	live     map[*Task]bool
@@ -522,6 +526,13 @@ func (h *fakeHost) Release(b []byte) {
 	for i := range b {
 		b[i] = 0xdd
 	}
+}
+
+func (h *fakeHost) NewNexus(s *Session) any {
+	if h.onNexus != nil {
+		h.onNexus(s)
+	}
+	return s
 }
 
 func (h *fakeHost) NewTask(*Conn) *Task {

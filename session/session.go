@@ -16,6 +16,10 @@ type Session struct {
 	TPGT          uint16
 	Params        Params
 
+	// Owner is the host's I_T nexus (Host.NewNexus), nil in a discovery session. It is there before anybody finds the
+	// session, and does not change.
+	Owner any
+
 	node   *Node
 	window Window
 	// watchers counts connections that are to be woken when ExpCmdSN moves: see Conn.watch.

@@ -19,7 +19,7 @@ func (c *Conn) Timer() int64 {
 	earliest(e.logoutBy)
 	if !e.deaf {
 		earliest(c.loginDue())
-		if c.sess != nil {
+		if c.fullFeature() {
 			earliest(c.nop.due())
 			earliest(c.visitsDue())
 			earliest(c.data.by)
@@ -47,7 +47,7 @@ func (c *Conn) Advance(now int64) {
 		c.asyncDrop()
 		c.finish(now, errShutdown)
 	}
-	if c.sess != nil {
+	if c.fullFeature() {
 		c.nopAdvance(now)
 		c.visitsAdvance(now)
 		c.dataAdvance(now)

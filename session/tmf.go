@@ -158,7 +158,7 @@ func (c *Conn) manageProgress() {
 			c.moveOn(t)
 		}
 		// ExpCmdSN may have moved between the look at it and the moment from which others wake us.
-		again = c.sess != nil && c.sess.Params.MaxConnections > 1 && c.watch(c.expecting())
+		again = c.sess.Params.MaxConnections > 1 && c.watch(c.expecting())
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *Conn) functionBegins(t *Task) {
 func (c *Conn) functionOver(counted bool) {
 	if counted {
 		c.tm.begun--
-		c.member.functions.Add(-1)
+		c.sess.functions.Add(-1)
 	}
 }
 
@@ -298,7 +298,7 @@ func (c *Conn) managedOver(t *Task) {
 // lower ends a barrier of this connection's.
 func (c *Conn) lower(b *barrier) {
 	if b.stage.Load() != barrierOver {
-		c.member.lower(b)
+		c.sess.lower(b)
 	}
 	c.forget(b)
 }

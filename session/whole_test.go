@@ -1,0 +1,297 @@
+package session
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// loginBytes are a login request straight into full feature phase.
+func (r *loginRig) loginBytes(keys ...string) []byte {
+	var text []byte
+	for i := 0; i < len(keys); i += 2 {
+		text = pdu.AppendText(text, keys[i], keys[i+1])
+	}
+	return r.encode(r.loginHeader(toFull), text)
+}
+
+// 6.3: an initiator may not send commands before the final Login Response, but it can. What comes in one packet with the login
+// request is looked at before the host has taken an event: the nexus is known to the host before the first command is executed.
+func TestCommandsBehindALogin(t *testing.T) {
+	for _, join := range []bool{false, true} {
+		t.Run(fmt.Sprintf("join %v", join), func(t *testing.T) {
+			m := newMCS(t, 1)
+			r, want := m.dial(1), SessionJoined
+			if !join {
+				r, want = newLogin(t, m.node), SessionUp
+				r.isid[5]++
+			}
+			r.packed = true
+			in := r.loginBytes(names()...)
+			a, b := r.read(512), r.read(512)
+			a.SetCmdSN(1)
+			b.SetCmdSN(2)
+			in = append(in, r.encode(a.BHS(), nil)...)
+			r.feed(append(in, r.encode(b.BHS(), nil)...))
+			ev := r.wantEvent(want)
+			if ev.Session == nil || ev.Session != r.conn.Session() || ev.Session.Owner == nil {
+				t.Fatalf("the event is of session %v", ev.Session)
+			}
+			for _, h := range []*pdu.SCSICommand{a, b} {
+				if task := r.wantExecute("full feature phase has begun"); task.ITT != h.ITT() {
+					t.Fatalf("ITT %#x is executed", task.ITT)
+				}
+			}
+			if resp, _ := r.answer("the login is answered"); resp.Status() != pdu.LoginSuccess {
+				t.Fatalf("status %#x", uint16(resp.Status()))
+			}
+		})
+	}
+}
+
+// The other connection's loop may hand a command over before the joining one has taken its first event.
+func TestHandedOverBehindAJoin(t *testing.T) {
+	m := newMCS(t, 1)
+	r := m.dial(1)
+	r.packed = true
+	h := r.read(512)
+	h.SetCmdSN(2)
+	f := r.conn.Framer()
+	for in := append(r.loginBytes(names()...), r.encode(h.BHS(), nil)...); len(in) > 0; {
+		n, st, err := f.Feed(in)
+		if in = in[n:]; err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case st == pdu.PDUReady:
+			r.conn.Payload(r.now, true)
+		case st == pdu.HeaderReady && f.Header().DataLen() > 0:
+			f.Payload(r.conn.Header(r.now))
+		case st == pdu.HeaderReady:
+			r.conn.Header(r.now)
+			r.conn.Payload(r.now, true)
+		}
+	}
+	first := m.conns[0].read(512)
+	first.SetCmdSN(1)
+	m.conns[0].send(first.BHS(), nil)
+	r.pump()
+	r.wantEvent(SessionJoined)
+	r.wantExecute("CmdSN 1 has been delivered")
+}
+
+// A session is found once its nexus is there, and not before (4.4.2): whoever joins by a guess executes nothing without it.
+func TestSessionIsFoundWhole(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	r := newLogin(t, n)
+	asked := 0
+	r.host.onNexus = func(s *Session) {
+		asked++
+		if len(n.reg.sessions) > 0 || len(n.reg.nexuses) > 0 {
+			t.Error("the session can be found before it has its nexus")
+		}
+		if s.TSIH == 0 || len(s.conns) != 1 {
+			t.Error("the session has no name or no connection")
+		}
+	}
+	r.up()
+	if s := r.conn.Session(); asked != 1 || s.Owner != any(s) {
+		t.Fatalf("the host was asked for a nexus %d times; session has %v", asked, s.Owner)
+	}
+}
+
+// A login that joins waits for the connection whose CID it has (6.3.4), and is a member meanwhile. When its own connection goes
+// and it was the last, the session ends with it, although it was never in full feature phase there.
+func TestJoinThatGoesAway(t *testing.T) {
+	m := newMCS(t, 1)
+	old, next := m.conns[0], m.dial(0)
+	s := m.session()
+	next.ask(toFull, names()...)
+	old.turn()
+	old.gone()
+	next.gone() // reset by the initiator, before it is told that the old one is gone
+	if ev := next.wantEvent(SessionDown); ev.Session != s {
+		t.Errorf("SessionDown is of session %v", ev.Session)
+	}
+	m.settle()
+	old.wantEvent(Close)
+	old.wantIdle("the session went down with the other one")
+	if len(m.node.Sessions()) != 0 || !old.conn.Over() || !next.conn.Over() {
+		t.Error("the session is known, or a connection is kept")
+	}
+}
+
+// What a session says to its members is not for one whose login is not answered: only Login Responses go out then (6.3).
+func TestMemberInLoginIsToldNothing(t *testing.T) {
+	m := newMCS(t, 2, "TaskReporting", "ResponseFence")
+	a, b, next := m.conns[0], m.conns[1], m.dial(0)
+	next.ask(toFull, names()...)
+	a.turn()
+	a.wantEvent(Close)
+	h := b.manage(pdu.TMFLogicalUnitReset, true)
+	h.SetCmdSN(1)
+	b.send(h.BHS(), nil)
+	m.settle()
+	ev := b.wantEvent(Manage)
+	b.conn.Managed(b.now, ev.Task, byte(pdu.TMFResponseComplete))
+	b.pump()
+	next.turn()
+	next.wantIdle("its login waits")
+	a.gone()
+	b.conn.Terminate(b.now, errNoPong)
+	b.pump()
+	b.gone()
+	for len(next.host.posts) > 0 { // before its timers: it is still in the login phase
+		fn := next.host.posts[0]
+		next.host.posts = next.host.posts[1:]
+		fn()
+	}
+	next.pump()
+	next.wantIdle("its login waits still")
+	next.turn()
+	if resp, _ := next.answer("what it waited for is gone"); resp.Status() != pdu.LoginSuccess {
+		t.Fatalf("status %#x", uint16(resp.Status()))
+	}
+}
+
+// Whatever happens to a session while logins wait to join it: its members come and go on loops of their own, functions and
+// logouts reach all of them, and in the end it is down, once, and nothing of it is left.
+func TestMembersInLogin(t *testing.T) {
+	for seed := range uint64(1000) {
+		membersInLogin(t, seed)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func membersInLogin(t *testing.T, seed uint64) {
+	rng := rand.New(rand.NewPCG(seed, 7))
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("seed %d", seed)
+			panic(p)
+		}
+	}()
+	retain := []string{"0", "20"}[rng.IntN(2)]
+	m := newMCS(t, 1+rng.IntN(2), "DefaultTime2Retain", retain, "TaskReporting", []string{"RFC3720", "ResponseFence", "FastAbort"}[rng.IntN(3)])
+	if rng.IntN(4) == 0 {
+		m.session().Params.MaxConnections = 2
+	}
+	lead, up, down := m.conns[0], 1, 0
+	tasks, in := map[*Task]*loginRig{}, map[*loginRig]bool{}
+	for _, r := range m.conns {
+		in[r] = true
+	}
+	drain := func(r *loginRig) {
+		for _, w := range r.got {
+			if w.h.Opcode() == pdu.OpLoginResponse {
+				in[r] = (*pdu.LoginResponse)(&w.h).Transit()
+			} else if !in[r] {
+				t.Errorf("%v in the login phase (RFC 7143, 6.3)", w)
+			}
+		}
+		for i := 0; i < len(r.events); i++ { // more come meanwhile
+			switch ev := r.events[i]; ev.Kind {
+			case Execute:
+				tasks[ev.Task] = r
+			case Abort:
+				delete(tasks, ev.Task)
+				r.conn.Aborted(r.now, ev.Task)
+			case Manage:
+				r.conn.Managed(r.now, ev.Task, 0)
+			case SessionUp:
+				up++
+			case SessionDown:
+				down++
+			case Close, Flush:
+				if rng.IntN(2) == 0 {
+					r.closeNow()
+				}
+			}
+		}
+		r.events, r.got = nil, nil
+	}
+	for range 40 {
+		r := m.conns[rng.IntN(len(m.conns))]
+		switch rng.IntN(14) {
+		case 0, 1:
+			r = m.dial(uint16(rng.IntN(2)))
+			if rng.IntN(6) == 0 {
+				r.tsih = 0
+			}
+			r.isid = lead.isid
+			r.packed = true
+			in := r.loginBytes(names("MaxConnections", "8")...)
+			for range rng.IntN(3) {
+				h := r.read(512)
+				h.SetCmdSN(1 + uint32(rng.IntN(6)))
+				in = append(in, r.encode(h.BHS(), nil)...)
+			}
+			r.feed(in)
+		case 2:
+			r.closeNow()
+		case 3:
+			if s := r.conn.Session(); s != nil && !r.host.closed {
+				f := []pdu.TaskFunction{pdu.TMFLogicalUnitReset, pdu.TMFAbortTaskSet, pdu.TMFTargetColdReset, pdu.TMFAbortTask, pdu.TMFQueryTaskSet}[rng.IntN(5)]
+				h := r.manage(f, true)
+				h.SetCmdSN(s.window.ExpCmdSN())
+				r.send(h.BHS(), nil)
+			}
+		case 4:
+			if s := r.conn.Session(); s != nil && !r.host.closed {
+				h := r.logout(pdu.LogoutReason(rng.IntN(3)), uint16(rng.IntN(2)))
+				h.SetImmediate(true)
+				h.SetCmdSN(s.window.ExpCmdSN())
+				r.send(h.BHS(), nil)
+			}
+		case 5:
+			r.conn.Shutdown(r.now)
+		case 6:
+			r.conn.Terminate(r.now, errNoPong)
+		case 7:
+			m.session0(lead).Resize(1 + rng.IntN(16))
+		case 8:
+			r.now += 3e9
+		case 9:
+			for task, o := range tasks {
+				delete(tasks, task)
+				o.complete(task, Result{})
+				break
+			}
+		default:
+			if n := len(r.host.posts); n > 0 {
+				fn := r.host.posts[0]
+				r.host.posts = r.host.posts[1:]
+				fn()
+			}
+		}
+		r.pump()
+		drain(r)
+	}
+	for _, r := range m.conns {
+		r.closeNow()
+	}
+	for range 12 {
+		for _, r := range m.conns {
+			r.turn()
+			drain(r)
+			if at := r.conn.Timer(); at > r.now {
+				r.now = at
+			}
+		}
+	}
+	if n := len(m.node.Sessions()); n != 0 || up != down {
+		t.Errorf("%d sessions are known; %d came up, %d went down", n, up, down)
+	}
+	for i, r := range m.conns {
+		if !r.conn.Over() || len(r.host.live) > 0 {
+			t.Errorf("connection %d: over %v, %d tasks", i, r.conn.Over(), len(r.host.live))
+		}
+	}
+}
+
+// session0 is the session that r led, whatever became of it.
+func (m *mcs) session0(r *loginRig) *Session { return r.conn.sess }
