@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// request makes the next immediate request that is no SCSI command.
+func (i *initiator) request(op pdu.Opcode, ttt uint32) *pdu.BHS {
+	var h pdu.BHS
+	h.Init(op)
+	h.SetImmediate(true)
+	h.SetFinal(true)
+	q := (*pdu.TextRequest)(&h) // TTT, CmdSN and ExpStatSN are at the same place in a NOP-Out
+	i.itt++
+	h.SetITT(i.itt)
+	q.SetTTT(ttt)
+	q.SetCmdSN(i.cmdSN)
+	q.SetExpStatSN(i.expStatSN)
+	return &h
+}
+
+// Pings and text of the longest kind use the loop's memory, and give it back (RFC 7143, 13.12): what is declared, comes back;
+// what SendTargets shows, goes out in PDUs as long as the initiator takes.
+func TestLongPingsAndText(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	own := r.e.node.Targets()[0]
+	targets := []*session.Target{own}
+	for n := range 2000 {
+		targets = append(targets, &session.Target{Name: fmt.Sprintf("iqn.2026-11.test:%s%d", strings.Repeat("x", 100), n), Portals: own.Portals})
+	}
+	r.e.node.SetTargets(targets)
+
+	i := r.login(1, "MaxRecvDataSegmentLength", "262144")
+	data := bytes.Repeat([]byte("a ping of some length "), session.MaxRecvDataSegmentLength/22+1)[:session.MaxRecvDataSegmentLength]
+	for _, n := range []int{1, 64, 4097, 65536, len(data)} {
+		i.send(i.request(pdu.OpNOPOut, pdu.ReservedTag), data[:n])
+		if i.read(); i.hdr.Opcode() != pdu.OpNOPIn || !bytes.Equal(i.data, data[:n]) {
+			t.Fatalf("%v with %d bytes for a ping of %d", i.hdr.Opcode(), len(i.data), n)
+		}
+	}
+
+	d := r.enter(2, "MaxRecvDataSegmentLength", "262144", "SessionType", "Discovery")
+	var all []byte
+	pdus := 0
+	h := d.request(pdu.OpTextRequest, pdu.ReservedTag)
+	text := []byte("SendTargets=All\x00")
+	for {
+		d.send(h, text)
+		d.read()
+		p := (*pdu.TextResponse)(&d.hdr)
+		if d.hdr.Opcode() != pdu.OpTextResponse {
+			t.Fatalf("%v", d.hdr.Opcode())
+		}
+		pdus++
+		all = append(all, d.data...)
+		if d.expStatSN = p.StatSN() + 1; p.Final() {
+			break
+		}
+		d.itt--
+		h, text = d.request(pdu.OpTextRequest, p.TTT()), nil
+	}
+	if n := bytes.Count(all, []byte("TargetName=")); n != len(targets) || pdus != (len(all)+262143)/262144 {
+		t.Errorf("%d targets of %d in %d bytes, %d PDUs", n, len(targets), len(all), pdus)
+	}
+
+	i.c.Close()
+	d.c.Close()
+	r.e.Shutdown()
+	if n := r.e.loops[0].arena.inUse; n != 0 {
+		t.Errorf("%d bytes of the arena are still out", n)
+	}
+}

@@ -1,0 +1,131 @@
+package clients_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+)
+
+// manyTargets is a configuration of n targets that differ in the number in their name.
+func manyTargets(n int) string {
+	var b strings.Builder
+	b.WriteString("[[portal]]\nlisten = \"{{ADDR}}\"\n")
+	for i := range n {
+		fmt.Fprintf(&b, "[[target]]\nname = \"iqn.2026-11.io.ringtgt:many.%04d\"\n", i)
+		if i%500 == 0 {
+			b.WriteString("[[target.lun]]\nlun = 0\nmemory = \"1MiB\"\n")
+		}
+	}
+	return b.String()
+}
+
+// libiscsi takes no answer of more than one PDU: all the targets come in one, up to what it declares (RFC 7143 13.12, appendix C).
+func TestManyTargets(t *testing.T) {
+	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
+	for _, n := range []int{73, 200, 1500} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			d := daemon.StartT(t, daemon.Options{Config: manyTargets(n)})
+			out := run(t, "iscsi-ls", d.Portal())
+			if got := strings.Count(out, "Target:iqn.2026-11.io.ringtgt:many."); got != n {
+				t.Errorf("iscsi-ls finds %d targets of %d:\n%s", got, n, clip(out))
+			}
+			mustContain(t, out, fmt.Sprintf("many.%04d", n-1))
+		})
+	}
+}
+
+// A user in the URL makes libiscsi offer CHAP; a target without it answers None, and libiscsi declares its names again. That is
+// taken but by a strict node (docs/conformance.md).
+func TestUserWithoutCHAP(t *testing.T) {
+	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
+	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
+	needQemu(t)
+	config := func(server string) string {
+		return server + `
+[[portal]]
+listen = "{{ADDR}}"
+
+[[target]]
+name = "` + chapTarget + `"
+[[target.lun]]
+lun = 0
+memory = "16MiB"
+`
+	}
+	d := daemon.StartT(t, daemon.Options{Config: config(""), Target: chapTarget})
+	mustContain(t, run(t, "iscsi-ls", "iscsi://"+chapUser+"%"+chapSecret+"@"+d.Addr()), "Target:"+chapTarget)
+	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
+	qemuIO(t, d.AuthURL(chapUser, chapSecret, 0), "write -P 0x17 0 1M", "read -P 0x17 0 1M")
+
+	strict := daemon.StartT(t, daemon.Options{Config: config("[server]\nstrict_login = true"), Target: chapTarget})
+	run(t, "iscsi-inq", strict.URL(0))
+	if out, err := try(t, "", "iscsi-inq", strict.AuthURL(chapUser, chapSecret, 0)); err == nil {
+		t.Errorf("a strict node takes names that are declared again:\n%s", out)
+	}
+	mustContain(t, strict.Log(), "a second time")
+}
+
+// A target that bounds bursts, or parts of them, and nothing else: qemu keeps to what it was answered, and that is what holds
+// (RFC 7143 13.14).
+func TestLimits(t *testing.T) {
+	needQemu(t)
+	for _, limits := range []string{
+		"max_burst_length = 65536", "max_burst_length = 4096", "first_burst_length = 8192",
+		"max_burst_length = 65536\nfirst_burst_length = 65536", "max_recv_data_segment_length = 8192",
+		"max_recv_data_segment_length = 8192\nmax_burst_length = 16384", "immediate_data = false\nmax_burst_length = 65536",
+		"initial_r2t = true\nmax_burst_length = 65536", "initial_r2t = true\nimmediate_data = false\nmax_burst_length = 65536",
+	} {
+		t.Run(strings.ReplaceAll(limits, "\n", ", "), func(t *testing.T) {
+			d := daemon.StartT(t, daemon.Options{Target: chapTarget, Config: `
+[[portal]]
+listen = "{{ADDR}}"
+
+[[target]]
+name = "` + chapTarget + `"
+[target.limits]
+` + limits + `
+[[target.lun]]
+lun = 0
+memory = "16MiB"
+`})
+			image := randomFile(t, 16<<20, 11)
+			run(t, "qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", "-t", "none", image, d.URL(0))
+			mustContain(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", image, d.URL(0)), "Images are identical.")
+		})
+	}
+}
+
+// A ping of the length that the target declares comes back, behind a gap in CmdSN too (RFC 7143 11.18, 13.12).
+func TestLongestPing(t *testing.T) {
+	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:1M"}})
+	r := dialRaw(t, d.Addr())
+	r.login(loginRequest{target: d.Target(), keys: []string{"MaxRecvDataSegmentLength=16777215"}})
+	data := bytes.Repeat([]byte("0123456789abcdef"), 262144/16)
+	for _, n := range []int{8192, 8193, 100000, 262144} {
+		var h pdu.BHS
+		h.Init(pdu.OpNOPOut)
+		q := (*pdu.NOPOut)(&h)
+		h.SetFinal(true)
+		r.itt++
+		h.SetITT(r.itt)
+		q.SetTTT(pdu.ReservedTag)
+		q.SetCmdSN(r.cmdSN)
+		r.cmdSN++
+		q.SetExpStatSN(r.expStatSN)
+		if err := r.send(&h, data[:n]); err != nil {
+			t.Fatal(err)
+		}
+		in, got, err := r.recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Opcode() != pdu.OpNOPIn || in.ITT() != r.itt || !bytes.Equal(got, data[:n]) {
+			t.Fatalf("%v for a ping of %d bytes, with %d", in.Opcode(), n, len(got))
+		}
+		r.expStatSN = (*pdu.NOPIn)(in).StatSN() + 1
+	}
+}
