@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lint: ## gofmt, go vet
 
 fuzz: ## every fuzz target for FUZZ (default 60s) each
 	@tools/fuzz.sh $(FUZZ)
+
+mutate: ## breaks the code in every way of tools/mutate and wants a test to fail each time; ARGS="-run REGEXP"
+	@$(GO) run ./tools/mutate -go '$(GO)' $(value ARGS)
 
 generate: ## the eBPF programs (needs clang and libbpf-dev); their output is in the repository
 	@$(GO) generate ./...

@@ -102,18 +102,26 @@ func TestNumberedFunctionsAreBounded(t *testing.T) {
 func TestUnacknowledgedFunctionsCount(t *testing.T) {
 	m := newTMF(t, 2, "TaskReporting", "ResponseFence")
 	a := m.conns[0]
+	before, refused := a.expStatSN, 0
 	for range maxFunctions + 8 {
-		a.itt++
 		h := m.function(0, pdu.TMFAbortTaskSet, true, 0)
-		(*pdu.TaskManagementRequest)(h).SetExpStatSN(a.expStatSN)
+		h.SetExpStatSN(before)
 		a.send(h.BHS(), nil)
 		m.settle()
 		for len(a.events) > 0 {
 			a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
 			m.settle()
 		}
-		if n := len(a.conn.tm.visits); n > maxFunctions+1 {
-			t.Fatalf("%d functions wait for an acknowledgement", n)
+		m.ack(1) // the other connection acknowledges what it has got
+		m.settle()
+		for len(a.got) > 0 {
+			if a.got[0].h.Opcode() == pdu.OpReject {
+				refused++
+			}
+			a.got = a.got[1:]
 		}
+	}
+	if n := len(a.conn.tm.visits); n != maxFunctions || refused != 8 {
+		t.Fatalf("%d functions wait for an acknowledgement, %d were rejected; want %d and 8", n, refused, maxFunctions)
 	}
 }

@@ -1,0 +1,146 @@
+// Command mutate breaks the code on purpose, one kept mutant at a time, and wants a test to fail each time. A mutant that
+// survives names a rule that no test holds.
+//
+//	mutate [-run REGEXP] [-list] [-go COMMAND]
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// mutant is one change to one file, and the tests that are to notice it.
+type mutant struct {
+	name string
+	file string
+	old  string // occurs once in the file
+	new  string
+	pkg  string // whose tests are run
+	run  string // which of them; empty: all
+}
+
+// all are the mutants of every layer.
+func all() (m []mutant) {
+	for _, part := range [][]mutant{sessionMutants, engineMutants, lunMutants} {
+		m = append(m, part...)
+	}
+	return m
+}
+
+func main() {
+	which := flag.String("run", "", "only mutants whose names match")
+	list := flag.Bool("list", false, "list them, run nothing")
+	goCommand := flag.String("go", "go", "the go command")
+	flag.Parse()
+	re, err := regexp.Compile(*which)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(2)
+	}
+	var survivors []string
+	n := 0
+	for _, m := range all() {
+		if !re.MatchString(m.name) {
+			continue
+		}
+		n++
+		if *list {
+			fmt.Printf("%-40s %s\n", m.name, m.file)
+			continue
+		}
+		begin := time.Now()
+		state, err := m.try(*goCommand)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "mutate: %s: %v\n", m.name, err)
+			os.Exit(2)
+		}
+		fmt.Printf("%-40s %-9s %5.1fs\n", m.name, state, time.Since(begin).Seconds())
+		if state == survived {
+			survivors = append(survivors, m.name)
+		}
+	}
+	if *list {
+		return
+	}
+	fmt.Printf("%d mutants, %d survive\n", n, len(survivors))
+	for _, s := range survivors {
+		fmt.Printf("    %s\n", s)
+	}
+	if len(survivors) > 0 {
+		os.Exit(1)
+	}
+}
+
+// outcome is what became of a mutant.
+type outcome string
+
+const (
+	killed   outcome = "killed"
+	survived outcome = "SURVIVES"
+)
+
+// apply returns the file as the mutant has it.
+func (m *mutant) apply() ([]byte, error) {
+	text, err := os.ReadFile(m.file)
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		return nil, fmt.Errorf("what it changes occurs %d times in %s, not once", n, m.file)
+	}
+	return []byte(strings.Replace(string(text), m.old, m.new, 1)), nil
+}
+
+// try runs the mutant's tests on the code that it makes. The tree itself is not touched: the compiler sees the changed file in
+// an overlay. One that does not compile is an error: nothing was tried.
+func (m *mutant) try(goCommand string) (outcome, error) {
+	text, err := m.apply()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "ringtgt-mutate-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	root, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	changed := filepath.Join(dir, "changed.go")
+	overlay := filepath.Join(dir, "overlay.json")
+	plan, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, m.file): changed}})
+	if err != nil {
+		return "", err
+	}
+	for name, data := range map[string][]byte{changed: text, overlay: plan} {
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			return "", err
+		}
+	}
+	binary := filepath.Join(dir, "test")
+	if out, err := exec.Command(goCommand, "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.pkg).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("does not compile: %s", out)
+	}
+	args := []string{"-test.failfast", "-test.timeout=10m"}
+	if m.run != "" {
+		args = append(args, "-test.run", m.run)
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = filepath.Join(root, m.pkg)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil:
+		return killed, nil
+	case strings.Contains(string(out), "no tests to run"):
+		return "", fmt.Errorf("no test matches %q in %s", m.run, m.pkg)
+	}
+	return survived, nil
+}
