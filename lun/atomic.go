@@ -41,6 +41,7 @@ func writeAtomic(t *Task) {
 	case n == 0:
 		t.good()
 	default:
-		t.io(OpWrite, int64(lba)*int64(g.BlockSize), t.Out[:n*uint64(g.BlockSize)], t.writeThrough(), ioDone)
+		through := t.writeThrough()
+		t.write(int64(lba)*int64(g.BlockSize), t.Out[:n*uint64(g.BlockSize)], through, writeDone(through))
 	}
 }

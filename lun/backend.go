@@ -10,6 +10,9 @@ type Geometry struct {
 	Thin      bool // Discard gives space back and Extents tells what is allocated
 	Rotating  bool
 	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
+	// Buffered is a Volatile medium that keeps writes in the kernel's page cache: one error of a flush is about anybody's writes
+	// and is told once, so that nothing but OpSync may flush. A write with FUA is one without, and an OpSync.
+	Buffered bool
 	// AtomicBlocks is the most blocks that one OpWrite, aligned to its own length or to 4096 bytes, moves whole or not at
 	// all whatever happens, a power loss included (SBC-4 4.29); 0: no such promise, and no WRITE ATOMIC. A medium whose
 	// content does not outlive a power loss keeps the promise without effort.

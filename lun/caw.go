@@ -63,7 +63,8 @@ func (t *Task) compared(medium []byte) {
 		t.checkInfo(Miscompare, ascMiscompareVerify, uint64(at))
 		return
 	}
-	t.io(OpWrite, t.scratch.off, t.Out[half:2*half], t.writeThrough(), ioDone)
+	through := t.writeThrough()
+	t.write(t.scratch.off, t.Out[half:2*half], through, writeDone(through))
 }
 
 // orWrite: SBC-3 5.5. The data-out is ORed with the medium, in the task's buffer, and written.
@@ -84,7 +85,8 @@ func orWrite(t *Task) {
 	t.scratch.off, t.scratch.left, t.scratch.moved = off, n, 0
 	if m := t.unit.mapped; m != nil {
 		or(data, m.Bytes(off, len(data)))
-		t.io(OpWrite, off, data, t.writeThrough(), ioDone)
+		through := t.writeThrough()
+		t.write(off, data, through, writeDone(through))
 		return
 	}
 	if t.borrow(n) {
@@ -95,7 +97,8 @@ func orWrite(t *Task) {
 func orNext(t *Task) {
 	s := &t.scratch
 	if s.left == 0 {
-		t.io(OpWrite, s.off-s.moved, t.Out[:s.moved], t.writeThrough(), ioDone)
+		through := t.writeThrough()
+		t.write(s.off-s.moved, t.Out[:s.moved], through, writeDone(through))
 		return
 	}
 	t.io(OpRead, s.off, s.work[:min(s.left, ioPiece)], false, orRead)

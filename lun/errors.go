@@ -22,6 +22,8 @@ var (
 // failed ends t with what a failed request means to the initiator.
 func (t *Task) failed(err error) {
 	switch {
+	case t.req.Kind == OpSync && !errors.Is(err, ErrGone):
+		t.lost(err)
 	case errors.Is(err, ErrBusy):
 		t.busy()
 	case errors.Is(err, ErrNoSpace):

@@ -159,13 +159,9 @@ func faultOf(kind OpKind, err error) (FaultKind, bool) {
 // Health is the record of the unit's faults.
 func (u *Unit) Health() *Health { return &u.health }
 
-// faulted takes note of a request that failed. Every request of the unit comes by here once, whatever becomes of the command
+// faulted takes note of a request that failed, flushes apart (FlushFailed). Every request of the unit comes by here once, whatever becomes of the command
 // it was for: an aborted one's fault is the medium's all the same.
 func (u *Unit) faulted(l Loop, r *Request, err error) {
-	if r.Kind == OpSync {
-		u.health.Report(FaultFlush, -1, errnoOf(err), l.Now())
-		return
-	}
 	if k, ok := faultOf(r.Kind, err); ok {
 		u.health.Report(k, (r.Off+max(r.Moved, 0))/int64(u.blockSize()), errnoOf(err), l.Now())
 	}

@@ -24,6 +24,7 @@ type Nexus struct {
 	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go. Zero is the test of the data path.
 	pending [MaxLUNs]atomic.Uint32
 	copies  copyLog
+	losses  nexusLosses
 }
 
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
@@ -35,7 +36,8 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n.portName = strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
 	tg.mu.Lock()
 	tg.nexuses[n] = struct{}{}
-	a := tg.greeting(n.portName)
+	n.losses.from = tg.lossesOf(strings.ToLower(cfg.InitiatorName), n.portName)
+	a := tg.greeting(n.portName, n.losses.from)
 	for _, u := range tg.Units() {
 		n.attend(u, a)
 	}
@@ -43,13 +45,13 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	return n
 }
 
-// greeting is the unit attention of a new nexus of the initiator port, under mu.
-func (tg *Target) greeting(port string) attention {
+// greeting is the unit attention of a new nexus of the initiator port, under mu. losses is what the port need not be told of.
+func (tg *Target) greeting(port string, losses uint64) attention {
 	if _, ok := tg.seen[port]; ok {
 		return uaNexusLoss
 	}
 	if len(tg.seen) < maxSeenPorts {
-		tg.seen[port] = struct{}{}
+		tg.seen[port] = losses
 	}
 	return uaPowerOn
 }
@@ -75,6 +77,9 @@ func (n *Nexus) Close() {
 	tg := n.target
 	tg.mu.Lock()
 	delete(tg.nexuses, n)
+	if _, ok := tg.seen[n.portName]; ok {
+		tg.seen[n.portName] = n.knows()
+	}
 	tg.mu.Unlock()
 	for _, u := range tg.Units() {
 		u.nexusLost(n)

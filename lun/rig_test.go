@@ -163,7 +163,10 @@ type rig struct {
 // option changes what a rig is made of.
 type option func(g *lun.Geometry, u *lun.UnitConfig, tc *lun.TargetConfig, how *diskHow)
 
-type diskHow struct{ mapped, posted bool }
+type diskHow struct {
+	mapped, posted bool
+	wrap           func(d *disk) lun.Backend // nil: the disk itself
+}
 
 func withMapped(_ *lun.Geometry, _ *lun.UnitConfig, _ *lun.TargetConfig, h *diskHow) { h.mapped = true }
 func withPosted(_ *lun.Geometry, _ *lun.UnitConfig, _ *lun.TargetConfig, h *diskHow) { h.posted = true }
@@ -217,6 +220,9 @@ func newRigIn(tb testing.TB, cfg luntest.Config, options ...option) *rig {
 	uc.Backend = r.d
 	if how.mapped {
 		uc.Backend = mappedDisk{r.d}
+	}
+	if how.wrap != nil {
+		uc.Backend = how.wrap(r.d)
 	}
 	tc.Loops = r.w.Loops()
 	r.tg = lun.NewTarget(tc)

@@ -97,9 +97,9 @@ func readMedium(t *Task) {
 		t.good()
 		return
 	}
-	if t.CDB[0] >= 0x20 && t.CDB[1]&cdbFUA != 0 && t.unit.geometry().Volatile {
+	if t.CDB[0] >= 0x20 && t.CDB[1]&cdbFUA != 0 && t.unit.mapped == nil {
 		// SBC-3 5.8: with FUA what is read is what the medium holds, so what is cached goes there first.
-		t.ioRange(OpSync, off, n, readSynced)
+		t.ioRange(OpSync, 0, 0, readSynced)
 		return
 	}
 	t.readBlocks(off, n)
@@ -170,7 +170,8 @@ func writeMedium(t *Task) {
 		t.good()
 		return
 	}
-	t.io(OpWrite, off, data, t.writeThrough(), ioDone)
+	through := t.writeThrough()
+	t.write(off, data, through, writeDone(through))
 }
 
 // ioDone ends a task whose last request has completed.

@@ -60,7 +60,7 @@ func (s *sanitizer) next() {
 	size := int64(u.blocks()) * int64(u.blockSize())
 	if s.off >= size {
 		s.req = Request{Kind: OpSync, Done: s}
-		u.backend.Submit(s.loop, &s.req)
+		u.submit(s.loop, &s.req)
 		return
 	}
 	if r := u.cfg.SanitizeRate; r > 0 {
@@ -84,7 +84,9 @@ func (s *sanitizer) next() {
 // and others have their turn.
 func (s *sanitizer) RequestDone(r *Request, err error) {
 	if err != nil {
-		s.u.faulted(s.loop, r, err)
+		if r.Kind != OpSync { // of a flush the flusher takes note
+			s.u.faulted(s.loop, r, err)
+		}
 		s.loop.Post(func() { s.end(err) })
 		return
 	}

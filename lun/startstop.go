@@ -30,18 +30,22 @@ func startStop(t *Task) {
 	case b&ssuStart != 0:
 		u.load(t.Nexus)
 		t.good()
-	case b&ssuNoFlush != 0 || !u.geometry().Volatile || u.is(stateEjected):
-		stopped(t, nil)
+	case b&ssuNoFlush != 0 || u.is(stateEjected):
+		stopped(t)
 	default: // SBC-3 5.22: cached data goes to the medium before it stops
-		t.ioRange(OpSync, 0, 0, stopped)
+		t.ioRange(OpSync, 0, 0, stopFlushed)
 	}
 }
 
-func stopped(t *Task, err error) {
-	if err != nil {
-		t.failed(err)
+func stopFlushed(t *Task, err error) {
+	if err != nil || t.unit.owed(t.Nexus, promisesAll, t.Loop.Now()) {
+		syncDone(t, err)
 		return
 	}
+	stopped(t)
+}
+
+func stopped(t *Task) {
 	if t.CDB[4]&ssuLoEj != 0 {
 		if t.unit.removalPrevented() { // somebody did while the cache was flushed
 			t.check(IllegalRequest, ascMediumRemovalPrevented)

@@ -71,7 +71,7 @@ func TestStartStopWithoutLoEj(t *testing.T) {
 	}
 	r.d.fail = func(*lun.Request) error { return lun.ErrMedium }
 	r.do(startStopCDB(0, load))
-	r.want(r.do(startStopCDB(0, eject)), "3/0C00", "the cache could not be flushed")
+	r.want(r.do(startStopCDB(0, eject)), "4/0C00", "the cache could not be flushed")
 	r.want(r.do(testUnitReady()), good, "so the medium is not ejected")
 
 	fixed := newRig(t)

@@ -15,20 +15,13 @@ var syncCommands = []command{
 // synchronizeCache answers when the medium has everything, with IMMED too: an answer that says less would be of no use.
 func synchronizeCache(t *Task) {
 	lba, n, _ := extent(&t.CDB)
-	g := t.unit.geometry()
-	if !g.holds(lba, n) {
+	if !t.unit.geometry().holds(lba, n) {
 		t.check(IllegalRequest, ascLBAOutOfRange)
 		return
 	}
-	if !g.Volatile {
-		t.good()
-		return
-	}
-	bs := int64(g.BlockSize)
-	if n == 0 { // SBC-3 5.23: all blocks from lba to the end
-		n = g.Blocks - lba
-	}
-	t.ioRange(OpSync, int64(lba)*bs, int64(n)*bs, ioDone)
+	// The range does not matter: a flush is of everything. It always reaches the backend, whatever WCE says: what caches there
+	// are below is for the medium to know, and it may know better now than when it was opened.
+	t.ioRange(OpSync, 0, 0, syncDone)
 }
 
 // preFetch has no cache of its own to fill, so it answers GOOD, not CONDITION MET (SBC-3 5.6: "if the specified logical

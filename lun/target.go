@@ -43,9 +43,11 @@ type Target struct {
 	cfg   TargetConfig
 	units atomic.Pointer[unitMap]
 
+	losses atomic.Uint64 // of acknowledged writes, of all units: see loss.go
+
 	mu      sync.Mutex // units' changes, nexuses
 	nexuses map[*Nexus]struct{}
-	seen    map[string]struct{} // initiator ports that had a nexus since the start
+	seen    map[string]uint64 // initiator ports that had a nexus since the start
 }
 
 // unitMap is a snapshot of the logical units: never changed once published.
@@ -68,7 +70,7 @@ func NewTarget(cfg TargetConfig) *Target {
 	if cfg.Revision == "" {
 		cfg.Revision = "0001"
 	}
-	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}, seen: map[string]struct{}{}}
+	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}, seen: map[string]uint64{}}
 	tg.units.Store(&unitMap{})
 	return tg
 }

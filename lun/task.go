@@ -67,14 +67,16 @@ type Task struct {
 type taskScratch struct {
 	lba    uint64
 	blocks uint64
-	off    int64            // the next byte of the medium
-	left   int64            // bytes to go
-	moved  int64            // bytes (or descriptors) done
-	kind   OpKind           // of a command that works on ranges
-	check  byteCheck        // of a command that compares
-	next   func(*Task) bool // sets the next range; false: there is none
-	work   []byte           // from Loop.Alloc; freed when the task ends
-	any    any              // state of a command that is not on the data path
+	off    int64              // the next byte of the medium
+	left   int64              // bytes to go
+	moved  int64              // bytes (or descriptors) done
+	kind   OpKind             // of a command that works on ranges
+	check  byteCheck          // of a command that compares
+	next   func(*Task) bool   // sets the next range; false: there is none
+	work   []byte             // from Loop.Alloc; freed when the task ends
+	then   func(*Task, error) // what comes after a write through the cache: see Task.write
+	cause  error              // why one failed
+	any    any                // state of a command that is not on the data path
 }
 
 // borrow takes a work buffer of one piece, n bytes at most. False: there is none and t is BUSY.
@@ -274,7 +276,7 @@ func (t *Task) drive() {
 				continue
 			}
 			t.inSubmit, t.answered = true, false
-			t.unit.backend.Submit(t.Loop, &t.req)
+			t.unit.submit(t.Loop, &t.req)
 			t.inSubmit = false
 			if t.answered {
 				t.step(t, t.reqErr)
@@ -293,8 +295,11 @@ type taskIO Task
 // RequestDone implements Completion.
 func (d *taskIO) RequestDone(_ *Request, err error) {
 	t := (*Task)(d)
-	if err != nil {
+	if err != nil && t.req.Kind != OpSync { // of a flush the flusher takes note
 		t.unit.faulted(t.Loop, &t.req, err)
+		if t.aborted && t.req.FUA && t.unit.geometry().Volatile {
+			t.unit.lose(t.Loop.Now(), err) // nobody asks any more whether it was the flush: see writtenThrough
+		}
 	}
 	if t.inSubmit {
 		t.answered, t.reqErr = true, err

@@ -54,7 +54,9 @@ type Unit struct {
 
 	gate gate
 
-	health Health // see health.go
+	health  Health // see health.go
+	flusher flusher
+	loss    atomic.Uint64 // the target's number of the last loss of acknowledged writes; 0: none. See loss.go
 
 	sanitizing atomic.Pointer[sanitizer] // the operation in progress
 	removed    atomic.Bool               // by RemoveUnit
@@ -107,6 +109,7 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	u.mapped, _ = cfg.Backend.(Mapped)
 	u.geom.Store(&g)
 	u.gate.init(tg.cfg.Loops)
+	u.flusher.unit = u
 	if cfg.ReadOnly || g.ReadOnly {
 		u.set(stateReadOnly)
 	}

@@ -78,15 +78,16 @@ func writeAndVerify(t *Task) {
 		t.good()
 		return
 	}
-	t.io(OpWrite, off, data, true, writtenToVerify)
+	t.scratch.off, t.scratch.left = off, int64(len(data))
+	t.write(off, data, true, writtenToVerify)
 }
 
 func writtenToVerify(t *Task, err error) {
-	if err != nil {
-		t.failed(err)
+	if err != nil || t.writeThrough() && t.unit.owed(t.Nexus, promisesWrite, t.Loop.Now()) {
+		throughDone(t, err)
 		return
 	}
-	t.verify(bytchk(&t.CDB), t.req.Off, t.req.Len)
+	t.verify(bytchk(&t.CDB), t.scratch.off, t.scratch.left)
 }
 
 // verify checks the n bytes at off against t.Out as check says, piece by piece.

@@ -74,13 +74,13 @@ func sameNext(t *Task, err error) {
 	}
 	s := &t.scratch
 	if s.left == 0 {
-		t.good()
+		t.piecesDone()
 		return
 	}
 	n := min(s.left, ioPiece)
 	off := s.off
 	s.off, s.left = s.off+n, s.left-n
-	t.io(OpWrite, off, s.work[:n], t.unit.is(stateWriteThrough), sameNext)
+	t.io(OpWrite, off, s.work[:n], false, sameNext)
 }
 
 // ranges carries out kind (OpZero, OpDiscard) on the t.scratch.left bytes at t.scratch.off.
@@ -99,11 +99,7 @@ func rangeNext(t *Task, err error) {
 		if s.next != nil && s.next(t) {
 			continue
 		}
-		if t.unit.is(stateWriteThrough) { // there is no FUA for these
-			t.ioRange(OpSync, 0, 0, ioDone)
-		} else {
-			t.good()
-		}
+		t.piecesDone()
 		return
 	}
 	n := min(s.left, zeroPiece)
@@ -113,6 +109,15 @@ func rangeNext(t *Task, err error) {
 	off := s.off
 	s.off, s.left = s.off+n, s.left-n
 	t.ioRange(s.kind, off, n, rangeNext)
+}
+
+// piecesDone ends a command of many pieces: one flush does for all of them where the write cache is off.
+func (t *Task) piecesDone() {
+	if t.unit.is(stateWriteThrough) {
+		t.ioRange(OpSync, 0, 0, throughDone)
+		return
+	}
+	t.good()
 }
 
 // zeroBlock is what a deallocated block reads as.

@@ -341,7 +341,7 @@ func TestSynchronizeCache(t *testing.T) {
 		r.want(r.do(cdb(1020, 5)), lbaOutOfRange, "SBC-3 5.23")
 		r.want(r.do(cdb(1025, 0)), lbaOutOfRange, "SBC-3 5.23")
 		r.d.fail = func(*lun.Request) error { return lun.ErrMedium }
-		r.want(r.do(cdb(0, 0)), "3/0C00", "what could not be written is not said to be")
+		r.want(r.do(cdb(0, 0)), "4/0C00", "what could not be written is not said to be")
 	}
 }
 

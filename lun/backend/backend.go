@@ -56,6 +56,8 @@ type Backend interface {
 	// Inspect looks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
 	// the filesystem likes.
 	Inspect() Condition
+	// Sync puts everything that was written on the medium. It blocks, and is for the end of a daemon, when no loop turns.
+	Sync() error
 }
 
 // Located is a Backend whose medium is somewhere on this machine: a file or a block device.

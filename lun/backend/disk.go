@@ -46,6 +46,7 @@ func (d *disk) init(fd int) error {
 		return fmt.Errorf("mmap: %w", err)
 	}
 	d.fd, d.zeros = fd, zeros
+	d.geom.Buffered = d.geom.Volatile && d.align == 1 // without O_DIRECT
 	d.life.release = d.release
 	d.cut.init(d.regular && !d.geom.ReadOnly)
 	d.canPunch.Store(d.geom.Thin)
@@ -91,6 +92,26 @@ func isStill(fd int, s Spec) error {
 
 // Notes implements Backend.
 func (d *disk) Notes() []string { return d.notes }
+
+// Sync implements Backend.
+func (d *disk) Sync() error {
+	if !d.life.enter(helper) {
+		return lun.ErrGone
+	}
+	defer d.life.leave(helper)
+	if d.geom.ReadOnly {
+		return nil
+	}
+	for {
+		switch err := unix.Fdatasync(d.fd); err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		default:
+			return failure(-int(err.(unix.Errno)))
+		}
+	}
+}
 
 // Close implements lun.Backend: the descriptor, and with it the lock, goes with the last request.
 func (d *disk) Close() error { return d.life.close() }
@@ -238,7 +259,7 @@ func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
 func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	ranged := r.Kind == lun.OpDiscard || r.Kind == lun.OpZero
 	switch e := unix.Errno(-n); {
-	case e == unix.EINTR || e == unix.EAGAIN:
+	case e == unix.EINTR, e == unix.EAGAIN && r.Kind != lun.OpSync: // what fdatasync says is said once: see lun/flush.go
 		d.again(l, r, failure(n))
 	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
 		// fallocate(2) names the first two for a medium that lacks the operation. EINVAL is a range that it is too fine for,

@@ -252,6 +252,20 @@ func (f *Fault) Notes() []string {
 	return notes
 }
 
+// Sync implements Backend. Of a Fate only Err counts.
+func (f *Fault) Sync() error {
+	f.mu.Lock()
+	fate := f.fate(&lun.Request{Kind: lun.OpSync})
+	f.mu.Unlock()
+	if fate.Err != nil {
+		return fate.Err
+	}
+	if b, ok := f.behind.(Backend); ok {
+		return b.Sync()
+	}
+	return nil
+}
+
 // Refresh implements Backend.
 func (f *Fault) Refresh() (bool, error) {
 	if b, ok := f.behind.(Backend); ok {

@@ -63,6 +63,9 @@ func (m *Memory) Geometry() lun.Geometry { return m.geom }
 // Notes implements Backend.
 func (m *Memory) Notes() []string { return m.notes }
 
+// Sync implements Backend: what memory has, it has.
+func (m *Memory) Sync() error { return nil }
+
 // Refresh implements Backend: memory keeps its size.
 func (m *Memory) Refresh() (bool, error) { return false, nil }
 

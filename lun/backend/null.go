@@ -37,6 +37,9 @@ func (b *Null) Geometry() lun.Geometry { return b.geom }
 // Notes implements Backend.
 func (b *Null) Notes() []string { return []string{"null keeps nothing: what is written is lost"} }
 
+// Sync implements Backend.
+func (b *Null) Sync() error { return nil }
+
 // Refresh implements Backend.
 func (b *Null) Refresh() (bool, error) { return false, nil }
 
