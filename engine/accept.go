@@ -128,8 +128,12 @@ func (l *loop) welcome(fd int) {
 	c := &conn{loop: l, fd: fd, since: time.Now()}
 	c.home.Store(l)
 	c.name.local, c.name.remote = addrPort(local), addrPort(remote)
+	host := session.Host(c)
+	if f := l.engine.machine.host; f != nil {
+		host = f(c)
+	}
 	c.s = session.NewConn(session.ConnConfig{
-		Node: l.engine.node, Host: c, Local: c.name.local, Remote: c.name.remote,
+		Node: l.engine.node, Host: host, Local: c.name.local, Remote: c.name.remote,
 		Loop: l.index, Rand: l.engine.machine.random, Now: l.now,
 	})
 	l.adopt(c)

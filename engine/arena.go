@@ -13,6 +13,7 @@ import (
 // that puts halves together only when a large block is asked for and none is left: a freed 4 KiB block is almost always
 // asked for again as 4 KiB.
 type arena struct {
+	raw    []byte  // what was mapped
 	base   uintptr // start of the reserved address range
 	mem    []byte  // the whole range; slabs are touched as they are taken into use
 	slabs  int     // slabs in use
@@ -45,7 +46,7 @@ func newArena(limit int, onSlab func(i int, mem []byte)) (*arena, error) {
 	skip := int((maxBlock - p%maxBlock) % maxBlock)
 	mem := raw[skip : skip+n*slabSize]
 	a := &arena{
-		base: p + uintptr(skip), mem: mem, limit: n,
+		raw: raw, base: p + uintptr(skip), mem: mem, limit: n,
 		order: make([]uint8, n*slabSize/minBlock), onSlab: onSlab,
 	}
 	for i := range a.order {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )
 
@@ -17,6 +18,7 @@ type machine struct {
 	random  func(b []byte)    // fills b
 	helper  func(work func()) // runs work, which may block, on a thread of its own
 	sockets sockets
+	host    func(c *conn) session.Host // what the protocol of a connection is told its host is; nil: the connection
 }
 
 // sockets are the calls on sockets that a loop makes directly, as in package unix.

@@ -56,8 +56,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		}
 		r := rules[i]
 		for _, imp := range p.Imports {
-			if imp == "github.com/pawelgaczynski/giouring" && rel != "engine/uring" {
-				t.Errorf("%s imports giouring: only engine/uring may", rel)
+			if imp == module+"/engine/uring/simkernel" {
+				t.Errorf("%s imports simkernel: only tests may", rel)
+			}
+			if imp == "github.com/pawelgaczynski/giouring" && !within(rel, "engine/uring") {
+				t.Errorf("%s imports giouring: only engine/uring and the simulated kernel may", rel)
 			}
 			if slices.Contains(r.banned, imp) {
 				t.Errorf("%s imports %s: %s has no I/O", rel, imp, r.folder)

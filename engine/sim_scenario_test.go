@@ -1,4 +1,4 @@
-package session
+package engine
 
 import (
 	"bufio"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // TestScenarios plays the stories of testdata/scenarios in the world of the simulation, tame: nothing is late unless the
@@ -28,14 +29,14 @@ func TestScenarios(t *testing.T) {
 
 // scenario is a story being played.
 type scenario struct {
-	*mcWorld
+	*simWorld
 	file  string
 	line  int
 	text  string
-	sess  *mcSession
-	keys  []string           // of the login
-	conns map[string]*mcConn // by the name the story gives them: the CID, and what follows "as"
-	names map[string]*mcCmd
+	sess  *simSession
+	keys  []string            // of the login
+	conns map[string]*simConn // by the name the story gives them: the CID, and what follows "as"
+	names map[string]*simCmd
 	itt   uint32
 	seen  int // of order
 }
@@ -53,7 +54,7 @@ func playScenario(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s := &scenario{file: filepath.Base(file), conns: map[string]*mcConn{}, names: map[string]*mcCmd{}, itt: 0x100}
+	s := &scenario{file: filepath.Base(file), conns: map[string]*simConn{}, names: map[string]*simCmd{}, itt: 0x100}
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		s.line++
@@ -70,10 +71,10 @@ func playScenario(t *testing.T, file string) {
 		if len(w.list) == 0 {
 			continue
 		}
-		if s.mcWorld == nil && w.list[0] != "session" {
+		if s.simWorld == nil && w.list[0] != "session" {
 			t.Fatalf("%s:%d: a story begins with session", s.file, s.line)
 		}
-		if s.mcWorld == nil {
+		if s.simWorld == nil {
 			s.begin(t, w)
 			continue
 		}
@@ -105,20 +106,38 @@ func (w *words) has(word string) bool { return slices.Contains(w.list, word) }
 
 // begin: session [loops=2] [window=8] [conns=2] and keys of the login.
 func (s *scenario) begin(t *testing.T, w *words) {
-	s.mcWorld = newMCWorld(t, w.opt("loops", 2), mcConfig{batch: 64}, Limits{Window: w.opt("window", 8)}, NodeConfig{})
+	s.simWorld = newSimWorld(t, w.opt("loops", 2), simConfig{}, session.Limits{Window: w.opt("window", 8)}, nil)
 	s.verbose = testing.Verbose()
 	s.onPDU = s.take
 	s.open(w)
 	for i := 1; i <= w.opt("conns", 2); i++ {
 		s.connect(strconv.Itoa(i), uint16(i), i)
 		s.settle()
+		if i == 1 {
+			s.ready(s.conns["1"])
+		}
 	}
+}
+
+// ready takes the unit attentions of a new nexus, with commands that the story does not count.
+func (s *scenario) ready(c *simConn) {
+	if c.state != simFull {
+		return
+	}
+	for lun := range uint64(simUnits) {
+		b := c.header(pdu.OpSCSICommand, 0x7000+uint32(lun), true)
+		b.SetLUN(lun << 48)
+		cmd := &simCmd{kind: simTest, conn: c, h: b, lun: lun}
+		c.transmit(c.stamped(c.encode(&b, nil)), cmd) // TEST UNIT READY
+	}
+	s.settle()
+	c.got = slices.DeleteFunc(c.got, func(x wire) bool { return x.h.Opcode() == pdu.OpSCSIResponse && x.h.ITT()&^3 == 0x7000 })
 }
 
 // open makes the initiator's session; its first connection logs it in.
 func (s *scenario) open(w *words) {
 	first := uint32(w.opt("first", 1))
-	s.sess = &mcSession{w: s.mcWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, exp: first, max: first - 1, cmds: map[uint32]*mcCmd{}}
+	s.sess = &simSession{w: s.simWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, first: first, exp: first, max: first - 1, cmds: map[uint32]*simCmd{}}
 	s.keys = []string{"MaxConnections", "8", "InitialR2T", "Yes", "ImmediateData", "Yes", "DefaultTime2Wait", "2", "DefaultTime2Retain", "20"}
 	for k, v := range w.opts {
 		if i := slices.Index(s.keys, k); i >= 0 {
@@ -145,11 +164,10 @@ func (s *scenario) settle() {
 			s.fail("it never comes to rest")
 		}
 		s.step++
-		moved := s.loopStep() || s.kernelStep() || s.backendStep()
+		moved := s.loopStep() || s.kernelStep()
 		for _, c := range s.all() {
 			moved = c.read() || moved
 		}
-		s.check()
 		if !moved {
 			s.quiet(s.sess)
 			return
@@ -158,17 +176,17 @@ func (s *scenario) settle() {
 }
 
 // all is the connections in a fixed order.
-func (s *scenario) all() []*mcConn {
-	var all []*mcConn
+func (s *scenario) all() []*simConn {
+	var all []*simConn
 	for _, c := range s.conns {
 		all = append(all, c)
 	}
-	slices.SortFunc(all, func(a, b *mcConn) int { return a.sock.id - b.sock.id })
+	slices.SortFunc(all, func(a, b *simConn) int { return a.sock.id - b.sock.id })
 	return all
 }
 
 // take keeps what arrives for the story to look at; a NOP-In that asks for an answer gets one.
-func (s *scenario) take(c *mcConn, x wire) {
+func (s *scenario) take(c *simConn, x wire) {
 	if x.h.Opcode() == pdu.OpNOPIn && x.h.ITT() == pdu.ReservedTag {
 		if ttt := (*pdu.NOPIn)(&x.h).TTT(); ttt != pdu.ReservedTag && !c.mute {
 			s.ack(c, ttt)
@@ -182,39 +200,35 @@ func (s *scenario) take(c *mcConn, x wire) {
 }
 
 // ack sends a NOP-Out that wants no answer: it tells ExpStatSN.
-func (s *scenario) ack(c *mcConn, ttt uint32) {
+func (s *scenario) ack(c *simConn, ttt uint32) {
 	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
 	(*pdu.NOPOut)(&b).SetTTT(ttt)
-	c.transmit(c.stamped(c.encode(&b, nil)))
+	c.transmit(c.stamped(c.encode(&b, nil)), nil)
 }
 
 // end: everybody goes, and nothing is left.
 func (s *scenario) end() {
 	s.text = "the end"
 	for name, c := range s.conns {
-		if len(c.got) > 0 && c.state != mcGone {
+		if len(c.got) > 0 && c.state != simGone {
 			s.fail("conn %s: nobody looked at %v", name, c.got[0])
 		}
 	}
-	s.hold = false
+	s.k.Hold(false)
 	for _, c := range s.socks {
-		c.reset = true
+		c.s.Reset()
 	}
-	for n := 0; len(s.targets)+len(s.running) > 0; n++ {
+	for n := 0; len(s.targets) > 0; n++ {
 		s.settle()
 		if n > 200 {
 			s.fail("it does not end")
 		}
 		s.pass(time.Second)
 	}
-	for _, n := range s.nexuses {
-		if n.ups != n.downs {
-			s.fail("session %d: up %d times, down %d times", n.s.TSIH, n.ups, n.downs)
-		}
-	}
 	if n := len(s.node.Sessions()); n > 0 {
 		s.fail("%d sessions are left", n)
 	}
+	s.shutDown()
 }
 
 // pass lets time go by.

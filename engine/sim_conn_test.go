@@ -1,32 +1,56 @@
-package session
+package engine
 
 import (
 	"fmt"
 	"slices"
 
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
-// mcSession is the initiator's session: what its connections share.
-type mcSession struct {
-	w        *mcWorld
+const simInitiator = "iqn.2026-11.io.example:host"
+
+// wire is a PDU as it went over the wire.
+type wire struct {
+	h    pdu.BHS
+	data []byte
+}
+
+func (x wire) String() string {
+	return fmt.Sprintf("%v ITT %#x, %d bytes", x.h.Opcode(), x.h.ITT(), len(x.data))
+}
+
+// pattern is n bytes of a sequence that does not repeat soon.
+func pattern(from, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		v := from + i
+		b[i] = byte(v ^ v>>8 ^ v>>16)
+	}
+	return b
+}
+
+// simSession is the initiator's session: what its connections share.
+type simSession struct {
+	w        *simWorld
 	isid     [6]byte
 	tsih     uint16
 	cmdSN    uint32
 	exp, max uint32
-	params   *Params
-	conns    []*mcConn
-	cmds     map[uint32]*mcCmd // unanswered requests by ITT
+	params   *session.Params
+	first    uint32 // CmdSN of the leading login
+	conns    []*simConn
+	cmds     map[uint32]*simCmd // unanswered requests by ITT
 	up, over bool
 }
 
-// mcConn is the initiator's end of a connection.
-type mcConn struct {
-	w     *mcWorld
-	sess  *mcSession
+// simConn is the initiator's end of a connection.
+type simConn struct {
+	w     *simWorld
+	sess  *simSession
 	cid   uint16
-	sock  *mcSocket
-	state mcConnState
+	sock  *simSocket
+	state simConnState
 
 	expStatSN uint32
 	in        []byte
@@ -34,37 +58,38 @@ type mcConn struct {
 	keys      map[string]string // of the login's answer
 	status    pdu.LoginStatus
 
-	queue []*mcSender
+	queue []*simSender
 	// Of scenarios: what nobody has looked at, whether its login is to be looked at, and that it acknowledges nothing unasked.
 	got         []wire
 	asked, mute bool
 	why         string
 }
 
-type mcConnState uint8
+type simConnState uint8
 
 const (
-	mcLogin   mcConnState = iota
-	mcFull                // full feature phase
-	mcLeaving             // a logout of it is under way
-	mcLost                // the initiator knows that it is lost, and the target may still have tasks of it
-	mcGone
+	simLogin   simConnState = iota
+	simFull                 // full feature phase
+	simLeaving              // a logout of it is under way
+	simLost                 // the initiator knows that it is lost, and the target may still have tasks of it
+	simGone
 )
 
-// mcSender is a stream of PDUs that keep their order.
-type mcSender struct {
-	cmd  *mcCmd
+// simSender is a stream of PDUs that keep their order.
+type simSender struct {
+	cmd  *simCmd
 	pdus [][]byte
 }
 
-func (c *mcConn) String() string { return fmt.Sprintf("conn cid %d/%d", c.cid, c.sock.id) }
+func (c *simConn) String() string { return fmt.Sprintf("conn cid %d/%d", c.cid, c.sock.id) }
 
 // connect opens a connection and sends its login: one request, straight to full feature phase.
-func (s *mcSession) connect(cid uint16, loop int, keys ...string) *mcConn {
+func (s *simSession) connect(cid uint16, loop int, keys ...string) *simConn {
 	w := s.w
-	c := &mcConn{w: w, sess: s, cid: cid, sock: w.dial(loop), expStatSN: 700 + uint32(w.dialed)<<8}
+	c := &simConn{w: w, sess: s, cid: cid, sock: w.dial(loop), expStatSN: 700 + uint32(w.dialed)<<8}
+	c.sock.conn = c
 	s.conns = append(s.conns, c)
-	text := pdu.AppendText(nil, "InitiatorName", testInitiator)
+	text := pdu.AppendText(nil, "InitiatorName", simInitiator)
 	text = pdu.AppendText(text, "TargetName", testTarget)
 	for i := 0; i < len(keys); i += 2 {
 		text = pdu.AppendText(text, keys[i], keys[i+1])
@@ -82,13 +107,13 @@ func (s *mcSession) connect(cid uint16, loop int, keys ...string) *mcConn {
 	h.SetCID(cid)
 	h.SetCmdSN(s.cmdSN)
 	h.SetExpStatSN(c.expStatSN)
-	c.transmit(c.encode(&b, text))
+	c.transmit(c.encode(&b, text), nil)
 	w.logf("%v: login, TSIH %d, on loop %d", c, s.tsih, loop)
 	return c
 }
 
 // encode makes the bytes of a PDU.
-func (c *mcConn) encode(h *pdu.BHS, data []byte) []byte {
+func (c *simConn) encode(h *pdu.BHS, data []byte) []byte {
 	h.SetDataLen(len(data))
 	b := make([]byte, 0, 48+len(data)+12)
 	b = append(b, h[:]...)
@@ -106,28 +131,27 @@ func (c *mcConn) encode(h *pdu.BHS, data []byte) []byte {
 	return b
 }
 
-// transmit puts a PDU on the wire, with the ExpStatSN of now.
-func (c *mcConn) transmit(b []byte) {
-	if !c.sock.reset && !c.sock.upEnd {
-		c.sock.up = append(c.sock.up, b...)
+// transmit puts a PDU on the wire, with the ExpStatSN of now. cmd is whose it is, nil where nobody asks.
+func (c *simConn) transmit(b []byte, cmd *simCmd) {
+	if c.state != simGone && c.state != simLost {
+		c.sock.send(b, cmd)
 	}
 }
 
 // read takes the next PDU off the wire, and reports whether there was one, or the news that the connection has ended.
-func (c *mcConn) read() bool {
-	s := c.sock
-	if c.state == mcGone || c.state == mcLost || s.silent {
+func (c *simConn) read() bool {
+	if c.state == simGone || c.state == simLost {
 		return false
 	}
-	if s.reset {
+	b, end := c.sock.s.Read()
+	if c.sock.s.WasReset() {
 		c.die("reset")
 		return true
 	}
-	news := len(s.down) > 0
-	c.in = append(c.in, s.down...)
-	s.down = s.down[:0]
+	news := len(b) > 0
+	c.in = append(c.in, b...)
 	if len(c.in) < pdu.BHSLen {
-		if s.downEnd && (s.target == nil || !s.target.inFlight) {
+		if end {
 			c.die("closed by the target")
 			return true
 		}
@@ -135,16 +159,16 @@ func (c *mcConn) read() bool {
 	}
 	h := pdu.BHS(c.in[:pdu.BHSLen])
 	n := h.DataLen()
-	at, end := pdu.BHSLen, pdu.BHSLen+n+pdu.Pad(n)
+	at, tail := pdu.BHSLen, pdu.BHSLen+n+pdu.Pad(n)
 	if c.hd {
-		at, end = at+4, end+4
+		at, tail = at+4, tail+4
 	}
-	size := end
+	size := tail
 	if c.dd && n > 0 {
 		size += 4
 	}
 	if len(c.in) < size {
-		if s.downEnd && (s.target == nil || !s.target.inFlight) {
+		if end {
 			c.die("closed by the target within a PDU")
 			return true
 		}
@@ -153,17 +177,20 @@ func (c *mcConn) read() bool {
 	if c.hd && pdu.GetDigest(c.in[pdu.BHSLen:]) != pdu.Digest(0, c.in[:pdu.BHSLen]) {
 		c.w.Fatalf("%v: header digest of %v", c, h.Opcode())
 	}
-	if c.dd && n > 0 && pdu.GetDigest(c.in[end:]) != pdu.Digest(0, c.in[at:end]) {
+	if c.dd && n > 0 && pdu.GetDigest(c.in[tail:]) != pdu.Digest(0, c.in[at:tail]) {
 		c.w.Fatalf("%v: data digest of %v", c, h.Opcode())
 	}
 	x := wire{h, slices.Clone(c.in[at : at+n])}
 	c.in = c.in[size:]
+	if len(c.in) == 0 {
+		c.in = nil
+	}
 	c.take(x)
 	return true
 }
 
 // take notes what every PDU says, and passes it on.
-func (c *mcConn) take(x wire) {
+func (c *simConn) take(x wire) {
 	s := c.sess
 	in := (*pdu.DataIn)(&x.h)
 	switch op := x.h.Opcode(); {
@@ -189,7 +216,7 @@ func (c *mcConn) take(x wire) {
 }
 
 // loginAnswer is the login's end.
-func (c *mcConn) loginAnswer(x wire) {
+func (c *simConn) loginAnswer(x wire) {
 	r := (*pdu.LoginResponse)(&x.h)
 	c.status = r.Status()
 	if c.status != pdu.LoginSuccess {
@@ -206,31 +233,31 @@ func (c *mcConn) loginAnswer(x wire) {
 	c.hd, c.dd = c.keys["HeaderDigest"] == "CRC32C", c.keys["DataDigest"] == "CRC32C"
 	s := c.sess
 	s.tsih, s.up = r.TSIH(), true
-	s.params = &c.sock.target.s.sess.Params
-	c.state = mcFull
+	s.params = &c.sock.target.c.s.Session().Params
+	c.state = simFull
 }
 
 // die ends the initiator's part of the connection.
-func (c *mcConn) die(why string) {
-	if c.state == mcGone || c.state == mcLost {
+func (c *simConn) die(why string) {
+	if c.state == simGone || c.state == simLost {
 		return
 	}
 	c.w.logf("%v: is lost: %s", c, why)
 	c.why = why
-	c.sock.upEnd = true
-	if c.state == mcLogin {
-		c.state = mcGone
+	c.sock.s.CloseWrite()
+	if c.state == simLogin {
+		c.state = simGone
 	} else {
-		c.state = mcLost
+		c.state = simLost
 	}
 	c.queue = nil
 }
 
 // live says that requests may be sent.
-func (c *mcConn) live() bool { return c.state == mcFull && !c.sock.reset }
+func (c *simConn) live() bool { return c.state == simFull && !c.sock.s.WasReset() }
 
 // header begins a request.
-func (c *mcConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
+func (c *simConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
 	var b pdu.BHS
 	b.Init(op)
 	b.SetITT(itt)
@@ -246,7 +273,7 @@ func (c *mcConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
 }
 
 // stamped brings a PDU that waited up to date: ExpStatSN acknowledges what has arrived meanwhile (4.2.2.2).
-func (c *mcConn) stamped(b []byte) []byte {
+func (c *simConn) stamped(b []byte) []byte {
 	h := (*pdu.BHS)(b[:pdu.BHSLen])
 	(*pdu.SCSICommand)(h).SetExpStatSN(c.expStatSN)
 	if c.hd {

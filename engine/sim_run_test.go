@@ -1,42 +1,49 @@
-package session
+package engine
 
 import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"testing"
+	"time"
 
+	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
-var mcSeeds = flag.Int("mcsim.seeds", 1000, "number of simulated sessions of several connections")
+var (
+	simSeeds = flag.Int("seeds", 1000, "number of seeds that TestSimulation plays")
+	simSeed  = flag.Int64("seed", -1, "the one seed that TestSimulation plays, verbosely")
+	simSteps = flag.Int("steps", 4000, "steps of TestSimulation after which nothing goes wrong any more")
+)
 
-// TestSimulationOfConnections plays sessions of 1 to 8 connections on 1 to 4 loops, each from a seed: docs/simulation.md says
-// what happens in them and what has to hold.
-//
-// RINGTGT_MCSIM_SEED=n plays one seed, verbosely.
-func TestSimulationOfConnections(t *testing.T) {
-	if s := os.Getenv("RINGTGT_MCSIM_SEED"); s != "" {
-		seed, err := strconv.ParseUint(s, 0, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		newMCSim(t, seed, true).run()
+// TestSimulation plays the real engine on a simulated kernel: an initiator port's sessions of 1 to 8 connections on 1 to 4 loops,
+// each from a seed. docs/simulation.md says what happens in them and what has to hold.
+func TestSimulation(t *testing.T) {
+	if *simSeed >= 0 {
+		s := newSimulation(t, uint64(*simSeed), true)
+		s.run()
 		return
 	}
+	if raceDetector {
+		*simSeeds = min(*simSeeds, 50) // all of it runs in one thread at a time
+	}
 	total := map[string]int{}
-	for seed := range uint64(*mcSeeds) {
+	for seed := range uint64(*simSeeds) {
 		ok := t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			defer func() {
 				if t.Failed() {
-					t.Logf("reproduce: RINGTGT_MCSIM_SEED=%d go test -run '^TestSimulationOfConnections$' -v ./session", seed)
+					t.Logf("reproduce: go test ./engine -run '^TestSimulation$' -seed %d -steps %d -v", seed, *simSteps)
 				}
 			}()
-			s := newMCSim(t, seed, false)
+			s := newSimulation(t, seed, false)
 			s.run()
 			for k, v := range s.stats {
+				total[k] += v
+			}
+			for k, v := range s.k.Stats {
 				total[k] += v
 			}
 		})
@@ -47,48 +54,53 @@ func TestSimulationOfConnections(t *testing.T) {
 	t.Log(total)
 }
 
-// mcSim is one simulated life of an initiator port: a session, or several one after the other.
-type mcSim struct {
-	*mcWorld
-	sess   *mcSession // the one in use, or being made
-	past   *mcSession // the one before it, until its successor is up
-	lead   *mcConn    // the login of sess
-	left   int        // requests still to be made
-	verify []mcRange  // what is still to be read at the end
-	conns  int        // how many are wanted
-	calm   bool       // no mischief any more
-	keys   []string   // of a leading login
-	more   []string   // of a joining one
-	model  mcModel
+// simulation is one simulated life of an initiator port: a session, or several one after the other.
+type simulation struct {
+	*simWorld
+	sess   *simSession // the one in use, or being made
+	past   *simSession // the one before it, until its successor is up
+	lead   *simConn    // the login of sess
+	left   int         // requests still to be made
+	verify []simRange  // what is still to be read at the end
+	conns  int         // how many are wanted
+	calm   bool        // no mischief any more
+	keys   []string    // of a leading login
+	more   []string    // of a joining one
+	model  simModel
 
 	itt    uint32
 	free   []uint32 // tags that may be used again
 	id     uint32
-	sent   []mcSent // PDUs that may be sent again
-	holes  []*mcCmd // requests whose CmdSN the target may never get
-	moved  int64    // when something last came to its end
+	sent   []simSent // PDUs that may be sent again
+	holes  []*simCmd // requests whose CmdSN the target may never get
+	moved  int64     // when something last came to its end
 	ending bool
 }
 
-type mcRange struct {
+type simRange struct {
 	lun    uint64
 	lba, n int
 }
 
-func newMCSim(t testing.TB, seed uint64, verbose bool) *mcSim {
+func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 	rng := rand.New(rand.NewPCG(seed, 0x3c5))
 	pick := func(v ...string) string { return v[rng.IntN(len(v))] }
 	n := func(v ...int) int { return v[rng.IntN(len(v))] }
-	cfg := mcConfig{
+	cfg := simConfig{
 		preempt: n(0, 3, 10, 40),
-		short:   n(0, 0, 10, 30),
 		noTask:  n(0, 0, 0, 60),
-		slow:    n(0, 5, 30),
-		batch:   n(1, 2, 8, 64),
 		socket:  n(600, 4000, 1<<20),
+		sq:      uint32(n(2, 8, 64, 1024)),
+		cq:      uint32(n(8, 64, 4096)),
+		arena:   n(0, 0, 256<<10, 512<<10),
+		poll:    time.Duration(n(-1, -1, 50_000)),
+		kernel: simkernel.Odds{
+			Late: n(1, 2, 4), Short: n(0, 3, 20), Interrupt: n(0, 0, 20, 200), Partial: n(0, 10, 100), Spurious: n(0, 10),
+			DiskError: n(0, 0, 20, 200), DiskSlow: n(0, 5, 30), DiskDelay: int64(n(1e6, 1e8, 1e9)),
+		},
 	}
-	s := &mcSim{mcWorld: newMCWorld(t, 1+rng.IntN(4), cfg, Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, NodeConfig{})}
-	s.rng, s.verbose = rng, verbose
+	s := &simulation{simWorld: newSimWorld(t, 1+rng.IntN(4), cfg, session.Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, rng)}
+	s.verbose = verbose
 	s.onPDU = s.take
 	s.conns = 1 + rng.IntN(8)
 	s.left = 20 + rng.IntN(60)
@@ -106,22 +118,21 @@ func newMCSim(t testing.TB, seed uint64, verbose bool) *mcSim {
 		"MaxRecvDataSegmentLength", pick("512", "1000", "8192", "65536"),
 	}
 	s.model.init()
-	for lun := range uint64(mcUnits) {
-		for lba := 0; lba < mcBlocks; lba += 16 {
-			s.verify = append(s.verify, mcRange{lun, lba, 16})
+	for lun := range uint64(simUnits) {
+		for lba := 0; lba < simBlocks; lba += 16 {
+			s.verify = append(s.verify, simRange{lun, lba, 16})
 		}
 	}
 	s.moved = s.now
 	return s
 }
 
-func (s *mcSim) run() {
+func (s *simulation) run() {
 	for ; !s.over(); s.step++ {
-		s.calm = s.step > 4000 || s.left == 0
+		s.calm = s.step > *simSteps || s.left == 0
 		if !s.act() && !s.passTime() {
 			s.Fatalf("nothing can happen any more\n%s", s.standing())
 		}
-		s.check()
 		if s.step > 200000 || s.calm && s.now-s.moved > 400e9 {
 			s.Fatalf("the session stands still\n%s", s.standing())
 		}
@@ -130,7 +141,7 @@ func (s *mcSim) run() {
 }
 
 // act does one random thing that can be done.
-func (s *mcSim) act() bool {
+func (s *simulation) act() bool {
 	if s.rng.IntN(40) == 0 {
 		s.now += int64(s.rng.IntN(20e6))
 		if !s.calm && s.rng.IntN(60) == 0 {
@@ -146,7 +157,7 @@ func (s *mcSim) act() bool {
 	return false
 }
 
-func (s *mcSim) one(i int) bool {
+func (s *simulation) one(i int) bool {
 	switch i {
 	case 0, 1, 2, 3, 4:
 		return s.loopStep()
@@ -159,7 +170,7 @@ func (s *mcSim) one(i int) bool {
 	case 12:
 		return s.request()
 	case 13:
-		return s.backendStep()
+		return s.kernelStep()
 	case 14:
 		return s.connections()
 	}
@@ -167,7 +178,7 @@ func (s *mcSim) one(i int) bool {
 }
 
 // passTime goes to the next deadline, or on when the initiator waits for something.
-func (s *mcSim) passTime() bool {
+func (s *simulation) passTime() bool {
 	s.quiet(s.sess)
 	at := s.deadline()
 	if at == 0 {
@@ -178,13 +189,13 @@ func (s *mcSim) passTime() bool {
 }
 
 // over says that everything was asked, answered and read again, and that nothing is left of the target's either.
-func (s *mcSim) over() bool {
+func (s *simulation) over() bool {
 	if !s.ending {
 		if s.left > 0 || len(s.verify) > 0 || len(s.holes) > 0 || s.sess == nil || !s.sess.up || s.sess.over || len(s.sess.cmds) > 0 {
 			return false
 		}
 		for _, c := range s.sess.conns {
-			if c.state != mcFull && c.state != mcGone {
+			if c.state != simFull && c.state != simGone {
 				return false
 			}
 		}
@@ -194,54 +205,36 @@ func (s *mcSim) over() bool {
 			s.logout(c, pdu.LogoutCloseSession, 0, true)
 		} else {
 			for _, c := range s.socks {
-				c.reset = true
+				c.s.Reset()
 			}
 		}
 		return false
 	}
-	if len(s.targets)+len(s.running) > 0 {
-		return false
-	}
-	for _, l := range s.loops {
-		if l.enabled() {
-			return false
-		}
-	}
-	return true
+	return len(s.targets) == 0
 }
 
 // finish looks at what is left when everything is over.
-func (s *mcSim) finish() {
-	for _, n := range s.nexuses {
-		if n.ups != n.downs {
-			s.Fatalf("session %d: SessionUp %d times, SessionDown %d times", n.s.TSIH, n.ups, n.downs)
-		}
-	}
+func (s *simulation) finish() {
+	s.shutDown()
 	if n := len(s.node.Sessions()); n > 0 {
 		s.Fatalf("%d sessions are left", n)
-	}
-	if len(s.running) > 0 {
-		s.Fatalf("%d tasks run on", len(s.running))
-	}
-	if s.lent != 0 {
-		s.Fatalf("%d blocks of memory are out", s.lent)
 	}
 	s.stats["steps"] += s.step
 	s.logf("%v", s.stats)
 }
 
 // standing says what there is when a session stands still.
-func (s *mcSim) standing() string {
+func (s *simulation) standing() string {
 	out := s.describe()
 	if s.sess == nil {
 		return out + "no session\n"
 	}
 	out += fmt.Sprintf("initiator: TSIH %d up %v over %v next CmdSN %d window %d..%d left %d check %d holes %v\n", s.sess.tsih, s.sess.up, s.sess.over, s.sess.cmdSN, s.sess.exp, s.sess.max, s.left, len(s.verify), s.holes)
 	for _, c := range s.sess.conns {
-		out += fmt.Sprintf("%v: state %d queue %d in %d silent %v reset %v %s\n", c, c.state, len(c.queue), len(c.in), c.sock.silent, c.sock.reset, c.why)
+		out += fmt.Sprintf("%v: state %d queue %d in %d silent %v reset %v %s\n", c, c.state, len(c.queue), len(c.in), c.sock.s.IsSilent(), c.sock.s.WasReset(), c.why)
 	}
 	for _, c := range s.sess.cmds {
-		out += fmt.Sprintf("unanswered: %v on %v, arrived %v executed %v completed %v answered %v cleared %v dead %v\n", c, c.conn, c.tc != nil, c.executed != nil, c.completed, c.answered, c.cleared, c.dead)
+		out += fmt.Sprintf("unanswered: %v on %v, arrived %v executed %v answered %v cleared %v dead %v\n", c, c.conn, c.tc != nil, c.executed != nil, c.answered, c.cleared, c.dead)
 	}
 	return out
 }

@@ -1,4 +1,4 @@
-package session
+package engine
 
 import (
 	"slices"
@@ -27,14 +27,18 @@ func (s *scenario) do(w *words) {
 		s.open(w)
 		s.connect(w.opts["as"], uint16(w.opt("cid", 1)), 0)
 		s.conns[w.opts["as"]].asked = true
+		s.settle()
+		s.ready(s.conns[w.opts["as"]])
+	case "ready": // ready NAME: takes the unit attentions that a connection's session has
+		s.ready(s.conn(w.list[1]))
 	case "lose":
-		s.conn(w.list[1]).sock.reset = true
+		s.conn(w.list[1]).sock.s.Reset()
 	case "silence":
-		s.conn(w.list[1]).sock.silent = true
+		s.conn(w.list[1]).sock.s.Silence()
 	case "mute":
 		s.conn(w.list[1]).mute = true
 	case "backend":
-		s.hold = w.list[1] == "hold"
+		s.k.Hold(w.list[1] == "hold")
 	case "time":
 		d, err := time.ParseDuration(w.list[1])
 		if err != nil {
@@ -51,7 +55,7 @@ func (s *scenario) do(w *words) {
 	}
 }
 
-func (s *scenario) conn(name string) *mcConn {
+func (s *scenario) conn(name string) *simConn {
 	c := s.conns[name]
 	if c == nil {
 		s.fail("there is no connection %s", name)
@@ -59,7 +63,7 @@ func (s *scenario) conn(name string) *mcConn {
 	return c
 }
 
-func (s *scenario) cmd(name string) *mcCmd {
+func (s *scenario) cmd(name string) *simCmd {
 	cmd := s.names[name]
 	if cmd == nil {
 		s.fail("there is no request %s", name)
@@ -68,9 +72,9 @@ func (s *scenario) cmd(name string) *mcCmd {
 }
 
 // make begins a request; cmdsn= says its number.
-func (s *scenario) make(w *words, c *mcConn, kind mcKind, op pdu.Opcode) *mcCmd {
+func (s *scenario) make(w *words, c *simConn, kind simKind, op pdu.Opcode) *simCmd {
 	s.itt++
-	cmd := &mcCmd{id: s.itt, kind: kind, conn: c, issued: s.step, lun: uint64(w.opt("lun", 0)), lba: w.opt("lba", 0), n: w.opt("blocks", 1)}
+	cmd := &simCmd{id: s.itt, kind: kind, conn: c, issued: s.step, lun: uint64(w.opt("lun", 0)), lba: w.opt("lba", 0), n: w.opt("blocks", 1)}
 	next := c.sess.cmdSN
 	cmd.h = c.header(op, s.itt, w.has("immediate"))
 	if _, ok := w.opts["cmdsn"]; ok {
@@ -90,8 +94,8 @@ func (s *scenario) make(w *words, c *mcConn, kind mcKind, op pdu.Opcode) *mcCmd 
 	return cmd
 }
 
-func (s *scenario) send(cmd *mcCmd, data []byte) {
-	cmd.conn.transmit(cmd.conn.stamped(cmd.conn.encode(&cmd.h, data)))
+func (s *scenario) send(cmd *simCmd, data []byte) {
+	cmd.conn.transmit(cmd.conn.stamped(cmd.conn.encode(&cmd.h, data)), cmd)
 }
 
 var functions = map[string]pdu.TaskFunction{
@@ -100,36 +104,36 @@ var functions = map[string]pdu.TaskFunction{
 }
 
 // request: conn 1: WHAT ...
-func (s *scenario) request(w *words, c *mcConn, list []string) {
+func (s *scenario) request(w *words, c *simConn, list []string) {
 	switch what := list[0]; what {
 	case "read", "write", "test":
-		kind := mcKind(slices.Index(mcKinds[:], what))
+		kind := simKind(slices.Index(simKinds[:], what))
 		cmd := s.make(w, c, kind, pdu.OpSCSICommand)
-		if kind == mcTest {
+		if kind == simTest {
 			cmd.n = 0
 		}
 		cmd.fill()
 		s.cmds[cmd.id] = cmd
 		var data []byte
-		if kind == mcWrite && w.has("whole") {
+		if kind == simWrite && w.has("whole") {
 			data = cmd.data()
 			cmd.imm = len(data)
 		}
-		cmd.prompt = kind != mcWrite || w.has("whole")
+		cmd.prompt = kind != simWrite || w.has("whole")
 		s.send(cmd, data)
 	case "ping":
-		cmd := s.make(w, c, mcPing, pdu.OpNOPOut)
+		cmd := s.make(w, c, simPing, pdu.OpNOPOut)
 		(*pdu.NOPOut)(&cmd.h).SetTTT(pdu.ReservedTag)
 		s.send(cmd, nil)
 	case "data": // data for NAME: what its R2T asked for
 		s.data(s.cmd(list[2]), w)
 	case "again": // again NAME: the same request once more
 		cmd := *s.cmd(list[1])
-		c.transmit(c.stamped(c.encode(&cmd.h, cmd.data()[:cmd.imm])))
+		c.transmit(c.stamped(c.encode(&cmd.h, cmd.data()[:cmd.imm])), s.cmd(list[1]))
 	case "ack":
 		s.ack(c, pdu.ReservedTag)
 	case "logout": // logout cid=2, or logout session
-		cmd := s.make(w, c, mcLogout, pdu.OpLogoutRequest)
+		cmd := s.make(w, c, simLogout, pdu.OpLogoutRequest)
 		h := (*pdu.LogoutRequest)(&cmd.h)
 		h.SetReason(pdu.LogoutCloseConnection)
 		if w.has("session") {
@@ -142,7 +146,7 @@ func (s *scenario) request(w *words, c *mcConn, list []string) {
 		if !ok {
 			s.fail("nobody knows that request")
 		}
-		cmd := s.make(w, c, mcManage, pdu.OpTaskManagementRequest)
+		cmd := s.make(w, c, simManage, pdu.OpTaskManagementRequest)
 		h := (*pdu.TaskManagementRequest)(&cmd.h)
 		h.SetFunction(f)
 		h.SetReferencedTaskTag(pdu.ReservedTag)
@@ -152,13 +156,13 @@ func (s *scenario) request(w *words, c *mcConn, list []string) {
 			h.SetReferencedTaskTag(cmd.target.h.ITT())
 			h.SetRefCmdSN(cmd.target.sn())
 		}
-		cmd.h.SetLUN(cmd.lun)
+		cmd.h.SetLUN(cmd.lun << 48)
 		s.send(cmd, nil)
 	}
 }
 
 // data sends what the R2T asked for, or with bytes=N its first N bytes.
-func (s *scenario) data(cmd *mcCmd, w *words) {
+func (s *scenario) data(cmd *simCmd, w *words) {
 	r := cmd.r2t
 	if r == nil {
 		s.fail("no R2T came")
@@ -170,11 +174,11 @@ func (s *scenario) data(cmd *mcCmd, w *words) {
 	b.Init(pdu.OpDataOut)
 	h := (*pdu.DataOut)(&b)
 	h.SetFinal(n == all)
-	h.SetLUN(cmd.lun)
+	h.SetLUN(cmd.lun << 48)
 	h.SetITT(cmd.h.ITT())
 	h.SetTTT(r.TTT())
 	h.SetBufferOffset(uint32(off))
-	c.transmit(c.stamped(c.encode(&b, cmd.data()[off:off+n])))
+	c.transmit(c.stamped(c.encode(&b, cmd.data()[off:off+n])), cmd)
 }
 
 // expect: expect WHAT ...
@@ -186,22 +190,22 @@ func (s *scenario) expect(w *words, list []string) {
 	case "executed": // executed A B C: these, and those of one connection in this order; executed nothing
 		s.expectExecuted(list[1:])
 	case "window":
-		win := &s.nexuses[len(s.nexuses)-1].s.window
+		win := s.nexuses[len(s.nexuses)-1].window()
 		if got := strconv.Itoa(int(win.ExpCmdSN())) + ".." + strconv.Itoa(int(win.MaxCmdSN())); got != list[1] {
 			s.fail("the window is %s", got)
 		}
 	case "session":
 		n := s.nexuses[len(s.nexuses)-1]
-		if up := n.ups == 1 && n.downs == 0; up != (list[1] == "up") {
-			s.fail("it is not: SessionUp %d, SessionDown %d", n.ups, n.downs)
+		if up := slices.Contains(s.node.Sessions(), n.s); up != (list[1] == "up") {
+			s.fail("it is not")
 		}
 	case "block": // block lba=3 of A
-		if id := s.disk[w.opt("lun", 0)][w.opt("lba", 0)]; id != s.cmd(list[2]).id {
+		if id := s.content(w.opt("lun", 0), w.opt("lba", 0)); id != s.cmd(list[2]).id {
 			s.fail("it holds what command %d wrote", id)
 		}
 	case "tasks": // tasks 1 2: how many tasks each connection has
 		for i, want := range list[1:] {
-			if got := len(s.conn(strconv.Itoa(i + 1)).sock.target.tasks); strconv.Itoa(got) != want {
+			if got := s.conn(strconv.Itoa(i + 1)).sock.target.tasks(); strconv.Itoa(got) != want {
 				s.fail("conn %d has %d", i+1, got)
 			}
 		}
@@ -219,7 +223,7 @@ func (s *scenario) expectExecuted(want []string) {
 		want = nil
 	}
 	ok := len(want) == len(got)
-	last := map[*mcTarget]int{}
+	last := map[*simTarget]int{}
 	var names []string
 	for _, cmd := range got {
 		names = append(names, s.nameOf(cmd))
@@ -232,7 +236,7 @@ func (s *scenario) expectExecuted(want []string) {
 	}
 }
 
-func (s *scenario) nameOf(cmd *mcCmd) string {
+func (s *scenario) nameOf(cmd *simCmd) string {
 	for name, o := range s.names {
 		if o == cmd {
 			return name
@@ -242,7 +246,7 @@ func (s *scenario) nameOf(cmd *mcCmd) string {
 }
 
 // next takes the next PDU of a connection.
-func (s *scenario) next(c *mcConn, op pdu.Opcode) wire {
+func (s *scenario) next(c *simConn, op pdu.Opcode) wire {
 	if len(c.got) == 0 {
 		s.fail("nothing came (the connection: %v %s)", c.state, c.why)
 	}
@@ -254,9 +258,9 @@ func (s *scenario) next(c *mcConn, op pdu.Opcode) wire {
 	return x
 }
 
-func (s *scenario) expectConn(w *words, c *mcConn, list []string) {
+func (s *scenario) expectConn(w *words, c *simConn, list []string) {
 	name := list[len(list)-1]
-	isFor := func(x wire) *mcCmd {
+	isFor := func(x wire) *simCmd {
 		cmd := s.cmd(name)
 		if x.h.ITT() != cmd.h.ITT() {
 			s.fail("%v came", x)
@@ -268,13 +272,18 @@ func (s *scenario) expectConn(w *words, c *mcConn, list []string) {
 		if len(c.got) > 0 {
 			s.fail("%v came", c.got[0])
 		}
+	case "attention": // attention for A: its status is CHECK CONDITION with UNIT ATTENTION
+		x := s.next(c, pdu.OpSCSIResponse)
+		if isFor(x).response(c, x); !s.cmd(name).harmless {
+			s.fail("status %#x", s.cmd(name).status)
+		}
 	case "good", "full": // good for A
-		if cmd := s.cmd(name); cmd.kind == mcRead && cmd.n > 0 {
+		if cmd := s.cmd(name); cmd.kind == simRead && cmd.n > 0 {
 			for done := false; !done; {
 				x := s.next(c, pdu.OpDataIn)
 				done = isFor(x).dataIn(c, x)
 			}
-			if len(cmd.got) != cmd.n*mcBlockLen {
+			if len(cmd.got) != cmd.n*simBlockLen {
 				s.fail("%d bytes came", len(cmd.got))
 			}
 			return
@@ -317,15 +326,15 @@ func (s *scenario) expectConn(w *words, c *mcConn, list []string) {
 	case "async": // async event=2 cid=3, async event=5 lun=0
 		x := s.next(c, pdu.OpAsyncMessage)
 		h := (*pdu.AsyncMessage)(&x.h)
-		if int(h.AsyncEvent()) != w.opt("event", -1) || int(h.Parameter1()) != w.opt("cid", int(h.Parameter1())) || h.LUN() != uint64(w.opt("lun", 0)) {
+		if int(h.AsyncEvent()) != w.opt("event", -1) || int(h.Parameter1()) != w.opt("cid", int(h.Parameter1())) || h.LUN() != uint64(w.opt("lun", 0))<<48 {
 			s.fail("event %d, Parameter1 %d, LUN %d", h.AsyncEvent(), h.Parameter1(), h.LUN())
 		}
 	case "closed":
-		if c.state != mcLost && c.state != mcGone {
+		if c.state != simLost && c.state != simGone {
 			s.fail("it is not")
 		}
 	case "open":
-		if c.state != mcFull {
+		if c.state != simFull {
 			s.fail("it is not: %s", c.why)
 		}
 	default:

@@ -1,30 +1,32 @@
-package session
+package engine
 
 import (
+	"errors"
 	"slices"
 
+	lunpkg "github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // What makes the life of a session hard.
 
-// mcSent is a request that may be sent once more.
-type mcSent struct {
-	cmd *mcCmd
+// simSent is a request that may be sent once more.
+type simSent struct {
+	cmd *simCmd
 	b   []byte
 }
 
-func (s *mcSim) remember(cmd *mcCmd, b []byte) {
+func (s *simulation) remember(cmd *simCmd, b []byte) {
 	if cmd.h.Immediate() {
 		return
 	}
-	s.sent = append(s.sent, mcSent{cmd, b})
+	s.sent = append(s.sent, simSent{cmd, b})
 	if len(s.sent) > 20 {
 		s.sent = s.sent[1:]
 	}
 }
 
-func (s *mcSim) mischief() bool {
+func (s *simulation) mischief() bool {
 	ss := s.sess
 	if ss == nil || !ss.up || ss.over {
 		return false
@@ -42,7 +44,7 @@ func (s *mcSim) mischief() bool {
 		ss.cmdSN--
 		(*pdu.NOPOut)(&h).SetTTT(pdu.ReservedTag)
 		(*pdu.NOPOut)(&h).SetCmdSN(ss.cmdSN + []uint32{1 << 31, 1 << 30, 5000, ^uint32(4000)}[s.rng.IntN(4)])
-		c.transmit(c.stamped(c.encode(&h, nil)))
+		c.transmit(c.stamped(c.encode(&h, nil)), nil)
 		s.stats["out of window"]++
 	case 3, 4:
 		return s.abortOne(false)
@@ -58,7 +60,7 @@ func (s *mcSim) mischief() bool {
 		}
 		s.logf("another initiator resets unit 0")
 		s.stats["cleared"]++
-		s.abortTasks(s.loops[s.rng.IntN(len(s.loops))], func(t *mcTask) bool { return t.s.LUN == 0 }, func() {})
+		s.clear(s.loops[s.rng.IntN(len(s.loops))].l, 0)
 	case 10, 11:
 		return s.rng.IntN(3) == 0 && s.lose(c)
 	case 12:
@@ -74,7 +76,7 @@ func (s *mcSim) mischief() bool {
 		n := 1 + s.rng.IntN(16)
 		s.logf("window resized to %d", n)
 		s.stats["resize"]++
-		c.sock.target.s.sess.Resize(n)
+		c.sock.target.c.s.Session().Resize(n)
 	case 15:
 		return s.rng.IntN(8) == 0 && s.administrator(c)
 	}
@@ -82,22 +84,22 @@ func (s *mcSim) mischief() bool {
 }
 
 // duplicate sends a request once more: stale, or within the window, on its own connection or on another one.
-func (s *mcSim) duplicate(c *mcConn) bool {
+func (s *simulation) duplicate(c *simConn) bool {
 	if len(s.sent) == 0 {
 		return false
 	}
 	x := s.sent[s.rng.IntN(len(s.sent))]
 	cmd := x.cmd
-	arrived := cmd.tc != nil || !cmd.scsi() && cmd.answered && !cmd.rejected
+	arrived := cmd.executed != nil || cmd.answered && !cmd.rejected // before, the copy may be the one that counts
 	if cmd.conn.sess != s.sess || cmd.conn.unsent(cmd) || cmd.over != 0 && !arrived {
 		return false
 	}
 	if cmd.conn == c {
-		c.transmit(c.stamped(slices.Clone(x.b)))
+		c.transmit(c.stamped(slices.Clone(x.b)), cmd)
 	} else {
 		// Which of the two copies comes first decides where it is executed: only a read may be so.
 		if !arrived {
-			if cmd.kind != mcRead {
+			if cmd.kind != simRead {
 				return false
 			}
 			cmd.roaming = true
@@ -108,12 +110,12 @@ func (s *mcSim) duplicate(c *mcConn) bool {
 		h := cmd.h
 		var data []byte
 		switch {
-		case cmd.kind == mcWrite:
+		case cmd.writes():
 			data = cmd.data()[:cmd.imm]
-		case cmd.kind == mcPing:
+		case cmd.kind == simPing:
 			data = cmd.ping
 		}
-		c.transmit(c.stamped(c.encode(&h, data)))
+		c.transmit(c.stamped(c.encode(&h, data)), cmd)
 	}
 	s.stats["duplicate"]++
 	s.logf("%v: %v once more", c, cmd)
@@ -121,7 +123,7 @@ func (s *mcSim) duplicate(c *mcConn) bool {
 }
 
 // abortOne aborts a command that has left, on its own connection or on another one.
-func (s *mcSim) abortOne(elsewhere bool) bool {
+func (s *simulation) abortOne(elsewhere bool) bool {
 	for _, cmd := range s.sess.sorted() {
 		c := cmd.conn
 		if !cmd.scsi() || s.rng.IntN(4) > 0 || c.waiting(cmd) != nil || !c.live() {
@@ -139,7 +141,7 @@ func (s *mcSim) abortOne(elsewhere bool) bool {
 }
 
 // loseCommand forgets a command before it has left, as if the wire had lost it, and plugs its CmdSN.
-func (s *mcSim) loseCommand() bool {
+func (s *simulation) loseCommand() bool {
 	for _, cmd := range s.sess.sorted() {
 		c := cmd.conn
 		if !cmd.scsi() || cmd.h.Immediate() || !c.live() || !c.unsent(cmd) || cmd.doubtAt != 0 {
@@ -155,7 +157,7 @@ func (s *mcSim) loseCommand() bool {
 }
 
 // manageSet sends a function over many tasks.
-func (s *mcSim) manageSet(c *mcConn) bool {
+func (s *simulation) manageSet(c *simConn) bool {
 	fs := []pdu.TaskFunction{pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset}
 	f := fs[s.rng.IntN(len(fs))]
 	if s.rng.IntN(60) == 0 {
@@ -165,14 +167,14 @@ func (s *mcSim) manageSet(c *mcConn) bool {
 	if !immediate && pdu.SNLess(c.sess.max, c.sess.cmdSN) {
 		return false
 	}
-	m := s.newCmd(mcManage, c, pdu.OpTaskManagementRequest, immediate)
+	m := s.newCmd(simManage, c, pdu.OpTaskManagementRequest, immediate)
 	h := (*pdu.TaskManagementRequest)(&m.h)
 	h.SetFunction(f)
-	m.lun = uint64(s.rng.IntN(mcUnits))
+	m.lun = uint64(s.rng.IntN(simUnits))
 	if f >= pdu.TMFTargetWarmReset {
 		m.lun = 0
 	}
-	h.BHS().SetLUN(m.lun)
+	h.BHS().SetLUN(m.lun << 48)
 	h.SetReferencedTaskTag(pdu.ReservedTag)
 	s.queue(m, nil)
 	s.stats["set"]++
@@ -181,7 +183,7 @@ func (s *mcSim) manageSet(c *mcConn) bool {
 }
 
 // managed is a task-management function's response at the initiator.
-func (s *mcSim) managed(m *mcCmd, resp pdu.TaskResponse) {
+func (s *simulation) managed(m *simCmd, resp pdu.TaskResponse) {
 	s.done(m)
 	if resp != pdu.TMFResponseComplete && resp != pdu.TMFResponseTaskDoesNotExist {
 		s.Fatalf("%v: %v is answered %d", m.conn, m, resp)
@@ -203,7 +205,7 @@ func (s *mcSim) managed(m *mcCmd, resp pdu.TaskResponse) {
 			// It may be one of those that "can be considered to have been received" (4.2.3.3), and were not.
 			s.done(r)
 			s.failed(r)
-			if r.kind == mcLogout {
+			if r.kind == simLogout {
 				r.conn.die("its logout may be lost")
 			}
 		}
@@ -214,22 +216,22 @@ func (s *mcSim) managed(m *mcCmd, resp pdu.TaskResponse) {
 }
 
 // lose loses a connection: at once, silently, or by the initiator's own close.
-func (s *mcSim) lose(c *mcConn) bool {
+func (s *simulation) lose(c *simConn) bool {
 	switch s.rng.IntN(3) {
 	case 0:
-		c.sock.reset = true
+		c.sock.s.Reset()
 	case 1:
-		c.sock.silent = true
+		c.sock.s.Silence()
 	case 2:
 		c.die("closed")
 	}
 	s.stats["lose"]++
-	s.logf("%v: is cut: reset %v silent %v", c, c.sock.reset, c.sock.silent)
+	s.logf("%v: is cut: reset %v silent %v", c, c.sock.s.WasReset(), c.sock.s.IsSilent())
 	return true
 }
 
 // leave logs something out.
-func (s *mcSim) leave(c *mcConn) bool {
+func (s *simulation) leave(c *simConn) bool {
 	switch s.rng.IntN(6) {
 	case 0:
 		if s.rng.IntN(3) > 0 {
@@ -255,13 +257,31 @@ func (s *mcSim) leave(c *mcConn) bool {
 }
 
 // administrator is what a host does for its own reasons.
-func (s *mcSim) administrator(c *mcConn) bool {
-	t := c.sock.target
+func (s *simulation) administrator(c *simConn) bool {
+	t := c.sock.target.c
 	if s.rng.IntN(2) == 0 {
 		t.Post(func() { t.s.Shutdown(t.loop.now) })
 	} else {
-		t.Post(func() { t.s.Terminate(t.loop.now, errNotReading) })
+		t.Post(func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
 	}
 	s.stats["administrator"]++
 	return true
+}
+
+// clear is another initiator's LOGICAL UNIT RESET: the session's commands vanish without an answer.
+func (s *simulation) clear(home *loop, lun uint64) {
+	home.Post(func() {
+		s.engine.abortTasks(home, func(t *task) bool {
+			if t.s.LUN != lun<<48 {
+				return false
+			}
+			for _, o := range s.targets {
+				if o.c == t.conn {
+					o.look()
+					o.byITT[t.s.ITT].cleared = true
+				}
+			}
+			return true
+		}, func(map[*lunpkg.Nexus]bool) {})
+	})
 }

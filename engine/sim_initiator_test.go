@@ -1,6 +1,9 @@
-package session
+package engine
 
 import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
 	"slices"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -9,16 +12,16 @@ import (
 // What the simulated initiator sends and how it takes the answers.
 
 // newCmd makes a request with the next number on c. It is the caller who sends it.
-func (s *mcSim) newCmd(kind mcKind, c *mcConn, op pdu.Opcode, immediate bool) *mcCmd {
+func (s *simulation) newCmd(kind simKind, c *simConn, op pdu.Opcode, immediate bool) *simCmd {
 	itt := s.itt
-	if n := len(s.free); kind <= mcTest && n > 0 && s.rng.IntN(3) == 0 {
+	if n := len(s.free); kind <= simUnmap && n > 0 && s.rng.IntN(3) == 0 {
 		itt = s.free[n-1]
 		s.free = s.free[:n-1]
 	} else {
 		s.itt++
 	}
 	s.id++
-	cmd := &mcCmd{id: s.id, kind: kind, conn: c, issued: s.step, h: c.header(op, itt, immediate)}
+	cmd := &simCmd{id: s.id, kind: kind, conn: c, issued: s.step, h: c.header(op, itt, immediate)}
 	c.sess.cmds[itt] = cmd
 	if !cmd.scsi() {
 		s.ctl[itt] = cmd
@@ -27,31 +30,80 @@ func (s *mcSim) newCmd(kind mcKind, c *mcConn, op pdu.Opcode, immediate bool) *m
 }
 
 // scsi makes a SCSI command on blocks, and its header.
-func (s *mcSim) scsi(kind mcKind, c *mcConn, r mcRange, immediate bool) *mcCmd {
+func (s *simulation) scsi(kind simKind, c *simConn, r simRange, immediate bool) *simCmd {
 	cmd := s.newCmd(kind, c, pdu.OpSCSICommand, immediate)
 	cmd.lun, cmd.lba, cmd.n = r.lun, r.lba, r.n
 	cmd.fill()
 	s.cmds[cmd.id] = cmd
-	cmd.prompt = kind != mcWrite
+	cmd.prompt = !cmd.writes()
 	s.model.issued(cmd)
 	return cmd
 }
 
 // fill completes the header of a SCSI command.
-func (cmd *mcCmd) fill() {
+func (cmd *simCmd) fill() {
 	h := (*pdu.SCSICommand)(&cmd.h)
-	cmd.h.SetLUN(cmd.lun)
+	cmd.h.SetLUN(cmd.lun << 48)
 	h.SetAttr(pdu.TaskAttrSimple)
-	h.SetRead(cmd.kind == mcRead)
-	h.SetWrite(cmd.kind == mcWrite)
-	h.SetExpectedDataTransferLength(uint32(cmd.n * mcBlockLen))
+	h.SetRead(cmd.kind == simRead)
+	h.SetWrite(cmd.writes())
+	h.SetExpectedDataTransferLength(uint32(cmd.bytes()))
 	b := h.CDB()
-	b[0] = byte(cmd.kind)
-	b[8], b[9], b[10], b[11] = byte(cmd.id>>24), byte(cmd.id>>16), byte(cmd.id>>8), byte(cmd.id)
+	switch cmd.kind {
+	case simRead, simWrite: // READ(10), WRITE(10)
+		b[0] = 0x28
+		if cmd.kind == simWrite {
+			b[0] = 0x2a
+		}
+		if cmd.fua {
+			b[1] = 0x08
+		}
+		binary.BigEndian.PutUint32(b[2:], uint32(cmd.lba))
+		binary.BigEndian.PutUint16(b[7:], uint16(cmd.n))
+	case simTest: // VERIFY(10)
+		b[0] = 0x2f
+		binary.BigEndian.PutUint32(b[2:], uint32(cmd.lba))
+		b[8] = 1
+	case simSync: // SYNCHRONIZE CACHE(10)
+		b[0] = 0x35
+	case simUnmap:
+		b[0] = 0x42
+		binary.BigEndian.PutUint16(b[7:], uint16(cmd.bytes()))
+	}
+}
+
+// writes says that the command has data-out.
+func (cmd *simCmd) writes() bool { return cmd.kind == simWrite || cmd.kind == simUnmap }
+
+// bytes is the length of the command's data.
+func (cmd *simCmd) bytes() int {
+	switch cmd.kind {
+	case simRead, simWrite:
+		return cmd.n * simBlockLen
+	case simUnmap:
+		return 24
+	}
+	return 0
+}
+
+// data is what a command sends: the blocks of a write, the parameter list of UNMAP (SBC-4 5.35).
+func (cmd *simCmd) data() []byte {
+	switch cmd.kind {
+	case simWrite:
+		return simData(cmd.id, cmd.lun, cmd.lba, cmd.n)
+	case simUnmap:
+		b := make([]byte, 24)
+		binary.BigEndian.PutUint16(b[0:], 22)
+		binary.BigEndian.PutUint16(b[2:], 16)
+		binary.BigEndian.PutUint64(b[8:], uint64(cmd.lba))
+		binary.BigEndian.PutUint32(b[16:], uint32(cmd.n))
+		return b
+	}
+	return nil
 }
 
 // request makes a request, if the command window is open.
-func (s *mcSim) request() bool {
+func (s *simulation) request() bool {
 	ss := s.sess
 	if s.ending || ss == nil || !ss.up || ss.over || pdu.SNLess(ss.max, ss.cmdSN) {
 		return false
@@ -67,33 +119,49 @@ func (s *mcSim) request() bool {
 		}
 		r := s.verify[0]
 		s.verify = s.verify[1:]
-		s.queue(s.scsi(mcRead, c, r, false), nil)
+		s.queue(s.scsi(simRead, c, r, false), nil)
 		return true
 	}
 	s.left--
-	r := mcRange{uint64(s.rng.IntN(mcUnits)), s.rng.IntN(mcBlocks), s.rng.IntN(13)}
-	r.n = min(r.n, mcBlocks-r.lba)
-	switch s.rng.IntN(8) {
+	r := simRange{uint64(s.rng.IntN(simUnits)), s.rng.IntN(simBlocks), s.rng.IntN(13)}
+	if s.rng.IntN(8) == 0 {
+		r.n = s.rng.IntN(simBlocks)
+	}
+	r.n = min(r.n, simBlocks-r.lba)
+	switch s.rng.IntN(11) {
 	case 0, 1, 2:
-		s.queue(s.scsi(mcRead, c, r, s.rng.IntN(10) == 0), nil)
+		s.queue(s.scsi(simRead, c, r, s.rng.IntN(10) == 0), nil)
 	case 3, 4, 5:
 		s.write(c, r)
 	case 6:
 		r.n = 0
-		s.queue(s.scsi(mcTest, c, r, s.rng.IntN(4) == 0), nil)
+		s.queue(s.scsi(simTest, c, r, s.rng.IntN(4) == 0), nil)
 	case 7:
-		cmd := s.newCmd(mcPing, c, pdu.OpNOPOut, s.rng.IntN(2) == 0)
+		cmd := s.newCmd(simPing, c, pdu.OpNOPOut, s.rng.IntN(2) == 0)
 		(*pdu.NOPOut)(&cmd.h).SetTTT(pdu.ReservedTag)
 		cmd.ping = pattern(int(cmd.id), s.rng.IntN(400))
 		s.queue(cmd, cmd.ping)
+	case 8:
+		r.n = 0
+		s.queue(s.scsi(simSync, c, r, false), nil)
+	case 9, 10:
+		cmd := s.scsi(simUnmap, c, r, false)
+		cmd.imm = 0
+		if c.sess.params.ImmediateData {
+			cmd.imm = 24
+			cmd.prompt = true
+		}
+		s.queue(cmd, cmd.data()[:cmd.imm])
 	}
 	return true
 }
 
-func (s *mcSim) write(c *mcConn, r mcRange) {
+func (s *simulation) write(c *simConn, r simRange) {
 	p := c.sess.params
-	cmd := s.scsi(mcWrite, c, r, false)
-	total := r.n * mcBlockLen
+	cmd := s.scsi(simWrite, c, r, false)
+	total := r.n * simBlockLen
+	cmd.fua = s.rng.IntN(3) == 0
+	cmd.fill()
 	first := min(total, int(p.FirstBurstLength))
 	h := (*pdu.SCSICommand)(&cmd.h)
 	if p.ImmediateData && s.rng.IntN(3) > 0 {
@@ -114,8 +182,8 @@ func (s *mcSim) write(c *mcConn, r mcRange) {
 }
 
 // queue has a request sent.
-func (s *mcSim) queue(cmd *mcCmd, data []byte) *mcSender {
-	x := &mcSender{cmd: cmd, pdus: [][]byte{cmd.conn.encode(&cmd.h, data)}}
+func (s *simulation) queue(cmd *simCmd, data []byte) *simSender {
+	x := &simSender{cmd: cmd, pdus: [][]byte{cmd.conn.encode(&cmd.h, data)}}
 	cmd.conn.queue = append(cmd.conn.queue, x)
 	s.remember(cmd, x.pdus[0])
 	s.logf("%v: queues %v", cmd.conn, cmd)
@@ -123,7 +191,7 @@ func (s *mcSim) queue(cmd *mcCmd, data []byte) *mcSender {
 }
 
 // data adds the Data-Out PDUs of a sequence, in pieces of any size.
-func (s *mcSim) data(x *mcSender, cmd *mcCmd, ttt uint32, off, end int) {
+func (s *simulation) data(x *simSender, cmd *simCmd, ttt uint32, off, end int) {
 	c, all := cmd.conn, cmd.data()
 	for sn := uint32(0); ; sn++ {
 		n := min(end-off, 1+s.rng.IntN(2000))
@@ -134,7 +202,7 @@ func (s *mcSim) data(x *mcSender, cmd *mcCmd, ttt uint32, off, end int) {
 		h.SetITT(cmd.h.ITT())
 		h.SetTTT(ttt)
 		if ttt != pdu.ReservedTag {
-			h.SetLUN(cmd.lun)
+			h.SetLUN(cmd.lun << 48)
 		}
 		h.SetDataSN(sn)
 		h.SetBufferOffset(uint32(off))
@@ -146,7 +214,7 @@ func (s *mcSim) data(x *mcSender, cmd *mcCmd, ttt uint32, off, end int) {
 }
 
 // transmit puts a PDU on the wire: mostly the oldest of its connection.
-func (s *mcSim) transmit() bool {
+func (s *simulation) transmit() bool {
 	ss := s.sess
 	if ss == nil {
 		return false
@@ -154,7 +222,7 @@ func (s *mcSim) transmit() bool {
 	at := s.rng.IntN(max(len(ss.conns), 1))
 	for i := range ss.conns {
 		c := ss.conns[(at+i)%len(ss.conns)]
-		if len(c.queue) == 0 || c.state != mcFull && c.state != mcLeaving || c.sock.reset {
+		if len(c.queue) == 0 || c.state != simFull && c.state != simLeaving || c.sock.s.WasReset() {
 			continue
 		}
 		i := 0
@@ -162,7 +230,7 @@ func (s *mcSim) transmit() bool {
 			i = s.rng.IntN(len(c.queue))
 		}
 		x := c.queue[i]
-		c.transmit(c.stamped(x.pdus[0]))
+		c.transmit(c.stamped(x.pdus[0]), x.cmd)
 		h := (*pdu.BHS)(x.pdus[0][:pdu.BHSLen])
 		s.logf("%v: %v ITT %#x CmdSN %d TTT %#x data %d", c, h.Opcode(), h.ITT(), (*pdu.SCSICommand)(h).CmdSN(), (*pdu.DataOut)(h).TTT(), h.DataLen())
 		if x.pdus = x.pdus[1:]; len(x.pdus) == 0 {
@@ -174,8 +242,8 @@ func (s *mcSim) transmit() bool {
 }
 
 // receive has a connection read.
-func (s *mcSim) receive() bool {
-	for _, ss := range []*mcSession{s.sess, s.past} {
+func (s *simulation) receive() bool {
+	for _, ss := range []*simSession{s.sess, s.past} {
 		if ss == nil {
 			continue
 		}
@@ -190,7 +258,7 @@ func (s *mcSim) receive() bool {
 }
 
 // anyConn is a connection on which requests may be sent, nil when there is none.
-func (s *mcSim) anyConn() *mcConn {
+func (s *simulation) anyConn() *simConn {
 	if s.sess == nil || s.sess.over {
 		return nil
 	}
@@ -204,7 +272,7 @@ func (s *mcSim) anyConn() *mcConn {
 }
 
 // waiting is the sender that has PDUs of cmd, nil when all have left.
-func (c *mcConn) waiting(cmd *mcCmd) *mcSender {
+func (c *simConn) waiting(cmd *simCmd) *simSender {
 	for _, x := range c.queue {
 		if x.cmd == cmd {
 			return x
@@ -214,18 +282,18 @@ func (c *mcConn) waiting(cmd *mcCmd) *mcSender {
 }
 
 // unsent says that the request itself has not left.
-func (c *mcConn) unsent(cmd *mcCmd) bool {
+func (c *simConn) unsent(cmd *simCmd) bool {
 	x := c.waiting(cmd)
 	return x != nil && (*pdu.BHS)(x.pdus[0][:pdu.BHSLen]).Opcode() != pdu.OpDataOut
 }
 
 // forget drops what is still to be sent of cmd.
-func (c *mcConn) forget(cmd *mcCmd) {
-	c.queue = slices.DeleteFunc(c.queue, func(o *mcSender) bool { return o.cmd == cmd })
+func (c *simConn) forget(cmd *simCmd) {
+	c.queue = slices.DeleteFunc(c.queue, func(o *simSender) bool { return o.cmd == cmd })
 }
 
 // done is the end of a request, as the initiator sees it.
-func (s *mcSim) done(cmd *mcCmd) {
+func (s *simulation) done(cmd *simCmd) {
 	delete(cmd.conn.sess.cmds, cmd.h.ITT())
 	cmd.over = s.step
 	cmd.conn.forget(cmd)
@@ -233,7 +301,7 @@ func (s *mcSim) done(cmd *mcCmd) {
 }
 
 // take is a PDU of the target's.
-func (s *mcSim) take(c *mcConn, x wire) {
+func (s *simulation) take(c *simConn, x wire) {
 	itt := x.h.ITT()
 	cmd := c.sess.cmds[itt]
 	switch op := x.h.Opcode(); {
@@ -259,7 +327,7 @@ func (s *mcSim) take(c *mcConn, x wire) {
 		cmd.response(c, x)
 		s.answered(cmd)
 	case op == pdu.OpNOPIn:
-		if want := cmd.ping[:min(len(cmd.ping), int(c.sock.target.s.cp.MaxXmitDataSegmentLength))]; string(x.data) != string(want) {
+		if want := cmd.ping[:min(len(cmd.ping), int(c.sock.target.c.s.Params().MaxXmitDataSegmentLength))]; string(x.data) != string(want) {
 			s.Fatalf("%v: %v: %d bytes came back", c, cmd, len(x.data))
 		}
 		s.done(cmd)
@@ -273,11 +341,14 @@ func (s *mcSim) take(c *mcConn, x wire) {
 }
 
 // answered is a SCSI command with its status.
-func (s *mcSim) answered(cmd *mcCmd) {
+func (s *simulation) answered(cmd *simCmd) {
 	s.done(cmd)
-	s.stats[mcKinds[cmd.kind]]++
-	if !cmd.refused {
-		s.model.answered(s.mcWorld, cmd)
+	s.stats[simKinds[cmd.kind]]++
+	switch {
+	case cmd.status == statusGood:
+		s.model.answered(s.simWorld, cmd)
+	case cmd.harmless:
+		s.model.nothing(cmd)
 	}
 	for _, m := range cmd.conn.sess.cmds {
 		if m.target == cmd {
@@ -290,21 +361,21 @@ func (s *mcSim) answered(cmd *mcCmd) {
 	}
 }
 
-func (s *mcSim) r2t(c *mcConn, cmd *mcCmd, h *pdu.R2T) {
-	if c.state != mcFull {
+func (s *simulation) r2t(c *simConn, cmd *simCmd, h *pdu.R2T) {
+	if c.state != simFull {
 		return
 	}
 	cmd.asked = true
 	x := c.waiting(cmd)
 	if x == nil {
-		x = &mcSender{cmd: cmd}
+		x = &simSender{cmd: cmd}
 		c.queue = append(c.queue, x)
 	}
 	s.data(x, cmd, h.TTT(), int(h.BufferOffset()), int(h.BufferOffset()+h.DesiredDataTransferLength()))
 }
 
 // dataIn takes data of a read, and reports whether its status came with it.
-func (cmd *mcCmd) dataIn(c *mcConn, x wire) bool {
+func (cmd *simCmd) dataIn(c *simConn, x wire) bool {
 	h := (*pdu.DataIn)(&x.h)
 	if h.DataSN() != cmd.dataSN || int(h.BufferOffset()) != len(cmd.got) {
 		c.w.Fatalf("%v: %v: DataSN %d offset %d; want %d, %d", c, cmd, h.DataSN(), h.BufferOffset(), cmd.dataSN, len(cmd.got))
@@ -317,32 +388,63 @@ func (cmd *mcCmd) dataIn(c *mcConn, x wire) bool {
 	if h.Final() {
 		cmd.burst = 0
 	}
+	if h.StatusPresent() {
+		cmd.status = h.Status()
+	}
 	return h.StatusPresent()
 }
 
-func (cmd *mcCmd) response(c *mcConn, x wire) {
-	if h := (*pdu.SCSIResponse)(&x.h); h.Status() == statusGood && cmd.kind == mcRead && cmd.n > 0 {
-		c.w.Fatalf("%v: %v is GOOD without data", c, cmd)
+func (cmd *simCmd) response(c *simConn, x wire) {
+	h := (*pdu.SCSIResponse)(&x.h)
+	cmd.status = h.Status()
+	w := c.w
+	switch cmd.status {
+	case statusGood:
+		if cmd.kind == simRead && cmd.n > 0 {
+			w.Fatalf("%v: %v is GOOD without data", c, cmd)
+		}
+	case statusBusy, statusTaskSetFull:
+		cmd.harmless = true
+	case statusCheckCondition:
+		if len(x.data) < 2+8 {
+			w.Fatalf("%v: %v: %d bytes of sense data", c, cmd, len(x.data))
+		}
+		sense := x.data[2:]
+		key := sense[2] & 0x0f
+		if sense[0]&0x7f >= 0x72 {
+			key = sense[1] & 0x0f
+		}
+		w.stats["sense "+fmt.Sprint(key)]++
+		switch {
+		case key == 6: // UNIT ATTENTION: the command did nothing
+			cmd.harmless = true
+		case w.cfg.kernel.DiskError+w.cfg.kernel.Interrupt+w.cfg.kernel.Short == 0:
+			w.Fatalf("%v: %v: sense %x, and nothing went wrong", c, cmd, sense)
+		case !bytes.Contains([]byte{3, 4, 7, 11}, []byte{key}): // MEDIUM, HARDWARE ERROR, DATA PROTECT (no space), ABORTED COMMAND
+			w.Fatalf("%v: %v: sense %x", c, cmd, sense)
+		}
+	default:
+		w.Fatalf("%v: %v: status %#x", c, cmd, cmd.status)
 	}
 }
 
 // pong answers a NOP-In that wants an answer.
-func (s *mcSim) pong(c *mcConn, h *pdu.NOPIn) {
-	if h.TTT() == pdu.ReservedTag || c.state != mcFull {
+func (s *simulation) pong(c *simConn, h *pdu.NOPIn) {
+	if h.TTT() == pdu.ReservedTag || c.state != simFull {
 		return
 	}
 	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
 	(*pdu.NOPOut)(&b).SetTTT(h.TTT())
-	c.queue = append([]*mcSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
+	c.queue = append([]*simSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
 }
 
 // rejected is a Reject: the host had no task for the request, or too many immediate ones are unanswered.
-func (s *mcSim) rejected(c *mcConn, x wire) {
+func (s *simulation) rejected(c *simConn, x wire) {
 	bad := (*pdu.BHS)(x.data[:pdu.BHSLen])
 	reason := (*pdu.Reject)(&x.h).Reason()
 	cmd := c.sess.cmds[bad.ITT()]
 	s.stats["rejected"]++
-	if s.cfg.noTask == 0 || reason != pdu.RejectLongOperation && reason != pdu.RejectImmediateCommand {
+	if s.cfg.noTask+s.cfg.arena == 0 || reason != pdu.RejectLongOperation && reason != pdu.RejectImmediateCommand {
 		s.Fatalf("%v: Reject %#x of %v %x", c, reason, bad.Opcode(), bad[:])
 	}
 	if cmd == nil {
@@ -352,7 +454,7 @@ func (s *mcSim) rejected(c *mcConn, x wire) {
 	s.done(cmd)
 	s.failed(cmd)
 	for _, o := range c.sess.conns {
-		if cmd.kind == mcLogout && o.state == mcLeaving {
+		if cmd.kind == simLogout && o.state == simLeaving {
 			o.die("its logout was rejected")
 		}
 	}
@@ -362,9 +464,9 @@ func (s *mcSim) rejected(c *mcConn, x wire) {
 }
 
 // failed is a function that came to nothing, as far as the initiator knows: what it was about may be over or not.
-func (s *mcSim) failed(m *mcCmd) {
+func (s *simulation) failed(m *simCmd) {
 	switch {
-	case m.kind != mcManage:
+	case m.kind != simManage:
 	case m.plug && !slices.Contains(s.holes, m.target):
 		s.holes = append(s.holes, m.target)
 	default:

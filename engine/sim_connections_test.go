@@ -1,15 +1,16 @@
-package session
+package engine
 
 import (
 	"slices"
 
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // The connections of the simulated initiator: how they come, and what it does when they have gone.
 
 // connections does something for the connections, if there is something to be done.
-func (s *mcSim) connections() bool {
+func (s *simulation) connections() bool {
 	ss := s.sess
 	switch {
 	case s.ending:
@@ -18,7 +19,7 @@ func (s *mcSim) connections() bool {
 		s.leadingLogin()
 		return true
 	case !ss.up:
-		if s.lead.state == mcGone {
+		if s.lead.state == simGone {
 			s.leadingLogin() // the login came to nothing
 			return true
 		}
@@ -36,7 +37,7 @@ func (s *mcSim) connections() bool {
 	}
 	n := 0
 	for _, c := range ss.conns {
-		if c.state != mcGone {
+		if c.state != simGone {
 			n++
 		}
 	}
@@ -48,30 +49,30 @@ func (s *mcSim) connections() bool {
 }
 
 // leadingLogin begins a session. Where the target still has the last one, this reinstates it (RFC 7143, 6.3.5).
-func (s *mcSim) leadingLogin() {
+func (s *simulation) leadingLogin() {
 	if s.sess != nil && s.sess.up {
 		s.past = s.sess
 	}
 	first := ^uint32(0) - uint32(s.rng.IntN(40)) + 20
-	s.sess = &mcSession{w: s.mcWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, exp: first, max: first - 1, cmds: map[uint32]*mcCmd{}}
+	s.sess = &simSession{w: s.simWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, first: first, exp: first, max: first - 1, cmds: map[uint32]*simCmd{}}
 	s.holes, s.sent = nil, nil
 	s.lead = s.sess.connect(uint16(s.rng.IntN(8)), s.rng.IntN(len(s.loops)), append(slices.Clone(s.keys), s.more...)...)
 	s.stats["sessions"]++
 }
 
-func (s *mcSim) join(cid uint16) { s.sess.connect(cid, s.rng.IntN(len(s.loops)), s.more...) }
+func (s *simulation) join(cid uint16) { s.sess.connect(cid, s.rng.IntN(len(s.loops)), s.more...) }
 
 // freeCID is a CID that no connection has.
-func (s *mcSim) freeCID() uint16 {
+func (s *simulation) freeCID() uint16 {
 	for cid := uint16(s.rng.IntN(12)); ; cid++ {
-		if !slices.ContainsFunc(s.sess.conns, func(c *mcConn) bool { return c.cid == cid && c.state != mcGone }) {
+		if !slices.ContainsFunc(s.sess.conns, func(c *simConn) bool { return c.cid == cid && c.state != simGone }) {
 			return cid
 		}
 	}
 }
 
 // loggedIn is a Login Response.
-func (s *mcSim) loggedIn(c *mcConn) {
+func (s *simulation) loggedIn(c *simConn) {
 	s.moved = s.now
 	if c.status != pdu.LoginSuccess {
 		s.logf("%v: login refused, %#x", c, uint16(c.status))
@@ -98,7 +99,7 @@ func (s *mcSim) loggedIn(c *mcConn) {
 		return
 	}
 	for _, o := range c.sess.conns {
-		if o != c && o.cid == c.cid && o.state != mcGone && o.state != mcLogin {
+		if o != c && o.cid == c.cid && o.state != simGone && o.state != simLogin {
 			o.die("reinstated")
 			s.resolved(o)
 		}
@@ -106,12 +107,12 @@ func (s *mcSim) loggedIn(c *mcConn) {
 }
 
 // endSession is the end of everything that belongs to a session.
-func (s *mcSim) endSession(ss *mcSession) {
+func (s *simulation) endSession(ss *simSession) {
 	ss.over = true
 	for _, c := range ss.conns {
-		if c.state != mcGone {
+		if c.state != simGone {
 			c.die("the session is over")
-			c.state = mcGone
+			c.state = simGone
 		}
 	}
 	if ss != s.past && ss == s.sess {
@@ -123,36 +124,36 @@ func (s *mcSim) endSession(ss *mcSession) {
 }
 
 // bury ends the requests of a session that the target has ended.
-func (s *mcSim) bury(ss *mcSession) {
+func (s *simulation) bury(ss *simSession) {
 	for _, cmd := range ss.sorted() {
 		s.done(cmd)
 	}
 }
 
 // sorted is the unanswered requests in the order of their making.
-func (ss *mcSession) sorted() []*mcCmd {
-	var cmds []*mcCmd
+func (ss *simSession) sorted() []*simCmd {
+	var cmds []*simCmd
 	for _, cmd := range ss.cmds {
 		cmds = append(cmds, cmd)
 	}
-	slices.SortFunc(cmds, func(a, b *mcCmd) int { return int(a.id) - int(b.id) })
+	slices.SortFunc(cmds, func(a, b *simCmd) int { return int(a.id) - int(b.id) })
 	return cmds
 }
 
 // notice finds connections that have become silent, at some time.
-func (s *mcSim) notice() {
+func (s *simulation) notice() {
 	for _, c := range s.sess.conns {
-		if c.sock.silent && c.state != mcGone && c.state != mcLost && (s.calm || s.rng.IntN(20) == 0) {
+		if c.sock.s.IsSilent() && c.state != simGone && c.state != simLost && (s.calm || s.rng.IntN(20) == 0) {
 			c.die("silent")
 		}
 	}
 }
 
 // recover does something about a connection that was lost.
-func (s *mcSim) recover() bool {
+func (s *simulation) recover() bool {
 	ss := s.sess
 	for _, c := range ss.conns {
-		if c.state != mcLost || s.rng.IntN(4) > 0 && !s.calm || s.busyCID(c.cid) {
+		if c.state != simLost || s.rng.IntN(4) > 0 && !s.calm || s.busyCID(c.cid) {
 			continue
 		}
 		live := s.anyConn()
@@ -176,14 +177,14 @@ func (s *mcSim) recover() bool {
 }
 
 // busyCID says that something is being done about a CID.
-func (s *mcSim) busyCID(cid uint16) bool {
+func (s *simulation) busyCID(cid uint16) bool {
 	for _, c := range s.sess.conns {
-		if c.cid == cid && c.state == mcLogin {
+		if c.cid == cid && c.state == simLogin {
 			return true
 		}
 	}
 	for _, cmd := range s.sess.cmds {
-		if cmd.kind == mcLogout && cmd.h.Immediate() && (cmd.conn.state == mcFull || cmd.conn.state == mcLeaving) && (*pdu.LogoutRequest)(&cmd.h).CID() == cid {
+		if cmd.kind == simLogout && cmd.h.Immediate() && (cmd.conn.state == simFull || cmd.conn.state == simLeaving) && (*pdu.LogoutRequest)(&cmd.h).CID() == cid {
 			return true
 		}
 	}
@@ -192,8 +193,8 @@ func (s *mcSim) busyCID(cid uint16) bool {
 
 // resolved says that the target has ended all tasks of a connection: what was under way on it has come to its end, and a
 // CmdSN that may never have arrived is to be plugged.
-func (s *mcSim) resolved(c *mcConn) {
-	c.state = mcGone
+func (s *simulation) resolved(c *simConn) {
+	c.state = simGone
 	for _, cmd := range c.sess.sorted() {
 		switch {
 		case cmd.roaming:
@@ -215,14 +216,14 @@ func (s *mcSim) resolved(c *mcConn) {
 }
 
 // hole notes a CmdSN that the target may not have.
-func (s *mcSim) hole(cmd *mcCmd) {
+func (s *simulation) hole(cmd *simCmd) {
 	if !cmd.h.Immediate() && pdu.SNLessEq(cmd.conn.sess.exp, cmd.sn()) && cmd.conn.sess == s.sess {
 		s.holes = append(s.holes, cmd)
 	}
 }
 
 // retry sends a command again, as it was, on another connection (7.2.1: once the first is logged out).
-func (s *mcSim) retry(cmd *mcCmd) bool {
+func (s *simulation) retry(cmd *simCmd) bool {
 	c := s.anyConn()
 	if c == nil || c.sess != cmd.conn.sess {
 		return false
@@ -235,7 +236,7 @@ func (s *mcSim) retry(cmd *mcCmd) bool {
 }
 
 // plugHole sends ABORT TASK for a request that may never have arrived: then its CmdSN counts as received (11.6.1).
-func (s *mcSim) plugHole() bool {
+func (s *simulation) plugHole() bool {
 	h := s.holes[0]
 	if pdu.SNLess(h.sn(), s.sess.exp) || h.conn.sess != s.sess {
 		s.holes = s.holes[1:]
@@ -252,11 +253,11 @@ func (s *mcSim) plugHole() bool {
 }
 
 // abort sends ABORT TASK for cmd on c.
-func (s *mcSim) abort(c *mcConn, cmd *mcCmd) *mcCmd {
-	m := s.newCmd(mcManage, c, pdu.OpTaskManagementRequest, true)
+func (s *simulation) abort(c *simConn, cmd *simCmd) *simCmd {
+	m := s.newCmd(simManage, c, pdu.OpTaskManagementRequest, true)
 	h := (*pdu.TaskManagementRequest)(&m.h)
 	h.SetFunction(pdu.TMFAbortTask)
-	h.BHS().SetLUN(cmd.lun)
+	h.BHS().SetLUN(cmd.lun << 48)
 	h.SetReferencedTaskTag(cmd.h.ITT())
 	h.SetRefCmdSN(cmd.sn())
 	if cmd.h.Immediate() {
@@ -270,8 +271,8 @@ func (s *mcSim) abort(c *mcConn, cmd *mcCmd) *mcCmd {
 
 // giveUp is the initiator's patience at its end: with what another initiator's reset took away, and with what nobody knows
 // the fate of.
-func (s *mcSim) giveUp() bool {
-	impatient := func(cmd *mcCmd) bool {
+func (s *simulation) giveUp() bool {
+	impatient := func(cmd *simCmd) bool {
 		return cmd.cleared && cmd.freed && !cmd.answered || cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 && cmd.conn.live()
 	}
 	some := false
@@ -297,26 +298,26 @@ func (s *mcSim) giveUp() bool {
 }
 
 // logout sends a Logout Request on c.
-func (s *mcSim) logout(c *mcConn, reason pdu.LogoutReason, cid uint16, immediate bool) {
+func (s *simulation) logout(c *simConn, reason pdu.LogoutReason, cid uint16, immediate bool) {
 	if !immediate && pdu.SNLess(c.sess.max, c.sess.cmdSN) {
 		immediate = true
 	}
-	m := s.newCmd(mcLogout, c, pdu.OpLogoutRequest, immediate)
+	m := s.newCmd(simLogout, c, pdu.OpLogoutRequest, immediate)
 	h := (*pdu.LogoutRequest)(&m.h)
 	h.SetReason(reason)
 	h.SetCID(cid)
 	// "After sending the Logout Request PDU, an initiator MUST NOT send any new iSCSI requests on the closing connection"
 	// (11.14): what has not left stays.
 	for _, o := range c.sess.conns {
-		if o.state == mcFull && (reason == pdu.LogoutCloseSession || o.cid == cid && o == c) {
-			o.state, o.queue = mcLeaving, nil
+		if o.state == simFull && (reason == pdu.LogoutCloseSession || o.cid == cid && o == c) {
+			o.state, o.queue = simLeaving, nil
 		}
 	}
 	s.queue(m, nil)
 }
 
 // loggedOut is a Logout Response.
-func (s *mcSim) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
+func (s *simulation) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 	h := (*pdu.LogoutRequest)(&m.h)
 	ss := m.conn.sess
 	s.done(m)
@@ -327,7 +328,7 @@ func (s *mcSim) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
 		ss.over = true
 		for _, c := range ss.conns {
 			c.die("logged out")
-			c.state = mcGone
+			c.state = simGone
 		}
 		s.holes = nil
 		s.bury(ss)
@@ -336,10 +337,10 @@ func (s *mcSim) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
 		}
 	case h.Reason() == pdu.LogoutCloseConnection:
 		for _, c := range ss.conns {
-			if c.cid != h.CID() || c.state == mcGone || c.state == mcLogin {
+			if c.cid != h.CID() || c.state == simGone || c.state == simLogin {
 				continue
 			}
-			if c.state == mcFull && code != pdu.LogoutResponseSuccess {
+			if c.state == simFull && code != pdu.LogoutResponseSuccess {
 				continue
 			}
 			c.die("logged out")
@@ -351,17 +352,17 @@ func (s *mcSim) loggedOut(m *mcCmd, code pdu.LogoutResponseCode) {
 }
 
 // async is an Asynchronous Message (11.9).
-func (s *mcSim) async(c *mcConn, h *pdu.AsyncMessage) {
+func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 	s.stats["async"]++
 	switch h.AsyncEvent() {
 	case pdu.AsyncEventLogoutRequest:
-		if c.state == mcFull && s.rng.IntN(3) > 0 {
+		if c.state == simFull && s.rng.IntN(3) > 0 {
 			s.logout(c, pdu.LogoutCloseConnection, c.cid, true)
 		}
 	case pdu.AsyncEventDropConnection:
 		for _, o := range c.sess.conns {
 			// The news may be older than a connection that has taken the CID since.
-			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.toldGone {
+			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.c.toldGone {
 				o.die("the target says so")
 			}
 		}
@@ -376,15 +377,15 @@ func (s *mcSim) async(c *mcConn, h *pdu.AsyncMessage) {
 // terminated is event 5, of FastAbort: "Stop Data-Out transfers on that connection for all active TTTs for the affected LUN",
 // and "Acknowledge the StatSN of the Asynchronous Message PDU via a NOP-Out PDU with ITT=0xffffffff ... while copying the LUN
 // field" (11.9.1). Whether the tasks that have an R2T are over is known later.
-func (s *mcSim) terminated(c *mcConn, h *pdu.AsyncMessage) {
-	if c.sess.params.TaskReporting != ReportFastAbort {
+func (s *simulation) terminated(c *simConn, h *pdu.AsyncMessage) {
+	if c.sess.params.TaskReporting != session.ReportFastAbort {
 		s.Fatalf("%v: Asynchronous Message, event 5, without FastAbort", c)
 	}
-	if c.state != mcFull {
+	if c.state != simFull {
 		return
 	}
 	for _, r := range c.sess.sorted() {
-		if r.conn == c && r.lun == h.LUN() && r.asked {
+		if r.conn == c && r.lun<<48 == h.LUN() && r.asked {
 			if r.doubtAt == 0 {
 				r.doubtAt = s.now
 			}
@@ -394,12 +395,12 @@ func (s *mcSim) terminated(c *mcConn, h *pdu.AsyncMessage) {
 	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
 	b.SetLUN(h.LUN())
 	(*pdu.NOPOut)(&b).SetTTT(pdu.ReservedTag)
-	c.queue = append([]*mcSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
+	c.queue = append([]*simSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
 	s.stats["terminated"]++
 }
 
 // stopData drops the data that R2Ts asked for.
-func (c *mcConn) stopData(cmd *mcCmd) {
+func (c *simConn) stopData(cmd *simCmd) {
 	if x := c.waiting(cmd); x != nil && !c.unsent(cmd) {
 		x.pdus = slices.DeleteFunc(x.pdus, func(b []byte) bool {
 			return (*pdu.DataOut)(b[:pdu.BHSLen]).TTT() != pdu.ReservedTag

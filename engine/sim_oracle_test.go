@@ -1,0 +1,534 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"reflect"
+	"slices"
+	"unsafe"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// SCSI status codes (SAM-5 5.3.1).
+const (
+	statusGood           = 0x00
+	statusCheckCondition = 0x02
+	statusBusy           = 0x08
+	statusTaskSetFull    = 0x28
+)
+
+// What the standard promises about a session of several connections, checked where it can first be seen to be broken: when a
+// PDU is taken for sending, a command is executed or takes effect, and after every step.
+
+type simKind uint8
+
+const (
+	simRead simKind = iota
+	simWrite
+	simTest // a command without data that its backend sees: VERIFY of a block
+	simSync // SYNCHRONIZE CACHE
+	simUnmap
+	simPing
+	simManage
+	simLogout
+)
+
+var simKinds = [...]string{"read", "write", "test", "sync", "unmap", "ping", "function", "logout"}
+
+// simCmd is a request, as both the initiator and the oracle see it.
+type simCmd struct {
+	id       uint32
+	kind     simKind
+	h        pdu.BHS
+	lun      uint64
+	lba, n   int // blocks
+	imm      int // bytes of immediate data
+	conn     *simConn
+	ping     []byte
+	issued   int         // step
+	over     int         // step at which the initiator knew that it had come to its end, 0 before
+	target   *simCmd     // of ABORT TASK
+	roaming  bool        // sent on another connection as well
+	plug     bool        // an ABORT TASK for the sake of the CmdSN
+	asked    bool        // an R2T came
+	prompt   bool        // nothing keeps it from being executed when its turn has come
+	legit    [][]*simCmd // of a read: what may be read, by block
+	doubtAt  int64       // since when nobody knows whether it will be answered (sent once more, or aborted by a lost function); 0: it will
+	got      []byte
+	dataSN   uint32
+	r2t      *pdu.R2T // of a scenario
+	burst    uint32
+	rejected bool // by a Reject: never received
+	fua      bool
+	status   byte
+	check    bool // its status was taken for sending and is CHECK CONDITION: one with a unit attention has a fence of its own
+	harmless bool // its status says that it did nothing
+	void     bool // and so it must not be seen on the medium
+
+	// The oracle's.
+	tc       *simTarget // the connection on which it arrived first
+	refused  bool       // the host had no memory or no task for it
+	taskless bool       // the host had no task for it: TASK SET FULL is under way, and no function waits for that
+	executed *simTarget
+	cleared  bool   // another initiator's reset took it away
+	freed    bool   // and nothing of it is left
+	later    bool   // it waited for memory
+	task     *task  // while it is executed
+	use      uint64 // of task
+	wrote    []bool // blocks of a write that have taken effect
+	answered bool   // its status was taken for sending
+	stat     uint32 // StatSN of that
+	dead     bool   // its end was reported without a status: nothing of it may be seen any more
+}
+
+func (c *simCmd) String() string {
+	return fmt.Sprintf("%s %d (ITT %#x, CmdSN %d, lun %d, blocks %d+%d)", simKinds[c.kind], c.id, c.h.ITT(), c.sn(), c.lun, c.lba, c.n)
+}
+
+func (c *simCmd) sn() uint32 { return (*pdu.SCSICommand)(&c.h).CmdSN() }
+
+func (c *simCmd) scsi() bool { return c.kind <= simUnmap }
+
+// simNexus is a session of the target's, from its first sight on.
+type simNexus struct {
+	w          *simWorld
+	s          *session.Session
+	ups, downs int
+	had        map[uint32]bool // CmdSNs that arrived, or that an ABORT TASK names
+	next       uint32          // all before it are in had
+	fences     []simFence
+}
+
+// nexus is that of a connection, nil before full feature phase.
+func (c *simTarget) nexus() *simNexus {
+	s := c.c.s.Session()
+	if s == nil {
+		return nil
+	}
+	for _, n := range c.w.nexuses {
+		if n.s == s {
+			return n
+		}
+	}
+	first := uint32(0)
+	if o := c.w.initiatorOf(c); o != nil {
+		first = o.sess.first
+	}
+	n := &simNexus{w: c.w, s: s, had: map[uint32]bool{}, next: first}
+	c.w.nexuses = append(c.w.nexuses, n)
+	return n
+}
+
+// window is the session's command window, which is its own affair.
+func (n *simNexus) window() *session.Window {
+	return (*session.Window)(unsafe.Pointer(reflect.ValueOf(n.s).Elem().FieldByName("window").UnsafeAddr()))
+}
+
+// tasks counts what the connection has.
+func (c *simTarget) tasks() (n int) {
+	for t := c.c.tasks; t != nil; t = t.next {
+		n++
+	}
+	return n
+}
+
+// seen notes that a CmdSN arrived, or that the initiator gave it up.
+func (n *simNexus) seen(sn uint32) {
+	if pdu.SNLess(sn, n.next) || pdu.SNLess(n.next+2*session.MaxWindow, sn) {
+		return
+	}
+	n.had[sn] = true
+	for n.had[n.next] {
+		delete(n.had, n.next)
+		n.next++
+	}
+}
+
+// takes notes whose tag it is that the connection takes a task for.
+func (c *simTarget) takes(h *pdu.BHS) {
+	cmd := c.sock.known[simKey{h.ITT(), (*pdu.SCSICommand)(h).CmdSN()}]
+	if h.Opcode() != pdu.OpSCSICommand || cmd == nil {
+		return
+	}
+	if old := c.byITT[h.ITT()]; old == nil || old.answered || old.dead || old.cleared {
+		c.byITT[h.ITT()] = cmd
+	}
+	if cmd.tc == nil {
+		cmd.tc = c
+	}
+}
+
+// arrived is a PDU of the initiator's complete, with the loop or about to be.
+func (c *simTarget) arrived(p *simPDU) {
+	h := &p.h
+	n := c.nexus()
+	if n == nil {
+		return
+	}
+	switch op := h.Opcode(); op {
+	case pdu.OpTaskManagementRequest:
+		if m := (*pdu.TaskManagementRequest)(h); m.Function() == pdu.TMFAbortTask {
+			n.seen(m.RefCmdSN())
+		}
+	case pdu.OpSCSICommand, pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest:
+	default:
+		return
+	}
+	if !h.Immediate() {
+		n.seen((*pdu.SCSICommand)(h).CmdSN())
+	}
+}
+
+// executed is a command's first request on its way to its backend.
+func (w *simWorld) executed(t *task, r *lun.Request) {
+	var c *simTarget
+	for _, o := range w.targets {
+		if o.c == t.conn {
+			c = o
+		}
+	}
+	w.observe(t.conn.loop, c)
+	cmd := c.byITT[t.s.ITT]
+	switch {
+	case cmd == nil:
+		w.Fatalf("%v: a command with ITT %#x is executed, and none arrived here", c, t.s.ITT)
+	case cmd.executed != nil && cmd.task == t && cmd.use == t.use:
+		return // its next request
+	}
+	w.logf("%v: executes %v", c, cmd)
+	switch {
+	case t.s.Conn != c.c.s:
+		w.Fatalf("%v: %v is executed on another connection than its own (RFC 7143, 4.2.4.1)", c, cmd)
+	case cmd.executed != nil:
+		w.Fatalf("%v: %v is executed a second time", c, cmd)
+	case cmd.dead || cmd.cleared || cmd.answered || c.ended:
+		w.Fatalf("%v: %v is executed after its end: dead %v cleared %v answered %v connection ended %v", c, cmd, cmd.dead, cmd.cleared, cmd.answered, c.ended)
+	case c.c.nx == nil:
+		w.Fatalf("%v: %v is executed before SessionUp", c, cmd)
+	case t.l.Nexus != c.c.nx || t.l.Target != w.target:
+		w.Fatalf("%v: %v is executed for another nexus", c, cmd)
+	}
+	cmd.executed, cmd.task, cmd.use = c, t, t.use
+	w.order = append(w.order, cmd)
+	if cmd.writes() && (!bytes.Equal(t.s.Out, cmd.data()) || int(t.s.Received) != len(t.s.Out)) {
+		w.Fatalf("%v: %v is executed with %d bytes that are not what was sent", c, cmd, t.s.Received)
+	}
+	if r.Kind == lun.OpRead {
+		for i := range r.Buf {
+			r.Buf[i] = 0xbb // a backend that reads nothing is found
+		}
+	}
+	if t.s.Immediate {
+		return
+	}
+	if next := c.nexus().next; !pdu.SNLess(t.s.CmdSN, next) {
+		w.Fatalf("%v: %v is executed, and %d has not arrived", c, cmd, next)
+	}
+	if !cmd.prompt || w.cfg.arena > 0 { // else it may have waited for memory
+		return
+	}
+	// "commands are delivered ... in the order of CmdSN" (4.2.2.1): what waits for nothing is executed so as well.
+	if last, ok := c.lastSN[cmd.lun]; ok && !pdu.SNLess(last, t.s.CmdSN) {
+		w.Fatalf("%v: %v is executed after CmdSN %d", c, cmd, last)
+	}
+	c.lastSN[cmd.lun] = t.s.CmdSN
+}
+
+// staged is a PDU that the host took for sending.
+func (c *simTarget) staged(h *pdu.BHS, n int) {
+	w, op := c.w, h.Opcode()
+	w.logf("%v: sends %v ITT %#x StatSN %d window %d..%d data %d", c, op, h.ITT(), (*pdu.DataIn)(h).StatSN(), (*pdu.DataIn)(h).ExpCmdSN(), (*pdu.DataIn)(h).MaxCmdSN(), n)
+	c.serials(h)
+	switch op {
+	case pdu.OpSCSIResponse, pdu.OpDataIn, pdu.OpR2T:
+		c.answers(h)
+	case pdu.OpTaskManagementResponse:
+		c.managed(c.once(h), (*pdu.TaskManagementResponse)(h).Response())
+	case pdu.OpNOPIn:
+		if h.ITT() != pdu.ReservedTag {
+			c.once(h)
+		}
+	case pdu.OpLogoutResponse:
+		c.loggedOut(c.once(h), (*pdu.LogoutResponse)(h).Response())
+	case pdu.OpLoginResponse:
+		if r := (*pdu.LoginResponse)(h); r.Status() == pdu.LoginSuccess && r.Transit() && r.NSG() == pdu.StageFullFeaturePhase {
+			c.loggedIn()
+		}
+	}
+}
+
+// serials checks StatSN, ExpCmdSN and MaxCmdSN (4.2.2).
+func (c *simTarget) serials(h *pdu.BHS) {
+	w, op := c.w, h.Opcode()
+	in := (*pdu.DataIn)(h)
+	stat, exp, maxSN := in.StatSN(), in.ExpCmdSN(), in.MaxCmdSN()
+	if op == pdu.OpLoginResponse && !c.told {
+		c.statSN = stat
+	}
+	switch {
+	case op == pdu.OpDataIn && !in.StatusPresent():
+	case stat != c.statSN:
+		w.Fatalf("%v: %v has StatSN %d, the next is %d", c, op, stat, c.statSN)
+	case op == pdu.OpR2T, op == pdu.OpNOPIn && h.ITT() == pdu.ReservedTag:
+	default:
+		c.statSN++
+	}
+	if c.told && c.c.s.Session() != nil && (pdu.SNLess(exp, c.exp) || pdu.SNLess(maxSN, c.max)) {
+		w.Fatalf("%v: %v: the window goes back from %d..%d to %d..%d", c, op, c.exp, c.max, exp, maxSN)
+	}
+	c.exp, c.max, c.told = exp, maxSN, true
+	n := c.nexus()
+	if n == nil {
+		return
+	}
+	if maxSN-exp+1 > uint32(w.window) {
+		w.Fatalf("%v: %v: window %d..%d of a size of %d", c, op, exp, maxSN, w.window)
+	}
+	if pdu.SNLess(n.next, exp) {
+		w.Fatalf("%v: %v: ExpCmdSN is %d, and %d has neither arrived nor been aborted", c, op, exp, n.next)
+	}
+}
+
+// answers is a PDU of a command's answer.
+func (c *simTarget) answers(h *pdu.BHS) {
+	w, op := c.w, h.Opcode()
+	cmd := c.byITT[h.ITT()]
+	switch {
+	case cmd == nil:
+		w.Fatalf("%v: %v for ITT %#x, of which no command arrived here", c, op, h.ITT())
+	case cmd.dead || cmd.cleared:
+		w.Fatalf("%v: %v of %v after its end was reported", c, op, cmd)
+	case cmd.answered:
+		w.Fatalf("%v: %v of %v after its status", c, op, cmd)
+	case cmd.executed != nil && cmd.executed != c:
+		w.Fatalf("%v: %v of %v, which is %v's", c, op, cmd, cmd.executed)
+	}
+	status := byte(0)
+	switch op {
+	case pdu.OpR2T:
+		if ttt := (*pdu.R2T)(h).TTT(); ttt == pdu.ReservedTag {
+			w.Fatalf("%v: R2T with the reserved Target Transfer Tag (RFC 7143, 11.8.5)", c)
+		}
+		return
+	case pdu.OpDataIn:
+		if d := (*pdu.DataIn)(h); !d.StatusPresent() {
+			return
+		} else {
+			status = d.Status()
+		}
+	default:
+		status = (*pdu.SCSIResponse)(h).Status()
+	}
+	cmd.answered, cmd.stat = true, (*pdu.SCSIResponse)(h).StatSN()
+	cmd.check = status == statusCheckCondition
+	if cmd.tc == nil {
+		cmd.tc = c
+	}
+	c.passesFence(cmd)
+	switch {
+	case status == statusGood && cmd.kind == simWrite && cmd.lun != simMemory && slices.Contains(append(cmd.wrote, len(cmd.wrote) == cmd.n), false):
+		w.Fatalf("%v: GOOD for %v, of which the medium has %v", c, cmd, cmd.wrote)
+	case status == statusGood && cmd.executed == nil && cmd.n > 0 && (cmd.kind == simWrite || cmd.kind == simRead && cmd.lun != simMemory):
+		w.Fatalf("%v: GOOD for %v, which was not executed", c, cmd)
+	case status == statusTaskSetFull && !cmd.refused:
+		w.Fatalf("%v: TASK SET FULL for %v, which nobody refused", c, cmd)
+	}
+}
+
+// once finds the request that a PDU without a command answers, which it may do once.
+func (c *simTarget) once(h *pdu.BHS) *simCmd {
+	cmd := c.w.ctl[h.ITT()]
+	switch {
+	case cmd == nil:
+		c.w.Fatalf("%v: %v for ITT %#x, which nobody asked for", c, h.Opcode(), h.ITT())
+	case cmd.answered && !cmd.rejected:
+		c.w.Fatalf("%v: %v answers %v a second time", c, h.Opcode(), cmd)
+	case cmd.conn.sock.target != c:
+		c.w.Fatalf("%v: %v answers %v, which was sent on %v", c, h.Opcode(), cmd, cmd.conn.sock.target)
+	}
+	cmd.answered, cmd.rejected = true, false // a copy of what was rejected may arrive
+	return cmd
+}
+
+// managed is a task-management function's response: what it affected has come to its end (RFC 7143, 4.2.3.3).
+func (c *simTarget) managed(m *simCmd, resp pdu.TaskResponse) {
+	w := c.w
+	w.logf("%v: function %v of %v is answered %d", c, (*pdu.TaskManagementRequest)(&m.h).Function(), m, resp)
+	if r := m.target; r != nil && c.fences() && r.executed != nil {
+		// Its answer may wait behind a fence.
+	} else if r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && !r.taskless && r.doubtAt == 0 && !w.doomed(r, m) {
+		w.Fatalf("%v: %v is denied: %v is here", c, m, r)
+	}
+	if resp != pdu.TMFResponseComplete {
+		return
+	}
+	for _, r := range w.cmds {
+		if !r.answered && !r.dead && !r.cleared && !r.taskless && m.covers(r) {
+			r.dead = true
+		}
+	}
+	if m.target == nil && c.fences() {
+		m.stat = c.statSN - 1
+		c.fence(m)
+	}
+}
+
+// fences checks the fence before a response, and keeps it for those that follow: all that was sent on other connections is
+// acknowledged, and nothing follows there until the response itself is (4.2.2.3.3). Immediate commands are left out: whether
+// they came before or after the function only the target knows.
+func (c *simTarget) fence(m *simCmd) {
+	for _, r := range c.w.cmds {
+		o := r.tc
+		if r.answered && m.spans(r) && !r.h.Immediate() && !r.taskless && !r.check && o != nil && o != c && o.upAt < m.issued && !o.deaf() && !o.acknowledged(r.stat) {
+			c.w.Fatalf("%v: %v is answered, and %v, which %v has answered before, is not acknowledged", c, m, r, o)
+		}
+	}
+	n := c.nexus()
+	n.fences = append(n.fences, simFence{c, m})
+}
+
+// fences says that the session has task reporting beyond RFC 3720's.
+func (c *simTarget) fences() bool {
+	return c.c.s.Session().Params.TaskReporting != session.ReportRFC3720
+}
+
+// simFence is a function's response until it is acknowledged.
+type simFence struct {
+	c *simTarget
+	m *simCmd
+}
+
+// passesFence checks that no status passes a fence, on connections that were there when the function came.
+func (c *simTarget) passesFence(cmd *simCmd) {
+	n := c.nexus()
+	n.fences = slices.DeleteFunc(n.fences, func(f simFence) bool {
+		return f.c.deaf() || f.c.acknowledged(f.m.stat)
+	})
+	for _, f := range n.fences {
+		if f.c != c && c.upAt < f.m.issued && f.m.spans(cmd) && !cmd.h.Immediate() && !cmd.taskless && !cmd.check {
+			c.w.Fatalf("%v: status of %v, and the response of %v on %v is not acknowledged", c, cmd, f.m, f.c)
+		}
+	}
+}
+
+// covers says that function m affects r: in its task set and before it in CmdSN order (11.5.1). Of immediate commands only
+// the target knows which came before.
+func (m *simCmd) covers(r *simCmd) bool {
+	return m.spans(r) && (m.target != nil || !r.h.Immediate() && pdu.SNLess(r.sn(), m.sn()))
+}
+
+// spans says that r is of those that function m is about.
+func (m *simCmd) spans(r *simCmd) bool {
+	if m.kind != simManage || m.conn.sess != r.conn.sess || !r.scsi() {
+		return false
+	}
+	switch (*pdu.TaskManagementRequest)(&m.h).Function() {
+	case pdu.TMFAbortTask:
+		return r == m.target
+	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
+		return true
+	}
+	return r.lun == m.lun
+}
+
+// doomed says that a function other than but has taken r, or is about to.
+func (w *simWorld) doomed(r, but *simCmd) bool {
+	for _, m := range w.ctl {
+		if m != but && m.spans(r) && (m.covers(r) || r.h.Immediate()) {
+			return true
+		}
+	}
+	return false
+}
+
+// arrivedBefore says that r was sent before m on the same connection, and is no resent one.
+func (r *simCmd) arrivedBefore(m *simCmd) bool {
+	return r.conn == m.conn && r.issued < m.issued && !r.roaming
+}
+
+// loggedIn is a login's last response: what it replaces has come to its end (6.3.4, 6.3.5).
+func (c *simTarget) loggedIn() {
+	s := c.c.s.Session()
+	c.upAt = c.w.step
+	c.nexus().ups++
+	for _, o := range c.w.targets {
+		os := o.c.s.Session()
+		if o == c || os == nil || o.upAt == 0 {
+			continue
+		}
+		if os == s && o.c.s.CID() == c.c.s.CID() || os != s && os.ISID == s.ISID && os.InitiatorName == s.InitiatorName {
+			if !o.c.toldGone {
+				c.w.Fatalf("%v: the login is answered before %v, which it replaces, is closed", c, o)
+			}
+			o.end(true)
+		}
+	}
+}
+
+// loggedOut is a Logout Response (11.15).
+func (c *simTarget) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
+	if code != pdu.LogoutResponseSuccess {
+		return
+	}
+	l := (*pdu.LogoutRequest)(&m.h)
+	for _, o := range c.w.targets {
+		switch {
+		case o.c.s.Session() != c.c.s.Session():
+		case l.Reason() == pdu.LogoutCloseSession:
+			o.end(o == c)
+		case o.c.s.CID() == l.CID() && o != c && !o.c.toldGone:
+			// A connection with that CID that joined meanwhile is not meant; it would not have the tasks.
+			if o.before(m) {
+				c.w.Fatalf("%v: %v is answered before %v is closed", c, m, o)
+			}
+		case o.c.s.CID() == l.CID() && (o == c || o.c.toldGone):
+			o.end(true)
+		}
+	}
+}
+
+// before says that a connection was in full feature phase when m was made.
+func (c *simTarget) before(m *simCmd) bool { return c.upAt != 0 && c.upAt < m.issued }
+
+// end says that nothing of a connection may be executed any more; with whole, that nothing of it may be answered.
+func (c *simTarget) end(whole bool) {
+	c.ended = true
+	for t := c.c.tasks; t != nil; t = t.next {
+		if t.phase == running && t.s.Command() {
+			c.w.Fatalf("%v: its end is reported while the backend has ITT %#x", c, t.s.ITT)
+		}
+	}
+	if !whole {
+		return
+	}
+	for _, cmd := range c.byITT {
+		if cmd.tc == c && !cmd.answered && !cmd.roaming {
+			cmd.dead = true
+		}
+	}
+}
+
+// initiatorOf is the initiator's end of a connection.
+func (w *simWorld) initiatorOf(c *simTarget) *simConn { return c.sock.conn }
+
+// quiet is what holds when every loop sleeps and the kernel has nothing to do: whatever can go on has gone on. (Sooner or later a
+// NOP-In would wake everybody; a command is not to wait for that.)
+func (w *simWorld) quiet(ss *simSession) {
+	for _, sl := range w.loops {
+		l := sl.l
+		switch {
+		case l.dirty != nil || len(l.rearms) > 0 || l.released && l.shares.last != nil || l.starved:
+			w.Fatalf("loop %d sleeps, and has something to do\n%s", l.index, w.describe())
+		case !l.mail.empty():
+			w.Fatalf("loop %d sleeps, and has mail\n%s", l.index, w.describe())
+		}
+	}
+	for _, t := range w.targets {
+		if c := t.c; c.dirty || c.wantRecv || c.stirred.Load() {
+			w.Fatalf("%v: is to be looked at, and its loop sleeps\n%s", t, w.describe())
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package engine
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync"
+	"unsafe"
+
+	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// simSocket is a TCP connection as the initiator has it, with what it has sent.
+type simSocket struct {
+	w         *simWorld
+	id        int
+	s         *simkernel.Socket
+	target    *simTarget // the engine's end, once it is accepted
+	conn      *simConn
+	known     map[simKey]*simCmd // requests that have begun to arrive
+	sent      []simPDU           // that have not arrived whole
+	wrote     int                // bytes
+	delivered int
+}
+
+// simKey finds a request: tags are used again.
+type simKey struct{ itt, cmdSN uint32 }
+
+// simPDU is a PDU under way to the target.
+type simPDU struct {
+	h          pdu.BHS
+	cmd        *simCmd
+	start, end int
+	begun      bool // its header has arrived
+}
+
+// dial makes a connection that a loop accepts.
+func (w *simWorld) dial(loop int) *simSocket {
+	w.dialed++
+	s := &simSocket{w: w, id: w.dialed, known: map[simKey]*simCmd{}}
+	s.s = w.k.Dial(w.loops[loop].fd, netip.AddrPortFrom(simRemote, uint16(20000+w.dialed)))
+	w.socks = append(w.socks, s)
+	return s
+}
+
+// send puts a PDU on the wire.
+func (s *simSocket) send(b []byte, cmd *simCmd) {
+	s.s.Write(b)
+	s.sent = append(s.sent, simPDU{h: pdu.BHS(b[:pdu.BHSLen]), cmd: cmd, start: s.wrote, end: s.wrote + len(b)})
+	s.wrote += len(b)
+}
+
+// delivered is told what a receive handed to a loop.
+func (w *simWorld) delivered(k *simkernel.Socket, b []byte) {
+	for _, s := range w.socks {
+		if s.s != k || s.target == nil {
+			continue
+		}
+		s.delivered += len(b)
+		for len(s.sent) > 0 {
+			p := &s.sent[0]
+			if !p.begun && s.delivered >= p.start+pdu.BHSLen {
+				p.begun = true
+				if p.cmd != nil {
+					s.known[simKey{p.h.ITT(), (*pdu.SCSICommand)(&p.h).CmdSN()}] = p.cmd
+				}
+			}
+			if s.delivered < p.end {
+				return
+			}
+			s.target.arrived(p)
+			s.sent = s.sent[1:]
+		}
+	}
+}
+
+// simTarget is the oracle's view of the engine's end of a connection. It stands between the protocol and its host: calls
+// pass through it, and are places where the loop's thread may be interrupted.
+type simTarget struct {
+	session.Host // the connection
+	w            *simWorld
+	c            *conn
+	sock         *simSocket
+
+	seen  int  // PDUs of the staged batch that the oracle knows
+	taken bool // that batch is with the kernel
+
+	byITT    map[uint32]*simCmd // commands that arrived on it
+	lastSN   map[uint64]uint32  // CmdSN of the last prompt command that was executed, by LUN
+	statSN   uint32
+	exp, max uint32
+	told     bool // exp and max are set
+	upAt     int  // step of its last Login Response
+	ended    bool // another connection has its CID, or it was logged out: nothing of it may be seen
+}
+
+func (t *simTarget) String() string { return fmt.Sprintf("cid %d/%d", t.c.s.CID(), t.sock.id) }
+
+// host is machine.host.
+func (w *simWorld) host(c *conn) session.Host {
+	for _, s := range w.socks {
+		if s.s.FD() == c.fd {
+			t := &simTarget{Host: c, w: w, c: c, sock: s, byITT: map[uint32]*simCmd{}, lastSN: map[uint64]uint32{}}
+			s.target = t
+			w.targets = append(w.targets, t)
+			return t
+		}
+	}
+	w.Fatalf("a connection with descriptor %d, which nobody has", c.fd)
+	return nil
+}
+
+// deaf says that the connection takes no more requests, as far as the engine knows.
+func (t *simTarget) deaf() bool { return t.c.closing || t.c.shut }
+
+// acknowledged says that the target knows that the initiator has StatSN sn.
+func (t *simTarget) acknowledged(sn uint32) bool {
+	exp := reflect.ValueOf(t.c.s).Elem().FieldByName("sn").FieldByName("expStatSN").Uint()
+	return pdu.SNLess(sn, uint32(exp))
+}
+
+// Host follows.
+
+func (t *simTarget) NewTask(o *session.Conn) *session.Task {
+	t.called()
+	t.takes(t.c.s.Framer().Header())
+	if t.w.chance(t.w.cfg.noTask) {
+		t.refuseTask()
+		return nil
+	}
+	st := t.c.NewTask(o)
+	if st == nil {
+		t.refuseTask()
+	}
+	return st
+}
+
+// refuseTask notes that the PDU at hand gets no task.
+func (t *simTarget) refuseTask() {
+	h := t.c.s.Framer().Header()
+	if cmd := t.byITT[h.ITT()]; cmd != nil && h.Opcode() == pdu.OpSCSICommand {
+		cmd.refused, cmd.taskless = true, true
+	}
+}
+
+func (t *simTarget) DataOut(st *session.Task, may bool) session.OutState {
+	t.called()
+	state := t.c.DataOut(st, may)
+	cmd := t.byITT[st.ITT]
+	switch {
+	case cmd == nil:
+	case state == session.OutRefused:
+		cmd.refused = true
+		t.w.stats["full"]++
+	case state == session.OutLater:
+		t.w.stats["later"]++
+	}
+	for i := range st.Out {
+		st.Out[i] = 0xee
+	}
+	return state
+}
+
+func (t *simTarget) FreeTask(st *session.Task) {
+	t.w.observe(t.c.loop, t)
+	if cmd := t.byITT[st.ITT]; cmd != nil {
+		cmd.freed = true
+	}
+	o := st.Owner.(*task)
+	if o.phase != running { // nobody may read it any more, but a payload may still be arriving there
+		for _, b := range [][]byte{o.out, o.buf} {
+			if b != nil && !t.c.recv.writesTo(b, t.c.s) {
+				for i := range b {
+					b[i] = 0xdd
+				}
+			}
+		}
+	}
+	t.c.FreeTask(st)
+	t.w.preempt()
+}
+
+func (t *simTarget) Post(fn func()) {
+	t.c.Post(fn)
+	t.w.preempt()
+}
+
+func (t *simTarget) Wake(from int) {
+	t.w.preempt()
+	t.c.Wake(from)
+}
+
+// locked says that a lock of the protocol's is held.
+func (w *simWorld) locked() bool {
+	free := func(v any, path ...string) bool {
+		f := reflect.ValueOf(v).Elem()
+		for _, name := range path {
+			f = f.FieldByName(name)
+		}
+		mu := (*sync.Mutex)(unsafe.Pointer(f.UnsafeAddr()))
+		if !mu.TryLock() {
+			return false
+		}
+		mu.Unlock()
+		return true
+	}
+	if !free(w.node, "reg", "mu") {
+		return true
+	}
+	for _, n := range w.nexuses {
+		if !free(n.s, "mu") {
+			return true
+		}
+	}
+	return false
+}
+
+// observe looks at what the loop has staged since it was last looked at. What last has staged came after the others'.
+func (w *simWorld) observe(l *loop, last *simTarget) {
+	for _, t := range w.targets {
+		if t.c.loop == l && t != last {
+			t.look()
+		}
+	}
+	if last != nil {
+		last.look()
+	}
+	w.targets = slices.DeleteFunc(w.targets, func(t *simTarget) bool { return t.c.dropped })
+}
+
+// called is the beginning of a call of the host.
+func (t *simTarget) called() {
+	t.w.observe(t.c.loop, t)
+	t.w.preempt()
+}
+
+// look tells the oracle about PDUs that were staged.
+func (t *simTarget) look() {
+	b := t.c.send.batch
+	switch {
+	case b == nil:
+		t.seen, t.taken = 0, false
+	case t.c.send.inFlight && t.taken:
+	case t.taken:
+		t.seen, t.taken = 0, false
+		fallthrough
+	default:
+		t.parse(b)
+	}
+}
+
+// sending is told of a message that the kernel has taken, whole.
+func (w *simWorld) sending(k *simkernel.Socket, _ [][]byte) {
+	for _, t := range w.targets {
+		if t.sock.s == k {
+			if t.taken {
+				t.seen = 0
+			}
+			t.parse(t.c.send.batch)
+			t.taken = true
+		}
+	}
+}
+
+// parse looks at the PDUs of a batch from t.seen on.
+func (t *simTarget) parse(b *batch) {
+	at, rest := 0, []byte(nil)
+	take := func(p []byte, n int) {
+		for n > 0 {
+			if len(rest) == 0 {
+				v := b.mem.iov[at]
+				at++
+				rest = unsafe.Slice(*(**byte)(unsafe.Pointer(&v.base)), v.len)
+			}
+			k := min(n, len(rest))
+			p = p[copy(p, rest[:k]):]
+			rest = rest[k:]
+			n -= k
+		}
+	}
+	for i := range b.pdus {
+		var h pdu.BHS
+		take(h[:], pdu.BHSLen)
+		n := h.DataLen()
+		var cp session.ConnParams
+		if h.Opcode() != pdu.OpLoginResponse {
+			cp = *t.c.s.Params()
+		}
+		if cp.HeaderDigest {
+			take(nil, 4)
+		}
+		take(nil, n+pdu.Pad(n))
+		if cp.DataDigest && n > 0 {
+			take(nil, 4)
+		}
+		if i >= t.seen {
+			t.staged(&h, n)
+		}
+	}
+	t.seen = b.pdus
+}

@@ -1,0 +1,394 @@
+package engine
+
+import (
+	"fmt"
+	"iter"
+	"log/slog"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// simWorld is the real engine on a simulated kernel, with the end of an initiator's connections. The loops are coroutines: a
+// scheduler picks one step at a time, of a loop, of the kernel or of the initiator, so that everything follows from the seed.
+// docs/simulation.md is its description.
+type simWorld struct {
+	testing.TB
+	rng     *rand.Rand // nil in a scenario: the order is fixed
+	verbose bool
+	step    int
+	now     int64
+	cfg     simConfig
+
+	k       *simkernel.Kernel
+	node    *session.Node
+	engine  *Engine
+	target  *lun.Target
+	units   [simUnits]*simUnit
+	loops   []*simLoop
+	current *simLoop // nil while the scheduler runs
+	helpers []func() // work that loops gave to helper threads
+	window  int      // most requests of a session that may be unanswered
+
+	targets []*simTarget // connections that their loops have not dropped
+	byFD    map[int]*simSocket
+	socks   []*simSocket
+	dialed  int
+
+	cmds    map[uint32]*simCmd // SCSI commands by their number, which is also in what they write
+	ctl     map[uint32]*simCmd // other requests by Initiator Task Tag
+	nexuses []*simNexus
+	onPDU   func(c *simConn, w wire)
+	order   []*simCmd // commands as the device server gave them to a backend
+	stats   map[string]int
+}
+
+// simConfig is how hard the world is. The zero value is the tame world of the scenarios.
+type simConfig struct {
+	preempt int // one in so many calls of the host is interrupted by other loops; 0: none
+	noTask  int // one in so many requests finds no task
+	kernel  simkernel.Odds
+	socket  int // bytes that fit between the ends
+	sq, cq  uint32
+	arena   int // bytes of the arena that tasks may have in all; 0: the engine's own
+	poll    time.Duration
+}
+
+// simLoop is a loop of the engine as a coroutine.
+type simLoop struct {
+	w      *simWorld
+	l      *loop
+	ring   *simkernel.Ring
+	fd     int // its listening socket
+	next   func() (struct{}, bool)
+	stop   func()
+	yield  func(struct{}) bool
+	paused bool // interrupted in the middle of its work, not waiting
+	over   bool
+	taken  [][]byte // arena blocks that nobody is to have
+}
+
+func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, rng *rand.Rand) *simWorld {
+	w := &simWorld{
+		TB: t, rng: rng, now: int64(time.Hour), cfg: cfg, cmds: map[uint32]*simCmd{}, ctl: map[uint32]*simCmd{}, stats: map[string]int{},
+		byFD: map[int]*simSocket{}, window: limits.Window,
+	}
+	w.k = simkernel.New(simkernel.Config{
+		Rand: rng, Odds: cfg.kernel, Now: func() int64 { return w.now }, Failf: w.Fatalf, Wait: w.wait, Pause: func(*simkernel.Ring) { w.preempt() },
+		SQEntries: cfg.sq, CQEntries: cfg.cq, SocketBytes: cfg.socket, Received: w.delivered, Sending: w.sending, Wrote: w.wrote,
+	})
+	w.node = session.NewNode(session.NodeConfig{})
+	m := machine{
+		kernel: w.k, clock: w.clock, random: w.random, sockets: simSockets{w.k}, host: w.host,
+		helper: func(work func()) { w.helpers = append(w.helpers, work) },
+	}
+	if cfg.poll == 0 {
+		cfg.poll = -1
+	}
+	e, err := New(Config{Node: w.node, Cores: slices.Repeat([]int{-1}, loops), ArenaPerLoop: slabSize, Poll: cfg.poll, Log: w.logger(), machine: &m})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine = e
+	e.steer = steer.Open(steer.Config{Cores: slices.Repeat([]int{-1}, loops), Disable: true})
+	w.openUnits()
+	w.node.SetTargets([]*session.Target{{Name: testTarget, Portals: []session.Portal{{Addr: simPortal.String(), TPGT: 1}}, Limits: limits, Owner: w.target}})
+	for _, l := range e.loops {
+		w.open(l)
+	}
+	return w
+}
+
+// open starts a loop, with its listening socket.
+func (w *simWorld) open(l *loop) {
+	sl := &simLoop{w: w, l: l}
+	w.loops = append(w.loops, sl)
+	if err := l.open(); err != nil {
+		w.Fatal(err)
+	}
+	sl.ring = w.k.Ring(l.ring.FD())
+	if w.cfg.arena > 0 {
+		sl.occupy(w.cfg.arena)
+	}
+	sl.fd = w.k.Listen(simPortal)
+	l.Post(func() {
+		l.listeners = append(l.listeners, listener{fd: sl.fd, addr: simPortal})
+		l.armAccept(0)
+	})
+	sl.next, sl.stop = iter.Pull(func(yield func(struct{}) bool) {
+		sl.yield = yield
+		l.serve()
+	})
+}
+
+// occupy takes all of the arena but n bytes.
+func (sl *simLoop) occupy(n int) {
+	a := sl.l.arena
+	for size := maxBlock; size >= minBlock; size /= 2 {
+		for slabSize-a.inUse-size >= n {
+			b := a.alloc(size)
+			if b == nil {
+				break
+			}
+			sl.taken = append(sl.taken, b)
+		}
+	}
+}
+
+// simSockets are the direct calls on sockets.
+type simSockets struct{ *simkernel.Kernel }
+
+func (s simSockets) Close(fd int) error { return s.CloseFD(fd) }
+
+// chance is true once in n, never for 0 and never in a scenario.
+func (w *simWorld) chance(n int) bool { return n > 0 && w.rng != nil && w.rng.IntN(n) == 0 }
+
+func (w *simWorld) logf(format string, args ...any) {
+	if w.verbose {
+		w.Logf("%5d %9.5fs  %s", w.step, float64(w.now-int64(time.Hour))/1e9, fmt.Sprintf(format, args...))
+	}
+}
+
+// logger shows what the engine logs.
+func (w *simWorld) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(simLog{w}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}
+
+type simLog struct{ w *simWorld }
+
+func (l simLog) Write(b []byte) (int, error) {
+	l.w.logf("engine: %s", strings.TrimSpace(string(b)))
+	return len(b), nil
+}
+
+// clock is the loops' clock. Reading it takes time, and a thread may lose the processor anywhere.
+func (w *simWorld) clock() int64 {
+	w.now += 100
+	w.preempt()
+	return w.now
+}
+
+func (w *simWorld) random(b []byte) {
+	for i := range b {
+		b[i] = byte(i)
+		if w.rng != nil {
+			b[i] = byte(w.rng.Uint32())
+		}
+	}
+}
+
+// wait suspends the loop that waits for its ring.
+func (w *simWorld) wait(r *simkernel.Ring) {
+	sl := w.current
+	if sl == nil || sl.ring != r {
+		w.Fatalf("a ring waits that is not the running loop's")
+	}
+	sl.suspend(false)
+}
+
+// preempt lets others run, where a thread could be interrupted; not while a lock is held, for which they would only wait.
+func (w *simWorld) preempt() {
+	if w.current != nil && w.chance(w.cfg.preempt) && !w.locked() {
+		w.current.suspend(true)
+	}
+}
+
+func (sl *simLoop) suspend(paused bool) {
+	sl.w.observe(sl.l, nil)
+	sl.paused = paused
+	if !sl.yield(struct{}{}) {
+		panic("engine: a simulated loop was stopped in the middle")
+	}
+	sl.paused = false
+}
+
+// run resumes the loop until it waits or is interrupted.
+func (sl *simLoop) run() {
+	sl.w.current = sl
+	_, more := sl.next()
+	sl.w.current = nil
+	sl.over = !more
+}
+
+// runnable says that the loop can go on.
+func (sl *simLoop) runnable() bool { return !sl.over && (sl.paused || sl.ring.Runnable()) }
+
+// loopStep has a loop that has something to do go on.
+func (w *simWorld) loopStep() bool {
+	at := w.intN(len(w.loops))
+	for i := range w.loops {
+		if sl := w.loops[(at+i)%len(w.loops)]; sl.runnable() {
+			sl.run()
+			return true
+		}
+	}
+	return false
+}
+
+// kernelStep has the kernel or a helper thread do something.
+func (w *simWorld) kernelStep() bool {
+	if n := len(w.helpers); n > 0 && (w.rng == nil || w.rng.IntN(4) == 0) {
+		i := w.intN(n)
+		work := w.helpers[i]
+		w.helpers = slices.Delete(w.helpers, i, i+1)
+		work()
+		return true
+	}
+	return w.k.Step()
+}
+
+func (w *simWorld) intN(n int) int {
+	if w.rng == nil {
+		return 0
+	}
+	return w.rng.IntN(n)
+}
+
+// deadline is when something happens by itself, 0 never.
+func (w *simWorld) deadline() (at int64) {
+	for _, sl := range w.loops {
+		if d, waits := sl.ring.Waiting(); !sl.over && waits && d != 0 && (at == 0 || d < at) {
+			at = d
+		}
+	}
+	if d := w.k.Deadline(); d != 0 && (at == 0 || d < at) {
+		at = d
+	}
+	return at
+}
+
+// asleep says that nothing can happen before time passes.
+func (w *simWorld) asleep() bool {
+	for _, sl := range w.loops {
+		if sl.runnable() {
+			return false
+		}
+	}
+	return len(w.helpers) == 0
+}
+
+// shutDown ends the engine as Engine.Shutdown does, and looks for what is left.
+func (w *simWorld) shutDown() {
+	settle := func() {
+		for n := 0; w.loopStep() || w.kernelStep() || w.kernelStep(); n++ {
+			if w.step++; n > 1e6 {
+				w.Fatalf("the engine never comes to rest")
+			}
+		}
+	}
+	settle()
+	for _, sl := range w.loops {
+		l := sl.l
+		for _, b := range sl.taken {
+			l.arena.release(b)
+		}
+		switch {
+		case l.live != 0:
+			w.Fatalf("loop %d: %d connections are left", l.index, l.live)
+		case l.tasks.out != 0:
+			w.Fatalf("loop %d: %d tasks are out", l.index, l.tasks.out)
+		case l.arena.inUse != 0:
+			w.Fatalf("loop %d: %d bytes of the arena are out", l.index, l.arena.inUse)
+		case l.ios.busy != 0 || len(l.ios.line) != 0:
+			w.Fatalf("loop %d: %d disk operations are under way", l.index, l.ios.busy)
+		case l.dirty != nil || len(l.rearms) != 0:
+			w.Fatalf("loop %d: connections are still to be looked at", l.index)
+		case l.shares.last != nil || len(l.shares.by) != 0 || l.shares.owed != nil:
+			w.Fatalf("loop %d: %d shares of the arena are left", l.index, len(l.shares.by))
+		case !l.mail.empty():
+			w.Fatalf("loop %d: letters are left", l.index)
+		}
+		w.batchesHome(l)
+		w.buffersHome(l)
+		l.Post(func() {
+			l.closeListeners()
+			l.stopping = true
+		})
+	}
+	settle()
+	for _, sl := range w.loops {
+		if !sl.over {
+			w.Fatalf("loop %d does not stop", sl.l.index)
+		}
+	}
+	w.closeUnits()
+	w.k.Forget()
+	if left := w.k.Left(); len(left) > 0 {
+		w.Fatalf("the kernel still has %v", left)
+	}
+	w.engine.steer.Close()
+	for _, sl := range w.loops {
+		w.unmap(sl.l)
+	}
+}
+
+// batchesHome counts the batches for sends: all that were ever made are back.
+func (w *simWorld) batchesHome(l *loop) {
+	n := 0
+	for b := l.batches; b != nil; b = b.next {
+		n++
+	}
+	if n%16 != 0 { // moreBatches makes 16
+		w.Fatalf("loop %d: a batch for sends is lost: %d are there", l.index, n)
+	}
+}
+
+// buffersHome counts the receive buffers: the kernel has all of them.
+func (w *simWorld) buffersHome(l *loop) {
+	if n := sl(w, l).ring.Provided(recvGroup); n != recvBuffers {
+		w.Fatalf("loop %d: %d of %d receive buffers are with the kernel", l.index, n, recvBuffers)
+	}
+}
+
+func sl(w *simWorld, l *loop) *simLoop { return w.loops[l.index] }
+
+// unmap gives the loop's memory back: the real ones keep it until the process ends.
+func (w *simWorld) unmap(l *loop) {
+	_ = l.recvBufs.Close()
+	_ = uring.Unmap(l.arena.raw)
+}
+
+// describe says what there is, for a session that stands still.
+func (w *simWorld) describe() string {
+	var b strings.Builder
+	for _, n := range w.nexuses {
+		fmt.Fprintf(&b, "session %d: up %d down %d, next CmdSN %d\n", n.s.TSIH, n.ups, n.downs, n.next)
+	}
+	for _, sl := range w.loops {
+		d, waits := sl.ring.Waiting()
+		fmt.Fprintf(&b, "loop %d: waits %v until %.5f paused %v over %v arena %d live %d tasks %d disk %d mail %v\n", sl.l.index, waits, float64(d-int64(time.Hour))/1e9, sl.paused, sl.over, sl.l.arena.inUse, sl.l.live, sl.l.tasks.out, sl.l.ios.busy, !sl.l.mail.empty())
+	}
+	for _, t := range w.targets {
+		c := t.c
+		fmt.Fprintf(&b, "%v: loop %d closing %v shut %v told %v armed %v inflight %v dirty %v", t, c.loop.index, c.closing, c.shut, c.toldGone, c.recv.armed, c.send.inFlight, c.dirty)
+		up, down := t.sock.s.Pending()
+		fmt.Fprintf(&b, " up %d down %d reset %v silent %v", up, down, t.sock.s.WasReset(), t.sock.s.IsSilent())
+		for o := c.tasks; o != nil; o = o.next {
+			fmt.Fprintf(&b, "\n   task %#x CmdSN %d phase %d aborting %v out %d/%d", o.s.ITT, o.s.CmdSN, o.phase, o.aborting, o.s.Received, len(o.s.Out))
+		}
+		b.WriteByte('\n')
+	}
+	for _, s := range w.k.Left() {
+		fmt.Fprintln(&b, "kernel:", s)
+	}
+	return b.String()
+}
+
+var (
+	simPortal = netip.MustParseAddrPort("127.0.0.1:3260")
+	simRemote = netip.MustParseAddr("127.0.0.2")
+)

@@ -1,0 +1,114 @@
+package simkernel
+
+import (
+	"syscall"
+
+	"github.com/pawelgaczynski/giouring"
+	"golang.org/x/sys/unix"
+)
+
+// File is a file of the real kernel: what is read and written is its content, when and with what result is up to the
+// simulation.
+type File struct {
+	fd    int
+	Ino   uint64
+	Calls map[uint8]int // operations that took effect
+}
+
+// real finds the file that a descriptor of the real kernel is.
+func (k *Kernel) real(fd int) any {
+	if fd >= firstFD {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		k.cfg.Failf("an operation on descriptor %d: %v", fd, err)
+		return nil
+	}
+	f := &File{fd: fd, Ino: st.Ino, Calls: map[uint8]int{}}
+	k.files[fd] = f
+	return f
+}
+
+// Forget forgets real files, whose owners close them.
+func (k *Kernel) Forget() {
+	for fd, f := range k.files {
+		if _, ok := f.(*File); ok {
+			delete(k.files, fd)
+		}
+	}
+}
+
+// disk first has the operation take effect, then completes it.
+func (o *op) disk(f *File) {
+	k := o.r.k
+	if !o.acted {
+		o.res = o.act(f)
+		o.acted = true
+		if k.chance(k.cfg.Odds.Late) {
+			if k.chance(k.cfg.Odds.DiskSlow) {
+				o.readyAt = k.cfg.Now() + 1 + k.cfg.Rand.Int64N(max(k.cfg.Odds.DiskDelay, 1))
+			}
+			return
+		}
+	}
+	o.end(o.res, 0)
+}
+
+// act is the moment at which the medium reads or writes.
+func (o *op) act(f *File) int32 {
+	k := o.r.k
+	write := false
+	switch o.sqe.OpCode {
+	case giouring.OpWrite, giouring.OpWriteFixed, giouring.OpFallocate:
+		write = true
+	}
+	errno := syscall.Errno(0)
+	switch {
+	case k.chance(k.cfg.Odds.Interrupt):
+		errno = []syscall.Errno{syscall.EINTR, syscall.EAGAIN}[k.intN(2)]
+	case k.chance(k.cfg.Odds.DiskError):
+		errno = syscall.EIO
+		switch {
+		case o.sqe.OpCode == giouring.OpFallocate:
+			errno = []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EINVAL}[k.intN(3)]
+		case write:
+			errno = []syscall.Errno{syscall.EIO, syscall.ENOSPC}[k.intN(2)]
+		}
+	}
+	if errno != 0 {
+		k.Stats["disk error "+errno.Error()]++
+		return -int32(errno)
+	}
+	n := int(o.sqe.Len)
+	if n > 512 && k.chance(k.cfg.Odds.Short) {
+		n = (1 + k.intN((n-1)/512)) * 512
+		k.Stats["short disk transfer"]++
+	}
+	f.Calls[o.sqe.OpCode]++
+	switch o.sqe.OpCode {
+	case giouring.OpRead, giouring.OpReadFixed:
+		return result(unix.Pread(f.fd, memory(o.sqe.Addr, n), int64(o.sqe.Off)))
+	case giouring.OpWrite, giouring.OpWriteFixed:
+		b := memory(o.sqe.Addr, n)
+		if k.cfg.Wrote != nil {
+			k.cfg.Wrote(f, int64(o.sqe.Off), b)
+		}
+		return result(unix.Pwrite(f.fd, b, int64(o.sqe.Off)))
+	case giouring.OpFallocate: // the length is in addr, the mode in len
+		if k.cfg.Wrote != nil {
+			k.cfg.Wrote(f, int64(o.sqe.Off), make([]byte, o.sqe.Addr))
+		}
+		return result(0, unix.Fallocate(f.fd, o.sqe.Len, int64(o.sqe.Off), int64(o.sqe.Addr)))
+	case giouring.OpFsync:
+		return 0 // what simulations ask about durability they ask of the order of calls
+	}
+	return -int32(syscall.EOPNOTSUPP)
+}
+
+func result(n int, err error) int32 {
+	if e, ok := err.(syscall.Errno); ok {
+		return -int32(e)
+	}
+	return int32(n)
+}
