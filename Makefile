@@ -70,6 +70,9 @@ lint: ## gofmt, go vet
 fuzz: ## every fuzz target for FUZZ (default 60s) each
 	@tools/fuzz.sh $(FUZZ)
 
+fuzz-daemon: ## hostile sessions of several connections against a daemon under the race detector; ARGS="-duration 10m -seed N"
+	@$(GO) run ./tools/daemonfuzz $(value ARGS)
+
 mutate: ## breaks the code in every way of tools/mutate and wants a test to fail each time; ARGS="-run REGEXP"
 	@$(GO) run ./tools/mutate -go '$(GO)' $(value ARGS)
 

@@ -118,6 +118,7 @@ func (c *Conn) loginHeaderError(now int64, err error) {
 func (c *Conn) loginHeader(now int64, h *pdu.BHS) []byte {
 	c.rx.act = actLogin
 	if h.Opcode() != pdu.OpLoginRequest {
+		c.notLogin(now, h) // at its header: the login may be over before its data is here
 		return nil
 	}
 	if h.DataLen() == 0 {
@@ -144,11 +145,12 @@ func (c *Conn) notLogin(now int64, h *pdu.BHS) {
 // loginPayload takes one complete PDU of the login phase.
 func (c *Conn) loginPayload(now int64, digestOK bool) {
 	l := c.login
-	h := c.framer.Header()
-	if h.Opcode() != pdu.OpLoginRequest {
-		c.notLogin(now, h)
+	if l == nil {
+		// The login had waited for another connection's end, and was granted while this request arrived.
+		c.fail(errLoginInFullFeature)
 		return
 	}
+	h := c.framer.Header()
 	req := (*pdu.LoginRequest)(h)
 	x := &loginExchange{c: c, l: l, now: now, req: req}
 	if err := x.header(); err != nil {

@@ -295,3 +295,38 @@ func membersInLogin(t *testing.T, seed uint64) {
 
 // session0 is the session that r led, whatever became of it.
 func (m *mcs) session0(r *loginRig) *Session { return r.conn.sess }
+
+// A PDU whose header arrives while a login waits (for the end of the session that it replaces) may have its last byte after
+// the login was granted: whatever it is, it has no place there (6.3), and the connection ends.
+func TestRequestThatOutlastsALogin(t *testing.T) {
+	for _, op := range []pdu.Opcode{pdu.OpLoginRequest, pdu.OpSCSICommand, pdu.OpTextRequest} {
+		t.Run(op.String(), func(t *testing.T) {
+			m := newMCS(t, 1)
+			r := m.dial(0)
+			r.tsih = 0 // the same I_T nexus once more (6.3.5)
+			r.feed(r.loginBytes(names()...))
+			next := r.loginBytes(names()...)
+			if op != pdu.OpLoginRequest {
+				h := r.write(512)
+				h.BHS().SetOpcode(op)
+				next = r.encode(h.BHS(), pattern(0, 512))
+			}
+			r.feed(next[:pdu.BHSLen+8])
+			old := m.conns[0]
+			old.turn()
+			old.events = nil
+			old.gone()
+			m.settle()
+			r.feed(next[pdu.BHSLen+8:])
+			m.settle()
+			for _, ev := range r.events {
+				if ev.Kind == Execute {
+					t.Error("the command is executed")
+				}
+			}
+			if !r.conn.end.deaf {
+				t.Error("the connection goes on")
+			}
+		})
+	}
+}

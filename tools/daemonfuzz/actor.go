@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// world is what the actors share.
+type world struct {
+	addr string
+
+	mu    sync.Mutex
+	tsihs map[byte]uint16 // by the last byte of the ISID: others join, and guess from there
+
+	conns, sessions, sent, received atomic.Uint64
+}
+
+func (w *world) note(isid byte, tsih uint16) {
+	w.mu.Lock()
+	w.tsihs[isid] = tsih
+	w.mu.Unlock()
+}
+
+func (w *world) tsih(isid byte) uint16 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tsihs[isid]
+}
+
+// actor is one hostile initiator: it begins sessions, does things to them, and ends them, again and again.
+type actor struct {
+	w    *world
+	rng  *rand.Rand
+	name string
+	isid byte
+	tsih uint16
+
+	conns []*conn
+	itt   uint32
+	cmdSN uint32
+	tags  []uint32 // that were used lately
+}
+
+func newActor(w *world, seed uint64, i int) *actor {
+	return &actor{
+		w: w, rng: rand.New(rand.NewPCG(seed, uint64(i))), isid: byte(i / 2), // pairs share an ISID and reinstate each other
+		name: fmt.Sprintf("iqn.2026-11.test.fuzz:%d", i/4),
+	}
+}
+
+func (a *actor) play(ctx context.Context) {
+	for ctx.Err() == nil {
+		a.session(ctx)
+	}
+}
+
+// session is one story: a login, some joins, acts on all of the connections, and an end.
+func (a *actor) session(ctx context.Context) {
+	rng := a.rng
+	a.conns, a.tags, a.tsih = nil, nil, 0
+	a.cmdSN = rng.Uint32()
+	defer func() {
+		for _, k := range a.conns {
+			k.end(rng)
+		}
+	}()
+	for n := 3 + rng.IntN(120); n > 0 && ctx.Err() == nil; n-- {
+		if len(a.conns) == 0 || len(a.conns) < 6 && rng.IntN(12) == 0 {
+			a.login()
+			continue
+		}
+		i := rng.IntN(len(a.conns))
+		k := a.conns[i]
+		if !a.act(k) {
+			a.conns = append(a.conns[:i], a.conns[i+1:]...)
+			k.end(rng)
+		}
+	}
+}
+
+// act does one thing on a connection; false: it has ended, or is to.
+func (a *actor) act(k *conn) bool {
+	rng := a.rng
+	select {
+	case <-k.gone:
+		return false
+	default:
+	}
+	switch p := rng.IntN(100); {
+	case p < 45:
+		// Several in one send.
+		var b []byte
+		for range 1 + rng.IntN(8) {
+			b = append(b, a.command(k)...)
+		}
+		return k.write(rng, b)
+	case p < 65:
+		return k.write(rng, a.data(k))
+	case p < 75:
+		return k.write(rng, a.function(k))
+	case p < 82:
+		return k.write(rng, a.nop(k))
+	case p < 87:
+		return k.write(rng, a.text(k))
+	case p < 90:
+		return k.write(rng, a.logout(k))
+	case p < 93:
+		return k.write(rng, mangle(rng, a.command(k)))
+	case p < 95:
+		time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond) // what the target does meanwhile is part of the story
+		return true
+	case p < 96:
+		return k.write(rng, noise(rng))
+	}
+	return false
+}
+
+// header begins a request with the session's next numbers, or others.
+func (a *actor) header(k *conn, op pdu.Opcode) *pdu.BHS {
+	rng := a.rng
+	var h pdu.BHS
+	h.Init(op)
+	exp, _, maxSN := k.numbers()
+	sn := a.cmdSN
+	switch immediate := rng.IntN(6) == 0; {
+	case immediate:
+		h.SetImmediate(true)
+	case rng.IntN(24) == 0:
+		sn += uint32(rng.IntN(5)) - 2 // a gap, or a duplicate
+	case rng.IntN(60) == 0:
+		sn = maxSN + 1
+	default:
+		a.cmdSN++
+	}
+	if rng.IntN(40) == 0 {
+		exp -= uint32(rng.IntN(3))
+	}
+	a.itt++
+	itt := a.itt
+	if rng.IntN(50) == 0 {
+		itt = a.tag()
+	}
+	a.tags = append(a.tags, itt)
+	h.SetITT(itt)
+	c := (*pdu.SCSICommand)(&h) // at the same place in all requests
+	c.SetCmdSN(sn)
+	c.SetExpStatSN(exp)
+	return &h
+}
+
+// tag is one that was used lately.
+func (a *actor) tag() uint32 {
+	if len(a.tags) == 0 {
+		return pdu.ReservedTag
+	}
+	return a.tags[len(a.tags)-1-a.rng.IntN(min(len(a.tags), 32))]
+}
+
+// mangle changes some bytes.
+func mangle(rng *rand.Rand, b []byte) []byte {
+	for range 1 + rng.IntN(4) {
+		b[rng.IntN(len(b))] ^= byte(1 << rng.IntN(8))
+	}
+	return b
+}
+
+// noise is what a port scanner may send.
+func noise(rng *rand.Rand) []byte {
+	b := make([]byte, 1+rng.IntN(200))
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
+}

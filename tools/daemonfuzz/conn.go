@@ -1,0 +1,177 @@
+package main
+
+import (
+	"io"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// conn is one TCP connection of an actor. Its reader takes what the target sends; the actor looks at what it has seen.
+type conn struct {
+	w   *world
+	tcp *net.TCPConn
+	cid uint16
+	up  bool
+
+	mu        sync.Mutex
+	expStatSN uint32
+	maxCmdSN  uint32
+	expCmdSN  uint32
+	r2ts      []r2t
+	pings     []uint32 // TTTs of NOP-Ins that want an answer
+	logins    chan pdu.LoginResponse
+	gone      chan struct{}
+}
+
+// r2t is data that the target has asked for.
+type r2t struct{ itt, ttt, offset, length uint32 }
+
+const (
+	dialTime = 10 * time.Second
+	// answerTime bounds the wait for a login response: a refusal may be a closed connection.
+	answerTime = 20 * time.Second
+	// maxSegment is the longest data segment that the target may send here.
+	maxSegment = 1 << 20
+)
+
+func dial(w *world) (*conn, error) {
+	c, err := net.DialTimeout("tcp", w.addr, dialTime)
+	if err != nil {
+		return nil, err
+	}
+	w.conns.Add(1)
+	k := &conn{w: w, tcp: c.(*net.TCPConn), logins: make(chan pdu.LoginResponse, 8), gone: make(chan struct{})}
+	go k.read()
+	return k, nil
+}
+
+// read takes PDUs until the connection ends.
+func (k *conn) read() {
+	defer close(k.gone)
+	var h pdu.BHS
+	data := make([]byte, 0, 64<<10)
+	for {
+		if _, err := io.ReadFull(k.tcp, h[:]); err != nil {
+			return
+		}
+		n := h.AHSLen() + (h.DataLen()+3)&^3
+		if n > maxSegment {
+			return // not ours to judge: with a header mangled on our side the streams may have parted
+		}
+		if cap(data) < n {
+			data = make([]byte, n)
+		}
+		if _, err := io.ReadFull(k.tcp, data[:n]); err != nil {
+			return
+		}
+		k.w.received.Add(1)
+		k.take(&h)
+	}
+}
+
+func (k *conn) take(h *pdu.BHS) {
+	if h.Opcode() == pdu.OpLoginResponse {
+		select {
+		case k.logins <- pdu.LoginResponse(*h):
+		default:
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	in := (*pdu.NOPIn)(h) // StatSN, ExpCmdSN and MaxCmdSN are at the same place in all of them
+	if h.Opcode() != pdu.OpDataIn || (*pdu.DataIn)(h).StatusPresent() {
+		k.expStatSN = in.StatSN() + 1
+	}
+	k.expCmdSN, k.maxCmdSN = in.ExpCmdSN(), in.MaxCmdSN()
+	switch h.Opcode() {
+	case pdu.OpR2T:
+		r := (*pdu.R2T)(h)
+		if len(k.r2ts) < 256 {
+			k.r2ts = append(k.r2ts, r2t{r.ITT(), r.TTT(), r.BufferOffset(), r.DesiredDataTransferLength()})
+		}
+	case pdu.OpNOPIn:
+		if in.TTT() != pdu.ReservedTag && len(k.pings) < 16 {
+			k.pings = append(k.pings, in.TTT())
+		}
+	}
+}
+
+// numbers are what the target has said last.
+func (k *conn) numbers() (expStatSN, expCmdSN, maxCmdSN uint32) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.expStatSN, k.expCmdSN, k.maxCmdSN
+}
+
+// asked takes one of the R2Ts that have come, in any order.
+func (k *conn) asked(rng *rand.Rand) (r r2t, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.r2ts) == 0 {
+		return r, false
+	}
+	i := rng.IntN(len(k.r2ts))
+	r = k.r2ts[i]
+	k.r2ts = append(k.r2ts[:i], k.r2ts[i+1:]...)
+	return r, true
+}
+
+func (k *conn) ping() (ttt uint32, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.pings) == 0 {
+		return 0, false
+	}
+	ttt = k.pings[0]
+	k.pings = k.pings[1:]
+	return ttt, true
+}
+
+// encode lays a PDU out; its DataSegmentLength is that of data.
+func encode(h *pdu.BHS, data []byte) []byte {
+	h.SetDataLen(len(data))
+	b := append(append(make([]byte, 0, len(h)+len(data)+3), h[:]...), data...)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// write sends bytes, whole or in pieces, and reports whether the connection still takes them. A target that does not read
+// for a moment is no reason to stop.
+func (k *conn) write(rng *rand.Rand, b []byte) bool {
+	for len(b) > 0 {
+		n := len(b)
+		if rng.IntN(8) == 0 {
+			n = 1 + rng.IntN(n)
+		}
+		k.tcp.SetWriteDeadline(time.Now().Add(time.Second))
+		m, err := k.tcp.Write(b[:n])
+		if err != nil {
+			return false
+		}
+		b = b[m:]
+	}
+	k.w.sent.Add(1)
+	return true
+}
+
+// end closes the connection in one of the ways that there are.
+func (k *conn) end(rng *rand.Rand) {
+	switch rng.IntN(3) {
+	case 0: // reset
+		k.tcp.SetLinger(0)
+	case 1: // half of it first
+		k.tcp.CloseWrite()
+		select {
+		case <-k.gone:
+		case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond): // how long a peer lingers is part of the story
+		}
+	}
+	k.tcp.Close()
+	<-k.gone
+}
