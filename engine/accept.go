@@ -93,7 +93,7 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 	if cqe.Res >= 0 {
 		l.welcome(int(cqe.Res))
 	} else if !ln.closed {
-		l.engine.log.Warn("accept", "portal", ln.addr, "err", unix.Errno(-cqe.Res))
+		l.about(&l.refusals, l.engine.log.Warn, "accept", "portal", ln.addr, "err", unix.Errno(-cqe.Res))
 	}
 	if cqe.More() || ln.closed {
 		return
@@ -113,8 +113,16 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 // welcome makes a connection of an accepted socket.
 func (l *loop) welcome(fd int) {
 	sock := l.engine.machine.sockets
-	if l.live >= maxConnsPerLoop || l.engine.draining.Load() {
+	if l.engine.draining.Load() {
 		sock.Close(fd)
+		return
+	}
+	if l.live >= l.room {
+		remote, _ := sock.Getpeername(fd)
+		sock.Close(fd)
+		l.stats.Refused++
+		l.about(&l.refusals, l.engine.log.Warn, "no room for another connection", "loop", l.index, "connections", l.live,
+			"remote", addrPort(remote), "refused", l.stats.Refused)
 		return
 	}
 	sock.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)

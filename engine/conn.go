@@ -93,14 +93,14 @@ func (c *conn) take() {
 		case session.SessionDown:
 			ev.Session.Owner.(*lun.Nexus).Close()
 		case session.Flush:
-			l.engine.log.Info("connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
+			l.about(&l.ends, l.engine.log.Info, "connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
 			if ev.Last {
 				c.dropNexus()
 			}
 		case session.Close:
 			c.closing = true
-			l.engine.log.Info("connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
+			l.about(&l.ends, l.engine.log.Info, "connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.shutdown()
 		}
 	}

@@ -122,6 +122,7 @@ func (k *LoopLatency) sub(b *LoopLatency) {
 	s, o := &k.Stats, &b.Stats
 	s.Turns -= o.Turns
 	s.Accepted -= o.Accepted
+	s.Refused -= o.Refused
 	s.Commands -= o.Commands
 	s.PDUsSent -= o.PDUsSent
 	s.Sends -= o.Sends

@@ -76,6 +76,13 @@ const (
 	// maxConnsPerLoop bounds a loop's connection table: beyond it a new connection is closed at accept.
 	maxConnsPerLoop = 16384
 
+	// lineInterval, and how many lines a loop writes in it about connections that end, about connections that it has no room
+	// for (or cannot accept), and about CHAP logins that fail: enough to see who and why, and too few to fill a disk.
+	lineInterval = int64(10 * time.Second)
+	endLines     = 100
+	refusedLines = 1
+	guessLines   = 10
+
 	// tasksPerConn is the most a connection has out: session's largest window and its immediate requests.
 	tasksPerConn = 1024 + 32
 

@@ -46,7 +46,10 @@ type loop struct {
 	sweeps []*sweep // that this turn's task management asks for
 	ev     session.Event
 	stats  LoopStats
-	lat    loopLatency
+	room   int // connections that its table may hold
+	// Lines of the log that peers bring about.
+	refusals, ends, guesses lines
+	lat                     loopLatency
 
 	stopping bool
 	stopped  chan struct{}
@@ -68,6 +71,8 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 // newLoop makes a loop; it is started by run on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
 	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
+	l.room = maxConnsPerLoop
+	l.refusals.most, l.ends.most, l.guesses.most = refusedLines, endLines, guessLines
 	return l
 }
 

@@ -63,7 +63,7 @@ func (c *conn) received(cqe uring.CQE) {
 	default:
 		// The peer closed (0), or the socket failed.
 		if !c.closing && c.s.Session() != nil {
-			l.engine.log.Info("connection lost", "remote", c.name.remote, "local", c.name.local, "why", lostWhy(cqe.Res))
+			l.about(&l.ends, l.engine.log.Info, "connection lost", "remote", c.name.remote, "local", c.name.local, "why", lostWhy(cqe.Res))
 		}
 		c.closing = true
 		c.shutdown()

@@ -16,6 +16,7 @@ import (
 type LoopStats struct {
 	Turns          uint64 `json:"turns"`
 	Accepted       uint64 `json:"accepted"`
+	Refused        uint64 `json:"refused"` // connections that the loop had no room for
 	Commands       uint64 `json:"commands"`
 	PDUsSent       uint64 `json:"pdus_sent"`
 	Sends          uint64 `json:"sends"`

@@ -1,9 +1,6 @@
 package session
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
 // Why connections are closed.
 var (
@@ -189,7 +186,8 @@ func (c *Conn) leave(now int64) {
 		})
 	case leftKeeper:
 		e.keeps = true
-		e.keepBy = now + (int64(s.Params.DefaultTime2Wait)+int64(s.Params.DefaultTime2Retain))*int64(time.Second)
+		e.keepBy = now + s.Params.keepFor()
+		c.node.reg.keeps(c)
 	case leftNobody:
 		e.last = true
 	}
@@ -211,11 +209,15 @@ func (e *endState) lost() bool {
 func (c *Conn) expire() {
 	if c.end.keeps && c.sess.expire(c) {
 		c.end.over, c.end.eventful = true, true
+		c.node.reg.keptNoMore(c)
 	}
 }
 
 // relieved says that another connection continues the session.
-func (c *Conn) relieved() { c.end.keeps = false }
+func (c *Conn) relieved() {
+	c.end.keeps = false
+	c.node.reg.keptNoMore(c)
+}
 
 // Over says that nothing more will come of the connection, after Closed: the host may forget it.
 func (c *Conn) Over() bool { return c.end.down && !c.end.last && !c.end.keeps }

@@ -285,7 +285,7 @@ func TestSessionWaitsForAConnection(t *testing.T) {
 	last.gone()
 	last.wantIdle("the session waits")
 	at := last.conn.Timer()
-	if want := last.now + 22e9; at != want {
+	if want := last.now + 20e9; at != want {
 		t.Fatalf("waits until %d; want %d", at, want)
 	}
 	next := retain.join(5)

@@ -114,8 +114,10 @@ var keyTable = [...]keyRow{
 		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Wait = uint16(v) },
 		get: func(p *Params) uint32 { return uint32(p.DefaultTime2Wait) }},
 	{name: "DefaultTime2Retain", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 3600, num: number(DefaultTime2Retain), // 13.16
-		set: func(n *negotiation, v uint32) { n.params.DefaultTime2Retain = uint16(v) },
-		get: func(p *Params) uint32 { return uint32(p.DefaultTime2Retain) }},
+		set:   func(n *negotiation, v uint32) { n.params.DefaultTime2Retain = uint16(v) },
+		get:   func(p *Params) uint32 { return uint32(p.DefaultTime2Retain) },
+		most:  func(n *negotiation) uint32 { return n.params.mayRetain() }, // what is answered is kept
+		after: "DefaultTime2Wait"},
 	{name: "MaxOutstandingR2T", leads: true, use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(MaxOutstandingR2T), // 13.17
 		set: func(n *negotiation, v uint32) { n.params.MaxOutstandingR2T = v },
 		get: func(p *Params) uint32 { return p.MaxOutstandingR2T }},

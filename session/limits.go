@@ -67,9 +67,14 @@ const (
 	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as may be up, and as many
 	// again, for an initiator that never uses a CID twice.
 	maxHomes = 2 * MaxConnections
-	// DefaultTime2Retain is how long, in seconds, a session whose last connection was lost waits for another (13.16), at most:
-	// 20 s is the RFC's own default. Initiators that cannot continue a session negotiate 0.
+	// DefaultTime2Retain is how long, in seconds, a session whose last connection was lost waits for another (13.16), at most,
+	// Time2Wait and all: 20 s is the RFC's own default. Initiators that cannot continue a session negotiate 0.
 	DefaultTime2Retain = 20
+	// maxKept is how many sessions of a node wait for a connection: a rack of hosts that lost its network. Each has a place in a
+	// loop's table of connections, of which a loop has 16,384. maxKeptOfOne is how many of them one initiator has: more than its
+	// sessions with all targets of a node that can be continued at all.
+	maxKept      = 1024
+	maxKeptOfOne = 64
 	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer. Pieces of a text
 	// that goes on (C bit) are bounded by maxText instead.
 	maxLoginPDUs = 64

@@ -352,7 +352,7 @@ func TestKeyTable(t *testing.T) {
 		{"FirstBurstLength", "16777215", "262144", func(n *negotiation) bool { return n.params.FirstBurstLength == 262144 }},
 		{"DefaultTime2Wait", "2", "2", func(n *negotiation) bool { return n.params.DefaultTime2Wait == 2 }},
 		{"DefaultTime2Wait", "3601", "Reject", nil},
-		{"DefaultTime2Retain", "60", "20", func(n *negotiation) bool { return n.params.DefaultTime2Retain == 20 }},
+		{"DefaultTime2Retain", "60", "18", func(n *negotiation) bool { return n.params.DefaultTime2Retain == 18 }},
 		{"MaxOutstandingR2T", "1", "1", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 1 }},
 		{"MaxOutstandingR2T", "65535", "4", func(n *negotiation) bool { return n.params.MaxOutstandingR2T == 4 }},
 		{"DataPDUInOrder", "No", "Yes", nil},

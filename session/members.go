@@ -162,7 +162,7 @@ func (s *Session) leave(c *Conn, lost bool) leaving {
 	case len(s.conns) > 0 && s.over:
 		left = leftLogout
 	case len(s.conns) > 0:
-	case lost && !s.over && !s.Discovery && s.Params.DefaultTime2Retain > 0:
+	case lost && !s.over && !s.Discovery && s.Params.keepFor() > 0:
 		s.keep, left = c, leftKeeper
 	default:
 		s.over, left = true, leftNobody

@@ -19,6 +19,7 @@ type registry struct {
 	mu       sync.Mutex
 	sessions map[uint16]*Session
 	nexuses  map[nexusName]*Session // all but discovery sessions
+	kept     []*Conn                // that keep their sessions (kept.go), the oldest first
 }
 
 // nexusName is what names an I_T nexus (RFC 7143, 4.4.2).

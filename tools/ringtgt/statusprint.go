@@ -125,6 +125,11 @@ func printLoops(w io.Writer, s *control.Status) {
 			humanize.Comma(int64(l.Stats.Enters)), ratio(l.Stats.Commands, l.Stats.Enters))
 	}
 	t.Flush()
+	for _, l := range s.Engine.Loops {
+		if n := l.Stats.Refused; n > 0 {
+			fmt.Fprintf(w, "  loop %d has refused %s connections: its table was full\n", l.Loop, humanize.Comma(int64(n)))
+		}
+	}
 }
 
 func cpuText(cpu int) string {

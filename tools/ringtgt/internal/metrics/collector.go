@@ -176,7 +176,7 @@ func (s sink) loop(l *engine.LoopLatency) {
 		{connections, float64(l.Connections)}, {tasks, float64(l.Tasks)}, {diskInFlight, float64(l.DiskBusy)},
 		{bufferUsed, float64(l.ArenaInUse)}, {bufferTouched, float64(l.ArenaTouched)}, {bufferLimit, float64(l.ArenaLimit)},
 		{loopCPU, float64(l.CPUNanos) / 1e9}, {turns, float64(st.Turns)}, {loopCommands, float64(st.Commands)},
-		{accepted, float64(st.Accepted)}, {pdusSent, float64(st.PDUsSent)}, {sends, float64(st.Sends)},
+		{accepted, float64(st.Accepted)}, {refused, float64(st.Refused)}, {pdusSent, float64(st.PDUsSent)}, {sends, float64(st.Sends)},
 		{diskOperations, float64(st.DiskOps)}, {enters, float64(st.Enters)}, {blockingEnters, float64(st.BlockingEnters)},
 		{polls, float64(st.Polls)}, {wakes, float64(st.Wakes)},
 	} {

@@ -56,6 +56,7 @@ var (
 	turns          = define("ringtgt_turns_total", "Turns of a loop: times that it came back from the kernel.", counter, loop...)
 	loopCommands   = define("ringtgt_loop_commands_total", "SCSI commands that a loop has begun.", counter, loop...)
 	accepted       = define("ringtgt_accepted_connections_total", "TCP connections that a loop has accepted.", counter, loop...)
+	refused        = define("ringtgt_refused_connections_total", "TCP connections that a loop closed at once: its table of connections was full.", counter, loop...)
 	pdusSent       = define("ringtgt_pdus_sent_total", "PDUs that a loop has sent.", counter, loop...)
 	sends          = define("ringtgt_sends_total", "Gathered sends that carried them.", counter, loop...)
 	receives       = define("ringtgt_receives_total", "Receives of a loop, into a shared buffer or straight into a task's.", counter, append(loop[:2:2], "into")...)
