@@ -225,11 +225,12 @@ func (d *daemon) refresh() {
 	}
 }
 
-// stop drains the target, closes the media and gives everything back.
+// stop drains the target, flushes and closes the media and gives everything back.
 func (d *daemon) stop() error {
 	d.draining.Store(true)
 	d.engine.Shutdown()
-	return d.abandon()
+	lost := d.flushMedia()
+	return errors.Join(lost, d.abandon())
 }
 
 // abandon closes what is open. The engine does not run, or runs no more.

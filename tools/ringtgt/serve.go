@@ -32,8 +32,9 @@ type serveCmd struct {
 	Quiet     bool     `short:"q" help:"Do not print what to type on an initiator."`
 }
 
-// drainLimit ends a drain that does not come to its end: the engine's own graces are below half of it.
-const drainLimit = 30 * time.Second
+// drainLimit ends a drain that does not come to its end: the engine's own graces are below half of 30 s. The rest is for media
+// that have much to write yet, through a page cache.
+const drainLimit = 90 * time.Second
 
 func (c *serveCmd) Run(s streams) error {
 	cfg, problems := config.Load(config.Flags{

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// flushers bounds the threads that wait for media at the end: most media have nothing left to write, and a thousand of them
+// need no thousand threads.
+const flushers = 16
+
+// flushMedia puts what the units' caches hold on their media, when the loops have stopped, and says what is lost: by this
+// flush or by an earlier one. Closing a file throws nothing away, but nobody would be left to hear that write-back failed.
+func (d *daemon) flushMedia() error {
+	slots := make(chan struct{}, flushers)
+	var all sync.WaitGroup
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			slots <- struct{}{}
+			all.Go(func() {
+				defer func() { <-slots }()
+				if err := u.backend.Sync(); err != nil {
+					u.unit.FlushFailed(err, 0)
+					d.log.Error("the last flush failed: writes that were answered GOOD may be lost", "target", t.cfg.Name, "lun", u.cfg.Number, "err", err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	var errs []error
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			if u.unit.Health().Count(lun.FaultDataLost) > 0 {
+				errs = append(errs, fmt.Errorf("target %s lun %d: writes that were answered GOOD may be lost: write-back failed, and the log says when", t.cfg.Name, u.cfg.Number))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+)
+
+// fullDevice is a loop device of 64 MiB whose file lies on a tmpfs that has no room for it: whatever is written through the
+// page cache is taken, and cannot be written back. skip says why there is none.
+func fullDevice(t *testing.T) (path, skip string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return "", "mount and losetup need root"
+	}
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		return "", fmt.Sprintf("a tmpfs cannot be mounted: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
+	file := filepath.Join(dir, "disk")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	if err != nil {
+		return "", fmt.Sprintf("losetup: %v: %s", err, out)
+	}
+	path = strings.TrimSpace(string(out))
+	t.Cleanup(func() { exec.Command("losetup", "--detach", path).Run() })
+	return path, ""
+}
+
+// A medium takes writes into the page cache and cannot write them back. Each session is told by its own SYNCHRONIZE CACHE, and
+// again when it asks again at once, whoever asked first (SPC-4 4.5.7); so is who comes back. The log and status say it, and
+// the daemon does not end as if nothing had been.
+func TestLostWritesAreTold(t *testing.T) {
+	device, skip := fullDevice(t)
+	if device == "" {
+		t.Skip(skip)
+	}
+	s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", t.TempDir(), "--lun", "block:"+device+",direct=off")
+	login := func(isid byte) *initiator.Session {
+		i, err := initiator.Dial(t.Context(), initiator.Config{
+			Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:loss", ISID: [6]byte{0x80, 0, 0, 0, 0, isid},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { i.Close() })
+		return i
+	}
+	exec := func(i *initiator.Session, out []byte, cdb ...byte) (status byte, sense []byte) {
+		t.Helper()
+		c := &initiator.Command{Out: out}
+		c.CDB = cdb
+		if err := i.Exec(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		return byte(c.Result.Status), c.Result.Sense
+	}
+	lost := func(i *initiator.Session, who string) {
+		t.Helper()
+		status, sense := exec(i, nil, 0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+		if status != 2 || len(sense) < 14 || sense[0] != 0x70 || sense[2]&0xF != 4 || sense[12] != 0x0C || sense[13] != 0 {
+			t.Errorf("SYNCHRONIZE CACHE of %s: status %#x, sense % x, want HARDWARE ERROR, WRITE ERROR without INFORMATION", who, status, sense)
+		}
+	}
+	a, b, c := login(1), login(2), login(3)
+	for _, i := range []*initiator.Session{a, b, c} {
+		exec(i, nil, 0, 0, 0, 0, 0, 0) // the unit attention
+	}
+	for lba := range byte(64) {
+		if status, sense := exec(a, make([]byte, 32<<10), 0x2A, 0, 0, 0, lba, 0, 0, 0, 64, 0); status != 0 {
+			t.Fatalf("a write into the cache: status %#x, % x", status, sense)
+		}
+	}
+	lost(b, "b, which comes first")
+	lost(b, "b, once more")
+	lost(a, "a, whose writes they were")
+	c.Close()
+	c = login(3)
+	exec(c, nil, 0, 0, 0, 0, 0, 0)
+	lost(c, "c, back from elsewhere")
+	until(t, "the log tells of the loss", func() bool { return strings.Contains(s.text(), "data lost") })
+	if h := s.status(t).Targets[0].LUNs[0].Health; h.State == "good" {
+		t.Errorf("status says that the unit is %+v", h)
+	}
+	for _, i := range []*initiator.Session{a, b, c} {
+		i.Close()
+	}
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	<-s.exited
+	if code := s.cmd.ProcessState.ExitCode(); code != exitRun {
+		t.Errorf("exit code %d, want %d", code, exitRun)
+	}
+}
+
+// What is lost by the last flush alone, which is the daemon's own, is an error too.
+func TestLostAtTheEnd(t *testing.T) {
+	device, skip := fullDevice(t)
+	if device == "" {
+		t.Skip(skip)
+	}
+	s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", t.TempDir(), "--lun", "block:"+device+",direct=off")
+	i, err := initiator.Dial(t.Context(), initiator.Config{
+		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:end", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write10(t, i, 0) // takes the unit attention
+	for lba := range uint32(1024) {
+		if status, sense := write10(t, i, lba*8); status != 0 {
+			t.Fatalf("a write into the cache: status %#x, % x", status, sense)
+		}
+	}
+	i.Close()
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	<-s.exited
+	if code := s.cmd.ProcessState.ExitCode(); code != exitRun || !strings.Contains(s.text(), "the last flush failed") {
+		t.Errorf("exit code %d, want %d and a line in the log", code, exitRun)
+	}
+}
