@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -217,7 +218,9 @@ func (s *State) open() error {
 }
 
 func openDB(path string) (db *bbolt.DB, err error) {
-	// A file that is not bbolt's can make it panic as well as fail.
+	// A file that is not bbolt's can make it panic as well as fail, and one that is shorter than its own pages say makes it
+	// read beyond the mapped file: a fault that ends the process unless it is turned into a panic.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			db, err = nil, fmt.Errorf("it is damaged: %v", r)
@@ -229,6 +232,12 @@ func openDB(path string) (db *bbolt.DB, err error) {
 	}
 	current := false
 	err = db.View(func(tx *bbolt.Tx) error {
+		// What is read later, at any time, lies within the file: a page that does not would end the daemon.
+		if info, err := os.Stat(path); err != nil {
+			return err
+		} else if info.Size() < tx.Size() {
+			return fmt.Errorf("it is damaged: of %d bytes %d are left", tx.Size(), info.Size())
+		}
 		meta := tx.Bucket(bucketMeta)
 		current = meta != nil && string(meta.Get(keyVersion)) == version
 		return nil

@@ -237,3 +237,41 @@ func write(t *testing.T, path string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+// A database that lost its end, as a file system does that was damaged, is an error with advice, whatever its length: bbolt
+// maps the file, and reading beyond it is a fault (SIGBUS), not a panic.
+func TestCutDatabaseIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 64 { // so that the pages in use reach far into the file
+		if err := s.Save("k"+strconv.Itoa(i), bytes.Repeat([]byte("x"), 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, databaseFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	for pages := 2; pages < len(whole)/page; pages++ {
+		dir := t.TempDir() // a file that bbolt panicked over stays locked
+		if err := os.WriteFile(filepath.Join(dir, databaseFile), whole[:pages*page], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		// Cut behind the pages in use, it is whole.
+		if cut, err := Open(dir, 0); err == nil {
+			for i := range 64 {
+				if v, err := cut.Load("k" + strconv.Itoa(i)); err != nil || len(v) != 4096 {
+					t.Errorf("%d of %d pages: value %d has %d bytes, %v", pages, len(whole)/page, i, len(v), err)
+				}
+			}
+			cut.Close()
+		} else if !strings.Contains(err.Error(), "cannot be used") {
+			t.Errorf("%d of %d pages: %v", pages, len(whole)/page, err)
+		}
+	}
+}
