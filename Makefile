@@ -41,7 +41,7 @@ test-clients: ## libiscsi, qemu and friends against the daemon on loopback
 test-conformance: ## iscsi-test-cu, one suite a process, on four kinds of LUN
 	@$(TESTRUN) conformance
 
-test-kernel: ## the Linux kernel's initiator in an emulated machine, and power cuts
+test-kernel: ## the Linux kernel's initiator, and cuts of power, in an emulated machine
 	@tools/deps.sh kernel
 	@$(TESTRUN) kernel
 

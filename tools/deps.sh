@@ -3,7 +3,7 @@
 set -eu
 case "${1:-test}" in
 test) set -- libiscsi-bin qemu-utils qemu-block-extra fio tgt iproute2 chromium fonts-dejavu-core ;;
-kernel) set -- qemu-system-x86 cpio ;;
+kernel) set -- qemu-system-x86 cpio e2fsprogs ;;
 *) echo "usage: deps.sh test|kernel" >&2; exit 2 ;;
 esac
 missing=

@@ -42,6 +42,7 @@ var guestContents = contents{
 	modules: []string{
 		"virtio_pci", "virtio_net", "virtio_rng", "sd_mod", "sg", "iscsi_tcp", "ext4",
 		"crc32c_generic", "crc32c_intel", // data and header digests, ext4's checksums
+		"virtio_blk", "nvme", "dm_mod", "dm_log_writes", // the power loss test
 	},
 	files: []string{"etc/mke2fs.conf"},
 }
@@ -224,9 +225,9 @@ func addFile(cpio *cpioWriter, name string, perm uint32, from string) error {
 	return nil
 }
 
-// writeInitramfs writes base archive, scripts and environment one after the other: the kernel unpacks all of them. So a
-// changed script needs no new base.
-func writeInitramfs(to string, base string, env map[string]string) error {
+// writeInitramfs writes base archive, scripts, environment and programs (by their names in /kt) one after the other: the kernel
+// unpacks all of them. So a changed script needs no new base.
+func writeInitramfs(to string, base string, env, programs map[string]string) error {
 	if err := copyFile(to, base); err != nil {
 		return err
 	}
@@ -254,6 +255,11 @@ func writeInitramfs(to string, base string, env map[string]string) error {
 	}
 	cpio.Symlink("init", "kt/init.sh")
 	cpio.File("kt/env.sh", 0o644, []byte(shellEnv(env)))
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		if err := addFile(cpio, "kt/"+name, 0o755, programs[name]); err != nil {
+			return err
+		}
+	}
 	if err := cpio.Close(); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func TestInitramfsHoldsBaseAndScripts(t *testing.T) {
 	if err := os.WriteFile(base, []byte("BASE"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeInitramfs(whole, base, map[string]string{"PORTAL": "10.0.2.2:3260"}); err != nil {
+	if err := writeInitramfs(whole, base, map[string]string{"PORTAL": "10.0.2.2:3260"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(whole)

@@ -86,22 +86,28 @@ func TestKernelInitiator(t *testing.T) {
 	}
 }
 
-// needMachine skips where the guest cannot be made: under CI that is a failure.
-func needMachine(t *testing.T) {
-	missing := t.Skip
+// missing skips the test; under CI it fails it.
+func missing(t *testing.T, reason ...any) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
-		missing = t.Fatal
+		t.Fatal(reason...)
 	}
+	t.Skip(reason...)
+}
+
+// needMachine skips where the guest cannot be made.
+func needMachine(t *testing.T) {
+	t.Helper()
 	if runtime.GOARCH != "amd64" {
-		missing("the guest is made of Debian's amd64 packages by this machine's own apt")
+		missing(t, "the guest is made of Debian's amd64 packages by this machine's own apt")
 	}
 	for _, program := range []string{"apt-get", "apt-cache", "dpkg"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing("the guest is made of Debian packages: ", err)
+			missing(t, "the guest is made of Debian packages: ", err)
 		}
 	}
 	if _, err := exec.LookPath(qemuProgram); err != nil && os.Getuid() != 0 {
-		missing("package ", qemuPackage, " is not installed: ", err)
+		missing(t, "package ", qemuPackage, " is not installed: ", err)
 	}
 }
 
@@ -149,7 +155,7 @@ func bootGuest(t *testing.T, tgt *target, image image, last string) *guest {
 	if os.Getenv("RINGTGT_KERNEL_PCAP") == "1" {
 		options.pcap = filepath.Join(last, "packets.pcap")
 	}
-	if err := writeInitramfs(options.initramfs, image.base, env); err != nil {
+	if err := writeInitramfs(options.initramfs, image.base, env, nil); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

@@ -30,6 +30,15 @@ const (
 	// consoleTail is how many console lines are shown for a case that failed: its trace and the kernel's last words.
 	consoleTail = 150
 
+	// powerLimit bounds the commands of the power loss test, and the starts after cuts; each takes one to two minutes.
+	powerLimit = 8 * time.Minute
+
+	// powerCuts is how many cuts a run must have at least, powerParts how many parts of what was cached are tried before
+	// each flush, powerServed after how many cuts a daemon is started, which takes 3 s each.
+	powerCuts   = 200
+	powerParts  = 1
+	powerServed = 24
+
 	// guestMemory in MiB and guestCPUs are the guest's size: fio's libraries make an initramfs of about 90 MiB.
 	guestMemory = 1024
 	guestCPUs   = 2

@@ -26,7 +26,7 @@ var phases = []phase{
 		packages: []string{"./tools/clients", "./tools/conformance"}},
 	{name: "clients", title: "real clients on loopback", flags: []string{"-count=1", "-timeout", "10m"}, packages: []string{"./tools/clients"}},
 	{name: "conformance", title: "iscsi-test-cu", flags: []string{"-count=1", "-timeout", "10m"}, packages: []string{"./tools/conformance"}},
-	{name: "kernel", title: "the Linux kernel's initiator in an emulated machine, and power cuts", verbose: true,
+	{name: "kernel", title: "the Linux kernel's initiator in an emulated machine, and cuts of power", verbose: true,
 		flags: []string{"-count=1", "-timeout", "40m"}, packages: []string{"./tools/kerneltest"}, env: []string{"RINGTGT_KERNEL=1"}},
 }
 

@@ -15,6 +15,15 @@ while read -r module; do
 	insmod "$module" || echo "kt: insmod $module failed"
 done </kt/modules.load
 
+echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid asks who speaks to it
+echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
+. /kt/lib.sh
+
+if [ "${MODE:-}" = power ]; then # the target runs in here
+	ip link set lo up
+	exec sh /kt/agent.sh
+fi
+
 # The host's loopback answers at 10.0.2.2. A target that listens on 127.0.0.1 says so in its answer to SendTargets, and an
 # initiator then logs in there: so 127.0.0.1 leads to the host as well, and lo stays down.
 ip link set eth0 up
@@ -30,9 +39,6 @@ ip route add 127.0.0.1/32 via 10.0.2.2
 # kernel does not tell that it is open again.
 ethtool -K eth0 gro off
 
-echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid asks who speaks to it
-echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
-. /kt/lib.sh
 configure
 start_iscsid
 exec sh /kt/agent.sh

@@ -1,0 +1,2 @@
+# The daemon in this guest, on logged drives, under commands that promise something.
+/kt/power write "$SEED" || exit 1

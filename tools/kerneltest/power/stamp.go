@@ -1,0 +1,43 @@
+package power
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// Value is what a block holds: block Index of what command Cmd wrote. The zero Value is a block of zeroes.
+type Value struct{ Cmd, Index int }
+
+var stampMagic = [8]byte{'r', 'i', 'n', 'g', 'p', 'o', 'w', 'r'}
+
+// Put writes the value's bytes to a block. Each 32 bytes say which they are, so that no mixture passes for a whole.
+func (v Value) Put(block []byte) {
+	clear(block)
+	if v == (Value{}) {
+		return
+	}
+	for at := 0; at < len(block); at += 32 {
+		copy(block[at:], stampMagic[:])
+		binary.LittleEndian.PutUint64(block[at+8:], uint64(v.Cmd))
+		binary.LittleEndian.PutUint64(block[at+16:], uint64(v.Index))
+		binary.LittleEndian.PutUint64(block[at+24:], uint64(at))
+	}
+}
+
+// ValueOf reads a block. Ok is false when it holds the bytes of no value.
+func ValueOf(block []byte) (v Value, ok bool) {
+	if [8]byte(block) == stampMagic {
+		v = Value{int(binary.LittleEndian.Uint64(block[8:])), int(binary.LittleEndian.Uint64(block[16:]))}
+	}
+	var want [BlockSize]byte
+	v.Put(want[:len(block)])
+	return v, bytes.Equal(block, want[:len(block)])
+}
+
+func (v Value) String() string {
+	if v == (Value{}) {
+		return "zeroes"
+	}
+	return fmt.Sprintf("block %d of command %d", v.Index, v.Cmd)
+}

@@ -1,0 +1,287 @@
+package kerneltest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
+)
+
+// TestPowerLoss runs the target in the guest, on drives whose writes dm-log-writes logs, and judges what each cut of power
+// that the logs allow would leave. RINGTGT_KERNEL=1 turns it on. RINGTGT_POWER_SEED chooses commands and cuts.
+// RINGTGT_POWER_LOGS=DIR judges the logs of an earlier run, with no guest: those of the last are in .cache/kerneltest/power.
+func TestPowerLoss(t *testing.T) {
+	if os.Getenv("RINGTGT_KERNEL") != "1" {
+		t.Skip("boots a virtual machine for some minutes: set RINGTGT_KERNEL=1, or run make test-kernel")
+	}
+	for _, program := range []string{"e2fsck", "debugfs"} {
+		if _, err := exec.LookPath(program); err != nil {
+			missing(t, "the file systems of cuts are read by package e2fsprogs: ", err)
+		}
+	}
+	seed := uint64(1)
+	if text := os.Getenv("RINGTGT_POWER_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal("RINGTGT_POWER_SEED: ", err)
+		}
+	}
+	if dir := os.Getenv("RINGTGT_POWER_LOGS"); dir != "" {
+		checkCuts(t, dir, seed)
+		return
+	}
+	needMachine(t)
+	cache, err := filepath.Abs("../../.cache/kerneltest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ensureQemu(t.Context(), t.Logf); err != nil {
+		t.Fatal(err)
+	}
+	image, err := prepareImage(t.Context(), cache, guestContents, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, "power")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	g := bootPowerGuest(t, image, dir, seed)
+	began := time.Now()
+	log := func(text string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), text) }
+	nothing := func(verb string, args []string) error { return fmt.Errorf("the host cannot %s %q", verb, args) }
+	if _, err := g.runCase("power-write", powerLimit, nothing, log); err != nil {
+		t.Fatalf("%v\n--- the guest's console, last %d lines:\n%s", err, consoleTail, g.console.text())
+	}
+	log("the commands are done")
+	cuts, logs, oracle := checkCuts(t, dir, seed)
+
+	log("starting the daemon after some cuts")
+	served := servedCuts(cuts, oracle, logs)
+	host := func(verb string, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("%s takes the number of a cut", verb)
+		}
+		i, err := strconv.Atoi(args[0])
+		if err != nil || i < 0 || i >= len(served) {
+			return fmt.Errorf("no cut %s", args[0])
+		}
+		switch verb {
+		case "cut":
+			return layCut(dir, served[i], logs)
+		case "seen":
+			return judgeSeen(t, dir, served[i], oracle)
+		}
+		return fmt.Errorf("the host cannot %s", verb)
+	}
+	if _, err := g.runCase("power-serve", powerLimit, host, log); err != nil {
+		t.Errorf("%v\n--- the guest's console, last %d lines:\n%s", err, consoleTail, g.console.text())
+	}
+	log(fmt.Sprintf("a daemon was started after %d cuts", len(served)))
+}
+
+// bootPowerGuest boots the guest with the drives of the test. Its files stay in dir.
+func bootPowerGuest(t *testing.T, image image, dir string, seed uint64) *guest {
+	sockets, err := os.MkdirTemp("", "ringtgt-power-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(sockets) })
+	options := guestOptions{
+		image: image, initramfs: filepath.Join(sockets, "initramfs"), dir: sockets,
+		console: createFile(t, filepath.Join(dir, "console.log")),
+	}
+	if os.Getenv("RINGTGT_KERNEL_CONSOLE") == "1" {
+		options.echo = func(line string) { fmt.Println("    |", line) }
+	}
+	add := func(name string, size int64, nvme bool) {
+		path := powerDrive(dir, name)
+		file, err := os.Create(path)
+		if err == nil {
+			err = file.Truncate(size)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.Close()
+		options.drives = append(options.drives, drive{serial: "kt-" + name, path: path, nvme: nvme})
+	}
+	for _, d := range power.Disks {
+		add(d.Name, power.DiskSize, d.NVMe)
+		add("log-"+d.Name, power.LogSize, false)
+	}
+	add("seen", power.SeenAt+power.SeenSize, false)
+	programs := map[string]string{}
+	for name, pkg := range map[string]string{"ringtgt": "./tools/ringtgt", "power": "./tools/kerneltest/power/guest"} {
+		programs[name] = filepath.Join(sockets, name)
+		build := exec.CommandContext(t.Context(), "go", "build", "-o", programs[name], pkg)
+		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // the guest has no C library of the host's
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", build, err, out)
+		}
+	}
+	env := map[string]string{"MODE": "power", "SEED": strconv.FormatUint(seed, 10), "CUTS": strconv.Itoa(powerServed)}
+	if err := writeInitramfs(options.initramfs, image.base, env, programs); err != nil {
+		t.Fatal(err)
+	}
+	g, err := startGuest(t.Context(), options)
+	if err != nil {
+		t.Fatalf("%v; see %s", err, filepath.Join(dir, "console.log"))
+	}
+	t.Cleanup(g.stop)
+	return g
+}
+
+func powerDrive(dir, name string) string { return filepath.Join(dir, name+".img") }
+
+// checkCuts judges what every cut leaves.
+func checkCuts(t *testing.T, dir string, seed uint64) ([]power.Cut, []*power.Log, *power.Oracle) {
+	began := time.Now()
+	var logs []*power.Log
+	for _, d := range power.Disks {
+		file, err := os.Open(powerDrive(dir, "log-"+d.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { file.Close() })
+		log, err := power.ReadLog(file, power.DiskSize)
+		if err != nil {
+			t.Fatalf("log of %s: %v", d.Name, err)
+		}
+		logs = append(logs, log)
+	}
+	cuts, events, err := power.Cuts(logs, seed, powerParts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	oracle, err := power.NewOracle(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scratch := t.TempDir()
+	made := make([]int, len(logs))
+	faults := make([][]powerFault, len(logs))
+	errs := make([]error, len(logs))
+	var all sync.WaitGroup
+	for i, log := range logs {
+		all.Go(func() { faults[i], made[i], errs[i] = checkDisk(t.Context(), scratch, i, log, cuts, oracle) })
+	}
+	all.Wait()
+	for i, err := range errs {
+		if err != nil {
+			t.Fatalf("%s: %v", power.Disks[i].Name, err)
+		}
+	}
+	t.Logf("seed %d: %d events, %d cuts, %v images of %d disks, judged in %.1f s", seed, len(events), len(cuts), made, len(logs), time.Since(began).Seconds())
+	if len(cuts) < powerCuts {
+		t.Errorf("%d cuts, want %d at least", len(cuts), powerCuts)
+	}
+	wrong := slices.Concat(faults...)
+	slices.SortStableFunc(wrong, func(a, b powerFault) int { return a.cut - b.cut })
+	for i, f := range wrong {
+		if i == 20 {
+			t.Errorf("and %d faults more", len(wrong)-i)
+			break
+		}
+		c := cuts[f.cut]
+		t.Errorf("cut %d (%s; the last events: %s): %s", f.cut, c.Name, lastEvents(events, c.Event), f.what)
+	}
+	if len(wrong) > 0 {
+		t.Logf("the same cuts again: RINGTGT_KERNEL=1 RINGTGT_POWER_SEED=%d RINGTGT_POWER_LOGS=%s go test -count=1 -v ./tools/kerneltest -run TestPowerLoss", seed, dir)
+	}
+	return cuts, logs, oracle
+}
+
+// lastEvents shows what happened just before a cut.
+func lastEvents(events []power.Event, n int) string {
+	var text bytes.Buffer
+	for _, e := range events[max(0, n-3):n] {
+		line, _ := json.Marshal(e)
+		text.Write(line)
+		text.WriteByte(' ')
+	}
+	return string(bytes.TrimSpace(text.Bytes()))
+}
+
+// servedCuts chooses those after which a daemon is started: a third from before the first login, where the daemon makes
+// everything, the rest from all over.
+func servedCuts(cuts []power.Cut, oracle *power.Oracle, logs []*power.Log) (served []power.Cut) {
+	first := slices.IndexFunc(cuts, func(c power.Cut) bool { return oracle.Promised(0, c.Event) != "" })
+	// Most cuts before it leave the same: the daemon's program is being read.
+	var early []power.Cut
+	for i, c := range cuts[:first] {
+		for d, log := range logs {
+			if i == 0 || log.Changed(cuts[i-1].Disks[d], c.Disks[d]) {
+				early = append(early, c)
+				break
+			}
+		}
+	}
+	spread := func(from []power.Cut, n int) {
+		for i := range n {
+			served = append(served, from[i*(len(from)-1)/(n-1)])
+		}
+	}
+	spread(early, powerServed/3)
+	spread(cuts[first:], powerServed-powerServed/3)
+	return served
+}
+
+// layCut writes what a cut leaves into the guest's drives, which it has closed.
+func layCut(dir string, cut power.Cut, logs []*power.Log) error {
+	image := make([]byte, power.DiskSize)
+	for i, d := range power.Disks {
+		if err := power.NewReplayer(logs[i], power.DiskSize).Image(cut.Disks[i], image); err != nil {
+			return err
+		}
+		file, err := os.OpenFile(powerDrive(dir, d.Name), os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteAt(image, 0)
+		if err := file.Close(); err != nil {
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeSeen judges what an initiator saw after a cut.
+func judgeSeen(t *testing.T, dir string, cut power.Cut, oracle *power.Oracle) error {
+	data, err := os.ReadFile(powerDrive(dir, "seen"))
+	if err != nil {
+		return err
+	}
+	var seen power.Seen
+	text, _, _ := bytes.Cut(data[power.SeenAt:], []byte{0})
+	if err := json.Unmarshal(text, &seen); err != nil {
+		return err
+	}
+	for lun, u := range seen.Units {
+		blocks := data[lun*power.Blocks*power.BlockSize:][:power.Blocks*power.BlockSize]
+		for _, what := range []string{
+			oracle.Unit(lun, cut.Event, blocks), oracle.Identity(lun, cut.Event, u.NAA),
+			oracle.Reserved(lun, cut.Event, u.Reservations), oracle.WriteCache(lun, cut.Event, u.WCE),
+		} {
+			if what != "" {
+				t.Errorf("the daemon after the cut %s: %s", cut.Name, what)
+			}
+		}
+	}
+	return nil
+}
