@@ -405,21 +405,23 @@ func TestBursts(t *testing.T) {
 		name     string
 		limits   Limits
 		requests [][]offer
+		first    uint32 // what comes of it
+		most     uint32
 	}{
-		{"max_burst_length alone", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576"), first("262144")}}},
-		{"max_burst_length alone, the other way round", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144"), most("1048576")}}},
-		{"max_burst_length alone, FirstBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}, {most("1048576")}}},
-		{"max_burst_length alone, MaxBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576")}, {first("262144")}}},
-		{"max_burst_length alone, no MaxBurstLength", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}}},
-		{"max_burst_length alone, no FirstBurstLength", Limits{MaxBurstLength: 8192}, [][]offer{{most("1048576")}}},
-		{"first_burst_length alone", Limits{FirstBurstLength: 4096}, [][]offer{{first("262144"), most("1048576")}}},
-		{"the offer crosses", Limits{}, [][]offer{{most("8192"), first("262144")}}},
-		{"the offer crosses, the other way round", Limits{}, [][]offer{{first("262144"), most("8192")}}},
-		{"the offer crosses, FirstBurstLength before", Limits{}, [][]offer{{first("262144")}, {most("8192")}}},
-		{"the offer crosses, MaxBurstLength before", Limits{}, [][]offer{{most("8192")}, {first("262144")}}},
-		{"no FirstBurstLength below its default", Limits{}, [][]offer{{most("512")}}},
-		{"a bad FirstBurstLength", Limits{}, [][]offer{{first("1"), most("8192")}}},
-		{"a bad MaxBurstLength", Limits{}, [][]offer{{first("262144"), most("1")}}},
+		{"max_burst_length alone", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576"), first("262144")}}, 65536, 65536},
+		{"max_burst_length alone, the other way round", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144"), most("1048576")}}, 65536, 65536},
+		{"max_burst_length alone, FirstBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}, {most("1048576")}}, 65536, 65536},
+		{"max_burst_length alone, MaxBurstLength before", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576")}, {first("262144")}}, 65536, 65536},
+		{"max_burst_length alone, no MaxBurstLength", Limits{MaxBurstLength: 65536}, [][]offer{{first("262144")}}, 65536, 262144},
+		{"max_burst_length alone, no FirstBurstLength", Limits{MaxBurstLength: 8192}, [][]offer{{most("1048576")}}, 8192, 8192},
+		{"first_burst_length alone", Limits{FirstBurstLength: 4096}, [][]offer{{first("262144"), most("1048576")}}, 4096, 1048576},
+		{"the offer crosses", Limits{}, [][]offer{{most("8192"), first("262144")}}, 8192, 8192},
+		{"the offer crosses, the other way round", Limits{}, [][]offer{{first("262144"), most("8192")}}, 8192, 8192},
+		{"the offer crosses, FirstBurstLength before", Limits{}, [][]offer{{first("262144")}, {most("8192")}}, 262144, 262144},
+		{"the offer crosses, MaxBurstLength before", Limits{}, [][]offer{{most("8192")}, {first("262144")}}, 8192, 8192},
+		{"no FirstBurstLength below its default", Limits{}, [][]offer{{most("512")}}, 512, 512},
+		{"a bad FirstBurstLength", Limits{}, [][]offer{{first("1"), most("8192")}}, 8192, 8192},
+		{"a bad MaxBurstLength", Limits{}, [][]offer{{first("262144"), most("1")}}, 262144, 262144},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := plainTarget()
@@ -441,8 +443,8 @@ func TestBursts(t *testing.T) {
 				keys = nil
 			}
 			p := r.conn.Session().Params
-			if p.FirstBurstLength > p.MaxBurstLength {
-				t.Errorf("FirstBurstLength %d above MaxBurstLength %d", p.FirstBurstLength, p.MaxBurstLength)
+			if p.FirstBurstLength > p.MaxBurstLength || p.FirstBurstLength != c.first || p.MaxBurstLength != c.most {
+				t.Errorf("FirstBurstLength %d, MaxBurstLength %d; want %d and %d", p.FirstBurstLength, p.MaxBurstLength, c.first, c.most)
 			}
 			for key, holds := range map[string]uint32{"FirstBurstLength": p.FirstBurstLength, "MaxBurstLength": p.MaxBurstLength} {
 				if a, ok := answered[key]; ok && a != answerReject && a != fmt.Sprint(holds) {

@@ -200,8 +200,7 @@ func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
 				return n
 			}
 		}
-		next.skip = 0
-		*a = next
+		*a = next // whose skip is 0
 	}
 	return n
 }
