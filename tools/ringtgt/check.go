@@ -16,8 +16,13 @@ type checkCmd struct {
 
 func (c *checkCmd) Run(s streams) error {
 	cfg, problems := config.Load(config.Flags{Config: c.Config}, true)
+	var found media
+	var refused error
 	if cfg != nil {
 		problems = append(problems, checkMachine(cfg)...)
+		var more config.Problems
+		found, more, refused = lookAtMedia(cfg)
+		problems = append(problems, more...)
 	}
 	for _, p := range problems {
 		fmt.Fprintln(s.out, p)
@@ -25,14 +30,21 @@ func (c *checkCmd) Run(s streams) error {
 	if n := len(problems.Errors()); n > 0 {
 		return fail(exitUsage, fmt.Errorf("%s: %s", c.Config, english.Plural(n, "error", "")))
 	}
+	if refused != nil {
+		return fail(exitStart, refused)
+	}
 	fmt.Fprintf(s.out, "%s: ok\n", c.Config)
 	for _, p := range cfg.Portals {
 		fmt.Fprintf(s.out, "  portal %s, group %d\n", p.Addr, p.Group)
 	}
 	for _, t := range cfg.Targets {
 		fmt.Fprintf(s.out, "  target %s, CHAP %s\n", t.Name, chapName(t.Access))
-		for _, l := range t.LUNs {
-			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(l))
+		for i := range t.LUNs {
+			l := &t.LUNs[i]
+			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(*l))
+			if m := found[l]; m != nil {
+				fmt.Fprintf(s.out, "      %s\n", m.describe())
+			}
 		}
 	}
 	return nil

@@ -75,6 +75,12 @@ func (d *daemon) start() (err error) {
 			return err
 		}
 	}
+	// Before the first thing is made, the state directory too: it may be meant to be on a file system that is not mounted.
+	if _, ps, err := lookAtMedia(cfg); len(ps) > 0 {
+		return fail(exitUsage, ps)
+	} else if err != nil {
+		return err
+	}
 	until := time.Now().Add(lockWait)
 	if cfg.Server.State != "" {
 		if d.state, err = state.Open(cfg.Server.State, lockWait); err != nil {

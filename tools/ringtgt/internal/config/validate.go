@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -265,12 +264,8 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	}
 	info, err := os.Stat(path)
 	switch {
-	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile && l.Size > 0 && !l.ReadOnly:
-		if dir, err := os.Stat(filepath.Dir(path)); !l.Fallback && (err != nil || !dir.IsDir()) {
-			ps.add(l.At, "%s cannot be created: there is no directory %s", l.Path, filepath.Dir(path))
-		}
 	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile:
-		ps.add(l.At, "there is no file %s; with a size it is created", l.Path)
+		// Whether it may be made is a matter of the state.
 	case err != nil:
 		ps.add(l.At, "%v", err)
 	case l.Kind == backend.KindFile && info.Mode().Type() == os.ModeDevice:
@@ -281,5 +276,23 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 		ps.add(l.At, "%s is a file, not a block device: say file", l.Path)
 	case l.Kind == backend.KindBlock && info.Mode().Type() != os.ModeDevice:
 		ps.add(l.At, "%s is not a block device", l.Path)
+	case l.Kind == backend.KindBlock:
+		warnMoves(l, ps)
 	}
+}
+
+// warnMoves tells of a device name that another device may have after the next start of the machine.
+func warnMoves(l *LUN, ps *Problems) {
+	host := medium.Host()
+	stable, moves := host.Moves(l.Path)
+	if !moves {
+		return
+	}
+	advice := "nothing below /dev/disk/by-id or /dev/mapper leads to it"
+	if behind := host.BackingFile(l.Path); behind != "" {
+		advice = "file:" + behind + " is what is behind it"
+	} else if stable != "" {
+		advice = "block:" + stable + " stays"
+	}
+	ps.warn(l.At, "%s may be another device after a restart of the machine, and is refused then; %s", l.Path, advice)
 }

@@ -21,7 +21,7 @@ func Peek(dir string) (*Disks, error) {
 	}
 	path := filepath.Join(dir, databaseFile)
 	text, err := steady(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
 		return newDisks(dir), nil
 	}
 	if err != nil {
@@ -37,7 +37,7 @@ func Peek(dir string) (*Disks, error) {
 		err = errors.Join(err, db.Close())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
+		return nil, unusable(path, err)
 	}
 	return disks, nil
 }

@@ -203,7 +203,7 @@ func (s *State) open() error {
 	}
 	db, err := openDB(path)
 	if err != nil {
-		return fmt.Errorf("%s cannot be used: %w; moved out of the way, a new one is made, and persistent reservations and the identities of disks are lost", path, err)
+		return unusable(path, err)
 	}
 	s.db = db
 	err = db.View(func(tx *bbolt.Tx) (err error) {
@@ -212,9 +212,13 @@ func (s *State) open() error {
 	})
 	if err != nil {
 		db.Close()
-		return fmt.Errorf("%s cannot be used: %w", path, err)
+		return unusable(path, err)
 	}
 	return nil
+}
+
+func unusable(path string, err error) error {
+	return fmt.Errorf("%s cannot be used: %w; moved out of the way, a new one is made, and persistent reservations and the identities of disks are lost", path, err)
 }
 
 func openDB(path string) (db *bbolt.DB, err error) {

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -110,6 +111,11 @@ func TestKilledProcessLeavesNoLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +144,7 @@ func TestHelperHoldsState(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Stdout.WriteString("ready\n")
-	select {}
+	io.Copy(io.Discard, os.Stdin) // select{} would be a deadlock to the runtime, which ends the process then
 }
 
 func TestOpenRefuses(t *testing.T) {
