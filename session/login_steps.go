@@ -142,16 +142,16 @@ func (x *loginExchange) identify() *LoginError {
 	if !ok || name == "" {
 		return refuse(pdu.LoginMissingParameter, "no InitiatorName")
 	}
-	if len(name) > maxName {
-		return refuse(pdu.LoginInitiatorError, "InitiatorName too long")
+	var err error
+	if l.initiator, err = canonicalName(name); err != nil {
+		return refuse(pdu.LoginInitiatorError, "InitiatorName "+quoted(name)+": "+err.Error())
 	}
-	l.initiator = strings.ToLower(name) // names are compared after stringprep, which folds case (4.2.7.2)
 	switch kind, ok := x.keys.Get("SessionType"); {
 	case !ok, kind == "Normal":
 	case kind == "Discovery":
 		l.discovery = true
 	default:
-		return refuse(pdu.LoginSessionTypeNotSupported, "session type "+kind)
+		return refuse(pdu.LoginSessionTypeNotSupported, "session type "+quoted(kind))
 	}
 	if !l.discovery {
 		if err := x.findTarget(); err != nil {
@@ -181,14 +181,15 @@ func (x *loginExchange) findTarget() *LoginError {
 	}
 	t := c.node.target(name)
 	if t == nil {
-		return refuse(pdu.LoginNotFound, "no target "+strconv.Quote(name))
+		return refuse(pdu.LoginNotFound, "no target "+quoted(name))
 	}
 	group, ok := t.group(c.cfg.Local)
 	if !ok {
 		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
 	}
 	if !t.ACL.Admits(l.initiator, c.cfg.Remote.Addr()) {
-		return refuse(pdu.LoginAuthorizationFailure, "not on the access list of "+t.Name)
+		// The status of a target that is not there: which targets there are is nobody's business but those who may have them.
+		return refuse(pdu.LoginNotFound, "not on the access list of "+t.Name)
 	}
 	if r := t.Redirect; r != nil {
 		status := pdu.LoginTargetMovedTemporarily
@@ -230,7 +231,7 @@ func (x *loginExchange) security() *LoginError {
 			want = "CHAP"
 		}
 		if !slices.Contains(strings.Split(methods, ","), want) {
-			return refuse(pdu.LoginAuthenticationFailure, "no common AuthMethod in "+strconv.Quote(methods))
+			return refuse(pdu.LoginAuthenticationFailure, "no common AuthMethod in "+quoted(methods))
 		}
 		l.method = want
 		x.out = pdu.AppendText(x.out, "AuthMethod", want)
