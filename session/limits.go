@@ -51,7 +51,7 @@ const (
 	maxText = 8192
 	// maxLoginText is how much text a login may bring in all: each of its two stages is a negotiation (6.2), and may come to
 	// its 8192 bytes over several requests, with those that name the session and authenticate before them.
-	maxLoginText = 4 * maxText
+	maxLoginText = 3 * maxText
 	// maxTextPiece is the longest Text Response (11.11), whatever the initiator declared: the targets of a large node at once.
 	// libiscsi takes no answer of more than one PDU; it declares 256 KiB.
 	maxTextPiece = 1 << 20

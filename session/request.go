@@ -8,11 +8,8 @@ type ctlRequest struct {
 	data []byte // ping data or text of the request: the host's memory
 
 	response byte // task management, logout
-
-	// Of a Text Request.
-	keys  pdu.Text
-	seen  keysSeen
-	reply textReply
+	reply    textReply
+	text     *textRequest // of a Text Request whose text is complete
 }
 
 // drop gives the memory of a request back.

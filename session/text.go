@@ -30,6 +30,12 @@ type textReply struct {
 	ttt         uint32
 }
 
+// textRequest is what came of a text as it arrived.
+type textRequest struct {
+	keys pdu.Text
+	seen keysSeen // in the exchange, with those
+}
+
 // judge looks at a Text Request's header; 0 means that it is welcome.
 func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	fresh := h.TTT() == pdu.ReservedTag // what was negotiated before is reset (11.10.4)
@@ -73,7 +79,7 @@ func (c *Conn) textArrived(t *Task) pdu.RejectReason {
 		x.reset()
 		return pdu.RejectProtocolError
 	}
-	t.st.ctl.keys, t.st.ctl.seen = keys, seen
+	t.st.ctl.text = &textRequest{keys, seen}
 	return 0
 }
 
@@ -93,8 +99,8 @@ func (c *Conn) textTurn(t *Task) {
 		x.gather = append(x.gather, ctl.data...)
 	default:
 		if !x.answer.pending() {
-			x.gather, x.seen = nil, ctl.seen
-			c.textKeys(ctl.keys)
+			x.gather, x.seen = nil, ctl.text.seen
+			c.textKeys(ctl.text.keys)
 		}
 		c.textPiece(r)
 		r.more = x.answer.pending()
