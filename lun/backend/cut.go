@@ -22,6 +22,7 @@ type cut struct {
 	from    atomic.Int64 // the first byte that was lost; whole: none
 	to      atomic.Int64 // the first byte behind them
 	looked  atomic.Int64 // by the loops' clock
+	owed    atomic.Bool  // no sync has failed for it yet
 }
 
 // whole is cut.from of a file that lost nothing.
@@ -37,7 +38,11 @@ func (c *cut) init(watched bool) {
 func (c *cut) lose(end, size int64) {
 	for to := c.to.Load(); to < size && !c.to.CompareAndSwap(to, size); to = c.to.Load() {
 	}
-	for from := c.from.Load(); end < from && !c.from.CompareAndSwap(from, end); from = c.from.Load() {
+	for from := c.from.Load(); end < from; from = c.from.Load() {
+		if c.from.CompareAndSwap(from, end) {
+			c.owed.Store(true)
+			return
+		}
 	}
 }
 
@@ -74,6 +79,19 @@ func (d *disk) there(l lun.Loop, r *lun.Request) bool {
 	r.Moved += good / bs * bs // the block in error is the one behind (SBC-4 4.18.1)
 	d.finish(l, r, lun.ErrMedium)
 	return false
+}
+
+// synced says whether a sync may say that everything is on the medium. What was acknowledged and cut off is not: the first
+// sync after the cut fails, and the unit tells every nexus (lun/loss.go); if not, it has ended r.
+func (d *disk) synced(l lun.Loop, r *lun.Request) bool {
+	if d.cut.watched && d.cut.due(l.Now()) {
+		d.look()
+	}
+	if d.cut.owed.Load() && d.cut.owed.CompareAndSwap(true, false) {
+		d.finish(l, r, lun.ErrMedium)
+		return false
+	}
+	return true
 }
 
 // look compares the size that the kernel has in memory with the one that is served. It does not block: with

@@ -281,3 +281,19 @@ func TestLostDeviceIsNoLackOfPunching(t *testing.T) {
 		t.Errorf("it was carried out by fallocate modes %#x, want one that punches", modes)
 	}
 }
+
+// TestSyncAfterCut: a sync says that what was acknowledged is on the medium (SBC-4 5.31), and what was cut off is not. One
+// sync fails for each cut, whoever found it; telling every nexus is the unit's part.
+func TestSyncAfterCut(t *testing.T) {
+	r := newCutRig(t, t.TempDir(), backend.DirectOff)
+	r.want(lun.OpSync, 0, 0, nil, "all is there")
+	r.pass(1e6)
+	r.truncate(10)
+	r.want(lun.OpSync, 0, 0, lun.ErrMedium, "blocks that were acknowledged are gone")
+	r.want(lun.OpSync, 0, 0, nil, "that was told")
+	r.pass(1e6)
+	r.truncate(8)
+	r.b.Inspect()
+	r.want(lun.OpSync, 0, 0, lun.ErrMedium, "more are gone, and an inspection found it first")
+	r.want(lun.OpSync, 0, 0, nil, "that was told")
+}

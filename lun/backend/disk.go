@@ -169,7 +169,7 @@ func (d *disk) finish(l lun.Loop, r *lun.Request, err error) {
 
 // start makes the next call for r.
 func (d *disk) start(l lun.Loop, r *lun.Request) {
-	if r.Kind != lun.OpSync && !d.there(l, r) {
+	if r.Kind == lun.OpSync && !d.synced(l, r) || r.Kind != lun.OpSync && !d.there(l, r) {
 		return
 	}
 	switch r.Kind {
