@@ -37,6 +37,7 @@ type daemon struct {
 	reading  chan struct{}   // has who reads latencies
 	metrics  *metrics.Server // nil: nobody asked for one
 	health   *health.Watch   // nil: no units yet
+	store    *health.Store   // before state; nil as state is
 }
 
 // servedTarget is a target of the configuration with what was made of it.
@@ -86,6 +87,7 @@ func (d *daemon) start() (err error) {
 		if d.state, err = state.Open(cfg.Server.State, lockWait); err != nil {
 			return err
 		}
+		d.store = health.NewStore(d.state, d.state.Dir(), d.log)
 	}
 	d.node = session.NewNode(session.NodeConfig{
 		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
@@ -140,7 +142,7 @@ func (d *daemon) openTarget(cfg *config.Target, until time.Time) error {
 	d.targets = append(d.targets, t)
 	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}
 	if d.state != nil {
-		tc.Store = d.state
+		tc.Store = d.store
 	}
 	for _, g := range cfg.Groups {
 		tc.Ports = append(tc.Ports, lun.Port{TPGT: g, RelPort: g})

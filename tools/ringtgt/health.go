@@ -34,6 +34,16 @@ func (d *daemon) healthStatus(s *control.Status) {
 	reports := d.health.Reports()
 	sum := health.Sum(reports)
 	s.Health = control.Health{State: sum.State.String(), Good: sum.Good, Degraded: sum.Degraded, Lost: sum.Lost}
+	if d.store != nil {
+		if why, since, _ := d.store.Report(); why != "" {
+			s.Health.Why = append(s.Health.Why, why)
+			if sum.State == lun.HealthGood || since.Before(sum.Since) {
+				sum.Since = since
+			}
+			sum.State = max(sum.State, lun.HealthDegraded)
+			s.Health.State = sum.State.String()
+		}
+	}
 	if sum.State != lun.HealthGood {
 		s.Health.Since = &sum.Since
 	}

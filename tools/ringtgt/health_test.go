@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"golang.org/x/sys/unix"
 )
 
 // until waits for cond, which another process makes true.
@@ -79,5 +82,82 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	unit := `lun="0",target="` + config.DefaultTarget + `"}`
 	if m[`ringtgt_lun_faults_total{kind="write error",`+unit] != n || m["ringtgt_lun_health{"+unit] == 0 {
 		t.Errorf("metrics: %v faults, health %v", m[`ringtgt_lun_faults_total{kind="write error",`+unit], m["ringtgt_lun_health{"+unit])
+	}
+}
+
+// A file on a filesystem that is full, thin or not (SBC-4 4.7.3.6: SPACE ALLOCATION FAILED WRITE PROTECT), and a device that
+// fails. Whoever sent the command is told, and so is whoever reads the log.
+func TestRealFaultsAreTold(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("mounting a small filesystem and making a loop device need root")
+	}
+	dir := t.TempDir()
+	full := filepath.Join(dir, "full")
+	if err := os.Mkdir(full, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", full, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("cannot mount tmpfs here: %v", err)
+	}
+	defer unix.Unmount(full, unix.MNT_DETACH)
+	image := filepath.Join(dir, "image")
+	if err := os.WriteFile(image, make([]byte, 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
+	if err != nil {
+		t.Skipf("no loop devices here: %v: %s", err, out)
+	}
+	device := strings.TrimSpace(string(out))
+	defer exec.Command("losetup", "--detach", device).Run()
+
+	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+full+"/thick.img:8M", "--lun", "file:"+full+"/thin.img:8M,thin",
+		"--lun", "block:"+device, "--metrics", "127.0.0.1:0")
+	defer s.stop(t)
+	i, err := initiator.Dial(t.Context(), initiator.Config{
+		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:faults", ISID: [6]byte{0x80, 0, 0, 0, 0, 2},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer i.Close()
+	// The loop device's file loses its second half under it: reads there fail with EIO.
+	if err := os.Truncate(image, 2<<20); err != nil {
+		t.Fatal(err)
+	}
+	for lun, want := range []struct {
+		kind, errno string
+		sense       string // key, ASC, ASCQ
+	}{{"no space", "ENOSPC", "7/27/07"}, {"no space", "ENOSPC", "7/27/07"}, {"read error", "EIO", "3/11/00"}} {
+		got := ""
+		for n := uint32(0); n < 60 && got == ""; n++ { // until it is full
+			c := &initiator.Command{LUN: uint64(lun) << 48, Out: make([]byte, 64<<10), CDB: []byte{0x2A, 0, 0, 0, byte(n * 128 >> 8), byte(n * 128), 0, 0, 128, 0}}
+			if lun == 2 {
+				c.In, c.Out = c.Out, nil
+				c.CDB[0] = 0x28
+			}
+			if err := i.Exec(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			if s := c.Result.Sense; c.Result.Status == 2 && len(s) >= 14 && s[2]&0xF != 6 {
+				got = fmt.Sprintf("%X/%02X/%02X", s[2]&0xF, s[12], s[13])
+			}
+		}
+		if got != want.sense {
+			t.Errorf("lun %d: sense %q, want %s", lun, got, want.sense)
+		}
+		line := fmt.Sprintf(`level=ERROR msg="medium: %s" target=%s lun=%d `, want.kind, config.DefaultTarget, lun)
+		until(t, "the log has "+line, func() bool {
+			_, rest, ok := strings.Cut(s.text(), line)
+			rest, _, _ = strings.Cut(rest, "\n")
+			return ok && strings.Contains(rest, " lba=") && strings.Contains(rest, " errno="+want.errno+" ")
+		})
+		if h := s.status(t).Targets[0].LUNs[lun].Health; h.State != "degraded" || len(h.Faults) == 0 || h.Faults[0].Errno != want.errno {
+			t.Errorf("lun %d: status %+v", lun, h)
+		}
+		name := fmt.Sprintf(`ringtgt_lun_faults_total{kind="%s",lun="%d",target="%s"}`, want.kind, lun, config.DefaultTarget)
+		if s.metrics(t)[name] == 0 {
+			t.Errorf("%s is zero", name)
+		}
 	}
 }

@@ -33,6 +33,9 @@ func (d *daemon) metricsAddress() string {
 
 func (d *daemon) metricsState() metrics.State {
 	s := metrics.State{Started: d.engine.Started(), Sessions: len(d.node.Sessions()), Draining: d.draining.Load()}
+	if d.store != nil {
+		_, _, s.StateErrors = d.store.Report()
+	}
 	reports := d.health.Reports()
 	for _, t := range d.targets {
 		for _, u := range t.units {

@@ -13,7 +13,7 @@ import (
 func healthText(s *control.Status) string {
 	h := &s.Health
 	units := h.Good + h.Degraded + h.Lost
-	if h.Degraded+h.Lost == 0 {
+	if h.Degraded+h.Lost+len(h.Why) == 0 {
 		return fmt.Sprintf("health: good, %s", english.Plural(units, "unit", ""))
 	}
 	text := "health: " + strings.ToUpper(h.State)
@@ -29,7 +29,12 @@ func healthText(s *control.Status) string {
 			parts = append(parts, fmt.Sprintf("%d %v", p.n, p.state))
 		}
 	}
-	text += fmt.Sprintf(", %s of %s", strings.Join(parts, " and "), english.Plural(units, "unit", ""))
+	if len(parts) > 0 {
+		text += fmt.Sprintf(", %s of %s", strings.Join(parts, " and "), english.Plural(units, "unit", ""))
+	}
+	for _, why := range h.Why {
+		text += "; " + why
+	}
 	for _, t := range s.Targets {
 		for _, l := range t.LUNs {
 			if l.Health.State == h.State && len(l.Health.Why) > 0 {

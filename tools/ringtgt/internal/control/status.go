@@ -41,11 +41,12 @@ type Daemon struct {
 
 // Health is how all units are together.
 type Health struct {
-	State    string     `json:"state"`           // of the worst unit: "good", "degraded", or "lost": data or a medium
+	State    string     `json:"state"`           // the worst there is: "good", "degraded", or "lost": data or a medium
 	Since    *time.Time `json:"since,omitempty"` // nil: it is good
 	Good     int        `json:"good"`            // units
 	Degraded int        `json:"degraded"`
 	Lost     int        `json:"lost"`
+	Why      []string   `json:"why,omitempty"` // what is wrong besides units: with the state directory
 }
 
 // LUNHealth is how a unit's medium is. What was once not good stays so until the daemon starts anew, but for the place of a

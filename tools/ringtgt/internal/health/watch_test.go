@@ -37,18 +37,22 @@ func newRig(t *testing.T, n int, inspect func(i int) backend.Condition) *rig {
 		}
 		units = append(units, u)
 	}
-	r.Watch = New(units, slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey {
-			return slog.Attr{}
-		}
-		return a
-	}})))
+	r.Watch = New(units, r.logger())
 	r.now = func() time.Time {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return r.clock
 	}
 	return r
+}
+
+func (r *rig) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
 }
 
 func (r *rig) Write(b []byte) (int, error) {

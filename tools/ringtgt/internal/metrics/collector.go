@@ -30,7 +30,9 @@ type State struct {
 	Started  time.Time
 	Sessions int
 	Draining bool
-	LUNs     []LUN
+	// StateErrors counts what went wrong with the state directory.
+	StateErrors uint64
+	LUNs        []LUN
 }
 
 // LUN is a unit that is served.
@@ -90,6 +92,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	s := sink(ch)
 	s.put(buildInfo, 1, c.src.Version, c.src.GoVersion, c.src.Kernel)
 	s.put(draining, boolean(state.Draining))
+	s.put(stateErrors, float64(state.StateErrors))
 	s.put(sessions, float64(state.Sessions))
 	s.put(readingHeld, l.Held.Seconds())
 	for _, u := range state.LUNs {

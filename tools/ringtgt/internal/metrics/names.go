@@ -39,6 +39,8 @@ var (
 	lunHealth = define("ringtgt_lun_health", "How a unit's medium is: 0 good, 1 degraded, 2 data or the medium was lost.", gauge, unit...)
 	lunFaults = define("ringtgt_lun_faults_total", "What went wrong with a unit's medium, by kind.", counter, append(unit[:2:2], "kind")...)
 
+	stateErrors = define("ringtgt_state_errors_total", "Values that could not be read from the state directory or written to it.", counter)
+
 	commandDuration = define("ringtgt_command_duration_seconds",
 		"Time of SCSI commands in the target, from the header to when the kernel took the status, by stage: receive, window, queue, backend, send, total.",
 		counter, append(kind[:3:3], "stage")...)

@@ -1,0 +1,86 @@
+package health
+
+import (
+	"errors"
+	"log/slog"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// Store stands before the state directory and tells of what goes wrong with it. An initiator whose reservation cannot be
+// written down hears of that by sense data; whoever has to make room on the disk hears of it here.
+type Store struct {
+	behind lun.Store
+	dir    string
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu     sync.Mutex
+	wrong  finding // it does not work now
+	errors uint64
+	told   uint64    // how many the log has
+	quiet  time.Time // no line before
+}
+
+var _ lun.Store = (*Store)(nil)
+
+// NewStore watches over s, which keeps its values in dir.
+func NewStore(s lun.Store, dir string, log *slog.Logger) *Store {
+	return &Store{behind: s, dir: dir, log: log, now: time.Now}
+}
+
+// Load implements lun.Store.
+func (s *Store) Load(key string) ([]byte, error) {
+	v, err := s.behind.Load(key)
+	if err != nil {
+		s.failed("read", err)
+	}
+	return v, err
+}
+
+// Save implements lun.Store.
+func (s *Store) Save(key string, value []byte) error {
+	err := s.behind.Save(key, value)
+	if err != nil {
+		s.failed("written", err)
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wrong.text != "" {
+		s.wrong = finding{}
+		s.log.Info("state: it can be written again", "state", s.dir, "errors", s.errors)
+	}
+	return nil
+}
+
+func (s *Store) failed(how string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.errors++
+	if s.wrong.text == "" {
+		s.wrong.since = now
+	}
+	s.wrong.text = "the state directory cannot be " + how + ": " + err.Error()
+	if now.Before(s.quiet) {
+		return
+	}
+	args := []any{"state", s.dir, "err", err}
+	var e syscall.Errno
+	if errors.As(err, &e) {
+		args = append(args, "errno", errnoName(int(e)))
+	}
+	s.log.Error("state: it cannot be "+how, append(args, "count", s.errors-s.told, "total", s.errors)...)
+	s.told, s.quiet = s.errors, now.Add(quiet)
+}
+
+// Report says what is wrong now, "" when nothing is, and since when; and how many errors there were.
+func (s *Store) Report() (why string, since time.Time, errors uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.wrong.text, s.wrong.since, s.errors
+}

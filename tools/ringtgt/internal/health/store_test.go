@@ -1,0 +1,55 @@
+package health
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type brokenStore struct{ err error }
+
+func (s *brokenStore) Load(string) ([]byte, error) { return nil, s.err }
+func (s *brokenStore) Save(string, []byte) error   { return s.err }
+
+// A state directory that cannot be written is told of in bounded lines, and again when that is over; nothing that the
+// device server asks for is changed by it.
+func TestStateErrorsAreTold(t *testing.T) {
+	r := newRig(t, 0, nil)
+	b := &brokenStore{}
+	s := NewStore(b, "/var/lib/ringtgt", r.logger())
+	s.now = r.now
+	save := func() {
+		t.Helper()
+		if err := s.Save("k", nil); err != b.err {
+			t.Errorf("Save is %v, want %v", err, b.err)
+		}
+	}
+	save()
+	r.want()
+	b.err = fmt.Errorf("state.db: %w", unix.ENOSPC)
+	since := r.clock
+	for range 100 {
+		save()
+	}
+	r.want(`level=ERROR msg="state: it cannot be written" state=/var/lib/ringtgt err="state.db: no space left on device" errno=ENOSPC count=1 total=1`)
+	r.pass(quiet)
+	save()
+	r.want(`level=ERROR msg="state: it cannot be written" state=/var/lib/ringtgt err="state.db: no space left on device" errno=ENOSPC count=100 total=101`)
+	if why, at, n := s.Report(); why != "the state directory cannot be written: state.db: no space left on device" || !at.Equal(since) || n != 101 {
+		t.Errorf("report: %q since %v, %d", why, at, n)
+	}
+	b.err = nil
+	save()
+	r.want(`level=INFO msg="state: it can be written again" state=/var/lib/ringtgt errors=101`)
+	if why, _, _ := s.Report(); why != "" {
+		t.Errorf("report: %q", why)
+	}
+	b.err = unix.EIO
+	r.pass(time.Minute)
+	if _, err := s.Load("k"); err != b.err {
+		t.Errorf("Load is %v", err)
+	}
+	r.want(`level=ERROR msg="state: it cannot be read" state=/var/lib/ringtgt err="input/output error" errno=EIO count=1 total=102`)
+}
