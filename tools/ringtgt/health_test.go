@@ -24,6 +24,19 @@ func until(t *testing.T, what string, cond func() bool) {
 	}
 }
 
+// dial makes a session of an initiator port.
+func (s *served) dial(t *testing.T, port byte) *initiator.Session {
+	t.Helper()
+	i, err := initiator.Dial(t.Context(), initiator.Config{
+		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:media", ISID: [6]byte{0x80, 0, 0, 0, 0, port},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(i.Close)
+	return i
+}
+
 // write10 is a WRITE(10) of one block.
 func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense []byte) {
 	t.Helper()
@@ -41,14 +54,9 @@ func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense
 func TestFileCutUnderAnInitiator(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.img")
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+path+":8M", "--metrics", "127.0.0.1:0")
-	i, err := initiator.Dial(t.Context(), initiator.Config{
-		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:cut", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
+	i, other := s.dial(t, 1), s.dial(t, 2)
 	write10(t, i, 0) // takes the unit attention
+	write10(t, other, 0)
 	if status, sense := write10(t, i, 16383); status != 0 {
 		t.Fatalf("a write to the last block: status %#x, % x", status, sense)
 	}
@@ -83,6 +91,19 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	if m[`ringtgt_lun_faults_total{kind="write error",`+unit] != n || m["ringtgt_lun_health{"+unit] == 0 {
 		t.Errorf("metrics: %v faults, health %v", m[`ringtgt_lun_faults_total{kind="write error",`+unit], m["ringtgt_lun_health{"+unit])
 	}
+	// What was acknowledged is not on the medium: each nexus hears of it when it asks (SBC-4 5.31).
+	for n, i := range []*initiator.Session{i, other} {
+		c := &initiator.Command{CDB: []byte{0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
+		if err := i.Exec(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Result.Status != 2 || len(c.Result.Sense) < 14 || c.Result.Sense[12] != 0x0C {
+			t.Errorf("session %d: SYNCHRONIZE CACHE has status %#x, sense % x, want WRITE ERROR", n, c.Result.Status, c.Result.Sense)
+		}
+	}
+	if l := s.status(t).Targets[0].LUNs[0].Health; l.State != "lost" {
+		t.Errorf("status after acknowledged data was lost: %+v", l)
+	}
 }
 
 // A file on a filesystem that is full, thin or not (SBC-4 4.7.3.6: SPACE ALLOCATION FAILED WRITE PROTECT), and a device that
@@ -114,13 +135,7 @@ func TestRealFaultsAreTold(t *testing.T) {
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+full+"/thick.img:8M", "--lun", "file:"+full+"/thin.img:8M,thin",
 		"--lun", "block:"+device, "--metrics", "127.0.0.1:0")
 	defer s.stop(t)
-	i, err := initiator.Dial(t.Context(), initiator.Config{
-		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:faults", ISID: [6]byte{0x80, 0, 0, 0, 0, 2},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer i.Close()
+	i := s.dial(t, 1)
 	// The loop device's file loses its second half under it: reads there fail with EIO.
 	if err := os.Truncate(image, 2<<20); err != nil {
 		t.Fatal(err)
