@@ -1,12 +1,17 @@
 package lun
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a backend says of a request that failed. A backend may wrap them. Anything else is reported as INTERNAL TARGET
 // FAILURE: the medium is not to blame for what nobody understands.
 var (
-	// ErrMedium is a block that cannot be read or written; r.Moved says how many bytes before it were good.
+	// ErrMedium is blocks that cannot be read or written: some of those behind r.Moved.
 	ErrMedium = errors.New("lun: unrecovered medium error")
+	// ErrBlock is an ErrMedium of which the block is known: it is the one at r.Moved, and those before it were read or written.
+	ErrBlock = fmt.Errorf("%w in the first block", ErrMedium)
 	// ErrNoSpace is a thin provisioned medium whose pool is exhausted (SBC-3 4.7.3.6).
 	ErrNoSpace = errors.New("lun: space allocation failed")
 	// ErrReadOnly is a medium that refuses writes.
@@ -37,9 +42,24 @@ func (t *Task) failed(err error) {
 		if t.req.Kind != OpRead {
 			asc = ascWriteError
 		}
-		// SBC-3 4.18.1: the information field holds the LBA of the first block in error.
-		t.checkInfo(MediumError, asc, uint64(t.req.Off+max(t.req.Moved, 0))/uint64(t.unit.blockSize()))
+		// SBC-4 4.18.1: the information field holds the LBA of the first block in error, or VALID is zero.
+		if lba, ok := t.badBlock(err); ok {
+			t.checkInfo(MediumError, asc, lba)
+		} else {
+			t.check(MediumError, asc)
+		}
 	default:
 		t.check(HardwareError, ascInternalTargetFailure)
 	}
+}
+
+// badBlock is the LBA of the first block in error, when that is certain: the backend knows it, or there is but one block.
+// Initiators take what is before it for done, so that a guess would lose data.
+func (t *Task) badBlock(err error) (lba uint64, ok bool) {
+	bs, at := int64(t.unit.blockSize()), max(t.req.Moved, 0)
+	one := t.req.Len <= bs
+	if t.req.Kind == OpRead || t.req.Kind == OpWrite {
+		one = t.req.Len-at <= bs
+	}
+	return uint64((t.req.Off + at) / bs), one || errors.Is(err, ErrBlock)
 }

@@ -187,6 +187,7 @@ func TestBackendErrors(t *testing.T) {
 		write string
 	}{
 		{lun.ErrMedium, "3/1100", "3/0C00"},
+		{lun.ErrBlock, "3/1100", "3/0C00"},
 		{lun.ErrNoSpace, "7/2707", "7/2707"},
 		{lun.ErrReadOnly, "7/2700", "7/2700"},
 		{lun.ErrBusy, "status 08", "status 08"},
@@ -197,8 +198,8 @@ func TestBackendErrors(t *testing.T) {
 		r.d.fail = func(q *lun.Request) error { q.Moved = 512; return c.err }
 		a := r.do(cdb10(0x28, 0, 9, 4))
 		r.want(a, c.read, c.err.Error())
-		if c.err == lun.ErrMedium && (!a.hasInfo || a.info != 10) {
-			t.Errorf("INFORMATION is %d (%v), want LBA 10, because SBC-3 4.18.1: the first block in error", a.info, a.hasInfo)
+		if known := c.err == lun.ErrBlock; a.hasInfo != known || known && a.info != 10 {
+			t.Errorf("%v: INFORMATION is %d (%v), want LBA 10 if it is known, because SBC-4 4.18.1: the first block in error", c.err, a.info, a.hasInfo)
 		}
 		if len(a.in) != 0 {
 			t.Error("a failed read has data-in")

@@ -65,20 +65,29 @@ func (c *cut) due(now int64) bool {
 	return true
 }
 
-// there says whether the rest of r is on blocks that the medium still has; if not, it has ended r.
-func (d *disk) there(l lun.Loop, r *lun.Request) bool {
+// there says how many of the next n bytes of r are on blocks that the medium still has. None: it has ended r. What comes before
+// a lost block is carried out, for initiators take it for done (see search.go); but not of ranges, which are done in one go.
+func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) {
 	if r.Kind != lun.OpRead && d.cut.watched && d.cut.due(l.Now()) {
 		d.look()
 	}
-	off, n := r.Off+r.Moved, r.Len-r.Moved
-	good := d.cut.lost(off, n)
+	good = d.cut.lost(r.Off+r.Moved, n)
 	if good == n {
-		return true
+		return n, true
 	}
 	bs := int64(d.geom.BlockSize)
-	r.Moved += good / bs * bs // the block in error is the one behind (SBC-4 4.18.1)
-	d.finish(l, r, lun.ErrMedium)
-	return false
+	good = good / bs * bs
+	transfer := r.Kind == lun.OpRead || r.Kind == lun.OpWrite
+	if good > 0 && transfer {
+		return good, true
+	}
+	r.Moved += good
+	err := lun.ErrMedium
+	if transfer {
+		err = lun.ErrBlock // the block in error is the one behind (SBC-4 4.18.1)
+	}
+	d.finish(l, r, err)
+	return 0, false
 }
 
 // synced says whether a sync may say that everything is on the medium. What was acknowledged and cut off is not: the first

@@ -54,7 +54,7 @@ func (r *cutRig) want(kind lun.OpKind, block, n int64, want error, because strin
 			q.Buf[i] = 0xA5
 		}
 	}
-	if err := submitIn(r.t, r.w, r.b, q); err != want {
+	if err := submitIn(r.t, r.w, r.b, q); !errors.Is(err, want) {
 		r.t.Errorf("request %d of %d blocks at %d: %v, want %v, because %s", kind, n, block, err, want, because)
 	}
 	if q.Buf != nil {
@@ -191,7 +191,7 @@ func TestCutUnderSeveralLoops(t *testing.T) {
 		})
 	}
 	for range 3 * 64 {
-		if err := <-results; err != lun.ErrMedium {
+		if err := <-results; !errors.Is(err, lun.ErrMedium) {
 			t.Fatalf("a write behind the end: %v, want ErrMedium", err)
 		}
 	}
@@ -239,7 +239,7 @@ func TestBlockDeviceShrunk(t *testing.T) {
 			w := luntest.NewWorld(t, luntest.Config{NoSync: true})
 			r := &lun.Request{Kind: kind, Off: off, Len: 4096}
 			w.On(0, func(l *luntest.Loop) { r.Buf = l.Alloc(4096) })
-			if err := submitIn(t, w, b, r); err != want {
+			if err := submitIn(t, w, b, r); !errors.Is(err, want) {
 				t.Errorf("direct=%s: request %d at %d: %v, want %v", direct, kind, off, err, want)
 			}
 		}

@@ -105,6 +105,12 @@ func (d *disk) Sync() error {
 	for {
 		switch err := unix.Fdatasync(d.fd); err {
 		case nil:
+			if d.cut.watched {
+				d.look()
+			}
+			if d.cut.owed.CompareAndSwap(true, false) {
+				return lun.ErrMedium // cut off, and told nobody yet: see synced
+			}
 			return nil
 		case unix.EINTR:
 		default:
@@ -169,14 +175,23 @@ func (d *disk) finish(l lun.Loop, r *lun.Request, err error) {
 
 // start makes the next call for r.
 func (d *disk) start(l lun.Loop, r *lun.Request) {
-	if r.Kind == lun.OpSync && !d.synced(l, r) || r.Kind != lun.OpSync && !d.there(l, r) {
-		return
+	end := d.end(r)
+	if r.Kind == lun.OpSync {
+		if !d.synced(l, r) {
+			return
+		}
+	} else {
+		good, ok := d.there(l, r, end-r.Moved)
+		if !ok {
+			return
+		}
+		end = r.Moved + good
 	}
 	switch r.Kind {
 	case lun.OpRead:
-		l.PRead(d.fd, r.Buf[r.Moved:], r.Off+r.Moved, d, r)
+		l.PRead(d.fd, r.Buf[r.Moved:end], r.Off+r.Moved, d, r)
 	case lun.OpWrite:
-		l.PWrite(d.fd, r.Buf[r.Moved:], r.Off+r.Moved, r.FUA, d, r)
+		l.PWrite(d.fd, r.Buf[r.Moved:end], r.Off+r.Moved, r.FUA, d, r)
 	case lun.OpSync:
 		l.FSync(d.fd, d, r)
 	case lun.OpDiscard, lun.OpZero:
@@ -233,7 +248,11 @@ func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 		return
 	}
 	// O_DIRECT goes on from an aligned place alone; what a short transfer moved beyond it is moved again.
-	next := (r.Off+r.Moved+n)/d.align*d.align - r.Off
+	unit := d.align
+	if searches(r) {
+		unit = int64(d.geom.BlockSize)
+	}
+	next := (r.Off+r.Moved+n)/unit*unit - r.Off
 	if n == 0 && r.Kind == lun.OpRead { // end of file: it has shrunk under us
 		d.finish(l, r, d.behindEnd(r))
 		return
@@ -242,13 +261,15 @@ func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 		d.again(l, r, lun.ErrMedium)
 		return
 	}
-	r.Moved, r.Scratch[1] = next, 0
+	r.Moved = next
+	r.Scratch[1] &^= low32
+	readOn(r)
 	d.start(l, r)
 }
 
 // again repeats a step that came to nothing, a bounded number of times.
 func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
-	if r.Scratch[1]++; r.Scratch[1] > maxRetries {
+	if r.Scratch[1]++; r.Scratch[1]&low32 > maxRetries {
 		d.finish(l, r, err)
 		return
 	}
@@ -283,7 +304,12 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 		}
 		d.finish(l, r, failure(n))
 	default:
-		d.finish(l, r, failure(n))
+		err := failure(n)
+		if badBlock(r, err) {
+			d.search(l, r, err)
+			return
+		}
+		d.finish(l, r, err)
 	}
 }
 

@@ -57,7 +57,7 @@ func meaning(e unix.Errno) error {
 }
 
 // failure is the error of a result n < 0 of a Queue call.
-func failure(n int) error {
+func failure(n int) *ioError {
 	e := unix.Errno(-n)
 	return &ioError{errno: e, kind: meaning(e)}
 }

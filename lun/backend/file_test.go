@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -175,7 +176,7 @@ func TestFileRefresh(t *testing.T) {
 		}
 	}
 	r := &lun.Request{Kind: lun.OpWrite, Off: 8192, Len: 512, Buf: make([]byte, 512)}
-	if err := submit(t, b, r); err != lun.ErrMedium {
+	if err := submit(t, b, r); !errors.Is(err, lun.ErrMedium) {
 		t.Errorf("a write beyond what is left: %v, want ErrMedium", err)
 	}
 	if st, _ := os.Stat(path); st.Size() != 4096 {
@@ -186,7 +187,7 @@ func TestFileRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	r = &lun.Request{Kind: lun.OpRead, Off: 0, Len: 4096, Buf: make([]byte, 4096)}
-	if err := submit(t, b, r); err != lun.ErrMedium || r.Moved != 512 {
+	if err := submit(t, b, r); !errors.Is(err, lun.ErrMedium) || r.Moved != 512 {
 		t.Errorf("a read over the end: %v after %d bytes, want ErrMedium after 512", err, r.Moved)
 	}
 	b.Close()

@@ -12,6 +12,10 @@ const (
 	// maxRetries bounds how often one step of a request is repeated when the kernel says EAGAIN or EINTR, or moves
 	// nothing that O_DIRECT can go on from. After that the command is answered.
 	maxRetries = 16
+	// maxSearch and searchFor (milliseconds) bound the search for the block that makes a read fail: halving 4 MiB down to 512 bytes
+	// takes 13 reads that fail and as many that do not, and initiators wait 30 s.
+	maxSearch = 64
+	searchFor = 3000
 	// lookEvery is how often writes look whether their file has become shorter, in nanoseconds: for so long a write behind
 	// its new end may be taken for good. A look is a system call of some tenths of a microsecond, so this is well below a
 	// thousandth of a core for each file that is written.
