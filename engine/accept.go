@@ -145,6 +145,7 @@ func (l *loop) welcome(fd int) {
 		Loop: l.index, Rand: l.engine.machine.random, Now: l.now,
 	})
 	l.adopt(c)
+	l.engine.room(l.engine.live.Add(1))
 	l.stats.Accepted++
 	c.rearm()
 	c.mark()
@@ -177,6 +178,7 @@ func (l *loop) drop(c *conn) {
 	l.timers.disarm(c)
 	c.leaveShare()
 	l.disown(c)
+	l.engine.live.Add(-1)
 }
 
 // closeSocket gives the descriptor back, once the kernel has nothing of the connection any more.

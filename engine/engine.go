@@ -32,6 +32,8 @@ type Config struct {
 	// one it sleeps at once. See poll.go.
 	Poll time.Duration
 	Log  *slog.Logger
+	// LimitHeap tells the Go runtime the heap's part of MemoryBound, so that the process keeps to it: for one that does nothing else.
+	LimitHeap bool
 
 	sendTimeout time.Duration // for tests
 
@@ -49,6 +51,8 @@ type Engine struct {
 	steer    *steer.Steer
 	draining atomic.Bool
 	started  time.Time
+	live     atomic.Int64 // connections
+	conns    atomic.Int64 // that the bound has room for: room
 
 	unregistered sync.Once
 	shutdown     sync.Once
@@ -100,6 +104,7 @@ func New(cfg Config) (*Engine, error) {
 // Start starts the loops and listens on the portals. After an error nothing runs any more.
 func (e *Engine) Start() error {
 	e.started = time.Now()
+	e.room(1)
 	for i, l := range e.loops {
 		ready := make(chan error, 1)
 		go l.run(ready)

@@ -48,6 +48,8 @@ const (
 	// sendBatch is how many PDUs one gathered send carries: the gain is nearly all there at 8, and 64 PDUs of
 	// 3 iovecs stay under IOV_MAX (1024).
 	sendBatch = 64
+	// batchesAtOnce is how many batches are mapped at a time.
+	batchesAtOnce = 16
 	// sendBatchBytes ends a batch early, so that one connection's large reads do not fill the socket for the others of its loop.
 	sendBatchBytes = 4 << 20
 	// nearSendBuffer is SO_SNDBUF of a near connection. What the kernel makes of it, 1 MiB, is what a core's second-level cache holds, and
@@ -82,9 +84,6 @@ const (
 	endLines     = 100
 	refusedLines = 1
 	guessLines   = 10
-
-	// tasksPerConn is the most a connection has out: session's largest window and its immediate requests.
-	tasksPerConn = 1024 + 32
 
 	// defaultSendTimeout is how long an initiator may acknowledge nothing of what is being sent to it until its connection ends: as long as
 	// keepalive takes to give up one that is silent (session's nopInterval and nopTimeout). sendLooks is how often in that time a

@@ -299,7 +299,8 @@ func (l *loop) Go(work, done func()) {
 // After is lun.Loop's.
 func (l *loop) After(d int64, fn func()) { l.timers.add(timer{at: l.now + d, fn: fn}) }
 
-// Alloc is lun.Loop's. A command of many pieces takes its buffer from no share, and leaves the last part of the arena to data.
+// Alloc is lun.Loop's. What a command of many pieces needs is of no share, and leaves the last part of the arena to those that have
+// little.
 func (l *loop) Alloc(n int) []byte {
 	if l.arena.size()-l.arena.inUse-blockSize(n) < l.arena.size()/arenaShares {
 		return nil

@@ -1,38 +1,118 @@
 package engine
 
 import (
+	"math/bits"
+	"runtime/debug"
 	"unsafe"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/session"
 )
 
-// connBytes is what one connection may cost of the Go heap: its own structures, a control buffer of 8 KiB, the queue of
-// answers without a task, and, as it logs in, the text that it brought and the answer to that (session's limits.go), rounded up.
-const connBytes = 192 << 10
+// What the process may use is a sum, and each allocation that a peer can bring about is in one of its terms (docs/buffers.md names
+// them). Two kinds of memory are added up: what is mapped, which is as large as it says, and the Go heap, where garbage comes
+// on top of what lives: the runtime is told a limit, heapLimit, so that it collects in time.
 
-// MemoryBound is the sum of limits.go: the most memory the engine uses with conns connections, on all loops together,
-// in bytes. The Go runtime, LUNs in memory and the kernel's socket buffers come on top.
-func (e *Engine) MemoryBound(conns int) int {
+const (
+	// connBytes is what one connection may cost of the Go heap: its own structures and its session's, the text of a login or of an
+	// exchange with what is made of it, the queue of answers without a task, the barriers of its task management.
+	connBytes = 256 << 10
+	// unitBytes is what a unit may: reservations of as many nexuses as may be registered, twice while one table replaces
+	// another. targetBytes is what a target may: the names of the initiator ports it has seen.
+	unitBytes   = 1 << 20
+	targetBytes = 2 << 20
+	// runtimeBytes are the program, the runtime's own structures and stacks, and what status and metrics take while they
+	// are asked for.
+	runtimeBytes = 96 << 20
+	// heapSlack is the room for garbage, in percent of what may live; with less the collector would be at it all the time.
+	heapSlack = 25
+	// fewConns is the number of connections that the bound begins with.
+	fewConns = 64
+)
+
+// MemoryBound is the most memory that the process uses with conns connections, on all loops together, in bytes of RAM. LUNs in memory
+// come on top, and the kernel's socket buffers, which are not the process's.
+func (e *Engine) MemoryBound(conns int) int { return e.mappedBound(conns) + e.heapLimit(conns) }
+
+// mappedBound is what is mapped beside the Go heap.
+func (e *Engine) mappedBound(conns int) int {
 	perLoop := e.cfg.ArenaPerLoop + slabSize + // tasks' data, rounded up to slabs
 		recvBuffers*recvBufferSize + // a turn's receives
-		(ringEntries*64 + ringCQEntries*16) + // the rings themselves
-		maxIO*int(unsafe.Sizeof(ioSlot{})) +
+		(ringEntries*64 + ringCQEntries*16) // the rings themselves
+	// A connection has at most one batch, and they are mapped some at a time.
+	return len(e.loops)*(perLoop+batchesAtOnce*int(unsafe.Sizeof(batchMem{}))) + conns*int(unsafe.Sizeof(batchMem{}))
+}
+
+// heapLimit is the Go runtime's part.
+func (e *Engine) heapLimit(conns int) int {
+	perLoop := maxIO*int(unsafe.Sizeof(ioSlot{})) +
+		(e.cfg.ArenaPerLoop+slabSize)/minBlock*arenaIndex +
 		e.latencyBytes()
-	// A connection has at most one batch; each of its tasks is in its window, and the pool holds no more than were ever out.
-	tasks := min(conns*tasksPerConn, maxTasks*len(e.loops))
-	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{})) + int(unsafe.Sizeof(batchMem{})+unsafe.Sizeof(batch{}))
-	return len(e.loops)*perLoop + conns*perConn + tasks*int(unsafe.Sizeof(task{}))
+	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{})) + int(unsafe.Sizeof(batch{}))
+	// A connection's tasks are in its window, and the pool holds no more than were ever out. Each may be a request with what belongs
+	// to it, and may wait in a list.
+	tasks := min(conns*e.tasksPerConn(), maxTasks*len(e.loops))
+	perTask := int(unsafe.Sizeof(task{})) + session.RequestBytes + int(unsafe.Sizeof(ioWait{}))
+	live := len(e.loops)*perLoop + conns*perConn + tasks*perTask + e.unitsBytes()
+	return live + live*heapSlack/100 + runtimeBytes
+}
+
+// tasksPerConn is the most that a connection has out: the largest window of a session, and immediate requests.
+func (e *Engine) tasksPerConn() int {
+	window := session.DefaultWindow
+	for _, t := range e.node.Targets() {
+		window = max(window, t.Limits.Window)
+	}
+	return window + session.MaxImmediate
 }
 
 // latencyBytes is what a loop counts latencies in: a set for each operation of each unit, and for LUNs that are not there.
 func (e *Engine) latencyBytes() (n int) {
-	for _, t := range e.node.Targets() {
+	e.eachTarget(func(units int) {
 		n += int(unsafe.Sizeof(targetLatency{}))
-		units := 1
-		if tgt, ok := t.Owner.(*lun.Target); ok {
-			units += len(tgt.Units())
-		}
-		n += units * (int(unsafe.Sizeof(unitLatency{})) + int(NumOperations)*int(unsafe.Sizeof(opLatency{})))
-	}
+		n += (units + 1) * (int(unsafe.Sizeof(unitLatency{})) + int(NumOperations)*int(unsafe.Sizeof(opLatency{})))
+	})
 	return n
+}
+
+// unitsBytes is what the device server keeps.
+func (e *Engine) unitsBytes() (n int) {
+	e.eachTarget(func(units int) { n += targetBytes + units*unitBytes })
+	return n
+}
+
+func (e *Engine) eachTarget(fn func(units int)) {
+	for _, t := range e.node.Targets() {
+		units := 0
+		if tgt, ok := t.Owner.(*lun.Target); ok {
+			units = len(tgt.Units())
+		}
+		fn(units)
+	}
+}
+
+// arenaIndex is what a block of the arena costs outside it: its order, and a place in a free list that has grown by doubling.
+const arenaIndex = 1 + 4*4
+
+// room makes room for one more connection in the process's bound. The bound grows by doubling, and with it the limit of the Go
+// runtime: so garbage is bounded by what the connections that there were need, not by those that there might be.
+func (e *Engine) room(conns int64) {
+	for {
+		have := e.conns.Load()
+		if conns <= have {
+			return
+		}
+		want := max(int64(1)<<bits.Len64(uint64(conns-1)), fewConns)
+		if e.conns.CompareAndSwap(have, want) {
+			if e.cfg.LimitHeap {
+				e.machine.helper(func() { debug.SetMemoryLimit(int64(e.heapLimit(int(e.conns.Load())))) })
+			}
+			return
+		}
+	}
+}
+
+// Bound is MemoryBound for the connections that there is room for now, and for all that there may ever be.
+func (e *Engine) Bound() (now, ever int) {
+	return e.MemoryBound(int(e.conns.Load())), e.MemoryBound(maxConnsPerLoop * len(e.loops))
 }

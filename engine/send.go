@@ -282,7 +282,7 @@ func (l *loop) putBatch(b *batch) {
 
 // moreBatches maps memory for some more batches.
 func (l *loop) moreBatches() {
-	const n = 16
+	const n = batchesAtOnce
 	size := int(unsafe.Sizeof(batchMem{}))
 	mem, err := uring.Map(n * size)
 	if err != nil {

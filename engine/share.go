@@ -131,7 +131,7 @@ func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 }
 
 // Memory is session.Host's. An initiator that has used up its share with commands can still be heard: a connection's requests
-// find requestRoom beside it.
+// find requestRoom beside it, as long as that is not the last part of the arena. Connections are many.
 func (c *conn) Memory(n int) []byte {
 	if n <= 0 || n > maxBlock {
 		return nil
@@ -139,7 +139,7 @@ func (c *conn) Memory(n int) []byte {
 	sh, l := c.initiator(), c.loop
 	b := l.allot(sh, n)
 	if b == nil && c.requests+blockSize(n) <= requestRoom {
-		b = l.arena.alloc(n)
+		b = l.Alloc(n)
 		sh.held += cap(b)
 	}
 	c.requests += cap(b)

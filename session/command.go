@@ -107,7 +107,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	case c.tags.find(itt) != nil:
 		c.refuse(pdu.RejectTaskInProgress)
 		return nil
-	case immediate && c.immediates >= maxImmediate,
+	case immediate && c.immediates >= MaxImmediate,
 		immediate && kind == kindManagement && c.tooManyFunctions():
 		c.refuse(pdu.RejectImmediateCommand)
 		return nil

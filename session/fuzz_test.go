@@ -133,7 +133,7 @@ func (x *chaos) step() {
 	x.take()
 	c := r.conn
 	if c.live > r.host.tasks || c.replies.n > maxReplies || len(c.replies.ring) > 2*maxReplies || len(c.txt.gather) > maxText ||
-		len(c.txt.seen.others) > maxText/3 || c.immediates > maxImmediate {
+		len(c.txt.seen.others) > maxText/3 || c.immediates > MaxImmediate {
 		r.Fatalf("bounds: live %d replies %d/%d text %d/%d immediate %d", c.live, c.replies.n, len(c.replies.ring), len(c.txt.gather),
 			len(c.txt.seen.others), c.immediates)
 	}

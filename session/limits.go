@@ -14,15 +14,15 @@ const (
 	// until the last acknowledgement that they wait for: each concerns every connection of the session, and what they cost
 	// would grow with the square of their number. As many as one connection may have immediate requests; beyond it every
 	// connection may still have one (4.2.2.1).
-	maxFunctions = maxImmediate
+	maxFunctions = MaxImmediate
 	// maxFences is how many fenced responses of commands (4.2.2.3.4) a session may leave unacknowledged: two full windows of
 	// Linux. An initiator acknowledges with every request that it sends.
 	maxFences = 2 * DefaultWindow
 
-	// maxImmediate is how many immediate requests of a connection may be unanswered; "An iSCSI target MUST be able to
+	// MaxImmediate is how many immediate requests of a connection may be unanswered; "An iSCSI target MUST be able to
 	// handle at least one immediate task management command and one immediate non-task-management iSCSI command per
 	// connection at any time" (RFC 7143, 4.2.2.1), and an initiator that resets a host with 16 LUNs sends no more than these at a time.
-	maxImmediate = 32
+	MaxImmediate = 32
 
 	// MaxRecvDataSegmentLength is what we declare (13.12): 256 KiB is what Linux and libiscsi send at most by default.
 	MaxRecvDataSegmentLength = 256 << 10

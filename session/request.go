@@ -1,6 +1,10 @@
 package session
 
-import "github.com/ringtgt/ringtgt/pdu"
+import (
+	"unsafe"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
 
 // ctlRequest is what a request that is no SCSI command carries besides its Task. It is made for each, off the data path.
 type ctlRequest struct {
@@ -11,6 +15,9 @@ type ctlRequest struct {
 	reply    textReply
 	text     *textRequest // of a Text Request whose text is complete
 }
+
+// RequestBytes is what a request that is no SCSI command takes of the Go heap beside its Task, for the host's sum.
+const RequestBytes = int(unsafe.Sizeof(ctlRequest{}))
 
 // drop gives the memory of a request back.
 func (r *ctlRequest) drop(h Host) {

@@ -371,7 +371,7 @@ func TestImmediateCommands(t *testing.T) {
 	r.send(blocker.BHS(), nil)
 	r.wantExecute("")
 	var tasks []*Task
-	for range maxImmediate {
+	for range MaxImmediate {
 		h := r.read(0)
 		r.immediate(h.BHS())
 		r.send(h.BHS(), nil)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -95,7 +96,7 @@ func (d *daemon) start() (err error) {
 	})
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
-		NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
+		LimitHeap: os.Getenv("GOMEMLIMIT") == "", NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
 	})
 	if err != nil {
 		return err

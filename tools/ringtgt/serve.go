@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
@@ -61,8 +62,9 @@ func (c *serveCmd) Run(s streams) error {
 		}
 		return fail(exitStart, err)
 	}
+	memory, _ := d.residentBound()
 	log.Info("serving", "portals", d.engine.Portals(), "targets", len(cfg.Targets), "cores", d.cores,
-		"state", cfg.Server.State, "control", d.controlPath(), "pid", os.Getpid())
+		"memory", humanize.IBytes(memory), "state", cfg.Server.State, "control", d.controlPath(), "pid", os.Getpid())
 	if !c.Quiet {
 		printHints(s.out, d)
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
@@ -111,6 +112,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 		},
 		Targets: []control.Target{},
 	}
+	s.Daemon.ResidentBound, s.Daemon.ResidentEver = d.residentBound()
 	if d.state != nil {
 		s.Daemon.State = d.state.Dir()
 	}
@@ -178,6 +180,20 @@ func heapBytes() uint64 {
 		return 0
 	}
 	return sample[0].Value.Uint64()
+}
+
+// residentBound is what resident may come to: engine.MemoryBound and the LUNs in memory.
+func (d *daemon) residentBound() (now, ever uint64) {
+	n, e := d.engine.Bound()
+	luns := 0
+	for _, t := range d.cfg.Targets {
+		for _, l := range t.LUNs {
+			if l.Kind == backend.KindMemory {
+				luns += int(l.Size)
+			}
+		}
+	}
+	return uint64(n + luns), uint64(e + luns)
 }
 
 // resident is the memory of the process that is in RAM, in bytes.

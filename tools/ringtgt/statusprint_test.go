@@ -41,7 +41,7 @@ func TestPrintStatus(t *testing.T) {
 		Daemon: control.Daemon{
 			PID: 4711, Version: "v1.2.3", GoVersion: "go1.26.8", Kernel: "6.18.0", Started: since, Draining: true,
 			Config: "/etc/ringtgt.toml", State: "/var/lib/ringtgt", Control: "/var/lib/ringtgt/control.sock", GOMAXPROCS: 4,
-			HeapBytes: 3 << 20, Resident: 700 << 20, OpenFiles: control.Limit{Soft: 1024, Hard: 1 << 20}, Memlock: control.Limit{Soft: -1, Hard: -1},
+			HeapBytes: 3 << 20, Resident: 700 << 20, ResidentBound: 1300 << 20, ResidentEver: 9 << 30, OpenFiles: control.Limit{Soft: 1024, Hard: 1 << 20}, Memlock: control.Limit{Soft: -1, Hard: -1},
 		},
 		CPU: control.CPU{Brand: "Processor X", ThreadsPerCore: 2, CacheLine: 64, CRC32C: true, Cores: []control.Core{
 			{CPU: 0, Loop: 0}, {CPU: 1, Loop: 1}, {CPU: 2, Loop: -1}, {CPU: 3, Loop: -1},

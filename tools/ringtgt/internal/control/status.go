@@ -35,6 +35,9 @@ type Daemon struct {
 	GOMAXPROCS int       `json:"gomaxprocs"`
 	HeapBytes  uint64    `json:"heap_bytes"`
 	Resident   uint64    `json:"resident_bytes"`
+	// What Resident may come to: with as many connections as there were, rounded up, and with all that there can be.
+	ResidentBound uint64 `json:"resident_bound_bytes"`
+	ResidentEver  uint64 `json:"resident_bound_ever_bytes"`
 	OpenFiles  Limit     `json:"open_files_limit"`
 	Memlock    Limit     `json:"memlock_limit"`
 }
