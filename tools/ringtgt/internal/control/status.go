@@ -38,8 +38,8 @@ type Daemon struct {
 	// What Resident may come to: with as many connections as there were, rounded up, and with all that there can be.
 	ResidentBound uint64 `json:"resident_bound_bytes"`
 	ResidentEver  uint64 `json:"resident_bound_ever_bytes"`
-	OpenFiles  Limit     `json:"open_files_limit"`
-	Memlock    Limit     `json:"memlock_limit"`
+	OpenFiles     Limit  `json:"open_files_limit"`
+	Memlock       Limit  `json:"memlock_limit"`
 }
 
 // Health is how all units are together.
