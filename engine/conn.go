@@ -110,7 +110,7 @@ func (c *conn) take() {
 func (c *conn) pump() {
 	c.take()
 	c.flushSend()
-	if c.moveTo != 0 && c.send.idle() && !c.closing {
+	if c.moveTo != 0 && c.send.idle() && !c.closing && !c.dirty { // if it was marked again, the turn comes back to it
 		c.move()
 		return
 	}

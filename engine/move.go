@@ -86,20 +86,10 @@ func (c *conn) move() {
 	c.home.Store(to)
 }
 
-// forget takes a connection off the loop's lists of what is to be done this turn.
+// forget takes a connection off the loop's list of those that receive next. On that of those to be pumped it is not: see pump.
 func (l *loop) forget(c *conn) {
 	if i := slices.Index(l.rearms, c); i >= 0 {
 		l.rearms = slices.Delete(l.rearms, i, i+1)
 		c.wantRecv = false
 	}
-	if !c.dirty {
-		return
-	}
-	for p := &l.dirty; *p != nil; p = &(*p).nextD {
-		if *p == c {
-			*p = c.nextD
-			break
-		}
-	}
-	c.dirty, c.nextD = false, nil
 }

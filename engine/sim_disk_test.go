@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"syscall"
 
 	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
 	"github.com/ringtgt/ringtgt/lun"
@@ -23,9 +24,9 @@ const (
 
 // simUnit is a logical unit.
 type simUnit struct {
-	path    string
-	b       backend.Backend
-	discard int // holes that the kernel made
+	path string
+	ino  uint64
+	b    backend.Backend
 }
 
 // simFill is the content that command id gives block lba of unit lun; command 0 is the empty disk.
@@ -70,6 +71,11 @@ func (w *simWorld) openUnits() {
 				w.Fatal(err)
 			}
 			f.Truncate(simBlocks * simBlockLen)
+			st, err := f.Stat()
+			if err != nil {
+				w.Fatal(err)
+			}
+			u.ino = st.Sys().(*syscall.Stat_t).Ino
 			f.Close()
 			spec.Kind, spec.Path, spec.Size, spec.Direct = backend.KindFile, u.path, 0, backend.DirectOff
 			if i == 1 {
@@ -94,6 +100,14 @@ func (w *simWorld) closeUnits() {
 	for _, u := range w.units {
 		u.b.Close()
 	}
+}
+
+// holes is how many the kernel was asked to make in a unit's file.
+func (w *simWorld) holes(u *simUnit) int {
+	if f := w.k.File(u.ino); f != nil {
+		return f.Holes
+	}
+	return 0
 }
 
 // simBackend tells the oracle what is given to a backend.

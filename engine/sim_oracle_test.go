@@ -79,6 +79,8 @@ type simCmd struct {
 	task     *task  // while it is executed
 	use      uint64 // of task
 	wrote    []bool // blocks of a write that have taken effect
+	abortAt  int64  // when the engine began to abort it
+	holes    int    // in its unit when it was executed
 	answered bool   // its status was taken for sending
 	stat     uint32 // StatSN of that
 	dead     bool   // its end was reported without a status: nothing of it may be seen any more
@@ -212,6 +214,7 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 		w.Fatalf("%v: %v is executed for another nexus", c, cmd)
 	}
 	cmd.executed, cmd.task, cmd.use = c, t, t.use
+	cmd.holes = w.holes(w.units[cmd.lun])
 	w.order = append(w.order, cmd)
 	if cmd.writes() && (!bytes.Equal(t.s.Out, cmd.data()) || int(t.s.Received) != len(t.s.Out)) {
 		w.Fatalf("%v: %v is executed with %d bytes that are not what was sent", c, cmd, t.s.Received)
@@ -227,7 +230,8 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	if next := c.nexus().next; !pdu.SNLess(t.s.CmdSN, next) {
 		w.Fatalf("%v: %v is executed, and %d has not arrived", c, cmd, next)
 	}
-	if !cmd.prompt || w.cfg.arena > 0 { // else it may have waited for memory
+	// It may have waited for memory, or at the unit's gate since a former turn.
+	if !cmd.prompt || w.cfg.arena > 0 || t.times.begun < t.conn.loop.lat.began {
 		return
 	}
 	// "commands are delivered ... in the order of CmdSN" (4.2.2.1): what waits for nothing is executed so as well.
@@ -331,6 +335,8 @@ func (c *simTarget) answers(h *pdu.BHS) {
 	switch {
 	case status == statusGood && cmd.kind == simWrite && cmd.lun != simMemory && slices.Contains(append(cmd.wrote, len(cmd.wrote) == cmd.n), false):
 		w.Fatalf("%v: GOOD for %v, of which the medium has %v", c, cmd, cmd.wrote)
+	case status == statusGood && cmd.kind == simUnmap && cmd.n > 0 && cmd.lun != simMemory && w.holes(w.units[cmd.lun]) == cmd.holes:
+		w.Fatalf("%v: GOOD for %v, for which no hole was asked: one that the medium refused says nothing of the next", c, cmd)
 	case status == statusGood && cmd.executed == nil && cmd.n > 0 && (cmd.kind == simWrite || cmd.kind == simRead && cmd.lun != simMemory):
 		w.Fatalf("%v: GOOD for %v, which was not executed", c, cmd)
 	case status == statusTaskSetFull && !cmd.refused:
@@ -513,22 +519,3 @@ func (c *simTarget) end(whole bool) {
 
 // initiatorOf is the initiator's end of a connection.
 func (w *simWorld) initiatorOf(c *simTarget) *simConn { return c.sock.conn }
-
-// quiet is what holds when every loop sleeps and the kernel has nothing to do: whatever can go on has gone on. (Sooner or later a
-// NOP-In would wake everybody; a command is not to wait for that.)
-func (w *simWorld) quiet(ss *simSession) {
-	for _, sl := range w.loops {
-		l := sl.l
-		switch {
-		case l.dirty != nil || len(l.rearms) > 0 || l.released && l.shares.last != nil || l.starved:
-			w.Fatalf("loop %d sleeps, and has something to do\n%s", l.index, w.describe())
-		case !l.mail.empty():
-			w.Fatalf("loop %d sleeps, and has mail\n%s", l.index, w.describe())
-		}
-	}
-	for _, t := range w.targets {
-		if c := t.c; c.dirty || c.wantRecv || c.stirred.Load() {
-			w.Fatalf("%v: is to be looked at, and its loop sleeps\n%s", t, w.describe())
-		}
-	}
-}

@@ -96,7 +96,7 @@ func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 		poll:    time.Duration(n(-1, -1, 50_000)),
 		kernel: simkernel.Odds{
 			Late: n(1, 2, 4), Short: n(0, 3, 20), Interrupt: n(0, 0, 20, 200), Partial: n(0, 10, 100), Spurious: n(0, 10),
-			DiskError: n(0, 0, 20, 200), DiskSlow: n(0, 5, 30), DiskDelay: int64(n(1e6, 1e8, 1e9)),
+			DiskError: n(0, 0, 20, 200), DiskSlow: n(0, 5, 30), DiskDelay: int64(n(1e6, 1e8, 1e9, 12e9)),
 		},
 	}
 	s := &simulation{simWorld: newSimWorld(t, 1+rng.IntN(4), cfg, session.Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, rng)}
@@ -179,7 +179,10 @@ func (s *simulation) one(i int) bool {
 
 // passTime goes to the next deadline, or on when the initiator waits for something.
 func (s *simulation) passTime() bool {
-	s.quiet(s.sess)
+	if s.schedule() {
+		return true
+	}
+	s.quiet()
 	at := s.deadline()
 	if at == 0 {
 		at = s.now + 1e9
@@ -210,7 +213,7 @@ func (s *simulation) over() bool {
 		}
 		return false
 	}
-	return len(s.targets) == 0
+	return len(s.targets) == 0 && s.k.Deadline() == 0
 }
 
 // finish looks at what is left when everything is over.

@@ -169,7 +169,7 @@ func (s *scenario) settle() {
 			moved = c.read() || moved
 		}
 		if !moved {
-			s.quiet(s.sess)
+			(&simulation{simWorld: s.simWorld}).quiet()
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
@@ -85,6 +86,7 @@ type simTarget struct {
 	c            *conn
 	sock         *simSocket
 
+	begun bool
 	seen  int  // PDUs of the staged batch that the oracle knows
 	taken bool // that batch is with the kernel
 
@@ -193,6 +195,14 @@ func (t *simTarget) Wake(from int) {
 	t.c.Wake(from)
 }
 
+// Place may be called with the registry locked: nothing comes in between. Who wakes a connection need not have a reason.
+func (t *simTarget) Place(loops []int, last int) int {
+	if t.w.chance(t.w.cfg.preempt) {
+		t.c.mark()
+	}
+	return t.Host.Place(loops, last)
+}
+
 // locked says that a lock of the protocol's is held.
 func (w *simWorld) locked() bool {
 	free := func(v any, path ...string) bool {
@@ -224,6 +234,11 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 		if t.c.loop == l && t != last {
 			t.look()
 		}
+		for o := t.c.tasks; t.c.loop == l && o != nil; o = o.next {
+			if cmd := t.byITT[o.s.ITT]; o.aborting && cmd != nil && cmd.abortAt == 0 {
+				cmd.abortAt = w.now
+			}
+		}
 	}
 	if last != nil {
 		last.look()
@@ -233,8 +248,26 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 
 // called is the beginning of a call of the host.
 func (t *simTarget) called() {
+	if !t.begun { // tags wrap around soon, and not in two days
+		t.begun = true
+		next := reflect.ValueOf(t.c.s).Elem().FieldByName("nextTTT")
+		*(*uint32)(unsafe.Pointer(next.UnsafeAddr())) = pdu.ReservedTag - uint32(t.w.intN(20))
+	}
 	t.w.observe(t.c.loop, t)
 	t.w.preempt()
+}
+
+// abandoned is told of a command that was given up while its backend has it.
+func (w *simWorld) abandoned(remote string, itt uint32) {
+	for _, t := range w.targets {
+		if t.c.name.remote.String() != remote {
+			continue
+		}
+		w.stats["abandoned"]++
+		if cmd := t.byITT[itt]; cmd != nil && w.now-cmd.abortAt < int64(abortGrace)-int64(time.Millisecond) {
+			w.Fatalf("%v: %v is given up %v after its abort", t, cmd, time.Duration(w.now-cmd.abortAt))
+		}
+	}
 }
 
 // look tells the oracle about PDUs that were staged.

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +75,7 @@ type simLoop struct {
 	stop   func()
 	yield  func(struct{}) bool
 	paused bool // interrupted in the middle of its work, not waiting
+	until  int  // step before which it does not get its processor back
 	over   bool
 	taken  [][]byte // arena blocks that nobody is to have
 }
@@ -168,10 +171,18 @@ func (w *simWorld) logger() *slog.Logger {
 	}}))
 }
 
+// simAbandoned is what the engine says of a command that it gives up.
+var simAbandoned = regexp.MustCompile(`aborted task is still in the backend.* remote=(\S+) itt=(\d+)`)
+
 type simLog struct{ w *simWorld }
 
 func (l simLog) Write(b []byte) (int, error) {
-	l.w.logf("engine: %s", strings.TrimSpace(string(b)))
+	text := strings.TrimSpace(string(b))
+	l.w.logf("engine: %s", text)
+	if m := simAbandoned.FindStringSubmatch(text); m != nil {
+		itt, _ := strconv.ParseUint(m[2], 10, 32)
+		l.w.abandoned(m[1], uint32(itt))
+	}
 	return len(b), nil
 }
 
@@ -210,6 +221,9 @@ func (w *simWorld) preempt() {
 func (sl *simLoop) suspend(paused bool) {
 	sl.w.observe(sl.l, nil)
 	sl.paused = paused
+	if sl.until = 0; paused && sl.w.rng.IntN(8) == 0 {
+		sl.until = sl.w.step + sl.w.rng.IntN(400)
+	}
 	if !sl.yield(struct{}{}) {
 		panic("engine: a simulated loop was stopped in the middle")
 	}
@@ -225,7 +239,20 @@ func (sl *simLoop) run() {
 }
 
 // runnable says that the loop can go on.
-func (sl *simLoop) runnable() bool { return !sl.over && (sl.paused || sl.ring.Runnable()) }
+func (sl *simLoop) runnable() bool {
+	return !sl.over && (sl.paused && sl.w.step >= sl.until || !sl.paused && sl.ring.Runnable())
+}
+
+// schedule gives a loop that was interrupted its processor back before its time, since nothing else can go on.
+func (w *simWorld) schedule() bool {
+	for _, sl := range w.loops {
+		if sl.paused && sl.until > w.step {
+			sl.until = w.step
+			return true
+		}
+	}
+	return false
+}
 
 // loopStep has a loop that has something to do go on.
 func (w *simWorld) loopStep() bool {
@@ -284,7 +311,7 @@ func (w *simWorld) asleep() bool {
 // shutDown ends the engine as Engine.Shutdown does, and looks for what is left.
 func (w *simWorld) shutDown() {
 	settle := func() {
-		for n := 0; w.loopStep() || w.kernelStep() || w.kernelStep(); n++ {
+		for n := 0; w.loopStep() || w.kernelStep() || w.schedule(); n++ {
 			if w.step++; n > 1e6 {
 				w.Fatalf("the engine never comes to rest")
 			}

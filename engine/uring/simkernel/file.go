@@ -12,7 +12,7 @@ import (
 type File struct {
 	fd    int
 	Ino   uint64
-	Calls map[uint8]int // operations that took effect
+	Holes int // that were asked for, with whatever result
 }
 
 // real finds the file that a descriptor of the real kernel is.
@@ -25,9 +25,19 @@ func (k *Kernel) real(fd int) any {
 		k.cfg.Failf("an operation on descriptor %d: %v", fd, err)
 		return nil
 	}
-	f := &File{fd: fd, Ino: st.Ino, Calls: map[uint8]int{}}
+	f := &File{fd: fd, Ino: st.Ino}
 	k.files[fd] = f
 	return f
+}
+
+// File is the file with an inode number, nil before anything was done with it.
+func (k *Kernel) File(ino uint64) *File {
+	for _, f := range k.files {
+		if f, ok := f.(*File); ok && f.Ino == ino {
+			return f
+		}
+	}
+	return nil
 }
 
 // Forget forgets real files, whose owners close them.
@@ -63,6 +73,9 @@ func (o *op) act(f *File) int32 {
 	case giouring.OpWrite, giouring.OpWriteFixed, giouring.OpFallocate:
 		write = true
 	}
+	if o.sqe.OpCode == giouring.OpFallocate && o.sqe.Len&unix.FALLOC_FL_PUNCH_HOLE != 0 {
+		f.Holes++
+	}
 	errno := syscall.Errno(0)
 	switch {
 	case k.chance(k.cfg.Odds.Interrupt):
@@ -85,7 +98,6 @@ func (o *op) act(f *File) int32 {
 		n = (1 + k.intN((n-1)/512)) * 512
 		k.Stats["short disk transfer"]++
 	}
-	f.Calls[o.sqe.OpCode]++
 	switch o.sqe.OpCode {
 	case giouring.OpRead, giouring.OpReadFixed:
 		return result(unix.Pread(f.fd, memory(o.sqe.Addr, n), int64(o.sqe.Off)))

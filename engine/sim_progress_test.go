@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// Liveness: whatever can go on goes on, without waiting for time to pass. Sooner or later a NOP-In would wake everybody; a command
+// is not to wait for that.
+
+// quiet is what holds when every loop sleeps, the kernel has nothing to do and the initiator neither, before time passes.
+func (s *simulation) quiet() {
+	w := s.simWorld
+	for _, sl := range w.loops {
+		l := sl.l
+		switch {
+		case l.dirty != nil || len(l.rearms) > 0 || l.released && l.shares.last != nil || l.starved:
+			w.Fatalf("loop %d sleeps, and has something to do\n%s", l.index, s.standing())
+		case !l.mail.empty():
+			w.Fatalf("loop %d sleeps, and has mail\n%s", l.index, s.standing())
+		}
+	}
+	for _, t := range w.targets {
+		if c := t.c; c.dirty || c.wantRecv || c.stirred.Load() {
+			w.Fatalf("%v: is to be looked at, and its loop sleeps\n%s", t, s.standing())
+		}
+	}
+	ss := s.sess
+	if ss == nil || !ss.up || ss.over || s.unsettled(ss) {
+		return
+	}
+	s.told(ss)
+	for _, cmd := range ss.sorted() {
+		if s.canGoOn(cmd) {
+			w.Fatalf("%v can go on, and does not\n%s", cmd, s.standing())
+		}
+	}
+}
+
+// unsettled says that something is under way in the session which others wait for, rightly: a connection that is lost or comes, a
+// function, a logout, a number that is missing.
+func (s *simulation) unsettled(ss *simSession) bool {
+	for _, c := range ss.conns {
+		switch {
+		case c.state == simGone:
+		case c.state != simFull, c.sock.s.IsSilent(), c.sock.s.WasReset(), c.sock.target.deaf():
+			return true
+		}
+	}
+	for _, t := range s.targets {
+		if t.c.s.Session() == nil || t.sock.conn.sess != ss || t.sock.conn.state != simFull {
+			return true // it ends, or is of another session whose tasks have memory
+		}
+	}
+	for _, cmd := range ss.cmds {
+		if cmd.kind >= simManage {
+			return true
+		}
+	}
+	return len(s.holes) > 0
+}
+
+// told: the initiator knows that the window is open.
+func (s *simulation) told(ss *simSession) {
+	for _, n := range s.nexuses {
+		if n.s.TSIH != ss.tsih || n.s.InitiatorName != simInitiator {
+			continue
+		}
+		win := n.window()
+		if exp := win.ExpCmdSN(); pdu.SNLess(ss.max, exp) && !pdu.SNLess(win.MaxCmdSN(), exp) {
+			for _, o := range s.node.Sessions() {
+				if o == n.s {
+					s.Fatalf("the window is %d..%d, and the initiator knows nothing beyond %d\n%s", exp, win.MaxCmdSN(), ss.max, s.standing())
+				}
+			}
+		}
+	}
+}
+
+// canGoOn says that a request waits for nothing: it has arrived whole, all before it have, and the disks are idle.
+func (s *simulation) canGoOn(cmd *simCmd) bool {
+	c := cmd.conn
+	if cmd.roaming || cmd.cleared || cmd.doubtAt != 0 || s.k.Deadline() != 0 || c.waiting(cmd) != nil {
+		return false
+	}
+	for _, p := range c.sock.sent {
+		if p.cmd == cmd {
+			return false
+		}
+	}
+	return cmd.h.Immediate() || pdu.SNLess(cmd.sn(), c.sock.target.nexus().next)
+}
