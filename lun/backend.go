@@ -1,14 +1,14 @@
 package lun
 
-// Geometry is what a backend says of itself; it is fixed while the backend is open, but for Blocks, which a
-// resize changes (unit attention 2A/09).
+// Geometry is what a backend says of itself. While the backend is open a resize may change Blocks, and the medium ReadOnly,
+// Rotating and Volatile; Unit.Refresh takes note. The rest is fixed.
 type Geometry struct {
 	Blocks    uint64 // capacity in blocks
 	BlockSize uint32 // logical block size in bytes: 512 or 4096
 	PhysShift uint8  // log2(physical block / logical block): READ CAPACITY(16) byte 13
 	ReadOnly  bool
 	Thin      bool // Discard gives space back and Extents tells what is allocated
-	Rotating  bool
+	Rotating  bool // or nobody knows
 	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
 	// Buffered is a Volatile medium that keeps writes in the kernel's page cache: one error of a flush is about anybody's writes
 	// and is told once, so that nothing but OpSync may flush. A write with FUA is one without, and an OpSync.

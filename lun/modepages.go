@@ -112,11 +112,24 @@ func (u *Unit) setMode(v modeValues) {
 	} else {
 		u.clear(stateSoftProtected)
 	}
+	u.through(&v)
+}
+
+// through has every write written through where WCE is zero and the medium has a cache all the same.
+func (u *Unit) through(v *modeValues) {
 	if !v.writeCache && u.geometry().Volatile {
 		u.set(stateWriteThrough)
 	} else {
 		u.clear(stateWriteThrough)
 	}
+}
+
+// throughAgain is for a medium whose cache was turned on or off under way. WCE stays as it is: one that is zero stays true by
+// writing through, and one that is one promises nothing.
+func (u *Unit) throughAgain() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.through(u.mode.Load())
 }
 
 // Saved values live in the target's Store, one byte a unit.

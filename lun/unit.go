@@ -54,6 +54,8 @@ type Unit struct {
 
 	gate gate
 
+	refreshing sync.Mutex // one Refresh at a time
+
 	health  Health // see health.go
 	flusher flusher
 	loss    atomic.Uint64 // the target's number of the last loss of acknowledged writes; 0: none. See loss.go
@@ -110,9 +112,7 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	u.geom.Store(&g)
 	u.gate.init(tg.cfg.Loops)
 	u.flusher.unit = u
-	if cfg.ReadOnly || g.ReadOnly {
-		u.set(stateReadOnly)
-	}
+	u.protect(&g)
 	if err := u.restoreMode(); err != nil {
 		return nil, err
 	}
@@ -142,13 +142,33 @@ func (u *Unit) is(s unitState) bool { return unitState(u.state.Load())&s != 0 }
 func (u *Unit) set(s unitState)     { u.state.Or(uint32(s)) }
 func (u *Unit) clear(s unitState)   { u.state.And(^uint32(s)) }
 
-// Refresh looks at the backend's geometry again after a resize: when the capacity changed, every nexus gets CAPACITY
-// DATA HAS CHANGED (SBC-3 4.8). The block size cannot change.
+// Refresh looks at the backend's geometry again, and tells every nexus what changed: CAPACITY DATA HAS CHANGED (SBC-3 4.8),
+// MODE PARAMETERS CHANGED for the WP bit (SBC-3 6.4.1), INQUIRY DATA HAS CHANGED for V_SUP and MEDIUM ROTATION RATE. The
+// block size cannot change.
 func (u *Unit) Refresh() {
+	u.refreshing.Lock()
+	defer u.refreshing.Unlock()
 	g := u.backend.Geometry()
 	old := u.geom.Swap(&g)
 	if old.Blocks != g.Blocks {
 		u.attendAll(uaCapacityChanged, nil)
+	}
+	if old.ReadOnly != g.ReadOnly {
+		u.protect(&g)
+		u.attendAll(uaModeChanged, nil)
+	}
+	if old.Volatile != g.Volatile || old.Rotating != g.Rotating {
+		u.throughAgain()
+		u.attendAll(uaInquiryChanged, nil)
+	}
+}
+
+// protect takes over whether the medium can be written.
+func (u *Unit) protect(g *Geometry) {
+	if u.cfg.ReadOnly || g.ReadOnly {
+		u.set(stateReadOnly)
+	} else {
+		u.clear(stateReadOnly)
 	}
 }
 

@@ -53,6 +53,9 @@ type Backend interface {
 	// Refresh looks whether the size changed under way, as when somebody grew the file; Geometry has the new one then,
 	// and the unit's Refresh tells the initiators. It may block.
 	Refresh() (changed bool, err error)
+	// Look asks the medium again what may have changed of the rest of Geometry: whether it can be written, what its write cache
+	// is, whether it rotates. It may block.
+	Look() (changed bool)
 	// Inspect looks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
 	// the filesystem likes.
 	Inspect() Condition

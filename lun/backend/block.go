@@ -75,7 +75,9 @@ func OpenBlock(s Spec) (*Block, error) {
 		err = isStill(fd, s)
 	}
 	if err == nil {
-		err = b.open(fd, s, uint32(bs), queueOf(uint64(st.Rdev)), s.Direct != DirectOff && why == "")
+		direct := s.Direct != DirectOff && why == ""
+		b.ask = func(fd int) traits { return deviceTraits(fd, queueOf(uint64(st.Rdev)), direct) }
+		err = b.open(fd, s, uint32(bs), queueOf(uint64(st.Rdev)))
 	}
 	if err != nil {
 		unix.Close(fd)
@@ -84,7 +86,7 @@ func OpenBlock(s Spec) (*Block, error) {
 	return b, nil
 }
 
-func (b *Block) open(fd int, s Spec, bs uint32, q queueDir, direct bool) error {
+func (b *Block) open(fd int, s Spec, bs uint32, q queueDir) error {
 	phys, err := unix.IoctlGetInt(fd, unix.BLKPBSZGET)
 	if err != nil {
 		return fmt.Errorf("BLKPBSZGET: %w", err)
@@ -92,9 +94,6 @@ func (b *Block) open(fd int, s Spec, bs uint32, q queueDir, direct bool) error {
 	b.geom = lun.Geometry{
 		BlockSize: bs,
 		ReadOnly:  s.ReadOnly,
-		Rotating:  q.number("rotational") == 1,
-		// The page cache is volatile whatever the drive has.
-		Volatile: !direct || q.text("write_cache") == "write back",
 	}
 	if ratio := uint32(phys) / bs; ratio > 1 {
 		b.geom.PhysShift = uint8(min(bits.Len32(ratio)-1, 15)) // READ CAPACITY(16) has four bits for it
@@ -111,7 +110,11 @@ func (b *Block) open(fd int, s Spec, bs uint32, q queueDir, direct bool) error {
 			return err
 		}
 	}
-	return b.init(fd)
+	if err := b.init(fd); err != nil {
+		return err
+	}
+	b.protected("block:" + s.Path)
+	return nil
 }
 
 // thin decides how to discard. BLKDISCARD promises nothing about what is read afterwards, and LBPRZ does: the device has
@@ -119,13 +122,14 @@ func (b *Block) open(fd int, s Spec, bs uint32, q queueDir, direct bool) error {
 func (b *Block) thin(q queueDir) error {
 	discard, zeroes := q.number("discard_max_bytes"), q.number("write_zeroes_max_bytes")
 	switch {
-	case discard <= 0:
+	case discard < 0 || zeroes < 0 && discard > 0:
+		return errors.New("thin: what the device can discard cannot be read: is /sys mounted here?")
+	case discard == 0:
 		return errors.New("thin: the device has no discard")
 	case zeroes <= 0:
 		return errors.New("thin: the device has discard, but no write zeroes, and cannot promise that a discarded block reads as zeroes")
 	}
 	b.geom.Thin = true
-	b.trim = q.number("write_zeroes_unmap_max_bytes") <= 0
 	b.notes = append(b.notes, fmt.Sprintf("block:%s does not tell which blocks are allocated: GET LBA STATUS says all are mapped", b.path))
 	return nil
 }

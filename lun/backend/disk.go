@@ -24,10 +24,11 @@ type disk struct {
 	// align is what a transfer's offset and length must be multiples of: O_DIRECT's alignment, else 1. memAlign is the same
 	// for its memory.
 	align, memAlign int64
-	zeros           []byte      // zeroChunk zeroes off the Go heap, page-aligned
-	trim            bool        // a discard begins with BLKDISCARD
-	canPunch        atomic.Bool // fallocate(PUNCH_HOLE) was not refused so far
-	canZero         atomic.Bool // fallocate(ZERO_RANGE) was not refused so far
+	zeros           []byte              // zeroChunk zeroes off the Go heap, page-aligned
+	ask             func(fd int) traits // the medium; it may block
+	traits          atomic.Uint32       // what it said last
+	canPunch        atomic.Bool         // fallocate(PUNCH_HOLE) was not refused so far
+	canZero         atomic.Bool         // fallocate(ZERO_RANGE) was not refused so far
 	notes           []string
 	life            lifetime
 }
@@ -46,7 +47,8 @@ func (d *disk) init(fd int) error {
 		return fmt.Errorf("mmap: %w", err)
 	}
 	d.fd, d.zeros = fd, zeros
-	d.geom.Buffered = d.geom.Volatile && d.align == 1 // without O_DIRECT
+	d.traits.Store(uint32(d.ask(fd)))
+	d.geom.Buffered = d.align == 1 // without O_DIRECT
 	d.life.release = d.release
 	d.cut.init(d.regular && !d.geom.ReadOnly)
 	d.canPunch.Store(d.geom.Thin)
@@ -62,6 +64,7 @@ func (d *disk) release() error {
 // Geometry implements lun.Backend.
 func (d *disk) Geometry() lun.Geometry {
 	g := d.geom
+	d.traitsNow(&g)
 	g.Blocks = uint64(d.size.Load()) / uint64(g.BlockSize)
 	return g
 }
@@ -139,7 +142,7 @@ func (d *disk) Submit(l lun.Loop, r *lun.Request) {
 	case !inside(r, d.size.Load()):
 		d.finish(l, r, lun.ErrMedium)
 		return
-	case d.geom.ReadOnly && r.Kind != lun.OpRead:
+	case r.Kind != lun.OpRead && (d.geom.ReadOnly || d.is(traitReadOnly)):
 		d.finish(l, r, lun.ErrReadOnly)
 		return
 	case r.Len == 0:
@@ -161,7 +164,7 @@ func (d *disk) firstStep(r *lun.Request) uint64 {
 	switch {
 	case !d.geom.Thin:
 		return stepZero
-	case d.trim:
+	case d.is(traitTrimFirst):
 		return stepTrim
 	}
 	return stepPunch

@@ -24,7 +24,8 @@ var _ Backend = (*File)(nil)
 func OpenFile(s Spec) (*File, error) {
 	f := &File{path: s.Path}
 	f.regular = true
-	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin, Volatile: true}
+	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin}
+	f.ask = fileTraits
 	if s.Size > 0 && !s.ReadOnly && s.Is.IsZero() {
 		if err := create(s.Path, s.Size); err != nil {
 			return nil, err

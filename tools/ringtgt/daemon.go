@@ -221,6 +221,7 @@ func (d *daemon) refresh() {
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number)
+			d.look(t, u)
 			changed, err := u.backend.Refresh()
 			if err != nil {
 				log.Error("cannot look at the medium's size", "err", err)
@@ -232,6 +233,17 @@ func (d *daemon) refresh() {
 			}
 		}
 	}
+}
+
+// look asks a medium again whether it can be written and what its write cache is. It may block.
+func (d *daemon) look(t *servedTarget, u *servedUnit) {
+	if !u.backend.Look() {
+		return
+	}
+	g := u.backend.Geometry()
+	u.unit.Refresh()
+	d.log.Warn("the medium says otherwise of itself", "target", t.cfg.Name, "lun", u.cfg.Number,
+		"read_only", g.ReadOnly, "write_cache", g.Volatile, "rotating", g.Rotating)
 }
 
 // stop drains the target, flushes and closes the media and gives everything back.

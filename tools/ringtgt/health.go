@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
@@ -14,7 +15,8 @@ func (d *daemon) watchHealth() {
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			units = append(units, health.Unit{
-				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(), Inspect: u.backend.Inspect,
+				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(),
+				Inspect: func() backend.Condition { d.look(t, u); return u.backend.Inspect() },
 			})
 		}
 	}

@@ -1,0 +1,93 @@
+package backend
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// traits are what a medium says of itself and may say otherwise later: `blockdev --setro`, a write cache that somebody turns
+// on, a file system that remounts itself read-only after an error. What cannot be found out (a container without /sys) is
+// taken for what promises less: the write cache is volatile, and the medium may rotate.
+type traits uint32
+
+const (
+	traitReadOnly  traits = 1 << iota // nobody can write to it now
+	traitVolatile                     // a cache may hold back what was written
+	traitRotating                     // it rotates, or nobody knows
+	traitTrimFirst                    // a discard begins with BLKDISCARD, for writing zeroes may not deallocate
+)
+
+func (t *traits) set(bit traits, on bool) {
+	*t &^= bit
+	if on {
+		*t |= bit
+	}
+}
+
+// is says whether the medium has t now, as far as the last look tells.
+func (d *disk) is(t traits) bool { return traits(d.traits.Load())&t != 0 }
+
+// deviceTraits asks a block device. q is its queue folder.
+func deviceTraits(fd int, q queueDir, direct bool) (t traits) {
+	readOnly, err := unix.IoctlGetInt(fd, unix.BLKROGET)
+	t.set(traitReadOnly, err == nil && readOnly != 0)
+	// The page cache is volatile whatever the drive has.
+	t.set(traitVolatile, !direct || q.text("write_cache") != "write through")
+	t.set(traitRotating, q.number("rotational") != 0)
+	t.set(traitTrimFirst, q.number("write_zeroes_unmap_max_bytes") <= 0)
+	return t
+}
+
+// fileTraits asks the file system of a file, and the device that it is on.
+func fileTraits(fd int) (t traits) {
+	var fs unix.Statfs_t
+	t.set(traitReadOnly, unix.Fstatfs(fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0)
+	var st unix.Stat_t
+	t.set(traitRotating, unix.Fstat(fd, &st) != nil || queueOf(st.Dev).number("rotational") != 0)
+	return t | traitVolatile
+}
+
+// Look implements Backend.
+func (d *disk) Look() (changed bool) {
+	if !d.life.enter(helper) {
+		return false
+	}
+	defer d.life.leave(helper)
+	// What the kernel refused once it may do now: the device behind a mapping is another one, a limit was raised.
+	d.canPunch.Store(d.geom.Thin)
+	d.canZero.Store(true)
+	t := d.ask(d.fd)
+	return traits(d.traits.Swap(uint32(t))) != t
+}
+
+// Look implements Backend.
+func (m *Memory) Look() bool { return false }
+
+// Look implements Backend.
+func (b *Null) Look() bool { return false }
+
+// Look implements Backend.
+func (f *Fault) Look() bool {
+	if b, ok := f.behind.(Backend); ok {
+		return b.Look()
+	}
+	return false
+}
+
+// traitsNow puts what is so now into g.
+func (d *disk) traitsNow(g *lun.Geometry) {
+	t := traits(d.traits.Load())
+	g.ReadOnly = g.ReadOnly || t&traitReadOnly != 0
+	g.Volatile = t&traitVolatile != 0
+	g.Rotating = t&traitRotating != 0
+}
+
+// protected is the note about a medium that was to be written to.
+func (d *disk) protected(name string) {
+	if d.is(traitReadOnly) && !d.geom.ReadOnly {
+		d.notes = append(d.notes, fmt.Sprintf("%s is write-protected by the kernel: it is served read-only for as long as that is so", name))
+	}
+}
