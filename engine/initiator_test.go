@@ -33,6 +33,12 @@ func newRig(t testing.TB, n int, backends ...lun.Backend) *rig {
 
 func newRigWith(t testing.TB, cfg Config, node session.NodeConfig, backends ...lun.Backend) *rig {
 	t.Helper()
+	return newRigOn(t, cfg, node, func(*Engine) {}, backends...)
+}
+
+// newRigOn is newRigWith for an engine that prepare changes before it starts.
+func newRigOn(t testing.TB, cfg Config, node session.NodeConfig, prepare func(e *Engine), backends ...lun.Backend) *rig {
+	t.Helper()
 	for i := range cfg.Cores {
 		cfg.Cores[i] = -1
 	}
@@ -42,6 +48,7 @@ func newRigWith(t testing.TB, cfg Config, node session.NodeConfig, backends ...l
 	if err != nil {
 		t.Fatal(err)
 	}
+	prepare(e)
 	target := lun.NewTarget(lun.TargetConfig{Name: testTarget, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}, Aborter: e, Loops: len(e.loops)})
 	for i, b := range backends {
 		if _, err := target.AddUnit(i, lun.UnitConfig{Backend: b, ID: fmt.Sprint("unit", i), Thin: b.Geometry().Thin}); err != nil {

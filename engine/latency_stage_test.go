@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,8 +11,30 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// long is how long a stage is made to last in the tests below. They take real time: what is measured is the loop's clock.
+// long is how long a stage is made to last in the tests below, on a clock that goes on when the test says so.
 const long = 150 * time.Millisecond
+
+// timed is a rig whose loop has such a clock.
+type timed struct {
+	*rig
+	now atomic.Int64
+}
+
+func newTimed(t *testing.T, cfg Config, backends ...lun.Backend) *timed {
+	t.Helper()
+	r := &timed{}
+	r.now.Store(1)
+	cfg.Cores, cfg.Poll = make([]int, 1), -1 // whoever polls looks at the clock for the end
+	r.rig = newRigOn(t, cfg, quietNode, func(e *Engine) { e.loops[0].clock = r.now.Load }, backends...)
+	return r
+}
+
+// pass has the time long pass, once the loop has tasks commands in hand.
+func (r *timed) pass(tasks int) {
+	r.t.Helper()
+	waitFor(r.t, "the commands to be there", func() bool { return r.e.Status().Loops[0].Tasks == tasks })
+	r.now.Add(int64(long))
+}
 
 // wantStage wants the longest of a unit's commands of a kind to have lasted long in that stage, and longer than in any other.
 func wantStage(t *testing.T, u UnitLatency, stage Stage) {
@@ -36,26 +59,26 @@ func (r *rig) counted(lun int, op string, n uint64) UnitLatency {
 // An initiator that sends data late is seen in receive: data that it sends with the command, and data that it is asked for.
 func TestSlowDataIsReceive(t *testing.T) {
 	t.Run("immediate", func(t *testing.T) {
-		r := newRig(t, 1, memory(t, 1<<20))
+		r := newTimed(t, Config{}, memory(t, 1<<20))
 		i := r.login(1)
 		var h pdu.BHS
 		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
 		h.SetDataLen(4096)
 		i.c.Write(h[:])
-		time.Sleep(long)
+		r.pass(1)
 		i.c.Write(make([]byte, 4096))
 		i.good(itt)
 		wantStage(t, r.counted(0, "write", 1), StageReceive)
 	})
 	t.Run("by R2T", func(t *testing.T) {
-		r := newRig(t, 1, memory(t, 1<<20))
+		r := newTimed(t, Config{}, memory(t, 1<<20))
 		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 		var h pdu.BHS
 		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
 		i.send(&h, nil)
 		i.read()
 		ttt := (*pdu.R2T)(&i.hdr).TTT()
-		time.Sleep(long)
+		r.pass(1)
 		i.dataOut(0, itt, ttt, make([]byte, 4096))
 		i.good(itt)
 		wantStage(t, r.counted(0, "write", 1), StageReceive)
@@ -85,11 +108,11 @@ func (i *initiator) good(itt uint32) {
 
 // A command that comes before its turn waits in window; the one that it waited for does not.
 func TestAGapInCmdSNIsWindow(t *testing.T) {
-	r := newRig(t, 1, memory(t, 1<<20))
+	r := newTimed(t, Config{}, memory(t, 1<<20))
 	i := r.login(1)
 	i.cmdSN++
 	early := i.startRead(0, 0, 8)
-	time.Sleep(long)
+	r.pass(1)
 	i.cmdSN -= 2
 	late := i.startWrite(0, 8, make([]byte, 4096))
 	i.cmdSN++
@@ -104,7 +127,7 @@ func TestAGapInCmdSNIsWindow(t *testing.T) {
 // What a barrier holds back waits in window too: an ORDERED command waits for those before it on other connections to be handed
 // over (session/order.go), here for a write whose data is late.
 func TestABarrierIsWindow(t *testing.T) {
-	r := newRig(t, 1, memory(t, 1<<20))
+	r := newTimed(t, Config{}, memory(t, 1<<20))
 	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 	var w, o pdu.BHS
 	write := i.command(&w, 0, rw10(true, 0, 8), 4096, true)
@@ -115,7 +138,7 @@ func TestABarrierIsWindow(t *testing.T) {
 	(*pdu.SCSICommand)(&o).SetAttr(pdu.TaskAttrOrdered)
 	i.send(&o, nil)
 	i.ping() // so it is there
-	time.Sleep(long)
+	r.pass(2)
 	i.dataOut(0, write, ttt, make([]byte, 4096))
 	i.good(write)
 	i.good(ordered)
@@ -127,7 +150,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 	for _, write := range []bool{false, true} {
 		stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
 		stuck.Hold()
-		r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
+		r := newTimed(t, Config{ArenaPerLoop: maxBlock}, stuck, free)
 		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 		first := i.startRead(0, 0, maxBlock/512)
 		waitFor(t, "the share to be used up", func() bool { return stuck.Held() == 1 })
@@ -135,7 +158,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 		itt := i.command(&h, 1, rw10(write, 0, 8), 4096, write)
 		i.send(&h, nil)
 		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == 2 })
-		time.Sleep(long)
+		r.pass(2)
 		stuck.Fail(-1, lun.ErrMedium) // no data, so that nobody need take it
 		i.finish(first)
 		op := "read"
@@ -152,12 +175,12 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 // A medium that takes its time is backend.
 func TestASlowMediumIsBackend(t *testing.T) {
 	f := backend.NewFault(memory(t, 1<<20))
-	r := newRig(t, 1, f)
+	r := newTimed(t, Config{}, f)
 	i := r.login(1)
 	f.Hold()
 	itt := i.startRead(0, 0, 8)
 	waitFor(t, "the read to be there", func() bool { return f.Held() == 1 })
-	time.Sleep(long)
+	r.pass(1)
 	f.Release(1)
 	i.good(itt)
 	wantStage(t, r.counted(0, "read", 1), StageBackend)
@@ -165,7 +188,7 @@ func TestASlowMediumIsBackend(t *testing.T) {
 
 // An initiator that does not read what it asked for is send.
 func TestASlowReaderIsSend(t *testing.T) {
-	r := newRig(t, 1, memory(t, 64<<20))
+	r := newTimed(t, Config{}, memory(t, 64<<20))
 	i := r.login(1)
 	const n = 16 // of 4 MiB each: more than the sockets hold
 	var tags [n]uint32
@@ -173,7 +196,7 @@ func TestASlowReaderIsSend(t *testing.T) {
 		tags[k] = i.startRead(0, 0, maxBlock/512)
 	}
 	waitFor(t, "the commands to be begun", func() bool { return r.e.Status().Loops[0].Stats.Commands >= n })
-	time.Sleep(long)
+	r.now.Add(int64(long))
 	for _, itt := range tags {
 		i.good(itt)
 	}
@@ -211,7 +234,7 @@ func TestAFullRingIsQueue(t *testing.T) {
 	defer in.Close()
 	defer out.Close()
 	p := &pipe{backend.NewFault(memory(t, 1<<20)), in}
-	r := newRig(t, 1, p)
+	r := newTimed(t, Config{}, p)
 	i := r.login(1)
 	r.e.on(r.e.loops[0], func() { // one place is left
 		ios := &r.e.loops[0].ios
@@ -226,12 +249,12 @@ func TestAFullRingIsQueue(t *testing.T) {
 		r.e.on(r.e.loops[0], func() { n = len(r.e.loops[0].ios.line) })
 		return n == 1
 	})
-	time.Sleep(long)
+	r.pass(2)
 	out.Write(make([]byte, 4096))
 	i.good(first)
 	u := r.counted(0, "read", 1)
 	wantStage(t, u, StageBackend)
-	time.Sleep(long)
+	r.pass(1)
 	out.Write(make([]byte, 4096))
 	i.good(second)
 	u = r.counted(0, "read", 2)
