@@ -14,6 +14,18 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
+// blockdev changes a loop device, which keeps being read-only when it is given another file.
+func blockdev(t *testing.T, path, arg string) {
+	t.Helper()
+	run := func(arg string) {
+		if out, err := exec.Command("blockdev", arg, path).CombinedOutput(); err != nil {
+			t.Errorf("blockdev %s: %v: %s", arg, err, out)
+		}
+	}
+	run(arg)
+	t.Cleanup(func() { run("--setrw") })
+}
+
 // TestDeviceChangesUnderWay: `blockdev --setro` and a change of queue/write_cache are seen by the next Look, both ways, and
 // a sync reaches the device all the time.
 func TestDeviceChangesUnderWay(t *testing.T) {
@@ -38,12 +50,7 @@ func TestDeviceChangesUnderWay(t *testing.T) {
 		w.On(0, func(l *luntest.Loop) { r.Buf = l.Alloc(4096) })
 		return submitIn(t, w, b, r)
 	}
-	blockdev := func(arg string) {
-		t.Helper()
-		if out, err := exec.Command("blockdev", arg, path).CombinedOutput(); err != nil {
-			t.Fatalf("blockdev %s: %v: %s", arg, err, out)
-		}
-	}
+	blockdev := func(arg string) { t.Helper(); blockdev(t, path, arg) }
 	if b.Look() || b.Geometry().ReadOnly {
 		t.Errorf("nothing changed, and yet: %+v", b.Geometry())
 	}
@@ -57,11 +64,6 @@ func TestDeviceChangesUnderWay(t *testing.T) {
 	if err := do(lun.OpSync); err != nil || syncs != 1 {
 		t.Errorf("a sync after --setro: %v; what was written before may be dirty, and %d syncs reached the device", err, syncs)
 	}
-	other, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other.Close()
 	blockdev("--setrw")
 	if !b.Look() || b.Geometry().ReadOnly || do(lun.OpWrite) != nil {
 		t.Errorf("after --setrw: %+v", b.Geometry())
@@ -88,9 +90,7 @@ func TestDeviceIsReadOnlyFromTheStart(t *testing.T) {
 	if path == "" {
 		t.Skip(skip)
 	}
-	if out, err := exec.Command("blockdev", "--setro", path).CombinedOutput(); err != nil {
-		t.Fatalf("blockdev --setro: %v: %s", err, out)
-	}
+	blockdev(t, path, "--setro")
 	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
 	if err != nil {
 		t.Fatal(err)
