@@ -1,0 +1,329 @@
+package clients_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+)
+
+// killsEnv says how many times TestKillAndRestartAtOnce kills the daemon: 300 by hand, a few in every run.
+const killsEnv = "RINGTGT_KILLS"
+
+// SIGKILL in the middle of writes and PERSISTENT RESERVE OUT, and a new daemon at the same port, files, device and state the
+// moment that the process is gone: it starts, every write that was answered is there, and so is the registration, with
+// APTPL (SPC-4 5.13.5). What was under way may have happened or not.
+//
+// io_uring lets go of a process's sockets, files and devices a while after the process is gone; a start that does not wait
+// for that failed in two of three.
+func TestKillAndRestartAtOnce(t *testing.T) {
+	cycles := 8
+	if text := os.Getenv(killsEnv); text != "" {
+		var err error
+		if cycles, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", killsEnv, err)
+		}
+	} else if testing.Short() {
+		cycles = 3
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %#x, %d cycles (%s)", seed, cycles, killsEnv)
+	dir := t.TempDir()
+	o := daemon.Options{
+		LUNs:  []string{"file:" + filepath.Join(dir, "lun.img") + ":8M,bs=4096,thin"},
+		State: filepath.Join(dir, "state"), Args: []string{"-q"},
+	}
+	if dev := loopDevice(t, filepath.Join(dir, "behind.img"), 8<<20); dev != "" {
+		o.LUNs = append(o.LUNs, "block:"+dev+",bs=4096")
+	}
+	m := &killModel{t: t, rng: rand.New(rand.NewPCG(seed, 0)), luns: len(o.LUNs), slots: map[killSlot]*killValue{}}
+	for cycle := range cycles {
+		d := restart(t, cycle, &o)
+		m.check(d)
+		m.workAndKill(d)
+		if t.Failed() {
+			t.Fatalf("cycle %d, seed %#x", cycle, seed)
+		}
+	}
+	m.check(restart(t, cycles, &o))
+	t.Logf("%d writes and %d registrations were answered; %d cycles, 0 lost, 0 in use", m.writes, m.registrations, cycles)
+}
+
+// restart starts the daemon at the port that the one before had, and waits until it is this one that serves there.
+func restart(t *testing.T, cycle int, o *daemon.Options) *daemon.Daemon {
+	t.Helper()
+	d, err := daemon.Start(context.Background(), *o)
+	if err != nil {
+		t.Fatalf("start %d: %v", cycle, err)
+	}
+	t.Cleanup(func() { _ = d.Kill() })
+	o.Addr = d.Addr()
+	eventually(t, 20*time.Second, func() (bool, string) {
+		if err := d.Alive(); err != nil {
+			t.Fatalf("start %d: %v\n%s", cycle, err, d.Log())
+		}
+		return strings.Contains(d.Log(), "msg=serving"), d.Log()
+	})
+	return d
+}
+
+// loopDevice makes a block device of a file, "" where that is not possible.
+func loopDevice(t *testing.T, file string, size int64) string {
+	t.Helper()
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, size); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	if err != nil {
+		t.Logf("no loop device, so files alone: %v: %s", err, out)
+		return ""
+	}
+	dev := strings.TrimSpace(string(out))
+	t.Cleanup(func() {
+		if out, err := exec.Command("losetup", "--detach", dev).CombinedOutput(); err != nil {
+			t.Errorf("losetup --detach %s: %v: %s", dev, err, out)
+		}
+	})
+	return dev
+}
+
+const (
+	killBlock  = 4096
+	killBlocks = 32 // that are written, of each LUN
+	killDepth  = 8
+)
+
+type killSlot struct{ lun, block int }
+
+// killValue is what a block may hold: a number, in each of its words.
+type killValue struct {
+	sure    uint64
+	maybe   uint64 // a write of it was not answered
+	written bool   // maybe counts
+}
+
+// killModel knows what the media and the registration of our nexus must hold.
+type killModel struct {
+	t     *testing.T
+	rng   *rand.Rand
+	luns  int
+	next  uint64 // the last number that was used
+	slots map[killSlot]*killValue
+
+	key, nextKey uint64 // registered for sure; sent and not answered, or equal
+
+	writes, registrations int
+}
+
+// check reads everything back. What was unsure is sure then.
+func (m *killModel) check(d *daemon.Daemon) {
+	m.t.Helper()
+	for n := range m.luns {
+		r := dialRaw(m.t, d.Addr())
+		defer r.conn.Close()
+		r.lun = byte(n)
+		r.loginReady(loginRequest{target: d.Target()})
+		if err := r.read10(0, killBlocks, killBlock); err != nil {
+			m.t.Fatal(err)
+		}
+		data, err := r.readBack()
+		if err != nil || len(data) != killBlocks*killBlock {
+			m.t.Fatalf("read back %d bytes: %v", len(data), err)
+		}
+		for b := range killBlocks {
+			m.checkBlock(killSlot{n, b}, data[b*killBlock:][:killBlock])
+		}
+		if n == 0 {
+			m.checkKey(r)
+		}
+	}
+}
+
+func (m *killModel) checkBlock(at killSlot, data []byte) {
+	v := m.slots[at]
+	if v == nil {
+		v = &killValue{}
+		m.slots[at] = v
+	}
+	got := binary.BigEndian.Uint64(data)
+	for i := 0; i < len(data); i += 8 {
+		if w := binary.BigEndian.Uint64(data[i:]); w != got {
+			m.t.Errorf("lun %d block %d is torn: %d and %d", at.lun, at.block, got, w)
+			return
+		}
+	}
+	if got != v.sure && !(v.written && got == v.maybe) {
+		m.t.Errorf("lun %d block %d holds %d; the last write that was answered is %d, under way was %d (%t)", at.lun, at.block, got, v.sure, v.maybe, v.written)
+	}
+	*v = killValue{sure: got}
+}
+
+// checkKey reads the registered keys (PERSISTENT RESERVE IN, READ KEYS; SPC-4 6.15.2).
+func (m *killModel) checkKey(r *raw) {
+	cdb := [16]byte{0: 0x5E, 8: 64}
+	if err := r.command(cdb, 64); err != nil {
+		m.t.Fatal(err)
+	}
+	data, err := r.readBack()
+	if err != nil || len(data) < 8 {
+		m.t.Fatalf("READ KEYS: % x, %v", data, err)
+	}
+	var got uint64
+	switch n := binary.BigEndian.Uint32(data[4:]); {
+	case n == 8 && len(data) >= 16:
+		got = binary.BigEndian.Uint64(data[8:])
+	case n != 0:
+		m.t.Errorf("READ KEYS: %d bytes of keys, want one key at most", n)
+	}
+	if got != m.key && got != m.nextKey {
+		m.t.Errorf("the registered key is %d, want %d, or %d that was under way", got, m.key, m.nextKey)
+	}
+	m.key, m.nextKey = got, got
+}
+
+// workAndKill writes and registers over a connection for each LUN and one more, and kills the daemon after some answers.
+func (m *killModel) workAndKill(d *daemon.Daemon) {
+	m.t.Helper()
+	var mu sync.Mutex // the model, and answers
+	answers, enough := 0, make(chan struct{})
+	kill := 1 + m.rng.IntN(100)
+	answered := func() {
+		if answers++; answers == kill {
+			close(enough)
+		}
+	}
+	var work sync.WaitGroup
+	for n := range m.luns {
+		r := dialRaw(m.t, d.Addr())
+		r.lun = byte(n)
+		r.loginReady(loginRequest{isid: byte(2 + n), target: d.Target()})
+		work.Go(func() { m.write(r, &mu, answered) })
+	}
+	pr := dialRaw(m.t, d.Addr())
+	pr.loginReady(loginRequest{isid: 100, target: d.Target()})
+	work.Go(func() { m.register(pr, &mu, answered) })
+	select {
+	case <-enough:
+	case <-time.After(clientTime):
+		m.t.Errorf("%d answers are not there after %v:\n%s", kill, clientTime, d.Log())
+	}
+	if err := d.Kill(); err != nil {
+		m.t.Error(err)
+	}
+	work.Wait() // answers that are on their way count
+}
+
+// write keeps killDepth writes under way, of blocks with none, until the connection ends.
+func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
+	defer r.conn.Close()
+	under := map[uint32]killSlot{}
+	send := func() error {
+		mu.Lock()
+		var at killSlot
+		for {
+			at = killSlot{int(r.lun), m.rng.IntN(killBlocks)}
+			if !m.slots[at].written {
+				break
+			}
+		}
+		m.next++
+		*m.slots[at] = killValue{sure: m.slots[at].sure, maybe: m.next, written: true}
+		data := make([]byte, killBlock)
+		for i := 0; i < len(data); i += 8 {
+			binary.BigEndian.PutUint64(data[i:], m.next)
+		}
+		cdb := [16]byte{0: 0x2A, 1: byte(m.rng.IntN(2)) << 3, 8: 1} // FUA or not: the kernel has it either way
+		mu.Unlock()
+		binary.BigEndian.PutUint32(cdb[2:], uint32(at.block))
+		h := r.scsiCommand(cdb, killBlock)
+		(*pdu.SCSICommand)(h).SetWrite(true)
+		under[r.itt] = at
+		return r.send(h, data)
+	}
+	for range killDepth {
+		if send() != nil {
+			return
+		}
+	}
+	for {
+		itt, err := r.answer()
+		if err != nil {
+			return
+		}
+		mu.Lock()
+		v := m.slots[under[itt]]
+		*v = killValue{sure: v.maybe}
+		m.writes++
+		answered()
+		mu.Unlock()
+		if send() != nil {
+			// what is still to be read are answers to what was sent before
+			continue
+		}
+	}
+}
+
+// register changes the key of its nexus again and again (PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY, APTPL;
+// SPC-4 6.16).
+func (m *killModel) register(r *raw, mu *sync.Mutex, answered func()) {
+	defer r.conn.Close()
+	for {
+		mu.Lock()
+		m.nextKey = m.key + 1
+		key := m.nextKey
+		mu.Unlock()
+		list := make([]byte, 24)
+		binary.BigEndian.PutUint64(list[8:], key)
+		list[20] = 1
+		h := r.scsiCommand([16]byte{0: 0x5F, 1: 0x06, 8: 24}, 24)
+		(*pdu.SCSICommand)(h).SetWrite(true)
+		if r.send(h, list) != nil {
+			return
+		}
+		if _, err := r.answer(); err != nil {
+			return
+		}
+		mu.Lock()
+		m.key = key
+		m.registrations++
+		answered()
+		mu.Unlock()
+	}
+}
+
+// answer takes PDUs until a response with GOOD status and returns whose it is. An error is the end of the connection.
+func (r *raw) answer() (uint32, error) {
+	for {
+		h, _, err := r.recv()
+		if err != nil {
+			return 0, err
+		}
+		switch h.Opcode() {
+		case pdu.OpSCSIResponse:
+			res := (*pdu.SCSIResponse)(h)
+			r.expStatSN = res.StatSN() + 1
+			if err := statusError(res.Status()); err != nil {
+				r.t.Error(err)
+				return 0, err
+			}
+			return res.ITT(), nil
+		case pdu.OpNOPIn:
+		default:
+			return 0, fmt.Errorf("the target sends %v", h.Opcode())
+		}
+	}
+}
