@@ -1,0 +1,73 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Who has a file is said by number and name, as /proc/locks has it.
+func TestLocker(t *testing.T) {
+	dev := unix.Mkdev(0xFE, 0)
+	text := fmt.Sprintf(`1: POSIX  ADVISORY  WRITE 11 fe:00:77 0 EOF
+2: FLOCK  ADVISORY  WRITE 12 fe:00:78 0 EOF
+3: FLOCK  ADVISORY  WRITE %d fe:00:77 0 EOF
+3: -> FLOCK  ADVISORY  WRITE 13 fe:00:77 0 EOF
+4: FLOCK  ADVISORY  READ  1 fe:00:79 0 EOF
+5: FLOCK  ADVISORY  READ  999999999 fe:00:80 0 EOF
+6: FLOCK  ADVISORY  READ  0 fe:00:81 0 EOF
+`, os.Getpid())
+	for inode, want := range map[uint64]string{
+		77: "another unit of this daemon", 79: "process 1 (", 80: "process 999999999, which has ended", 81: "a process that is not seen from here",
+		82: "another unit or another process",
+	} {
+		if who := locker(strings.NewReader(text), dev, inode); !strings.HasPrefix(who, want) {
+			t.Errorf("inode %d: %q, want %q", inode, who, want)
+		}
+	}
+	mounts := "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n"
+	if at := mountPoint(strings.NewReader(mounts), "98:0"); at != "/mnt2" {
+		t.Errorf("mounted at %q", at)
+	}
+}
+
+// The process that has a file locked is named, another one's and our own.
+func TestInUseNamesTheProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	spec := Spec{Kind: KindFile, Path: path, Size: 8 << 20}
+	b, err := Open(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(spec); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "another unit of this daemon has locked it") {
+		t.Errorf("a second time: %v", err)
+	}
+	b.Close()
+	cmd := exec.Command("flock", path, "sh", "-c", "echo locked; read x")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skipf("flock(1) is not there: %v", err)
+	}
+	defer cmd.Wait()
+	defer in.Close()
+	if _, err := out.Read(make([]byte, 7)); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("process %d (flock) has locked it", cmd.Process.Pid)
+	if _, err := Open(spec); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v; want that %s", err, want)
+	}
+}

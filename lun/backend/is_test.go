@@ -1,0 +1,61 @@
+package backend
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+)
+
+// A file that is not the one that was looked at is neither opened, lengthened nor made.
+func TestSpecIs(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	text := bytes.Repeat([]byte("data"), 1024)
+	write := func(path string) {
+		t.Helper()
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(path)
+	is, err := medium.OfPath(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := Spec{Kind: KindFile, Path: path, Size: 8192, Is: is}
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := Open(spec); err == nil {
+		b.Close()
+		t.Error("a missing file was opened")
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file was made: %v", err)
+	}
+	write(path)
+	if b, err := Open(spec); !errors.Is(err, ErrAnother) {
+		if err == nil {
+			b.Close()
+		}
+		t.Errorf("another file: %v", err)
+	}
+	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, text) {
+		t.Errorf("another file was changed: %d bytes, %v", len(now), err)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Open(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if now, err := b.(Located).Medium(); err != nil || !medium.Same(is, now) || now.Size() != 8192 {
+		t.Errorf("the file is %s, %v; was %s", now, err, is)
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// loopDevices makes block devices of files, and skips where that is not possible.
+func loopDevices(t *testing.T, files ...string) (devices []string) {
+	t.Helper()
+	for _, file := range files {
+		if err := errors.Join(os.WriteFile(file, []byte(file), 0o600), os.Truncate(file, 8<<20)); err != nil {
+			t.Fatal(err)
+		}
+		devices = append(devices, attach(t, file))
+	}
+	return devices
+}
+
+func attach(t *testing.T, file string) string {
+	t.Helper()
+	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	if err != nil {
+		t.Skipf("no loop device can be made: %v: %s", err, out)
+	}
+	dev := strings.TrimSpace(string(out))
+	t.Cleanup(func() { exec.Command("losetup", "--detach", dev).Run() })
+	return dev
+}
+
+// refusedStart runs serve until it ends with this code, and returns what it says.
+func refusedStart(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ringtgt", append([]string{"serve", "--quiet", "--listen", "127.0.0.1:0"}, args...)...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	err := cmd.Run()
+	if cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("ended with %v, want code %d\n%s", err, code, said.String())
+	}
+	return said.String()
+}
+
+// What two device names lead to is swapped: no disk gets the other one's identity, and so none its reservations. By other
+// names each is what it was.
+func TestDeviceNamesSwapped(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	devices := loopDevices(t, at("a.img"), at("b.img"))
+	link := func(target, name string) {
+		t.Helper()
+		os.Remove(at(name))
+		if err := os.Symlink(target, at(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link(devices[0], "one")
+	link(devices[1], "two")
+	state := at("state")
+	ids := func(one, two string) [2]string {
+		t.Helper()
+		d := serve(t, nil, "--listen", "127.0.0.1:0", "--state", state, "--lun", "block:"+one, "--lun", "block:"+two)
+		luns := d.status(t).Targets[0].LUNs
+		d.stop(t)
+		return [2]string{luns[0].ID, luns[1].ID}
+	}
+	first := ids(at("one"), at("two"))
+	if again := ids(at("one"), at("two")); again != first || first[0] == first[1] {
+		t.Fatalf("after a restart the disks are %v, and were %v", again, first)
+	}
+	link(devices[1], "one")
+	link(devices[0], "two")
+	said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+at("one"), "--lun", "block:"+at("two"))
+	for _, want := range []string{
+		at("one") + " is not disk " + first[0], at("two") + " is not disk " + first[1], "backing.inode is",
+		"ringtgt adopt --state " + state + " block:" + at("one"),
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("said\n%s\nwant %q in it", said, want)
+		}
+	}
+	// the devices' own names are other spellings; they move, and that is said
+	if moved := ids(devices[0], devices[1]); moved != first {
+		t.Errorf("by their own names they are %v, want %v", moved, first)
+	}
+	check := at("c.toml")
+	text := "[server]\nstate = \"" + state + "\"\n[[target]]\nname = \"iqn.2026-11.io.ringtgt:swap\"\n[[target.lun]]\nlun = 0\nblock = \"" + devices[0] + "\"\n"
+	if err := os.WriteFile(check, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("ringtgt", "check", "--config", check).CombinedOutput()
+	for _, want := range []string{"warning: " + devices[0] + " may be another device after a restart", "file:" + at("a.img") + " is what is behind it", "disk " + first[0] + ": block backing."} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Errorf("check says %v\n%s\nwant %q in it", err, out, want)
+		}
+	}
+	// the file behind a loop device is the same disk once more
+	said = refusedStart(t, exitUsage, "--state", state, "--lun", "block:"+devices[0], "--lun", "file:"+at("a.img"))
+	if !strings.Contains(said, "is served already") {
+		t.Errorf("a loop device and the file behind it:\n%s", said)
+	}
+	// another file behind the same device
+	for _, dev := range devices {
+		if out, err := exec.Command("losetup", "--detach", dev).CombinedOutput(); err != nil {
+			t.Fatalf("losetup --detach: %v: %s", err, out)
+		}
+	}
+	if dev := attach(t, at("b.img")); dev == devices[0] {
+		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev); !strings.Contains(said, dev+" is not disk "+first[0]) || !strings.Contains(said, "gives such names anew") {
+			t.Errorf("another file behind the device:\n%s", said)
+		}
+	} else {
+		t.Logf("%s is in use by another process now: not tried with another file behind it", devices[0])
+	}
+}
+
+// A bind mount spells the same disk: its identity is the same, and it is not served twice.
+func TestBindMount(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
+	if err := errors.Join(os.Mkdir(from, 0o755), os.Mkdir(to, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "--bind", from, to).CombinedOutput(); err != nil {
+		t.Skipf("no bind mount can be made: %v: %s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", to).Run() })
+	var ids []string
+	for _, d := range []string{from, to} {
+		s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", filepath.Join(dir, "state"), "--lun", "file:"+d+"/disk.img:8M")
+		ids = append(ids, s.status(t).Targets[0].LUNs[0].ID)
+		s.stop(t)
+	}
+	if ids[0] != ids[1] {
+		t.Errorf("by the bind mount the disk is %s, and it is %s", ids[1], ids[0])
+	}
+	said := refusedStart(t, exitUsage, "--state", filepath.Join(dir, "state"), "--lun", "file:"+from+"/disk.img,ro", "--lun", "file:"+to+"/disk.img,ro")
+	if !strings.Contains(said, "is served already") {
+		t.Errorf("twice:\n%s", said)
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"golang.org/x/sys/unix"
+)
+
+// A file that somebody has is waited for: a daemon that was killed keeps it until the kernel has taken its rings apart.
+func TestOpenWaitsForTheMedium(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(holder.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	spec := backend.Spec{Kind: backend.KindFile, Path: path}
+	if _, err := openBackend(spec, time.Now()); !errors.Is(err, backend.ErrInUse) {
+		t.Fatalf("when there is no time left: %v", err)
+	}
+	opened := make(chan error)
+	go func() {
+		b, err := openBackend(spec, time.Now().Add(time.Minute))
+		if err == nil {
+			err = b.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		t.Fatalf("opened while it was locked: %v", err)
+	default:
+	}
+	holder.Close()
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
