@@ -164,5 +164,8 @@ func (u *Unit) Health() *Health { return &u.health }
 func (u *Unit) faulted(l Loop, r *Request, err error) {
 	if k, ok := faultOf(r.Kind, err); ok {
 		u.health.Report(k, (r.Off+max(r.Moved, 0))/int64(u.blockSize()), errnoOf(err), l.Now())
+		if k == FaultGone {
+			u.set(stateGone)
+		}
 	}
 }

@@ -60,6 +60,9 @@ func (u *Unit) lose(now int64, err error) {
 // FlushFailed notes that a flush failed: one of the flusher, or the one at the end of the daemon, when no loop turns. now is the time on the loops' clock.
 func (u *Unit) FlushFailed(err error, now int64) {
 	u.health.Report(FaultFlush, -1, errnoOf(err), now)
+	if errors.Is(err, ErrGone) {
+		u.set(stateGone)
+	}
 	u.lose(now, err)
 }
 

@@ -12,9 +12,6 @@ var primaryCommands = []command{
 		class: accessAllowed, flags: ignoresUA | withoutUnit | duringSanitize, plan: planIn32(6), run: runReportLUNs},
 }
 
-// testUnitReady: SPC-4 6.47. What could make it fail was looked at before.
-func testUnitReady(t *Task) { t.good() }
-
 // sendDiagnostic: SPC-4 6.42. The default self-test finds nothing wrong; there are no other tests and no diagnostic pages.
 func sendDiagnostic(t *Task) {
 	switch {

@@ -33,6 +33,7 @@ const (
 	stateReadOnly                             // configuration or backend: DATA PROTECT 27/00
 	stateSoftProtected                        // SWP of the control mode page: DATA PROTECT 27/02
 	stateWriteThrough                         // WCE=0 on a volatile backend: every write is FUA
+	stateGone                                 // a command found no medium: see gone.go
 )
 
 // Unit is a logical unit: a device server with its task set.

@@ -1,0 +1,50 @@
+package lun_test
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// TestGoneMediumIsNotReady: a unit whose medium is not there is not ready, for commands that need it and for TEST UNIT READY
+// alike (SPC-4 6.47), and ready again when it is back. Another error is no reason not to be ready.
+func TestGoneMediumIsNotReady(t *testing.T) {
+	const notReady = "2/0403"
+	for _, first := range []struct {
+		name string
+		cdb  [16]byte
+		out  []byte
+	}{
+		{"a read", cdb10(0x28, 0, 5, 1), nil},
+		{"a write", cdb10(0x2A, 0, 5, 1), make([]byte, 512)},
+		{"a flush", cdb10(0x35, 0, 0, 0), nil},
+	} {
+		t.Run(first.name, func(t *testing.T) {
+			r := newRig(t, withPosted, withVolatile)
+			r.want(r.do(testUnitReady()), "GOOD", "nothing is wrong")
+			if n := len(r.d.log); n != 0 {
+				t.Errorf("%d requests for it, want none while nothing is wrong", n)
+			}
+			r.d.fail = func(*lun.Request) error { return lun.ErrGone }
+			r.want(r.do(first.cdb, first.out...), notReady, "there is no medium")
+			r.want(r.do(testUnitReady()), notReady, "it says what a command that needs the medium would meet")
+			r.want(r.on(r.b, testUnitReady()), notReady, "that is so for everybody")
+			r.d.fail = func(*lun.Request) error { return lun.ErrBusy }
+			r.want(r.do(testUnitReady()), "status 08", "whether it is back cannot be said now")
+			r.d.fail = nil
+			r.want(r.do(testUnitReady()), "GOOD", "it is back")
+			before := len(r.d.log)
+			r.want(r.do(testUnitReady()), "GOOD", "it is there")
+			if len(r.d.log) != before {
+				t.Error("it reads though nothing is wrong")
+			}
+		})
+	}
+	r := newRig(t, withPosted, withVolatile)
+	r.d.fail = func(*lun.Request) error { return lun.ErrMedium }
+	r.want(r.do(cdb10(0x28, 0, 5, 1)), "3/1100", "a block is bad")
+	r.want(r.do(testUnitReady()), "GOOD", "a bad block is not a unit that is not ready")
+	if n := r.w.Loop(0).Outstanding(); n != 0 {
+		t.Errorf("%d buffers are out", n)
+	}
+}
