@@ -85,7 +85,7 @@ func TestVerifyOfManyPieces(t *testing.T) {
 		if q.Off < 9<<20 {
 			return nil
 		}
-		return lun.ErrMedium
+		return lun.ErrBlock
 	}
 	a := r.do(cdb16(0x8F, 0, 0, 20000))
 	r.want(a, "3/1100", "a block cannot be read")
