@@ -149,9 +149,13 @@ func (c *conn) finish() {
 // Host of the session follows: it answers at once and calls nothing back.
 
 // NewNexus is session.Host's.
-func (c *conn) NewNexus(s *session.Session) any {
+func (c *conn) NewNexus(s *session.Session) (any, error) {
 	tgt := s.Target.Owner.(*lun.Target)
-	return tgt.NewNexus(lun.NexusConfig{InitiatorName: s.InitiatorName, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT})
+	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT}
+	if err := tgt.Claims(&cfg, s.Target.Auth.Knows); err != nil {
+		return nil, err
+	}
+	return tgt.NewNexus(cfg), nil
 }
 
 // NewTask is session.Host's.

@@ -10,6 +10,7 @@ import (
 // target's name + TPGT; RelPort is that port's RELATIVE TARGET PORT IDENTIFIER (SPC-4 7.8.6.8), from 1 on.
 type NexusConfig struct {
 	InitiatorName string
+	Account       string // by which the initiator proved itself; "": it did not have to
 	ISID          [6]byte
 	TPGT          uint16
 	RelPort       uint16
@@ -27,13 +28,17 @@ type Nexus struct {
 	losses  nexusLosses
 }
 
+// portNameOf is the name of an initiator port: "<InitiatorName>,i,0x<ISID>" (RFC 7143 4.4.2 and SPC-4 7.6.4.6). iSCSI names compare
+// without regard to case (RFC 7143 4.2.7.2); what identifies a nexus is lower case.
+func (cfg *NexusConfig) portNameOf() string {
+	return strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
+}
+
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
 // pending (SAM-5 6.2), or with I_T NEXUS LOSS OCCURRED for a port that was here before (SAM-5 6.3.4).
 func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n := &Nexus{NexusConfig: cfg, target: tg}
-	// RFC 7143 4.2.7.. and SPC-4 7.6.4.6: the initiator port's name is "<InitiatorName>,i,0x<ISID>".
-	// iSCSI names compare without regard to case (RFC 7143 4.2.7.2); what identifies a nexus is lower case.
-	n.portName = strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
+	n.portName = cfg.portNameOf()
 	tg.mu.Lock()
 	tg.nexuses[n] = struct{}{}
 	n.losses.from = tg.lossesOf(strings.ToLower(cfg.InitiatorName), n.portName)

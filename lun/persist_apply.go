@@ -94,15 +94,15 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 			s.regs = slices.Delete(s.regs, i, i+1)
 			gone = append(gone, id)
 		case i >= 0:
-			s.regs[i].key = r.saKey
+			s.regs[i].key, s.regs[i].account = r.saKey, r.account
 		case r.saKey != 0:
-			s.regs = append(s.regs, registration{id, p.RelPort, r.saKey})
+			s.regs = append(s.regs, registration{id, p.RelPort, r.saKey, r.account})
 		}
 	}
 	for _, named := range r.ids {
 		for _, p := range ports {
 			if id := (nexusID{named.port, p.TPGT}); s.find(id) < 0 { // a name may stand in the list twice
-				s.regs = append(s.regs, registration{id, p.RelPort, r.saKey})
+				s.regs = append(s.regs, registration{id, p.RelPort, r.saKey, ""})
 			}
 		}
 	}
@@ -274,7 +274,7 @@ func (s *prState) move(r *prRequest, e *prEffects) *prFailure {
 	if j := s.find(to); j >= 0 {
 		s.regs[j].key = r.saKey
 	} else {
-		s.regs = append(s.regs, registration{to, r.relPort, r.saKey})
+		s.regs = append(s.regs, registration{to, r.relPort, r.saKey, ""})
 	}
 	s.holder = to
 	if r.unreg {

@@ -76,7 +76,7 @@ func FuzzTransportID(f *testing.F) {
 // FuzzReservationImage: whatever a store returns, it is taken whole or not at all, and what is taken saves the same.
 func FuzzReservationImage(f *testing.F) {
 	s := prState{aptpl: true, typ: prWriteExclusive, holder: nexusID{"iqn.a,i,0x000000000001", 1},
-		regs: []registration{{nexusID{"iqn.a,i,0x000000000001", 1}, 1, 5}, {nexusID{"iqn.b,i,0x000000000001", 2}, 2, 5}}}
+		regs: []registration{{nexusID{"iqn.a,i,0x000000000001", 1}, 1, 5, ""}, {nexusID{"iqn.b,i,0x000000000001", 2}, 2, 5, ""}}}
 	f.Add(s.encode())
 	f.Add([]byte(`{"Version":1,"Registrations":[],"Type":7}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
@@ -120,9 +120,9 @@ func BenchmarkReservationCheck(b *testing.B) {
 func reservedTask(typ prType, registered int) *Task {
 	u := &Unit{}
 	n := &Nexus{NexusConfig: NexusConfig{TPGT: 1}, portName: "iqn.2026-11.io.example:host-with-a-usual-name,i,0x00023d000001"}
-	u.pr.now = prState{typ: typ, holder: n.id(), regs: []registration{{n.id(), 1, 1}}}
+	u.pr.now = prState{typ: typ, holder: n.id(), regs: []registration{{n.id(), 1, 1, ""}}}
 	for i := range registered - 1 {
-		u.pr.now.regs = append(u.pr.now.regs, registration{nexusID{n.portName, uint16(i + 2)}, 1, 1})
+		u.pr.now.regs = append(u.pr.now.regs, registration{nexusID{n.portName, uint16(i + 2)}, 1, 1, ""})
 	}
 	u.publishReservation()
 	c, _ := find(&[16]byte{0x2A})

@@ -67,6 +67,7 @@ type prRequest struct {
 	relPort     uint16 // RELATIVE TARGET PORT IDENTIFIER of REGISTER AND MOVE
 	ids         []prNamed
 	self        nexusID
+	account     string // of self
 	selfPort    Port
 	targetPorts []Port // all ports of the target
 }
@@ -180,6 +181,7 @@ func (r *prRequest) resolve(n *Nexus) *prFailure {
 	tg := n.target
 	r.self = n.id()
 	r.selfPort = Port{TPGT: n.TPGT, RelPort: n.RelPort}
+	r.account = n.Account
 	r.targetPorts = tg.Ports()
 	for i := 0; i < len(r.ids); i++ {
 		named := r.ids[i]

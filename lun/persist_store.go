@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// What survives a loss of power (SPC-4 5.13.5.1): for each registration the initiator port's name, the key and the target
-// port; for the reservation its type and holder. PRGENERATION does not: it "shall be set to zero as part of the power on
+// What survives a loss of power (SPC-4 5.13.5.1): for each registration the initiator port's name, the key, the target
+// port and the account; for the reservation its type and holder. PRGENERATION does not: it "shall be set to zero as part of the power on
 // reset" (6.15.2). A value that is not empty means APTPL.
 
 const prImageVersion = 1
@@ -25,6 +25,7 @@ type prImageReg struct {
 	TPGT      uint16 // portal group tag of the target port
 	RelPort   uint16 `json:",omitempty"`
 	Key       string `json:",omitempty"` // "0x" and hexadecimal digits
+	Account   string `json:",omitempty"` // that registered
 }
 
 // encode makes the value that saves s: empty when nothing of s is to survive.
@@ -35,7 +36,7 @@ func (s *prState) encode() []byte {
 	image := prImage{Version: prImageVersion, Registrations: []prImageReg{}, Type: uint8(s.typ)}
 	for _, g := range s.regs {
 		image.Registrations = append(image.Registrations,
-			prImageReg{Initiator: g.id.port, TPGT: g.id.tpgt, RelPort: g.relPort, Key: fmt.Sprintf("%#x", g.key)})
+			prImageReg{Initiator: g.id.port, TPGT: g.id.tpgt, RelPort: g.relPort, Key: fmt.Sprintf("%#x", g.key), Account: g.account})
 	}
 	if s.typ != prNone && !s.typ.all() {
 		image.Holder = &prImageReg{Initiator: s.holder.port, TPGT: s.holder.tpgt}
@@ -64,7 +65,7 @@ func decodeReservations(value []byte) (s prState, err error) {
 	s.aptpl = true
 	for _, r := range image.Registrations {
 		key, err := strconv.ParseUint(r.Key, 0, 64)
-		g := registration{nexusID{r.Initiator, r.TPGT}, r.RelPort, key}
+		g := registration{nexusID{r.Initiator, r.TPGT}, r.RelPort, key, r.Account}
 		if err != nil || key == 0 || r.Initiator == "" || s.find(g.id) >= 0 || len(s.regs) >= MaxRegistrations {
 			return prState{}, errReservationImage
 		}

@@ -30,10 +30,17 @@ type Auth struct {
 type Account struct {
 	User   string
 	Secret []byte
+	// Initiators are the names that whoever has the secret may go by; one that ends in * stands for all that begin so. Empty: any.
+	Initiators []string
 }
 
 // Required tells whether a login has to authenticate.
 func (a *Auth) Required() bool { return len(a.Accounts) > 0 }
+
+// Knows says that there is an account of that name.
+func (a *Auth) Knows(user string) bool {
+	return slices.ContainsFunc(a.Accounts, func(acc Account) bool { return acc.User == user })
+}
 
 // CHAPAlgorithm is a value of CHAP_A: IANA's registry of PPP authentication algorithms.
 type CHAPAlgorithm uint8
@@ -63,6 +70,7 @@ type chapState struct {
 	alg       CHAPAlgorithm
 	id        byte
 	challenge []byte
+	account   *Account // that proved itself; nil before chapDone
 }
 
 type chapStep uint8
@@ -130,13 +138,21 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 	if err != nil {
 		return out, errCHAPSyntax
 	}
-	good := 0
-	for _, acc := range a.Accounts {
+	var who *Account
+	for i := range a.Accounts {
 		// All are computed, so that the time does not tell which names exist.
+		acc := &a.Accounts[i]
 		sum := s.response(s.id, acc.Secret, s.challenge)
-		good |= subtle.ConstantTimeCompare(sum, response) & subtle.ConstantTimeCompare([]byte(acc.User), []byte(name))
+		if subtle.ConstantTimeCompare(sum, response)&subtle.ConstantTimeCompare([]byte(acc.User), []byte(name)) == 1 {
+			who = acc
+		}
 	}
-	if good != 1 {
+	// "the same as the CHAP response that the receiving endpoint would have generated ... MUST be treated as an authentication
+	// failure" (9.2.1): one secret for both directions.
+	if a.Mutual != nil && subtle.ConstantTimeCompare(s.response(s.id, a.Mutual.Secret, s.challenge), response) == 1 {
+		who = nil
+	}
+	if who == nil {
 		return out, errCHAPSecret
 	}
 	idText, hasID := get("CHAP_I")
@@ -146,8 +162,16 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 			return out, err
 		}
 	}
-	s.step = chapDone
+	s.step, s.account = chapDone, who
 	return out, nil
+}
+
+// user is the name of the account that logged in, "" without CHAP.
+func (s *chapState) user() string {
+	if s.account == nil {
+		return ""
+	}
+	return s.account.User
 }
 
 // prove answers the initiator's challenge: mutual authentication.

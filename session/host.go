@@ -6,8 +6,9 @@ type Host interface {
 	// NewNexus makes the I_T nexus of session s, which this connection leads. It is called before anybody can find s, and so
 	// before any connection joins it and any command of it is executed; what it returns is Session.Owner from then on. A
 	// SessionDown event follows in the end, for every nexus. It may be slow: it is part of a login. Another login may wait for
-	// it, so it waits for none itself. Discovery sessions have no nexus.
-	NewNexus(s *Session) any
+	// it, so it waits for none itself. Discovery sessions have no nexus. With an error, which goes to the log, the login ends: the
+	// nexus is another account's.
+	NewNexus(s *Session) (any, error)
 	// NewTask takes a zeroed task from the loop's pool, nil when there is none (the window keeps that from happening
 	// to a well-behaved initiator).
 	NewTask(c *Conn) *Task

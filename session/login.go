@@ -247,9 +247,10 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 		})
 	}
 	var made entry
+	var foreign error
 	if l.tsih != 0 {
 		var err *LoginError
-		if made, err = l.sess.join(c, ended); err != nil {
+		if made, err = l.sess.join(c, l.chap.user(), ended); err != nil {
 			c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), err.Status, err.Why)
 			return
 		}
@@ -263,7 +264,7 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 		if l.sess == nil {
 			l.sess = c.newSession(l)
 		}
-		made = c.node.reg.enter(l.sess, c, ended)
+		made, foreign = c.node.reg.enter(l.sess, c, ended)
 	}
 	switch made {
 	case entryWait:
@@ -271,6 +272,8 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 		l.held, l.heldText = resp, append([]byte(nil), text...)
 	case entryFull:
 		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginOutOfResources, "too many sessions")
+	case entryForeign:
+		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginAuthorizationFailure, foreign.Error())
 	case entryMade:
 		if l.tsih == 0 {
 			l.sess.remember(c)
@@ -281,7 +284,7 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 
 // newSession makes the session of a leading login.
 func (c *Conn) newSession(l *loginState) *Session {
-	s := &Session{InitiatorName: l.initiator, ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
+	s := &Session{InitiatorName: l.initiator, Account: l.chap.user(), ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
 		Params: l.neg.params, node: c.node}
 	// What negotiation let through is what the data path divides by and indexes with. From here on it does not change:
 	// connections on other loops read it.

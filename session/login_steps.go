@@ -22,6 +22,12 @@ func refuse(status pdu.LoginStatus, why string) *LoginError {
 	return &LoginError{Status: status, Why: why}
 }
 
+// refuseForeign answers a login to a session that another account logged in as one to a session that does not exist: see
+// registry.find.
+func refuseForeign() *LoginError {
+	return refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH was logged in by another CHAP account")
+}
+
 // header checks what every login request has to keep to (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
@@ -241,6 +247,9 @@ func (x *loginExchange) security() *LoginError {
 		if x.out, err = l.chap.advance(a, x.c.cfg.Rand, x.keys.Get, x.out); err != nil {
 			return refuse(pdu.LoginAuthenticationFailure, err.Error())
 		}
+		if acc := l.chap.account; acc != nil && !listed(acc.Initiators, l.initiator) {
+			return refuse(pdu.LoginAuthorizationFailure, "CHAP account "+quoted(acc.User)+" is not for that initiator name")
+		}
 	}
 	if x.req.Transit() && a.Required() && l.chap.step != chapDone {
 		if l.method == "" {
@@ -253,6 +262,9 @@ func (x *loginExchange) security() *LoginError {
 // operational answers the keys that are no step's own.
 func (x *loginExchange) operational() *LoginError {
 	l := x.l
+	if l.sess != nil && (!x.auth().Required() || l.chap.step == chapDone) && l.sess.Account != l.chap.user() {
+		return refuseForeign() // before it is told what the session has negotiated
+	}
 	for kv := range x.keys.Pairs() {
 		row := findKey(kv.Key)
 		switch {

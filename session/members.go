@@ -61,9 +61,12 @@ func (s *Session) one(fn func(c *Conn)) {
 // join makes c a member, or says why not (RFC 7143, 11.13.5). Where the CID is taken, "the login request performs the
 // logout function of the old connection" (6.3.4): the old one ends, and gone runs (on any loop) when it has; join is then
 // called again.
-func (s *Session) join(c *Conn, gone func()) (entry, *LoginError) {
+func (s *Session) join(c *Conn, account string, gone func()) (entry, *LoginError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.Account != account {
+		return 0, refuseForeign()
+	}
 	if s.over {
 		return 0, refuse(pdu.LoginSessionDoesNotExist, "the session has ended")
 	}

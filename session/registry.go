@@ -11,6 +11,7 @@ import (
 var (
 	errReinstated     = errors.New("session reinstated: the initiator logged in again with the same ISID")
 	errConnReinstated = errors.New("connection reinstated: the initiator logged in again with the same CID")
+	errForeignSession = errors.New("the session of that initiator port was logged in by another CHAP account")
 )
 
 // registry knows the sessions of a node by TSIH and by I_T nexus. A session is in it from the moment when it is whole, with
@@ -44,34 +45,44 @@ const (
 	entryMade entry = iota // it has its TSIH
 	entryWait              // an older one of its I_T nexus is ending; told when it has
 	entryFull
+	entryForeign // the I_T nexus is another account's
 )
 
 // enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
 // closed" first (RFC 7143, 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then
 // enters again. Discovery sessions have no nexus worth the name: they live side by side.
-func (r *registry) enter(s *Session, c *Conn, ended func()) entry {
+//
+// Whoever says that it is an initiator is not believed where CHAP can tell: a session is replaced by the account that logged it
+// in and by no other. The error says why an entry is foreign.
+func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !s.Discovery {
 		if o := r.nexuses[s.nexus()]; o != nil {
+			if o.Account != s.Account {
+				return entryForeign, errForeignSession
+			}
 			o.ended = append(o.ended, ended)
 			o.replace()
-			return entryWait
+			return entryWait, nil
 		}
 	}
 	if len(r.sessions) >= maxSessions {
-		return entryFull
+		return entryFull, nil
+	}
+	if !s.Discovery {
+		var err error
+		if s.Owner, err = c.host.NewNexus(s); err != nil {
+			return entryForeign, err
+		}
+		r.nexuses[s.nexus()] = s
 	}
 	s.TSIH = r.newTSIH(c.cfg.Rand)
 	s.mu.Lock()
 	s.enroll(c) // at once: a login that replaces s has to find its connection
 	s.mu.Unlock()
-	if !s.Discovery {
-		s.Owner = c.host.NewNexus(s)
-		r.nexuses[s.nexus()] = s
-	}
 	r.sessions[s.TSIH] = s
-	return entryMade
+	return entryMade, nil
 }
 
 // newTSIH draws a TSIH that is free, under mu; there is one. It is random: whoever has not seen the final Login Response of a

@@ -490,6 +490,7 @@ type fakeHost struct {
 	place    int            // what Place answers
 	placed   []int          // what it was told: last, then loops
 	onNexus  func(*Session) // NewNexus was called
+	foreign  error          // what NewNexus says
 	rig      *rig
 	tasks    int // NewTask gives so many at a time
 	live     map[*Task]bool
@@ -528,11 +529,11 @@ func (h *fakeHost) Release(b []byte) {
 	}
 }
 
-func (h *fakeHost) NewNexus(s *Session) any {
+func (h *fakeHost) NewNexus(s *Session) (any, error) {
 	if h.onNexus != nil {
 		h.onNexus(s)
 	}
-	return s
+	return s, h.foreign
 }
 
 func (h *fakeHost) NewTask(*Conn) *Task {

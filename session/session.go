@@ -9,6 +9,7 @@ import (
 // once it is in full feature phase. Its connections live on loops of their own; members.go is who they are.
 type Session struct {
 	InitiatorName string
+	Account       string // the CHAP name that logged it in, "" without CHAP: nobody else joins or replaces it
 	ISID          [6]byte
 	TSIH          uint16
 	Discovery     bool

@@ -98,14 +98,17 @@ func (a *ACL) Admits(name string, addr netip.Addr) bool {
 	return a.admitsName(name) && a.admitsAddr(addr.Unmap())
 }
 
-func (a *ACL) admitsName(name string) bool {
-	for _, n := range a.Initiators {
+func (a *ACL) admitsName(name string) bool { return listed(a.Initiators, name) }
+
+// listed says that a list of initiator names has that one, or none at all. One that ends in * stands for all that begin so.
+func listed(names []string, name string) bool {
+	for _, n := range names {
 		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")
 		if name == prefix || open && strings.HasPrefix(name, prefix) {
 			return true
 		}
 	}
-	return len(a.Initiators) == 0
+	return len(names) == 0
 }
 
 func (a *ACL) admitsAddr(addr netip.Addr) bool {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
@@ -39,6 +41,9 @@ func (c *checkCmd) Run(s streams) error {
 	}
 	for _, t := range cfg.Targets {
 		fmt.Fprintf(s.out, "  target %s, CHAP %s\n", t.Name, chapName(t.Access))
+		if open := openAccounts(t.Access); len(open) > 0 {
+			fmt.Fprintf(s.out, "    any initiator name: %s (initiators says which names an account is for)\n", strings.Join(open, ", "))
+		}
 		for i := range t.LUNs {
 			l := &t.LUNs[i]
 			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(*l))
@@ -58,6 +63,16 @@ func checkMachine(c *config.Config) (ps config.Problems) {
 		}
 	}
 	return append(ps, checkInterfaces(c.Server.XDP)...)
+}
+
+// openAccounts are those by which one host could log in under another's name, where there are several.
+func openAccounts(a config.Access) (users []string) {
+	for _, acc := range a.Accounts {
+		if len(acc.Initiators) == 0 && len(a.Accounts) > 1 {
+			users = append(users, strconv.Quote(acc.User))
+		}
+	}
+	return users
 }
 
 // chapName says who proves himself.

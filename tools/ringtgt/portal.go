@@ -52,7 +52,7 @@ var chapAlgorithms = map[string]session.CHAPAlgorithm{
 func auth(a config.Access) session.Auth {
 	var out session.Auth
 	for _, c := range a.Accounts {
-		out.Accounts = append(out.Accounts, session.Account{User: c.User, Secret: c.Secret})
+		out.Accounts = append(out.Accounts, session.Account{User: c.User, Secret: c.Secret, Initiators: c.Initiators})
 	}
 	if a.Mutual != nil {
 		out.Mutual = &session.Account{User: a.Mutual.User, Secret: a.Mutual.Secret}

@@ -89,9 +89,10 @@ type Access struct {
 
 // Account is a CHAP name and its secret.
 type Account struct {
-	User   string
-	Secret []byte
-	At     Where
+	User       string
+	Secret     []byte
+	Initiators []string // names that whoever has the secret may go by, as Access.Initiators; none: any
+	At         Where
 }
 
 // Redirect sends initiators elsewhere (RFC 7143 11.13.5, status class 1).

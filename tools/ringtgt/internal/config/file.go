@@ -197,16 +197,7 @@ func (r *reader) target(t *table) Target {
 }
 
 func (r *reader) acl(t *table, a *Access) {
-	names, at := t.strings("initiators")
-	for i, n := range names {
-		if prefix, open := strings.CutSuffix(n, "*"); open && strings.HasPrefix(prefix, "iqn.") && strings.ToLower(prefix) == prefix {
-			continue // a name's beginning cannot be held against the rules for a whole one
-		}
-		if err := CheckName(n); err != nil {
-			r.ps.add(at[i], "initiator %q: %v", n, err)
-		}
-	}
-	a.Initiators = names
+	a.Initiators = r.initiators(t)
 	networks, at := t.strings("networks")
 	for i, n := range networks {
 		p, err := parseNetwork(n)
@@ -216,12 +207,30 @@ func (r *reader) acl(t *table, a *Access) {
 		}
 		a.Networks = append(a.Networks, p)
 	}
-	for _, key := range []string{"initiators", "networks"} {
-		if v, ok := t.values[key].([]any); ok && len(v) == 0 {
-			r.ps.add(t.at(key), "%s is empty, which would let everybody in; leave it out to say so", key)
+	r.notEmpty(t, "networks")
+	t.close()
+}
+
+// initiators reads a list of initiator names.
+func (r *reader) initiators(t *table) []string {
+	names, at := t.strings("initiators")
+	for i, n := range names {
+		if prefix, open := strings.CutSuffix(n, "*"); open && strings.HasPrefix(prefix, "iqn.") && strings.ToLower(prefix) == prefix {
+			continue // a name's beginning cannot be held against the rules for a whole one
+		}
+		if err := CheckName(n); err != nil {
+			r.ps.add(at[i], "initiator %q: %v", n, err)
 		}
 	}
-	t.close()
+	r.notEmpty(t, "initiators")
+	return names
+}
+
+// notEmpty: a list that is there has something in it.
+func (r *reader) notEmpty(t *table, key string) {
+	if v, ok := t.values[key].([]any); ok && len(v) == 0 {
+		r.ps.add(t.at(key), "%s is empty, which would let everybody in; leave it out to say so", key)
+	}
 }
 
 // parseNetwork reads 192.0.2.0/24 or one address.

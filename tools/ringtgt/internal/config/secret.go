@@ -22,7 +22,9 @@ const (
 // [mutual_chap].
 func (r *reader) chap(t *table, a *Access) {
 	if s := t.table("chap"); s != nil {
-		a.Accounts = append(a.Accounts, r.account(s))
+		acc := r.account(s)
+		acc.Initiators = r.initiators(s)
+		a.Accounts = append(a.Accounts, acc)
 		names, at := s.strings("algorithms")
 		a.Algorithms = r.algorithms(names, at)
 		if v, ok := s.values["algorithms"].([]any); ok && len(v) == 0 {
@@ -31,7 +33,9 @@ func (r *reader) chap(t *table, a *Access) {
 		s.close()
 	}
 	t.tables("account", func(s *table) {
-		a.Accounts = append(a.Accounts, r.account(s))
+		acc := r.account(s)
+		acc.Initiators = r.initiators(s)
+		a.Accounts = append(a.Accounts, acc)
 		s.close()
 	})
 	if s := t.table("mutual_chap"); s != nil {

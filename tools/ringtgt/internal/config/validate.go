@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"fmt"
 	"math/bits"
 	"net"
@@ -54,6 +53,7 @@ func validate(c *Config, ps *Problems) {
 		}
 	}
 	validateAccess(&c.Discovery, ps)
+	validateSecrets(c, ps)
 }
 
 // validateSteering looks at the words alone; whether this machine has such an interface is seen when it is served.
@@ -183,8 +183,34 @@ func validateAccess(a *Access, ps *Problems) {
 	if len(a.Accounts) == 0 {
 		ps.add(a.Mutual.At, "mutual_chap without chap: the target proves itself only to initiators that did so first (RFC 7143 12.1.3)")
 	}
-	for _, in := range a.Accounts {
-		if len(in.Secret) > 0 && bytes.Equal(in.Secret, a.Mutual.Secret) {
+}
+
+// validateSecrets holds all secrets of the configuration against each other. "Any CHAP secret used for initiator authentication
+// MUST NOT be configured for authentication of any target", and "the same CHAP secret SHOULD NOT be configured for authentication
+// of multiple initiators" (RFC 7143 9.2.1): whoever has it could answer for the other.
+func validateSecrets(c *Config, ps *Problems) {
+	accesses := []*Access{&c.Discovery}
+	for i := range c.Targets {
+		accesses = append(accesses, &c.Targets[i].Access)
+	}
+	accounts := map[string]Account{}
+	for _, a := range accesses {
+		for _, in := range a.Accounts {
+			if len(in.Secret) == 0 {
+				continue
+			}
+			if first, ok := accounts[string(in.Secret)]; !ok {
+				accounts[string(in.Secret)] = in
+			} else if first.User != in.User {
+				ps.warn(in.At, "accounts %q and %q have one secret (%s): either can log in as the other (RFC 7143 9.2.1)", first.User, in.User, first.At)
+			}
+		}
+	}
+	for _, a := range accesses {
+		if a.Mutual == nil || len(a.Mutual.Secret) == 0 {
+			continue
+		}
+		if in, ok := accounts[string(a.Mutual.Secret)]; ok {
 			ps.add(a.Mutual.At, "the secret of mutual_chap is that of chap (%s): either side could then answer with what the other sent (RFC 7143 9.2.1)", in.At)
 		}
 	}

@@ -1,0 +1,53 @@
+package lun_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// A registration outlives the session that made it, and a restart (SPC-4 5.13.5.1): so does the account that made it. Another one
+// that calls itself by the initiator port's name does not get what was reserved.
+func TestRegistrationIsItsAccounts(t *testing.T) {
+	known := func(account string) bool { return account != "gone" }
+	for _, restart := range []bool{false, true} {
+		r := newPRRig(t)
+		cfg := lun.NexusConfig{InitiatorName: prNode(1), Account: "a", ISID: [6]byte{0, 2, 0x3D, 0, 0, 1}, TPGT: 1, RelPort: 1}
+		other := cfg
+		other.Account = "b"
+		if err := r.tg.Claims(&other, known); err != nil {
+			t.Fatal(err)
+		}
+		a := r.tg.NewNexus(cfg)
+		r.attentions(a)
+		r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+		r.good("reserve", r.prout(a, saReserve, 1, k1, 0, 0))
+		a.Close()
+		if restart {
+			r = r.restart()
+		}
+		if err := r.tg.Claims(&other, known); err == nil || !strings.Contains(err.Error(), "another CHAP account") {
+			t.Errorf("restart %v: account b has the nexus: %v", restart, err)
+		}
+		if err := r.tg.Claims(&cfg, known); err != nil {
+			t.Errorf("restart %v: its own account: %v", restart, err)
+		}
+		none := cfg
+		none.Account = ""
+		if err := r.tg.Claims(&none, func(string) bool { return false }); err != nil {
+			t.Errorf("an account that is no more holds its nexus: %v", err)
+		}
+		upper := other
+		upper.InitiatorName = strings.ToUpper(upper.InitiatorName)
+		if r.tg.Claims(&upper, known) == nil {
+			t.Error("names compare without regard to case")
+		}
+		again := r.tg.NewNexus(cfg)
+		r.attentions(again)
+		r.good("unregister", r.prout(again, saRegister, 0, k1, 0, 0))
+		if err := r.tg.Claims(&other, known); err != nil {
+			t.Errorf("nothing is registered any more: %v", err)
+		}
+	}
+}

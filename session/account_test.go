@@ -1,0 +1,136 @@
+package session
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// twoHosts is a target with an account for each of two hosts.
+func twoHosts() *Target {
+	t := plainTarget()
+	t.Auth.Accounts = []Account{{User: "a", Secret: []byte("host a's own secret")}, {User: "b", Secret: []byte("host b's own secret")}}
+	return t
+}
+
+// proof takes a login by CHAP up to the keys that prove who it is.
+func (r *loginRig) proof(user string) []string {
+	r.Helper()
+	alg, id, challenge := r.challenged("7")
+	return []string{"CHAP_N", user, "CHAP_R", pdu.EncodeHex(sum(alg, id, "host "+user+"'s own secret", challenge))}
+}
+
+// prove takes a login by CHAP up to the request that asks for full feature phase.
+func (r *loginRig) prove(user string, keys ...string) {
+	r.Helper()
+	r.ok(securityNext, r.proof(user)...)
+	r.ask(toFull, keys...)
+}
+
+// An initiator's name is what it says it is. Host b, with its own account, calls itself by a's name: it neither joins a's session
+// nor replaces it or a connection of it, and a hears nothing of that.
+func TestSessionIsItsAccounts(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, twoHosts())
+	a := newLogin(t, n)
+	a.prove("a", "MaxConnections", "4", "DefaultTime2Retain", "20")
+	a.answer("a has its secret")
+	a.wantEvent(SessionUp)
+	s := a.conn.Session()
+	if s.Account != "a" {
+		t.Fatalf("the session is %q's", s.Account)
+	}
+	for _, c := range []struct {
+		name   string
+		tsih   uint16
+		cid    uint16
+		status pdu.LoginStatus
+	}{
+		{"joins", s.TSIH, 9, pdu.LoginSessionDoesNotExist},
+		{"replaces the connection", s.TSIH, a.cid, pdu.LoginSessionDoesNotExist},
+		{"replaces the session", 0, a.cid, pdu.LoginAuthorizationFailure},
+	} {
+		b := newLogin(t, n)
+		b.tsih, b.cid = c.tsih, c.cid
+		b.refused(c.status, c.name, securityFull, b.proof("b")...)
+		b.gone()
+		a.turn()
+		a.wantIdle("it is none of a's business")
+		if len(s.Conns()) != 1 || len(n.Sessions()) != 1 {
+			t.Fatalf("%s: the session has %d connections, the node %d sessions", c.name, len(s.Conns()), len(n.Sessions()))
+		}
+	}
+	a.gone()
+	a.wantIdle("the session waits for a connection")
+	b := newLogin(t, n)
+	b.prove("b")
+	b.wantRefused(pdu.LoginAuthorizationFailure, "the session that waits is a's")
+	next := newLogin(t, n)
+	next.tsih = s.TSIH
+	next.prove("a")
+	if resp, _ := next.answer("a continues its session"); resp.Status() != pdu.LoginSuccess {
+		t.Fatalf("status %#x", uint16(resp.Status()))
+	}
+	next.wantEvent(SessionJoined)
+	again := newLogin(t, n)
+	again.prove("a")
+	next.turn()
+	next.wantEvent(Close) // a replaces its own
+}
+
+// What a session has negotiated is not told to another account either.
+func TestForeignJoinIsToldNothing(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, twoHosts())
+	a := newLogin(t, n)
+	a.prove("a", "MaxConnections", "4")
+	b := newLogin(t, n)
+	b.tsih, b.cid = a.conn.Session().TSIH, 9
+	if m := b.refused(pdu.LoginSessionDoesNotExist, "it is a's", securityNext, b.proof("b")...); len(m) > 0 {
+		t.Errorf("it is told %v", m)
+	}
+}
+
+// An account that names initiators is for those.
+func TestAccountNamesInitiators(t *testing.T) {
+	for _, c := range []struct {
+		initiators []string
+		ok         bool
+	}{
+		{nil, true},
+		{[]string{testInitiator}, true},
+		{[]string{"iqn.2026-11.io.example:other", "IQN.2026-11.io.example:h*"}, true},
+		{[]string{"iqn.2026-11.io.example:other"}, false},
+		{[]string{"iqn.2026-11.io.example:host.*"}, false},
+	} {
+		tg := twoHosts()
+		tg.Auth.Accounts[0].Initiators = c.initiators
+		r := newLogin(t, newNodeWith(NodeConfig{}, tg))
+		if keys := r.proof("a"); c.ok {
+			r.ok(securityNext, keys...)
+		} else {
+			r.refused(pdu.LoginAuthorizationFailure, "the account is for others", securityNext, keys...)
+		}
+	}
+}
+
+// The host knows what outlives sessions: a nexus that it does not make is not logged in to.
+func TestHostRefusesANexus(t *testing.T) {
+	n := newNodeWith(NodeConfig{}, plainTarget())
+	r := newLogin(t, n)
+	r.host.foreign = errors.New("registered by another account")
+	r.refused(pdu.LoginAuthorizationFailure, "the host says so", toFull, names()...)
+	r.gone()
+	if len(n.Sessions()) != 0 || len(n.reg.nexuses) != 0 || !r.conn.Over() {
+		t.Fatal("something of it is left")
+	}
+	again := newLogin(t, n)
+	again.up()
+}
+
+// "the same CHAP secret is not used for authentication in both directions" (9.2.1), whatever the configuration says.
+func TestOneSecretForBothDirections(t *testing.T) {
+	tg := twoHosts()
+	tg.Auth.Mutual = &Account{User: "target", Secret: tg.Auth.Accounts[0].Secret}
+	r := newLogin(t, newNodeWith(NodeConfig{}, tg))
+	r.refused(pdu.LoginAuthenticationFailure, "we would have answered so ourselves", securityNext, r.proof("a")...)
+}
