@@ -65,10 +65,12 @@ func (u *watched) report(now time.Time) (r Report) {
 			continue
 		}
 		s := lun.HealthDegraded
-		if f.last.Kind == lun.FaultDataLost || f.last.Kind == lun.FaultGone {
+		if f.last.Kind == lun.FaultDataLost || f.last.Kind == lun.FaultGone || f.last.Kind == lun.FaultBlocks {
 			s = lun.HealthLost
 		}
-		add(s, f.first, faultText(f, now))
+		if f.last.Kind != lun.FaultBlocks || u.lost.text == "" { // the finding says it better
+			add(s, f.first, faultText(f, now))
+		}
 		rf := Fault{Kind: f.last.Kind, Count: f.last.Count, LBA: f.last.LBA, HasLBA: f.last.HasLBA, Last: f.at}
 		if f.last.Errno != 0 {
 			rf.Errno = errnoName(f.last.Errno)

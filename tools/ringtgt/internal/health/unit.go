@@ -99,11 +99,20 @@ func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 		u.lost = finding{}
 		return
 	}
-	if u.lost.text == "" {
-		log.Error("medium: it was made shorter, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
-		u.lost = finding{since: now}
+	text := lostText(c.LostLBA)
+	if u.lost.text == text {
+		return
 	}
-	u.lost.text = lostText(c.LostLBA)
+	if u.lost.text == "" {
+		u.lost.since = now
+	}
+	u.lost.text = text
+	log.Error("medium: it was made shorter, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
+	// It counts as a fault, of which this was the line.
+	u.Faults.Report(lun.FaultBlocks, int64(c.LostLBA), 0, 0)
+	u.read(now)
+	f := &u.faults[lun.FaultBlocks]
+	f.told = f.last.Count
 }
 
 // change takes over one finding, and tells when it has become so or is no longer so.

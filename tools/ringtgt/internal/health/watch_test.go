@@ -198,6 +198,14 @@ func TestFindings(t *testing.T) {
 		t.Errorf("made shorter: %+v", got)
 	}
 	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=8192")
+	r.Poll()
+	r.want() // it was told
+	if n := r.health[0].Count(lun.FaultBlocks); n != 1 {
+		t.Errorf("%d faults of that kind were counted, want 1", n)
+	}
+	c.LostLBA = 100
+	look()
+	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=100")
 	c.Err = unix.ESTALE
 	if got := look(); got.State != lun.HealthLost || len(got.Why) != 2 {
 		t.Errorf("made shorter and away: %+v", got)
