@@ -18,6 +18,7 @@ type watched struct {
 	lost    finding   // blocks are gone
 	blind   finding   // it could not be looked at
 	busy    bool      // an inspection is under way or waits for a slot
+	again   bool      // another one was asked for since it began
 	looking time.Time // since when it is under way
 }
 

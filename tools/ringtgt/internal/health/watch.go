@@ -116,24 +116,30 @@ func (w *Watch) Inspect() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, u := range w.units {
-		if u.Inspect == nil || u.busy {
+		if u.Inspect == nil {
 			continue
+		}
+		if u.again = u.busy; u.busy {
+			continue // what is under way may have looked before what the caller did
 		}
 		u.busy = true
 		go w.inspect(u)
 	}
 }
 
-// inspect looks at u's medium once there is a free slot.
+// inspect looks at u's medium once there is a free slot, and again for as long as somebody asks meanwhile.
 func (w *Watch) inspect(u *watched) {
-	w.slots <- struct{}{}
-	w.mu.Lock()
-	u.looking = w.now()
-	w.mu.Unlock()
-	c := u.Inspect()
-	<-w.slots
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	u.found(c, w.log, w.now())
-	u.busy, u.looking = false, time.Time{}
+	for again := true; again; {
+		w.slots <- struct{}{}
+		w.mu.Lock()
+		u.again, u.looking = false, w.now()
+		w.mu.Unlock()
+		c := u.Inspect()
+		<-w.slots
+		w.mu.Lock()
+		u.found(c, w.log, w.now())
+		again = u.again
+		u.busy, u.looking = again, time.Time{}
+		w.mu.Unlock()
+	}
 }

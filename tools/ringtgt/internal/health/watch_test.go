@@ -287,3 +287,21 @@ func TestReportOfFaults(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// A reload that comes while an inspection is under way has the medium looked at again: what is under way may have looked
+// before whatever was done to it.
+func TestReloadDuringInspection(t *testing.T) {
+	began, goOn := make(chan bool), make(chan backend.Condition)
+	r := newRig(t, 1, func(int) backend.Condition {
+		began <- true
+		return <-goOn
+	})
+	r.Inspect()
+	<-began
+	r.Inspect()
+	goOn <- backend.Condition{}
+	<-began
+	goOn <- backend.Condition{Place: errors.New("something else is at its path now")}
+	r.wait()
+	r.want(`level=ERROR msg="medium: something else is at its path now" ` + from)
+}
