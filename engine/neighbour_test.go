@@ -2,6 +2,10 @@ package engine
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -90,4 +94,85 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 	if st, _ := good.finish(good.startWrite(1, 0, make([]byte, 4096))); st != 0 {
 		t.Fatalf("write: status %#x", st)
 	}
+}
+
+// Initiators that send pings and text as fast as they can, and read the answers, keep nobody from his commands: what one connection
+// may bring about in a turn is bounded by a receive buffer and a batch.
+func TestFloodsLetOthersWork(t *testing.T) {
+	for _, kind := range []string{"pings", "text", "reads"} {
+		t.Run(kind, func(t *testing.T) {
+			disk := backend.NewFault(memory(t, 64<<20))
+			r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, disk)
+			good := r.login(1)
+			const floods = 4
+			var all sync.WaitGroup
+			var sent [floods]atomic.Int64
+			var conns [floods]net.Conn
+			for k := range floods {
+				f := r.login(byte(10+k), "InitiatorName", "iqn.2026-11.test:flood")
+				conns[k] = f.c
+				all.Add(2)
+				go func() {
+					defer all.Done()
+					io.Copy(io.Discard, f.c)
+				}()
+				go func() {
+					defer all.Done()
+					for f.flood(kind) == nil {
+						sent[k].Add(1)
+					}
+				}()
+			}
+			waitFor(t, "all to flood", func() bool {
+				for k := range sent {
+					if sent[k].Load() < 20 {
+						return false
+					}
+				}
+				return true
+			})
+			for range 10 {
+				good.works(0)
+			}
+			for _, c := range conns {
+				c.Close()
+			}
+			all.Wait()
+		})
+	}
+}
+
+// flood sends a few requests of a kind, immediate ones so that no window holds them back.
+func (i *initiator) flood(kind string) error {
+	var out []byte
+	for range 8 {
+		var h pdu.BHS
+		var data []byte
+		i.itt++
+		switch kind {
+		case "pings":
+			h.Init(pdu.OpNOPOut)
+			(*pdu.NOPOut)(&h).SetTTT(pdu.ReservedTag)
+			data = make([]byte, 4096)
+		case "text":
+			h.Init(pdu.OpTextRequest)
+			(*pdu.TextRequest)(&h).SetTTT(pdu.ReservedTag)
+			for k := range 200 {
+				data = pdu.AppendText(data, fmt.Sprint("X", k), "y")
+			}
+		case "reads":
+			i.command(&h, 0, rw10(false, 0, maxBlock/512), maxBlock, false)
+			i.itt--
+			i.cmdSN--
+		}
+		h.SetImmediate(true)
+		h.SetFinal(true)
+		h.SetITT(i.itt)
+		(*pdu.NOPOut)(&h).SetCmdSN(i.cmdSN)
+		(*pdu.NOPOut)(&h).SetExpStatSN(i.expStatSN)
+		h.SetDataLen(len(data))
+		out = append(append(append(out, h[:]...), data...), make([]byte, pdu.Pad(len(data)))...)
+	}
+	_, err := i.c.Write(out)
+	return err
 }
