@@ -93,6 +93,10 @@ func (c *conn) take() {
 		case session.SessionDown:
 			ev.Session.Owner.(*lun.Nexus).Close()
 		case session.Flush:
+			if e, ok := ev.Reason.(*session.LoginError); ok && e.Failed > 0 {
+				l.about(&l.guesses, l.engine.log.Warn, "CHAP login failed", "remote", c.name.remote, "user", e.User, "initiator", e.Initiator,
+					"failed", e.Failed)
+			}
 			l.about(&l.ends, l.engine.log.Info, "connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.closing, c.lingering = true, true
 			if ev.Last {

@@ -56,6 +56,11 @@ const (
 	// libiscsi takes no answer of more than one PDU; it declares 256 KiB.
 	maxTextPiece = 1 << 20
 
+	// guessFree is how many CHAP logins of an address may fail until its answers are slowed: a secret mistyped. maxGuessers is how
+	// many addresses are remembered for that, some 100 bytes each.
+	guessFree   = 3
+	maxGuessers = 4096
+
 	// maxCHAPBinary is the longest CHAP challenge or response (12.1.3: "MUST NOT exceed 1024 bytes").
 	maxCHAPBinary = 1024
 	// maxName is the longest iSCSI name in bytes (4.2.7.1).
@@ -101,6 +106,12 @@ const (
 	// dataTimeout is how long data that was asked for, or announced, may keep everybody waiting: as long as keepalive takes to give
 	// up an initiator that is silent. Linux aborts a write that takes 30 s by itself.
 	dataTimeout = int64(30 * time.Second)
+	// guessGap is between two answers to CHAP logins of an address of which some have failed: two guesses a second would take
+	// longer than the universe has for 96 bits, and a host with one wrong secret waits little with its others. guessWait is how many
+	// of them may wait: well below loginTimeout. guessMemory is how long a failure is remembered.
+	guessGap    = int64(500 * time.Millisecond)
+	guessWait   = int64(4 * time.Second)
+	guessMemory = int64(time.Minute)
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
 	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).

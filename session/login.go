@@ -24,6 +24,10 @@ type loginState struct {
 	held            *pdu.LoginResponse
 	heldText        []byte
 
+	// An answer that is made and goes later, at laterAt; 0: none (guess.go). Nothing of the request at hand is needed for it.
+	laterAt int64
+	later   func(now int64)
+
 	// What must not change from request to request (11.12).
 	isid  [6]byte
 	tsih  uint16
@@ -57,6 +61,10 @@ type LoginError struct {
 	Status    pdu.LoginStatus
 	Initiator string // as far as it is known
 	Why       string
+	// Failed is how many CHAP logins from the initiator's address have failed, with this one; 0: it was refused for another
+	// reason. User is the name that it gave, as the log may have it.
+	Failed int
+	User   string
 }
 
 func (e *LoginError) Error() string {
@@ -81,6 +89,8 @@ func (c *Conn) loginDue() int64 {
 		return 0
 	case c.login.resume:
 		return 1 // at once
+	case c.login.laterAt != 0:
+		return min(c.login.laterAt, c.login.due)
 	}
 	return c.login.due
 }
@@ -88,6 +98,15 @@ func (c *Conn) loginDue() int64 {
 // loginTimer runs when loginDue has come.
 func (c *Conn) loginTimer(now int64) {
 	l := c.login
+	if c.end.deaf {
+		return // it is over
+	}
+	if l.laterAt != 0 && now >= l.laterAt {
+		later := l.later
+		l.waiting, l.laterAt, l.later = false, 0, nil
+		later(now)
+		return
+	}
 	if !l.resume {
 		c.fail(errLoginTimeout)
 		return
@@ -185,8 +204,19 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 		l.gather = nil
 	}
 	if err := x.run(text); err != nil && err != errAnswered {
-		c.loginRefuse(now, req, err.Status, err.Why)
+		err.Initiator = l.initiator
+		h := *req
+		x.say(func(now int64) { c.loginRefuseWith(now, &h, err, nil) })
 	}
+}
+
+// say sends the answer to a request now, or when its time has come. Another request meanwhile ends the login: header.
+func (x *loginExchange) say(answer func(now int64)) {
+	if x.at <= x.now {
+		answer(x.now)
+		return
+	}
+	x.l.waiting, x.l.laterAt, x.l.later = true, x.at, answer
 }
 
 // loginResponse begins the answer to a request: same stage, no transition.
@@ -343,7 +373,7 @@ func (c *Conn) loginRefuseWith(now int64, req *pdu.LoginRequest, err *LoginError
 		resp.SetCSG(c.login.stage)
 	}
 	resp.SetStatus(err.Status)
-	c.login.waiting = false
+	c.login.waiting, c.login.laterAt, c.login.later = false, 0, nil
 	c.reply(resp.BHS(), text)
 	c.finish(now, err)
 }

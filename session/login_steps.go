@@ -14,6 +14,7 @@ type loginExchange struct {
 	l    *loginState
 	now  int64
 	req  *pdu.LoginRequest
+	at   int64 // when the answer may go, if later than now
 	keys pdu.Text
 	out  []byte
 }
@@ -243,9 +244,8 @@ func (x *loginExchange) security() *LoginError {
 		x.out = pdu.AppendText(x.out, "AuthMethod", want)
 	}
 	if l.method == "CHAP" {
-		var err error
-		if x.out, err = l.chap.advance(a, x.c.cfg.Rand, x.keys.Get, x.out); err != nil {
-			return refuse(pdu.LoginAuthenticationFailure, err.Error())
+		if err := x.chap(a); err != nil {
+			return err
 		}
 		if acc := l.chap.account; acc != nil && !listed(acc.Initiators, l.initiator) {
 			return refuse(pdu.LoginAuthorizationFailure, "CHAP account "+quoted(acc.User)+" is not for that initiator name")
@@ -257,6 +257,27 @@ func (x *loginExchange) security() *LoginError {
 		}
 	}
 	return nil
+}
+
+// chap goes one step on with the exchange. Whoever guesses waits for the answer: guess.go.
+func (x *loginExchange) chap(a *Auth) *LoginError {
+	l, c := x.l, x.c
+	user, answers := x.keys.Get("CHAP_N")
+	if answers = answers && l.chap.step == chapWantsResponse; answers {
+		var ok bool
+		if x.at, ok = c.node.guesses.turn(c.cfg.Remote.Addr(), x.now); !ok {
+			return refuse(pdu.LoginOutOfResources, "too many CHAP logins from this address after some that failed")
+		}
+	}
+	var err error
+	if x.out, err = l.chap.advance(a, c.cfg.Rand, x.keys.Get, x.out); err == nil {
+		return nil
+	}
+	e := refuse(pdu.LoginAuthenticationFailure, err.Error())
+	if answers && err == errCHAPSecret {
+		e.Failed, e.User = c.node.guesses.wrong(c.cfg.Remote.Addr(), x.now), quoted(user)
+	}
+	return e
 }
 
 // operational answers the keys that are no step's own.
@@ -324,6 +345,6 @@ func (x *loginExchange) answer() *LoginError {
 		resp.SetTransit(true)
 		resp.SetNSG(q.NSG())
 	}
-	x.c.loginAnswer(x.now, resp, x.out)
+	x.say(func(now int64) { x.c.loginAnswer(now, resp, x.out) })
 	return nil
 }

@@ -21,6 +21,7 @@ type Node struct {
 	cfg     NodeConfig
 	targets atomic.Pointer[nodeTargets]
 	reg     registry
+	guesses guesses
 }
 
 // NewNode makes a node without targets.

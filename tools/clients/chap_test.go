@@ -1,6 +1,8 @@
 package clients_test
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
@@ -82,4 +84,36 @@ func TestMutualCHAPWithoutASecret(t *testing.T) {
 		t.Errorf("mutual CHAP passed with a target that has no secret:\n%s", out)
 	}
 	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
+}
+
+// The example of docs/chap.md lets in the clients that docs/chap.md names, as it names them.
+func TestCHAPDocument(t *testing.T) {
+	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
+	doc, err := os.ReadFile("../../docs/chap.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok1 := strings.Cut(string(doc), "```toml\n")
+	config, rest, ok2 := strings.Cut(rest, "```")
+	_, rest, ok3 := strings.Cut(rest, "libiscsi and qemu: `")
+	url, rest, ok4 := strings.Cut(rest, "`")
+	_, rest, ok5 := strings.Cut(rest, "`")
+	mutual, _, ok6 := strings.Cut(rest, "`")
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !strings.HasPrefix(url, "iscsi://") || !strings.HasPrefix(mutual, "?") {
+		t.Fatalf("the example is not where it was: %q %q", url, mutual)
+	}
+	t.Setenv("HOST_7_SECRET", chapSecret)
+	_, target, _ := strings.Cut(url, ":3260/")
+	d := daemon.StartT(t, daemon.Options{Config: "[[portal]]\nlisten = \"{{ADDR}}\"\n" + config, Target: strings.TrimSuffix(target, "/0")})
+	url = strings.NewReplacer("SECRET", chapSecret, "192.0.2.1:3260", d.Addr()).Replace(url)
+	_, secret, _ := strings.Cut(config, "[target.mutual_chap]")
+	_, secret, _ = strings.Cut(secret, "secret = \"")
+	secret, _, _ = strings.Cut(secret, "\"")
+	mutual = strings.ReplaceAll(mutual, "SECRET_OF_THE_TARGET", secret)
+	const host = "iqn.1993-08.org.debian:01:host-7"
+	run(t, "iscsi-inq", "-i", host, url)
+	if out, err := try(t, "", "iscsi-inq", "-i", "iqn.2026-11.com.example:another", url); err == nil {
+		t.Errorf("another initiator name: the login succeeded:\n%s", out)
+	}
+	run(t, "iscsi-inq", "-i", host, url+mutual)
 }
