@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
@@ -39,26 +41,13 @@ func TestPowerLoss(t *testing.T) {
 		checkCuts(t, dir, seed)
 		return
 	}
-	needMachine(t)
-	cache, err := filepath.Abs("../../.cache/kerneltest")
-	if err != nil {
-		t.Fatal(err)
+	image, dir := powerImage(t, "power")
+	var drives []drive
+	for _, d := range power.Disks {
+		drives = append(drives, makeDrive(t, dir, d.Name, power.DiskSize, d.NVMe), makeDrive(t, dir, "log-"+d.Name, power.LogSize, false))
 	}
-	if err := ensureQemu(t.Context(), t.Logf); err != nil {
-		t.Fatal(err)
-	}
-	image, err := prepareImage(t.Context(), cache, guestContents, t.Logf)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(cache, "power")
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	g := bootPowerGuest(t, image, dir, seed)
+	drives = append(drives, makeDrive(t, dir, "seen", power.SeenAt+power.SeenSize, false))
+	g := bootPowerGuest(t, image, dir, drives, map[string]string{"SEED": strconv.FormatUint(seed, 10), "CUTS": strconv.Itoa(powerServed)})
 	began := time.Now()
 	log := func(text string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), text) }
 	nothing := func(verb string, args []string) error { return fmt.Errorf("the host cannot %s %q", verb, args) }
@@ -92,39 +81,79 @@ func TestPowerLoss(t *testing.T) {
 	log(fmt.Sprintf("a daemon was started after %d cuts", len(served)))
 }
 
-// bootPowerGuest boots the guest with the drives of the test. Its files stay in dir.
-func bootPowerGuest(t *testing.T, image image, dir string, seed uint64) *guest {
+// TestDeviceNames has the kernel give two NVMe drives each other's name between two starts of the daemon: identities go with the
+// drives. RINGTGT_KERNEL=1 turns it on.
+func TestDeviceNames(t *testing.T) {
+	if os.Getenv("RINGTGT_KERNEL") != "1" {
+		t.Skip("boots a virtual machine: set RINGTGT_KERNEL=1, or run make test-kernel")
+	}
+	image, dir := powerImage(t, "names")
+	drives := []drive{makeDrive(t, dir, "first", power.DiskSize, true), makeDrive(t, dir, "second", power.DiskSize, true)}
+	g := bootPowerGuest(t, image, dir, drives, nil)
+	nothing := func(verb string, args []string) error { return fmt.Errorf("the host cannot %s %q", verb, args) }
+	if _, err := g.runCase("device-names", caseLimit, nothing, func(text string) { t.Log(text) }); err != nil {
+		t.Errorf("%v\n--- the guest's console, last %d lines:\n%s", err, consoleTail, g.console.text())
+	}
+}
+
+// powerImage is the guest's image, and an empty folder for what a test leaves to be looked at.
+func powerImage(t *testing.T, name string) (image, string) {
+	needMachine(t)
+	cache, err := filepath.Abs("../../.cache/kerneltest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ensureQemu(t.Context(), t.Logf); err != nil {
+		t.Fatal(err)
+	}
+	made, err := prepareImage(t.Context(), cache, guestContents, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(cache, name)
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return made, dir
+}
+
+// makeDrive makes a drive of zeroes.
+func makeDrive(t *testing.T, dir, name string, size int64, nvme bool) drive {
+	path := powerDrive(dir, name)
+	file, err := os.Create(path)
+	if err == nil {
+		err = file.Truncate(size)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	return drive{serial: "kt-" + name, path: path, nvme: nvme}
+}
+
+// bootPowerGuest boots the guest with drives, the daemon and the program power. Its console is written to dir.
+func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env map[string]string) *guest {
 	sockets, err := os.MkdirTemp("", "ringtgt-power-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	options := guestOptions{
-		image: image, initramfs: filepath.Join(sockets, "initramfs"), dir: sockets,
+		image: image, initramfs: filepath.Join(sockets, "initramfs"), dir: sockets, drives: drives,
 		console: createFile(t, filepath.Join(dir, "console.log")),
 	}
 	if os.Getenv("RINGTGT_KERNEL_CONSOLE") == "1" {
 		options.echo = func(line string) { fmt.Println("    |", line) }
 	}
-	add := func(name string, size int64, nvme bool) {
-		path := powerDrive(dir, name)
-		file, err := os.Create(path)
-		if err == nil {
-			err = file.Truncate(size)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		file.Close()
-		options.drives = append(options.drives, drive{serial: "kt-" + name, path: path, nvme: nvme})
-	}
-	for _, d := range power.Disks {
-		add(d.Name, power.DiskSize, d.NVMe)
-		add("log-"+d.Name, power.LogSize, false)
-	}
-	add("seen", power.SeenAt+power.SeenSize, false)
 	programs := map[string]string{}
 	for name, pkg := range map[string]string{"ringtgt": "./tools/ringtgt", "power": "./tools/kerneltest/power/guest"} {
+		if path := os.Getenv(daemon.BinaryEnv); path != "" && name == "ringtgt" { // it must be linked statically
+			programs[name] = path
+			continue
+		}
 		programs[name] = filepath.Join(sockets, name)
 		build := exec.CommandContext(t.Context(), "go", "build", "-o", programs[name], pkg)
 		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // the guest has no C library of the host's
@@ -132,8 +161,9 @@ func bootPowerGuest(t *testing.T, image image, dir string, seed uint64) *guest {
 			t.Fatalf("%s: %v\n%s", build, err, out)
 		}
 	}
-	env := map[string]string{"MODE": "power", "SEED": strconv.FormatUint(seed, 10), "CUTS": strconv.Itoa(powerServed)}
-	if err := writeInitramfs(options.initramfs, image.base, env, programs); err != nil {
+	all := map[string]string{"MODE": "power"} // the target is in the guest
+	maps.Copy(all, env)
+	if err := writeInitramfs(options.initramfs, image.base, all, programs); err != nil {
 		t.Fatal(err)
 	}
 	g, err := startGuest(t.Context(), options)

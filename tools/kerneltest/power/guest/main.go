@@ -1,6 +1,7 @@
 // Command guest runs inside the emulated machine of the power loss test, as /kt/power. With "write" it puts the logged drives
 // below the daemon, starts it, and gives it commands, with an event in the logs before each and after each answer. With "serve" it
-// takes the images that cuts of power leave, one by one, starts the daemon on them, and shows the host what it serves.
+// takes the images that cuts of power leave, one by one, starts the daemon on them, and shows the host what it serves. With "names"
+// it has two drives change their names under the daemon.
 package main
 
 import (
@@ -26,8 +27,10 @@ func main() {
 		if cuts, err = strconv.Atoi(os.Args[2]); err == nil {
 			err = serve(ctx, cuts)
 		}
+	case len(os.Args) == 2 && os.Args[1] == "names":
+		err = names(ctx)
 	default:
-		err = fmt.Errorf("usage: power write SEED | power serve CUTS")
+		err = fmt.Errorf("usage: power write SEED | power serve CUTS | power names")
 	}
 	if err != nil {
 		_ = os.WriteFile("/run/kt/detail", []byte(err.Error()+"\n"), 0o600)

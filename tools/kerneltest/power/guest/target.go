@@ -22,15 +22,25 @@ type target struct {
 	err    error // after exited
 }
 
-// startTarget starts the daemon and waits until its portal answers; tick is called meanwhile.
+// serveArgs is the daemon's command line without its LUNs.
+func serveArgs(state string) []string {
+	return []string{"serve", "--listen", power.Portal, "--target", power.Target, "--cores", "0", "--steering", "off",
+		"--buffers", "32MiB", "--state", state}
+}
+
+// startTarget starts the daemon on the mapped disks.
 func startTarget(ctx context.Context, tick func() error) (*target, error) {
-	args := []string{"serve", "--listen", power.Portal, "--target", power.Target, "--cores", "0", "--steering", "off",
-		"--buffers", "32MiB", "--state", "/mnt/state/" + power.StateDir}
+	args := serveArgs("/mnt/state/" + power.StateDir)
 	for _, d := range power.Disks {
 		if d.LUN >= 0 {
 			args = append(args, "--lun", d.Spec())
 		}
 	}
+	return start(ctx, args, tick)
+}
+
+// start starts the daemon and waits until its portal answers; tick is called meanwhile.
+func start(ctx context.Context, args []string, tick func() error) (*target, error) {
 	t := &target{cmd: exec.Command("/kt/ringtgt", args...), exited: make(chan struct{})}
 	t.cmd.Stdout, t.cmd.Stderr = os.Stderr, os.Stderr
 	if err := t.cmd.Start(); err != nil {
@@ -87,6 +97,11 @@ func (t *target) stop() error {
 
 // dial logs in as one of the initiators, a or b.
 func dial(ctx context.Context, who string) (*initiator.Session, error) {
+	return dialUnits(ctx, who, power.LUNs)
+}
+
+// dialUnits is dial for another number of units.
+func dialUnits(ctx context.Context, who string, units int) (*initiator.Session, error) {
 	s, err := initiator.Dial(ctx, initiator.Config{
 		Portals: []string{power.Portal}, TargetName: power.Target, InitiatorName: power.Initiator + who,
 		ISID: [6]byte{0x80, 0, 0, 0, 0, who[0]},
@@ -94,7 +109,7 @@ func dial(ctx context.Context, who string) (*initiator.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	for lun := range power.LUNs {
+	for lun := range units {
 		if err := s.Ready(ctx, 0, initiator.LUN(lun)); err != nil {
 			s.Close()
 			return nil, err
