@@ -119,6 +119,8 @@ func showDrives(ctx context.Context, state string, paths []string, mark bool) (a
 
 // refused sees that the daemon does not serve these paths, and says which is wrong.
 func refused(ctx context.Context, state string, paths []string) error {
+	ctx, cancel := context.WithTimeout(ctx, daemonLimit) // that it serves them is no answer
+	defer cancel()
 	out, err := exec.CommandContext(ctx, "/kt/ringtgt", driveArgs(state, paths)...).CombinedOutput()
 	fmt.Fprintf(os.Stderr, "%v: %v\n%s", paths, err, out)
 	var exit *exec.ExitError
