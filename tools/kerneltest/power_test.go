@@ -304,10 +304,14 @@ func judgeSeen(t *testing.T, dir string, cut power.Cut, oracle *power.Oracle) er
 	}
 	for lun, u := range seen.Units {
 		blocks := data[lun*power.Blocks*power.BlockSize:][:power.Blocks*power.BlockSize]
-		for _, what := range []string{
-			oracle.Unit(lun, cut.Event, blocks), oracle.Identity(lun, cut.Event, u.NAA),
-			oracle.Reserved(lun, cut.Event, u.Reservations), oracle.WriteCache(lun, cut.Event, u.WCE),
-		} {
+		wrong := []string{oracle.Identity(lun, cut.Event, u.NAA)}
+		if u.Failed {
+			wrong = append(wrong, oracle.Failed(lun, cut.Event))
+		} else {
+			wrong = append(wrong, oracle.Unit(lun, cut.Event, blocks), oracle.Reserved(lun, cut.Event, u.Reservations),
+				oracle.WriteCache(lun, cut.Event, u.WCE))
+		}
+		for _, what := range wrong {
 			if what != "" {
 				t.Errorf("the daemon after the cut %s: %s", cut.Name, what)
 			}

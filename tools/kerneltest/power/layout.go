@@ -71,5 +71,6 @@ type Seen struct {
 	Units [LUNs]struct {
 		NAA, Reservations string
 		WCE               bool
+		Failed            bool // by a SANITIZE: nothing but NAA is seen
 	}
 }

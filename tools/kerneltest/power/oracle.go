@@ -40,6 +40,7 @@ type Oracle struct {
 	reservations [LUNs][]span[string]
 	wce          [LUNs][]span[bool]
 	naa          [LUNs][]span[string] // the first is ""
+	wipes        [LUNs][][2]int       // of each SANITIZE the events of its command and of its end
 	ready        [LUNs]int            // the event since which the unit exists
 }
 
@@ -78,6 +79,9 @@ func NewOracle(events []Event) (*Oracle, error) {
 			certain := never
 			if ack.Durable {
 				certain = done
+			}
+			if strings.HasPrefix(e.Kind, "SANITIZE") {
+				o.wipes[e.LUN] = append(o.wipes[e.LUN], [2]int{e.N, done})
 			}
 			for i := range e.Blocks {
 				v, err := o.value(e, i)
@@ -172,6 +176,17 @@ func (o *Oracle) Unit(lun, event int, blocks []byte) string {
 		wrong = append(wrong[:3], fmt.Sprintf("and %d more blocks", len(wrong)-3))
 	}
 	return strings.Join(wrong, "; ")
+}
+
+// Failed says what is wrong with a unit that asks for another SANITIZE (SBC-3 4.11: SANITIZE COMMAND FAILED). It may if the
+// power went while one was under way.
+func (o *Oracle) Failed(lun, event int) string {
+	for _, w := range o.wipes[lun] {
+		if w[0] <= event && event < w[1] {
+			return ""
+		}
+	}
+	return fmt.Sprintf("LUN %d says that a SANITIZE failed, and none was under way", lun)
 }
 
 // Reserved says what is wrong with a unit's reservations.

@@ -113,6 +113,25 @@ func TestOracleOfCopies(t *testing.T) {
 	}
 }
 
+// Only a SANITIZE that was under way may have failed.
+func TestOracleOfSanitize(t *testing.T) {
+	o, err := NewOracle([]Event{
+		{N: 1, Op: OpBegin}, {N: 2, Op: OpWrite, Kind: "SANITIZE-OVERWRITE", Cmd: 1, Blocks: Blocks, Fill: FillZero},
+		{N: 3, Op: OpTick}, {N: 4, Op: OpAck, Cmd: 1, Durable: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for event, may := range map[int]bool{1: false, 2: true, 3: true, 4: false} {
+		if got := o.Failed(0, event) == ""; got != may {
+			t.Errorf("after event %d: %v, want %v", event, got, may)
+		}
+	}
+	if o.Failed(1, 3) == "" {
+		t.Error("another unit's may fail")
+	}
+}
+
 func TestOracleRefusesWhatNoRunTells(t *testing.T) {
 	for name, e := range map[string]Event{
 		"a unit too many":   {N: 1, Op: OpWrite, Cmd: 1, LUN: LUNs, Blocks: 1},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
@@ -29,6 +30,16 @@ func send(ctx context.Context, s *initiator.Session, lun int, cdb []byte, in, ou
 		return c.Result, err
 	}
 	return initiator.Result{}, fmt.Errorf("LUN %d, CDB % x: nothing but unit attentions", lun, cdb)
+}
+
+// sanitizeFailed says whether the unit wants a SANITIZE to be repeated (SBC-3 4.11).
+func sanitizeFailed(err error) bool {
+	var status *initiator.StatusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	key, asc, ascq, ok := proto.SenseCode(status.Sense)
+	return ok && key == 0x03 && asc == 0x31 && ascq == 0x03
 }
 
 // cdb16 is a CDB of 16 bytes with the LBA in bytes 2 to 9 and the count in bytes 10 to 13 (SBC-3 5.39 and others).

@@ -75,15 +75,18 @@ func look(ctx context.Context, seen string) error {
 	defer s.Close()
 	var all power.Seen
 	for lun := range power.LUNs {
+		u := &all.Units[lun]
+		if u.NAA, err = naa(ctx, s, lun); err != nil {
+			return err
+		}
 		data, err := readAll(ctx, s, lun)
-		if err != nil {
+		if sanitizeFailed(err) {
+			u.Failed = true
+			continue
+		} else if err != nil {
 			return err
 		}
 		if _, err := out.WriteAt(data, int64(lun)*power.Blocks*power.BlockSize); err != nil {
-			return err
-		}
-		u := &all.Units[lun]
-		if u.NAA, err = naa(ctx, s, lun); err != nil {
 			return err
 		}
 		if u.Reservations, err = reservations(ctx, s, lun); err != nil {

@@ -110,7 +110,7 @@ func dialUnits(ctx context.Context, who string, units int) (*initiator.Session, 
 		return nil, err
 	}
 	for lun := range units {
-		if err := s.Ready(ctx, 0, initiator.LUN(lun)); err != nil {
+		if err := s.Ready(ctx, 0, initiator.LUN(lun)); err != nil && !sanitizeFailed(err) {
 			s.Close()
 			return nil, err
 		}
