@@ -283,7 +283,7 @@ func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
 func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	ranged := r.Kind == lun.OpDiscard || r.Kind == lun.OpZero
 	switch e := unix.Errno(-n); {
-	case e == unix.EINTR, e == unix.EAGAIN && r.Kind != lun.OpSync: // what fdatasync says is said once: see lun/flush.go
+	case e == unix.EINTR, (e == unix.EAGAIN || e == unix.ECANCELED) && r.Kind != lun.OpSync: // what fdatasync says is said once: see lun/flush.go
 		d.again(l, r, failure(n))
 	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
 		// fallocate(2) names the first two for a medium that lacks the operation. EINVAL is a range that it is too fine for,

@@ -36,7 +36,8 @@ func (e *ioError) Unwrap() []error {
 // answer stands in its blk_errors table: EIO, ENODATA (critical medium), EREMOTEIO (critical target), EILSEQ (protection),
 // ENOSPC (space allocation), ENOLINK (transport), ETIMEDOUT, EAGAIN and ENOMEM (resources), ENODEV (offline). A filesystem in
 // user space whose daemon has died says ENOTCONN, one that was aborted ECONNABORTED; a network filesystem that lost its
-// server says ESTALE, EHOSTDOWN and the like.
+// server says ESTALE, EHOSTDOWN and the like. Nobody cancels a request of ours: ECANCELED is io_uring's when it could not
+// make the thread that was to carry it out (io-wq.c, io_acct_cancel_pending_work), on a busy machine.
 func meaning(e unix.Errno) error {
 	switch e {
 	case unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EILSEQ, unix.EBADMSG, unix.EUCLEAN:
@@ -48,7 +49,7 @@ func meaning(e unix.Errno) error {
 	case unix.ENXIO, unix.ENODEV, unix.ESTALE, unix.ENOMEDIUM, unix.ESHUTDOWN,
 		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENETDOWN, unix.ENETUNREACH, unix.ENOLINK:
 		return lun.ErrGone
-	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY, unix.ENOBUFS, unix.EINTR:
+	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY, unix.ENOBUFS, unix.EINTR, unix.ECANCELED:
 		return lun.ErrBusy
 	case unix.EOPNOTSUPP, unix.ENOSYS:
 		return lun.ErrUnsupported
