@@ -106,6 +106,9 @@ func (f *Fingerprint) file(prefix string, fd int, path string, st *unix.Statx_t)
 		case unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, zfsMagic:
 			// f_fsid is made of the file system's UUID here (btrfs: and of the subvolume's number, whose snapshots have equal
 			// inodes). With others it may be the device's number, which another device has tomorrow.
+			if fs.Fsid.Val == [2]int32{} {
+				break
+			}
 			f.add(prefix+factFSID, fmt.Sprintf("%08x%08x", uint32(fs.Fsid.Val[1]), uint32(fs.Fsid.Val[0])))
 		case unix.MSDOS_SUPER_MAGIC, exfatMagic, unix.FUSE_SUPER_MAGIC:
 			inodes = false // numbered anew at each mount
@@ -134,6 +137,9 @@ func fsUUID(fd int) string {
 	}
 	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), getFSUUID, uintptr(unsafe.Pointer(&u))); e != 0 || int(u.n) > len(u.uuid) {
 		return ""
+	}
+	if u.uuid == [16]byte{} {
+		return "" // it was given one after it was mounted, and will have it at the next mount
 	}
 	return hex.EncodeToString(u.uuid[:u.n])
 }

@@ -38,6 +38,9 @@ func TestFile(t *testing.T) {
 	if f.Size() != 8 || f.Kind() != File {
 		t.Errorf("%s", f)
 	}
+	if uuid := f.get(factFSUUID); uuid != "" && strings.Trim(uuid, "0") == "" {
+		t.Errorf("%s: no file system has this UUID", f)
+	}
 	if born, ok := f.Born(); ok && time.Since(born) > time.Hour {
 		t.Errorf("%s: born an hour ago", f)
 	}
