@@ -102,9 +102,10 @@ func (d *daemon) start() (err error) {
 		return err
 	}
 	for i := range cfg.Targets {
-		if err := d.openTarget(&cfg.Targets[i], until); err != nil {
-			return err
-		}
+		d.makeTarget(&cfg.Targets[i])
+	}
+	if err := d.openUnits(until); err != nil {
+		return err
 	}
 	if err := d.identify(); err != nil {
 		return err
@@ -137,8 +138,8 @@ func (d *daemon) start() (err error) {
 	return nil
 }
 
-// openTarget makes a target and opens its media.
-func (d *daemon) openTarget(cfg *config.Target, until time.Time) error {
+// makeTarget makes a target without units.
+func (d *daemon) makeTarget(cfg *config.Target) {
 	t := &servedTarget{cfg: cfg}
 	d.targets = append(d.targets, t)
 	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}
@@ -149,15 +150,6 @@ func (d *daemon) openTarget(cfg *config.Target, until time.Time) error {
 		tc.Ports = append(tc.Ports, lun.Port{TPGT: g, RelPort: g})
 	}
 	t.lun = lun.NewTarget(tc)
-	for i := range cfg.LUNs {
-		l := &cfg.LUNs[i]
-		u, err := d.openUnit(l, until)
-		if err != nil {
-			return fmt.Errorf("%s: target %s lun %d: %w", l.At, cfg.Name, l.Number, err)
-		}
-		t.units = append(t.units, u)
-	}
-	return nil
 }
 
 // addUnits makes logical units of a target's open media.

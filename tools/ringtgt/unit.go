@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -24,6 +25,53 @@ type servedUnit struct {
 	unit    *lun.Unit
 	medium  medium.Fingerprint // what it is on; zero: memory, or nowhere
 	notes   []string
+}
+
+// openers is how many media are opened at once. Opening mostly waits for a file system's journal, which takes what several
+// have to write in one turn; more than these bring nothing.
+const openers = 16
+
+// openUnits opens the media of all targets. The error is that of the first in the order of the configuration.
+func (d *daemon) openUnits(until time.Time) error {
+	var places []*servedUnit
+	var errs []error
+	var work sync.WaitGroup
+	free := make(chan struct{}, openers)
+	for _, t := range d.targets {
+		for range t.cfg.LUNs {
+			places, errs = append(places, nil), append(errs, nil)
+		}
+	}
+	n := 0
+	for _, t := range d.targets {
+		for j := range t.cfg.LUNs {
+			l, i := &t.cfg.LUNs[j], n
+			n++
+			free <- struct{}{}
+			work.Go(func() {
+				defer func() { <-free }()
+				if places[i], errs[i] = d.openUnit(l, until); errs[i] != nil {
+					errs[i] = fmt.Errorf("%s: target %s lun %d: %w", l.At, t.cfg.Name, l.Number, errs[i])
+				}
+			})
+		}
+	}
+	work.Wait()
+	for _, t := range d.targets {
+		n := len(t.cfg.LUNs)
+		for _, u := range places[:n] {
+			if u != nil { // after an error too: whoever gives up closes what is open
+				t.units = append(t.units, u)
+			}
+		}
+		places = places[n:]
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openUnit opens the medium, as the state knows it. Nothing is made, lengthened or written before it is sure which disk
