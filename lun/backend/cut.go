@@ -55,21 +55,42 @@ func (c *cut) lost(off, n int64) (good int64) {
 	return max(from-off, 0)
 }
 
+// lseek is lseek(2) with SEEK_DATA and SEEK_HOLE, and lost blocks as data. lseek itself finds a hole behind the end of a file:
+// whoever asks which blocks are deallocated would take them for zeroes, and never read them.
+func (c *cut) lseek(lseek func(at int64, whence int) (int64, error)) func(int64, int) (int64, error) {
+	from, to := c.from.Load(), c.to.Load()
+	if from == whole {
+		return lseek
+	}
+	return func(at int64, whence int) (int64, error) {
+		if at < from {
+			found, err := lseek(at, whence)
+			if err == nil && found < from || err != nil && err != unix.ENXIO {
+				return found, err
+			}
+			at = from
+		}
+		if at < to {
+			if whence == unix.SEEK_DATA {
+				return at, nil
+			}
+			at = to
+		}
+		return lseek(at, whence)
+	}
+}
+
 // due says whether it is time to look again. Loops read one clock, each at the start of its turn: they differ by a turn.
 func (c *cut) due(now int64) bool {
 	age := now - c.looked.Load()
-	if age < lookEvery && age > -lookEvery {
-		return false
-	}
-	c.looked.Store(now)
-	return true
+	return age >= lookEvery || age <= -lookEvery
 }
 
 // there says how many of the next n bytes of r are on blocks that the medium still has. None: it has ended r. What comes before
 // a lost block is carried out, for initiators take it for done (see search.go); but not of ranges, which are done in one go.
 func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) {
-	if r.Kind != lun.OpRead && d.cut.watched && d.cut.due(l.Now()) {
-		d.look()
+	if r.Kind != lun.OpRead {
+		d.lookSometimes(l.Now())
 	}
 	good = d.cut.lost(r.Off+r.Moved, n)
 	if good == n {
@@ -93,14 +114,20 @@ func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) 
 // synced says whether a sync may say that everything is on the medium. What was acknowledged and cut off is not: the first
 // sync after the cut fails, and the unit tells every nexus (lun/loss.go); if not, it has ended r.
 func (d *disk) synced(l lun.Loop, r *lun.Request) bool {
-	if d.cut.watched && d.cut.due(l.Now()) {
-		d.look()
-	}
+	d.lookSometimes(l.Now())
 	if d.cut.owed.Load() && d.cut.owed.CompareAndSwap(true, false) {
 		d.finish(l, r, lun.ErrMedium)
 		return false
 	}
 	return true
+}
+
+// lookSometimes looks when it is time to. That it was is noted afterwards: a loop that finds it noted finds what was lost too.
+func (d *disk) lookSometimes(now int64) {
+	if d.cut.watched && d.cut.due(now) {
+		d.look()
+		d.cut.looked.Store(now)
+	}
 }
 
 // look compares the size that the kernel has in memory with the one that is served. It does not block: with

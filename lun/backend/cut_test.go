@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -296,4 +297,34 @@ func TestSyncAfterCut(t *testing.T) {
 	r.b.Inspect()
 	r.want(lun.OpSync, 0, 0, lun.ErrMedium, "more are gone, and an inspection found it first")
 	r.want(lun.OpSync, 0, 0, nil, "that was told")
+}
+
+// TestLostBlocksAreNotDeallocated: deallocated blocks read as zeroes (LBPRZ, SBC-4 4.7.4.4), and lost ones do not: a program that
+// asks by GET LBA STATUS what it need not read must read those.
+func TestLostBlocksAreNotDeallocated(t *testing.T) {
+	r := newCutRig(t, t.TempDir(), backend.DirectOff)
+	r.want(lun.OpDiscard, 2, 2, nil, "it is a thin file")
+	r.want(lun.OpDiscard, 12, 2, nil, "it is a thin file")
+	want := func(because string, want ...lun.Extent) {
+		t.Helper()
+		got, err := r.b.Extents(nil, 0, 10)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v (%v), want %v, because %s", got, err, want, because)
+		}
+		if part, err := r.b.Extents(nil, 11, 1); err != nil || len(part) != 1 || !part[0].Mapped || part[0].LBA != 11 {
+			t.Errorf("from LBA 11 on: %v (%v), want it mapped", part, err)
+		}
+	}
+	want("all is there", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 2},
+		lun.Extent{LBA: 4, Blocks: 8, Mapped: true}, lun.Extent{LBA: 12, Blocks: 2}, lun.Extent{LBA: 14, Blocks: 2, Mapped: true})
+	r.truncate(8)
+	want("8 to 15 are lost", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 2}, lun.Extent{LBA: 4, Blocks: 12, Mapped: true})
+	r.truncate(3)
+	want("3 to 15 are", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 1}, lun.Extent{LBA: 3, Blocks: 13, Mapped: true})
+	r.truncate(20)
+	if _, err := r.b.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	want("what is new is not allocated", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 1},
+		lun.Extent{LBA: 3, Blocks: 13, Mapped: true}, lun.Extent{LBA: 16, Blocks: 4})
 }

@@ -17,7 +17,13 @@ func (f *File) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, err
 		return dst, lun.ErrGone
 	}
 	defer f.life.leave(helper)
-	s := seeker{bs: bs, size: size, lseek: func(at int64, whence int) (int64, error) { return unix.Seek(f.fd, at, whence) }}
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return dst, failure(-int(err.(unix.Errno)))
+	}
+	f.ends(st.Size)
+	lseek := func(at int64, whence int) (int64, error) { return unix.Seek(f.fd, at, whence) }
+	s := seeker{bs: bs, size: size, lseek: f.cut.lseek(lseek)}
 	return s.extents(dst, lba, max)
 }
 
