@@ -88,6 +88,7 @@ func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 	n := func(v ...int) int { return v[rng.IntN(len(v))] }
 	cfg := simConfig{
 		preempt: n(0, 3, 10, 40),
+		long:    n(1, 3, 8, 30),
 		noTask:  n(0, 0, 0, 60),
 		socket:  n(600, 4000, 1<<20),
 		sq:      uint32(n(2, 8, 64, 1024)),

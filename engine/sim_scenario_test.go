@@ -54,34 +54,46 @@ func playScenario(t *testing.T, file string) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	s := &scenario{file: filepath.Base(file), conns: map[string]*simConn{}, names: map[string]*simCmd{}, itt: 0x100}
+	s := newScenario(filepath.Base(file))
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		s.line++
-		text, _, _ := strings.Cut(lines.Text(), "#")
-		s.text = strings.TrimSpace(text)
-		w := &words{s: s, opts: map[string]string{}}
-		for _, word := range strings.Fields(s.text) {
-			if k, v, ok := strings.Cut(word, "="); ok {
-				w.opts[k] = v
-			} else {
-				w.list = append(w.list, strings.TrimSuffix(word, ":"))
-			}
-		}
-		if len(w.list) == 0 {
-			continue
-		}
-		if s.simWorld == nil && w.list[0] != "session" {
-			t.Fatalf("%s:%d: a story begins with session", s.file, s.line)
-		}
-		if s.simWorld == nil {
-			s.begin(t, w)
-			continue
-		}
+		s.play(t, lines.Text())
+	}
+	s.end()
+}
+
+// play plays a line, and lets happen what follows from it.
+func (s *scenario) play(t *testing.T, line string) {
+	w := s.parse(line)
+	switch {
+	case len(w.list) == 0:
+	case s.simWorld == nil && w.list[0] != "session":
+		t.Fatalf("%s:%d: a story begins with session", s.file, s.line)
+	case s.simWorld == nil:
+		s.begin(t, w)
+	default:
 		s.do(w)
 		s.settle()
 	}
-	s.end()
+}
+
+func (s *scenario) parse(line string) *words {
+	text, _, _ := strings.Cut(line, "#")
+	s.text = strings.TrimSpace(text)
+	w := &words{s: s, opts: map[string]string{}}
+	for _, word := range strings.Fields(s.text) {
+		if k, v, ok := strings.Cut(word, "="); ok {
+			w.opts[k] = v
+		} else {
+			w.list = append(w.list, strings.TrimSuffix(word, ":"))
+		}
+	}
+	return w
+}
+
+func newScenario(file string) *scenario {
+	return &scenario{file: file, conns: map[string]*simConn{}, names: map[string]*simCmd{}, itt: 0x100}
 }
 
 func (s *scenario) fail(format string, args ...any) {

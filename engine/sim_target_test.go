@@ -192,7 +192,11 @@ func (t *simTarget) Post(fn func()) {
 
 func (t *simTarget) Wake(from int) {
 	t.w.preempt()
-	t.c.Wake(from)
+	if t.w.onWake == nil {
+		t.c.Wake(from)
+		return
+	}
+	t.w.onWake(func() { t.c.Wake(from) })
 }
 
 // Place may be called with the registry locked: nothing comes in between. Who wakes a connection need not have a reason.

@@ -50,13 +50,15 @@ type simWorld struct {
 	ctl     map[uint32]*simCmd // other requests by Initiator Task Tag
 	nexuses []*simNexus
 	onPDU   func(c *simConn, w wire)
-	order   []*simCmd // commands as the device server gave them to a backend
+	onWake  func(wake func()) // in the middle of a delivery by another loop; nil: nothing but wake
+	order   []*simCmd         // commands as the device server gave them to a backend
 	stats   map[string]int
 }
 
 // simConfig is how hard the world is. The zero value is the tame world of the scenarios.
 type simConfig struct {
 	preempt int // one in so many calls of the host is interrupted by other loops; 0: none
+	long    int // one in so many interruptions lasts for hundreds of steps
 	noTask  int // one in so many requests finds no task
 	kernel  simkernel.Odds
 	socket  int // bytes that fit between the ends
@@ -67,17 +69,18 @@ type simConfig struct {
 
 // simLoop is a loop of the engine as a coroutine.
 type simLoop struct {
-	w      *simWorld
-	l      *loop
-	ring   *simkernel.Ring
-	fd     int // its listening socket
-	next   func() (struct{}, bool)
-	stop   func()
-	yield  func(struct{}) bool
-	paused bool // interrupted in the middle of its work, not waiting
-	until  int  // step before which it does not get its processor back
-	over   bool
-	taken  [][]byte // arena blocks that nobody is to have
+	w       *simWorld
+	l       *loop
+	ring    *simkernel.Ring
+	fd      int // its listening socket
+	next    func() (struct{}, bool)
+	stop    func()
+	yield   func(struct{}) bool
+	paused  bool // interrupted in the middle of its work, not waiting
+	running bool
+	until   int // step before which it does not get its processor back
+	over    bool
+	taken   [][]byte // arena blocks that nobody is to have
 }
 
 func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, rng *rand.Rand) *simWorld {
@@ -221,7 +224,7 @@ func (w *simWorld) preempt() {
 func (sl *simLoop) suspend(paused bool) {
 	sl.w.observe(sl.l, nil)
 	sl.paused = paused
-	if sl.until = 0; paused && sl.w.rng.IntN(8) == 0 {
+	if sl.until = 0; paused && sl.w.chance(sl.w.cfg.long) {
 		sl.until = sl.w.step + sl.w.rng.IntN(400)
 	}
 	if !sl.yield(struct{}{}) {
@@ -232,15 +235,16 @@ func (sl *simLoop) suspend(paused bool) {
 
 // run resumes the loop until it waits or is interrupted.
 func (sl *simLoop) run() {
-	sl.w.current = sl
+	before := sl.w.current
+	sl.w.current, sl.running = sl, true
 	_, more := sl.next()
-	sl.w.current = nil
+	sl.w.current, sl.running = before, false
 	sl.over = !more
 }
 
 // runnable says that the loop can go on.
 func (sl *simLoop) runnable() bool {
-	return !sl.over && (sl.paused && sl.w.step >= sl.until || !sl.paused && sl.ring.Runnable())
+	return !sl.over && !sl.running && (sl.paused && sl.w.step >= sl.until || !sl.paused && sl.ring.Runnable())
 }
 
 // schedule gives a loop that was interrupted its processor back before its time, since nothing else can go on.
