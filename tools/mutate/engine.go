@@ -3,11 +3,10 @@ package main
 // engineMutants break the event loop: what the simulation and the tests with real sockets are there for.
 var engineMutants = []mutant{
 	// Where the engine meets its loop.
-	{"engine: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestSimulation|TestScenarios"},
+	{"engine: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestDelivery"},
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, func(c *Conn) { c.tellWindow() })\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if c.nextTTT == pdu.ReservedTag {\n		c.nextTTT = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
-	{"engine: dirty left set on a moved connection", "engine/move.go", "c.dirty, c.nextD = false, nil", "c.nextD = nil", "engine", "TestSimulation|TestScenarios"},
-	{"engine: a moved connection stays on the list", "engine/move.go", "			*p = c.nextD\n			break\n", "			break\n", "engine", "TestSimulation|TestScenarios"},
+	{"engine: dirty left set on a moved connection", "engine/conn.go", " && !c.dirty { // if it was marked again, the turn comes back to it", " {", "engine", "TestMarked"},
 	{"engine: a late abort timer on a reused task", "engine/execute.go", "		if t.use != use || !t.aborting {\n			return\n		}\n", "		if !t.aborting {\n			return\n		}\n", "engine", "TestSimulation|TestScenarios"},
 	{"engine: one EINVAL turns hole punching off", "lun/backend/disk.go", "		if e != unix.EINVAL {\n", "		if true {\n", "engine", "TestSimulation|TestScenarios"},
 

@@ -10,7 +10,7 @@ var sessionMutants = []mutant{
 	{"window: a smaller window never comes", "session/window.go", "if uint32(v) <= uint32(v>>32) {", "if true {", "session", "Window|Resize"},
 	{"window: withdrawing what was delivered", "session/window.go", "return uint32(n) == sn && turn&3 == slotFull && s.turn", "return uint32(n) == sn && s.turn", "session", "Window|Abort"},
 	{"window: initiator not told of a reopened window", "session/nop.go", "	c.nopIn(pdu.ReservedTag)\n}", "}", "session", ""},
-	{"window: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "session", ""},
+	{"window: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestDelivery"},
 
 	// Data-Out and R2T (11.7, 11.8).
 	{"data-out: DataSN is not looked at", "session/dataout.go", "case h.DataSN() != s.dataSN:", "case false:", "session", "Data"},
