@@ -222,6 +222,9 @@ func (d *daemon) refresh() {
 				u.unit.Refresh()
 				g := u.backend.Geometry()
 				log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
+				if err := d.keepMedium(u); err != nil {
+					log.Error("the state keeps what it knew of the medium", "err", err)
+				}
 			}
 		}
 	}

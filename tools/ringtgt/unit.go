@@ -206,6 +206,20 @@ func (d *daemon) identify() error {
 	return nil
 }
 
+// keepMedium notes that a medium has grown: when it is smaller at the next start, it has lost something. One that is smaller
+// already is kept as it was, and refused then.
+func (d *daemon) keepMedium(u *servedUnit) error {
+	at, ok := u.backend.(backend.Located)
+	if !ok || d.state == nil {
+		return nil
+	}
+	seen, err := at.Medium()
+	if err == nil {
+		_, _, err = d.state.Bind([]state.Ask{{ID: u.config.ID, Kind: seen.Kind(), Path: u.cfg.Path, Seen: seen}}, nil)
+	}
+	return err
+}
+
 // checkNames refuses two units that initiators would take for one, whatever their names were made of: multipath would write
 // to either.
 func (d *daemon) checkNames() error {

@@ -129,6 +129,16 @@ func TestIdentityFollowsTheMedium(t *testing.T) {
 	}
 }
 
+// What people are told to type is one argument for each name.
+func TestRefusalQuotes(t *testing.T) {
+	r := &Refusal{State: "/a b", Ask: Ask{ID: "x;y", Kind: medium.File, Path: "/it's"}, Disk: Disk{ID: "x;y"}, Reason: Another}
+	for _, want := range []string{`--state '/a b' --id 'x;y' 'file:/it'\''s'`, `forget --state '/a b' 'x;y'`} {
+		if !strings.Contains(r.Error(), want) {
+			t.Errorf("%v\nwant %s in it", r, want)
+		}
+	}
+}
+
 func reason(err error, want Reason) bool {
 	var r *Refusal
 	return errors.As(err, &r) && r.Reason == want

@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
@@ -28,19 +29,19 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	spec := fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path)
-	adopt := fmt.Sprintf("`ringtgt adopt --state %s %s`", r.State, spec)
+	spec, dir := shell(fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path)), shell(r.State)
+	adopt := fmt.Sprintf("`ringtgt adopt --state %s %s`", dir, spec)
 	if r.Ask.ID != "" {
-		adopt = fmt.Sprintf("`ringtgt adopt --state %s --id %s %s`", r.State, r.Ask.ID, spec)
+		adopt = fmt.Sprintf("`ringtgt adopt --state %s --id %s %s`", dir, shell(r.Ask.ID), spec)
 	}
-	forget := fmt.Sprintf("`ringtgt forget --state %s %s`", r.State, r.Disk.ID)
+	forget := fmt.Sprintf("`ringtgt forget --state %s %s`", dir, shell(r.Disk.ID))
 	switch r.Reason {
 	case Missing:
 		return fmt.Sprintf("%s is not there, and has been served as %s: a new one would show initiators an empty disk under the old name. "+
 			"Mount its file system or bring it back. If the disk is given up, %s, and a new one is made", r.Ask.Path, r.Disk.Describe(), forget)
 	case Ambiguous:
 		return fmt.Sprintf("%s is known as two disks: as %s, and as %s. Give one of them up: %s or `ringtgt forget --state %s %s`",
-			r.Ask.Path, r.Disk.Describe(), r.Other.Describe(), forget, r.State, r.Other.ID)
+			r.Ask.Path, r.Disk.Describe(), r.Other.Describe(), forget, dir, shell(r.Other.ID))
 	case Twice:
 		return fmt.Sprintf("%s is %s, which is served already: two units would not know of each other's reservations. "+
 			"Where these are two devices that claim to be one, give each an id of its own", r.Ask.Path, r.Disk.Describe())
@@ -69,4 +70,14 @@ func (k *Disk) Describe() string {
 		text += ", " + k.Medium.String()
 	}
 	return text + ")"
+}
+
+// shell writes an argument as a shell takes it: people copy what we tell them to type.
+func shell(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/:._-+,@%=", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
