@@ -134,3 +134,15 @@ func TestOneSecretForBothDirections(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{}, tg))
 	r.refused(pdu.LoginAuthenticationFailure, "we would have answered so ourselves", securityNext, r.proof("a")...)
 }
+
+// The session itself looks at the account, whatever the login has looked at before.
+func TestJoinLooksAtTheAccount(t *testing.T) {
+	m := newMCS(t, 1, "MaxConnections", "4")
+	r := m.dial(7)
+	if _, err := m.session().join(r.conn, "b", func() {}); err == nil || err.Status != pdu.LoginSessionDoesNotExist {
+		t.Fatalf("account b joins a session that was logged in without one: %v", err)
+	}
+	if len(m.session().Conns()) != 1 || r.conn.sess != nil {
+		t.Fatal("it is a member")
+	}
+}
