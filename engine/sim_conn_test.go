@@ -42,6 +42,8 @@ type simSession struct {
 	conns    []*simConn
 	cmds     map[uint32]*simCmd // unanswered requests by ITT
 	up, over bool
+	owed     bool // a Resize has opened the window beyond owedAt, and nobody has said so
+	owedAt   uint32
 }
 
 // simConn is the initiator's end of a connection.

@@ -77,6 +77,9 @@ func (s *simulation) mischief() bool {
 		s.logf("window resized to %d", n)
 		s.stats["resize"]++
 		c.sock.target.c.s.Session().Resize(n)
+		if win := c.sock.target.nexus().window(); pdu.SNLess(ss.max, win.ExpCmdSN()) && !pdu.SNLess(win.MaxCmdSN(), win.ExpCmdSN()) {
+			ss.owed, ss.owedAt = true, ss.max
+		}
 	case 15:
 		return s.rng.IntN(8) == 0 && s.administrator(c)
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -59,8 +61,12 @@ func (s *simulation) unsettled(ss *simSession) bool {
 	return len(s.holes) > 0
 }
 
-// told: the initiator knows that the window is open.
+// told: the initiator knows that the window is open; or, unless that was a Resize, hears of it with the next answer.
 func (s *simulation) told(ss *simSession) {
+	ss.owed = ss.owed && ss.max == ss.owedAt
+	if !ss.owed && slices.ContainsFunc(s.targets, func(t *simTarget) bool { return t.c.tasks != nil }) {
+		return
+	}
 	for _, n := range s.nexuses {
 		if n.s.TSIH != ss.tsih || n.s.InitiatorName != simInitiator {
 			continue
