@@ -28,6 +28,10 @@ func TestOpenWaitsForTheMedium(t *testing.T) {
 	if _, err := openBackend(spec, time.Now()); !errors.Is(err, backend.ErrInUse) {
 		t.Fatalf("when there is no time left: %v", err)
 	}
+	until := time.Now().Add(3 * lockPoll)
+	if _, err := openBackend(spec, until); !errors.Is(err, backend.ErrInUse) || time.Now().Before(until) {
+		t.Fatalf("%v, %v too early: a load of the machine makes it later, never earlier", err, time.Until(until))
+	}
 	opened := make(chan error)
 	go func() {
 		b, err := openBackend(spec, time.Now().Add(time.Minute))

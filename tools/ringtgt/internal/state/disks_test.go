@@ -393,6 +393,7 @@ func TestVersion1(t *testing.T) {
 	if _, err := s.Forget("idt1"); err != nil {
 		t.Fatal(err)
 	}
+	s = reopen(t, s) // what is given up does not come back from the old layout
 	if f := bind(t, s, look("twice")); f.Disk.ID != "idt2" {
 		t.Errorf("%+v", f)
 	}
