@@ -137,7 +137,7 @@ func TestOneSecretForBothDirections(t *testing.T) {
 
 // The session itself looks at the account, whatever the login has looked at before.
 func TestJoinLooksAtTheAccount(t *testing.T) {
-	m := newMCS(t, 1, "MaxConnections", "4")
+	m := newMCS(t, 1)
 	r := m.dial(7)
 	if _, err := m.session().join(r.conn, "b", func() {}); err == nil || err.Status != pdu.LoginSessionDoesNotExist {
 		t.Fatalf("account b joins a session that was logged in without one: %v", err)
