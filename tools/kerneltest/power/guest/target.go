@@ -72,13 +72,24 @@ func start(ctx context.Context, args []string, tick func() error) (*target, erro
 	}
 }
 
-// kill ends it as a crash does. Of no daemon it is nothing.
+// kill ends it as a crash does. Of no daemon it is nothing. Its io_uring lets go of the listening sockets a moment after the
+// process is gone; whoever connects in between is cut off, and is not to take that for the next daemon.
 func (t *target) kill() {
 	if t == nil {
 		return
 	}
 	_ = t.cmd.Process.Kill()
 	<-t.exited
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for range int(daemonLimit / (20 * time.Millisecond)) {
+		conn, err := net.Dial("tcp", power.Portal)
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+		<-again.C
+	}
 }
 
 // stop ends it in order.
