@@ -511,9 +511,14 @@ func (c *simTarget) end(whole bool) {
 		return
 	}
 	for _, cmd := range c.byITT {
-		if cmd.tc == c && !cmd.answered && !cmd.roaming {
-			cmd.dead = true
+		if cmd.tc != c || cmd.answered || cmd.roaming {
+			continue
 		}
+		if n := c.nexus(); cmd.executed == nil && !cmd.h.Immediate() && n != nil && !pdu.SNLess(cmd.sn(), n.window().ExpCmdSN()) {
+			cmd.tc = nil // it may not have been received: then it is sent again, on another connection (7.2.1)
+			continue
+		}
+		cmd.dead = true
 	}
 }
 
