@@ -426,3 +426,20 @@ func TestDataSegmentTooLong(t *testing.T) {
 		t.Fatalf("reason %v", ev.Reason)
 	}
 }
+
+// FFFFFFFFh is no Target Transfer Tag: it says that there is none (RFC 7143, 11.7.4, 11.8.5).
+func TestTTTIsNeverTheReservedOne(t *testing.T) {
+	r := newRig(t)
+	r.conn.nextTTT = pdu.ReservedTag - 2
+	seen := map[uint32]bool{}
+	for range 4 {
+		h := r.write(512)
+		r.send(h.BHS(), nil)
+		w := r.want(pdu.OpR2T, "the write has no data")
+		ttt := (*pdu.R2T)(&w.h).TTT()
+		if ttt == pdu.ReservedTag || seen[ttt] {
+			t.Fatalf("TTT %#x is reserved or was given before", ttt)
+		}
+		seen[ttt] = true
+	}
+}

@@ -19,7 +19,7 @@ var sessionMutants = []mutant{
 	{"data-out: sequence too short", "session/dataout.go", "return s.next < s.end", "return false", "session", "Data|Short|Sequence"},
 	{"r2t: more than MaxOutstandingR2T", "session/r2t.go", "&& uint32(o.n) < s.Params.MaxOutstandingR2T", "&& int(o.n) < len(o.solicited)", "session", "R2T|Data"},
 	{"r2t: longer than MaxBurstLength", "session/r2t.go", "min(uint32(len(t.Out))-o.asked, c.sess.Params.MaxBurstLength)", "uint32(len(t.Out))-o.asked", "session", "R2T|Data|Burst"},
-	{"r2t: TTT FFFFFFFFh", "session/r2t.go", "if c.nextTTT == pdu.ReservedTag {", "if false {", "session", ""},
+	{"r2t: TTT FFFFFFFFh", "session/r2t.go", "if c.nextTTT == pdu.ReservedTag {", "if false {", "session", "TTT"},
 
 	// Answers.
 	{"answer: residual overflow untold", "session/response.go", "case required > edtl:", "case false:", "session", "Residual|Overflow"},
@@ -34,7 +34,7 @@ var sessionMutants = []mutant{
 	{"tmf: a fenced function does not count", "session/fence.go", "b.counts, t.st.tmf.counts = t.st.tmf.counts, false", "", "session", "UnacknowledgedFunctions"},
 	{"tmf: a reset does not wait for its CmdSN", "session/tmf.go", "if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {", "if true {", "session", ""},
 	{"tmf: what comes behind a reset is executed", "session/command.go", "if len(c.tm.visits) > 0 && c.tm.bars(t) {", "if false {", "session", "Set|Reset|TMF"},
-	{"tmf: RefCmdSN is not plugged", "session/tmf.go", "case pdu.SNLess(ref, t.CmdSN) && c.plug(ref):", "case false:", "session", "Abort"},
+	{"tmf: RefCmdSN is not plugged", "session/tmf.go", "case pdu.SNLess(ref, t.CmdSN) && c.plug(ref):", "case ref != ref:", "session", "Abort"},
 	{"tmf: a later command is covered", "session/barrier.go", "	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {\n		return false\n	}\n", "", "session", ""},
 	{"tmf: another unit's task is covered", "session/barrier.go", "return r.LUN == b.lun\n	case", "return true\n	case", "session", ""},
 	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if c.ending(v.b) {\n			return\n		}\n", "", "session", ""},
