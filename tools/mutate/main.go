@@ -58,18 +58,18 @@ func main() {
 		begin := time.Now()
 		state, err := m.try(*goCommand)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "mutate: %s: %v\n", m.name, err)
-			os.Exit(2)
+			fmt.Printf("%-40s %v\n", m.name, err)
+			state = untried
 		}
 		fmt.Printf("%-40s %-9s %5.1fs\n", m.name, state, time.Since(begin).Seconds())
-		if state == survived {
+		if state != killed {
 			survivors = append(survivors, m.name)
 		}
 	}
 	if *list {
 		return
 	}
-	fmt.Printf("%d mutants, %d survive\n", n, len(survivors))
+	fmt.Printf("%d mutants, %d survive or were not tried\n", n, len(survivors))
 	for _, s := range survivors {
 		fmt.Printf("    %s\n", s)
 	}
@@ -84,6 +84,7 @@ type outcome string
 const (
 	killed   outcome = "killed"
 	survived outcome = "SURVIVES"
+	untried  outcome = "NOT TRIED" // it does not apply, does not compile, or has no test
 )
 
 // apply returns the file as the mutant has it.

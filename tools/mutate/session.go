@@ -38,7 +38,7 @@ var sessionMutants = []mutant{
 	{"tmf: a later command is covered", "session/barrier.go", "	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {\n		return false\n	}\n", "", "session", ""},
 	{"tmf: another unit's task is covered", "session/barrier.go", "return r.LUN == b.lun\n	case", "return true\n	case", "session", ""},
 	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if c.ending(v.b) {\n			return\n		}\n", "", "session", ""},
-	{"tmf: an unacknowledged fence opens", "session/fence.go", "return c.end.deaf || pdu.SNLessEq(v.mark, c.sn.expStatSN)", "return true", "session", "Fence"},
+	{"tmf: an unacknowledged fence opens", "session/fence.go", "return c.end.deaf || pdu.SNLessEq(v.mark, c.sn.expStatSN)", "return c.end.deaf || pdu.SNLessEq(v.mark, v.mark)", "session", "Fence"},
 
 	// Login and authentication (6, 9.2).
 	{"login: CHAP takes any response", "session/chap.go", "if subtle.ConstantTimeCompare(sum, response)&subtle.ConstantTimeCompare(", "if subtle.ConstantTimeCompare(", "session", "CHAP"},

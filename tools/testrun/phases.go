@@ -20,7 +20,7 @@ var phases = []phase{
 		without: []string{"tools/conformance", "tools/clients"}},
 	{name: "giouring", title: "engine/giouring", dir: "engine/giouring", packages: []string{"./..."}},
 	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race"},
-		packages: []string{"./session/...", "./lun/...", "./engine", "./bench/...", "./tools/ringtgt/..."}},
+		packages: []string{"./session/...", "./lun/...", "./engine", "./bench/initiator/...", "./bench/run", "./bench/compare", "./tools/ringtgt/..."}},
 	// Both wait more than they compute.
 	{name: "daemon", title: "the daemon with real clients on loopback, and iscsi-test-cu", flags: []string{"-count=1", "-timeout", "12m"},
 		packages: []string{"./tools/clients", "./tools/conformance"}},
