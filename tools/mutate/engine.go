@@ -15,7 +15,7 @@ var engineMutants = []mutant{
 	{"engine: a short send begins again", "engine/send.go", "		b.advance(n)\n		b.submit(c)", "		b.submit(c)", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a failed send keeps its batch", "engine/send.go", "		c.shutdown()\n		c.sent()\n		c.mark()\n		return", "		c.shutdown()\n		c.mark()\n		return", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a block is given back with the task, not with the send", "engine/send.go", "	b.blocks[b.nblk] = t.buf\n	b.nblk++\n", "	c.loop.release(t.buf)\n", "engine", "TestSimulation|TestScenarios"},
-	{"engine: ENOBUFS ends the connection", "engine/recv.go", "case cqe.Res == -int32(unix.ENOBUFS):", "case false:", "engine", "TestSimulation|TestScenarios"},
+	{"engine: ENOBUFS ends the connection", "engine/recv.go", "case cqe.Res == -int32(unix.ENOBUFS):", "case false:", "engine", "TestReceiveBuffersGoRound"},
 	{"engine: a used receive buffer is lost", "engine/recv.go", "		l.recvBufs.Recycle(id)\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: memory that a payload arrives in is given away", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestSimulation|TestScenarios"},
 
