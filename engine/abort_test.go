@@ -50,3 +50,46 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	f.Release(-1)
 	waitFor(t, "tasks and buffers to come back", r.quiet(1))
 }
+
+// A block in which a payload is arriving stays out of use until the payload is complete, although its task is gone: the
+// receive that is with the kernel writes to it.
+func TestBlockStaysWhileItsPayloadArrives(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 1, memory(t, 1<<20))
+	j := r.join(1, 2, "InitialR2T", "Yes", "ImmediateData", "No")
+	c := j.next(0, false)
+	const n = 64 << 10
+	var h pdu.BHS
+	itt := c.command(&h, 0, rw10(true, 0, n/512), n, true)
+	sn := (*pdu.SCSICommand)(&h).CmdSN()
+	c.send(&h, nil)
+	c.read()
+	ttt := (*pdu.R2T)(&c.hdr).TTT()
+
+	var d pdu.BHS
+	d.Init(pdu.OpDataOut)
+	o := (*pdu.DataOut)(&d)
+	d.SetITT(itt)
+	o.SetTTT(ttt)
+	o.SetExpStatSN(c.expStatSN)
+	d.SetFinal(true)
+	d.SetDataLen(n)
+	data := append(d[:], make([]byte, n)...)
+	c.c.Write(data[:pdu.BHSLen+512])
+	l := r.e.loops[0]
+	waitFor(t, "the payload to begin", func() (begun bool) {
+		r.e.on(l, func() {
+			for _, c := range l.conns {
+				begun = begun || c != nil && len(c.s.Framer().Pending()) > 0
+			}
+		})
+		return begun
+	})
+	a := j.next(1, true)
+	a.wantManaged(a.manage(pdu.TMFAbortTask, 0, itt, sn), pdu.TMFResponseComplete)
+	if used := r.e.Status().Loops[0]; used.ArenaInUse < n || used.Tasks > 1 {
+		t.Errorf("%d bytes are in use by %d tasks while %d bytes are arriving", used.ArenaInUse, used.Tasks, n)
+	}
+	c.c.Write(data[pdu.BHSLen+512:])
+	waitFor(t, "the block to come back", r.quiet(2))
+}
