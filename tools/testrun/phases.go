@@ -19,7 +19,7 @@ var phases = []phase{
 		flags:   []string{"-skip", "^TestKernel"},
 		without: []string{"tools/conformance", "tools/clients"}},
 	{name: "giouring", title: "engine/giouring", dir: "engine/giouring", packages: []string{"./..."}},
-	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race"},
+	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race", "-short"},
 		packages: []string{"./session/...", "./lun/...", "./engine", "./bench/initiator/...", "./bench/run", "./bench/compare", "./tools/ringtgt/..."}},
 	// Both wait more than they compute.
 	{name: "daemon", title: "the daemon with real clients on loopback, and iscsi-test-cu", flags: []string{"-count=1", "-timeout", "12m"},
