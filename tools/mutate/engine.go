@@ -25,7 +25,7 @@ var engineMutants = []mutant{
 	{"engine: a narrowed window stays narrow", "engine/share.go", "			o.s.Session().Resize(session.MaxWindow)\n", "			_ = session.MaxWindow\n", "engine", "TestSimulation|TestScenarios|Share|Narrow|Window"},
 	{"engine: the share of a task that ends is kept", "engine/conn.go", "	c.unhold(t.held)\n", "", "engine", "TestSimulation|TestScenarios|Share"},
 	{"engine: halves are never put together", "engine/arena.go", "	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {\n		return nil\n	}\n", "	return nil\n}\n\nfunc (a *arena) unused(o, n int) []byte {\n", "engine", "Arena"},
-	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "Take|Deadline|Send|Neighbour"},
+	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "TestHoldersOfMemoryAreEnded"},
 	{"engine: every reset sweeps", "engine/sweep.go", "if s.sweepKey == k {", "if false {", "engine", "TestResetsShareASweep"},
 	{"engine: a sweep ends the tasks of who asked", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
 	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if !t.aborting {\n		return // it was done at once\n	}\n", "	if t.aborting {\n		t.aborting = false\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
