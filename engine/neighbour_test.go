@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -175,4 +176,34 @@ func (i *initiator) flood(kind string) error {
 	}
 	_, err := i.c.Write(out)
 	return err
+}
+
+// While an initiator wants more memory than its share its sessions' command windows are small, so that what waits is little;
+// afterwards they are as they were.
+func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := backend.NewFault(memory(t, 64<<20))
+	f.Hold()
+	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, f)
+	i := r.login(1)
+	window := func() int {
+		i.ping()
+		p := (*pdu.NOPIn)(&i.hdr)
+		return int(p.MaxCmdSN() - p.ExpCmdSN() + 1)
+	}
+	whole := window()
+	var reads [8]uint32
+	for k := range reads {
+		reads[k] = i.startRead(0, 0, maxBlock/512)
+	}
+	waitFor(t, "the commands to be there", func() bool { return r.e.Status().Loops[0].Tasks == len(reads) })
+	if n := window(); n > whole-len(reads) {
+		t.Errorf("the window has %d places and %d requests are unanswered: %d in all, want no more than there were", n, len(reads), whole)
+	}
+	f.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Err: lun.ErrMedium} })
+	f.Fail(-1, lun.ErrMedium)
+	for _, itt := range reads {
+		i.finish(itt)
+	}
+	waitFor(t, "the window to be whole again", func() bool { return window() == whole })
 }

@@ -33,3 +33,25 @@ func TestTimersComeUpInOrder(t *testing.T) {
 		t.Fatal("an empty heap has a deadline")
 	}
 }
+
+// A connection has one entry, at the earliest deadline that it asked for: one that moves to an earlier time moves its entry,
+// one that moves to a later time finds out when the entry comes up.
+func TestTimersOfAConnection(t *testing.T) {
+	var h timers
+	c, other := &conn{}, &conn{}
+	h.arm(other, 70)
+	for _, at := range []int64{100, 50, 80} {
+		h.arm(c, at)
+	}
+	if len(h.heap) != 2 || h.next() != 50 {
+		t.Fatalf("%d entries, the next at %d; want 2, at 50", len(h.heap), h.next())
+	}
+	if e, ok := h.due(50); !ok || e.conn != c || c.timer != 0 {
+		t.Fatalf("%v %v, the connection's place is %d", e, ok, c.timer)
+	}
+	h.arm(c, 60)
+	h.disarm(c)
+	if h.next() != 70 || c.timer != 0 {
+		t.Fatalf("the next is at %d after the connection's entry was taken away", h.next())
+	}
+}

@@ -337,6 +337,33 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 			t.Error("the unit is not idle")
 		}
 	})
+	t.Run("two late writes are let go of one by one", func(t *testing.T) {
+		r := newHeldRig(t)
+		var late [2]*call
+		for k := range late {
+			late[k] = r.send(lun.AttrSimple, cdb10(0x2A, 0, uint32(4+4*k), 4), pattern(4*512, byte(k))...)
+		}
+		r.w.Run()
+		kept := r.d.held
+		r.d.held, r.d.hold = nil, nil
+		r.w.On(0, func(*luntest.Loop) {
+			for _, c := range late {
+				c.task.Abort()
+				c.task.Abandon()
+			}
+		})
+		first, second := r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, read(9))
+		for k, want := range []int{0, 1} {
+			kept[k]()
+			r.w.Run()
+			if first.ended != 1 || second.ended != want {
+				t.Fatalf("after late write %d: ended %d and %d times", k, first.ended, second.ended)
+			}
+		}
+		if !r.u.Idle() {
+			t.Error("the unit is not idle")
+		}
+	})
 	t.Run("those in line behind one that runs alone", func(t *testing.T) {
 		r := newHeldRig(t)
 		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), pattern(4*512, 1)...)
