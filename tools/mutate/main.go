@@ -130,7 +130,7 @@ func (m *mutant) try(goCommand string) (outcome, error) {
 	if out, err := exec.Command(goCommand, "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.pkg).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", out)
 	}
-	args := []string{"-test.failfast", "-test.timeout=10m"}
+	args := []string{"-test.failfast", "-test.timeout=3m"}
 	if m.run != "" {
 		args = append(args, "-test.run", m.run)
 	}
