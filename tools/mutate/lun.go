@@ -10,7 +10,6 @@ var lunMutants = []mutant{
 	{"gate: the waiter is not told", "lun/gate.go", "		if g.word.Load() != gateOpen {\n			g.mu.Lock()\n			g.drained()\n			g.mu.Unlock()\n		}\n", "", "lun", "Gate|Ordered"},
 	{"gate: HEAD OF QUEUE waits in line", "lun/gate.go", "	if t.Attr == AttrHead {\n		g.queue.pushFront(t)", "	if false {\n		g.queue.pushFront(t)", "lun", ""},
 	{"task: what is saved and what is in force part", "lun/task.go", "if t.with == withStore {", "if false {", "lun", "TestAbortedWhileSaving"},
-	{"task: an aborted task goes on", "lun/task.go", "			if t.aborted {\n				t.end(StatusTaskAborted)\n				continue\n			}\n", "", "lun", "Abort|Gate"},
 	{"task: not checked again after the gate", "lun/dispatch.go", "		if t.admit() {\n			t.cmd.run(t)\n		}\n", "		t.cmd.run(t)\n", "lun", "CheckedAgain"},
 
 	// Blocks (SBC-3).
