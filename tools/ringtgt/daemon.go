@@ -85,7 +85,9 @@ func (d *daemon) start() (err error) {
 	}
 	until := time.Now().Add(lockWait)
 	if cfg.Server.State != "" {
-		if d.state, err = state.Open(cfg.Server.State, lockWait); err != nil {
+		if d.state, err = state.Open(cfg.Server.State, lockWait); errors.Is(err, state.ErrInUse) {
+			return fmt.Errorf("%w; give this one a directory of its own with --state", err)
+		} else if err != nil {
 			return err
 		}
 		d.store = health.NewStore(d.state, d.state.Dir(), d.log)
@@ -223,7 +225,7 @@ func (d *daemon) refresh() {
 				g := u.backend.Geometry()
 				log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
 				if err := d.keepMedium(u); err != nil {
-					log.Error("the state keeps what it knew of the medium", "err", err)
+					log.Error("the state keeps the medium's old size", "err", err)
 				}
 			}
 		}

@@ -21,7 +21,7 @@ func (f stateFlags) change(do func(*state.State) error) error {
 	s, err := state.Open(f.State, 0)
 	switch {
 	case errors.Is(err, state.ErrInUse):
-		return fail(exitStart, fmt.Errorf("%w; the daemon has to be stopped first", err))
+		return fail(exitStart, fmt.Errorf("%w; stop that daemon first", err))
 	case err != nil:
 		return fail(exitStart, err)
 	}

@@ -34,7 +34,7 @@ func (d *daemon) flushMedia() error {
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			if u.unit.Health().Count(lun.FaultDataLost) > 0 {
-				errs = append(errs, fmt.Errorf("target %s lun %d: writes that were answered GOOD may be lost: write-back failed, and the log says when", t.cfg.Name, u.cfg.Number))
+				errs = append(errs, fmt.Errorf("target %s lun %d: writes that were answered GOOD may be lost; the log says when", t.cfg.Name, u.cfg.Number))
 			}
 		}
 	}

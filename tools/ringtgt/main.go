@@ -38,8 +38,8 @@ type cli struct {
 	Status  statusCmd  `cmd:"" help:"Show what a running daemon does."`
 	Bench   benchCmd   `cmd:"" help:"Measure an iSCSI target: throughput, latency, processor time a request."`
 	Version versionCmd `cmd:"" help:"Show the version."`
-	Adopt   adoptCmd   `cmd:"" help:"Say that a file or device is a disk that was served before: copied, restored, or from another machine."`
-	Forget  forgetCmd  `cmd:"" help:"Give up a disk that was served before, with its identity and reservations."`
+	Adopt   adoptCmd   `cmd:"" help:"Say that a file or device is a disk that was served before: copied, restored, or from another machine. Stop the daemon first."`
+	Forget  forgetCmd  `cmd:"" help:"Give up a disk that was served before, with its identity and reservations. Stop the daemon first."`
 }
 
 // streams are where commands write for people and programs.

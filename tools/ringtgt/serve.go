@@ -21,15 +21,15 @@ type serveCmd struct {
 	Target    string   `help:"Name of the target. Default: iqn.2026-11.io.ringtgt:disk0." placeholder:"IQN"`
 	LUN       []string `name:"lun" help:"LUN 0, 1, ...: mem:SIZE, null:SIZE, file:PATH[:SIZE] or block:PATH, then any of ,bs=512|4096 ,pbs=SIZE ,ro ,thin ,removable ,direct=auto|on|off ,serial=TEXT ,id=TEXT ,sanitize-rate=SIZE." placeholder:"SPEC" sep:"none"`
 	Cores     string   `help:"CPUs to run loops on, such as 0-3,8, or all. Default: one a physical core." placeholder:"LIST"`
-	State     string   `help:"Directory of what survives a restart: reservations, identities of disks." placeholder:"DIR"`
+	State     string   `help:"Directory of what survives a restart: reservations, identities of disks. Default: ringtgt-data/state, or ringtgt-state beside the first file of --config or --lun." placeholder:"DIR"`
 	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
-	Buffers   string   `help:"Bytes of I/O buffers that a loop may take." placeholder:"SIZE"`
+	Buffers   string   `help:"Bytes of I/O buffers that a loop may take. Default: 512M." placeholder:"SIZE"`
 	Poll      string   `help:"How long a busy loop may look for work before it sleeps, 0s to 1ms. An idle one always sleeps. Default: 50us." placeholder:"TIME"`
 	Steering  string   `help:"auto or off: whether an eBPF program may give connections to loops. Default: auto, which takes the best that privileges allow." placeholder:"auto|off"`
 	XDP       []string `name:"xdp" help:"Interface whose packets are moved to the cores of their connections by an XDP program; may be given again. Default: none." placeholder:"IFACE" sep:"none"`
 	Metrics   string   `help:"Address of a listener for Prometheus, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`
-	LogFormat string   `help:"text or json." placeholder:"FORMAT"`
-	LogLevel  string   `help:"debug, info, warn or error." placeholder:"LEVEL"`
+	LogFormat string   `help:"text or json. Default: text." placeholder:"FORMAT"`
+	LogLevel  string   `help:"debug, info, warn or error. Default: info." placeholder:"LEVEL"`
 	Quiet     bool     `short:"q" help:"Do not print what to type on an initiator."`
 }
 

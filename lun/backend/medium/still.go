@@ -13,7 +13,7 @@ import (
 
 // Errors of StillAt.
 var (
-	ErrDeleted = errors.New("was deleted: nothing leads to it any more, and it ends with this process")
+	ErrDeleted = errors.New("was deleted: its data is lost when this daemon stops, so copy it from an initiator first")
 	ErrGone    = errors.New("nothing is at its path any more")
 	ErrOther   = errors.New("something else is at its path now")
 )

@@ -142,7 +142,7 @@ func (s *State) acquire(wait time.Duration) error {
 		if n, err := strconv.Atoi(strings.TrimSpace(string(pid))); err == nil {
 			who += fmt.Sprintf(" (process %d)", n)
 		}
-		return fmt.Errorf("state directory %s %w by %s; give this one a directory of its own with --state", s.dir, ErrInUse, who)
+		return fmt.Errorf("state directory %s %w by %s", s.dir, ErrInUse, who)
 	}
 	if err == nil {
 		err = f.Truncate(0)
