@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode/utf8"
 )
 
 // summary is the end of a run for the terminal.
@@ -95,6 +96,41 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 		}
 	}
 	section("Not run on a kind, because the tool cannot be right there:", exclusions(t, kinds))
+	return wrapped(b.String())
+}
+
+// proseColumns is where the page's prose wraps.
+const proseColumns = 100
+
+// wrapped breaks paragraphs and list items of Markdown, each on one line, at proseColumns. Tables stay as they are.
+func wrapped(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "|") || utf8.RuneCountInString(line) <= proseColumns {
+			b.WriteString(line)
+			continue
+		}
+		indent := ""
+		if strings.HasPrefix(line, "- ") {
+			indent = "  "
+		}
+		column := 0
+		for i, word := range strings.Fields(line) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case i == 0:
+			case column+1+n > proseColumns && word != "-" && word != "+" && word != "*": // these would begin a list
+				b.WriteString("\n" + indent)
+				column = len(indent)
+			default:
+				b.WriteString(" ")
+				column++
+			}
+			b.WriteString(word)
+			column += n
+		}
+		b.WriteString("\n")
+	}
 	return b.String()
 }
 

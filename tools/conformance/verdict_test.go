@@ -93,3 +93,17 @@ func TestUpdatePage(t *testing.T) {
 		t.Error("a page without markers is accepted")
 	}
 }
+
+// What is written into the page wraps as the page does.
+func TestReportWraps(t *testing.T) {
+	long := strings.TrimSpace(strings.Repeat("word ", 25))
+	row := "| " + long + " |\n"
+	got := wrapped("Intro.\n\n" + row + "- " + long + "\n" + long + "\n")
+	first, last := strings.TrimSpace(strings.Repeat("word ", 19)), strings.TrimSpace(strings.Repeat("word ", 20))
+	want := "Intro.\n\n" + row +
+		"- " + first + "\n  " + strings.TrimSpace(strings.Repeat("word ", 6)) + "\n" +
+		last + "\n" + strings.TrimSpace(strings.Repeat("word ", 5)) + "\n"
+	if got != want {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
