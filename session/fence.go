@@ -50,7 +50,6 @@ func (c *Conn) divert(t *Task) bool {
 	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
 		return false
 	}
-	t.st.phase = phaseAnswer
 	c.tm.held.push(t)
 	return true
 }

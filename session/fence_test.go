@@ -515,6 +515,39 @@ func TestFencedCommandsTogether(t *testing.T) {
 	m.clean()
 }
 
+// An initiator that acknowledges none of its fenced responses (4.2.2.3.4) has a bounded number of them; with one more its
+// connection ends, and the command whose response was one too many ends with it.
+func TestUnacknowledgedFencedCommands(t *testing.T) {
+	m := newFenced(t, 2, "ResponseFence")
+	a, b := m.conns[0], m.conns[1]
+	before := a.expStatSN
+	fenced := func() {
+		h := a.command(false, false, 0)
+		h.CDB()[0], h.CDB()[1] = opPersistentReserveOut, actionPreemptAndAbort
+		m.number(h.BHS())
+		h.SetExpStatSN(before)
+		a.send(h.BHS(), nil)
+		a.complete(a.wantExecute(""), Result{})
+		m.settle()
+	}
+	for i := range maxFences {
+		if fenced(); len(a.conn.tm.visits) != i+1 || len(a.events) > 0 {
+			t.Fatalf("%d responses wait for an acknowledgement after %d commands, %v", len(a.conn.tm.visits), i+1, a.events)
+		}
+		a.got = nil
+		m.ack(1)
+	}
+	fenced()
+	if ev := a.wantEvent(Close); ev.Reason != errNoAcknowledgement {
+		t.Fatalf("closed because %v", ev.Reason)
+	}
+	a.gone()
+	a.wantIdle("nothing of the command is left to be aborted")
+	m.settle()
+	b.got = nil // NOP-Ins that tell how the window has moved
+	m.clean()
+}
+
 // A command whose status a fence holds is not over: ABORT TASK and further functions end it, and its status never comes.
 func TestHeldStatusIsAborted(t *testing.T) {
 	for _, set := range []bool{false, true} {
