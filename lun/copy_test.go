@@ -135,7 +135,10 @@ func TestCopyMovesBlocks(t *testing.T) {
 	for _, from := range kinds {
 		for _, to := range kinds {
 			t.Run(from.name+" to "+to.name, func(t *testing.T) {
-				large := withBlocks(16384)
+				const size = 8 << 20
+				large := func(g *lun.Geometry, _ *lun.UnitConfig, _ *lun.TargetConfig, _ *diskHow) {
+					g.Blocks = size / uint64(g.BlockSize)
+				}
 				r := newCopyRig(t, luntest.Config{Seed: 3, MaxDelay: 1000}, append(slices.Clone(from.options), large), append(slices.Clone(to.options), large))
 				copy(r.d.data, pattern(len(r.d.data), 1))
 				copy(r.d1.data, pattern(len(r.d1.data), 99))

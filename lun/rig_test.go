@@ -424,8 +424,12 @@ func cdb16(op, flags byte, lba uint64, n uint32) (c [16]byte) {
 // pattern is n bytes that tell from where they are.
 func pattern(n int, seed byte) []byte {
 	b := make([]byte, n)
-	for i := range b {
+	const period = 1 << 16
+	for i := range b[:min(n, period)] {
 		b[i] = byte(i) ^ byte(i>>8)*7 ^ seed
+	}
+	for at := period; at < n; at *= 2 { // byte by byte takes long under the race detector
+		copy(b[at:], b[:at])
 	}
 	return b
 }
