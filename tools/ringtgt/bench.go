@@ -15,50 +15,50 @@ import (
 
 // benchCmd is `ringtgt bench`. docs/bench.md describes each flag.
 type benchCmd struct {
-	URL string `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET the only one that the portal has; without LUN, 0."`
+	URL string `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET, the only target of the portal; without LUN, 0."`
 
-	RW        string    `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites what is on the LUN, without asking. Default: randread." placeholder:"KIND"`
-	ReadMix   int       `name:"rwmixread" group:"Load:" help:"Percent of reads of rw and randrw. Default: 50." placeholder:"N"`
-	BS        string    `name:"bs" group:"Load:" help:"Bytes a request. Default: 4k." placeholder:"SIZE"`
-	BSSplit   string    `name:"bssplit" group:"Load:" help:"Requests of several sizes, each for its percent of them, such as 4k/60:64k/40." placeholder:"SPLIT"`
-	IODepth   int       `name:"iodepth" group:"Load:" help:"Requests under way on each connection. Default: 1; with --rate as many as are due." placeholder:"N"`
-	Rate      benchRate `group:"Load:" help:"Open loop: requests a second over all connections, such as 800 or 10k; latencies count from when a request is due. Default: closed loop." placeholder:"IOPS"`
+	RW        string    `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites the LUN, without asking. Default: randread." placeholder:"KIND"`
+	ReadMix   int       `name:"rwmixread" group:"Load:" help:"Percentage of reads in rw and randrw. Default: 50." placeholder:"N"`
+	BS        string    `name:"bs" group:"Load:" help:"Bytes per request. Default: 4k." placeholder:"SIZE"`
+	BSSplit   string    `name:"bssplit" group:"Load:" help:"Request sizes with the percentage of each, such as 4k/60:64k/40." placeholder:"SPLIT"`
+	IODepth   int       `name:"iodepth" group:"Load:" help:"Requests in flight on each connection. Default: 1; with --rate as many as are due." placeholder:"N"`
+	Rate      benchRate `group:"Load:" help:"Open loop: requests per second over all connections, such as 800 or 10k; latency counts from when a request is due. Default: closed loop." placeholder:"IOPS"`
 	Process   string    `name:"rate-process" aliases:"rate_process" group:"Load:" enum:",linear,poisson" default:"" help:"With --rate: linear, requests are due at even intervals, or poisson, at random ones. Default: linear." placeholder:"linear|poisson"`
-	Size      string    `group:"Load:" help:"Part of the LUN that is used, from its start: a size, or percent of it. Default: all." placeholder:"SIZE|N%"`
-	Verify    bool      `group:"Load:" help:"Write data that depends on its address and --seed, and compare what is read."`
-	Seed      uint64    `aliases:"randseed" group:"Load:" help:"Of addresses and data. Default: 1; a new one for writes with --verify." placeholder:"N"`
-	Runtime   benchTime `group:"Load:" help:"How long to measure, in seconds or as 90s, 2m; 0 ends when --size was gone through once. Default: 10s." default:"10s" placeholder:"TIME"`
+	Size      string    `group:"Load:" help:"Part of the LUN to use, from its start: a size or a percentage. Default: all." placeholder:"SIZE|N%"`
+	Verify    bool      `group:"Load:" help:"Write data that depends on its address and --seed, and compare all reads with it."`
+	Seed      uint64    `aliases:"randseed" group:"Load:" help:"Seed of addresses and data. Default: 1; a new one for writes with --verify." placeholder:"N"`
+	Runtime   benchTime `group:"Load:" help:"How long to measure, in seconds or as 90s, 2m; 0: until all of --size has been covered once. Default: 10s." default:"10s" placeholder:"TIME"`
 	RampTime  benchTime `name:"ramp-time" aliases:"ramp_time" group:"Load:" help:"Load before the measured part. Default: none." placeholder:"TIME"`
-	Interval  benchTime `group:"Load:" help:"Length of the slices of time in JSON and report. Default: 500ms, shorter for a short run." placeholder:"TIME"`
-	TargetPID int       `name:"target-pid" group:"Target:" help:"Process whose processor time is the target's; -1 for none. Default: the one that listens at the portal, if it is on this machine." placeholder:"N"`
-	Idle      benchTime `group:"Target:" help:"Measure, for this long before the run, what the target takes with all sessions up and no request." placeholder:"TIME"`
+	Interval  benchTime `group:"Load:" help:"Length of the time slices in JSON and report. Default: 500ms, shorter for a short run." placeholder:"TIME"`
+	TargetPID int       `name:"target-pid" group:"Target:" help:"Process ID of the target, to measure its CPU time; -1 for none. Default: the process that listens at the portal, if it is on this machine." placeholder:"N"`
+	Idle      benchTime `group:"Target:" help:"Measure the target's idle CPU usage for this long before the load, with all sessions logged in." placeholder:"TIME"`
 
-	NumJobs     int       `name:"numjobs" group:"Sessions:" help:"Jobs, each with sessions of its own under an initiator name of its own. Default: 1." placeholder:"N"`
-	Sessions    int       `group:"Sessions:" help:"Sessions of each job. Default: 1." placeholder:"N"`
-	Connections int       `group:"Sessions:" help:"Connections of each session (MC/S). Default: 1." placeholder:"N"`
+	NumJobs     int       `name:"numjobs" group:"Sessions:" help:"Jobs, each with its own sessions and initiator name. Default: 1." placeholder:"N"`
+	Sessions    int       `group:"Sessions:" help:"Sessions per job. Default: 1." placeholder:"N"`
+	Connections int       `group:"Sessions:" help:"Connections per session (MC/S). Default: 1." placeholder:"N"`
 	Digests     string    `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
-	Cores       string    `group:"Sessions:" help:"CPUs of the client's threads, one each, such as 0-3,8, or all. Default: one thread, anywhere." placeholder:"LIST"`
-	Poll        benchTime `group:"Sessions:" help:"How long the client's threads look for answers before they sleep, up to 10ms. For CPUs of their own. Default: not at all." placeholder:"TIME"`
-	Initiator   string    `group:"Sessions:" help:"Name of the initiator. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
+	Cores       string    `group:"Sessions:" help:"CPUs for the client's threads, one each, such as 0-3,8, or all. Default: one thread, not pinned." placeholder:"LIST"`
+	Poll        benchTime `group:"Sessions:" help:"How long the client's threads poll for answers before they sleep, up to 10ms. Use it with CPUs that run nothing else. Default: not at all." placeholder:"TIME"`
+	Initiator   string    `group:"Sessions:" help:"Initiator name. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
 
 	CHAPFile   string `name:"chap-secret-file" group:"Sessions:" help:"File with the secret of the URL's USER." placeholder:"FILE"`
 	CHAPEnv    string `name:"chap-secret-env" group:"Sessions:" help:"Environment variable with the secret of the URL's USER." placeholder:"NAME"`
-	MutualUser string `name:"mutual-chap-user" group:"Sessions:" help:"Name that the target has to prove. Default: any." placeholder:"USER"`
-	MutualFile string `name:"mutual-chap-secret-file" group:"Sessions:" help:"File with the secret that the target has to prove." placeholder:"FILE"`
-	MutualEnv  string `name:"mutual-chap-secret-env" group:"Sessions:" help:"Environment variable with the secret that the target has to prove." placeholder:"NAME"`
+	MutualUser string `name:"mutual-chap-user" group:"Sessions:" help:"CHAP name that the target must prove. Default: any." placeholder:"USER"`
+	MutualFile string `name:"mutual-chap-secret-file" group:"Sessions:" help:"File with the secret that the target must prove." placeholder:"FILE"`
+	MutualEnv  string `name:"mutual-chap-secret-env" group:"Sessions:" help:"Environment variable with the secret that the target must prove." placeholder:"NAME"`
 
-	Sweep string `group:"Series:" help:"A run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles, depth=1,4,16 are these." placeholder:"NAME=VALUES"`
+	Sweep string `group:"Series:" help:"One run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles each time; depth=1,4,16 is a list." placeholder:"NAME=VALUES"`
 
-	Compare     string `group:"Series:" help:"Measure beside another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, which are started for it with 256 MiB of memory, or a URL. Without a URL in front it is ringtgt that is compared." placeholder:"NAME|URL"`
+	Compare     string `group:"Series:" help:"Compare with another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, which are started with 256 MiB of memory, or a URL. Without a URL for the first side, ringtgt is started for it." placeholder:"NAME|URL"`
 	Rounds      int    `group:"Series:" help:"Rounds of --compare. Default: 5." placeholder:"N"`
-	EqualLoad   int    `name:"equal-load" group:"Series:" help:"After the rounds of --compare, as many again in an open loop at this percent of what the slower one did, for latencies that can be compared. Default: none." placeholder:"N"`
-	TargetCores string `name:"target-cores" group:"Series:" help:"CPUs that both targets of --compare are bound to, as far as they run here. Default, where both are started: the first one, and the last one for the client." placeholder:"LIST"`
+	EqualLoad   int    `name:"equal-load" group:"Series:" help:"After the rounds of --compare, run as many again in an open loop at this percentage of the slower side's IOPS, to compare latencies. Default: none." placeholder:"N"`
+	TargetCores string `name:"target-cores" group:"Series:" help:"CPUs to pin both targets of --compare to, if they run here. Default, where both are started: the first CPU, and the last one for the client." placeholder:"LIST"`
 
-	Output    string `group:"Output:" enum:"table,json,benchstat" default:"table" help:"What goes to standard output: table, json or benchstat. Default: table." placeholder:"FORMAT"`
-	JSON      string `name:"json" group:"Output:" help:"Write the result as JSON too." placeholder:"FILE"`
-	Benchstat string `name:"benchstat" group:"Output:" help:"Write lines for benchstat too." placeholder:"FILE"`
-	Report    string `group:"Output:" help:"Write one HTML page that needs nothing else." placeholder:"FILE"`
-	Progress  string `group:"Output:" enum:"auto,lines,none" default:"auto" help:"On standard error while it runs: lines, one every half second; none; or auto, one line that is rewritten where that is a terminal. Default: auto." placeholder:"auto|lines|none"`
+	Output    string `group:"Output:" enum:"table,json,benchstat" default:"table" help:"Format on standard output: table, json or benchstat. Default: table." placeholder:"FORMAT"`
+	JSON      string `name:"json" group:"Output:" help:"Also write the result as JSON to this file." placeholder:"FILE"`
+	Benchstat string `name:"benchstat" group:"Output:" help:"Also write lines for benchstat to this file." placeholder:"FILE"`
+	Report    string `group:"Output:" help:"Also write a self-contained HTML page to this file." placeholder:"FILE"`
+	Progress  string `group:"Output:" enum:"auto,lines,none" default:"auto" help:"Progress on standard error: lines, one every half second; none; or auto, one line that is rewritten, on a terminal only. Default: auto." placeholder:"auto|lines|none"`
 }
 
 // outcome is how a benchmark ended; what was measured is there with an error, too.

@@ -35,7 +35,7 @@ func (f stateFlags) change(do func(*state.State) error) error {
 // adoptCmd is `ringtgt adopt`.
 type adoptCmd struct {
 	stateFlags
-	ID   string `name:"id" help:"Which disk it is. Default: the one that was last at this path." placeholder:"ID"`
+	ID   string `name:"id" help:"ID of the disk. Default: the one that was last served from this path." placeholder:"ID"`
 	Spec string `arg:"" name:"SPEC" help:"file:PATH or block:PATH."`
 }
 
@@ -67,7 +67,7 @@ func (c *adoptCmd) Run(s streams) error {
 // forgetCmd is `ringtgt forget`.
 type forgetCmd struct {
 	stateFlags
-	Disk string `arg:"" name:"DISK" help:"Its ID, or the path that it was last at."`
+	Disk string `arg:"" name:"DISK" help:"ID of the disk, or the path from which it was last served."`
 }
 
 func (c *forgetCmd) Run(s streams) error {

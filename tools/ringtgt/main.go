@@ -33,13 +33,13 @@ func fail(code int, err error) error { return &exitError{code, err} }
 
 // cli is the command line.
 type cli struct {
-	Serve   serveCmd   `cmd:"" help:"Serve disks until SIGTERM or SIGINT. Without arguments: a disk that persists, on 127.0.0.1:3260."`
-	Check   checkCmd   `cmd:"" help:"Say everything that is wrong with a configuration, without serving it."`
-	Status  statusCmd  `cmd:"" help:"Show what a running daemon does."`
-	Bench   benchCmd   `cmd:"" help:"Measure an iSCSI target: throughput, latency, processor time a request."`
+	Serve   serveCmd   `cmd:"" help:"Serve disks until SIGTERM or SIGINT. Without arguments: one persistent disk, on 127.0.0.1:3260."`
+	Check   checkCmd   `cmd:"" help:"Check a configuration and report all errors, without serving it."`
+	Status  statusCmd  `cmd:"" help:"Show the state of a running daemon."`
+	Bench   benchCmd   `cmd:"" help:"Benchmark an iSCSI target: throughput, latency, CPU time per request."`
 	Version versionCmd `cmd:"" help:"Show the version."`
-	Adopt   adoptCmd   `cmd:"" help:"Say that a file or device is a disk that was served before: copied, restored, or from another machine. Stop the daemon first."`
-	Forget  forgetCmd  `cmd:"" help:"Give up a disk that was served before, with its identity and reservations. Stop the daemon first."`
+	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, or from another machine. Stop the daemon first."`
+	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 }
 
 // streams are where commands write for people and programs.
@@ -53,7 +53,7 @@ func run(args []string, s streams) int {
 	done := -1
 	parser := kong.Must(&c,
 		kong.Name("ringtgt"),
-		kong.Description("ringtgt serves disks over iSCSI, with one io_uring event loop a core."),
+		kong.Description("ringtgt serves disks over iSCSI, with one io_uring event loop per core."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { done = code }), // after --help
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),

@@ -17,20 +17,20 @@ import (
 // serveCmd is `ringtgt serve`.
 type serveCmd struct {
 	Config    string   `help:"Configuration file (TOML)." placeholder:"FILE"`
-	Listen    []string `help:"Address to listen on; may be given again. Default: 127.0.0.1:3260." placeholder:"HOST:PORT" sep:"none"`
+	Listen    []string `help:"Address to listen on; may be repeated. Default: 127.0.0.1:3260." placeholder:"HOST:PORT" sep:"none"`
 	Target    string   `help:"Name of the target. Default: iqn.2026-11.io.ringtgt:disk0." placeholder:"IQN"`
 	LUN       []string `name:"lun" help:"LUN 0, 1, ...: mem:SIZE, null:SIZE, file:PATH[:SIZE] or block:PATH, then any of ,bs=512|4096 ,pbs=SIZE ,ro ,thin ,removable ,direct=auto|on|off ,serial=TEXT ,id=TEXT ,sanitize-rate=SIZE." placeholder:"SPEC" sep:"none"`
-	Cores     string   `help:"CPUs to run loops on, such as 0-3,8, or all. Default: one a physical core." placeholder:"LIST"`
-	State     string   `help:"Directory of what survives a restart: reservations, identities of disks. Default: ringtgt-data/state, or ringtgt-state beside the first file of --config or --lun." placeholder:"DIR"`
+	Cores     string   `help:"CPUs to run loops on, such as 0-3,8, or all. Default: one per physical core." placeholder:"LIST"`
+	State     string   `help:"Directory for what survives a restart: reservations and disk identities. Default: ringtgt-data/state, or ringtgt-state beside the first file of --config or --lun." placeholder:"DIR"`
 	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
-	Buffers   string   `help:"Bytes of I/O buffers that a loop may take. Default: 512M." placeholder:"SIZE"`
-	Poll      string   `help:"How long a busy loop may look for work before it sleeps, 0s to 1ms. An idle one always sleeps. Default: 50us." placeholder:"TIME"`
-	Steering  string   `help:"auto or off: whether an eBPF program may give connections to loops. Default: auto, which takes the best that privileges allow." placeholder:"auto|off"`
-	XDP       []string `name:"xdp" help:"Interface whose packets are moved to the cores of their connections by an XDP program; may be given again. Default: none." placeholder:"IFACE" sep:"none"`
-	Metrics   string   `help:"Address of a listener for Prometheus, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`
+	Buffers   string   `help:"Maximum size of each loop's I/O buffers. Default: 512M." placeholder:"SIZE"`
+	Poll      string   `help:"How long a busy loop may poll for work before it sleeps, 0s to 1ms. An idle loop always sleeps. Default: 50us." placeholder:"TIME"`
+	Steering  string   `help:"auto or off: whether an eBPF program may assign connections to loops. Default: auto, the best method that privileges allow." placeholder:"auto|off"`
+	XDP       []string `name:"xdp" help:"Interface whose packets an XDP program moves to the cores of their connections; may be repeated. Default: none." placeholder:"IFACE" sep:"none"`
+	Metrics   string   `help:"Address to serve Prometheus metrics on, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`
 	LogFormat string   `help:"text or json. Default: text." placeholder:"FORMAT"`
 	LogLevel  string   `help:"debug, info, warn or error. Default: info." placeholder:"LEVEL"`
-	Quiet     bool     `short:"q" help:"Do not print what to type on an initiator."`
+	Quiet     bool     `short:"q" help:"Do not print the commands for an initiator."`
 }
 
 // drainLimit ends a drain that does not come to its end: the engine's own graces are below half of 30 s. The rest is for media

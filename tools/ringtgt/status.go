@@ -24,13 +24,13 @@ import (
 
 // statusCmd is `ringtgt status`.
 type statusCmd struct {
-	JSON    bool          `name:"json" help:"For programs: one JSON object."`
-	Latency bool          `help:"Instead: how long commands take, stage by stage, and how the loops work, since the start."`
-	For     time.Duration `help:"With --latency: for so long from now on, such as 5s, instead of since the start." placeholder:"TIME"`
-	Top     int           `help:"With --latency: how many connections are shown, those with the most traffic." default:"10" placeholder:"N"`
+	JSON    bool          `name:"json" help:"Print one JSON object, for programs."`
+	Latency bool          `help:"Show instead how long commands take, stage by stage, and how the loops work, since the start."`
+	For     time.Duration `help:"With --latency: measure for this long from now, such as 5s, instead of since the start." placeholder:"TIME"`
+	Top     int           `help:"With --latency: how many connections to show, those with the most traffic." default:"10" placeholder:"N"`
 	State   string        `help:"State directory of the daemon." placeholder:"DIR"`
 	Control string        `help:"Control socket of the daemon." placeholder:"PATH"`
-	PID     int           `name:"pid" help:"Process number of the daemon." placeholder:"N"`
+	PID     int           `name:"pid" help:"Process ID of the daemon." placeholder:"N"`
 }
 
 func (c *statusCmd) Run(s streams) error {
