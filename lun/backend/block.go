@@ -62,8 +62,6 @@ func OpenBlock(s Spec) (*Block, error) {
 	switch {
 	case err == unix.EBUSY:
 		return nil, inUse{func() string { return deviceHolder(uint64(st.Rdev)) }}
-	case err == unix.EROFS || err == unix.EACCES && !s.ReadOnly:
-		return nil, fmt.Errorf("cannot be opened for writing (use ro): %w", err)
 	case err != nil:
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (
 		} else if err == unix.EINVAL || err == unix.EOPNOTSUPP { // open(2): the filesystem does not support O_DIRECT
 			why = "the filesystem refuses O_DIRECT"
 		} else {
-			return -1, "", err
+			return -1, "", forWriting(path, flags, err)
 		}
 		if mode == DirectOn {
 			return -1, "", errors.New("direct=on: " + why)
@@ -72,7 +72,21 @@ func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (
 	}
 	d.align, d.memAlign = 1, 1
 	fd, err = openRetry(path, flags)
-	return fd, why, err
+	return fd, why, forWriting(path, flags, err)
+}
+
+// forWriting says of an error of open(2) that the medium may be read and not written, when that is so: to serve it
+// read-only is a way out then.
+func forWriting(path string, flags int, err error) error {
+	if flags&unix.O_ACCMODE == unix.O_RDONLY || err != unix.EACCES && err != unix.EPERM && err != unix.EROFS {
+		return err
+	}
+	fd, failed := openRetry(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY)
+	if failed != nil {
+		return err
+	}
+	unix.Close(fd)
+	return fmt.Errorf("cannot be opened for writing: %w; with ,ro (read_only in the file) it is served read-only", err)
 }
 
 // openRetry is open(2) that goes on after a signal.

@@ -1,0 +1,66 @@
+package backend
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// asNobody runs do on a thread whose file system accesses are those of a user without rights.
+func asNobody(t *testing.T, do func()) {
+	if os.Geteuid() != 0 {
+		do()
+		return
+	}
+	const nobody = 65534
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		err := unix.Setfsuid(nobody)
+		if err == nil {
+			do()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Skipf("setfsuid: %v", err)
+	}
+}
+
+// A file that may be read and not written: the error names the way out, for there is one. Where there is none it does not.
+func TestOpenForWritingRefused(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := errors.Join(os.WriteFile(path, make([]byte, 8192), 0o600), os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for _, direct := range []Direct{DirectAuto, DirectOff} {
+		for _, tt := range []struct {
+			mode     os.FileMode
+			readOnly bool
+			hint     bool
+			err      error
+		}{{0o444, false, true, unix.EACCES}, {0o000, false, false, unix.EACCES}, {0o000, true, false, unix.EACCES}, {0o444, true, false, nil}} {
+			if err := os.Chmod(path, tt.mode); err != nil {
+				t.Fatal(err)
+			}
+			asNobody(t, func() {
+				b, err := Open(Spec{Kind: KindFile, Path: path, Direct: direct, ReadOnly: tt.readOnly})
+				if err == nil {
+					b.Close()
+				}
+				if !errors.Is(err, tt.err) {
+					t.Errorf("mode %#o, read-only %v: %v, want %v", tt.mode, tt.readOnly, err, tt.err)
+				}
+				if hint := err != nil && strings.Contains(err.Error(), "with ,ro"); hint != tt.hint {
+					t.Errorf("mode %#o, read-only %v: %v, want the way out in it: %v", tt.mode, tt.readOnly, err, tt.hint)
+				}
+			})
+		}
+	}
+}
