@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/ringtgt/ringtgt/engine"
@@ -162,20 +163,37 @@ func printTargets(w io.Writer, targets []control.Target) {
 			name += fmt.Sprintf(" (%s)", tg.Alias)
 		}
 		fmt.Fprintf(w, "  %s, CHAP %s, at %s\n", name, tg.CHAP, strings.Join(tg.Portals, " "))
-		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, l := range tg.LUNs {
-			fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), orDash(l.Path))
+		printLUNs(w, tg.LUNs)
+	}
+}
+
+// printLUNs writes a line for each unit, in columns, and below it what is wrong with the unit and what to know of it.
+func printLUNs(w io.Writer, luns []control.LUN) {
+	var rows strings.Builder
+	t := tabwriter.NewWriter(&rows, 0, 8, 2, ' ', 0)
+	for _, l := range luns {
+		// Quoted where it has a line end: a row is a line.
+		fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), orDash(oneLine(l.Path)))
+	}
+	t.Flush()
+	lines := strings.Split(rows.String(), "\n")
+	for i, l := range luns {
+		fmt.Fprintln(w, lines[i])
+		for _, why := range l.Health.Why {
+			fmt.Fprintf(w, "      %s: %s\n", strings.ToUpper(l.Health.State), oneLine(why))
 		}
-		t.Flush()
-		for _, l := range tg.LUNs {
-			for _, why := range l.Health.Why {
-				fmt.Fprintf(w, "    lun %d: %s: %s\n", l.LUN, strings.ToUpper(l.Health.State), why)
-			}
-			for _, n := range l.Notes {
-				fmt.Fprintf(w, "    lun %d: %s\n", l.LUN, n)
-			}
+		for _, n := range l.Notes {
+			fmt.Fprintf(w, "      %s\n", oneLine(n))
 		}
 	}
+}
+
+// oneLine is s, quoted when it has what a terminal would take for more than text.
+func oneLine(s string) string {
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 // traits are the options of a unit that are on.
