@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -12,19 +11,20 @@ import (
 )
 
 // printHints writes what a person types next on an initiator, for the first target and the portal it is reached by.
-func printHints(w io.Writer, d *daemon) {
+func printHints(s streams, d *daemon) {
 	bound := d.engine.Portals()
 	for _, t := range d.targets {
 		for i, p := range d.cfg.Portals {
 			if i < len(bound) && len(t.units) > 0 && slices.Contains(t.cfg.Groups, p.Group) {
-				hints(w, t.cfg, reachable(bound[i]), d.cfg.Discovery)
+				hints(s, t.cfg, reachable(bound[i]), d.cfg.Discovery)
 				return
 			}
 		}
 	}
 }
 
-func hints(w io.Writer, t *config.Target, portal string, discovery config.Access) {
+func hints(s streams, t *config.Target, portal string, discovery config.Access) {
+	w := s.out
 	fmt.Fprintf(w, "Serving %s at %s:\n", t.Name, portal)
 	for _, l := range t.LUNs {
 		fmt.Fprintf(w, "  lun %d: %s\n", l.Number, describeLUN(l))
@@ -52,7 +52,7 @@ func hints(w io.Writer, t *config.Target, portal string, discovery config.Access
 	if !t.LUNs[0].ReadOnly {
 		fmt.Fprintf(w, "  qemu-img convert -n -O raw some.img '%s'\n", target)
 	}
-	fmt.Fprintf(w, "\nHere: ringtgt status\n")
+	fmt.Fprintf(w, "\nHere: %s\n", s.typed("status"))
 }
 
 // chapLines are the settings of open-iscsi for CHAP.

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/shell"
 )
 
 // Exit codes. docs/configuration.md tells people.
@@ -43,9 +44,15 @@ type cli struct {
 }
 
 // streams are where commands write for people and programs.
-type streams struct{ out, err io.Writer }
+type streams struct {
+	out, err io.Writer
+	program  string // what was typed to run this: what people are told to type begins with it
+}
 
-func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr})) }
+// typed is a command as people type it where they are.
+func (s streams) typed(args string) string { return shell.Quote(s.program) + " " + args }
+
+func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr, os.Args[0]})) }
 
 // run is main without the process: it returns the exit code.
 func run(args []string, s streams) int {
@@ -63,14 +70,14 @@ func run(args []string, s streams) int {
 		return done
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "ringtgt: %v\nringtgt --help shows what there is.\n", err)
+		fmt.Fprintf(s.err, "ringtgt: %v\n%s shows what there is.\n", err, s.typed("--help"))
 		return exitUsage
 	}
 	err = ctx.Run(s)
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(s.err, "ringtgt: %v\n", err)
+	complain(s, err)
 	var e *exitError
 	if errors.As(err, &e) {
 		return e.code

@@ -66,7 +66,7 @@ func (c *serveCmd) Run(s streams) error {
 	log.Info("serving", "portals", d.engine.Portals(), "targets", len(cfg.Targets), "cores", d.cores,
 		"memory", humanize.IBytes(memory), "state", cfg.Server.State, "control", d.controlPath(), "pid", os.Getpid())
 	if !c.Quiet {
-		printHints(s.out, d)
+		printHints(s, d)
 	}
 	notify("READY=1")
 	sig := <-signals

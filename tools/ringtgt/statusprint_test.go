@@ -147,7 +147,7 @@ func TestHints(t *testing.T) {
 		LUNs: []config.LUN{{Number: 3, Kind: "mem", Size: 1 << 30, ReadOnly: true}},
 	}
 	var b strings.Builder
-	hints(&b, tg, "192.0.2.1:3260", config.Access{Accounts: []config.Account{account}})
+	hints(streams{out: &b, program: "/opt/ring tgt/ringtgt"}, tg, "192.0.2.1:3260", config.Access{Accounts: []config.Account{account}})
 	golden(t, "testdata/hints.golden", b.String())
 	if strings.Contains(b.String(), "very secret") {
 		t.Error("a secret is printed")

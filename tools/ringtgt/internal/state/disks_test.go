@@ -42,8 +42,11 @@ func refused(t *testing.T, s *State, a Ask, reason Reason, id string) {
 		t.Errorf("%s with %q: %v; want it refused as %s", a.Path, a.Seen, err, reason)
 		return
 	}
-	if !strings.Contains(err.Error(), id) || !strings.Contains(err.Error(), "ringtgt forget --state "+s.Dir()) {
-		t.Errorf("the refusal names neither disk %s nor what to do: %v", id, err)
+	if !strings.Contains(err.Error(), id) || strings.Contains(err.Error(), "\n") || len(err.Error()) > 200 {
+		t.Errorf("the refusal does not name disk %s in one short line: %v", id, err)
+	}
+	if what := strings.Join(r.Advice("bin/ringtgt"), "\n"); !strings.Contains(what, "\n  bin/ringtgt forget --state "+s.Dir()) {
+		t.Errorf("the refusal does not have the command to type on a line of its own:\n%s", what)
 	}
 	if _, err := s.Find(a); !errors.As(err, &r) || r.Reason != reason {
 		t.Errorf("Find says %v, Bind refused as %s", err, reason)
@@ -132,9 +135,12 @@ func TestIdentityFollowsTheMedium(t *testing.T) {
 // What people are told to type is one argument for each name.
 func TestRefusalQuotes(t *testing.T) {
 	r := &Refusal{State: "/a b", Ask: Ask{ID: "x;y", Kind: medium.File, Path: "/it's"}, Disk: Disk{ID: "x;y"}, Reason: Another}
-	for _, want := range []string{`--state '/a b' --id 'x;y' 'file:/it'\''s'`, `forget --state '/a b' 'x;y'`} {
-		if !strings.Contains(r.Error(), want) {
-			t.Errorf("%v\nwant %s in it", r, want)
+	lines := r.Advice("/my programs/ringtgt")
+	for _, want := range []string{
+		`  '/my programs/ringtgt' adopt --state '/a b' --id 'x;y' 'file:/it'\''s'`, `  '/my programs/ringtgt' forget --state '/a b' 'x;y'`,
+	} {
+		if !slices.Contains(lines, want) {
+			t.Errorf("%q\nwant %s in it", lines, want)
 		}
 	}
 }

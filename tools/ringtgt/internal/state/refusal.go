@@ -2,10 +2,10 @@ package state
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/shell"
 )
 
 // Reason says why a medium is not served.
@@ -18,7 +18,8 @@ const (
 	Twice     Reason = "twice"     // another unit serves the disk
 )
 
-// Refusal is the error for a medium that cannot be served as what it is known to be. Its text says what to do.
+// Refusal is the error for a medium that cannot be served as what it is known to be. Its text is one line and says what is
+// wrong; Advice says what to do.
 type Refusal struct {
 	State  string // the state directory
 	Ask    Ask
@@ -29,34 +30,64 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	spec, dir := shell(fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path)), shell(r.State)
-	adopt := fmt.Sprintf("`ringtgt adopt --state %s %s`", dir, spec)
-	if r.Ask.ID != "" {
-		adopt = fmt.Sprintf("`ringtgt adopt --state %s --id %s %s`", dir, shell(r.Ask.ID), spec)
-	}
-	forget := fmt.Sprintf("`ringtgt forget --state %s %s`", dir, shell(r.Disk.ID))
+	path, id := r.Ask.Path, r.Disk.ID
 	switch r.Reason {
 	case Missing:
-		return fmt.Sprintf("%s is not there, and has been served as %s: a new one would show initiators an empty disk under the old name. "+
-			"Mount its file system or bring it back. If the disk is given up, %s, and a new one is made", r.Ask.Path, r.Disk.Describe(), forget)
+		return fmt.Sprintf("%s is not there, and has been served as disk %s", path, id)
 	case Ambiguous:
-		return fmt.Sprintf("%s is known as two disks: as %s, and as %s. Give one of them up: %s or `ringtgt forget --state %s %s`",
-			r.Ask.Path, r.Disk.Describe(), r.Other.Describe(), forget, dir, shell(r.Other.ID))
+		return fmt.Sprintf("%s is known as two disks, %s and %s", path, id, r.Other.ID)
 	case Twice:
-		return fmt.Sprintf("%s is %s, which is served already: two units would not know of each other's reservations. "+
-			"Where these are two devices that claim to be one, give each an id of its own", r.Ask.Path, r.Disk.Describe())
+		return fmt.Sprintf("%s is disk %s, which is served already", path, id)
 	}
-	text := fmt.Sprintf("%s is not %s: %s. If it is that disk, copied or restored, %s. If it is another disk and that one is given up, %s",
-		r.Ask.Path, r.Disk.Describe(), r.Why, adopt, forget)
-	if r.Ask.Kind == medium.Block {
-		if stable, moves := medium.Host().Moves(r.Ask.Path); moves {
-			text += "; the kernel gives such names anew at each start"
-			if stable != "" {
-				text += ", and this device is always " + stable
+	return fmt.Sprintf("%s is not disk %s: %s", path, id, r.Why)
+}
+
+// Advice is what to do about it, in lines; those that begin with two blanks are to be typed. program is what the user
+// typed to run this one.
+func (r *Refusal) Advice(program string) (lines []string) {
+	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	run := func(command string) { say("  %s %s", shell.Quote(program), command) }
+	forget := func(k *Disk) { run("forget --state " + shell.Quote(r.State) + " " + shell.Quote(k.ID)) }
+	switch r.Reason {
+	case Missing:
+		say("It was %s.", r.Disk.Describe())
+		say("A new file would show initiators an empty disk under the old name. Mount its file system, or bring it back.")
+		say("If the disk is given up, a new one is made after:")
+		forget(&r.Disk)
+	case Ambiguous:
+		for _, k := range []*Disk{&r.Disk, r.Other} {
+			say("To give up %s:", k.Describe())
+			forget(k)
+		}
+	case Twice:
+		say("Two units would not know of each other's reservations.")
+		say("If these are two devices that claim to be one, give each an id of its own.")
+	case Another:
+		say("The disk was %s.", r.Disk.Describe())
+		if r.Ask.Kind == medium.Block {
+			if stable, moves := medium.Host().Moves(r.Ask.Path); moves {
+				text := "The kernel gives such names anew at each start"
+				if stable != "" {
+					text += "; this device is always " + stable
+				}
+				say("%s.", text)
 			}
 		}
+		say("If this is that disk, copied or restored:")
+		run(r.adopt())
+		say("If this is another disk, and that one is given up:")
+		forget(&r.Disk)
 	}
-	return text
+	return lines
+}
+
+// adopt is the command that takes the medium over as the disk.
+func (r *Refusal) adopt() string {
+	text := "adopt --state " + shell.Quote(r.State)
+	if r.Ask.ID != "" {
+		text += " --id " + shell.Quote(r.Ask.ID)
+	}
+	return text + " " + shell.Quote(fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path))
 }
 
 // Describe names the disk as people and initiators know it.
@@ -70,14 +101,4 @@ func (k *Disk) Describe() string {
 		text += ", " + k.Medium.String()
 	}
 	return text + ")"
-}
-
-// shell writes an argument as a shell takes it: people copy what we tell them to type.
-func shell(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/:._-+,@%=", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

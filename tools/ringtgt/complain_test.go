@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// What is wrong is one line for each thing; what to do stands below it, and what is typed has a line of its own and begins
+// with what the user typed to start the program.
+func TestComplaints(t *testing.T) {
+	refusal := func(path string, reason state.Reason) error {
+		r := &state.Refusal{State: "/st", Ask: state.Ask{Kind: medium.File, Path: path}, Disk: state.Disk{ID: "one"}, Other: &state.Disk{ID: "two"}, Reason: reason, Why: "inode is 2, was 1"}
+		return fmt.Errorf("--lun file:%s: target t lun 0: %w", path, r)
+	}
+	var b strings.Builder
+	s := streams{err: &b, program: "bin/ringtgt"}
+	complain(s, fail(exitStart, errors.Join(refusal("/a", state.Missing), errors.New("the net is down"), errors.Join(refusal("/b", state.Another)),
+		refusal("/c", state.Ambiguous), refusal("/d", state.Twice))))
+	golden(t, "testdata/complaints.golden", b.String())
+	b.Reset()
+	complain(s, fmt.Errorf("%w, and %w", errors.New("this"), errors.New("that")))
+	if b.String() != "ringtgt: this, and that\n" {
+		t.Errorf("an error of two, in words of its own: %q", b.String())
+	}
+	// A path that is run from another folder, or has blanks.
+	b.Reset()
+	s.program = filepath.Join("my programs", "ringtgt")
+	if code := run([]string{"nosuch"}, s); code != exitUsage || !strings.HasSuffix(b.String(), "\n'my programs/ringtgt' --help shows what there is.\n") {
+		t.Errorf("code %d, %q", code, b.String())
+	}
+}
