@@ -32,7 +32,7 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fmt.Printf("daemonfuzz: seed %d: go run ./tools/daemonfuzz -seed %d -actors %d -duration %v\n", *seed, *seed, *actors, *duration)
+	fmt.Printf("daemonfuzz: seed %d: go run ./tools/daemonfuzz -seed %d -actors %d -duration %v -race=%t\n", *seed, *seed, *actors, *duration, *race)
 	if err := run(ctx, *duration, *seed, *actors, *race); err != nil {
 		fmt.Fprintf(os.Stderr, "daemonfuzz: seed %d: %v\n", *seed, err)
 		os.Exit(1)
