@@ -16,7 +16,6 @@ type phase struct {
 var phases = []phase{
 	{name: "lint", title: "gofmt, go vet", command: []string{"make", "--no-print-directory", "lint"}},
 	{name: "unit", title: "unit tests, simulation", packages: []string{"./..."},
-		flags:   []string{"-skip", "^TestKernel"},
 		without: []string{"tools/conformance", "tools/clients"}},
 	{name: "giouring", title: "engine/giouring", dir: "engine/giouring", packages: []string{"./..."}},
 	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race", "-short"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,10 +69,7 @@ func (r *runner) test(p phase) error {
 	}
 	s := show{out: r.out, verbose: p.verbose, tally: &r.tally}
 	s.read(stdout)
-	if err := cmd.Wait(); err != nil {
-		return err
-	}
-	return s.err()
+	return cmp.Or(s.err(), cmd.Wait()) // its exit code says less than which packages failed
 }
 
 // list expands the phase's package patterns, without those that are left to other phases.
@@ -100,8 +98,7 @@ next:
 
 // event is a line of go test -json: see go doc cmd/test2json.
 type event struct {
-	Action, Package, Test, Output, ImportPath string
-	Elapsed                                   float64
+	Action, Package, Test, Output string
 }
 
 // show turns events into what a person reads.
@@ -140,8 +137,6 @@ func (s *show) take(e event) {
 		s.output[id] = append(s.output[id], e.Output)
 	case "build-output":
 		io.WriteString(s.out, e.Output)
-	case "build-fail":
-		s.failed = append(s.failed, e.ImportPath)
 	case "pass", "skip", "fail":
 		lines := s.output[id]
 		delete(s.output, id)

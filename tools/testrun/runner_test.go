@@ -2,9 +2,31 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
+
+// screen takes what a runner and the commands that it starts write at the same time.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(b)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
 
 const stream = `{"Action":"run","Package":"m/a","Test":"TestGood"}
 {"Action":"output","Package":"m/a","Test":"TestGood","Output":"=== RUN   TestGood\n"}
@@ -20,7 +42,7 @@ const stream = `{"Action":"run","Package":"m/a","Test":"TestGood"}
 
 // What was skipped is listed with its reason, and what passed is one line a package.
 func TestShowsSkips(t *testing.T) {
-	var out bytes.Buffer
+	var out screen
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(stream))
@@ -39,7 +61,7 @@ func TestShowsSkips(t *testing.T) {
 
 // A test that is skipped and does not say why has failed.
 func TestSkipWithoutReasonFails(t *testing.T) {
-	var out bytes.Buffer
+	var out screen
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(strings.ReplaceAll(stream, "    a_test.go:9: no such device: it needs root\\n", "\\n")))
@@ -55,7 +77,7 @@ func TestShowsFailures(t *testing.T) {
 {"Action":"output","Package":"m/b","Test":"TestHangs","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"m/b"}
 `
-	var out bytes.Buffer
+	var out screen
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(failing))
@@ -71,7 +93,7 @@ func TestShowsFailures(t *testing.T) {
 
 // A phase that fails does not end the run, and is named at the end.
 func TestGoesOnAfterAFailedPhase(t *testing.T) {
-	var out bytes.Buffer
+	var out screen
 	r := runner{out: &out, goCommand: "go", parallel: 1}
 	r.run(phase{name: "first", title: "fails", command: []string{"false"}})
 	r.run(phase{name: "second", title: "passes", command: []string{"echo", "second ran"}})
@@ -84,12 +106,28 @@ func TestGoesOnAfterAFailedPhase(t *testing.T) {
 	}
 }
 
-// A package that does not compile fails its phase.
-func TestBuildFailure(t *testing.T) {
-	var out bytes.Buffer
+// A package that does not compile, or ends before its tests do, has no test that failed: the phase names it.
+func TestPackagesThatFail(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":           "module m\n",
+		"broken/a_test.go": "package broken\n\nvar x int = \"text\"\n",
+		"ends/a_test.go":   "package ends\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(*testing.M) { os.Exit(3) }\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out screen
 	r := runner{out: &out, goCommand: "go", parallel: 1}
-	r.run(phase{name: "none", title: "no such package", packages: []string{"./nosuch"}})
+	r.run(phase{name: "both", title: "two packages that fail", dir: dir, packages: []string{"./..."}})
 	if r.report() {
-		t.Fatalf("passed:\n%s", &out)
+		t.Fatal("passed")
+	}
+	for _, want := range []string{"FAILED: failed: m/broken m/ends\n", "a_test.go:3:13: cannot use"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
 	}
 }
