@@ -6,17 +6,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
 
-// mutant is one change to one file, and the tests that are to notice it.
+// mutant is one change to one file, and the tests that have to notice it.
 type mutant struct {
 	name string
 	file string
@@ -44,17 +46,19 @@ func main() {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(2)
 	}
-	var survivors []string
-	n := 0
-	for _, m := range all() {
-		if !re.MatchString(m.name) {
-			continue
-		}
-		n++
-		if *list {
+	mutants := slices.DeleteFunc(all(), func(m mutant) bool { return !re.MatchString(m.name) })
+	if *list {
+		for _, m := range mutants {
 			fmt.Printf("%-40s %s\n", m.name, m.file)
-			continue
 		}
+		return
+	}
+	if err := healthy(*goCommand, mutants); err != nil {
+		fmt.Fprintln(os.Stderr, "mutate:", err)
+		os.Exit(1)
+	}
+	var survivors []string
+	for _, m := range mutants {
 		begin := time.Now()
 		state, err := m.try(*goCommand)
 		if err != nil {
@@ -66,10 +70,7 @@ func main() {
 			survivors = append(survivors, m.name)
 		}
 	}
-	if *list {
-		return
-	}
-	fmt.Printf("%d mutants, %d survive or were not tried\n", n, len(survivors))
+	fmt.Printf("%d mutants, %d survive or were not tried\n", len(mutants), len(survivors))
 	for _, s := range survivors {
 		fmt.Printf("    %s\n", s)
 	}
@@ -86,6 +87,23 @@ const (
 	survived outcome = "SURVIVES"
 	untried  outcome = "NOT TRIED" // it does not apply, does not compile, or has no test
 )
+
+// healthy wants the mutants' tests to pass on the code as it is: a test that fails anyway would kill them all.
+func healthy(goCommand string, mutants []mutant) error {
+	args := []string{"test"}
+	for _, m := range mutants {
+		if pkg := "./" + m.pkg; !slices.Contains(args, pkg) {
+			args = append(args, pkg)
+		}
+	}
+	if len(args) == 1 {
+		return nil
+	}
+	if out, err := exec.Command(goCommand, args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("tests fail before anything is changed: %w\n%s", err, out)
+	}
+	return nil
+}
 
 // apply returns the file as the mutant has it.
 func (m *mutant) apply() ([]byte, error) {
@@ -137,9 +155,12 @@ func (m *mutant) try(goCommand string) (outcome, error) {
 	cmd := exec.Command(binary, args...)
 	cmd.Dir = filepath.Join(root, m.pkg)
 	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
 	switch {
-	case err != nil:
+	case errors.As(err, &exit):
 		return killed, nil
+	case err != nil:
+		return "", err
 	case strings.Contains(string(out), "no tests to run"):
 		return "", fmt.Errorf("no test matches %q in %s", m.run, m.pkg)
 	}
