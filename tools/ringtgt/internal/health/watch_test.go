@@ -118,14 +118,14 @@ func TestFaultsAreTold(t *testing.T) {
 	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=8 errno=EIO count=1 total=1002")
 }
 
-// Many units that fail at once have a bounded number of lines a poll, and each has its line in the end.
+// Many units that fail at once have a bounded number of lines a poll, and every unit gets its line in the end.
 func TestLinesAreBounded(t *testing.T) {
 	const n = 5*maxLines + 3
 	r := newRig(t, n, nil)
 	for _, h := range r.health {
 		h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
 	}
-	told := map[string]int{}
+	told := map[string]bool{}
 	for range 6 {
 		r.Poll()
 		lines := r.lines()
@@ -133,9 +133,11 @@ func TestLinesAreBounded(t *testing.T) {
 			t.Fatalf("%d lines in a poll", len(lines))
 		}
 		for _, l := range lines {
-			told[l]++
+			unit, _, _ := strings.Cut(l, " errno=")
+			told[unit] = true
 		}
-		// The first ones fail on and must not keep the others back.
+		// The first ones go on failing, are due again, and must not keep the others back.
+		r.pass(quiet)
 		for _, h := range r.health[:maxLines] {
 			h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
 		}
@@ -187,6 +189,11 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	r.want(`level=ERROR msg="medium: something else is at its path now" ` + from)
+	c.Place = errors.New("nothing is at its path any more")
+	if got := look(); got.State != lun.HealthDegraded || len(got.Why) != 1 || !got.Since.Equal(since) {
+		t.Errorf("elsewhere in another way: %+v, want degraded since %v", got, since)
+	}
+	r.want(`level=ERROR msg="medium: nothing is at its path any more" ` + from)
 	c.Place = nil
 	if got := look(); got.State != lun.HealthGood {
 		t.Errorf("back again: %+v", got)
@@ -210,45 +217,51 @@ func TestFindings(t *testing.T) {
 	if got := look(); got.State != lun.HealthLost || len(got.Why) != 2 {
 		t.Errorf("made shorter and away: %+v", got)
 	}
+	c = backend.Condition{}
+	if got := look(); got.State != lun.HealthLost || len(got.Why) != 1 {
+		t.Errorf("as long as before again: %+v; what it held is lost all the same", got)
+	}
 }
 
-// A filesystem that does not answer holds up its own units and no others, nor status; it is said of the units that wait for it.
+// A file system that does not answer holds up as many inspections as there may be and no more, each of a unit of its own;
+// neither status nor the log waits for them. The units whose inspection hangs are reported, those that wait for a slot are not.
 func TestStuckInspection(t *testing.T) {
+	const units = maxInspections + 4
 	release := make(chan struct{})
 	var mu sync.Mutex
-	looked, stuck := 0, 0
-	r := newRig(t, maxInspections+4, func(i int) backend.Condition {
-		if i < maxInspections-1 {
-			mu.Lock()
-			stuck++
-			mu.Unlock()
-			<-release
-		}
+	var under [units]int
+	begun := 0
+	r := newRig(t, units, func(i int) backend.Condition {
 		mu.Lock()
-		looked++
+		begun++
+		if under[i]++; under[i] > 1 {
+			t.Errorf("unit %d is inspected twice at the same time", i)
+		}
+		mu.Unlock()
+		<-release
+		mu.Lock()
+		under[i]--
 		mu.Unlock()
 		return backend.Condition{}
 	})
-	r.Inspect()
-	r.until("the others are looked at", func() bool {
+	hanging := func() int {
 		mu.Lock()
 		defer mu.Unlock()
-		return looked == 5 && stuck == maxInspections-1
-	})
+		return begun
+	}
+	r.Inspect()
+	r.until("all slots are taken", func() bool { return hanging() >= maxInspections })
 	r.Inspect()
 	r.pass(patience + time.Second)
-	bad := 0
-	for _, rep := range r.Reports() {
-		if rep.State == lun.HealthDegraded {
-			bad++
-		}
+	if s := Sum(r.Reports()); s.Degraded != maxInspections {
+		t.Errorf("%d units are reported not to answer, want %d", s.Degraded, maxInspections)
 	}
-	if bad != maxInspections-1 {
-		t.Errorf("%d units are said not to answer, want %d", bad, maxInspections-1)
+	if n := hanging(); n != maxInspections {
+		t.Errorf("%d inspections hang, and at most %d may", n, maxInspections)
 	}
 	close(release)
 	r.wait()
-	if s := Sum(r.Reports()); s.State != lun.HealthGood || s.Good != maxInspections+4 {
+	if s := Sum(r.Reports()); s.State != lun.HealthGood || s.Good != units {
 		t.Errorf("afterwards: %+v", s)
 	}
 }
@@ -264,23 +277,26 @@ func (r *rig) until(what string, cond func() bool) {
 	r.t.Fatalf("not so: %s", what)
 }
 
-// A report has all that a person needs: since when, what, how often, where, when last.
+// A report has all that a person needs: since when, what, how often, where, when last; of each kind by itself.
 func TestReportOfFaults(t *testing.T) {
 	r := newRig(t, 3, nil)
-	r.health[0].Report(lun.FaultWrite, 100, int(unix.EIO), 1)
-	r.health[0].Report(lun.FaultWrite, 101, int(unix.EIO), 1)
-	r.Poll()
 	since := r.clock
+	r.health[1].Report(lun.FaultWrite, 100, int(unix.EIO), 1)
+	r.Poll()
+	r.pass(2 * time.Second)
+	r.health[1].Report(lun.FaultWrite, 101, int(unix.EIO), 1)
+	r.Poll()
 	r.pass(5 * time.Second)
-	r.health[1].Report(lun.FaultGone, -1, int(unix.ENOTCONN), 1)
+	r.health[1].Report(lun.FaultFlush, -1, int(unix.EIO), 1)
+	r.health[0].Report(lun.FaultGone, -1, int(unix.ENOTCONN), 1)
 	r.Poll()
 	r.pass(time.Minute)
 	reports := r.Reports()
-	if got := reports[0]; got.State != lun.HealthDegraded || !got.Since.Equal(since) ||
-		fmt.Sprint(got.Why) != "[write error 2 times, last 1m5s ago at LBA 101 (EIO)]" || len(got.Faults) != 1 || got.Faults[0].Errno != "EIO" {
+	if got := reports[1]; got.State != lun.HealthDegraded || !got.Since.Equal(since) ||
+		fmt.Sprint(got.Why) != "[write error 2 times, last 1m5s ago at LBA 101 (EIO) flush failed 1m0s ago (EIO)]" || len(got.Faults) != 2 || got.Faults[0].Errno != "EIO" {
 		t.Errorf("%+v", got)
 	}
-	if got := reports[1]; got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[gone 1m0s ago (ENOTCONN)]" {
+	if got := reports[0]; got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[gone 1m0s ago (ENOTCONN)]" {
 		t.Errorf("%+v", got)
 	}
 	if s := Sum(reports); s.State != lun.HealthLost || s.Good != 1 || s.Degraded != 1 || s.Lost != 1 || !s.Since.Equal(since) {
