@@ -281,7 +281,7 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 	if l.tsih != 0 {
 		var err *LoginError
 		if made, err = l.sess.join(c, l.chap.user(), ended); err != nil {
-			c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), err.Status, err.Why)
+			c.loginDenied(now, resp, err.Status, err.Why)
 			return
 		}
 		// Before anything is waited for: now nothing is under way on the connection, not even a receive.
@@ -301,9 +301,9 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 		l.waiting = true
 		l.held, l.heldText = resp, append([]byte(nil), text...)
 	case entryFull:
-		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginOutOfResources, "too many sessions")
+		c.loginDenied(now, resp, pdu.LoginOutOfResources, "too many sessions")
 	case entryForeign:
-		c.loginRefuse(now, (*pdu.LoginRequest)(c.framer.Header()), pdu.LoginAuthorizationFailure, foreign.Error())
+		c.loginDenied(now, resp, pdu.LoginAuthorizationFailure, foreign.Error())
 	case entryMade:
 		if l.tsih == 0 {
 			l.sess.remember(c)
@@ -372,6 +372,18 @@ func (c *Conn) loginRefuseWith(now int64, req *pdu.LoginRequest, err *LoginError
 		resp.SetTSIH(c.login.tsih)
 		resp.SetCSG(c.login.stage)
 	}
+	c.loginEnds(now, resp, err, text)
+}
+
+// loginDenied ends a login whose final response was made and not sent. The request may be long ago: the framer may hold a part
+// of the next one.
+func (c *Conn) loginDenied(now int64, resp *pdu.LoginResponse, status pdu.LoginStatus, why string) {
+	resp.SetTransit(false)
+	resp.SetNSG(0)
+	c.loginEnds(now, resp, &LoginError{Status: status, Initiator: c.login.initiator, Why: why}, nil)
+}
+
+func (c *Conn) loginEnds(now int64, resp *pdu.LoginResponse, err *LoginError, text []byte) {
 	resp.SetStatus(err.Status)
 	c.login.waiting, c.login.laterAt, c.login.later = false, 0, nil
 	c.reply(resp.BHS(), text)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -325,5 +326,27 @@ func TestRequestThatOutlastsALogin(t *testing.T) {
 				t.Error("the connection goes on")
 			}
 		})
+	}
+}
+
+// A login that is refused when it has waited is answered as the request that it came with, not by what has arrived of another.
+func TestRefusalAfterAWait(t *testing.T) {
+	m := newMCS(t, 1)
+	old, r := m.conns[0], m.dial(0)
+	r.tsih = 0 // the same I_T nexus once more (6.3.5)
+	r.host.foreign = errors.New("registered by another account")
+	h := r.loginHeader(toFull)
+	r.feed(r.encode(h, pdu.AppendText(pdu.AppendText(nil, "InitiatorName", testInitiator), "TargetName", testTarget)))
+	next := r.nopOut(^h.ITT(), pdu.ReservedTag, true)
+	next.SetLUN(^uint64(0)) // where a login request has the ISID and the TSIH
+	r.feed(next[:pdu.BHSLen-1])
+	old.turn()
+	old.wantEvent(Close)
+	old.gone()
+	m.settle()
+	resp, _ := r.answer("the host makes no nexus")
+	want := (*pdu.LoginRequest)(h)
+	if resp.Status() != pdu.LoginAuthorizationFailure || resp.ITT() != h.ITT() || resp.ISID() != want.ISID() || resp.CSG() != want.CSG() || resp.Transit() {
+		t.Errorf("refused by %v, the request was %v", resp, want)
 	}
 }
