@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,7 +144,7 @@ func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
 	f.Release(1)
 }
 
-// RFC 7144's functions, once iSCSIProtocolLevel 2 is negotiated: is there a task of mine, and reset my nexus.
+// The task management functions of RFC 7144 are available once iSCSIProtocolLevel 2 is negotiated.
 func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	f := backend.NewFault(memory(t, 1<<20))
 	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
@@ -162,7 +163,13 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
 	i.startRead(0, 0, 8)
 	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
+	// The answer does not depend on a loop that has no connection of the session.
+	blocked := make(chan struct{})
+	release := sync.OnceFunc(func() { close(blocked) })
+	t.Cleanup(release)
+	r.e.loops[1-r.e.Status().Connections[0].Loop].Post(func() { <-blocked })
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseFunctionSucceeded)
+	release()
 	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)
 	ask(pdu.TMFITNexusReset, pdu.TMFResponseComplete)
 	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 2 {

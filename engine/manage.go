@@ -33,7 +33,8 @@ func (c *conn) manage(st *session.Task) {
 	answer := asked.answer
 	unit := tgt.Lookup(st.LUN)
 	switch f := st.Manage; f {
-	case pdu.TMFAbortTaskSet: // all of it was the session's
+	case pdu.TMFAbortTaskSet, pdu.TMFQueryTaskSet:
+		// The session knows all tasks of its nexus: it has ended them, or has seen whether there is one (SAM-5 7.10).
 		if unit == nil {
 			answer(pdu.TMFResponseLUNDoesNotExist)
 			return
@@ -50,45 +51,10 @@ func (c *conn) manage(st *session.Task) {
 	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
 		nexus.Reset()
 		answer(pdu.TMFResponseComplete)
-	case pdu.TMFQueryTaskSet: // "function succeeded" when the task set holds a task of the nexus (SAM-5 7.10)
-		if unit == nil {
-			answer(pdu.TMFResponseLUNDoesNotExist)
-			return
-		}
-		match := func(t *task) bool { return t.onUnit(tgt, unit) && t.conn.nexus() == nexus }
-		l.engine.anyTask(l, match, func(found bool) {
-			if found {
-				answer(pdu.TMFResponseFunctionSucceeded)
-			} else {
-				answer(pdu.TMFResponseComplete)
-			}
-		})
 	case pdu.TMFQueryAsyncEvent: // no unit attention or deferred error is kept for it to tell (SAM-5 7.9)
 		answer(pdu.TMFResponseComplete)
 	default:
 		answer(pdu.TMFResponseFunctionNotSupported)
-	}
-}
-
-// anyTask looks on all loops for a command with the device server that matches, and tells loop home.
-func (e *Engine) anyTask(home *loop, match func(*task) bool, done func(found bool)) {
-	var found atomic.Bool
-	g := &abortGroup{home: home, done: func() { done(found.Load()) }}
-	g.pending.Store(int64(len(e.loops)))
-	for _, l := range e.loops {
-		l.Post(func() {
-			for _, c := range l.conns {
-				if c == nil || c.nexus() == nil {
-					continue
-				}
-				for t := c.tasks; t != nil; t = t.next {
-					if t.phase == running && match(t) {
-						found.Store(true)
-					}
-				}
-			}
-			g.leave()
-		})
 	}
 }
 

@@ -267,7 +267,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	}
 	r := pdu.TaskResponse(resp)
 	if t.Manage == pdu.TMFQueryTaskSet && r == pdu.TMFResponseComplete && t.st.tmf.barrier.found.Load() {
-		r = pdu.TMFResponseFunctionSucceeded // tasks that wait for data are the session's alone
+		r = pdu.TMFResponseFunctionSucceeded // the host knows whether the unit exists, the session whether it has a task
 	}
 	c.managed(t, r)
 }
