@@ -32,12 +32,18 @@ func (e *ioError) Unwrap() []error {
 	return []error{e.kind, e.errno}
 }
 
-// meaning sorts the errnos that a read, write, sync or fallocate gives. What the kernel's block layer makes of a device's
-// answer stands in its blk_errors table: EIO, ENODATA (critical medium), EREMOTEIO (critical target), EILSEQ (protection),
-// ENOSPC (space allocation), ENOLINK (transport), ETIMEDOUT, EAGAIN and ENOMEM (resources), ENODEV (offline). A filesystem in
-// user space whose daemon has died says ENOTCONN, one that was aborted ECONNABORTED; a network filesystem that lost its
-// server says ESTALE, EHOSTDOWN and the like. Nobody cancels a request of ours: ECANCELED is io_uring's when it could not
-// make the thread that was to carry it out (io-wq.c, io_acct_cancel_pending_work), on a busy machine.
+// meaning sorts the errnos of read, write, fdatasync and fallocate. The block layer maps a device's status to an errno in its
+// table blk_errors (block/blk-core.c): EIO, ENODATA (critical medium), EREMOTEIO (critical target), EILSEQ (protection),
+// ENOSPC (space allocation), ENOLINK (transport), ETIMEDOUT, EBADE (reservation conflict), ENODEV (offline), and EAGAIN,
+// EBUSY and ENOMEM (resources).
+//
+//   - ETIMEDOUT comes after the kernel's own error recovery failed: the device does not answer, on this path at least.
+//   - EBADE is another host's reservation on the device below. For this host the device is gone, and NOT READY makes
+//     multipath try the paths through other hosts.
+//   - FUSE returns ENOTCONN when its daemon has died and ECONNABORTED after an abort; a network filesystem that lost its
+//     server returns ESTALE, EHOSTDOWN, ETIMEDOUT and the like.
+//   - ECANCELED is io_uring's when it could not create a worker thread (io-wq.c, io_acct_cancel_pending_work). Nothing else
+//     cancels our requests.
 func meaning(e unix.Errno) error {
 	switch e {
 	case unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EILSEQ, unix.EBADMSG, unix.EUCLEAN:
@@ -47,7 +53,8 @@ func meaning(e unix.Errno) error {
 	case unix.EROFS, unix.EPERM, unix.EACCES:
 		return lun.ErrReadOnly
 	case unix.ENXIO, unix.ENODEV, unix.ESTALE, unix.ENOMEDIUM, unix.ESHUTDOWN,
-		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENETDOWN, unix.ENETUNREACH, unix.ENOLINK:
+		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENETDOWN, unix.ENETUNREACH,
+		unix.ENOLINK, unix.ETIMEDOUT, unix.EBADE:
 		return lun.ErrGone
 	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY, unix.ENOBUFS, unix.EINTR, unix.ECANCELED:
 		return lun.ErrBusy

@@ -294,8 +294,9 @@ func errnos(t *testing.T, s Suite, w Want) {
 		{unix.EIO, lun.ErrMedium}, {unix.ENODATA, lun.ErrMedium}, {unix.EILSEQ, lun.ErrMedium}, {unix.EREMOTEIO, lun.ErrMedium},
 		{unix.ENOSPC, lun.ErrNoSpace}, {unix.EDQUOT, lun.ErrNoSpace},
 		{unix.EROFS, lun.ErrReadOnly},
-		{unix.ENXIO, lun.ErrGone}, {unix.ENODEV, lun.ErrGone}, {unix.ENOTCONN, lun.ErrGone}, {unix.ESTALE, lun.ErrGone}, {unix.ENOLINK, lun.ErrGone},
-		{unix.ENOMEM, lun.ErrBusy}, {unix.EAGAIN, lun.ErrBusy}, {unix.EINTR, lun.ErrBusy}, {unix.ECANCELED, lun.ErrBusy},
+		{unix.ENXIO, lun.ErrGone}, {unix.ENODEV, lun.ErrGone}, {unix.ENOTCONN, lun.ErrGone}, {unix.ESTALE, lun.ErrGone},
+		{unix.ENOLINK, lun.ErrGone}, {unix.ETIMEDOUT, lun.ErrGone}, {unix.EBADE, lun.ErrGone},
+		{unix.ENOMEM, lun.ErrBusy}, {unix.EBUSY, lun.ErrBusy}, {unix.EAGAIN, lun.ErrBusy}, {unix.EINTR, lun.ErrBusy}, {unix.ECANCELED, lun.ErrBusy},
 		{unix.ENOTRECOVERABLE, unix.ENOTRECOVERABLE},
 	} {
 		fail = always(c.errno)
