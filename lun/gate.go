@@ -78,14 +78,15 @@ func (g *gate) enter(t *Task, alone bool) bool {
 func (g *gate) enterSlow(t *Task) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	late := g.behindLate(t)
 	// A HEAD OF QUEUE task passes those that wait (SAM-5 8.9.3), not the one that runs.
-	if s := g.state(); !late && (s == gateOpen || s == gateClosing && t.Attr == AttrHead) {
+	s, late := g.state(), g.behindLate(t)
+	passes := s == gateOpen || s == gateClosing && t.Attr == AttrHead
+	if passes && !late {
 		t.gated = gateShared
 		return true
 	}
 	g.counts[t.Loop.Index()].n.Add(-1)
-	if late {
+	if passes {
 		t.gated = gateWaitLate
 		g.behind.push(t)
 	} else {
@@ -150,6 +151,7 @@ func (g *gate) cancel(t *Task) bool {
 		g.queue.remove(t)
 	case gateWaitLate, gateWaitLateAlone:
 		g.behind.remove(t)
+		g.drained() // an ORDERED owner may have waited for t
 	case gateDraining:
 		g.next()
 	default:
@@ -189,8 +191,11 @@ func (g *gate) set(state uint32) {
 	g.word.Store(state)
 }
 
-// clear says whether the owner may run: nobody is inside, and no late request changes what it touches.
-func (g *gate) clear() bool { return g.empty() && !g.behindLate(g.owner) }
+// clear says whether the owner may run: nobody is inside, no late request changes what the owner touches, and no older task
+// is behind one when the owner is ORDERED (SAM-5 8.9.2).
+func (g *gate) clear() bool {
+	return g.empty() && !g.behindLate(g.owner) && (g.owner.Attr != AttrOrdered || g.behind.head == nil)
+}
 
 // stepsAside has t, which must be alone, wait behind a late request and not before the gate, where it would keep everybody
 // from the unit. An ORDERED task stays in front of those that come after it (SAM-5 8.9.2).

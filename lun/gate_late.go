@@ -14,6 +14,9 @@ func (a byteRange) overlaps(b byteRange) bool { return a.off < b.end && b.off < 
 // wholeMedium is the range of a command whose blocks the CDB does not say.
 var wholeMedium = byteRange{0, 1<<63 - 1}
 
+// bytes returns what a read or write request is about.
+func (r *Request) bytes() byteRange { return byteRange{r.Off, r.Off + r.Len} }
+
 // changes says whether a request of that kind leaves the medium other than it was.
 func (k OpKind) changes() bool { return k == OpWrite || k == OpDiscard || k == OpZero }
 
@@ -32,7 +35,7 @@ func (t *Task) touches() (r byteRange, none bool) {
 		0x8B: // ORWRITE(16)
 	case 0x41, 0x93: // WRITE SAME: a length of zero is up to the end (SBC-3 5.42)
 		if n == 0 {
-			n = t.unit.blocks() - min(lba, t.unit.blocks())
+			n = 1<<64 - 1
 		}
 	case 0x89: // COMPARE AND WRITE (SBC-3 5.2)
 		n = uint64(t.CDB[13])
@@ -46,11 +49,13 @@ func (t *Task) touches() (r byteRange, none bool) {
 	if n == 0 {
 		return r, true
 	}
+	// The capacity does not matter here: a resize may come between the gate and the command.
 	bs := uint64(t.unit.blockSize())
-	if g := t.unit.geometry(); !g.holds(lba, n) {
-		return r, true // it is refused
+	end := uint64(wholeMedium.end) / bs
+	if lba >= end {
+		return r, true
 	}
-	return byteRange{int64(lba * bs), int64((lba + n) * bs)}, false
+	return byteRange{int64(lba * bs), int64((lba + min(n, end-lba)) * bs)}, false
 }
 
 // The rest is the gate's, under mu.
@@ -65,7 +70,7 @@ func (g *gate) behindLate(t *Task) bool {
 		return false
 	}
 	for w := g.late; w != nil; w = w.gateNext {
-		if r.overlaps(byteRange{w.req.Off, w.req.Off + w.req.Len}) {
+		if r.overlaps(w.req.bytes()) {
 			return true
 		}
 	}
@@ -79,15 +84,18 @@ func (g *gate) linger(t *Task) {
 	was := t.gated
 	t.gated = gateLate
 	t.gateNext, g.late = g.late, t
-	switch was {
-	case gateShared:
-		g.counts[t.Loop.Index()].n.Add(-1)
-		g.set(g.state()) // before the count is looked at: who comes from now on sees that there is a late request
-		g.drained()
-	case gateAlone:
+	if was == gateAlone {
 		g.next()
-	default: // a copy's own write, which passed with its parent
-		g.set(g.state())
+		return
+	}
+	if was == gateShared { // otherwise t is a copy's own write, which passed with its parent
+		g.counts[t.Loop.Index()].n.Add(-1)
+	}
+	g.set(g.state()) // before the counts are read: a task that enters from now on sees that there is a late request
+	if g.state() == gateClosing && g.stepsAside(g.owner) {
+		g.next()
+	} else {
+		g.drained()
 	}
 }
 
@@ -103,7 +111,8 @@ func (g *gate) arrived(t *Task) {
 	g.set(g.state())
 	var rest taskQueue
 	for w := g.behind.pop(); w != nil; w = g.behind.pop() {
-		if g.behindLate(w) {
+		// A task that does not touch these blocks waits for another late request: no need to search for it.
+		if r, _ := w.touches(); !r.overlaps(t.req.bytes()) || g.behindLate(w) {
 			rest.push(w)
 			continue
 		}
@@ -113,22 +122,27 @@ func (g *gate) arrived(t *Task) {
 	g.drained()
 }
 
-// readmit has t at the gate again.
+// readmit has t at the gate again, in front of the tasks that wait there and of an owner that has not begun: all of them came
+// later, unless t is HEAD OF QUEUE.
 func (g *gate) readmit(t *Task) {
-	switch open := g.state() == gateOpen; {
-	case t.gated == gateWaitLateAlone && open:
+	alone := t.gated == gateWaitLateAlone
+	switch s := g.state(); {
+	case alone && (s == gateOpen || s == gateClosing && g.owner.Attr == AttrOrdered):
+		if o := g.owner; o != nil {
+			o.gated = gateWaitAlone
+			g.queue.pushFront(o)
+		}
 		g.owner = t
 		t.gated = gateDraining
 		g.set(gateClosing)
-		g.drained()
-	case t.gated == gateWaitLateAlone:
+	case alone:
 		t.gated = gateWaitAlone
-		g.enqueue(t)
-	case open || g.state() == gateClosing && t.Attr == AttrHead:
+		g.queue.pushFront(t)
+	case s == gateHeld:
+		t.gated = gateWaitShared
+		g.queue.pushFront(t)
+	default:
 		g.counts[t.Loop.Index()].n.Add(1)
 		g.grant(t, gateGrantedShared)
-	default:
-		t.gated = gateWaitShared
-		g.enqueue(t)
 	}
 }

@@ -387,6 +387,117 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 	})
 }
 
+// SAM-5 8.9.2: an ORDERED task waits for every older task, also for one that waits until the backend lets go of a late write.
+func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
+	block, both := pattern(512, 2), make([]byte, 1024)
+	for _, c := range []struct {
+		name  string
+		older [16]byte
+		out   []byte
+	}{
+		{"WRITE", cdb10(0x2A, 0, 5, 1), block},
+		{"COMPARE AND WRITE", cawCDB(0, 5, 1), both},
+	} {
+		for _, held := range []bool{false, true} { // whether something runs alone when the backend lets go
+			t.Run(fmt.Sprintf("%s, held %v", c.name, held), func(t *testing.T) {
+				r := newHeldRig(t)
+				old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
+				r.w.Run()
+				late := r.d.held
+				r.d.held = nil
+				r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+				older := r.send(lun.AttrSimple, c.older, c.out...)
+				second := r.send(lun.AttrSimple, c.older, c.out...)
+				var alone *call
+				if held {
+					alone = r.send(lun.AttrSimple, cawCDB(0, 20, 1), both...)
+				}
+				ordered := r.send(lun.AttrOrdered, read(9))
+				younger := r.send(lun.AttrSimple, read(10))
+				r.w.Run()
+				if older.ended+ordered.ended+younger.ended != 0 {
+					t.Fatal("something ended while the backend holds every request")
+				}
+				for _, q := range r.d.log {
+					if lba := q.Off / 512; lba == 9 || lba == 10 {
+						t.Fatalf("LBA %d is read before the older command", lba)
+					}
+				}
+				for _, f := range late {
+					f()
+				}
+				for range 8 {
+					r.w.Run()
+					if n := older.ended + second.ended; n < 2 && (ordered.ended != 0 || slices.ContainsFunc(r.d.log, func(q lun.Request) bool { return q.Off == 9*512 })) {
+						t.Fatalf("the ORDERED command runs when %d of the two older ones have ended", n)
+					}
+					if ordered.ended == 0 && slices.ContainsFunc(r.d.log, func(q lun.Request) bool { return q.Off == 10*512 }) {
+						t.Fatal("a younger command passed the ORDERED one")
+					}
+					r.letGo()
+				}
+				for _, w := range []*call{older, second, ordered, younger} {
+					if w.ended != 1 {
+						t.Error("a command waits on")
+					}
+				}
+				if alone != nil && alone.ended != 1 {
+					t.Error("the one that ran alone waits on")
+				}
+				if !r.u.Idle() {
+					t.Error("the unit is not idle")
+				}
+			})
+		}
+	}
+	t.Run("the older one is aborted", func(t *testing.T) {
+		r := newHeldRig(t)
+		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
+		r.w.Run()
+		late := r.d.held
+		r.d.held, r.d.hold = nil, nil
+		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		older, ordered := r.send(lun.AttrSimple, read(5)), r.send(lun.AttrOrdered, read(9))
+		r.w.Run()
+		r.w.On(0, func(*luntest.Loop) { older.task.Abort() })
+		r.w.Run()
+		if ordered.ended != 1 {
+			t.Error("the ORDERED command waits for one that was aborted")
+		}
+		for _, f := range late {
+			f()
+		}
+	})
+}
+
+// A command that must run alone and waits for a write closes the gate. When that write is abandoned, the command waits for
+// the backend beside the gate, as one that comes later does, and the others go on.
+func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
+	r := newHeldRig(t)
+	old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
+	r.w.Run()
+	late := r.d.held
+	r.d.held, r.d.hold = nil, nil
+	caw := r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)
+	other := r.send(lun.AttrSimple, read(20))
+	r.w.Run()
+	if caw.ended+other.ended != 0 {
+		t.Fatal("the gate is open while COMPARE AND WRITE waits for a write")
+	}
+	r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+	r.w.Run()
+	if caw.ended != 0 || other.ended != 1 {
+		t.Errorf("COMPARE AND WRITE ended %d times, a read of other blocks %d times; want 0 and 1", caw.ended, other.ended)
+	}
+	for _, f := range late {
+		f()
+	}
+	r.w.Run()
+	if caw.ended != 1 || !r.u.Idle() {
+		t.Error("COMPARE AND WRITE waits on, or the unit is not idle")
+	}
+}
+
 // A read or a flush that the backend keeps changes nothing: nobody waits for it.
 func TestAbandonedReadKeepsNothing(t *testing.T) {
 	r := newHeldRig(t)
@@ -441,7 +552,8 @@ func TestCheckedAgainAfterTheGate(t *testing.T) {
 }
 
 // The gate under every order of things that a seed can think of: commands of all attributes on several loops, delays,
-// aborts and abandonments. What runs alone is alone, ORDERED is in order, everything ends exactly once.
+// aborts and abandonments. What runs alone is alone, ORDERED is in order, no command runs on the blocks of a write that was
+// abandoned before it came and that the backend still has, and everything ends exactly once.
 func TestGateOrders(t *testing.T) {
 	luntest.Seeds(t, 100, func(t *testing.T, seed uint64) {
 		const loops = 3
@@ -451,17 +563,24 @@ func TestGateOrders(t *testing.T) {
 			*call
 			attr    lun.Attr
 			alone   bool
+			blocks  int  // from the LBA that is its number
 			lost    bool // abandoned
+			lostAt  int  // how many commands there were by then
 			running bool
+			writing bool
 		}
 		var all []*sent
 		// A command is told by its LBA. Its first request enters, its end leaves.
 		r.d.hold = func(q *lun.Request) bool {
 			i := int(q.Off / 512)
 			s := all[i]
+			s.writing = s.writing || q.Kind == lun.OpWrite
 			if !s.running {
 				s.running = true
 				for j, o := range all {
+					if o.lost && o.writing && o.ended == 0 && i >= o.lostAt && i < j+o.blocks && j < i+s.blocks {
+						t.Fatalf("command %d runs on blocks that the abandoned write %d may still change", i, j)
+					}
 					if j == i || o.lost {
 						continue
 					}
@@ -482,12 +601,16 @@ func TestGateOrders(t *testing.T) {
 		for len(all) < 60 || len(r.d.held) > 0 {
 			switch k := rng.IntN(10); {
 			case k < 4 && len(all) < 60:
-				s := &sent{attr: lun.Attr(rng.IntN(4)), alone: rng.IntN(4) == 0}
+				s := &sent{attr: lun.Attr(rng.IntN(4)), alone: rng.IntN(4) == 0, blocks: 1}
 				lba, loop := len(all), rng.IntN(loops)
 				all = append(all, s)
 				cdb, out := read(uint32(lba)), []byte(nil)
-				if s.alone {
+				switch {
+				case s.alone:
 					cdb, out = cawCDB(0, uint64(lba), 1), make([]byte, 1024)
+				case rng.IntN(2) == 0:
+					s.blocks = 4
+					cdb, out = cdb10(0x2A, 0, uint32(lba), 4), make([]byte, 4*512)
 				}
 				s.alone = s.alone || s.attr == lun.AttrOrdered
 				s.call = &call{rig: r} // until start returns
@@ -504,7 +627,9 @@ func TestGateOrders(t *testing.T) {
 				r.w.On(s.task.Loop.Index(), func(*luntest.Loop) { s.task.Abort() })
 			case k == 9 && len(all) > 0 && rng.IntN(3) == 0:
 				s := all[rng.IntN(len(all))]
-				s.lost = s.lost || s.ended == 0
+				if !s.lost && s.ended == 0 {
+					s.lost, s.lostAt = true, len(all)
+				}
 				r.w.On(s.task.Loop.Index(), func(*luntest.Loop) { s.task.Abandon() })
 			}
 		}
