@@ -167,7 +167,7 @@ func (t *Task) abort() bool {
 // False: the task is changing what the unit knows of itself (reservations, mode pages), and nothing can hold that back
 // from others; the abort must wait for TaskDone.
 func (t *Task) Abandon() bool {
-	if !t.started || t.done {
+	if !t.started || t.done || t.abandoned {
 		return true
 	}
 	if t.with == withStore {

@@ -337,6 +337,16 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 			t.Error("the unit is not idle")
 		}
 	})
+	t.Run("abandoned twice", func(t *testing.T) {
+		r := newHeldRig(t)
+		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
+		r.w.Run()
+		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon(); old.task.Abandon() })
+		r.letGo()
+		if !r.u.Idle() {
+			t.Error("the unit is not idle")
+		}
+	})
 	t.Run("two late writes are let go of one by one", func(t *testing.T) {
 		r := newHeldRig(t)
 		var late [2]*call
