@@ -2,6 +2,8 @@ package luntest
 
 import (
 	"bytes"
+	"math/bits"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -31,8 +33,10 @@ type arena struct {
 	back  map[int][]block // given back, by size of mem, oldest first
 }
 
+// block is a mapping. Its buffer ends where the guard page starts, but for what is missing to a whole page.
 type block struct {
-	mem []byte // all of it, guard page included
+	mem []byte // all of it, guard page included; poison but for the buffer
+	at  int    // where the buffer starts
 	n   int    // what was asked for
 }
 
@@ -50,13 +54,17 @@ func (a *arena) alloc(n int) []byte {
 	if a.used+n > a.limit {
 		return nil
 	}
-	size := (n+page-1)/page*page + page
-	var b block
+	pages := (n + page - 1) / page
+	size := (sizeClass(pages) + 1) * page
+	b := block{n: n, at: size - (pages+1)*page}
 	// Four stay in quarantine, so that a late write has time to show.
 	if q := a.back[size]; len(q) > 4 {
-		b = q[0]
+		b.mem = q[0].mem
 		a.back[size] = q[1:]
 		a.check(b.mem, "written to after Free")
+	} else if mem := spares.take(size); mem != nil {
+		b.mem = mem
+		a.check(b.mem, "written to after the end of its test, an earlier one")
 	} else {
 		mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 		if err != nil {
@@ -65,10 +73,16 @@ func (a *arena) alloc(n int) []byte {
 		poison(mem)
 		b.mem = mem
 	}
-	b.n = n
 	a.used += n
-	a.out[&b.mem[0]] = b
-	return b.mem[:n:n]
+	buf := b.mem[b.at : b.at+n : b.at+n]
+	a.out[&buf[0]] = b
+	return buf
+}
+
+// sizeClass rounds pages up to one of four sizes between powers of two: fewer sizes, more reuse.
+func sizeClass(pages int) int {
+	step := max(1, 1<<bits.Len(uint(pages-1))/8)
+	return (pages + step - 1) / step * step
 }
 
 func (a *arena) free(buf []byte) {
@@ -77,10 +91,10 @@ func (a *arena) free(buf []byte) {
 	if !ok {
 		a.t.Fatalf("luntest: Free of %d bytes that Alloc did not give, or twice", len(buf))
 	}
-	delete(a.out, &b.mem[0])
+	delete(a.out, unsafe.SliceData(buf))
 	a.used -= b.n
-	a.check(b.mem[b.n:], "written to beyond its end")
-	poison(b.mem[:b.n])
+	a.check(b.mem[b.at+b.n:], "written to beyond its end")
+	poison(b.mem[b.at : b.at+b.n])
 	a.back[len(b.mem)] = append(a.back[len(b.mem)], b)
 }
 
@@ -97,12 +111,16 @@ func (a *arena) check(b []byte, what string) {
 	}
 }
 
+// close looks at what was given back and leaves it to later tests. What is still given out may have a request in flight, so
+// nobody gets it.
 func (a *arena) close() {
 	a.t.Helper()
 	for _, q := range a.back {
 		for _, b := range q {
 			a.check(b.mem, "written to after Free")
-			unix.Munmap(b.mem)
+			if a.t.Failed() || !spares.put(b.mem) {
+				unix.Munmap(b.mem)
+			}
 		}
 	}
 	for _, b := range a.out {
@@ -110,4 +128,45 @@ func (a *arena) close() {
 	}
 	clear(a.back)
 	clear(a.out)
+}
+
+// spares holds the mappings of tests that ended, all poison. A fresh mapping costs a page fault for every page: without
+// this they were more than half of what the tests of backends cost.
+var spares spareBlocks
+
+// maxSpare bounds what spares holds.
+const maxSpare = 128 << 20
+
+type spareBlocks struct {
+	mu     sync.Mutex
+	bySize map[int][][]byte
+	held   int
+}
+
+func (s *spareBlocks) take(size int) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.bySize[size]
+	if len(q) == 0 {
+		return nil
+	}
+	mem := q[len(q)-1]
+	s.bySize[size] = q[:len(q)-1]
+	s.held -= size
+	return mem
+}
+
+// put reports whether it keeps mem.
+func (s *spareBlocks) put(mem []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held+len(mem) > maxSpare {
+		return false
+	}
+	if s.bySize == nil {
+		s.bySize = map[int][][]byte{}
+	}
+	s.bySize[len(mem)] = append(s.bySize[len(mem)], mem)
+	s.held += len(mem)
+	return true
 }
