@@ -118,7 +118,7 @@ func study(ctx context.Context, o options, out *os.File) error {
 				got[k] = append(got[k], s)
 			}
 		}
-		fmt.Fprintf(out, "\n%s\n\n| target | initiator | IOPS | IOPS per target CPU-second | p50 | p99 | p99.9 | CPU of the loops | commands an enter | PDUs a send |\n|---|---|---|---|---|---|---|---|---|---|\n", l.name)
+		fmt.Fprintf(out, "\n%s\n\n| target | initiator | IOPS | IOPS per target CPU-second | p50 | p99 | p99.9 | CPU of the loops | commands per enter | PDUs per send |\n|---|---|---|---|---|---|---|---|---|---|\n", l.name)
 		for i, v := range all {
 			fmt.Fprintln(out, row(v, got[i]))
 		}
