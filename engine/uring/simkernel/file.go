@@ -7,15 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// File is a file of the real kernel: what is read and written is its content, when and with what result is up to the
-// simulation.
+// File is a real file. Its content is real; the simulation decides when an operation happens and how it ends.
 type File struct {
 	fd    int
 	Ino   uint64
-	Holes int // that were asked for, with whatever result
+	Holes int // attempts to punch a hole, failed ones included
 }
 
-// real finds the file that a descriptor of the real kernel is.
+// real returns the *File for a descriptor of the real kernel, nil for a closed simulated one.
 func (k *Kernel) real(fd int) any {
 	if fd >= firstFD {
 		return nil
@@ -30,7 +29,7 @@ func (k *Kernel) real(fd int) any {
 	return f
 }
 
-// File is the file with an inode number, nil before anything was done with it.
+// File returns the file with an inode number, nil before its first operation.
 func (k *Kernel) File(ino uint64) *File {
 	for _, f := range k.files {
 		if f, ok := f.(*File); ok && f.Ino == ino {
@@ -40,7 +39,7 @@ func (k *Kernel) File(ino uint64) *File {
 	return nil
 }
 
-// Forget forgets real files, whose owners close them.
+// Forget drops all real files. Their owners close them.
 func (k *Kernel) Forget() {
 	for fd, f := range k.files {
 		if _, ok := f.(*File); ok {
@@ -49,7 +48,7 @@ func (k *Kernel) Forget() {
 	}
 }
 
-// disk first has the operation take effect, then completes it.
+// disk carries out the operation in two steps: it takes effect, and later it completes.
 func (o *op) disk(f *File) {
 	k := o.r.k
 	if !o.acted {
@@ -65,7 +64,7 @@ func (o *op) disk(f *File) {
 	o.end(o.res, 0)
 }
 
-// act is the moment at which the medium reads or writes.
+// act performs the read or write and returns its result.
 func (o *op) act(f *File) int32 {
 	k := o.r.k
 	write := false
@@ -113,7 +112,7 @@ func (o *op) act(f *File) int32 {
 		}
 		return result(0, unix.Fallocate(f.fd, o.sqe.Len, int64(o.sqe.Off), int64(o.sqe.Addr)))
 	case giouring.OpFsync:
-		return 0 // what simulations ask about durability they ask of the order of calls
+		return 0 // simulations check durability by the order of calls
 	}
 	return -int32(syscall.EOPNOTSUPP)
 }

@@ -1,9 +1,10 @@
-// Package simkernel is as much of Linux as an event loop sees of it, in memory and under one seed: io_uring with sockets,
-// files, eventfds and messages between rings. The real loop runs on it (engine's simulation); nothing of it is in the daemon.
+// Package simkernel simulates the part of Linux that an event loop uses: io_uring with sockets, files, eventfds and messages
+// between rings, all in memory and driven by one seed. Package engine's simulation runs the real loop on it. The daemon does
+// not contain it.
 //
-// The rings' memory is ordinary memory: entries are read from it and completions written to it, and what an operation points
-// to is read and written when the operation does so, not when it is submitted. Nothing happens by itself: Step does one thing
-// that can be done, and a loop that waits in Enter is suspended by Config.Wait. All calls come from one thread at a time.
+// Rings live in ordinary memory. An operation reads or writes the memory it points to when it is carried out, not when it is
+// submitted. Nothing happens by itself: each call of Step carries out one pending operation, and Config.Wait suspends a loop
+// that waits in Enter. Only one thread may call into the package at a time.
 package simkernel
 
 import (
@@ -19,41 +20,40 @@ import (
 
 var _ uring.Kernel = (*Kernel)(nil)
 
-// Config is what a kernel is like.
+// Config configures a Kernel.
 type Config struct {
-	Rand *rand.Rand // nil: nothing is left to chance, and nothing goes wrong
+	Rand *rand.Rand // nil: deterministic order and no faults
 	Odds Odds
 	Now  func() int64 // ns
-	// Wait suspends the caller until something may have changed. It is called on the loop whose ring is r. Pause, which may be
-	// nil, is called where a loop enters without waiting: its thread may lose the processor there.
+	// Wait suspends the loop that owns r until something may have changed. Pause, which may be nil, is called when a loop
+	// enters the kernel without waiting: a scheduler may preempt it there.
 	Wait  func(r *Ring)
 	Pause func(r *Ring)
-	// Failf reports what no kernel would forgive.
+	// Failf reports misuse of the kernel interface, such as an operation on a bad descriptor.
 	Failf func(format string, args ...any)
 
-	SQEntries, CQEntries uint32 // at most what a ring asks for; 0: that
-	SocketBytes          int    // room for what the target sent and its peer has not read; 0: 64 KiB
+	SQEntries, CQEntries uint32 // upper bounds on the sizes of queues; 0: no bound
+	SocketBytes          int    // send buffer: bytes sent by the target and not yet read by its peer; 0: 64 KiB
 
-	// What the outside sees, each nil or called at the moment: bytes that a receive handed over, a message taken for
-	// sending, a write that takes effect.
+	// Optional hooks: a receive delivers bytes, the kernel accepts a message for sending, a write takes effect.
 	Received func(s *Socket, b []byte)
 	Sending  func(s *Socket, parts [][]byte)
 	Wrote    func(f *File, off int64, b []byte)
 }
 
-// Odds are one in so many; 0 is never.
+// Odds gives the probability of each fault as one in N; 0 means never.
 type Odds struct {
-	Late      int // an operation that could be done at once is not
-	Short     int // a receive, send or disk transfer is cut short
-	Interrupt int // EINTR or EAGAIN, nothing done
-	Partial   int // an enter takes only some of the entries
-	Spurious  int // a wait ends for nothing
-	DiskError int // EIO, ENOSPC, a discard that is refused
-	DiskSlow  int // a disk operation takes up to DiskDelay
-	DiskDelay int64
+	Late      int   // an operation that could complete at once is delayed
+	Short     int   // a receive, send or disk transfer is cut short
+	Interrupt int   // EINTR or EAGAIN before anything is transferred
+	Partial   int   // an enter consumes only some of the entries
+	Spurious  int   // a wait returns without a completion
+	DiskError int   // EIO, ENOSPC, a discard that is refused
+	DiskSlow  int   // a disk operation takes up to DiskDelay
+	DiskDelay int64 // ns
 }
 
-// Kernel is a simulated one.
+// Kernel is a simulated kernel.
 type Kernel struct {
 	cfg   Config
 	rings []*Ring
@@ -62,19 +62,19 @@ type Kernel struct {
 	Stats map[string]int
 }
 
-// Ring is an io_uring of it.
+// Ring is an io_uring instance.
 type Ring struct {
 	k        *Kernel
 	fd       int
-	sq, cq   []uint64 // memory
+	sq, cq   []uint64 // the memory that the loop maps
 	sqes     []giouring.SubmissionQueueEntry
 	cqes     []giouring.CompletionQueueEvent
-	ops      []*op // taken and not completed
-	backlog  []giouring.CompletionQueueEvent
-	slots    []int // registered files
+	ops      []*op                           // submitted and not completed
+	backlog  []giouring.CompletionQueueEvent // completed and not in the queue yet
+	slots    []int                           // registered files
 	groups   map[uint16]*group
 	waiting  bool
-	deadline int64 // of the wait, 0 none
+	deadline int64 // of the wait; 0: none
 	closed   bool
 }
 
@@ -89,10 +89,10 @@ const (
 	wEnd     = 16
 )
 
-// firstFD is above the descriptors of any process that runs tests, so that those of real files are told apart.
+// firstFD is above every descriptor of a test process, so that descriptors of real files cannot collide with simulated ones.
 const firstFD = 1 << 16
 
-// New makes a kernel.
+// New returns a Kernel without rings or sockets.
 func New(cfg Config) *Kernel {
 	if cfg.SocketBytes == 0 {
 		cfg.SocketBytes = 64 << 10
@@ -100,7 +100,7 @@ func New(cfg Config) *Kernel {
 	return &Kernel{cfg: cfg, files: map[int]any{}, Stats: map[string]int{}}
 }
 
-// Hold keeps operations with disks from being done, as long as hold is true.
+// Hold stops disk operations while hold is true.
 func (k *Kernel) Hold(hold bool) { k.hold = hold }
 
 func (k *Kernel) chance(n int) bool { return n > 0 && k.cfg.Rand != nil && k.cfg.Rand.IntN(n) == 0 }
@@ -112,7 +112,7 @@ func (k *Kernel) intN(n int) int {
 	return k.cfg.Rand.IntN(n)
 }
 
-// open gives f a descriptor. Like Linux it takes the lowest one that is free: whoever uses one after closing it meets another's.
+// open allocates a descriptor for f. Like Linux it takes the lowest free one, so that a use after close hits another file.
 func (k *Kernel) open(f any) int {
 	fd := firstFD
 	for k.files[fd] != nil {
@@ -134,7 +134,7 @@ func pow2(n uint32) uint32 {
 	return p
 }
 
-// Setup is giouring.Kernel's.
+// Setup implements giouring.Kernel.
 func (k *Kernel) Setup(entries uint32, p *giouring.Params) (uint, error) {
 	ask := p.CQEntries
 	if k.cfg.SQEntries > 0 {
@@ -167,7 +167,7 @@ func (k *Kernel) ring(fd int) *Ring {
 	return r
 }
 
-// Map is giouring.Kernel's.
+// Map implements giouring.Kernel.
 func (k *Kernel) Map(fd int, offset int64, _ uintptr) (unsafe.Pointer, error) {
 	r := k.ring(fd)
 	switch offset {
@@ -179,7 +179,7 @@ func (k *Kernel) Map(fd int, offset int64, _ uintptr) (unsafe.Pointer, error) {
 	return unsafe.Pointer(unsafe.SliceData(r.sqes)), nil
 }
 
-// Enter is giouring.Kernel's.
+// Enter implements giouring.Kernel.
 func (k *Kernel) Enter(fd int, submit, wait, flags uint32, ts *syscall.Timespec) (uint, syscall.Errno) {
 	r := k.ring(fd)
 	if wait == 0 && k.cfg.Pause != nil {
@@ -187,7 +187,7 @@ func (k *Kernel) Enter(fd int, submit, wait, flags uint32, ts *syscall.Timespec)
 	}
 	n := min(submit, *r.word(r.sq, wTail)-*r.word(r.sq, wHead))
 	if n > 1 && k.chance(k.cfg.Odds.Partial) {
-		n = 1 + uint32(k.intN(int(n)-1)) // the kernel has no memory for more
+		n = 1 + uint32(k.intN(int(n)-1)) // as when the kernel runs out of memory
 		k.Stats["partial submit"]++
 	}
 	for range n {
@@ -197,7 +197,7 @@ func (k *Kernel) Enter(fd int, submit, wait, flags uint32, ts *syscall.Timespec)
 		k.take(r, sqe)
 	}
 	if flags&giouring.EnterGetEvents == 0 || n < submit {
-		return uint(n), 0 // Linux does not wait, nor look for completions, when it did not take all
+		return uint(n), 0 // Linux neither waits nor reaps completions after a partial submit
 	}
 	r.flush()
 	if wait == 0 || r.ready() {
@@ -224,36 +224,37 @@ func (k *Kernel) Enter(fd int, submit, wait, flags uint32, ts *syscall.Timespec)
 	return 0, syscall.EINTR
 }
 
-// ready says that completions are visible.
+// ready reports whether completions are visible.
 func (r *Ring) ready() bool { return *r.word(r.cq, wTail) != *r.word(r.cq, wHead) }
 
-// Runnable says that the ring's loop can go on: it does not wait, or what it waits for is there.
+// Runnable reports whether the ring's loop can run: it is not waiting, or its wait is over.
 func (r *Ring) Runnable() bool {
 	return !r.waiting || len(r.backlog) > 0 || r.ready() || r.deadline != 0 && r.k.cfg.Now() >= r.deadline
 }
 
-// Waiting says that the ring's loop is in a wait, and until when: 0 is for ever.
+// Waiting reports whether the ring's loop waits, and its deadline; 0: none.
 func (r *Ring) Waiting() (deadline int64, waits bool) { return r.deadline, r.waiting }
 
-// Ring is the ring with that descriptor.
+// Ring returns the ring with descriptor fd.
 func (k *Kernel) Ring(fd int) *Ring { return k.ring(fd) }
 
-// Provided is how many buffers of a group the kernel has.
+// Provided returns the number of a group's buffers that the kernel holds.
 func (r *Ring) Provided(id uint16) int {
 	g := r.groups[id]
 	return int(g.tail() - g.head)
 }
 
-// FD is the ring's descriptor.
+// FD returns the ring's descriptor.
 func (r *Ring) FD() int { return r.fd }
 
-// complete makes a completion, visible at the next enter that asks for events (IORING_SETUP_DEFER_TASKRUN).
+// complete queues a completion. It becomes visible at the next enter with IORING_ENTER_GETEVENTS, as under
+// IORING_SETUP_DEFER_TASKRUN.
 func (r *Ring) complete(userData uint64, res int32, flags uint32) {
 	r.backlog = append(r.backlog, giouring.CompletionQueueEvent{UserData: userData, Res: res, Flags: flags})
 	*r.word(r.sq, wFlags) |= giouring.SQTaskrun
 }
 
-// flush puts completions into the queue, as far as there is room.
+// flush moves completions to the queue while it has room.
 func (r *Ring) flush() {
 	tail, head, mask := r.word(r.cq, wTail), r.word(r.cq, wHead), *r.word(r.cq, wMask)
 	n := 0
@@ -271,7 +272,7 @@ func (r *Ring) flush() {
 	}
 }
 
-// Register is giouring.Kernel's: buffer rings, files and buffers, in the forms that package uring uses.
+// Register implements giouring.Kernel for the commands that package uring uses.
 func (k *Kernel) Register(fd int, opcode uint32, arg unsafe.Pointer, _ uint32) (uint, syscall.Errno) {
 	r := k.ring(fd)
 	switch opcode {
@@ -295,14 +296,14 @@ func (k *Kernel) Register(fd int, opcode uint32, arg unsafe.Pointer, _ uint32) (
 		}
 		return 0, syscall.ENOENT
 	case giouring.RegisterRingFDs:
-		return 0, syscall.EINVAL // no index, but the descriptor
+		return 0, syscall.EINVAL // the loop falls back to the plain descriptor
 	default:
 		k.cfg.Failf("simkernel: io_uring_register command %d", opcode)
 	}
 	return 0, 0
 }
 
-// Close is giouring.Kernel's.
+// Close implements giouring.Kernel.
 func (k *Kernel) Close(fd int) {
 	r := k.ring(fd)
 	r.closed = true
@@ -310,23 +311,23 @@ func (k *Kernel) Close(fd int) {
 	k.rings = slices.DeleteFunc(k.rings, func(o *Ring) bool { return o == r })
 }
 
-// eventfd is one, and the ring that polls it.
+// eventfd is an eventfd(2) that a ring polls.
 type eventfd struct{ signals int }
 
-// Eventfd is uring.Kernel's.
+// Eventfd implements uring.Kernel.
 func (k *Kernel) Eventfd() (int, error) { return k.open(&eventfd{}), nil }
 
-// Signal is uring.Kernel's.
+// Signal implements uring.Kernel.
 func (k *Kernel) Signal(fd int) {
 	if e, ok := k.files[fd].(*eventfd); ok {
 		e.signals++
 	}
 }
 
-// CloseEventfd is uring.Kernel's.
+// CloseEventfd implements uring.Kernel.
 func (k *Kernel) CloseEventfd(fd int) { delete(k.files, fd) }
 
-// Left describes what the kernel still has: nothing, when all is over.
+// Left lists open descriptors and unfinished operations. After a clean shutdown it is empty.
 func (k *Kernel) Left() (out []string) {
 	for fd, f := range k.files {
 		out = append(out, fmt.Sprintf("descriptor %d: %T", fd, f))
@@ -340,7 +341,7 @@ func (k *Kernel) Left() (out []string) {
 	return out
 }
 
-// pointer is the address that an entry holds. What it points to is outside the Go heap, or kept by its owner.
+// pointer converts an address in an entry. The memory is outside the Go heap, or its owner keeps it alive.
 func pointer(addr uint64) unsafe.Pointer { return *(*unsafe.Pointer)(unsafe.Pointer(&addr)) }
 
 func memory(addr uint64, n int) []byte { return unsafe.Slice((*byte)(pointer(addr)), n) }

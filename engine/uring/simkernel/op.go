@@ -7,18 +7,18 @@ import (
 	"github.com/pawelgaczynski/giouring"
 )
 
-// op is a submission entry that the kernel has taken.
+// op is an operation that was submitted.
 type op struct {
 	r    *Ring
 	sqe  giouring.SubmissionQueueEntry
-	fd   int // a descriptor, also of a registered file
-	file any // what it was when the entry was taken: closing it does not end the operation
+	fd   int // for a registered file, the descriptor behind it
+	file any // resolved at submission: closing the descriptor does not end the operation
 
-	done    int      // bytes of a transfer
-	iov     [][]byte // of a sendmsg
-	readyAt int64    // of a disk operation
-	res     int32    // of a disk operation that took effect
-	acted   bool
+	done    int      // bytes transferred so far
+	iov     [][]byte // sendmsg: what remains to be sent
+	readyAt int64    // disk operation: earliest time of its next step, ns
+	res     int32    // disk operation: its result, once it took effect
+	acted   bool     // disk operation: it took effect
 }
 
 // group is a ring of provided buffers.
@@ -28,7 +28,7 @@ type group struct {
 	head    uint16
 }
 
-// take begins an operation, and mostly tries it at once.
+// take starts an operation. Unless the odds delay it, it is tried at once.
 func (k *Kernel) take(r *Ring, sqe giouring.SubmissionQueueEntry) {
 	o := &op{r: r, sqe: sqe, fd: int(sqe.Fd)}
 	if sqe.Flags&giouring.SqeFixedFile != 0 {
@@ -55,7 +55,7 @@ func (k *Kernel) take(r *Ring, sqe giouring.SubmissionQueueEntry) {
 			total += len(b)
 		}
 		if s, ok := o.file.(*Socket); ok && k.cfg.Sending != nil && s.rest != total {
-			k.cfg.Sending(s, o.iov) // not the rest of one that was sent in part
+			k.cfg.Sending(s, o.iov) // a new message, not the rest of a short send
 		}
 	case giouring.OpRead, giouring.OpWrite, giouring.OpReadFixed, giouring.OpWriteFixed, giouring.OpFsync, giouring.OpFallocate, giouring.OpUringCmd:
 		if o.file == nil {
@@ -76,7 +76,7 @@ func (k *Kernel) take(r *Ring, sqe giouring.SubmissionQueueEntry) {
 	}
 }
 
-// gather makes the parts of a message, which are read when they are sent.
+// gather collects the parts of a message. Their bytes are read when they are sent.
 func (o *op) gather() {
 	m := (*syscall.Msghdr)(pointer(o.sqe.Addr))
 	iov := make([]syscall.Iovec, m.Iovlen)
@@ -86,7 +86,7 @@ func (o *op) gather() {
 	}
 }
 
-// end completes the operation; more says that it goes on.
+// end posts a completion. With IORING_CQE_F_MORE in flags the operation stays active.
 func (o *op) end(res int32, flags uint32) {
 	if s, ok := o.file.(*Socket); ok && o.sqe.OpCode == giouring.OpSendmsg {
 		s.rest = 0
@@ -104,7 +104,7 @@ func (o *op) leave() {
 	o.r.ops = slices.DeleteFunc(o.r.ops, func(p *op) bool { return p == o })
 }
 
-// cancel ends an operation that may be in the middle of something.
+// cancel ends an operation, with the count of bytes it has transferred or else ECANCELED.
 func (r *Ring) cancel(o *op) {
 	res := -int32(syscall.ECANCELED)
 	if o.done > 0 {
@@ -113,7 +113,7 @@ func (r *Ring) cancel(o *op) {
 	o.end(res, 0)
 }
 
-// enabled says that something can be done for the operation.
+// enabled reports whether the operation can make progress.
 func (o *op) enabled() bool {
 	switch f := o.file.(type) {
 	case *listener:
@@ -131,7 +131,7 @@ func (o *op) enabled() bool {
 	return false
 }
 
-// do does what can be done, or a part of it.
+// do makes the operation progress by one step.
 func (o *op) do() {
 	switch f := o.file.(type) {
 	case *listener:
@@ -150,7 +150,7 @@ func (o *op) do() {
 	}
 }
 
-// Step does one thing that can be done, and reports whether there was one.
+// Step makes one operation progress, chosen at random. It reports whether there was one.
 func (k *Kernel) Step() bool {
 	var can []*op
 	for _, r := range k.rings {
@@ -167,7 +167,7 @@ func (k *Kernel) Step() bool {
 	return true
 }
 
-// Deadline is when an operation with a disk is ready that is not yet, 0 when there is none.
+// Deadline returns the time at which the next disk operation becomes ready; 0: none is pending.
 func (k *Kernel) Deadline() (at int64) {
 	for _, r := range k.rings {
 		for _, o := range r.ops {
@@ -179,7 +179,7 @@ func (k *Kernel) Deadline() (at int64) {
 	return at
 }
 
-// Busy says that a descriptor has operations with the kernel.
+// Busy reports whether operations on a descriptor are under way.
 func (k *Kernel) Busy(fd int) bool {
 	for _, r := range k.rings {
 		for _, o := range r.ops {
@@ -191,7 +191,7 @@ func (k *Kernel) Busy(fd int) bool {
 	return false
 }
 
-// interrupted ends the operation with EINTR or EAGAIN, now and then.
+// interrupted ends the operation with EINTR or EAGAIN, as the odds have it.
 func (o *op) interrupted() bool {
 	k := o.r.k
 	if o.done > 0 || !k.chance(k.cfg.Odds.Interrupt) {

@@ -10,32 +10,33 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a TCP connection: its target's end is a descriptor, its peer's end are the methods of this type.
+// Socket is a TCP connection. The target uses its descriptor; the exported methods are the peer's end.
 type Socket struct {
 	k             *Kernel
 	fd            int // -1 before it is accepted and after it is closed
 	local, remote netip.AddrPort
-	up, down      []byte // under way to the target, and to the peer
-	upEnd         bool   // the peer sends no more
+	up, down      []byte // in flight to the target and to the peer
+	upEnd         bool   // the peer has closed its direction
 	shutRead      bool   // shutdown(2) by the target
 	shutWrite     bool
-	reset         bool // by either end, or by a box in between
-	silent        bool // nothing passes any more, and nobody says so
-	closed        bool // by the target
-	rest          int  // bytes of the last send that were not sent
+	reset         bool   // by either end, or by a middlebox
+	silent        bool   // the network drops everything
+	closed        bool   // by the target
+	rest          int    // bytes that the last send left unsent
+	acked         uint64 // bytes that the peer has read
 }
 
-// listener is a listening socket.
+// listener is a listening socket and its backlog.
 type listener struct {
 	addr    netip.AddrPort
 	waiting []*Socket
 	shut    bool
 }
 
-// Listen makes a listening socket.
+// Listen returns the descriptor of a new listening socket.
 func (k *Kernel) Listen(addr netip.AddrPort) int { return k.open(&listener{addr: addr}) }
 
-// Dial connects to the listening socket fd; the loop that has it accepts in its own time.
+// Dial connects to the listening socket fd. The connection waits in the backlog until a loop accepts it.
 func (k *Kernel) Dial(fd int, remote netip.AddrPort) *Socket {
 	l := k.files[fd].(*listener)
 	s := &Socket{k: k, fd: -1, local: l.addr, remote: remote}
@@ -52,40 +53,39 @@ func (s *Socket) Write(b []byte) {
 	}
 }
 
-// Read takes what has arrived. end says that nothing follows: the target's end is closed, or the connection was reset.
+// Read returns what has arrived. end reports that nothing follows: the target has closed its end, or the connection was
+// reset.
 func (s *Socket) Read() (b []byte, end bool) {
 	if s.silent {
 		return nil, false
 	}
 	if !s.reset {
 		b, s.down = s.down, nil
+		s.acked += uint64(len(b))
 	}
-	return b, s.reset || s.shutWrite && !s.sending()
+	return b, s.reset || s.shutWrite
 }
 
-// sending says that a send is under way that shutdown did not stop yet.
-func (s *Socket) sending() bool { return false }
-
-// CloseWrite ends the peer's direction.
+// CloseWrite closes the peer's direction.
 func (s *Socket) CloseWrite() { s.upEnd = true }
 
 // Reset breaks the connection.
 func (s *Socket) Reset() { s.reset = true }
 
-// Silence lets nothing pass any more.
+// Silence makes the network drop everything from now on.
 func (s *Socket) Silence() { s.silent = true }
 
-// FD is the target's descriptor, -1 when it has none.
+// FD returns the target's descriptor, -1 when it has none.
 func (s *Socket) FD() int { return s.fd }
 
-// WasReset and IsSilent tell what became of it.
+// WasReset reports whether the connection was reset, IsSilent whether the network drops its packets.
 func (s *Socket) WasReset() bool { return s.reset }
 func (s *Socket) IsSilent() bool { return s.silent }
 
-// Ended says that the target has shut the connection down or closed it.
+// Ended reports whether the target has shut down or closed the connection.
 func (s *Socket) Ended() bool { return s.shutWrite || s.closed }
 
-// Pending are the bytes under way to the target, and from it.
+// Pending returns the number of bytes in flight to the target and from it.
 func (s *Socket) Pending() (up, down int) { return len(s.up), len(s.down) }
 
 // The target's end.
@@ -114,7 +114,7 @@ func (o *op) accept(l *listener) {
 	o.end(int32(s.fd), giouring.CQEFMore)
 }
 
-// recv receives, into a provided buffer or into the memory of the entry.
+// recv receives into a provided buffer or into the memory that the entry names.
 func (o *op) recv(s *Socket) {
 	k := o.r.k
 	if o.interrupted() {
@@ -144,7 +144,7 @@ func (o *op) recv(s *Socket) {
 		o.end(-int32(syscall.ECONNRESET), 0)
 	case len(s.up) == 0 || s.silent:
 		if provided && k.intN(2) == 1 {
-			g.head++ // it may take a buffer and put nothing there
+			g.head++ // Linux may consume a buffer and leave it empty
 			o.end(0, flags)
 			return
 		}
@@ -152,8 +152,7 @@ func (o *op) recv(s *Socket) {
 	default:
 		n := min(len(s.up), len(buf))
 		if n > 1 && k.chance(k.cfg.Odds.Short) {
-			n = 1 + k.intN(min(n, 300)-1+1)
-			n = min(n, len(buf), len(s.up))
+			n = 1 + k.intN(min(n, 300))
 		}
 		copy(buf, s.up[:n])
 		s.up = s.up[n:]
@@ -175,14 +174,14 @@ func (g *group) tail() uint16 { return g.ring.Tail }
 
 func (g *group) empty() bool { return g.head == g.tail() }
 
-// peek is the buffer that is taken next, and the flags that say so.
+// peek returns the next buffer, and the completion flags that name it.
 func (g *group) peek() ([]byte, uint32) {
 	at := uintptr(uint32(g.head)&(g.entries-1)) * unsafe.Sizeof(*g.ring)
 	b := (*giouring.BufAndRing)(unsafe.Add(unsafe.Pointer(g.ring), at))
 	return memory(b.Addr, int(b.Len)), giouring.CQEFBuffer | uint32(b.Bid)<<giouring.CQEBufferShift
 }
 
-// send sends a part of a message, or the rest of it.
+// send sends the rest of a message or a part of it.
 func (o *op) send(s *Socket) {
 	k := o.r.k
 	if s.reset || s.shutWrite {
@@ -215,14 +214,14 @@ func (o *op) send(s *Socket) {
 	}
 }
 
-// Calls on sockets that are made directly, as in package unix.
+// The system calls that do not go through a ring, under their names in package unix.
 
 func (k *Kernel) socket(fd int) *Socket {
 	s, _ := k.files[fd].(*Socket)
 	return s
 }
 
-// CloseFD is close(2) of a socket.
+// CloseFD implements close(2) for sockets.
 func (k *Kernel) CloseFD(fd int) error {
 	if k.Busy(fd) {
 		if _, ok := k.files[fd].(*Socket); ok {
@@ -247,7 +246,7 @@ func (k *Kernel) CloseFD(fd int) error {
 	return nil
 }
 
-// Shutdown is shutdown(2).
+// Shutdown implements shutdown(2).
 func (k *Kernel) Shutdown(fd, how int) error {
 	switch f := k.files[fd].(type) {
 	case *listener:
@@ -263,7 +262,7 @@ func (k *Kernel) Shutdown(fd, how int) error {
 	return nil
 }
 
-// SetsockoptInt is setsockopt(2).
+// SetsockoptInt implements setsockopt(2). It ignores the option.
 func (k *Kernel) SetsockoptInt(fd, _, _, _ int) error {
 	if k.socket(fd) == nil {
 		return unix.EBADF
@@ -271,10 +270,16 @@ func (k *Kernel) SetsockoptInt(fd, _, _, _ int) error {
 	return nil
 }
 
-// GetsockoptTCPInfo is getsockopt(2) of TCP_INFO.
-func (k *Kernel) GetsockoptTCPInfo(_, _, _ int) (*unix.TCPInfo, error) { return &unix.TCPInfo{}, nil }
+// GetsockoptTCPInfo implements getsockopt(2) for TCP_INFO. Only tcpi_bytes_acked is set.
+func (k *Kernel) GetsockoptTCPInfo(fd, _, _ int) (*unix.TCPInfo, error) {
+	s := k.socket(fd)
+	if s == nil {
+		return nil, unix.EBADF
+	}
+	return &unix.TCPInfo{Bytes_acked: s.acked}, nil
+}
 
-// Getsockname is getsockname(2).
+// Getsockname implements getsockname(2).
 func (k *Kernel) Getsockname(fd int) (unix.Sockaddr, error) {
 	if s := k.socket(fd); s != nil {
 		return sockaddr(s.local), nil
@@ -282,7 +287,7 @@ func (k *Kernel) Getsockname(fd int) (unix.Sockaddr, error) {
 	return nil, unix.EBADF
 }
 
-// Getpeername is getpeername(2); a connection that was reset has no peer any more.
+// Getpeername implements getpeername(2). A connection that was reset has no peer.
 func (k *Kernel) Getpeername(fd int) (unix.Sockaddr, error) {
 	if s := k.socket(fd); s != nil && !s.reset {
 		return sockaddr(s.remote), nil
@@ -294,7 +299,7 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
 }
 
-// Sockets are the target's descriptors that are open.
+// Sockets returns the open descriptors of the target's connections.
 func (k *Kernel) Sockets() (fds []int) {
 	for fd, f := range k.files {
 		if _, ok := f.(*Socket); ok {
