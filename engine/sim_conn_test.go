@@ -10,7 +10,7 @@ import (
 
 const simInitiator = "iqn.2026-11.io.example:host"
 
-// wire is a PDU as it went over the wire.
+// wire is a PDU as it was sent: its header and its data segment.
 type wire struct {
 	h    pdu.BHS
 	data []byte
@@ -20,7 +20,7 @@ func (x wire) String() string {
 	return fmt.Sprintf("%v ITT %#x, %d bytes", x.h.Opcode(), x.h.ITT(), len(x.data))
 }
 
-// pattern is n bytes of a sequence that does not repeat soon.
+// pattern returns n bytes, from position from on, of a sequence with a period of 16 MiB.
 func pattern(from, n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -30,7 +30,7 @@ func pattern(from, n int) []byte {
 	return b
 }
 
-// simSession is the initiator's session: what its connections share.
+// simSession is the initiator's view of a session: the state that its connections share.
 type simSession struct {
 	w        *simWorld
 	isid     [6]byte
@@ -42,8 +42,8 @@ type simSession struct {
 	conns    []*simConn
 	cmds     map[uint32]*simCmd // unanswered requests by ITT
 	up, over bool
-	owed     bool // a Resize has opened the window beyond owedAt, and nobody has said so
-	owedAt   uint32
+	unsaid   bool // a Resize has opened the window beyond unsaidAt, and no PDU has announced it
+	unsaidAt uint32
 }
 
 // simConn is the initiator's end of a connection.
@@ -61,7 +61,8 @@ type simConn struct {
 	status    pdu.LoginStatus
 
 	queue []*simSender
-	// Of scenarios: what nobody has looked at, whether its login is to be looked at, and that it acknowledges nothing unasked.
+	// For scenarios: PDUs that the story has not looked at yet, whether it inspects the login, and whether the connection
+	// acknowledges only when told to.
 	got         []wire
 	asked, mute bool
 	why         string
@@ -72,12 +73,12 @@ type simConnState uint8
 const (
 	simLogin   simConnState = iota
 	simFull                 // full feature phase
-	simLeaving              // a logout of it is under way
-	simLost                 // the initiator knows that it is lost, and the target may still have tasks of it
+	simLeaving              // its logout is under way
+	simLost                 // lost, as the initiator knows; the target may still have its tasks
 	simGone
 )
 
-// simSender is a stream of PDUs that keep their order.
+// simSender is a queue of PDUs that must be sent in order.
 type simSender struct {
 	cmd  *simCmd
 	pdus [][]byte
@@ -85,7 +86,7 @@ type simSender struct {
 
 func (c *simConn) String() string { return fmt.Sprintf("conn cid %d/%d", c.cid, c.sock.id) }
 
-// connect opens a connection and sends its login: one request, straight to full feature phase.
+// connect opens a connection and sends one Login Request that asks for full feature phase.
 func (s *simSession) connect(cid uint16, loop int, keys ...string) *simConn {
 	w := s.w
 	c := &simConn{w: w, sess: s, cid: cid, sock: w.dial(loop), expStatSN: 700 + uint32(w.dialed)<<8}
@@ -114,7 +115,7 @@ func (s *simSession) connect(cid uint16, loop int, keys ...string) *simConn {
 	return c
 }
 
-// encode makes the bytes of a PDU.
+// encode returns a PDU's bytes, with the digests that the connection uses.
 func (c *simConn) encode(h *pdu.BHS, data []byte) []byte {
 	h.SetDataLen(len(data))
 	b := make([]byte, 0, 48+len(data)+12)
@@ -133,14 +134,14 @@ func (c *simConn) encode(h *pdu.BHS, data []byte) []byte {
 	return b
 }
 
-// transmit puts a PDU on the wire, with the ExpStatSN of now. cmd is whose it is, nil where nobody asks.
+// transmit sends a PDU with the current ExpStatSN. cmd is the request that it belongs to; nil: the oracle does not track it.
 func (c *simConn) transmit(b []byte, cmd *simCmd) {
 	if c.state != simGone && c.state != simLost {
 		c.sock.send(b, cmd)
 	}
 }
 
-// read takes the next PDU off the wire, and reports whether there was one, or the news that the connection has ended.
+// read receives the next PDU or the end of the connection, and reports whether there was either.
 func (c *simConn) read() bool {
 	if c.state == simGone || c.state == simLost {
 		return false
@@ -191,7 +192,7 @@ func (c *simConn) read() bool {
 	return true
 }
 
-// take notes what every PDU says, and passes it on.
+// take processes the fields that every PDU carries, then passes the PDU on.
 func (c *simConn) take(x wire) {
 	s := c.sess
 	in := (*pdu.DataIn)(&x.h)
@@ -217,7 +218,7 @@ func (c *simConn) take(x wire) {
 	c.w.onPDU(c, x)
 }
 
-// loginAnswer is the login's end.
+// loginAnswer processes a Login Response.
 func (c *simConn) loginAnswer(x wire) {
 	r := (*pdu.LoginResponse)(&x.h)
 	c.status = r.Status()
@@ -239,7 +240,7 @@ func (c *simConn) loginAnswer(x wire) {
 	c.state = simFull
 }
 
-// die ends the initiator's part of the connection.
+// die closes the initiator's end of the connection.
 func (c *simConn) die(why string) {
 	if c.state == simGone || c.state == simLost {
 		return
@@ -255,10 +256,10 @@ func (c *simConn) die(why string) {
 	c.queue = nil
 }
 
-// live says that requests may be sent.
+// live reports whether requests may be sent.
 func (c *simConn) live() bool { return c.state == simFull && !c.sock.s.WasReset() }
 
-// header begins a request.
+// header returns the header of a new request.
 func (c *simConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
 	var b pdu.BHS
 	b.Init(op)
@@ -274,7 +275,7 @@ func (c *simConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
 	return b
 }
 
-// stamped brings a PDU that waited up to date: ExpStatSN acknowledges what has arrived meanwhile (4.2.2.2).
+// stamped updates ExpStatSN in a PDU that was queued: it acknowledges what has arrived since (RFC 7143, 4.2.2.2).
 func (c *simConn) stamped(b []byte) []byte {
 	h := (*pdu.BHS)(b[:pdu.BHSLen])
 	(*pdu.SCSICommand)(h).SetExpStatSN(c.expStatSN)

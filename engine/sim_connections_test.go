@@ -7,9 +7,9 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// The connections of the simulated initiator: how they come, and what it does when they have gone.
+// How the simulated initiator opens connections, and how it recovers from losing one.
 
-// connections does something for the connections, if there is something to be done.
+// connections opens, joins or recovers a connection when the session needs it.
 func (s *simulation) connections() bool {
 	ss := s.sess
 	switch {
@@ -20,7 +20,7 @@ func (s *simulation) connections() bool {
 		return true
 	case !ss.up:
 		if s.lead.state == simGone {
-			s.leadingLogin() // the login came to nothing
+			s.leadingLogin() // the login failed
 			return true
 		}
 		return false
@@ -48,7 +48,7 @@ func (s *simulation) connections() bool {
 	return false
 }
 
-// leadingLogin begins a session. Where the target still has the last one, this reinstates it (RFC 7143, 6.3.5).
+// leadingLogin starts a session. If the target still has the previous one, this reinstates it (RFC 7143, 6.3.5).
 func (s *simulation) leadingLogin() {
 	if s.sess != nil && s.sess.up {
 		s.past = s.sess
@@ -62,7 +62,7 @@ func (s *simulation) leadingLogin() {
 
 func (s *simulation) join(cid uint16) { s.sess.connect(cid, s.rng.IntN(len(s.loops)), s.more...) }
 
-// freeCID is a CID that no connection has.
+// freeCID returns an unused CID.
 func (s *simulation) freeCID() uint16 {
 	for cid := uint16(s.rng.IntN(12)); ; cid++ {
 		if !slices.ContainsFunc(s.sess.conns, func(c *simConn) bool { return c.cid == cid && c.state != simGone }) {
@@ -71,7 +71,7 @@ func (s *simulation) freeCID() uint16 {
 	}
 }
 
-// loggedIn is a Login Response.
+// loggedIn processes a successful Login Response.
 func (s *simulation) loggedIn(c *simConn) {
 	s.moved = s.now
 	if c.status != pdu.LoginSuccess {
@@ -106,7 +106,7 @@ func (s *simulation) loggedIn(c *simConn) {
 	}
 }
 
-// endSession is the end of everything that belongs to a session.
+// endSession closes a session and all its connections.
 func (s *simulation) endSession(ss *simSession) {
 	ss.over = true
 	for _, c := range ss.conns {
@@ -116,21 +116,21 @@ func (s *simulation) endSession(ss *simSession) {
 		}
 	}
 	if ss != s.past && ss == s.sess {
-		s.past = ss // until its successor is up, its tasks may live
+		s.past = ss // its tasks may live on until its successor is in full feature phase
 		s.holes = nil
 		return
 	}
 	s.bury(ss)
 }
 
-// bury ends the requests of a session that the target has ended.
+// bury marks all requests of a session as over, since the target has ended it.
 func (s *simulation) bury(ss *simSession) {
 	for _, cmd := range ss.sorted() {
 		s.done(cmd)
 	}
 }
 
-// sorted is the unanswered requests in the order of their making.
+// sorted returns the unanswered requests, oldest first.
 func (ss *simSession) sorted() []*simCmd {
 	var cmds []*simCmd
 	for _, cmd := range ss.cmds {
@@ -140,7 +140,7 @@ func (ss *simSession) sorted() []*simCmd {
 	return cmds
 }
 
-// notice finds connections that have become silent, at some time.
+// notice detects connections that have fallen silent.
 func (s *simulation) notice() {
 	for _, c := range s.sess.conns {
 		if c.sock.s.IsSilent() && c.state != simGone && c.state != simLost && (s.calm || s.rng.IntN(20) == 0) {
@@ -149,7 +149,7 @@ func (s *simulation) notice() {
 	}
 }
 
-// recover does something about a connection that was lost.
+// recover takes the next step to recover from a lost connection.
 func (s *simulation) recover() bool {
 	ss := s.sess
 	for _, c := range ss.conns {
@@ -159,10 +159,10 @@ func (s *simulation) recover() bool {
 		live := s.anyConn()
 		switch n := s.rng.IntN(8); {
 		case n < 3 && live != nil:
-			s.logout(live, pdu.LogoutCloseConnection, c.cid, true) // else it may wait for what was lost with c
+			s.logout(live, pdu.LogoutCloseConnection, c.cid, true) // immediate: a CmdSN may have been lost with c
 			s.stats["logout of another"]++
 		case n == 3 && live == nil && s.rng.IntN(2) == 0:
-			s.join(s.freeCID()) // continues the session
+			s.join(s.freeCID()) // the session continues
 			s.stats["continuation"]++
 		case n == 4 && s.rng.IntN(6) == 0 && !s.calm:
 			s.leadingLogin()
@@ -176,7 +176,7 @@ func (s *simulation) recover() bool {
 	return false
 }
 
-// busyCID says that something is being done about a CID.
+// busyCID reports whether a login, logout or recovery of a CID is under way.
 func (s *simulation) busyCID(cid uint16) bool {
 	for _, c := range s.sess.conns {
 		if c.cid == cid && c.state == simLogin {
@@ -191,8 +191,8 @@ func (s *simulation) busyCID(cid uint16) bool {
 	return false
 }
 
-// resolved says that the target has ended all tasks of a connection: what was under way on it has come to its end, and a
-// CmdSN that may never have arrived is to be plugged.
+// resolved is called when the target has ended all tasks of a connection. The connection's requests are over, and CmdSNs that
+// may not have arrived must be plugged.
 func (s *simulation) resolved(c *simConn) {
 	c.state = simGone
 	for _, cmd := range c.sess.sorted() {
@@ -215,14 +215,14 @@ func (s *simulation) resolved(c *simConn) {
 	}
 }
 
-// hole notes a CmdSN that the target may not have.
+// hole notes a CmdSN that the target may not have received.
 func (s *simulation) hole(cmd *simCmd) {
 	if !cmd.h.Immediate() && pdu.SNLessEq(cmd.conn.sess.exp, cmd.sn()) && cmd.conn.sess == s.sess {
 		s.holes = append(s.holes, cmd)
 	}
 }
 
-// retry sends a command again, as it was, on another connection (7.2.1: once the first is logged out).
+// retry resends a command unchanged on another connection, after the first was logged out (RFC 7143, 7.2.1).
 func (s *simulation) retry(cmd *simCmd) bool {
 	c := s.anyConn()
 	if c == nil || c.sess != cmd.conn.sess {
@@ -235,7 +235,7 @@ func (s *simulation) retry(cmd *simCmd) bool {
 	return true
 }
 
-// plugHole sends ABORT TASK for a request that may never have arrived: then its CmdSN counts as received (11.6.1).
+// plugHole sends ABORT TASK for a request that may not have arrived: its CmdSN then counts as received (RFC 7143, 11.6.1).
 func (s *simulation) plugHole() bool {
 	h := s.holes[0]
 	if pdu.SNLess(h.sn(), s.sess.exp) || h.conn.sess != s.sess {
@@ -252,7 +252,7 @@ func (s *simulation) plugHole() bool {
 	return true
 }
 
-// abort sends ABORT TASK for cmd on c.
+// abort sends an ABORT TASK for cmd on c.
 func (s *simulation) abort(c *simConn, cmd *simCmd) *simCmd {
 	m := s.newCmd(simManage, c, pdu.OpTaskManagementRequest, true)
 	h := (*pdu.TaskManagementRequest)(&m.h)
@@ -269,8 +269,8 @@ func (s *simulation) abort(c *simConn, cmd *simCmd) *simCmd {
 	return m
 }
 
-// giveUp is the initiator's patience at its end: with what another initiator's reset took away, and with what nobody knows
-// the fate of.
+// giveUp ends requests that will not be answered: those that another initiator's reset has cleared, and those whose fate is
+// unknown.
 func (s *simulation) giveUp() bool {
 	impatient := func(cmd *simCmd) bool {
 		return cmd.cleared && cmd.freed && !cmd.answered || cmd.doubtAt != 0 && s.now-cmd.doubtAt > 30e9 && cmd.conn.live()
@@ -307,7 +307,7 @@ func (s *simulation) logout(c *simConn, reason pdu.LogoutReason, cid uint16, imm
 	h.SetReason(reason)
 	h.SetCID(cid)
 	// "After sending the Logout Request PDU, an initiator MUST NOT send any new iSCSI requests on the closing connection"
-	// (11.14): what has not left stays.
+	// (11.14): queued requests stay unsent.
 	for _, o := range c.sess.conns {
 		if o.state == simFull && (reason == pdu.LogoutCloseSession || o.cid == cid && o == c) {
 			o.state, o.queue = simLeaving, nil
@@ -316,7 +316,7 @@ func (s *simulation) logout(c *simConn, reason pdu.LogoutReason, cid uint16, imm
 	s.queue(m, nil)
 }
 
-// loggedOut is a Logout Response.
+// loggedOut processes a Logout Response.
 func (s *simulation) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 	h := (*pdu.LogoutRequest)(&m.h)
 	ss := m.conn.sess
@@ -351,7 +351,7 @@ func (s *simulation) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 	}
 }
 
-// async is an Asynchronous Message (11.9).
+// async processes an Asynchronous Message (RFC 7143, 11.9).
 func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 	s.stats["async"]++
 	switch h.AsyncEvent() {
@@ -361,7 +361,7 @@ func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 		}
 	case pdu.AsyncEventDropConnection:
 		for _, o := range c.sess.conns {
-			// The news may be older than a connection that has taken the CID since.
+			// The message may be older than the connection that uses the CID now.
 			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.c.toldGone {
 				o.die("the target says so")
 			}
@@ -376,7 +376,7 @@ func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 
 // terminated is event 5, of FastAbort: "Stop Data-Out transfers on that connection for all active TTTs for the affected LUN",
 // and "Acknowledge the StatSN of the Asynchronous Message PDU via a NOP-Out PDU with ITT=0xffffffff ... while copying the LUN
-// field" (11.9.1). Whether the tasks that have an R2T are over is known later.
+// field" (11.9.1). Whether tasks with an R2T are over is known later.
 func (s *simulation) terminated(c *simConn, h *pdu.AsyncMessage) {
 	if c.sess.params.TaskReporting != session.ReportFastAbort {
 		s.Fatalf("%v: Asynchronous Message, event 5, without FastAbort", c)
@@ -399,7 +399,7 @@ func (s *simulation) terminated(c *simConn, h *pdu.AsyncMessage) {
 	s.stats["terminated"]++
 }
 
-// stopData drops the data that R2Ts asked for.
+// stopData drops queued Data-Out PDUs.
 func (c *simConn) stopData(cmd *simCmd) {
 	if x := c.waiting(cmd); x != nil && !c.unsent(cmd) {
 		x.pdus = slices.DeleteFunc(x.pdus, func(b []byte) bool {

@@ -13,13 +13,13 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// The logical units: files on the simulated kernel's disks, and memory. Each block knows the command that wrote it last.
+// The logical units: files on the simulated kernel's disks, and memory. A block's content tells which command wrote it last.
 
 const (
 	simBlockLen = 512
-	simBlocks   = 128 // of each unit
+	simBlocks   = 128 // in each unit
 	simUnits    = 3
-	simMemory   = 2 // the unit whose blocks lie in memory
+	simMemory   = 2 // the unit that is in memory
 )
 
 // simUnit is a logical unit.
@@ -29,7 +29,7 @@ type simUnit struct {
 	b    backend.Backend
 }
 
-// simFill is the content that command id gives block lba of unit lun; command 0 is the empty disk.
+// simFill returns the content that command id writes to block lba of unit lun; command 0 stands for the empty disk.
 func simFill(b []byte, id uint32, lun uint64, lba int) {
 	if id == 0 {
 		clear(b)
@@ -41,7 +41,7 @@ func simFill(b []byte, id uint32, lun uint64, lba int) {
 	}
 }
 
-// simData is the data of blocks lba to lba+n-1 that command id writes.
+// simData returns the data that command id writes to blocks lba to lba+n-1.
 func simData(id uint32, lun uint64, lba, n int) []byte {
 	b := make([]byte, n*simBlockLen)
 	for i := range n {
@@ -102,7 +102,7 @@ func (w *simWorld) closeUnits() {
 	}
 }
 
-// holes is how many the kernel was asked to make in a unit's file.
+// holes returns how often the kernel was asked to punch a hole in a unit's file.
 func (w *simWorld) holes(u *simUnit) int {
 	if f := w.k.File(u.ino); f != nil {
 		return f.Holes
@@ -110,7 +110,7 @@ func (w *simWorld) holes(u *simUnit) int {
 	return 0
 }
 
-// simBackend tells the oracle what is given to a backend.
+// simBackend shows the oracle every request that a backend gets.
 type simBackend struct {
 	w *simWorld
 	u *simUnit
@@ -118,7 +118,7 @@ type simBackend struct {
 }
 
 func (b *simBackend) Submit(l lun.Loop, r *lun.Request) {
-	// The device server's own view of a task is a task all the same.
+	// The device server's view of a task counts as a task.
 	if d := reflect.ValueOf(r.Done); d.Type().String() == "*lun.taskIO" {
 		b.w.executed((*lun.Task)(d.UnsafePointer()).Owner.(*task), r)
 	}
@@ -130,7 +130,7 @@ type simMapped struct {
 	lun.Mapped
 }
 
-// wrote is told of a write that takes effect.
+// wrote is called when a write takes effect.
 func (w *simWorld) wrote(f *simkernel.File, off int64, b []byte) {
 	for i := 0; i+simBlockLen <= len(b); i += simBlockLen {
 		id := binary.BigEndian.Uint32(b[i:])
@@ -139,7 +139,7 @@ func (w *simWorld) wrote(f *simkernel.File, off int64, b []byte) {
 			continue // a range that is unmapped
 		}
 		if cmd == nil || cmd.kind != simWrite {
-			w.Fatalf("block %d is written with what no command has sent: %x", (off+int64(i))/simBlockLen, b[i:i+16])
+			w.Fatalf("block %d is written with data that no command has sent: %x", (off+int64(i))/simBlockLen, b[i:i+16])
 		}
 		lba := int(off+int64(i))/simBlockLen - cmd.lba
 		want := simData(id, cmd.lun, cmd.lba+lba, 1)
@@ -150,7 +150,7 @@ func (w *simWorld) wrote(f *simkernel.File, off int64, b []byte) {
 		case t == nil:
 			w.Fatalf("%v takes effect, and was never executed", cmd)
 		case cmd.task.use == cmd.use && cmd.task.orphan:
-			w.stats["late effect"]++ // its blocks stay behind the unit's gate until then
+			w.stats["late effect"]++ // the unit's gate guards its blocks until then
 		case cmd.dead || t.ended:
 			w.Fatalf("%v takes effect after its end was reported", cmd)
 		case cmd.answered:
@@ -163,7 +163,7 @@ func (w *simWorld) wrote(f *simkernel.File, off int64, b []byte) {
 	}
 }
 
-// content is the number of the command that wrote a block.
+// content returns the number of the command that wrote a block.
 func (w *simWorld) content(unit, lba int) uint32 {
 	f, err := os.Open(w.units[unit].path)
 	if err != nil {

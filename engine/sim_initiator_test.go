@@ -9,9 +9,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// What the simulated initiator sends and how it takes the answers.
+// The requests that the simulated initiator sends, and how it processes the answers.
 
-// newCmd makes a request with the next number on c. It is the caller who sends it.
+// newCmd returns a request on c with the next CmdSN. The caller sends it.
 func (s *simulation) newCmd(kind simKind, c *simConn, op pdu.Opcode, immediate bool) *simCmd {
 	itt := s.itt
 	if n := len(s.free); kind <= simUnmap && n > 0 && s.rng.IntN(3) == 0 {
@@ -29,7 +29,7 @@ func (s *simulation) newCmd(kind simKind, c *simConn, op pdu.Opcode, immediate b
 	return cmd
 }
 
-// scsi makes a SCSI command on blocks, and its header.
+// scsi returns a SCSI command on a range of blocks, and its header.
 func (s *simulation) scsi(kind simKind, c *simConn, r simRange, immediate bool) *simCmd {
 	cmd := s.newCmd(kind, c, pdu.OpSCSICommand, immediate)
 	cmd.lun, cmd.lba, cmd.n = r.lun, r.lba, r.n
@@ -72,10 +72,10 @@ func (cmd *simCmd) fill() {
 	}
 }
 
-// writes says that the command has data-out.
+// writes reports whether the command has data-out.
 func (cmd *simCmd) writes() bool { return cmd.kind == simWrite || cmd.kind == simUnmap }
 
-// bytes is the length of the command's data.
+// bytes returns the length of the command's data.
 func (cmd *simCmd) bytes() int {
 	switch cmd.kind {
 	case simRead, simWrite:
@@ -86,7 +86,7 @@ func (cmd *simCmd) bytes() int {
 	return 0
 }
 
-// data is what a command sends: the blocks of a write, the parameter list of UNMAP (SBC-4 5.35).
+// data returns the command's data-out: the blocks of a write, or the parameter list of UNMAP (SBC-4 5.35).
 func (cmd *simCmd) data() []byte {
 	switch cmd.kind {
 	case simWrite:
@@ -102,7 +102,7 @@ func (cmd *simCmd) data() []byte {
 	return nil
 }
 
-// request makes a request, if the command window is open.
+// request sends a random request if the command window is open.
 func (s *simulation) request() bool {
 	ss := s.sess
 	if s.ending || ss == nil || !ss.up || ss.over || pdu.SNLess(ss.max, ss.cmdSN) {
@@ -113,7 +113,7 @@ func (s *simulation) request() bool {
 		return false
 	}
 	if s.left == 0 {
-		// Everything is read at the end, when nothing is under way.
+		// At the end, with nothing under way, every block is read.
 		if len(s.verify) == 0 || len(ss.cmds) > 0 || len(s.holes) > 0 {
 			return false
 		}
@@ -181,7 +181,7 @@ func (s *simulation) write(c *simConn, r simRange) {
 	}
 }
 
-// queue has a request sent.
+// queue queues a request and its data for sending.
 func (s *simulation) queue(cmd *simCmd, data []byte) *simSender {
 	x := &simSender{cmd: cmd, pdus: [][]byte{cmd.conn.encode(&cmd.h, data)}}
 	cmd.conn.queue = append(cmd.conn.queue, x)
@@ -190,7 +190,7 @@ func (s *simulation) queue(cmd *simCmd, data []byte) *simSender {
 	return x
 }
 
-// data adds the Data-Out PDUs of a sequence, in pieces of any size.
+// data queues the Data-Out PDUs of a sequence, of random sizes.
 func (s *simulation) data(x *simSender, cmd *simCmd, ttt uint32, off, end int) {
 	c, all := cmd.conn, cmd.data()
 	for sn := uint32(0); ; sn++ {
@@ -213,7 +213,7 @@ func (s *simulation) data(x *simSender, cmd *simCmd, ttt uint32, off, end int) {
 	}
 }
 
-// transmit puts a PDU on the wire: mostly the oldest of its connection.
+// transmit sends a queued PDU, in most cases the oldest of its connection.
 func (s *simulation) transmit() bool {
 	ss := s.sess
 	if ss == nil {
@@ -241,7 +241,7 @@ func (s *simulation) transmit() bool {
 	return false
 }
 
-// receive has a connection read.
+// receive reads from a random connection.
 func (s *simulation) receive() bool {
 	for _, ss := range []*simSession{s.sess, s.past} {
 		if ss == nil {
@@ -257,7 +257,7 @@ func (s *simulation) receive() bool {
 	return false
 }
 
-// anyConn is a connection on which requests may be sent, nil when there is none.
+// anyConn returns a random connection on which requests may be sent, nil when there is none.
 func (s *simulation) anyConn() *simConn {
 	if s.sess == nil || s.sess.over {
 		return nil
@@ -271,7 +271,7 @@ func (s *simulation) anyConn() *simConn {
 	return nil
 }
 
-// waiting is the sender that has PDUs of cmd, nil when all have left.
+// waiting returns the queue that still has PDUs of cmd, nil when all are sent.
 func (c *simConn) waiting(cmd *simCmd) *simSender {
 	for _, x := range c.queue {
 		if x.cmd == cmd {
@@ -281,18 +281,18 @@ func (c *simConn) waiting(cmd *simCmd) *simSender {
 	return nil
 }
 
-// unsent says that the request itself has not left.
+// unsent reports whether the request PDU itself is still queued.
 func (c *simConn) unsent(cmd *simCmd) bool {
 	x := c.waiting(cmd)
 	return x != nil && (*pdu.BHS)(x.pdus[0][:pdu.BHSLen]).Opcode() != pdu.OpDataOut
 }
 
-// forget drops what is still to be sent of cmd.
+// forget drops the queued PDUs of cmd.
 func (c *simConn) forget(cmd *simCmd) {
 	c.queue = slices.DeleteFunc(c.queue, func(o *simSender) bool { return o.cmd == cmd })
 }
 
-// done is the end of a request, as the initiator sees it.
+// done ends a request from the initiator's point of view.
 func (s *simulation) done(cmd *simCmd) {
 	delete(cmd.conn.sess.cmds, cmd.h.ITT())
 	cmd.over = s.step
@@ -300,7 +300,7 @@ func (s *simulation) done(cmd *simCmd) {
 	s.moved = s.now
 }
 
-// take is a PDU of the target's.
+// take processes a PDU from the target.
 func (s *simulation) take(c *simConn, x wire) {
 	itt := x.h.ITT()
 	cmd := c.sess.cmds[itt]
@@ -314,7 +314,7 @@ func (s *simulation) take(c *simConn, x wire) {
 	case op == pdu.OpNOPIn && itt == pdu.ReservedTag:
 		s.pong(c, (*pdu.NOPIn)(&x.h))
 	case cmd == nil:
-		// Its end was reported on another connection, while this was under way: the oracle looks at when it was sent.
+		// Its end was reported on another connection while this PDU was in flight. The oracle judges by the time of sending.
 	case cmd.conn != c && !cmd.roaming:
 		s.Fatalf("%v: %v is answered, which was sent on %v", c, cmd, cmd.conn)
 	case op == pdu.OpR2T:
@@ -340,7 +340,7 @@ func (s *simulation) take(c *simConn, x wire) {
 	}
 }
 
-// answered is a SCSI command with its status.
+// answered processes the status of a SCSI command.
 func (s *simulation) answered(cmd *simCmd) {
 	s.done(cmd)
 	s.stats[simKinds[cmd.kind]]++
@@ -352,7 +352,7 @@ func (s *simulation) answered(cmd *simCmd) {
 	}
 	for _, m := range cmd.conn.sess.cmds {
 		if m.target == cmd {
-			return // a function that is under way names the tag
+			return // a function under way refers to the tag
 		}
 	}
 	s.free = append(s.free, cmd.h.ITT())
@@ -374,7 +374,7 @@ func (s *simulation) r2t(c *simConn, cmd *simCmd, h *pdu.R2T) {
 	s.data(x, cmd, h.TTT(), int(h.BufferOffset()), int(h.BufferOffset()+h.DesiredDataTransferLength()))
 }
 
-// dataIn takes data of a read, and reports whether its status came with it.
+// dataIn processes a Data-In PDU, and reports whether it carried status.
 func (cmd *simCmd) dataIn(c *simConn, x wire) bool {
 	h := (*pdu.DataIn)(&x.h)
 	if h.DataSN() != cmd.dataSN || int(h.BufferOffset()) != len(cmd.got) {
@@ -416,7 +416,7 @@ func (cmd *simCmd) response(c *simConn, x wire) {
 		}
 		w.stats["sense "+fmt.Sprint(key)]++
 		switch {
-		case key == 6: // UNIT ATTENTION: the command did nothing
+		case key == 6: // UNIT ATTENTION: the command had no effect
 			cmd.harmless = true
 		case w.cfg.kernel.DiskError+w.cfg.kernel.Interrupt+w.cfg.kernel.Short == 0:
 			w.Fatalf("%v: %v: sense %x, and nothing went wrong", c, cmd, sense)
@@ -428,7 +428,7 @@ func (cmd *simCmd) response(c *simConn, x wire) {
 	}
 }
 
-// pong answers a NOP-In that wants an answer.
+// pong answers a NOP-In that asks for an answer.
 func (s *simulation) pong(c *simConn, h *pdu.NOPIn) {
 	if h.TTT() == pdu.ReservedTag || c.state != simFull {
 		return
@@ -438,7 +438,7 @@ func (s *simulation) pong(c *simConn, h *pdu.NOPIn) {
 	c.queue = append([]*simSender{{pdus: [][]byte{c.encode(&b, nil)}}}, c.queue...)
 }
 
-// rejected is a Reject: the host had no task for the request, or too many immediate ones are unanswered.
+// rejected processes a Reject: the host had no task, or too many immediate requests are unanswered.
 func (s *simulation) rejected(c *simConn, x wire) {
 	bad := (*pdu.BHS)(x.data[:pdu.BHSLen])
 	reason := (*pdu.Reject)(&x.h).Reason()
@@ -459,11 +459,11 @@ func (s *simulation) rejected(c *simConn, x wire) {
 		}
 	}
 	if !bad.Immediate() {
-		s.holes = append(s.holes, cmd) // a rejected request was not received (7.3)
+		s.holes = append(s.holes, cmd) // a rejected request counts as not received (RFC 7143, 7.3)
 	}
 }
 
-// failed is a function that came to nothing, as far as the initiator knows: what it was about may be over or not.
+// failed processes a function whose outcome is unknown: the tasks it names may be over or not.
 func (s *simulation) failed(m *simCmd) {
 	switch {
 	case m.kind != simManage:

@@ -8,9 +8,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// What makes the life of a session hard.
+// Faults and unusual behaviour of the initiator, the network and other initiators.
 
-// simSent is a request that may be sent once more.
+// simSent is a request that may be sent a second time.
 type simSent struct {
 	cmd *simCmd
 	b   []byte
@@ -78,7 +78,7 @@ func (s *simulation) mischief() bool {
 		s.stats["resize"]++
 		c.sock.target.c.s.Session().Resize(n)
 		if win := c.sock.target.nexus().window(); pdu.SNLess(ss.max, win.ExpCmdSN()) && !pdu.SNLess(win.MaxCmdSN(), win.ExpCmdSN()) {
-			ss.owed, ss.owedAt = true, ss.max
+			ss.unsaid, ss.unsaidAt = true, ss.max
 		}
 	case 15:
 		return s.rng.IntN(8) == 0 && s.administrator(c)
@@ -86,21 +86,21 @@ func (s *simulation) mischief() bool {
 	return true
 }
 
-// duplicate sends a request once more: stale, or within the window, on its own connection or on another one.
+// duplicate sends a request a second time: stale or within the window, on its own connection or on another one.
 func (s *simulation) duplicate(c *simConn) bool {
 	if len(s.sent) == 0 {
 		return false
 	}
 	x := s.sent[s.rng.IntN(len(s.sent))]
 	cmd := x.cmd
-	arrived := cmd.executed != nil || cmd.answered && !cmd.rejected // before, the copy may be the one that counts
+	arrived := cmd.executed != nil || cmd.answered && !cmd.rejected // otherwise the copy may be the one that is executed
 	if cmd.conn.sess != s.sess || cmd.conn.unsent(cmd) || cmd.over != 0 && !arrived {
 		return false
 	}
 	if cmd.conn == c {
 		c.transmit(c.stamped(slices.Clone(x.b)), cmd)
 	} else {
-		// Which of the two copies comes first decides where it is executed: only a read may be so.
+		// The copy that arrives first is executed. Only a read may be executed on either connection.
 		if !arrived {
 			if cmd.kind != simRead {
 				return false
@@ -125,7 +125,7 @@ func (s *simulation) duplicate(c *simConn) bool {
 	return true
 }
 
-// abortOne aborts a command that has left, on its own connection or on another one.
+// abortOne aborts a command that was sent, on its own connection or on another one.
 func (s *simulation) abortOne(elsewhere bool) bool {
 	for _, cmd := range s.sess.sorted() {
 		c := cmd.conn
@@ -143,7 +143,7 @@ func (s *simulation) abortOne(elsewhere bool) bool {
 	return false
 }
 
-// loseCommand forgets a command before it has left, as if the wire had lost it, and plugs its CmdSN.
+// loseCommand drops a queued command, as if the network had lost it, and plugs its CmdSN.
 func (s *simulation) loseCommand() bool {
 	for _, cmd := range s.sess.sorted() {
 		c := cmd.conn
@@ -159,7 +159,7 @@ func (s *simulation) loseCommand() bool {
 	return false
 }
 
-// manageSet sends a function over many tasks.
+// manageSet sends a function that affects many tasks.
 func (s *simulation) manageSet(c *simConn) bool {
 	fs := []pdu.TaskFunction{pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset}
 	f := fs[s.rng.IntN(len(fs))]
@@ -185,7 +185,7 @@ func (s *simulation) manageSet(c *simConn) bool {
 	return true
 }
 
-// managed is a task-management function's response at the initiator.
+// managed processes a Task Management Function Response.
 func (s *simulation) managed(m *simCmd, resp pdu.TaskResponse) {
 	s.done(m)
 	if resp != pdu.TMFResponseComplete && resp != pdu.TMFResponseTaskDoesNotExist {
@@ -193,8 +193,8 @@ func (s *simulation) managed(m *simCmd, resp pdu.TaskResponse) {
 	}
 	ss := m.conn.sess
 	if r := m.target; r != nil {
-		// "Task does not exist" means, on its own connection, that it came to nothing, else its answer would have come
-		// before; elsewhere it may live.
+		// On the task's own connection "Task does not exist" means that it never ran, or its answer would have come first.
+		// On another connection the task may still be alive.
 		if ss.cmds[r.h.ITT()] == r && (resp == pdu.TMFResponseComplete || r.roaming || r.conn == m.conn && r.issued < m.issued) {
 			s.done(r)
 		}
@@ -202,10 +202,10 @@ func (s *simulation) managed(m *simCmd, resp pdu.TaskResponse) {
 	}
 	f := (*pdu.TaskManagementRequest)(&m.h).Function()
 	for _, r := range ss.sorted() {
-		// Whether an immediate command came before the function only the target knows: it is answered or it is not.
-		// Whether an immediate command came before the function only the target knows: it is answered or it is not.
+		// Only the target knows whether an immediate command came before the function. It may be answered or not.
+		// Only the target knows whether an immediate command came before the function. It may be answered or not.
 		if !r.scsi() && f >= pdu.TMFTargetWarmReset && !r.h.Immediate() && pdu.SNLess(r.sn(), m.sn()) {
-			// It may be one of those that "can be considered to have been received" (4.2.3.3), and were not.
+			// It may be one that "can be considered to have been received" (4.2.3.3) although it was not.
 			s.done(r)
 			s.failed(r)
 			if r.kind == simLogout {
@@ -218,7 +218,7 @@ func (s *simulation) managed(m *simCmd, resp pdu.TaskResponse) {
 	}
 }
 
-// lose loses a connection: at once, silently, or by the initiator's own close.
+// lose breaks a connection: by a reset, by silence, or by the initiator's close.
 func (s *simulation) lose(c *simConn) bool {
 	switch s.rng.IntN(3) {
 	case 0:
@@ -233,7 +233,7 @@ func (s *simulation) lose(c *simConn) bool {
 	return true
 }
 
-// leave logs something out.
+// leave logs out a connection or the session.
 func (s *simulation) leave(c *simConn) bool {
 	switch s.rng.IntN(6) {
 	case 0:
@@ -259,7 +259,7 @@ func (s *simulation) leave(c *simConn) bool {
 	return true
 }
 
-// administrator is what a host does for its own reasons.
+// administrator plays the target's administrator.
 func (s *simulation) administrator(c *simConn) bool {
 	t := c.sock.target.c
 	if s.rng.IntN(2) == 0 {
@@ -271,7 +271,7 @@ func (s *simulation) administrator(c *simConn) bool {
 	return true
 }
 
-// clear is another initiator's LOGICAL UNIT RESET: the session's commands vanish without an answer.
+// clear plays another initiator's LOGICAL UNIT RESET: the session's commands end without an answer.
 func (s *simulation) clear(home *loop, lun uint64) {
 	home.Post(func() {
 		s.engine.abortTasks(home, func(t *task) bool {

@@ -4,14 +4,14 @@ import (
 	"slices"
 )
 
-// simModel is the disk as the initiator may think of it: for each block the writes that it may hold. A write that was
-// acknowledged drives out all those that had come to their end before it was issued; one whose end was reported without a
-// status (aborted, connection lost) may have taken effect or not.
+// simModel is what the initiator may expect of the disk: for each block the writes that it may hold. An acknowledged write
+// rules out all writes that were over before it was issued. A write that ended without a status (aborted, connection lost)
+// may have taken effect or not.
 type simModel struct {
 	blocks [simUnits][simBlocks][]*simCmd
 }
 
-// init puts the empty disk there.
+// init starts with empty disks.
 func (m *simModel) init() {
 	empty := &simCmd{over: -1}
 	for u := range m.blocks {
@@ -21,7 +21,7 @@ func (m *simModel) init() {
 	}
 }
 
-// issued notes a command that is sent from now on.
+// issued notes a command that is about to be sent.
 func (m *simModel) issued(cmd *simCmd) {
 	for i := range cmd.n {
 		at := &m.blocks[cmd.lun][cmd.lba+i]
@@ -34,7 +34,7 @@ func (m *simModel) issued(cmd *simCmd) {
 	}
 }
 
-// answered is a command with status GOOD.
+// answered processes a command that ended with GOOD.
 func (m *simModel) answered(w *simWorld, cmd *simCmd) {
 	switch cmd.kind {
 	case simWrite, simUnmap:
@@ -47,7 +47,7 @@ func (m *simModel) answered(w *simWorld, cmd *simCmd) {
 	}
 }
 
-// nothing is a command whose status says that it did nothing.
+// nothing processes a command whose status tells that it had no effect.
 func (m *simModel) nothing(cmd *simCmd) {
 	if !cmd.writes() {
 		return
@@ -59,7 +59,7 @@ func (m *simModel) nothing(cmd *simCmd) {
 	}
 }
 
-// read checks the data of a read: every block is as one write left it, which may have been the last.
+// read checks the data of a read: every block must be as one of the possible last writes left it.
 func (m *simModel) read(w *simWorld, cmd *simCmd) {
 	if len(cmd.got) != cmd.n*simBlockLen {
 		w.Fatalf("%v: %d bytes came", cmd, len(cmd.got))
@@ -67,7 +67,7 @@ func (m *simModel) read(w *simWorld, cmd *simCmd) {
 	for i := range cmd.n {
 		lba := cmd.lba + i
 		may := slices.Clone(cmd.legit[i])
-		for _, o := range w.cmds { // issued while the read was under way
+		for _, o := range w.cmds { // commands issued while the read was under way
 			if o.writes() && o.issued > cmd.issued && o.lun == cmd.lun && o.lba <= lba && lba < o.lba+o.n {
 				may = append(may, o)
 			}
@@ -79,8 +79,8 @@ func (m *simModel) read(w *simWorld, cmd *simCmd) {
 	}
 }
 
-// holds says that block i of a read is as one of may left it. What is sent from where it lies changes under way when it is written
-// meanwhile: then that is true of each byte.
+// holds reports whether block i of a read is as one of may left it. A block that is sent straight from the medium may be
+// written meanwhile; then the same is true of each byte.
 func (m *simModel) holds(cmd *simCmd, i int, may []*simCmd) bool {
 	got := cmd.got[i*simBlockLen : (i+1)*simBlockLen]
 	var known [simBlockLen]bool

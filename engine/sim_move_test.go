@@ -6,8 +6,8 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// A connection that is marked again while it is pumped is on its loop's list of those to be looked at: it moves when it is not. Else
-// two loops would have it, and the one that it came to would take it for marked for ever.
+// A connection that is marked again while it is pumped stays on its loop's dirty list, and moves only once it is off it.
+// Otherwise two loops would list it, and its new loop would believe it marked forever.
 func TestMarkedConnectionMovesLater(t *testing.T) {
 	w := newSimWorld(t, 2, simConfig{}, session.Limits{Window: 8}, nil)
 	step := func() bool { w.step++; return w.loopStep() || w.kernelStep() }
@@ -19,18 +19,18 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 	from, to := w.engine.loops[0], w.engine.loops[1]
 	var c *conn
 	from.Post(func() {
-		c = from.conns[0] // accepted in this turn, and marked for that
+		c = from.conns[0] // accepted and marked in this turn
 		c.moveTo = to.index + 1
 		c.pump()
 		if c.loop != from {
-			t.Error("it moved while it was on the list of its loop")
+			t.Error("the connection moved while it was on its loop's dirty list")
 			c.dirty = false
 		}
 	})
-	for w.loops[0].runnable() { // the other has a letter, for a connection that has not logged in
+	for w.loops[0].runnable() { // the other loop has a message for a connection that has not logged in
 		w.loops[0].run()
 	}
 	if c == nil || c.loop != to || from.live != 0 || from.dirty != nil || c.dirty || c.wantRecv {
-		t.Fatalf("it should be on no list of its loop, and with the other: %+v", c)
+		t.Fatalf("the connection should have moved to the other loop and be on no dirty list: %+v", c)
 	}
 }

@@ -20,15 +20,15 @@ const (
 	statusTaskSetFull    = 0x28
 )
 
-// What the standard promises about a session of several connections, checked where it can first be seen to be broken: when a
-// PDU is taken for sending, a command is executed or takes effect, and after every step.
+// The rules of RFC 7143 for a session of several connections. Each is checked at the earliest moment it can be broken: when a
+// PDU is staged for sending, when a command is executed or takes effect, and after every step.
 
 type simKind uint8
 
 const (
 	simRead simKind = iota
 	simWrite
-	simTest // a command without data that its backend sees: VERIFY of a block
+	simTest // VERIFY of a block: no data, but the backend sees it
 	simSync // SYNCHRONIZE CACHE
 	simUnmap
 	simPing
@@ -38,7 +38,7 @@ const (
 
 var simKinds = [...]string{"read", "write", "test", "sync", "unmap", "ping", "function", "logout"}
 
-// simCmd is a request, as both the initiator and the oracle see it.
+// simCmd is a request, with the initiator's view of it and the oracle's.
 type simCmd struct {
 	id       uint32
 	kind     simKind
@@ -49,41 +49,41 @@ type simCmd struct {
 	conn     *simConn
 	ping     []byte
 	issued   int         // step
-	over     int         // step at which the initiator knew that it had come to its end, 0 before
-	target   *simCmd     // of ABORT TASK
+	over     int         // step at which the initiator learned that it is over; 0: it is not
+	target   *simCmd     // the task that an ABORT TASK names
 	roaming  bool        // sent on another connection as well
-	plug     bool        // an ABORT TASK for the sake of the CmdSN
+	plug     bool        // an ABORT TASK that only plugs a CmdSN
 	asked    bool        // an R2T came
-	prompt   bool        // nothing keeps it from being executed when its turn has come
-	legit    [][]*simCmd // of a read: what may be read, by block
-	doubtAt  int64       // since when nobody knows whether it will be answered (sent once more, or aborted by a lost function); 0: it will
+	prompt   bool        // it can be executed at once when its turn comes
+	legit    [][]*simCmd // for a read: the writes that each block may show
+	doubtAt  int64       // since when an answer is uncertain (duplicated, or aborted by a function that was lost); 0: it is certain
 	got      []byte
 	dataSN   uint32
-	r2t      *pdu.R2T // of a scenario
+	r2t      *pdu.R2T // for scenarios
 	burst    uint32
-	rejected bool // by a Reject: never received
+	rejected bool // by a Reject: it counts as not received
 	fua      bool
 	status   byte
-	check    bool // its status was taken for sending and is CHECK CONDITION: one with a unit attention has a fence of its own
-	harmless bool // its status says that it did nothing
-	void     bool // and so it must not be seen on the medium
+	check    bool // CHECK CONDITION was staged; one with a unit attention is a fence itself
+	harmless bool // its status tells that it had no effect
+	void     bool // so it must not appear on the medium
 
-	// The oracle's.
-	tc       *simTarget // the connection on which it arrived first
+	// The oracle's view.
+	tc       *simTarget // the connection that received it first
 	refused  bool       // the host had no memory or no task for it
-	taskless bool       // the host had no task for it: TASK SET FULL is under way, and no function waits for that
+	taskless bool       // the host had no task for it: TASK SET FULL is on its way, and functions do not wait for that
 	executed *simTarget
-	cleared  bool   // another initiator's reset took it away
-	freed    bool   // and nothing of it is left
-	later    bool   // it waited for memory
-	task     *task  // while it is executed
-	use      uint64 // of task
+	cleared  bool   // another initiator's reset cleared it
+	freed    bool   // and the target has released everything of it
+	later    bool   // it had to wait for memory
+	task     *task  // while it runs
+	use      uint64 // the use of task that it has
 	wrote    []bool // blocks of a write that have taken effect
 	abortAt  int64  // when the engine began to abort it
-	holes    int    // in its unit when it was executed
-	answered bool   // its status was taken for sending
-	stat     uint32 // StatSN of that
-	dead     bool   // its end was reported without a status: nothing of it may be seen any more
+	holes    int    // punched in its unit when it was executed
+	answered bool   // its status was staged
+	stat     uint32 // the StatSN of its status
+	dead     bool   // it ended without a status: nothing of it may be seen from now on
 }
 
 func (c *simCmd) String() string {
@@ -94,17 +94,17 @@ func (c *simCmd) sn() uint32 { return (*pdu.SCSICommand)(&c.h).CmdSN() }
 
 func (c *simCmd) scsi() bool { return c.kind <= simUnmap }
 
-// simNexus is a session of the target's, from its first sight on.
+// simNexus is the oracle's view of one of the target's sessions.
 type simNexus struct {
 	w          *simWorld
 	s          *session.Session
 	ups, downs int
-	had        map[uint32]bool // CmdSNs that arrived, or that an ABORT TASK names
-	next       uint32          // all before it are in had
+	had        map[uint32]bool // CmdSNs that arrived or that an ABORT TASK plugged
+	next       uint32          // had contains all before it
 	fences     []simFence
 }
 
-// nexus is that of a connection, nil before full feature phase.
+// nexus returns the connection's session, nil before full feature phase.
 func (c *simTarget) nexus() *simNexus {
 	s := c.c.s.Session()
 	if s == nil {
@@ -124,12 +124,12 @@ func (c *simTarget) nexus() *simNexus {
 	return n
 }
 
-// window is the session's command window, which is its own affair.
+// window returns the size of the session's command window.
 func (n *simNexus) window() *session.Window {
 	return (*session.Window)(unsafe.Pointer(reflect.ValueOf(n.s).Elem().FieldByName("window").UnsafeAddr()))
 }
 
-// tasks counts what the connection has.
+// tasks returns the number of the connection's tasks.
 func (c *simTarget) tasks() (n int) {
 	for t := c.c.tasks; t != nil; t = t.next {
 		n++
@@ -137,7 +137,7 @@ func (c *simTarget) tasks() (n int) {
 	return n
 }
 
-// seen notes that a CmdSN arrived, or that the initiator gave it up.
+// seen notes that a CmdSN arrived or was plugged.
 func (n *simNexus) seen(sn uint32) {
 	if pdu.SNLess(sn, n.next) || pdu.SNLess(n.next+2*session.MaxWindow, sn) {
 		return
@@ -149,7 +149,7 @@ func (n *simNexus) seen(sn uint32) {
 	}
 }
 
-// takes notes whose tag it is that the connection takes a task for.
+// takes notes the request for which the connection allocates a task.
 func (c *simTarget) takes(h *pdu.BHS) {
 	cmd := c.sock.known[simKey{h.ITT(), (*pdu.SCSICommand)(h).CmdSN()}]
 	if h.Opcode() != pdu.OpSCSICommand || cmd == nil {
@@ -163,7 +163,7 @@ func (c *simTarget) takes(h *pdu.BHS) {
 	}
 }
 
-// arrived is a PDU of the initiator's complete, with the loop or about to be.
+// arrived is called when a PDU has arrived whole.
 func (c *simTarget) arrived(p *simPDU) {
 	h := &p.h
 	n := c.nexus()
@@ -184,7 +184,7 @@ func (c *simTarget) arrived(p *simPDU) {
 	}
 }
 
-// executed is a command's first request on its way to its backend.
+// executed is called with a request on its way to a backend.
 func (w *simWorld) executed(t *task, r *lun.Request) {
 	var c *simTarget
 	for _, o := range w.targets {
@@ -198,7 +198,7 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	case cmd == nil:
 		w.Fatalf("%v: a command with ITT %#x is executed, and none arrived here", c, t.s.ITT)
 	case cmd.executed != nil && cmd.task == t && cmd.use == t.use:
-		return // its next request
+		return // not the command's first request
 	}
 	w.logf("%v: executes %v", c, cmd)
 	switch {
@@ -221,7 +221,7 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	}
 	if r.Kind == lun.OpRead {
 		for i := range r.Buf {
-			r.Buf[i] = 0xbb // a backend that reads nothing is found
+			r.Buf[i] = 0xbb // exposes a backend that does not read
 		}
 	}
 	if t.s.Immediate {
@@ -230,18 +230,18 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	if next := c.nexus().next; !pdu.SNLess(t.s.CmdSN, next) {
 		w.Fatalf("%v: %v is executed, and %d has not arrived", c, cmd, next)
 	}
-	// It may have waited for memory, or at the unit's gate since a former turn.
+	// It may have waited for memory, or at the unit's gate since an earlier turn.
 	if !cmd.prompt || w.cfg.arena > 0 || t.times.begun < t.conn.loop.lat.began {
 		return
 	}
-	// "commands are delivered ... in the order of CmdSN" (4.2.2.1): what waits for nothing is executed so as well.
+	// "commands are delivered ... in the order of CmdSN" (4.2.2.1): commands that need not wait are also executed in that order.
 	if last, ok := c.lastSN[cmd.lun]; ok && !pdu.SNLess(last, t.s.CmdSN) {
 		w.Fatalf("%v: %v is executed after CmdSN %d", c, cmd, last)
 	}
 	c.lastSN[cmd.lun] = t.s.CmdSN
 }
 
-// staged is a PDU that the host took for sending.
+// staged is called when the host stages a PDU for sending.
 func (c *simTarget) staged(h *pdu.BHS, n int) {
 	w, op := c.w, h.Opcode()
 	w.logf("%v: sends %v ITT %#x StatSN %d window %d..%d data %d", c, op, h.ITT(), (*pdu.DataIn)(h).StatSN(), (*pdu.DataIn)(h).ExpCmdSN(), (*pdu.DataIn)(h).MaxCmdSN(), n)
@@ -296,7 +296,7 @@ func (c *simTarget) serials(h *pdu.BHS) {
 	}
 }
 
-// answers is a PDU of a command's answer.
+// answers checks a PDU that answers a command.
 func (c *simTarget) answers(h *pdu.BHS) {
 	w, op := c.w, h.Opcode()
 	cmd := c.byITT[h.ITT()]
@@ -344,7 +344,7 @@ func (c *simTarget) answers(h *pdu.BHS) {
 	}
 }
 
-// once finds the request that a PDU without a command answers, which it may do once.
+// once returns the request that a response answers, and fails on a second response to it.
 func (c *simTarget) once(h *pdu.BHS) *simCmd {
 	cmd := c.w.ctl[h.ITT()]
 	switch {
@@ -355,16 +355,16 @@ func (c *simTarget) once(h *pdu.BHS) *simCmd {
 	case cmd.conn.sock.target != c:
 		c.w.Fatalf("%v: %v answers %v, which was sent on %v", c, h.Opcode(), cmd, cmd.conn.sock.target)
 	}
-	cmd.answered, cmd.rejected = true, false // a copy of what was rejected may arrive
+	cmd.answered, cmd.rejected = true, false // a copy of a rejected request may still arrive
 	return cmd
 }
 
-// managed is a task-management function's response: what it affected has come to its end (RFC 7143, 4.2.3.3).
+// managed checks a Task Management Function Response: all affected tasks must be over (RFC 7143, 4.2.3.3).
 func (c *simTarget) managed(m *simCmd, resp pdu.TaskResponse) {
 	w := c.w
 	w.logf("%v: function %v of %v is answered %d", c, (*pdu.TaskManagementRequest)(&m.h).Function(), m, resp)
 	if r := m.target; r != nil && c.fences() && r.executed != nil {
-		// Its answer may wait behind a fence.
+		// Its answer may be held back by a fence.
 	} else if r != nil && resp == pdu.TMFResponseTaskDoesNotExist && r.tc == c && r.arrivedBefore(m) && !r.answered && !r.dead && !r.cleared && !r.taskless && r.doubtAt == 0 && !w.doomed(r, m) {
 		w.Fatalf("%v: %v is denied: %v is here", c, m, r)
 	}
@@ -382,9 +382,9 @@ func (c *simTarget) managed(m *simCmd, resp pdu.TaskResponse) {
 	}
 }
 
-// fences checks the fence before a response, and keeps it for those that follow: all that was sent on other connections is
-// acknowledged, and nothing follows there until the response itself is (4.2.2.3.3). Immediate commands are left out: whether
-// they came before or after the function only the target knows.
+// fences checks the fence before a response and starts the one after it: everything sent on other connections must be
+// acknowledged, and nothing more may be sent there until the response itself is (RFC 7143, 4.2.2.3.3). Immediate commands are
+// exempt: only the target knows whether they came before the function.
 func (c *simTarget) fence(m *simCmd) {
 	for _, r := range c.w.cmds {
 		o := r.tc
@@ -396,18 +396,18 @@ func (c *simTarget) fence(m *simCmd) {
 	n.fences = append(n.fences, simFence{c, m})
 }
 
-// fences says that the session has task reporting beyond RFC 3720's.
+// fences reports whether the session negotiated a TaskReporting value other than RFC3720.
 func (c *simTarget) fences() bool {
 	return c.c.s.Session().Params.TaskReporting != session.ReportRFC3720
 }
 
-// simFence is a function's response until it is acknowledged.
+// simFence is a function's response that is not acknowledged yet.
 type simFence struct {
 	c *simTarget
 	m *simCmd
 }
 
-// passesFence checks that no status passes a fence, on connections that were there when the function came.
+// passesFence checks that no status overtakes a fence, on connections that existed when the function arrived.
 func (c *simTarget) passesFence(cmd *simCmd) {
 	n := c.nexus()
 	n.fences = slices.DeleteFunc(n.fences, func(f simFence) bool {
@@ -420,13 +420,13 @@ func (c *simTarget) passesFence(cmd *simCmd) {
 	}
 }
 
-// covers says that function m affects r: in its task set and before it in CmdSN order (11.5.1). Of immediate commands only
-// the target knows which came before.
+// covers reports whether function m affects r: r is in its task set and precedes it in CmdSN order (RFC 7143, 11.5.1). For
+// immediate commands only the target knows which came first.
 func (m *simCmd) covers(r *simCmd) bool {
 	return m.spans(r) && (m.target != nil || !r.h.Immediate() && pdu.SNLess(r.sn(), m.sn()))
 }
 
-// spans says that r is of those that function m is about.
+// spans reports whether r is among the tasks that function m addresses.
 func (m *simCmd) spans(r *simCmd) bool {
 	if m.kind != simManage || m.conn.sess != r.conn.sess || !r.scsi() {
 		return false
@@ -440,7 +440,7 @@ func (m *simCmd) spans(r *simCmd) bool {
 	return r.lun == m.lun
 }
 
-// doomed says that a function other than but has taken r, or is about to.
+// doomed reports whether a function other than but ends r, now or soon.
 func (w *simWorld) doomed(r, but *simCmd) bool {
 	for _, m := range w.ctl {
 		if m != but && m.spans(r) && (m.covers(r) || r.h.Immediate()) {
@@ -450,12 +450,12 @@ func (w *simWorld) doomed(r, but *simCmd) bool {
 	return false
 }
 
-// arrivedBefore says that r was sent before m on the same connection, and is no resent one.
+// arrivedBefore reports whether r was sent before m on the same connection and was not resent.
 func (r *simCmd) arrivedBefore(m *simCmd) bool {
 	return r.conn == m.conn && r.issued < m.issued && !r.roaming
 }
 
-// loggedIn is a login's last response: what it replaces has come to its end (6.3.4, 6.3.5).
+// loggedIn checks a final Login Response: the connection or session that it replaces must be over (RFC 7143, 6.3.4 and 6.3.5).
 func (c *simTarget) loggedIn() {
 	s := c.c.s.Session()
 	c.upAt = c.w.step
@@ -474,7 +474,7 @@ func (c *simTarget) loggedIn() {
 	}
 }
 
-// loggedOut is a Logout Response (11.15).
+// loggedOut checks a Logout Response (RFC 7143, 11.15).
 func (c *simTarget) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 	if code != pdu.LogoutResponseSuccess {
 		return
@@ -486,7 +486,7 @@ func (c *simTarget) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 		case l.Reason() == pdu.LogoutCloseSession:
 			o.end(o == c)
 		case o.c.s.CID() == l.CID() && o != c && !o.c.toldGone:
-			// A connection with that CID that joined meanwhile is not meant; it would not have the tasks.
+			// A connection that joined with this CID since then is another one, without these tasks.
 			if o.before(m) {
 				c.w.Fatalf("%v: %v is answered before %v is closed", c, m, o)
 			}
@@ -496,10 +496,10 @@ func (c *simTarget) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 	}
 }
 
-// before says that a connection was in full feature phase when m was made.
+// before reports whether a connection was in full feature phase when m was issued.
 func (c *simTarget) before(m *simCmd) bool { return c.upAt != 0 && c.upAt < m.issued }
 
-// end says that nothing of a connection may be executed any more; with whole, that nothing of it may be answered.
+// end forbids any further execution for a connection and, with whole, any further answer.
 func (c *simTarget) end(whole bool) {
 	c.ended = true
 	for t := c.c.tasks; t != nil; t = t.next {
@@ -515,12 +515,12 @@ func (c *simTarget) end(whole bool) {
 			continue
 		}
 		if n := c.nexus(); cmd.executed == nil && !cmd.h.Immediate() && n != nil && !pdu.SNLess(cmd.sn(), n.window().ExpCmdSN()) {
-			cmd.tc = nil // it may not have been received: then it is sent again, on another connection (7.2.1)
+			cmd.tc = nil // if it was not received, it is sent again on another connection (7.2.1)
 			continue
 		}
 		cmd.dead = true
 	}
 }
 
-// initiatorOf is the initiator's end of a connection.
+// initiatorOf returns the initiator's end of a connection.
 func (w *simWorld) initiatorOf(c *simTarget) *simConn { return c.sock.conn }

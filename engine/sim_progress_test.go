@@ -6,19 +6,19 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// Liveness: whatever can go on goes on, without waiting for time to pass. Sooner or later a NOP-In would wake everybody; a command
-// is not to wait for that.
+// Liveness: work that can proceed does so without waiting for time to pass. A NOP-In would wake every loop sooner or later; no
+// command may depend on that.
 
-// quiet is what holds when every loop sleeps, the kernel has nothing to do and the initiator neither, before time passes.
+// quiet checks what must hold while every loop sleeps and neither the kernel nor the initiator has anything to do.
 func (s *simulation) quiet() {
 	w := s.simWorld
 	for _, sl := range w.loops {
 		l := sl.l
 		switch {
 		case l.dirty != nil || len(l.rearms) > 0 || l.released && l.shares.last != nil || l.starved:
-			w.Fatalf("loop %d sleeps, and has something to do\n%s", l.index, s.standing())
+			w.Fatalf("loop %d sleeps although it has work\n%s", l.index, s.standing())
 		case !l.mail.empty():
-			w.Fatalf("loop %d sleeps, and has mail\n%s", l.index, s.standing())
+			w.Fatalf("loop %d sleeps although it has messages\n%s", l.index, s.standing())
 		}
 	}
 	for _, t := range w.targets {
@@ -38,8 +38,8 @@ func (s *simulation) quiet() {
 	}
 }
 
-// unsettled says that something is under way in the session which others wait for, rightly: a connection that is lost or comes, a
-// function, a logout, a number that is missing.
+// unsettled reports whether the session's requests have a reason to wait: a connection that joins or is lost, a function, a
+// logout, a missing CmdSN.
 func (s *simulation) unsettled(ss *simSession) bool {
 	for _, c := range ss.conns {
 		switch {
@@ -50,7 +50,7 @@ func (s *simulation) unsettled(ss *simSession) bool {
 	}
 	for _, t := range s.targets {
 		if t.c.s.Session() == nil || t.sock.conn.sess != ss || t.sock.conn.state != simFull {
-			return true // it ends, or is of another session whose tasks have memory
+			return true // it is ending, or it belongs to another session whose tasks hold memory
 		}
 	}
 	for _, cmd := range ss.cmds {
@@ -61,10 +61,10 @@ func (s *simulation) unsettled(ss *simSession) bool {
 	return len(s.holes) > 0
 }
 
-// told: the initiator knows that the window is open; or, unless that was a Resize, hears of it with the next answer.
+// told checks that the initiator knows that the window is open. After a Resize it learns so with the next answer.
 func (s *simulation) told(ss *simSession) {
-	ss.owed = ss.owed && ss.max == ss.owedAt
-	if !ss.owed && slices.ContainsFunc(s.targets, func(t *simTarget) bool { return t.c.tasks != nil }) {
+	ss.unsaid = ss.unsaid && ss.max == ss.unsaidAt
+	if !ss.unsaid && slices.ContainsFunc(s.targets, func(t *simTarget) bool { return t.c.tasks != nil }) {
 		return
 	}
 	for _, n := range s.nexuses {
@@ -75,14 +75,14 @@ func (s *simulation) told(ss *simSession) {
 		if exp := win.ExpCmdSN(); pdu.SNLess(ss.max, exp) && !pdu.SNLess(win.MaxCmdSN(), exp) {
 			for _, o := range s.node.Sessions() {
 				if o == n.s {
-					s.Fatalf("the window is %d..%d, and the initiator knows nothing beyond %d\n%s", exp, win.MaxCmdSN(), ss.max, s.standing())
+					s.Fatalf("the window is %d..%d, but the initiator was told of no CmdSN beyond %d\n%s", exp, win.MaxCmdSN(), ss.max, s.standing())
 				}
 			}
 		}
 	}
 }
 
-// canGoOn says that a request waits for nothing: it has arrived whole, all before it have, and the disks are idle.
+// canGoOn reports whether a request has no reason to wait: it and all before it have arrived whole, and the disks are idle.
 func (s *simulation) canGoOn(cmd *simCmd) bool {
 	c := cmd.conn
 	if cmd.roaming || cmd.cleared || cmd.doubtAt != 0 || s.k.Deadline() != 0 || c.waiting(cmd) != nil {

@@ -20,8 +20,8 @@ var (
 	simSteps = flag.Int("steps", 4000, "steps of TestSimulation after which nothing goes wrong any more")
 )
 
-// TestSimulation plays the real engine on a simulated kernel: an initiator port's sessions of 1 to 8 connections on 1 to 4 loops,
-// each from a seed. docs/simulation.md says what happens in them and what has to hold.
+// TestSimulation runs the real engine on a simulated kernel. Each seed is one run: an initiator port's sessions, with 1 to 8
+// connections on 1 to 4 loops. docs/simulation.md describes the events and the rules.
 func TestSimulation(t *testing.T) {
 	if *simSeed >= 0 {
 		s := newSimulation(t, uint64(*simSeed), true)
@@ -29,7 +29,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	if raceDetector {
-		*simSeeds = min(*simSeeds, 50) // all of it runs in one thread at a time
+		*simSeeds = min(*simSeeds, 50) // the race detector adds nothing: one thread runs at a time
 	}
 	total := map[string]int{}
 	for seed := range uint64(*simSeeds) {
@@ -55,18 +55,18 @@ func TestSimulation(t *testing.T) {
 	t.Log(total)
 }
 
-// simulation is one simulated life of an initiator port: a session, or several one after the other.
+// simulation is one run: an initiator port with one session, or several one after the other.
 type simulation struct {
 	*simWorld
-	sess   *simSession // the one in use, or being made
-	past   *simSession // the one before it, until its successor is up
-	lead   *simConn    // the login of sess
-	left   int         // requests still to be made
-	verify []simRange  // what is still to be read at the end
-	conns  int         // how many are wanted
-	calm   bool        // no mischief any more
-	keys   []string    // of a leading login
-	more   []string    // of a joining one
+	sess   *simSession // current, or logging in
+	past   *simSession // its predecessor, until sess is in full feature phase
+	lead   *simConn    // the connection of the leading login
+	left   int         // requests to issue
+	verify []simRange  // ranges to read at the end
+	conns  int         // connections wanted
+	calm   bool        // no more faults
+	keys   []string    // offered in a leading login
+	more   []string    // offered in a joining one
 	model  simModel
 
 	itt    uint32
@@ -74,7 +74,7 @@ type simulation struct {
 	id     uint32
 	sent   []simSent // PDUs that may be sent again
 	holes  []*simCmd // requests whose CmdSN the target may never get
-	moved  int64     // when something last came to its end
+	moved  int64     // time at which a request last ended
 	ending bool
 }
 
@@ -133,18 +133,18 @@ func (s *simulation) run() {
 	for ; !s.over(); s.step++ {
 		s.calm = s.step > *simSteps || s.left == 0
 		if !s.act() && !s.passTime() {
-			s.Fatalf("nothing can happen any more\n%s", s.standing())
+			s.Fatalf("deadlock: nothing can happen\n%s", s.standing())
 		}
 		if s.step > 200000 || s.calm && s.now-s.moved > 400e9 {
-			s.Fatalf("the session stands still\n%s", s.standing())
+			s.Fatalf("the session makes no progress\n%s", s.standing())
 		}
 	}
 	s.finish()
 }
 
-// act does one random thing that can be done.
+// act performs one random action.
 func (s *simulation) act() bool {
-	// A thread does not stand still for long: what its loop takes for the time is the time.
+	// A loop's cached time is never far behind.
 	if s.rng.IntN(40) == 0 && !slices.ContainsFunc(s.loops, func(sl *simLoop) bool { return sl.paused }) {
 		s.now += int64(s.rng.IntN(20e6))
 		if !s.calm && s.rng.IntN(60) == 0 {
@@ -180,7 +180,7 @@ func (s *simulation) one(i int) bool {
 	return !s.calm && s.rng.IntN(6) == 0 && s.mischief()
 }
 
-// passTime goes to the next deadline, or on when the initiator waits for something.
+// passTime advances the clock to the next deadline, or by a step while the initiator waits.
 func (s *simulation) passTime() bool {
 	if s.schedule() {
 		return true
@@ -194,7 +194,7 @@ func (s *simulation) passTime() bool {
 	return true
 }
 
-// over says that everything was asked, answered and read again, and that nothing is left of the target's either.
+// over reports whether every request is issued, answered and verified, and the target has nothing left to do.
 func (s *simulation) over() bool {
 	if !s.ending {
 		if s.left > 0 || len(s.verify) > 0 || len(s.holes) > 0 || s.sess == nil || !s.sess.up || s.sess.over || len(s.sess.cmds) > 0 {
@@ -219,7 +219,7 @@ func (s *simulation) over() bool {
 	return len(s.targets) == 0 && s.k.Deadline() == 0
 }
 
-// finish looks at what is left when everything is over.
+// finish checks that nothing is left behind at the end.
 func (s *simulation) finish() {
 	s.shutDown()
 	if n := len(s.node.Sessions()); n > 0 {
@@ -229,7 +229,7 @@ func (s *simulation) finish() {
 	s.logf("%v", s.stats)
 }
 
-// standing says what there is when a session stands still.
+// standing describes a run that makes no progress.
 func (s *simulation) standing() string {
 	out := s.describe()
 	if s.sess == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// TestScenarios plays the stories of testdata/scenarios in the world of the simulation, tame: nothing is late unless the
-// story says so, and after every line everything happens that can. The oracle looks on. docs/simulation.md has the words.
+// TestScenarios plays the scripts in testdata/scenarios in a simulation without faults: nothing is late unless the script says
+// so, and after each line the world runs until it is idle. The oracle checks as usual. docs/simulation.md lists the commands.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	if err != nil || len(files) < 15 {
@@ -27,7 +27,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// scenario is a story being played.
+// scenario is a script being played.
 type scenario struct {
 	*simWorld
 	file  string
@@ -35,13 +35,13 @@ type scenario struct {
 	text  string
 	sess  *simSession
 	keys  []string            // of the login
-	conns map[string]*simConn // by the name the story gives them: the CID, and what follows "as"
+	conns map[string]*simConn // by CID, and by the name after "as"
 	names map[string]*simCmd
 	itt   uint32
 	seen  int // of order
 }
 
-// words is a line cut up: words and key=value pairs.
+// words is a line split into words and key=value pairs.
 type words struct {
 	s    *scenario
 	list []string
@@ -63,7 +63,7 @@ func playScenario(t *testing.T, file string) {
 	s.end()
 }
 
-// play plays a line, and lets happen what follows from it.
+// play executes a line, then runs the world until it is idle.
 func (s *scenario) play(t *testing.T, line string) {
 	w := s.parse(line)
 	switch {
@@ -101,7 +101,7 @@ func (s *scenario) fail(format string, args ...any) {
 	s.Fatalf("%s:%d: %s: %s\n%s", s.file, s.line, s.text, fmt.Sprintf(format, args...), s.describe())
 }
 
-// opt takes a number.
+// opt returns a numeric option.
 func (w *words) opt(key string, def int) int {
 	v, ok := w.opts[key]
 	if !ok {
@@ -116,7 +116,7 @@ func (w *words) opt(key string, def int) int {
 
 func (w *words) has(word string) bool { return slices.Contains(w.list, word) }
 
-// begin: session [loops=2] [window=8] [conns=2] and keys of the login.
+// begin executes "session [loops=2] [window=8] [conns=2]", followed by keys for the login.
 func (s *scenario) begin(t *testing.T, w *words) {
 	s.simWorld = newSimWorld(t, w.opt("loops", 2), simConfig{}, session.Limits{Window: w.opt("window", 8)}, nil)
 	s.verbose = testing.Verbose()
@@ -131,7 +131,7 @@ func (s *scenario) begin(t *testing.T, w *words) {
 	}
 }
 
-// ready takes the unit attentions of a new nexus, with commands that the story does not count.
+// ready clears the unit attentions of a new nexus, with commands that the script does not see.
 func (s *scenario) ready(c *simConn) {
 	if c.state != simFull {
 		return
@@ -146,7 +146,7 @@ func (s *scenario) ready(c *simConn) {
 	c.got = slices.DeleteFunc(c.got, func(x wire) bool { return x.h.Opcode() == pdu.OpSCSIResponse && x.h.ITT()&^3 == 0x7000 })
 }
 
-// open makes the initiator's session; its first connection logs it in.
+// open creates the initiator's session and logs in its first connection.
 func (s *scenario) open(w *words) {
 	first := uint32(w.opt("first", 1))
 	s.sess = &simSession{w: s.simWorld, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cmdSN: first, first: first, exp: first, max: first - 1, cmds: map[uint32]*simCmd{}}
@@ -169,7 +169,7 @@ func (s *scenario) connect(name string, cid uint16, loop int) {
 	s.conns[name] = c
 }
 
-// settle lets everything happen that can without time passing.
+// settle runs the world until nothing can happen without time passing.
 func (s *scenario) settle() {
 	for n := 0; ; n++ {
 		if n > 100000 {
@@ -187,7 +187,7 @@ func (s *scenario) settle() {
 	}
 }
 
-// all is the connections in a fixed order.
+// all returns the connections in a fixed order.
 func (s *scenario) all() []*simConn {
 	var all []*simConn
 	for _, c := range s.conns {
@@ -197,7 +197,7 @@ func (s *scenario) all() []*simConn {
 	return all
 }
 
-// take keeps what arrives for the story to look at; a NOP-In that asks for an answer gets one.
+// take keeps an arriving PDU for the script. It answers a NOP-In that asks for an answer.
 func (s *scenario) take(c *simConn, x wire) {
 	if x.h.Opcode() == pdu.OpNOPIn && x.h.ITT() == pdu.ReservedTag {
 		if ttt := (*pdu.NOPIn)(&x.h).TTT(); ttt != pdu.ReservedTag && !c.mute {
@@ -211,14 +211,14 @@ func (s *scenario) take(c *simConn, x wire) {
 	c.got = append(c.got, x)
 }
 
-// ack sends a NOP-Out that wants no answer: it tells ExpStatSN.
+// ack sends a NOP-Out that asks for no answer and carries ExpStatSN.
 func (s *scenario) ack(c *simConn, ttt uint32) {
 	b := c.header(pdu.OpNOPOut, pdu.ReservedTag, true)
 	(*pdu.NOPOut)(&b).SetTTT(ttt)
 	c.transmit(c.stamped(c.encode(&b, nil)), nil)
 }
 
-// end: everybody goes, and nothing is left.
+// end logs everything out and checks that nothing is left.
 func (s *scenario) end() {
 	s.text = "the end"
 	for name, c := range s.conns {
@@ -243,7 +243,7 @@ func (s *scenario) end() {
 	s.shutDown()
 }
 
-// pass lets time go by.
+// pass advances the clock.
 func (s *scenario) pass(d time.Duration) {
 	for end := s.now + int64(d); s.now < end; {
 		at := s.deadline()

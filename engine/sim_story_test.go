@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// The words of a story.
+// The commands of a script.
 
 func (s *scenario) do(w *words) {
 	switch w.list[0] {
@@ -29,7 +29,7 @@ func (s *scenario) do(w *words) {
 		s.conns[w.opts["as"]].asked = true
 		s.settle()
 		s.ready(s.conns[w.opts["as"]])
-	case "ready": // ready NAME: takes the unit attentions that a connection's session has
+	case "ready": // ready NAME: clears the unit attentions of a connection's session
 		s.ready(s.conn(w.list[1]))
 	case "lose":
 		s.conn(w.list[1]).sock.s.Reset()
@@ -71,7 +71,7 @@ func (s *scenario) cmd(name string) *simCmd {
 	return cmd
 }
 
-// make begins a request; cmdsn= says its number.
+// make starts a request; cmdsn= sets its CmdSN.
 func (s *scenario) make(w *words, c *simConn, kind simKind, op pdu.Opcode) *simCmd {
 	s.itt++
 	cmd := &simCmd{id: s.itt, kind: kind, conn: c, issued: s.step, lun: uint64(w.opt("lun", 0)), lba: w.opt("lba", 0), n: w.opt("blocks", 1)}
@@ -125,9 +125,9 @@ func (s *scenario) request(w *words, c *simConn, list []string) {
 		cmd := s.make(w, c, simPing, pdu.OpNOPOut)
 		(*pdu.NOPOut)(&cmd.h).SetTTT(pdu.ReservedTag)
 		s.send(cmd, nil)
-	case "data": // data for NAME: what its R2T asked for
+	case "data": // data for NAME: the data that its R2T asked for
 		s.data(s.cmd(list[2]), w)
-	case "again": // again NAME: the same request once more
+	case "again": // again NAME: the same request a second time
 		cmd := *s.cmd(list[1])
 		c.transmit(c.stamped(c.encode(&cmd.h, cmd.data()[:cmd.imm])), s.cmd(list[1]))
 	case "ack":
@@ -161,7 +161,7 @@ func (s *scenario) request(w *words, c *simConn, list []string) {
 	}
 }
 
-// data sends what the R2T asked for, or with bytes=N its first N bytes.
+// data sends the data that the R2T asked for, or with bytes=N its first N bytes.
 func (s *scenario) data(cmd *simCmd, w *words) {
 	r := cmd.r2t
 	if r == nil {
@@ -187,7 +187,7 @@ func (s *scenario) expect(w *words, list []string) {
 	switch list[0] {
 	case "conn":
 		s.expectConn(w, s.conn(list[1]), list[2:])
-	case "executed": // executed A B C: these, and those of one connection in this order; executed nothing
+	case "executed": // executed A B C: exactly these, in this order on each connection; or executed nothing
 		s.expectExecuted(list[1:])
 	case "window":
 		win := s.nexuses[len(s.nexuses)-1].window()
@@ -214,7 +214,7 @@ func (s *scenario) expect(w *words, list []string) {
 	}
 }
 
-// expectExecuted looks at what was executed since the last look. What has its turn on different connections is executed by
+// expectExecuted checks the commands executed since the last check. Commands of different connections are executed by
 // different loops, in any order.
 func (s *scenario) expectExecuted(want []string) {
 	got := s.order[s.seen:]
@@ -245,7 +245,7 @@ func (s *scenario) nameOf(cmd *simCmd) string {
 	return cmd.String()
 }
 
-// next takes the next PDU of a connection.
+// next returns the next PDU of a connection.
 func (s *scenario) next(c *simConn, op pdu.Opcode) wire {
 	if len(c.got) == 0 {
 		s.fail("nothing came (the connection: %v %s)", c.state, c.why)

@@ -14,23 +14,23 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// simSocket is a TCP connection as the initiator has it, with what it has sent.
+// simSocket is the initiator's end of a TCP connection, with the PDUs in flight.
 type simSocket struct {
 	w         *simWorld
 	id        int
 	s         *simkernel.Socket
-	target    *simTarget // the engine's end, once it is accepted
+	target    *simTarget // the engine's end, once accepted
 	conn      *simConn
-	known     map[simKey]*simCmd // requests that have begun to arrive
-	sent      []simPDU           // that have not arrived whole
+	known     map[simKey]*simCmd // requests of which some bytes have arrived
+	sent      []simPDU           // PDUs that have not arrived whole
 	wrote     int                // bytes
 	delivered int
 }
 
-// simKey finds a request: tags are used again.
+// simKey identifies a request. Tags are reused, so the CmdSN is part of it.
 type simKey struct{ itt, cmdSN uint32 }
 
-// simPDU is a PDU under way to the target.
+// simPDU is a PDU in flight to the target.
 type simPDU struct {
 	h          pdu.BHS
 	cmd        *simCmd
@@ -38,7 +38,7 @@ type simPDU struct {
 	begun      bool // its header has arrived
 }
 
-// dial makes a connection that a loop accepts.
+// dial opens a connection to a loop.
 func (w *simWorld) dial(loop int) *simSocket {
 	w.dialed++
 	s := &simSocket{w: w, id: w.dialed, known: map[simKey]*simCmd{}}
@@ -47,14 +47,14 @@ func (w *simWorld) dial(loop int) *simSocket {
 	return s
 }
 
-// send puts a PDU on the wire.
+// send sends a PDU.
 func (s *simSocket) send(b []byte, cmd *simCmd) {
 	s.s.Write(b)
 	s.sent = append(s.sent, simPDU{h: pdu.BHS(b[:pdu.BHSLen]), cmd: cmd, start: s.wrote, end: s.wrote + len(b)})
 	s.wrote += len(b)
 }
 
-// delivered is told what a receive handed to a loop.
+// delivered is called with the bytes that a receive handed to a loop.
 func (w *simWorld) delivered(k *simkernel.Socket, b []byte) {
 	for _, s := range w.socks {
 		if s.s != k || s.target == nil {
@@ -78,8 +78,8 @@ func (w *simWorld) delivered(k *simkernel.Socket, b []byte) {
 	}
 }
 
-// simTarget is the oracle's view of the engine's end of a connection. It stands between the protocol and its host: calls
-// pass through it, and are places where the loop's thread may be interrupted.
+// simTarget is the oracle's view of the engine's end of a connection. It wraps the session's Host: every call passes through
+// it, and may be a point where the loop's thread is preempted.
 type simTarget struct {
 	session.Host // the connection
 	w            *simWorld
@@ -87,21 +87,21 @@ type simTarget struct {
 	sock         *simSocket
 
 	begun bool
-	seen  int  // PDUs of the staged batch that the oracle knows
-	taken bool // that batch is with the kernel
+	seen  int  // PDUs of the staged batch that were checked
+	taken bool // the kernel has that batch
 
 	byITT    map[uint32]*simCmd // commands that arrived on it
 	lastSN   map[uint64]uint32  // CmdSN of the last prompt command that was executed, by LUN
 	statSN   uint32
 	exp, max uint32
 	told     bool // exp and max are set
-	upAt     int  // step of its last Login Response
-	ended    bool // another connection has its CID, or it was logged out: nothing of it may be seen
+	upAt     int  // the step of its last Login Response
+	ended    bool // replaced or logged out: nothing of it may be seen
 }
 
 func (t *simTarget) String() string { return fmt.Sprintf("cid %d/%d", t.c.s.CID(), t.sock.id) }
 
-// host is machine.host.
+// host implements machine.host.
 func (w *simWorld) host(c *conn) session.Host {
 	for _, s := range w.socks {
 		if s.s.FD() == c.fd {
@@ -111,20 +111,20 @@ func (w *simWorld) host(c *conn) session.Host {
 			return t
 		}
 	}
-	w.Fatalf("a connection with descriptor %d, which nobody has", c.fd)
+	w.Fatalf("a connection with unknown descriptor %d", c.fd)
 	return nil
 }
 
-// deaf says that the connection takes no more requests, as far as the engine knows.
+// deaf reports whether the engine takes no more requests from the connection.
 func (t *simTarget) deaf() bool { return t.c.closing || t.c.shut }
 
-// acknowledged says that the target knows that the initiator has StatSN sn.
+// acknowledged reports whether the target knows that the initiator has received StatSN sn.
 func (t *simTarget) acknowledged(sn uint32) bool {
 	exp := reflect.ValueOf(t.c.s).Elem().FieldByName("sn").FieldByName("expStatSN").Uint()
 	return pdu.SNLess(sn, uint32(exp))
 }
 
-// Host follows.
+// The methods of session.Host.
 
 func (t *simTarget) NewTask(o *session.Conn) *session.Task {
 	t.called()
@@ -140,7 +140,7 @@ func (t *simTarget) NewTask(o *session.Conn) *session.Task {
 	return st
 }
 
-// refuseTask notes that the PDU at hand gets no task.
+// refuseTask notes that the current PDU gets no task.
 func (t *simTarget) refuseTask() {
 	h := t.c.s.Framer().Header()
 	if cmd := t.byITT[h.ITT()]; cmd != nil && h.Opcode() == pdu.OpSCSICommand {
@@ -172,7 +172,7 @@ func (t *simTarget) FreeTask(st *session.Task) {
 		cmd.freed = true
 	}
 	o := st.Owner.(*task)
-	if o.phase != running { // nobody may read it any more, but a payload may still be arriving there
+	if o.phase != running { // no reader is left, but a payload may still be arriving there
 		for _, b := range [][]byte{o.out, o.buf} {
 			if b != nil && !t.c.recv.writesTo(b, t.c.s) {
 				for i := range b {
@@ -199,7 +199,7 @@ func (t *simTarget) Wake(from int) {
 	t.w.onWake(func() { t.c.Wake(from) })
 }
 
-// Place may be called with the registry locked: nothing comes in between. Who wakes a connection need not have a reason.
+// Place may be called with the registry locked, so it cannot be preempted. Spurious wakes are allowed.
 func (t *simTarget) Place(loops []int, last int) int {
 	if t.w.chance(t.w.cfg.preempt) {
 		t.c.mark()
@@ -207,7 +207,7 @@ func (t *simTarget) Place(loops []int, last int) int {
 	return t.Host.Place(loops, last)
 }
 
-// locked says that a lock of the protocol's is held.
+// locked reports whether the protocol holds a lock.
 func (w *simWorld) locked() bool {
 	free := func(v any, path ...string) bool {
 		f := reflect.ValueOf(v).Elem()
@@ -232,7 +232,7 @@ func (w *simWorld) locked() bool {
 	return false
 }
 
-// observe looks at what the loop has staged since it was last looked at. What last has staged came after the others'.
+// observe checks the PDUs staged since the last call. Those of connection last were staged after the others.
 func (w *simWorld) observe(l *loop, last *simTarget) {
 	for _, t := range w.targets {
 		if t.c.loop == l && t != last {
@@ -250,9 +250,9 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 	w.targets = slices.DeleteFunc(w.targets, func(t *simTarget) bool { return t.c.dropped })
 }
 
-// called is the beginning of a call of the host.
+// called runs at the start of every Host call.
 func (t *simTarget) called() {
-	if !t.begun { // tags wrap around soon, and not in two days
+	if !t.begun { // let tags wrap around soon
 		t.begun = true
 		next := reflect.ValueOf(t.c.s).Elem().FieldByName("nextTTT")
 		*(*uint32)(unsafe.Pointer(next.UnsafeAddr())) = pdu.ReservedTag - uint32(t.w.intN(20))
@@ -261,7 +261,7 @@ func (t *simTarget) called() {
 	t.w.preempt()
 }
 
-// abandoned is told of a command that was given up while its backend has it.
+// abandoned is called for a command that is given up while its backend still has it.
 func (w *simWorld) abandoned(remote string, itt uint32) {
 	for _, t := range w.targets {
 		if t.c.name.remote.String() != remote {
@@ -274,7 +274,7 @@ func (w *simWorld) abandoned(remote string, itt uint32) {
 	}
 }
 
-// look tells the oracle about PDUs that were staged.
+// look passes newly staged PDUs to the oracle.
 func (t *simTarget) look() {
 	b := t.c.send.batch
 	switch {
@@ -289,7 +289,7 @@ func (t *simTarget) look() {
 	}
 }
 
-// sending is told of a message that the kernel has taken, whole.
+// sending is called with a whole message that the kernel has accepted.
 func (w *simWorld) sending(k *simkernel.Socket, _ [][]byte) {
 	for _, t := range w.targets {
 		if t.sock.s == k {
@@ -302,7 +302,7 @@ func (w *simWorld) sending(k *simkernel.Socket, _ [][]byte) {
 	}
 }
 
-// parse looks at the PDUs of a batch from t.seen on.
+// parse checks the PDUs of a batch from t.seen on.
 func (t *simTarget) parse(b *batch) {
 	at, rest := 0, []byte(nil)
 	take := func(p []byte, n int) {

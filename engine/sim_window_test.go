@@ -2,14 +2,14 @@ package engine
 
 import "testing"
 
-// A loop that delivers for others lays the baton down after one request more than the window has slots, and owes the window
-// another look (docs/window.md): what came meanwhile waits for that, and for nothing else.
+// A loop that delivers for the others stops after one request more than the window has slots, and looks at the window again in
+// its next turn (docs/window.md). Requests that arrived meanwhile are delivered then, without any other event.
 func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
 	s := newScenario("baton")
 	s.play(t, "session conns=3 loops=3 window=2")
 	s.play(t, "conn 2: read cmdsn=2 lba=2 as=B")
 	s.play(t, "expect executed nothing")
-	// While connection 1's loop delivers, the others are quicker than it: they execute, the initiator gets its answer and sends more.
+	// While connection 1's loop delivers, the other loops overtake it: they execute, and the initiator gets answers and sends more.
 	more := []string{"conn 3: read cmdsn=3 lba=3 as=C", "conn 2: read cmdsn=4 lba=4 as=D"}
 	others := func() {
 		for moved := true; moved; {
@@ -29,7 +29,7 @@ func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
 		more = more[1:]
 		for _, sl := range s.loops {
 			if !sl.running {
-				sl.l.Post(func() {}) // awake for a reason of its own
+				sl.l.Post(func() {}) // wakes the loop for an unrelated reason
 			}
 		}
 		wake()
@@ -39,7 +39,7 @@ func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
 	}
 	s.play(t, "conn 1: read cmdsn=1 lba=1 as=A")
 	if len(more) > 0 {
-		t.Fatalf("no delivery was interrupted for %v", more)
+		t.Fatalf("no delivery was preempted for %v", more)
 	}
 	s.play(t, "expect executed B C A D")
 	for _, line := range []string{"expect conn 1: good for A", "expect conn 2: good for B", "expect conn 3: good for C", "expect conn 2: good for D"} {

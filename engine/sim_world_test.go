@@ -20,9 +20,9 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// simWorld is the real engine on a simulated kernel, with the end of an initiator's connections. The loops are coroutines: a
-// scheduler picks one step at a time, of a loop, of the kernel or of the initiator, so that everything follows from the seed.
-// docs/simulation.md is its description.
+// simWorld is the real engine on a simulated kernel, with a simulated initiator. The loops are coroutines: a scheduler picks
+// one step at a time, of a loop, of the kernel or of the initiator, so that everything follows from the seed.
+// docs/simulation.md describes it.
 type simWorld struct {
 	testing.TB
 	rng     *rand.Rand // nil in a scenario: the order is fixed
@@ -38,32 +38,32 @@ type simWorld struct {
 	units   [simUnits]*simUnit
 	loops   []*simLoop
 	current *simLoop // nil while the scheduler runs
-	helpers []func() // work that loops gave to helper threads
-	window  int      // most requests of a session that may be unanswered
+	helpers []func() // work that loops handed to helper threads
+	window  int      // most unanswered requests of a session
 
-	targets []*simTarget // connections that their loops have not dropped
+	targets []*simTarget // connections that are still on a loop
 	byFD    map[int]*simSocket
 	socks   []*simSocket
 	dialed  int
 
-	cmds    map[uint32]*simCmd // SCSI commands by their number, which is also in what they write
+	cmds    map[uint32]*simCmd // SCSI commands by number; the number is part of the data they write
 	ctl     map[uint32]*simCmd // other requests by Initiator Task Tag
 	nexuses []*simNexus
 	onPDU   func(c *simConn, w wire)
-	onWake  func(wake func()) // in the middle of a delivery by another loop; nil: nothing but wake
-	order   []*simCmd         // commands as the device server gave them to a backend
+	onWake  func(wake func()) // called in the middle of a delivery by another loop; nil: wake only
+	order   []*simCmd         // commands in the order in which backends got them
 	stats   map[string]int
 }
 
-// simConfig is how hard the world is. The zero value is the tame world of the scenarios.
+// simConfig sets how hostile the world is. The zero value is the faultless world of the scenarios.
 type simConfig struct {
-	preempt int // one in so many calls of the host is interrupted by other loops; 0: none
-	long    int // one in so many interruptions lasts for hundreds of steps
-	noTask  int // one in so many requests finds no task
+	preempt int // one in N Host calls is preempted by other loops; 0: none
+	long    int // one in N preemptions lasts for hundreds of steps
+	noTask  int // one in N requests finds no free task
 	kernel  simkernel.Odds
-	socket  int // bytes that fit between the ends
+	socket  int // bytes that fit into a connection
 	sq, cq  uint32
-	arena   int // bytes of the arena that tasks may have in all; 0: the engine's own
+	arena   int // bytes of a loop's arena that tasks may use; 0: all
 	poll    time.Duration
 }
 
@@ -76,11 +76,11 @@ type simLoop struct {
 	next    func() (struct{}, bool)
 	stop    func()
 	yield   func(struct{}) bool
-	paused  bool // interrupted in the middle of its work, not waiting
+	paused  bool // preempted, not waiting
 	running bool
-	until   int // step before which it does not get its processor back
+	until   int // it stays preempted until this step
 	over    bool
-	taken   [][]byte // arena blocks that nobody is to have
+	taken   [][]byte // arena blocks that are kept from the engine
 }
 
 func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, rng *rand.Rand) *simWorld {
@@ -114,7 +114,7 @@ func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, 
 	return w
 }
 
-// open starts a loop, with its listening socket.
+// open starts a loop and its listening socket.
 func (w *simWorld) open(l *loop) {
 	sl := &simLoop{w: w, l: l}
 	w.loops = append(w.loops, sl)
@@ -136,7 +136,7 @@ func (w *simWorld) open(l *loop) {
 	})
 }
 
-// occupy takes all of the arena but n bytes.
+// occupy allocates all of the arena but n bytes.
 func (sl *simLoop) occupy(n int) {
 	a := sl.l.arena
 	for size := maxBlock; size >= minBlock; size /= 2 {
@@ -150,12 +150,12 @@ func (sl *simLoop) occupy(n int) {
 	}
 }
 
-// simSockets are the direct calls on sockets.
+// simSockets implements the socket calls that do not go through a ring.
 type simSockets struct{ *simkernel.Kernel }
 
 func (s simSockets) Close(fd int) error { return s.CloseFD(fd) }
 
-// chance is true once in n, never for 0 and never in a scenario.
+// chance is true with probability 1/n; never for 0, and never in a scenario.
 func (w *simWorld) chance(n int) bool { return n > 0 && w.rng != nil && w.rng.IntN(n) == 0 }
 
 func (w *simWorld) logf(format string, args ...any) {
@@ -164,7 +164,7 @@ func (w *simWorld) logf(format string, args ...any) {
 	}
 }
 
-// logger shows what the engine logs.
+// logger returns a logger that writes to the run's log.
 func (w *simWorld) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(simLog{w}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -174,7 +174,7 @@ func (w *simWorld) logger() *slog.Logger {
 	}}))
 }
 
-// simAbandoned is what the engine says of a command that it gives up.
+// simAbandoned is the engine's log line for a command that it gives up.
 var simAbandoned = regexp.MustCompile(`aborted task is still in the backend.* remote=(\S+) itt=(\d+)`)
 
 type simLog struct{ w *simWorld }
@@ -189,7 +189,7 @@ func (l simLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// clock is the loops' clock. Reading it takes time, and a thread may lose the processor anywhere.
+// clock is the loops' clock. Reading it takes time, and the thread may be preempted there.
 func (w *simWorld) clock() int64 {
 	w.now += 100
 	w.preempt()
@@ -205,16 +205,16 @@ func (w *simWorld) random(b []byte) {
 	}
 }
 
-// wait suspends the loop that waits for its ring.
+// wait suspends a loop that waits for its ring.
 func (w *simWorld) wait(r *simkernel.Ring) {
 	sl := w.current
 	if sl == nil || sl.ring != r {
-		w.Fatalf("a ring waits that is not the running loop's")
+		w.Fatalf("a ring waits that does not belong to the running loop")
 	}
 	sl.suspend(false)
 }
 
-// preempt lets others run, where a thread could be interrupted; not while a lock is held, for which they would only wait.
+// preempt lets other loops run where a thread could be preempted, except while a lock is held: they would only wait for it.
 func (w *simWorld) preempt() {
 	if w.current != nil && w.chance(w.cfg.preempt) && !w.locked() {
 		w.current.suspend(true)
@@ -233,7 +233,7 @@ func (sl *simLoop) suspend(paused bool) {
 	sl.paused = false
 }
 
-// run resumes the loop until it waits or is interrupted.
+// run resumes the loop until it waits or is preempted.
 func (sl *simLoop) run() {
 	before := sl.w.current
 	sl.w.current, sl.running = sl, true
@@ -242,12 +242,12 @@ func (sl *simLoop) run() {
 	sl.over = !more
 }
 
-// runnable says that the loop can go on.
+// runnable reports whether the loop can run.
 func (sl *simLoop) runnable() bool {
 	return !sl.over && !sl.running && (sl.paused && sl.w.step >= sl.until || !sl.paused && sl.ring.Runnable())
 }
 
-// schedule gives a loop that was interrupted its processor back before its time, since nothing else can go on.
+// schedule resumes a preempted loop early, since nothing else can run.
 func (w *simWorld) schedule() bool {
 	for _, sl := range w.loops {
 		if sl.paused && sl.until > w.step {
@@ -258,7 +258,7 @@ func (w *simWorld) schedule() bool {
 	return false
 }
 
-// loopStep has a loop that has something to do go on.
+// loopStep runs one of the runnable loops.
 func (w *simWorld) loopStep() bool {
 	at := w.intN(len(w.loops))
 	for i := range w.loops {
@@ -270,7 +270,7 @@ func (w *simWorld) loopStep() bool {
 	return false
 }
 
-// kernelStep has the kernel or a helper thread do something.
+// kernelStep performs one step of the kernel or of a helper thread.
 func (w *simWorld) kernelStep() bool {
 	if n := len(w.helpers); n > 0 && (w.rng == nil || w.rng.IntN(4) == 0) {
 		i := w.intN(n)
@@ -289,7 +289,7 @@ func (w *simWorld) intN(n int) int {
 	return w.rng.IntN(n)
 }
 
-// deadline is when something happens by itself, 0 never.
+// deadline returns the time of the next timer or disk event; 0: none.
 func (w *simWorld) deadline() (at int64) {
 	for _, sl := range w.loops {
 		if d, waits := sl.ring.Waiting(); !sl.over && waits && d != 0 && (at == 0 || d < at) {
@@ -302,7 +302,7 @@ func (w *simWorld) deadline() (at int64) {
 	return at
 }
 
-// asleep says that nothing can happen before time passes.
+// asleep reports whether nothing can happen until time passes.
 func (w *simWorld) asleep() bool {
 	for _, sl := range w.loops {
 		if sl.runnable() {
@@ -312,12 +312,12 @@ func (w *simWorld) asleep() bool {
 	return len(w.helpers) == 0
 }
 
-// shutDown ends the engine as Engine.Shutdown does, and looks for what is left.
+// shutDown stops the engine as Engine.Shutdown does, and checks that nothing is left.
 func (w *simWorld) shutDown() {
 	settle := func() {
 		for n := 0; w.loopStep() || w.kernelStep() || w.schedule(); n++ {
 			if w.step++; n > 1e6 {
-				w.Fatalf("the engine never comes to rest")
+				w.Fatalf("the engine never becomes idle")
 			}
 		}
 	}
@@ -331,17 +331,17 @@ func (w *simWorld) shutDown() {
 		case l.live != 0:
 			w.Fatalf("loop %d: %d connections are left", l.index, l.live)
 		case l.tasks.out != 0:
-			w.Fatalf("loop %d: %d tasks are out", l.index, l.tasks.out)
+			w.Fatalf("loop %d: %d tasks were not returned", l.index, l.tasks.out)
 		case l.arena.inUse != 0:
-			w.Fatalf("loop %d: %d bytes of the arena are out", l.index, l.arena.inUse)
+			w.Fatalf("loop %d: %d bytes of the arena were not returned", l.index, l.arena.inUse)
 		case l.ios.busy != 0 || len(l.ios.line) != 0:
 			w.Fatalf("loop %d: %d disk operations are under way", l.index, l.ios.busy)
 		case l.dirty != nil || len(l.rearms) != 0:
-			w.Fatalf("loop %d: connections are still to be looked at", l.index)
+			w.Fatalf("loop %d: its dirty list is not empty", l.index)
 		case l.shares.last != nil || len(l.shares.by) != 0 || l.shares.owed != nil:
 			w.Fatalf("loop %d: %d shares of the arena are left", l.index, len(l.shares.by))
 		case !l.mail.empty():
-			w.Fatalf("loop %d: letters are left", l.index)
+			w.Fatalf("loop %d: messages are left", l.index)
 		}
 		w.batchesHome(l)
 		w.buffersHome(l)
@@ -367,18 +367,18 @@ func (w *simWorld) shutDown() {
 	}
 }
 
-// batchesHome counts the batches for sends: all that were ever made are back.
+// batchesHome checks that all send batches ever made are free again.
 func (w *simWorld) batchesHome(l *loop) {
 	n := 0
 	for b := l.batches; b != nil; b = b.next {
 		n++
 	}
 	if n%16 != 0 { // moreBatches makes 16
-		w.Fatalf("loop %d: a batch for sends is lost: %d are there", l.index, n)
+		w.Fatalf("loop %d: a send batch is lost: %d are free", l.index, n)
 	}
 }
 
-// buffersHome counts the receive buffers: the kernel has all of them.
+// buffersHome checks that the kernel has all receive buffers.
 func (w *simWorld) buffersHome(l *loop) {
 	if n := sl(w, l).ring.Provided(recvGroup); n != recvBuffers {
 		w.Fatalf("loop %d: %d of %d receive buffers are with the kernel", l.index, n, recvBuffers)
@@ -387,13 +387,13 @@ func (w *simWorld) buffersHome(l *loop) {
 
 func sl(w *simWorld, l *loop) *simLoop { return w.loops[l.index] }
 
-// unmap gives the loop's memory back: the real ones keep it until the process ends.
+// unmap frees the loop's memory. Real loops keep it until the process ends.
 func (w *simWorld) unmap(l *loop) {
 	_ = l.recvBufs.Close()
 	_ = uring.Unmap(l.arena.raw)
 }
 
-// describe says what there is, for a session that stands still.
+// describe lists the state of a run that makes no progress.
 func (w *simWorld) describe() string {
 	var b strings.Builder
 	for _, n := range w.nexuses {
