@@ -1,0 +1,244 @@
+package clients_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os/exec"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+)
+
+const badInitiator = "iqn.2026-11.io.ringtgt:bad-neighbour"
+
+// daemonStatus is the part of `ringtgt status --json` that these tests use.
+type daemonStatus struct {
+	Daemon struct {
+		Bound int64 `json:"resident_bound_bytes"`
+	} `json:"daemon"`
+	Engine struct {
+		Loops []struct {
+			Connections int `json:"connections"`
+			Tasks       int `json:"tasks"`
+		} `json:"loops"`
+	} `json:"engine"`
+}
+
+func (s daemonStatus) tasks() (n int) {
+	for _, l := range s.Engine.Loops {
+		n += l.Tasks
+	}
+	return n
+}
+
+func (s daemonStatus) connections() (n int) {
+	for _, l := range s.Engine.Loops {
+		n += l.Connections
+	}
+	return n
+}
+
+func statusOf(t testing.TB, d *daemon.Daemon) (s daemonStatus) {
+	t.Helper()
+	binary, err := daemon.Build(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(binary, "status", "--json", "--pid", strconv.Itoa(d.PID())).Output()
+	if err == nil {
+		err = json.Unmarshal(out, &s)
+	}
+	if err != nil {
+		t.Fatalf("status: %v", err)
+	}
+	return s
+}
+
+// Ten connections of one initiator have all the memory that they can get, and do nothing with it: they send no data for their
+// writes, or fetch none of their reads. Another initiator's reads of a file, which take memory of the same loop, are served
+// while they go on, and not when their time is up; and the process stays below the bound that it prints.
+func TestNeighbourThatHoldsMemory(t *testing.T) {
+	const conns, commands = 10, 64 // of 4 MiB each
+	for name, ask := range map[string]func(r *raw) error{
+		"sends no data": func(r *raw) error { return r.promise10(0, 8192, 512) },
+		"fetches none":  func(r *raw) error { return r.read10(0, 8192, 512) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := startNeighbours(t)
+			bad := make([]*raw, conns)
+			for i := range bad {
+				bad[i] = dialRaw(t, d.Addr())
+				_ = bad[i].conn.SetReadBuffer(4096)
+				bad[i].loginReady(loginRequest{isid: byte(i), target: d.Target(), initial: badInitiator, keys: []string{"InitialR2T=Yes", "DefaultTime2Retain=0"}})
+			}
+			for _, r := range bad {
+				for range commands {
+					if err := ask(r); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			eventually(t, clientTime, func() (bool, string) {
+				s := statusOf(t, d)
+				n := s.tasks()
+				return n >= conns*commands/2, fmt.Sprintf("%d tasks are under way", n)
+			})
+			readsAreServed(t, d)
+			if left := statusOf(t, d).connections() - 1; left < conns/2 {
+				t.Errorf("the reads were served when %d of %d bad connections were left: they waited for the others to end", left, conns)
+			}
+			belowBound(t, d)
+		})
+	}
+}
+
+// Four connections of one initiator send as fast as they can what takes no command: pings, text, task management. Another
+// initiator's reads are served while that goes on.
+func TestNeighbourThatFloods(t *testing.T) {
+	ping := func(h *pdu.BHS) []byte {
+		h.Init(pdu.OpNOPOut)
+		(*pdu.NOPOut)(h).SetTTT(pdu.ReservedTag)
+		return make([]byte, 8192)
+	}
+	text := func(h *pdu.BHS) []byte {
+		h.Init(pdu.OpTextRequest)
+		(*pdu.TextRequest)(h).SetTTT(pdu.ReservedTag)
+		b := pdu.AppendText(nil, "SendTargets", "All")
+		for i := 0; len(b) < 8000; i++ {
+			b = pdu.AppendText(b, fmt.Sprint("X-", i), "1")
+		}
+		return b
+	}
+	reset := func(h *pdu.BHS) []byte {
+		h.Init(pdu.OpTaskManagementRequest)
+		f := (*pdu.TaskManagementRequest)(h)
+		f.SetFunction(pdu.TMFLogicalUnitReset)
+		f.SetLUN(1 << 48) // not the one that is read: its tasks would end
+		f.SetReferencedTaskTag(pdu.ReservedTag)
+		return nil
+	}
+	for name, request := range map[string]func(*pdu.BHS) []byte{"pings": ping, "text": text, "task management": reset} {
+		t.Run(name, func(t *testing.T) {
+			d := startNeighbours(t)
+			f := startFlood(t, d, 4, request)
+			f.goesOn(t)
+			readsAreServed(t, d)
+			f.goesOn(t)
+			belowBound(t, d)
+		})
+	}
+}
+
+// flood is connections that send immediate requests without end. One that the target closes is opened anew.
+type flood struct{ sent atomic.Int64 }
+
+// goesOn waits until more has been sent.
+func (f *flood) goesOn(t *testing.T) {
+	t.Helper()
+	before := f.sent.Load()
+	eventually(t, clientTime, func() (bool, string) { return f.sent.Load() > before, "the flood does not go on" })
+}
+
+func startFlood(t *testing.T, d *daemon.Daemon, conns int, request func(*pdu.BHS) []byte) *flood {
+	f := &flood{}
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		stop.Store(true)
+		all.Wait()
+	})
+	for i := range conns {
+		all.Go(func() {
+			for !stop.Load() {
+				f.connection(d, byte(i), &stop, request)
+			}
+		})
+	}
+	return f
+}
+
+// connection floods until the target closes it.
+func (f *flood) connection(d *daemon.Daemon, isid byte, stop *atomic.Bool, request func(*pdu.BHS) []byte) {
+	c, err := net.DialTimeout("tcp", d.Addr(), rawTime)
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	if _, err := c.Write(loginRequest{isid: isid, target: d.Target(), initial: badInitiator}.bytes()); err != nil {
+		return
+	}
+	go io.Copy(io.Discard, c)
+	var batch []byte
+	for i := range uint32(16) {
+		var h pdu.BHS
+		data := request(&h)
+		h[0] |= 0x40 // immediate (RFC 7143 11.2.1.1)
+		h.SetFinal(true)
+		h.SetITT(i)
+		batch = append(batch, wireBytes(&h, data)...)
+	}
+	for !stop.Load() {
+		_ = c.SetWriteDeadline(time.Now().Add(rawTime))
+		if _, err := c.Write(batch); err != nil {
+			return
+		}
+		f.sent.Add(1)
+	}
+}
+
+// startNeighbours starts a daemon with one loop and little memory, which everybody has to share.
+func startNeighbours(t *testing.T) *daemon.Daemon {
+	return daemon.StartT(t, daemon.Options{
+		LUNs: []string{"file:" + t.TempDir() + "/lun.img:64M", "mem:1M"},
+		Args: []string{"--cores", "0", "--buffers", "32M"},
+	})
+}
+
+// readsAreServed is the good initiator: 4 KiB reads one after another, each of which must be answered.
+func readsAreServed(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	r := dialRaw(t, d.Addr())
+	r.loginReady(loginRequest{isid: 0xee, target: d.Target()})
+	for i := range 64 {
+		if err := r.read10(uint32(i)*8, 8, 512); err != nil {
+			t.Fatal(err)
+		}
+		if data, err := r.readBack(); err != nil || len(data) != 4096 {
+			t.Fatalf("read %d of a good initiator: %d bytes, %v", i, len(data), err)
+		}
+	}
+}
+
+func belowBound(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	bound := statusOf(t, d).Daemon.Bound
+	if peak, err := d.PeakRSS(); err != nil || peak > bound {
+		t.Errorf("%d MiB were resident, and the bound that status prints is %d MiB: %v", peak>>20, bound>>20, err)
+	}
+}
+
+// An initiator that logs in and goes away leaves a session that waits for another connection (RFC 7143 6.3.6), with a place in
+// a loop's table. It has more sessions than the table has places, and asks for an hour for each: later logins are served.
+func TestSessionsLeftBehind(t *testing.T) {
+	const table = 16384 // maxConnsPerLoop in engine/limits.go
+	d := startNeighbours(t)
+	for i := range table + 100 {
+		login := loginRequest{target: d.Target(), initial: badInitiator, keys: []string{"DefaultTime2Wait=3600", "DefaultTime2Retain=3600"}}
+		h := login.header()
+		(*pdu.LoginRequest)(h).SetISID([6]byte{0x80, 0x12, 0x34, byte(i >> 16), byte(i >> 8), byte(i)})
+		r := dialRaw(t, d.Addr())
+		sendLogin(t, r, wireBytes(h, login.text()))
+		reset(t, r.conn) // FIN would leave this machine without ports
+	}
+	stillServes(t, d)
+	if n := statusOf(t, d).connections(); n > table/8 {
+		t.Errorf("%d places are taken by sessions without a connection", n)
+	}
+}
