@@ -60,12 +60,16 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	if status, sense := write10(t, i, 16383); status != 0 {
 		t.Fatalf("a write to the last block: status %#x, % x", status, sense)
 	}
-	if err := os.Truncate(path, 4<<20); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(2 * time.Millisecond) // writes look at the size once a millisecond
+	// Writes look at the file's size once a millisecond: one that comes earlier makes the file longer again, and is tried again.
+	until(t, "a write behind the new end fails", func() bool {
+		if err := os.Truncate(path, 4<<20); err != nil {
+			t.Fatal(err)
+		}
+		status, _ := write10(t, i, 8192)
+		return status != 0
+	})
 	const n = 100
-	for range n {
+	for range n - 1 {
 		status, sense := write10(t, i, 8192)
 		if status != 2 || len(sense) < 14 || sense[2]&0xF != 3 || sense[12] != 0x0C {
 			t.Fatalf("a write behind the end: status %#x, sense % x, want MEDIUM ERROR, WRITE ERROR", status, sense)

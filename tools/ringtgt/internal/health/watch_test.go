@@ -261,6 +261,7 @@ func TestStuckInspection(t *testing.T) {
 	}
 	close(release)
 	r.wait()
+	r.pass(patience + time.Second)
 	if s := Sum(r.Reports()); s.State != lun.HealthGood || s.Good != units {
 		t.Errorf("afterwards: %+v", s)
 	}
