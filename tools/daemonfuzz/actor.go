@@ -11,12 +11,12 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// world is what the actors share.
+// world is the state that the actors share.
 type world struct {
 	addr string
 
 	mu    sync.Mutex
-	tsihs map[byte]uint16 // by the last byte of the ISID: others join, and guess from there
+	tsihs map[byte]uint16 // by the last byte of the ISID; other actors join these sessions or guess near them
 
 	conns, sessions, sent, received atomic.Uint64
 }
@@ -33,7 +33,7 @@ func (w *world) tsih(isid byte) uint16 {
 	return w.tsihs[isid]
 }
 
-// actor is one hostile initiator: it begins sessions, does things to them, and ends them, again and again.
+// actor is one hostile initiator: it starts sessions, attacks them and ends them, in a loop.
 type actor struct {
 	w    *world
 	rng  *rand.Rand
@@ -44,7 +44,7 @@ type actor struct {
 	conns []*conn
 	itt   uint32
 	cmdSN uint32
-	tags  []uint32 // that were used lately
+	tags  []uint32 // recently used
 }
 
 func newActor(w *world, seed uint64, i int) *actor {
@@ -60,7 +60,7 @@ func (a *actor) play(ctx context.Context) {
 	}
 }
 
-// session is one story: a login, some joins, acts on all of the connections, and an end.
+// session runs one session: a login, some joins, attacks on all connections, and an end.
 func (a *actor) session(ctx context.Context) {
 	rng := a.rng
 	a.conns, a.tags, a.tsih = nil, nil, 0
@@ -84,7 +84,7 @@ func (a *actor) session(ctx context.Context) {
 	}
 }
 
-// act does one thing on a connection; false: it has ended, or is to.
+// act performs one attack on a connection. False: the connection has ended or should be closed.
 func (a *actor) act(k *conn) bool {
 	rng := a.rng
 	select {
@@ -113,7 +113,7 @@ func (a *actor) act(k *conn) bool {
 	case p < 93:
 		return k.write(rng, mangle(rng, a.command(k)))
 	case p < 95:
-		time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond) // what the target does meanwhile is part of the story
+		time.Sleep(time.Duration(rng.IntN(30)) * time.Millisecond) // the target's timing is part of the test
 		return true
 	case p < 96:
 		return k.write(rng, noise(rng))
@@ -121,7 +121,7 @@ func (a *actor) act(k *conn) bool {
 	return false
 }
 
-// header begins a request with the session's next numbers, or others.
+// header returns a request header with the session's next numbers or with wrong ones.
 func (a *actor) header(k *conn, op pdu.Opcode) *pdu.BHS {
 	rng := a.rng
 	var h pdu.BHS
@@ -154,7 +154,7 @@ func (a *actor) header(k *conn, op pdu.Opcode) *pdu.BHS {
 	return &h
 }
 
-// tag is one that was used lately.
+// tag returns a recently used Initiator Task Tag.
 func (a *actor) tag() uint32 {
 	if len(a.tags) == 0 {
 		return pdu.ReservedTag
@@ -170,7 +170,7 @@ func mangle(rng *rand.Rand, b []byte) []byte {
 	return b
 }
 
-// noise is what a port scanner may send.
+// noise returns bytes that a port scanner might send.
 func noise(rng *rand.Rand) []byte {
 	b := make([]byte, 1+rng.IntN(200))
 	for i := range b {

@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// conn is one TCP connection of an actor. Its reader takes what the target sends; the actor looks at what it has seen.
+// conn is one TCP connection of an actor. A reader goroutine collects what the target sends for the actor.
 type conn struct {
 	w   *world
 	tcp *net.TCPConn
@@ -22,19 +22,19 @@ type conn struct {
 	maxCmdSN  uint32
 	expCmdSN  uint32
 	r2ts      []r2t
-	pings     []uint32 // TTTs of NOP-Ins that want an answer
+	pings     []uint32 // TTTs of NOP-Ins that ask for an answer
 	logins    chan pdu.LoginResponse
 	gone      chan struct{}
 }
 
-// r2t is data that the target has asked for.
+// r2t is an R2T that the target has sent.
 type r2t struct{ itt, ttt, offset, length uint32 }
 
 const (
 	dialTime = 10 * time.Second
 	// answerTime bounds the wait for a login response: a refusal may be a closed connection.
 	answerTime = 20 * time.Second
-	// maxSegment is the longest data segment that the target may send here.
+	// maxSegment is the longest data segment that the target may send: our MaxRecvDataSegmentLength.
 	maxSegment = 1 << 20
 )
 
@@ -49,7 +49,7 @@ func dial(w *world) (*conn, error) {
 	return k, nil
 }
 
-// read takes PDUs until the connection ends.
+// read receives PDUs until the connection ends.
 func (k *conn) read() {
 	defer close(k.gone)
 	var h pdu.BHS
@@ -60,7 +60,7 @@ func (k *conn) read() {
 		}
 		n := h.AHSLen() + (h.DataLen()+3)&^3
 		if n > maxSegment {
-			return // not ours to judge: with a header mangled on our side the streams may have parted
+			return // no verdict: a header that we mangled may have put the two sides out of step
 		}
 		if cap(data) < n {
 			data = make([]byte, n)
@@ -100,14 +100,14 @@ func (k *conn) take(h *pdu.BHS) {
 	}
 }
 
-// numbers are what the target has said last.
+// numbers returns the target's latest StatSN, ExpCmdSN and MaxCmdSN.
 func (k *conn) numbers() (expStatSN, expCmdSN, maxCmdSN uint32) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.expStatSN, k.expCmdSN, k.maxCmdSN
 }
 
-// asked takes one of the R2Ts that have come, in any order.
+// asked removes and returns a random R2T.
 func (k *conn) asked(rng *rand.Rand) (r r2t, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -131,7 +131,7 @@ func (k *conn) ping() (ttt uint32, ok bool) {
 	return ttt, true
 }
 
-// encode lays a PDU out; its DataSegmentLength is that of data.
+// encode returns a PDU's bytes, with the DataSegmentLength of data.
 func encode(h *pdu.BHS, data []byte) []byte {
 	h.SetDataLen(len(data))
 	b := append(append(make([]byte, 0, len(h)+len(data)+3), h[:]...), data...)
@@ -141,8 +141,8 @@ func encode(h *pdu.BHS, data []byte) []byte {
 	return b
 }
 
-// write sends bytes, whole or in pieces, and reports whether the connection still takes them. A target that does not read
-// for a moment is no reason to stop.
+// write sends bytes, whole or in pieces, and reports whether the connection still works. A target that stops reading for a
+// moment does not end it.
 func (k *conn) write(rng *rand.Rand, b []byte) bool {
 	for len(b) > 0 {
 		n := len(b)
@@ -160,16 +160,16 @@ func (k *conn) write(rng *rand.Rand, b []byte) bool {
 	return true
 }
 
-// end closes the connection in one of the ways that there are.
+// end closes the connection in a random way.
 func (k *conn) end(rng *rand.Rand) {
 	switch rng.IntN(3) {
 	case 0: // reset
 		k.tcp.SetLinger(0)
-	case 1: // half of it first
+	case 1: // half-close first
 		k.tcp.CloseWrite()
 		select {
 		case <-k.gone:
-		case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond): // how long a peer lingers is part of the story
+		case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond): // the time that a peer lingers is part of the test
 		}
 	}
 	k.tcp.Close()

@@ -1,11 +1,11 @@
-// Command daemonfuzz sends a running daemon what no initiator should: sessions of several connections whose logins, commands,
-// data, task management and ends are drawn from a seed, many at a time, with a working initiator beside them whose data must
-// stay right. The daemon runs under the race detector.
+// Command daemonfuzz attacks a running daemon with hostile sessions of several connections. A seed decides their logins,
+// commands, data, task management and ends. A well-behaved initiator works beside them, and its data must stay intact. The
+// daemon runs under the race detector.
 //
 //	daemonfuzz [-duration 10m] [-seed N] [-actors 12] [-race=false]
 //
-// It prints its seed. What one actor does follows from the seed; when the daemon sees it depends on the machine, so a failure
-// is looked for again with the same seed, and the daemon's log says what happened.
+// It prints its seed. An actor's behaviour follows from the seed, but its timing depends on the machine: the same seed makes
+// a failure likely again, not certain. The daemon's log shows what happened.
 package main
 
 import (
@@ -44,7 +44,7 @@ const (
 	quietTarget   = "iqn.2026-11.io.ringtgt:quiet"
 )
 
-// config is what the daemon serves: a target for the actors, and one for the witness.
+// config is the daemon's configuration: a target for the actors and one for the witness.
 const config = `
 [server]
 state = "%[1]s/state"
@@ -135,7 +135,7 @@ func run(ctx context.Context, duration time.Duration, seed uint64, actors int, r
 	return nil
 }
 
-// cores has the daemon run two loops where there are two CPUs.
+// cores returns the CPUs for the daemon's loops: two where the machine has two.
 func cores() string {
 	if runtime.NumCPU() < 2 {
 		return "0"

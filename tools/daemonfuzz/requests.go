@@ -8,8 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// login opens a connection and logs in, to a session of its own, by joining one, with or without a request behind it in the
-// same send; or it does half of that.
+// login opens a connection and logs in, to a new session or to an existing one, with or without a request behind the login in
+// the same send; or it stops halfway.
 func (a *actor) login() {
 	rng := a.rng
 	k, err := dial(a.w)
@@ -46,7 +46,7 @@ func (a *actor) login() {
 	if rng.IntN(15) == 0 {
 		b = mangle(rng, b)
 	}
-	if rng.IntN(5) == 0 { // requests that do not wait for the answer
+	if rng.IntN(5) == 0 { // requests sent before the login's answer
 		for range 1 + rng.IntN(3) {
 			b = append(b, a.command(k)...)
 		}
@@ -71,7 +71,7 @@ func (a *actor) login() {
 	}
 }
 
-// keys are some that are offered, with values legal and not.
+// keys returns login keys with legal and illegal values.
 func (a *actor) keys() (keys [][2]string) {
 	rng := a.rng
 	offers := [][2]string{
@@ -95,13 +95,13 @@ func (a *actor) keys() (keys [][2]string) {
 	return keys
 }
 
-// opcodes are those that commands are drawn from, more of some than of others.
+// opcodes are the operation codes of random commands; frequent ones are repeated.
 var opcodes = []byte{
 	0x28, 0x28, 0x28, 0x88, 0x2A, 0x2A, 0x2A, 0x8A, 0x00, 0x12, 0x03, 0x35, 0x91, 0x41, 0x93, 0x42, 0x89, 0x8B, 0x2E, 0x2F,
 	0x5E, 0x5F, 0x16, 0x17, 0x1A, 0x15, 0x55, 0x5A, 0x9E, 0xA0, 0xA3, 0x83, 0x84, 0x1B, 0x1E, 0x25, 0x4D, 0x48, 0x9C,
 }
 
-// command is a SCSI command of any kind, with the data that goes with it at once.
+// command returns a random SCSI command with its immediate data.
 func (a *actor) command(k *conn) []byte {
 	rng := a.rng
 	h := a.header(k, pdu.OpSCSICommand)
@@ -153,7 +153,7 @@ func (a *actor) command(k *conn) []byte {
 	return encode(h, data)
 }
 
-// data answers an R2T as it was asked, or otherwise.
+// data answers an R2T, correctly or not.
 func (a *actor) data(k *conn) []byte {
 	rng := a.rng
 	r, ok := k.asked(rng)
@@ -186,7 +186,7 @@ func (a *actor) data(k *conn) []byte {
 	}
 }
 
-// function is a task management function over one task or many.
+// function returns a task management function that affects one task or many.
 func (a *actor) function(k *conn) []byte {
 	rng := a.rng
 	h := a.header(k, pdu.OpTaskManagementRequest)
@@ -203,7 +203,7 @@ func (a *actor) function(k *conn) []byte {
 	return encode(h, nil)
 }
 
-// nop is the answer to a ping, or a ping.
+// nop returns a ping or the answer to one.
 func (a *actor) nop(k *conn) []byte {
 	rng := a.rng
 	if ttt, ok := k.ping(); ok && rng.IntN(8) != 0 {

@@ -11,13 +11,13 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator"
 )
 
-// witnessTime bounds a command of the working initiator: on an idle machine none takes a hundredth of it.
+// witnessTime bounds a command of the witness. On an idle machine none takes a hundredth of it.
 const witnessTime = 2 * time.Minute
 
 // witness writes and reads blocks of a target of its own and compares what it reads with what it wrote, until ctx ends.
 func witness(ctx context.Context, addr string, seed uint64) error {
 	const blocks, blockSize, regions = 8, 512, 512
-	// The last command is waited for as well: ctx ends the loop, not a command.
+	// ctx ends the loop, not a command: the last one is waited for as well.
 	within := func(do func(context.Context) error) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), witnessTime)
 		defer cancel()

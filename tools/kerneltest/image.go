@@ -225,8 +225,8 @@ func addFile(cpio *cpioWriter, name string, perm uint32, from string) error {
 	return nil
 }
 
-// writeInitramfs writes base archive, scripts, environment and programs (by their names in /kt) one after the other: the kernel
-// unpacks all of them. So a changed script needs no new base.
+// writeInitramfs concatenates the base archive with one of scripts, environment and programs (by their names in /kt). The
+// kernel unpacks both, so a changed script needs no new base.
 func writeInitramfs(to string, base string, env, programs map[string]string) error {
 	if err := copyFile(to, base); err != nil {
 		return err

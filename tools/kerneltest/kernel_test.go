@@ -86,7 +86,7 @@ func TestKernelInitiator(t *testing.T) {
 	}
 }
 
-// missing skips the test; under CI it fails it.
+// missing skips the test, or fails it under CI.
 func missing(t *testing.T, reason ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -95,7 +95,7 @@ func missing(t *testing.T, reason ...any) {
 	t.Skip(reason...)
 }
 
-// needMachine skips where the guest cannot be made.
+// needMachine skips the test where the guest cannot be built.
 func needMachine(t *testing.T) {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {

@@ -18,9 +18,9 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// TestPowerLoss runs the target in the guest, on drives whose writes dm-log-writes logs, and judges what each cut of power
-// that the logs allow would leave. RINGTGT_KERNEL=1 turns it on. RINGTGT_POWER_SEED chooses commands and cuts.
-// RINGTGT_POWER_LOGS=DIR judges the logs of an earlier run, with no guest: those of the last are in .cache/kerneltest/power.
+// TestPowerLoss runs the target in the guest, on drives whose writes dm-log-writes logs, and judges the disks after each power
+// cut that the logs allow. RINGTGT_KERNEL=1 turns it on. RINGTGT_POWER_SEED chooses commands and cuts.
+// RINGTGT_POWER_LOGS=DIR judges the logs of an earlier run without a guest; the last run's are in .cache/kerneltest/power.
 func TestPowerLoss(t *testing.T) {
 	if os.Getenv("RINGTGT_KERNEL") != "1" {
 		t.Skip("boots a virtual machine for some minutes: set RINGTGT_KERNEL=1, or run make test-kernel")
@@ -81,8 +81,8 @@ func TestPowerLoss(t *testing.T) {
 	log(fmt.Sprintf("a daemon was started after %d cuts", len(served)))
 }
 
-// TestDeviceNames has the kernel give two NVMe drives each other's name between two starts of the daemon: identities go with the
-// drives. RINGTGT_KERNEL=1 turns it on.
+// TestDeviceNames swaps the kernel names of two NVMe drives between two starts of the daemon: identities stay with the drives.
+// RINGTGT_KERNEL=1 turns it on.
 func TestDeviceNames(t *testing.T) {
 	if os.Getenv("RINGTGT_KERNEL") != "1" {
 		t.Skip("boots a virtual machine: set RINGTGT_KERNEL=1, or run make test-kernel")
@@ -96,7 +96,7 @@ func TestDeviceNames(t *testing.T) {
 	}
 }
 
-// powerImage is the guest's image, and an empty folder for what a test leaves to be looked at.
+// powerImage builds the guest's image, and empties the folder where a test leaves its logs.
 func powerImage(t *testing.T, name string) (image, string) {
 	needMachine(t)
 	cache, err := filepath.Abs("../../.cache/kerneltest")
@@ -120,7 +120,7 @@ func powerImage(t *testing.T, name string) (image, string) {
 	return made, dir
 }
 
-// makeDrive makes a drive of zeroes.
+// makeDrive creates a drive of zeroes.
 func makeDrive(t *testing.T, dir, name string, size int64, nvme bool) drive {
 	path := powerDrive(dir, name)
 	file, err := os.Create(path)
@@ -134,7 +134,7 @@ func makeDrive(t *testing.T, dir, name string, size int64, nvme bool) drive {
 	return drive{serial: "kt-" + name, path: path, nvme: nvme}
 }
 
-// bootPowerGuest boots the guest with drives, the daemon and the program power. Its console is written to dir.
+// bootPowerGuest boots the guest with drives, the daemon and the program power. The console's log is in dir.
 func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env map[string]string) *guest {
 	sockets, err := os.MkdirTemp("", "ringtgt-power-")
 	if err != nil {
@@ -150,13 +150,13 @@ func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env m
 	}
 	programs := map[string]string{}
 	for name, pkg := range map[string]string{"ringtgt": "./tools/ringtgt", "power": "./tools/kerneltest/power/guest"} {
-		if path := os.Getenv(daemon.BinaryEnv); path != "" && name == "ringtgt" { // it must be linked statically
+		if path := os.Getenv(daemon.BinaryEnv); path != "" && name == "ringtgt" { // must be statically linked
 			programs[name] = path
 			continue
 		}
 		programs[name] = filepath.Join(sockets, name)
 		build := exec.CommandContext(t.Context(), "go", "build", "-o", programs[name], pkg)
-		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // the guest has no C library of the host's
+		build.Dir, build.Env = "../..", append(os.Environ(), "CGO_ENABLED=0") // the guest does not have the host's C library
 		if out, err := build.CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", build, err, out)
 		}
@@ -176,7 +176,7 @@ func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env m
 
 func powerDrive(dir, name string) string { return filepath.Join(dir, name+".img") }
 
-// checkCuts judges what every cut leaves.
+// checkCuts judges the disks after every cut.
 func checkCuts(t *testing.T, dir string, seed uint64) ([]power.Cut, []*power.Log, *power.Oracle) {
 	began := time.Now()
 	var logs []*power.Log
@@ -234,7 +234,7 @@ func checkCuts(t *testing.T, dir string, seed uint64) ([]power.Cut, []*power.Log
 	return cuts, logs, oracle
 }
 
-// lastEvents shows what happened just before a cut.
+// lastEvents returns the events just before a cut.
 func lastEvents(events []power.Event, n int) string {
 	var text bytes.Buffer
 	for _, e := range events[max(0, n-3):n] {
@@ -245,11 +245,11 @@ func lastEvents(events []power.Event, n int) string {
 	return string(bytes.TrimSpace(text.Bytes()))
 }
 
-// servedCuts chooses those after which a daemon is started: a third from before the first login, where the daemon makes
-// everything, the rest from all over.
+// servedCuts chooses the cuts after which a daemon is started: a third from before the first login, while the daemon creates its
+// state, the rest from the whole run.
 func servedCuts(cuts []power.Cut, oracle *power.Oracle, logs []*power.Log) (served []power.Cut) {
 	first := slices.IndexFunc(cuts, func(c power.Cut) bool { return oracle.Promised(0, c.Event) != "" })
-	// Most cuts before it leave the same: the daemon's program is being read.
+	// Most cuts before it leave the same disks: the daemon is still being loaded.
 	var early []power.Cut
 	for i, c := range cuts[:first] {
 		for d, log := range logs {
@@ -269,7 +269,7 @@ func servedCuts(cuts []power.Cut, oracle *power.Oracle, logs []*power.Log) (serv
 	return served
 }
 
-// layCut writes what a cut leaves into the guest's drives, which it has closed.
+// layCut writes the disks after a cut to the guest's drives, which the guest has closed.
 func layCut(dir string, cut power.Cut, logs []*power.Log) error {
 	image := make([]byte, power.DiskSize)
 	for i, d := range power.Disks {
@@ -291,7 +291,7 @@ func layCut(dir string, cut power.Cut, logs []*power.Log) error {
 	return nil
 }
 
-// judgeSeen judges what an initiator saw after a cut.
+// judgeSeen judges what an initiator sees after a cut.
 func judgeSeen(t *testing.T, dir string, cut power.Cut, oracle *power.Oracle) error {
 	data, err := os.ReadFile(powerDrive(dir, "seen"))
 	if err != nil {

@@ -23,13 +23,13 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// powerFault is what is wrong after a cut.
+// powerFault is a fault found after a cut.
 type powerFault struct {
 	cut  int
 	what string
 }
 
-// checkDisk makes what each cut leaves of one disk and judges it. Cuts that leave the same are made once.
+// checkDisk builds one disk's image after each cut and judges it. Equal images are judged once.
 func checkDisk(ctx context.Context, dir string, i int, log *power.Log, cuts []power.Cut, oracle *power.Oracle) (faults []powerFault, made int, err error) {
 	disk := power.Disks[i]
 	order := make([]int, len(cuts))
@@ -60,14 +60,14 @@ func checkDisk(ctx context.Context, dir string, i int, log *power.Log, cuts []po
 	return faults, made, nil
 }
 
-// diskFound is what a disk holds after a cut.
+// diskFound is the content of a disk after a cut.
 type diskFound struct {
-	damage string // of the file system or the database
-	blocks []byte // of the unit; nil for none
+	damage string // to the file system or the database; "": none
+	blocks []byte // the unit's; nil: no unit
 	state  *stateFound
 }
 
-// stateFound is what a state.db holds.
+// stateFound is the content of a state.db.
 type stateFound struct {
 	ids    []string
 	values map[string][]byte
@@ -117,7 +117,7 @@ func (s *stateFound) judge(lun, event int, oracle *power.Oracle) []string {
 	return wrong
 }
 
-// naaOf is the designator that lun makes of an identity (lun/vpd.go).
+// naaOf returns the designator that lun derives from an identity (lun/vpd.go).
 func naaOf(id string) string {
 	sum := sha256.Sum256([]byte("ringtgt unit " + id))
 	var n [16]byte
@@ -154,7 +154,7 @@ func savedReservations(value []byte) (string, error) {
 	return power.Reservations(keys, image.Type, holder), nil
 }
 
-// lookAt reads a disk's image. The file system recovers its journal first, as a mount does.
+// lookAt reads a disk's image after recovering the file system's journal, as a mount does.
 func lookAt(ctx context.Context, dir string, disk power.Disk, image []byte) (diskFound, error) {
 	if !disk.Mount {
 		return diskFound{blocks: bytes.Clone(image[:power.Blocks*power.BlockSize])}, nil
@@ -164,7 +164,7 @@ func lookAt(ctx context.Context, dir string, disk power.Disk, image []byte) (dis
 		return diskFound{}, err
 	}
 	// 1: errors were corrected. After a cut the counts of free blocks and inodes are wrong, and files that were being
-	// deleted are still there. The rest of the file system is the kernel's affair.
+	// deleted still exist.
 	out, err := exec.CommandContext(ctx, "e2fsck", "-p", path).CombinedOutput()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() > 1 {
@@ -189,7 +189,7 @@ func lookAt(ctx context.Context, dir string, disk power.Disk, image []byte) (dis
 	return diskFound{state: state}, nil
 }
 
-// writeSparse writes what of an image is not zero: most of it is.
+// writeSparse writes the non-zero parts of an image, which is mostly zeroes.
 func writeSparse(path string, image []byte) error {
 	const piece = 16 << 10
 	var zeroes [piece]byte
@@ -217,7 +217,7 @@ func dumpFile(ctx context.Context, image, file string) ([]byte, error) {
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	// It ends well without the file, and makes none then.
+	// debugfs exits with 0 without the file, and creates none.
 	if out, err := exec.CommandContext(ctx, "debugfs", "-R", "dump /"+file+" "+to, image).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("debugfs: %w: %s", err, out)
 	}
@@ -226,7 +226,7 @@ func dumpFile(ctx context.Context, image, file string) ([]byte, error) {
 
 // readState opens a copy of a state.db and reads everything, after bbolt has checked it.
 func readState(path string, data []byte) (found *stateFound, err error) {
-	// bbolt's ways to say that a file is damaged: it panics, or reads beyond the mapped file.
+	// On a damaged file bbolt panics or reads beyond its mapping.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {

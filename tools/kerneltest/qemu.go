@@ -50,7 +50,7 @@ type guest struct {
 type guestOptions struct {
 	image     image
 	initramfs string
-	dir       string // for sockets: a short path, a Unix socket's name holds 107 bytes
+	dir       string // for sockets: short, since a Unix socket's name holds 107 bytes
 	drives    []drive
 	console   io.Writer // gets everything the guest prints
 	pcap      string    // where to record the guest's packets, or ""
@@ -64,8 +64,8 @@ type drive struct {
 	nvme   bool
 }
 
-// args are qemu's. The host writes to files while no one in the guest has the drive open, so they are not locked. What the
-// guest's flushes do on the host is of no interest: its power does not go.
+// args returns qemu's arguments for the drive. The host writes to the file while the guest has the drive closed, so the file is
+// not locked. Flushes are ignored: the host does not lose power.
 func (d drive) args(i int) []string {
 	id := "drive" + strconv.Itoa(i)
 	device := "virtio-blk-pci"
@@ -78,7 +78,7 @@ func (d drive) args(i int) []string {
 	}
 }
 
-// qemuArgs is the machine: software emulation, a network whose gateway 10.0.2.2 is the host's loopback, the drives, nothing else.
+// qemuArgs describes the machine: software emulation, the drives, and a network whose gateway 10.0.2.2 is the host's loopback.
 func qemuArgs(o guestOptions) []string {
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",

@@ -6,41 +6,41 @@ import (
 	"slices"
 )
 
-// Piece is what a cut leaves of one write that was not on the medium for certain: sectors [From, To) of the entry.
+// Piece is the part of an uncertain write that a cut leaves on the medium: sectors [From, To) of the entry.
 type Piece struct {
 	Entry    int
 	From, To int64
 }
 
-// Left is what a cut leaves of one disk: the first Prefix entries of its log, and Pieces of later ones.
+// Left describes one disk after a cut: it has the first Prefix entries of its log and Pieces of later ones.
 type Left struct {
 	Prefix int
 	Pieces []Piece
 }
 
-// Changed says whether two cuts leave different disks.
+// Changed reports whether two cuts leave different disks.
 func (l *Log) Changed(a, b Left) bool {
 	from, to := min(a.Prefix, b.Prefix), max(a.Prefix, b.Prefix)
 	return len(a.Pieces) > 0 || len(b.Pieces) > 0 || slices.ContainsFunc(l.Entries[from:to], Entry.Writes)
 }
 
-// Cut is a moment at which the power goes.
+// Cut is a point at which the power fails.
 type Cut struct {
-	// Event is the number of the last event that was over: what it and those before it promised holds.
+	// Event is the number of the last event before the cut. Its promises and those of earlier events must hold.
 	Event int
-	// Disks is what is left of each disk, in the order of Disks.
+	// Disks describes each disk after the cut, in the order of Disks.
 	Disks []Left
-	// Name says which cut it is, for a failure.
+	// Name identifies the cut in a failure message.
 	Name string
 }
 
-// Cuts lists the cuts that the logs allow, in the order of time: at each event, with nothing that was not on the medium for
-// certain; and within events, before each flush and each FUA write of a disk, with nothing of what the flush has still to
-// bring to the medium, with all of it, and with parts of it (extra times) that seed chooses. A write that is under way may
-// leave any of its sectors.
+// Cuts lists the cuts that the logs allow, in the order of time. At each event there is one with only what was certainly on
+// the medium. Between events there are cuts before each flush and each FUA write of a disk: with none of the cached writes,
+// with all of them, and with random parts of them (extra times, chosen by seed). A write under way may leave any of its
+// sectors.
 //
-// What else could be lost is known before a flush alone: a log does not tell when the writes that a flush brought to the
-// medium began, but they began before it.
+// Cached writes can be placed only before their flush: the log does not tell when they began, but they began before the
+// flush.
 func Cuts(logs []*Log, seed uint64, extra int) ([]Cut, []Event, error) {
 	var events []Event
 	marks := make([][]int, len(logs))
@@ -86,17 +86,17 @@ type namedLeft struct {
 
 // cutsBetween lists the cuts of one disk among its entries [from, to).
 func cutsBetween(log *Log, from, to int, rng *rand.Rand, extra int) (cuts []namedLeft) {
-	group := from // where the writes begin that the next flush brings to the medium
+	group := from // the first write that the next flush makes durable
 	for i := from; i < to; i++ {
 		e := log.Entries[i]
 		if e.Flags&(FlagFlush|FlagFUA) == 0 {
 			continue
 		}
-		var under []Piece // the whole of what is under way: the group, and the entry itself
+		var under []Piece // everything uncertain: the group and the entry itself
 		for j := group; j < i; j++ {
 			under = append(under, Piece{j, 0, log.Entries[j].Sectors})
 		}
-		// A flush with data writes them once the flush is over, so a part of them comes with the whole group.
+		// A flush with data writes the data after the flush, so any part of it implies the whole group.
 		add := func(what string, pieces []Piece) {
 			cuts = append(cuts, namedLeft{Left{group, pieces}, fmt.Sprintf("before entry %d, %s", i, what)})
 		}
@@ -118,7 +118,7 @@ func cutsBetween(log *Log, from, to int, rng *rand.Rand, extra int) (cuts []name
 	return cuts
 }
 
-// some leaves each write out, in, or in part, in any order.
+// some drops each write, keeps it, or keeps a part of it, independently.
 func some(log *Log, all []Piece, rng *rand.Rand) (pieces []Piece) {
 	for _, p := range all {
 		switch rng.IntN(3) {
@@ -131,9 +131,9 @@ func some(log *Log, all []Piece, rng *rand.Rand) (pieces []Piece) {
 	return pieces
 }
 
-// torn is a part of a write: drives write sectors in any order, and a stretch of them stands for that. The superblock of
-// ext4 lies in sectors 2 and 3 under one checksum, and no mount forgives half of it: such a write is whole or not there, as on
-// drives whose sectors are 4096 bytes.
+// torn returns a part of a write. Drives write sectors in any order; a contiguous range stands for that. The superblock of
+// ext4 lies in sectors 2 and 3 under one checksum, and no mount accepts half of it: such a write is kept whole or dropped, as
+// on drives with sectors of 4096 bytes.
 func torn(e Entry, p Piece, rng *rand.Rand) Piece {
 	from := p.From + rng.Int64N(p.To-p.From)
 	to := from + rng.Int64N(p.To-from+1)
@@ -148,17 +148,17 @@ func torn(e Entry, p Piece, rng *rand.Rand) Piece {
 
 const superblock = 2 // its first sector
 
-// Replayer makes the images of a disk that cuts leave.
+// Replayer builds the images that cuts leave of a disk.
 type Replayer struct {
 	log  *Log
 	base []byte
-	at   int // entries that base has
+	at   int // entries applied to base
 }
 
-// NewReplayer begins with a disk of zeroes.
+// NewReplayer starts with a disk of zeroes.
 func NewReplayer(log *Log, size int) *Replayer { return &Replayer{log: log, base: make([]byte, size)} }
 
-// Image writes to image what the disk holds after a cut. Cuts come in the order of their prefixes.
+// Image writes the disk's content after a cut to image. Cuts must come in the order of their prefixes.
 func (r *Replayer) Image(left Left, image []byte) error {
 	if left.Prefix < r.at {
 		return fmt.Errorf("a cut after %d entries comes behind one after %d", left.Prefix, r.at)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// images makes what every cut of one log leaves, by event.
+// images returns the images that the cuts of one log leave, by event.
 func images(t *testing.T, extra int, entries ...entry) map[int][]string {
 	t.Helper()
 	log := readLog(t, entries...)
@@ -24,8 +24,8 @@ func images(t *testing.T, extra int, entries ...entry) map[int][]string {
 	return left
 }
 
-// A cached write may be lost until a flush is over; all writes before a flush may be there before it is; a FUA write is
-// there when its end is told; and nothing is there that was written after the mark.
+// A cached write may be lost until a flush is over, and may be on the medium before that. A FUA write is on the medium when it
+// completes. Nothing written after the mark is there.
 func TestCutsAreWhatAPowerCutLeaves(t *testing.T) {
 	left := images(t, 0,
 		put(0, "b"), flush(), mark(1, OpBegin),
@@ -51,8 +51,8 @@ func TestCutsAreWhatAPowerCutLeaves(t *testing.T) {
 	}
 }
 
-// What a flush brings to the medium comes in any selection before it; what was there before it comes always, and a FUA
-// write is torn only while nothing says that it is over.
+// Before a flush any selection of its writes may be on the medium; earlier flushed writes always are. A FUA write may be torn
+// only before it completes.
 func TestCutsLosePartsOfWhatIsCached(t *testing.T) {
 	left := images(t, 200,
 		mark(1, OpBegin), fua(0, "ab"), put(4, "cd"), put(6, "ef"), flush(), barrier(8, "gh"), mark(2, OpEnd))
@@ -100,7 +100,7 @@ func TestCutsNeedOneStoryInAllLogs(t *testing.T) {
 	}
 }
 
-// One seed is one list of cuts: a failure can be looked at again.
+// The same seed gives the same cuts, so a failure can be reproduced.
 func TestCutsComeFromTheSeed(t *testing.T) {
 	log := readLog(t, mark(1, OpBegin), put(0, "abcd"), put(4, "efgh"), flush(), mark(2, OpEnd))
 	names := func(seed uint64) (all [][]Piece) {

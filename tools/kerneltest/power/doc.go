@@ -1,4 +1,4 @@
-// Package power is what the power loss test knows without a machine: the events that the workload puts into the logs of
-// dm-log-writes, the bytes that it writes, the format of these logs, the cuts of power that they allow, and the judgement of
-// what is found after a cut. docs/kernel-tests.md describes the test; the folder guest has the program that runs in the guest.
+// Package power is the part of the power loss test that needs no machine: the events that the workload puts into the logs of
+// dm-log-writes, the bytes that it writes, the format of the logs, the power cuts that they allow, and the oracle that judges
+// the disks after a cut. docs/kernel-tests.md describes the test. The folder guest has the program that runs in the guest.
 package power

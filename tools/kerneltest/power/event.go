@@ -8,44 +8,43 @@ import (
 	"strings"
 )
 
-// Op is what an event says.
+// Op is the kind of an event.
 type Op string
 
 const (
-	// OpBegin: the file systems are made and on the medium; the daemon was never started. Cuts begin here.
+	// OpBegin: the file systems exist and are on the medium; the daemon was never started. Cuts begin here.
 	OpBegin Op = "begin"
 	// OpWrite: a command that changes blocks is about to be sent.
 	OpWrite Op = "write"
-	// OpSync: a command is about to be sent whose good status says that what was acknowledged before, of the blocks that it
-	// names or of the whole unit, is on the medium: SYNCHRONIZE CACHE (SBC-3 5.23), START STOP UNIT with START zero (5.22), MODE
+	// OpSync: a command is about to be sent whose GOOD status promises that all acknowledged writes, to the blocks that it names
+	// or to the whole unit, are on the medium: SYNCHRONIZE CACHE (SBC-3 5.23), START STOP UNIT with START zero (5.22), MODE
 	// SELECT that turns WCE off (6.4.5), READ with FUA (5.8).
 	OpSync Op = "sync"
-	// OpReserve: a PERSISTENT RESERVE OUT is about to be sent, and Reservations is the unit's state if it succeeds.
+	// OpReserve: a PERSISTENT RESERVE OUT is about to be sent. Reservations is the unit's state if it succeeds.
 	OpReserve Op = "reserve"
 	// OpMode: a MODE SELECT that saves WCE is about to be sent.
 	OpMode Op = "mode"
-	// OpAck: command Cmd ended with good status. Durable says that this promises its blocks.
+	// OpAck: command Cmd ended with GOOD. Durable: its blocks are promised to be on the medium.
 	OpAck Op = "ack"
 	// OpIdentity: an initiator has seen the unit's NAA designator.
 	OpIdentity Op = "identity"
-	// OpTick: nothing happened, for a while: the logs are held together at marks alone.
+	// OpTick: nothing happened for a while. Only marks align the logs with each other.
 	OpTick Op = "tick"
 	// OpEnd: the workload is over. Cuts end here.
 	OpEnd Op = "end"
 )
 
-// Event is a mark in the logs. Every event stands in the log of every disk, in one order: it says what had happened on all
-// of them when it was written.
+// Event is a mark in the logs. Every event is in the log of every disk, in the same order, and so ties the logs together.
 type Event struct {
 	N            int    `json:"n"` // counts from 1
 	Op           Op     `json:"op"`
-	Cmd          int    `json:"c,omitempty"` // of a command: counts from 1; its blocks carry it
+	Cmd          int    `json:"c,omitempty"` // command number, from 1; its blocks carry it
 	LUN          int    `json:"l,omitempty"`
 	Kind         string `json:"k,omitempty"` // the command's name, for people
 	LBA          int    `json:"a,omitempty"`
 	Blocks       int    `json:"b,omitempty"`
 	Fill         Fill   `json:"f,omitempty"`
-	From         int    `json:"fl,omitempty"` // FillCopy: the LUN and LBA that are copied
+	From         int    `json:"fl,omitempty"` // FillCopy: the source's LUN and LBA
 	FromLBA      int    `json:"fa,omitempty"`
 	Durable      bool   `json:"d,omitempty"`
 	Reservations string `json:"r,omitempty"`
@@ -53,22 +52,22 @@ type Event struct {
 	NAA          string `json:"i,omitempty"`
 }
 
-// Fill is what a command leaves in its blocks.
+// Fill is the content that a command gives its blocks.
 type Fill string
 
 const (
 	FillStamps Fill = ""     // block i holds Stamp(Cmd, i)
 	FillSame   Fill = "same" // each block holds Stamp(Cmd, 0)
 	FillZero   Fill = "zero"
-	FillCopy   Fill = "copy" // what the source held
+	FillCopy   Fill = "copy" // the source's content
 )
 
-// maxMark is how many bytes a mark may have: dm-log-writes keeps it in the sector of its log entry, behind 32 bytes, and ends it
+// maxMark is the longest mark in bytes: dm-log-writes keeps it in the sector of its log entry, after 32 bytes, and terminates it
 // with a zero.
 const maxMark = logSector - entryHeader - 1
 
-// Mark is the event as the message "mark" of dm-log-writes takes it: without white space or backslashes, at which
-// device-mapper would cut it.
+// Mark encodes the event for the message "mark" of dm-log-writes, without white space or backslashes, at which device-mapper
+// would split it.
 func (e Event) Mark() (string, error) {
 	e.Kind = strings.ReplaceAll(e.Kind, " ", "-")
 	text, err := json.Marshal(e)
@@ -83,8 +82,8 @@ func (e Event) Mark() (string, error) {
 	return string(text), nil
 }
 
-// Reservations describes the persistent reservations of a unit in one way, whoever tells of them: the registered keys, the type
-// of the reservation, and its holder's key. For the All Registrants types there is no holder.
+// Reservations returns a canonical description of a unit's persistent reservations: the registered keys, the type of the
+// reservation, and the holder's key. The All Registrants types have no holder.
 func Reservations(keys []uint64, typ uint8, holder uint64) string {
 	text := make([]string, len(keys))
 	for i, key := range slices.Sorted(slices.Values(keys)) {

@@ -1,19 +1,18 @@
 package power
 
-// What guest and host agree on.
+// Constants that guest and host share.
 const (
-	// BlockSize is the logical block length of every unit. A drive writes 512 bytes whole or not at all; of anything longer,
-	// a cut may leave a part.
+	// BlockSize is the logical block length of every unit. A drive writes 512 bytes atomically; a cut may tear anything longer.
 	BlockSize = 512
 	// Blocks is the capacity of a unit.
 	Blocks = 1024
 
 	// DiskSize is the size of the drives below the units, in bytes. ext4 wants a journal of at least 4 MiB.
 	DiskSize = 16 << 20
-	// LogSize is the size of a log drive. A run takes about 20 MiB of each; only what is written takes room on the host.
+	// LogSize is the size of a log drive. A run uses about 20 MiB of each. The host's file is sparse.
 	LogSize = 256 << 20
 
-	Initiator = "iqn.2026-11.io.ringtgt:power-" // and a letter
+	Initiator = "iqn.2026-11.io.ringtgt:power-" // followed by a letter
 	Target    = "iqn.2026-11.io.ringtgt:power"
 	Portal    = "127.0.0.1:3260"
 
@@ -25,16 +24,16 @@ const (
 // Disk is a drive whose writes are logged.
 type Disk struct {
 	Name string
-	// NVMe drives have FUA writes; for the others (virtio) the kernel makes a write and a flush of them.
+	// NVMe drives have FUA writes. For virtio drives the kernel sends a write and a flush instead.
 	NVMe bool
-	// Mount says that it holds an ext4 file system, mounted at /mnt/NAME, with LUNFile if it has a LUN, else with StateDir.
+	// Mount: it holds an ext4 file system, mounted at /mnt/NAME, with LUNFile if it has a LUN, else with StateDir.
 	Mount bool
-	// LUN is the unit that the drive holds, or -1.
+	// LUN is the unit on the drive, or -1.
 	LUN int
 }
 
-// Disks are the drives of the test. Each has its own log and its own file system, so that a flush of one does not hide that
-// another's is missing.
+// Disks are the drives of the test. Each has its own log and file system, so that a flush of one cannot hide a missing flush of
+// another.
 var Disks = []Disk{
 	{Name: "block", NVMe: true, LUN: 0},
 	{Name: "direct", NVMe: true, Mount: true, LUN: 1},
@@ -45,7 +44,7 @@ var Disks = []Disk{
 // LUNs is the number of units: those of Disks.
 const LUNs = 3
 
-// Spec is the unit as the daemon's command line has it.
+// Spec is the unit's argument on the daemon's command line.
 func (d Disk) Spec() string {
 	switch d.Name {
 	case "block":
@@ -59,8 +58,8 @@ func (d Disk) Spec() string {
 // Mapped is the device-mapper device above the drive.
 func (d Disk) Mapped() string { return "/dev/mapper/power-" + d.Name }
 
-// Where the guest writes what an initiator sees after a cut: the units' blocks one after the other, then a Seen as JSON, padded
-// with zeroes.
+// The layout of the drive "seen", where the guest writes what an initiator sees after a cut: the blocks of all units, then a
+// Seen as JSON, padded with zeroes.
 const (
 	SeenAt   = LUNs * Blocks * BlockSize
 	SeenSize = 4096
@@ -71,6 +70,6 @@ type Seen struct {
 	Units [LUNs]struct {
 		NAA, Reservations string
 		WCE               bool
-		Failed            bool // by a SANITIZE: nothing but NAA is seen
+		Failed            bool // a SANITIZE failed: only NAA is valid
 	}
 }

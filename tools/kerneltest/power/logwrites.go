@@ -13,9 +13,9 @@ import (
 // a sector with the super block, then for each entry a sector with its header (and, of a mark, its text) and the sectors
 // that were written.
 //
-// The order is not that of the writes. A write enters the log when a flush that began after its end has ended: until then a
-// cut of power may lose it. A FUA write enters it as it ends, a mark as it is sent. So a prefix of the log is what is
-// certainly on the medium at some moment, and marks say at which.
+// The log is not in the order of the writes. A write is logged when a flush that began after its completion has completed:
+// until then a power cut may lose it. A FUA write is logged when it completes, a mark when it is sent. So each prefix of the
+// log is what was certainly on the medium at some moment, and marks tell which moment.
 const (
 	logMagic    = 0x6a736677736872
 	logVersion  = 1
@@ -34,7 +34,7 @@ const (
 	FlagMetadata Flags = 1 << 4
 )
 
-// maxEntries bounds a log that is read. A run makes about 3,000.
+// maxEntries bounds the number of entries of a log. A run makes about 3,000.
 const maxEntries = 1 << 20
 
 // Entry is one entry of a log.
@@ -42,13 +42,13 @@ type Entry struct {
 	Sector, Sectors int64
 	Flags           Flags
 	Mark            string
-	data            int64 // where its data begin in the log, in bytes
+	data            int64 // offset of its data in the log, in bytes
 }
 
-// Barrier says that everything before the entry in its log was on the medium before the entry was.
+// Barrier reports whether all earlier entries were on the medium before this one.
 func (e Entry) Barrier() bool { return e.Flags&FlagFlush != 0 }
 
-// Writes says that the entry changes the medium.
+// Writes reports whether the entry changes the medium.
 func (e Entry) Writes() bool { return e.Sectors > 0 && e.Flags&FlagMark == 0 }
 
 // Log is the log of one disk.
@@ -105,8 +105,8 @@ func ReadLog(source io.ReaderAt, size int64) (*Log, error) {
 	return log, nil
 }
 
-// Apply carries out sectors [from, to) of the entry on an image of the disk. What a discarded sector holds is not known; zeroes
-// are as good as anything.
+// Apply applies sectors [from, to) of the entry to an image of the disk. The content of discarded sectors is undefined; they
+// become zeroes.
 func (l *Log) Apply(image []byte, e Entry, from, to int64) error {
 	into := image[(e.Sector+from)*logSector : (e.Sector+to)*logSector]
 	if e.Flags&FlagDiscard != 0 {
@@ -117,7 +117,7 @@ func (l *Log) Apply(image []byte, e Entry, from, to int64) error {
 	return err
 }
 
-// Events reads the marks: events, and where each stands among the entries.
+// Events decodes the marks. It returns the events and the index of each one's entry.
 func (l *Log) Events() (events []Event, at []int, err error) {
 	for i, e := range l.Entries {
 		if e.Flags&FlagMark == 0 || e.Mark == endMark {
@@ -135,5 +135,5 @@ func (l *Log) Events() (events []Event, at []int, err error) {
 	return events, at, nil
 }
 
-// endMark is the kernel's own, written as the device goes away.
+// endMark is a mark that the kernel writes when the device is removed.
 const endMark = "dm-log-writes-end"

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// entry describes an entry of a made log: of the sector that it begins at, as many as data fills.
+// entry describes an entry of a hand-made log, which begins at sector.
 type entry struct {
 	flags  Flags
 	sector int
-	data   string // a letter for each sector; of a discard their number
+	data   string // a letter for each sector; for a discard, the number of sectors
 	mark   *Event
 }
 
@@ -24,7 +24,7 @@ func barrier(sector int, data string) entry {
 	return entry{flags: FlagFlush | FlagFUA, sector: sector, data: data}
 }
 
-// makeLog lays a log out as dm-log-writes does.
+// makeLog encodes a log as dm-log-writes does.
 func makeLog(t *testing.T, entries ...entry) []byte {
 	t.Helper()
 	log := make([]byte, logSector)
@@ -55,7 +55,7 @@ func makeLog(t *testing.T, entries ...entry) []byte {
 	return log
 }
 
-// readLog reads a made log of a disk of ten sectors.
+// readLog reads a hand-made log of a disk of ten sectors.
 func readLog(t *testing.T, entries ...entry) *Log {
 	t.Helper()
 	log, err := ReadLog(bytes.NewReader(makeLog(t, entries...)), 10*logSector)
@@ -95,7 +95,7 @@ func TestReplayAppliesEntriesInOrder(t *testing.T) {
 	}
 }
 
-// A piece stays out of the images that follow.
+// A piece does not appear in later images.
 func TestPiecesAreOfOneCut(t *testing.T) {
 	log := readLog(t, put(0, "abcd"), put(4, "efgh"), flush())
 	r, image := NewReplayer(log, 10*logSector), make([]byte, 10*logSector)

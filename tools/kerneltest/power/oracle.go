@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// never is the event at which something becomes certain that never does.
+// never is the event number for something that never becomes certain.
 const never = math.MaxInt
 
-// span says of a value that a block or a unit may have when its command was issued and acknowledged, and when it became
-// certain: event numbers.
+// span gives the life of a value of a block or a unit, in event numbers: when its command was issued and acknowledged, and
+// when it became certain.
 type span[T any] struct {
 	value                  T
 	issued, acked, certain int
 }
 
-// allowed gives what may be found after a cut at an event, of a history in the order of issue: the last value that was certain,
-// and what was issued behind it.
+// allowed returns the values that may be found after a cut at an event: the last one that was certain, and all issued after
+// it. history is in the order of issue.
 func allowed[T any](history []span[T], event int) (values []T) {
 	floor := 0
 	for i, s := range history {
@@ -34,14 +34,14 @@ func allowed[T any](history []span[T], event int) (values []T) {
 	return values
 }
 
-// Oracle knows what was promised when.
+// Oracle knows the promises of a run and the events that made them.
 type Oracle struct {
 	blocks       [LUNs][Blocks][]span[Value]
 	reservations [LUNs][]span[string]
 	wce          [LUNs][]span[bool]
 	naa          [LUNs][]span[string] // the first is ""
-	wipes        [LUNs][][2]int       // of each SANITIZE the events of its command and of its end
-	ready        [LUNs]int            // the event since which the unit exists
+	wipes        [LUNs][][2]int       // for each SANITIZE, the events of its command and of its end
+	ready        [LUNs]int            // the event at which the unit first exists
 }
 
 // NewOracle reads the events of a run.
@@ -106,7 +106,7 @@ func NewOracle(events []Event) (*Oracle, error) {
 	return o, nil
 }
 
-// value is what block i of a write holds. A source of a copy is certain before the copy is sent.
+// value returns the value that a write gives to its block i. The source of a copy must be certain before the copy is sent.
 func (o *Oracle) value(e Event, i int) (Value, error) {
 	switch e.Fill {
 	case FillStamps:
@@ -129,7 +129,7 @@ func within(lun, lba, blocks int) bool {
 	return lun >= 0 && lun < LUNs && lba >= 0 && blocks >= 0 && blocks <= Blocks && lba <= Blocks-blocks
 }
 
-// sync makes certain, at event done, what of its blocks (of all, if it names none) was acknowledged before event e.
+// sync makes values certain at event done: those of e's blocks (all, if it names none) that were acknowledged before e.
 func (o *Oracle) sync(e Event, done int) {
 	first, behind := e.LBA, e.LBA+e.Blocks
 	if e.Blocks == 0 {
@@ -145,7 +145,7 @@ func (o *Oracle) sync(e Event, done int) {
 	}
 }
 
-// Block says what is wrong with a block found after a cut at an event, "" if nothing.
+// Block judges a block found after a cut at an event. It returns the fault, or "".
 func (o *Oracle) Block(lun, lba, event int, block []byte) string {
 	may := allowed(o.blocks[lun][lba], event)
 	v, ok := ValueOf(block)
@@ -158,7 +158,7 @@ func (o *Oracle) Block(lun, lba, event int, block []byte) string {
 	return ""
 }
 
-// Unit says what is wrong with a unit's blocks, "" if nothing. A unit that nobody has seen yet may be missing: nil.
+// Unit judges a unit's blocks. It returns the fault, or "". A unit that no initiator has seen yet may be missing: nil.
 func (o *Oracle) Unit(lun, event int, blocks []byte) string {
 	switch {
 	case blocks == nil && event < o.ready[lun]:
@@ -178,8 +178,8 @@ func (o *Oracle) Unit(lun, event int, blocks []byte) string {
 	return strings.Join(wrong, "; ")
 }
 
-// Failed says what is wrong with a unit that asks for another SANITIZE (SBC-3 4.11: SANITIZE COMMAND FAILED). It may if the
-// power went while one was under way.
+// Failed judges a unit that asks for a new SANITIZE (SBC-3 4.11: SANITIZE COMMAND FAILED). It may if the power failed during
+// one.
 func (o *Oracle) Failed(lun, event int) string {
 	for _, w := range o.wipes[lun] {
 		if w[0] <= event && event < w[1] {
@@ -189,12 +189,12 @@ func (o *Oracle) Failed(lun, event int) string {
 	return fmt.Sprintf("LUN %d says that a SANITIZE failed, and none was under way", lun)
 }
 
-// Reserved says what is wrong with a unit's reservations.
+// Reserved judges a unit's reservations.
 func (o *Oracle) Reserved(lun, event int, found string) string {
 	return among("reservations", lun, allowed(o.reservations[lun], event), found)
 }
 
-// Identity says what is wrong with a unit's NAA designator. Before anybody has seen one it may be any.
+// Identity judges a unit's NAA designator. Before an initiator has seen it, it may be any.
 func (o *Oracle) Identity(lun, event int, found string) string {
 	may := allowed(o.naa[lun], event)
 	if may[0] == "" {
@@ -203,10 +203,10 @@ func (o *Oracle) Identity(lun, event int, found string) string {
 	return among("identity", lun, may, found)
 }
 
-// Promised is the NAA designator that a unit has shown before an event, "" for none.
+// Promised returns the NAA designator that an initiator saw before an event, or "".
 func (o *Oracle) Promised(lun, event int) string { return allowed(o.naa[lun], event)[0] }
 
-// WriteCache says what is wrong with a unit's WCE.
+// WriteCache judges a unit's WCE.
 func (o *Oracle) WriteCache(lun, event int, found bool) string {
 	return among("WCE", lun, allowed(o.wce[lun], event), found)
 }

@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// judge counts from 1 and asks what block 0 of LUN 0 may hold after each event.
+// judge numbers the events from 1 and checks what block 0 of LUN 0 may hold after each.
 func TestOracle(t *testing.T) {
 	write := Event{Op: OpWrite, Blocks: 1}
 	cmd := func(e Event, c int) Event { e.Cmd = c; return e }
 	for _, c := range []struct {
 		name   string
 		events []Event
-		may    []string // after each event: the commands whose block may be there, 0 for none
+		may    []string // after each event: the commands whose data may be in the block; 0: none
 	}{
 		{"an acknowledged FUA write is there; before, it may be",
 			[]Event{{Op: OpBegin}, cmd(write, 1), {Op: OpAck, Cmd: 1, Durable: true}},
@@ -58,7 +58,7 @@ func TestOracle(t *testing.T) {
 	}
 }
 
-// What is not blocks follows the same rule: an acknowledged change is there, one under way may be.
+// State other than blocks follows the same rule: an acknowledged change is there, and one under way may be.
 func TestOracleOfReservationsAndIdentities(t *testing.T) {
 	one, two := Reservations([]uint64{1}, 0, 0), Reservations([]uint64{2, 1}, 5, 1)
 	o, err := NewOracle([]Event{
@@ -146,7 +146,7 @@ func TestOracleRefusesWhatNoRunTells(t *testing.T) {
 	}
 }
 
-// Half of one value and half of another is a mixture, and so is a block at the wrong place of a stamp.
+// Half of one value and half of another is a mixture. So is a stamp at the wrong offset.
 func TestStamps(t *testing.T) {
 	var a, b [BlockSize]byte
 	Value{3, 4}.Put(a[:])

@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// Value is what a block holds: block Index of what command Cmd wrote. The zero Value is a block of zeroes.
+// Value is a block's content: block Index of the data of command Cmd. The zero Value is a block of zeroes.
 type Value struct{ Cmd, Index int }
 
 var stampMagic = [8]byte{'r', 'i', 'n', 'g', 'p', 'o', 'w', 'r'}
 
-// Put writes the value's bytes to a block. Each 32 bytes say which they are, so that no mixture passes for a whole.
+// Put fills a block with the value. Each 32 bytes identify themselves, so that a mixture is detected.
 func (v Value) Put(block []byte) {
 	clear(block)
 	if v == (Value{}) {
@@ -25,7 +25,7 @@ func (v Value) Put(block []byte) {
 	}
 }
 
-// ValueOf reads a block. Ok is false when it holds the bytes of no value.
+// ValueOf decodes a block. ok is false when the block is no value.
 func ValueOf(block []byte) (v Value, ok bool) {
 	if [8]byte(block) == stampMagic {
 		v = Value{int(binary.LittleEndian.Uint64(block[8:])), int(binary.LittleEndian.Uint64(block[16:]))}

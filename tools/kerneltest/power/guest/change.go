@@ -7,14 +7,14 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// region is a part of every unit that is written in one way. A log of dm-log-writes has FUA writes before cached ones that came
-// first; so nothing is written by both while the other has not reached the medium.
+// region is a range of blocks, the same in every unit, that is written in one way only. dm-log-writes logs FUA writes ahead of
+// earlier cached ones, so the two kinds must not overlap before both are on the medium.
 type region struct{ first, blocks int }
 
 var (
-	regionSource  = region{0, 32}   // what copies copy; written once
-	regionCopies  = region{32, 64}  // written by the copies of the unit before this one
-	regionDurable = region{96, 416} // by FUA while WCE is one
+	regionSource  = region{0, 32}   // the source of copies; written once
+	regionCopies  = region{32, 64}  // the destination of copies from the preceding unit
+	regionDurable = region{96, 416} // written with FUA while WCE is one
 	regionCached  = region{512, 512}
 )
 
@@ -24,14 +24,14 @@ type change struct {
 	lba, blocks int
 }
 
-// change places a command of at most blocks blocks in one of the three parts of a region, so that three can be under way.
+// change places a command of at most blocks blocks in one of the three parts of a region, so that three can run at a time.
 func (u *unit) change(kind string, r region, part, blocks int) change {
 	third := r.blocks / 3
 	n := 1 + u.rng.IntN(min(blocks, third))
 	return change{kind, r.first + part*third + u.rng.IntN(third-n+1), n}
 }
 
-// do carries c out on a unit, between its events.
+// do executes c on a unit, between its two events.
 func (w *writer) do(u *unit, c change) error {
 	e := power.Event{Op: power.OpWrite, Cmd: w.number(), LUN: u.lun, Kind: c.kind, LBA: c.lba, Blocks: c.blocks}
 	durable := !u.wce
@@ -69,7 +69,7 @@ func (w *writer) do(u *unit, c change) error {
 		binary.BigEndian.PutUint64(data[8:], uint64(c.lba))
 		binary.BigEndian.PutUint32(data[16:], uint32(c.blocks))
 		cdb = []byte{0x42, 0, 0, 0, 0, 0, 0, 0, byte(len(data)), 0}
-	case "SANITIZE BLOCK ERASE": // SBC-3 4.11: nothing of what was there can be read any more
+	case "SANITIZE BLOCK ERASE": // SBC-3 4.11: none of the old data can be read
 		e.Fill, durable, data = power.FillZero, true, nil
 		cdb = []byte{0x48, 0x02, 0, 0, 0, 0, 0, 0, 0, 0}
 	case "SANITIZE OVERWRITE":
@@ -88,7 +88,7 @@ func (w *writer) do(u *unit, c change) error {
 	return w.mark(power.Event{Op: power.OpAck, Cmd: e.Cmd, LUN: u.lun, Durable: durable})
 }
 
-// copyTo copies a part of the unit's source to the unit behind it.
+// copyTo copies a part of the unit's source region to the next unit.
 func (w *writer) copyTo(u *unit) error {
 	to := &w.units[(u.lun+1)%len(w.units)]
 	n := 1 + u.rng.IntN(regionSource.blocks)
@@ -111,7 +111,7 @@ func (w *writer) copyTo(u *unit) error {
 	return w.mark(power.Event{Op: power.OpAck, Cmd: e.Cmd, LUN: to.lun, Durable: !to.wce})
 }
 
-// hold takes over what a command has written.
+// hold records the blocks that a command has written.
 func (w *writer) hold(e power.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -129,7 +129,7 @@ func (w *writer) hold(e power.Event) {
 	}
 }
 
-// contents is what blocks hold.
+// contents returns the values of blocks.
 func (w *writer) contents(lun, lba, blocks int) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()

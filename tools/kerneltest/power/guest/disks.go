@@ -12,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// mapDisks puts each drive below its device: with a log, or plainly.
+// mapDisks maps each drive to its device, with a log or without.
 func mapDisks(m *mapper, logged bool) error {
 	for _, d := range power.Disks {
 		below, err := drive("kt-" + d.Name)
@@ -38,8 +38,8 @@ func mapDisks(m *mapper, logged bool) error {
 	return nil
 }
 
-// cached fails unless the kernel takes the device's cache for a volatile one: without that no flush would be sent, and the
-// test would show nothing.
+// cached fails unless the kernel considers the device's cache volatile. Otherwise it would send no flush, and the test would
+// prove nothing.
 func cached(path string) error {
 	node, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -61,7 +61,7 @@ func unmapDisks(m *mapper) error {
 	return nil
 }
 
-// formatDisks makes the file systems: whole at once, so that no thread of the kernel's goes on with it.
+// formatDisks makes the file systems completely, so that no kernel thread finishes them later.
 func formatDisks() error {
 	for _, d := range power.Disks {
 		if !d.Mount {

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Device-mapper's ioctls (linux/dm-ioctl.h), the few that are needed: dmsetup would be a process for each mark.
+// The device-mapper ioctls that the test needs (linux/dm-ioctl.h). dmsetup would cost a process for each mark.
 const (
 	dmHeader     = 312 // struct dm_ioctl
 	dmTargetSpec = 40  // struct dm_target_spec
@@ -34,7 +34,7 @@ func openMapper() (*mapper, error) {
 	return &mapper{f}, err
 }
 
-// call makes one ioctl on the device called name.
+// call issues one ioctl for the device called name.
 func (m *mapper) call(request uintptr, name, uuid string, targets uint32, payload []byte) ([]byte, error) {
 	buf := make([]byte, (dmHeader+len(payload)+7)/8*8)
 	le := binary.LittleEndian
@@ -51,7 +51,7 @@ func (m *mapper) call(request uintptr, name, uuid string, targets uint32, payloa
 	return buf, nil
 }
 
-// create makes the device name with one target of size bytes, and its node below /dev/mapper.
+// create makes device name with one target of size bytes, and its node in /dev/mapper.
 func (m *mapper) create(name string, size int64, target, params string) error {
 	buf, err := m.call(dmDevCreate, name, "RINGTGT-"+name, 0, nil)
 	if err != nil {
@@ -74,7 +74,7 @@ func (m *mapper) create(name string, size int64, target, params string) error {
 	return os.Symlink(fmt.Sprintf("../dm-%d", unix.Minor(dev)), link)
 }
 
-// remove takes it away. A log of dm-log-writes is whole when it returns.
+// remove removes the device. When it returns, a log of dm-log-writes is complete.
 func (m *mapper) remove(name string) error {
 	_, err := m.call(dmDevRemove, name, "", 0, nil)
 	return errors.Join(err, os.Remove(filepath.Join("/dev/mapper", name)))
@@ -86,7 +86,7 @@ func (m *mapper) message(name, text string) error {
 	return err
 }
 
-// drive finds the drive that qemu gave a serial number: the order of NVMe drives is that of their probes.
+// drive finds a drive by the serial number that qemu gave it. NVMe drives are numbered in the order of their probes.
 func drive(serial string) (string, error) {
 	blocks, err := filepath.Glob("/sys/block/*")
 	if err != nil {

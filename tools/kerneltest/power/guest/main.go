@@ -1,7 +1,7 @@
-// Command guest runs inside the emulated machine of the power loss test, as /kt/power. With "write" it puts the logged drives
-// below the daemon, starts it, and gives it commands, with an event in the logs before each and after each answer. With "serve" it
-// takes the images that cuts of power leave, one by one, starts the daemon on them, and shows the host what it serves. With "names"
-// it has two drives change their names under the daemon.
+// Command guest runs inside the emulated machine of the power loss test, as /kt/power. "write" starts the daemon on logged
+// drives and sends it commands, with an event in the logs before each command and after each answer. "serve" starts the daemon
+// on the images that power cuts leave, one by one, and shows the host what it serves. "names" swaps the names of two drives
+// while the daemon is stopped.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 }
 
 const (
-	// runLimit bounds a run; the host's own bound comes first.
+	// runLimit bounds a run. The host's limit is shorter.
 	runLimit = 30 * time.Minute
-	// daemonLimit bounds the daemon's start and its stop, under emulation and on a busy machine.
+	// daemonLimit bounds the start and the stop of the daemon, under emulation on a busy machine.
 	daemonLimit = 60 * time.Second
 )

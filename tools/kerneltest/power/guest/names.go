@@ -15,9 +15,9 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// names serves two NVMe drives, once by the names that the kernel gave them and once by links that lead to the right drive at any
-// time, as udev makes them below /dev/disk/by-id. Then the kernel gives each drive the other's name. The daemon refuses
-// the kernel's names, and behind the links it finds the drives with the designators that they had.
+// names serves two NVMe drives, first under their kernel names and then through stable links such as udev makes in
+// /dev/disk/by-id. Then it makes the kernel swap the two names. The daemon must refuse the kernel names, and through the links
+// the drives must show their old designators.
 func names(ctx context.Context) error {
 	serials := []string{"kt-first", "kt-second"}
 	var before []string
@@ -44,7 +44,7 @@ func names(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The command lines of before lead to the other drives; the links are not made anew yet.
+	// The old command lines now name the other drives. The links are still the old ones.
 	for state, paths := range map[string][]string{byName: before, byLink: links} {
 		if err := refused(ctx, state, paths); err != nil {
 			return err
@@ -60,7 +60,7 @@ func names(ctx context.Context) error {
 	return err
 }
 
-// link makes a link for each drive.
+// link makes a stable link for each drive.
 func link(serials, paths []string) (links []string, err error) {
 	for i, serial := range serials {
 		at := "/run/disk-" + serial
@@ -75,13 +75,13 @@ func link(serials, paths []string) (links []string, err error) {
 	return links, nil
 }
 
-// shown is what an initiator sees of a drive: its designator and what its first block holds.
+// shown is what an initiator sees of a drive: its designator and its first block.
 type shown struct {
 	naa  string
 	held power.Value
 }
 
-// showDrives serves drives and says what an initiator sees. With mark each first block is written before: with its LUN.
+// showDrives serves drives and returns what an initiator sees. With mark it first writes each unit's LUN to its first block.
 func showDrives(ctx context.Context, state string, paths []string, mark bool) (all []shown, err error) {
 	t, err := start(ctx, driveArgs(state, paths), func() error { return nil })
 	if err != nil {
@@ -117,9 +117,9 @@ func showDrives(ctx context.Context, state string, paths []string, mark bool) (a
 	return all, t.stop()
 }
 
-// refused sees that the daemon does not serve these paths, and says which is wrong.
+// refused checks that the daemon refuses these paths and names the wrong one.
 func refused(ctx context.Context, state string, paths []string) error {
-	ctx, cancel := context.WithTimeout(ctx, daemonLimit) // that it serves them is no answer
+	ctx, cancel := context.WithTimeout(ctx, daemonLimit) // a daemon that serves them would run on
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "/kt/ringtgt", driveArgs(state, paths)...).CombinedOutput()
 	fmt.Fprintf(os.Stderr, "%v: %v\n%s", paths, err, out)
@@ -133,7 +133,7 @@ func refused(ctx context.Context, state string, paths []string) error {
 	return nil
 }
 
-// swapNames takes both drives from the kernel's driver and gives them back in the other order: names go by it.
+// swapNames unbinds both drives from the kernel's driver and binds them in the other order, which decides their names.
 func swapNames(ctx context.Context, serials, before []string) (after []string, err error) {
 	var addresses []string
 	for _, path := range before {
@@ -161,7 +161,7 @@ func swapNames(ctx context.Context, serials, before []string) (after []string, e
 	}
 	for _, serial := range serials {
 		path, err := drive(serial)
-		for again := time.NewTicker(50 * time.Millisecond); err != nil; path, err = drive(serial) { // the kernel looks at it in its own time
+		for again := time.NewTicker(50 * time.Millisecond); err != nil; path, err = drive(serial) { // the kernel probes asynchronously
 			select {
 			case <-again.C:
 			case <-ctx.Done():

@@ -2,7 +2,7 @@ package main
 
 import "github.com/ringtgt/ringtgt/tools/kerneltest/power"
 
-// prScript goes round through the service actions that change what must survive. Initiator a stays able to write.
+// prScript cycles through the service actions that change persistent state. Initiator a can always write.
 type prScript struct {
 	lun, steps int
 	a, b       uint64 // the keys, 0 for none
@@ -26,7 +26,7 @@ func (p *prScript) state() string {
 	return power.Reservations(keys, p.typ, p.holder)
 }
 
-// next is the next command; the script is then where the command leads.
+// next returns the next command and advances the script to the state after it.
 func (p *prScript) next() prStep {
 	step := p.steps % 10
 	p.steps++

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// fillSource writes what the unit's copies copy.
+// fillSource writes the unit's source region.
 func (w *writer) fillSource(u *unit) error {
 	return w.do(u, change{"WRITE FUA", regionSource.first, regionSource.blocks})
 }
@@ -14,13 +14,13 @@ func (w *writer) fillSource(u *unit) error {
 // sanitize wipes the unit.
 func (w *writer) sanitize(u *unit) error {
 	kind := "SANITIZE BLOCK ERASE"
-	if u.lun == 0 { // only thin units have the other
+	if u.lun == 0 { // a fully provisioned unit has no block erase
 		kind = "SANITIZE OVERWRITE"
 	}
 	return w.do(u, change{kind, 0, power.Blocks})
 }
 
-// The commands of a round's bursts.
+// The commands that a round's bursts draw from.
 var (
 	cachedKinds  = []string{"WRITE", "WRITE", "COMPARE AND WRITE", "WRITE SAME", "WRITE SAME ZERO"}
 	thinKinds    = []string{"UNMAP", "WRITE SAME UNMAP"}
@@ -67,7 +67,7 @@ func (w *writer) round(u *unit) error {
 	return nil
 }
 
-// burst has up to three commands under way.
+// burst runs up to three commands at a time.
 func (w *writer) burst(u *unit, kinds []string, r region) error {
 	n := 1 + u.rng.IntN(3)
 	errs := make([]error, n)
@@ -85,7 +85,7 @@ func (w *writer) burst(u *unit, kinds []string, r region) error {
 	return nil
 }
 
-// sync is a SYNCHRONIZE CACHE(16) of all blocks.
+// sync sends a SYNCHRONIZE CACHE(16) for all blocks.
 func (w *writer) sync(u *unit) error {
 	return w.promise(u, power.Event{Op: power.OpSync, Kind: "SYNCHRONIZE CACHE"}, func() error {
 		_, err := send(w.ctx, w.a, u.lun, cdb16(0x91, 0, 0, 0), nil, nil)
@@ -93,7 +93,7 @@ func (w *writer) sync(u *unit) error {
 	})
 }
 
-// readThrough is a READ(16) with FUA: what it reads is on the medium.
+// readThrough sends a READ(16) with FUA: the blocks it returns are on the medium.
 func (w *writer) readThrough(u *unit) error {
 	r := regionCached
 	return w.promise(u, power.Event{Op: power.OpSync, Kind: "READ FUA", LBA: r.first, Blocks: r.blocks}, func() error {
@@ -114,7 +114,7 @@ func (w *writer) startStop(u *unit) error {
 	return err
 }
 
-// setCache changes WCE, for now and in the saved page. Turning it off promises what was written before.
+// setCache changes WCE in the current and the saved page. Turning it off promises all earlier writes.
 func (w *writer) setCache(u *unit, on bool) error {
 	u.cache.Lock() // no copy is under way to this unit
 	defer u.cache.Unlock()
@@ -141,7 +141,7 @@ func (w *writer) setCache(u *unit, on bool) error {
 	return err
 }
 
-// reserve takes the next step of the unit's reservations.
+// reserve executes the next step of the unit's reservation script.
 func (w *writer) reserve(u *unit) error {
 	step := u.pr.next()
 	s := w.a
@@ -154,7 +154,7 @@ func (w *writer) reserve(u *unit) error {
 	})
 }
 
-// promise carries out act, whose good end is a promise, between its events.
+// promise runs act, whose success is a promise, between its two events.
 func (w *writer) promise(u *unit, e power.Event, act func() error) error {
 	e.Cmd, e.LUN = w.number(), u.lun
 	if err := w.mark(e); err != nil {

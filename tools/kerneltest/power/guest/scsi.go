@@ -12,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// send carries a command out, and again for each unit attention (SAM-5 5.14): what another nexus did is told so.
+// send executes a command and repeats it after each unit attention (SAM-5 5.14), which reports what another nexus did.
 func send(ctx context.Context, s *initiator.Session, lun int, cdb []byte, in, out []byte) (initiator.Result, error) {
 	for range 8 {
 		c := &initiator.Command{LUN: initiator.LUN(lun), CDB: cdb, In: in, Out: out}
@@ -32,7 +32,7 @@ func send(ctx context.Context, s *initiator.Session, lun int, cdb []byte, in, ou
 	return initiator.Result{}, fmt.Errorf("LUN %d, CDB % x: nothing but unit attentions", lun, cdb)
 }
 
-// sanitizeFailed says whether the unit wants a SANITIZE to be repeated (SBC-3 4.11).
+// sanitizeFailed reports whether the unit asks for a new SANITIZE (SBC-3 4.11).
 func sanitizeFailed(err error) bool {
 	var status *initiator.StatusError
 	if !errors.As(err, &status) {
@@ -79,7 +79,7 @@ func caching(ctx context.Context, s *initiator.Session, lun int) ([]byte, error)
 
 const wceBit = 0x04 // of the page's byte 2
 
-// modeSelect is a MODE SELECT(6) with SP that sets WCE in the page that caching read.
+// modeSelect sends a MODE SELECT(6) with SP that sets WCE in the page that caching returned.
 func modeSelect(page []byte, on bool) (cdb, list []byte) {
 	list = append([]byte{}, page...)
 	clear(list[:4])
@@ -111,7 +111,7 @@ func reservations(ctx context.Context, s *initiator.Session, lun int) (string, e
 	return power.Reservations(all, held[21]&0x0F, binary.BigEndian.Uint64(held[8:])), nil
 }
 
-// prOut is a PERSISTENT RESERVE OUT (SPC-4 6.16) with APTPL.
+// prOut sends a PERSISTENT RESERVE OUT (SPC-4 6.16) with APTPL.
 func prOut(action, typ byte, key, serviceKey uint64) (cdb, list []byte) {
 	list = make([]byte, 24)
 	binary.BigEndian.PutUint64(list[0:], key)
@@ -133,7 +133,7 @@ const (
 	writeExclusiveAllRegistrants = 7
 )
 
-// copyBlocks is the parameter list of an EXTENDED COPY(LID1) (SPC-4 6.4.3) with one segment descriptor 02h.
+// copyBlocks returns the parameter list of an EXTENDED COPY(LID1) (SPC-4 6.4.3) with one segment descriptor 02h.
 func copyBlocks(fromNAA, toNAA string, from, to, blocks int) ([]byte, error) {
 	const header, cscd, segment = 16, 32, 28
 	list := make([]byte, header+2*cscd+segment)

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// serve takes cuts 0 to n-1 from the host, and shows it what a daemon serves after each.
+// serve gets cuts 0 to n-1 from the host, and shows the host what a daemon serves after each.
 func serve(ctx context.Context, n int) error {
 	m, err := openMapper()
 	if err != nil {
@@ -35,7 +35,7 @@ func serve(ctx context.Context, n int) error {
 	return nil
 }
 
-// serveCut serves the images that lie in the drives.
+// serveCut serves the images that are on the drives.
 func serveCut(ctx context.Context, m *mapper, seen string) error {
 	if err := mapDisks(m, false); err != nil {
 		return err
@@ -61,7 +61,7 @@ func serveCut(ctx context.Context, m *mapper, seen string) error {
 	return unmapDisks(m)
 }
 
-// look writes what an initiator sees to the drive seen.
+// look writes what an initiator sees to the drive "seen".
 func look(ctx context.Context, seen string) error {
 	out, err := os.OpenFile(seen, os.O_RDWR, 0)
 	if err != nil {
@@ -108,7 +108,7 @@ func look(ctx context.Context, seen string) error {
 	return out.Sync()
 }
 
-// status shows on the console what the daemon says of itself, after something went wrong.
+// status prints the daemon's status to the console after a failure.
 func status(why error) {
 	fmt.Fprintln(os.Stderr, why)
 	cmd := exec.Command("/kt/ringtgt", "status", "--state", "/mnt/state/"+power.StateDir)
@@ -116,16 +116,16 @@ func status(why error) {
 	_ = cmd.Run()
 }
 
-// control is the agent's channel to the host.
+// control is the channel to the host.
 var control = os.NewFile(3, "control")
 
-// host asks the host for something and waits for its answer.
+// host sends a request to the host and waits for the answer.
 func host(words ...string) error {
 	if _, err := fmt.Fprintln(control, "HOST", strings.Join(words, " ")); err != nil {
 		return err
 	}
 	var line []byte
-	for b := make([]byte, 1); ; { // byte by byte: what follows the line is the agent's
+	for b := make([]byte, 1); ; { // byte by byte: what follows the line belongs to the agent
 		if n, err := control.Read(b); err != nil {
 			return err
 		} else if n == 1 && b[0] == '\n' {

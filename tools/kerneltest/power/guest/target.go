@@ -39,7 +39,7 @@ func startTarget(ctx context.Context, tick func() error) (*target, error) {
 	return start(ctx, args, tick)
 }
 
-// start starts the daemon and waits until its portal answers; tick is called meanwhile.
+// start starts the daemon and waits until its portal answers, calling tick meanwhile.
 func start(ctx context.Context, args []string, tick func() error) (*target, error) {
 	t := &target{cmd: exec.Command("/kt/ringtgt", args...), exited: make(chan struct{})}
 	t.cmd.Stdout, t.cmd.Stderr = os.Stderr, os.Stderr
@@ -72,8 +72,8 @@ func start(ctx context.Context, args []string, tick func() error) (*target, erro
 	}
 }
 
-// kill ends it as a crash does. Of no daemon it is nothing. Its io_uring lets go of the listening sockets a moment after the
-// process is gone; whoever connects in between is cut off, and is not to take that for the next daemon.
+// kill kills the daemon with SIGKILL, if there is one. io_uring releases the listening sockets a moment after the process is
+// gone. A connection made in between would be cut off, so kill waits until connections are refused.
 func (t *target) kill() {
 	if t == nil {
 		return
@@ -92,7 +92,7 @@ func (t *target) kill() {
 	}
 }
 
-// stop ends it in order.
+// stop ends the daemon with SIGTERM.
 func (t *target) stop() error {
 	if err := t.cmd.Process.Signal(unix.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err

@@ -14,11 +14,11 @@ import (
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
-// rounds is how often the workload runs; between two of them the daemon is killed with commands under way.
+// rounds is the number of runs of the workload. Between two runs the daemon is killed with commands under way.
 const rounds = 3
 
-// writer is the workload: initiator a writes, initiator b takes part in the reservations. Each unit has one goroutine that
-// writes to it; another's copies go to blocks that nobody else writes.
+// writer is the workload: initiator a writes, initiator b takes part in the reservations. One goroutine writes to each unit;
+// copies from another unit go to blocks of their own.
 type writer struct {
 	ctx  context.Context
 	m    *mapper
@@ -26,16 +26,16 @@ type writer struct {
 	// target is the running daemon.
 	target *target
 
-	mu    sync.Mutex // of what follows
+	mu    sync.Mutex // guards the following fields
 	event int        // the last event's number
 	cmd   int        // the last command's
-	// held is what each unit holds, as far as it was acknowledged.
+	// held is the acknowledged content of each unit.
 	held [power.LUNs][power.Blocks]power.Value
 
 	units [power.LUNs]unit
 }
 
-// unit belongs to its goroutine, but for cache, which guards wce: a copy from another unit must know it.
+// unit belongs to its goroutine, except wce, which cache guards: a copy from another unit must know it.
 type unit struct {
 	lun   int
 	naa   string
@@ -73,7 +73,7 @@ func write(ctx context.Context, seed uint64) error {
 	return unmapDisks(m)
 }
 
-// run is what lies between the events begin and end.
+// run is the workload between the events begin and end.
 func (w *writer) run() (err error) {
 	if err := w.mark(power.Event{Op: power.OpBegin}); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (w *writer) mark(e power.Event) error {
 
 func (w *writer) tick() error { return w.mark(power.Event{Op: power.OpTick}) }
 
-// number is a new command's.
+// number returns the number of a new command.
 func (w *writer) number() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -152,7 +152,7 @@ func (w *writer) number() int {
 	return w.cmd
 }
 
-// login makes both sessions. What a unit shows of itself is promised from the first time on.
+// login opens both sessions. A designator is promised from the first time that an initiator sees it.
 func (w *writer) login() (err error) {
 	if w.a, err = dial(w.ctx, "a"); err != nil {
 		return err
@@ -183,8 +183,8 @@ func (w *writer) logout() {
 	w.b.Close()
 }
 
-// crash kills the daemon with commands under way, starts it again, and sees that everything acknowledged is there: the
-// machine goes on, so even what was not synced is.
+// crash kills the daemon with commands under way, starts it again, and checks that everything acknowledged is there. The
+// machine keeps running, so unsynced writes must survive as well.
 func (w *writer) crash() (err error) {
 	before := w.held
 	var all sync.WaitGroup
@@ -195,7 +195,7 @@ func (w *writer) crash() (err error) {
 			u.change("WRITE", regionCached, 0, 8), u.change("WRITE FUA", regionDurable, 0, 8), u.change("COMPARE AND WRITE", regionDurable, 1, 4),
 		} {
 			all.Go(func() {
-				_ = w.do(u, c) // it may be lost with the daemon
+				_ = w.do(u, c) // its answer may be lost with the daemon
 				first <- struct{}{}
 			})
 		}
@@ -221,8 +221,8 @@ func (w *writer) crash() (err error) {
 	return nil
 }
 
-// readBack learns what a unit holds. It may be what it held before, or what it holds now if a command under way at the
-// crash was acknowledged, or what such a command would have written.
+// readBack reads a unit after a crash. A block may hold its acknowledged value or what a command under way at the crash
+// would have written.
 func (w *writer) readBack(lun int, before *[power.LUNs][power.Blocks]power.Value) error {
 	data, err := readAll(w.ctx, w.a, lun)
 	if err != nil {
