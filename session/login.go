@@ -117,8 +117,17 @@ func (c *Conn) loginTimer(now int64) {
 
 // loginGone tells the login that the connection is over.
 func (c *Conn) loginGone() {
-	if c.login != nil {
-		c.login.gone = true
+	l := c.login
+	if l == nil {
+		return
+	}
+	l.gone = true
+	switch {
+	case l.sess == nil:
+	case l.tsih != 0:
+		l.sess.forgetWaiter(c)
+	default:
+		c.node.reg.forgetWaiter(l.sess, c)
 	}
 }
 

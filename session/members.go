@@ -10,10 +10,11 @@ import (
 // them any more. A connection that is replaced by one with the same CID is a member beside its successor until it is gone.
 type members struct {
 	conns []*Conn
-	homes []home  // where each CID was last, for a connection that returns
-	over  bool    // logged out, or replaced: nobody joins it any more
-	keep  *Conn   // the last connection was lost, and this one keeps its session until Time2Retain is over
-	goner []goner // who waits for a member to be gone
+	homes []home // where each CID was last, for a connection that returns
+	over  bool   // logged out, or replaced: nobody joins it any more
+	keep  *Conn  // the last connection was lost, and this one keeps its session until Time2Retain is over
+	// waiters wait for members to be gone.
+	waiters []waiter
 	// barriers are those of the functions over task sets that are not over.
 	barriers []*barrier
 }
@@ -23,9 +24,10 @@ type home struct {
 	loop int
 }
 
-// goner is told when conn is gone; with quiet, when the host has no task of it.
-type goner struct {
+// waiter waits for conn to be gone, or with quiet for the host to have no task of it; then fn runs.
+type waiter struct {
 	conn  *Conn
+	login *Conn // the connection whose login waits, nil where it is no login
 	fn    func()
 	quiet bool
 }
@@ -88,7 +90,7 @@ func (s *Session) join(c *Conn, account string, gone func()) (entry, *LoginError
 		s.enroll(c)
 	}
 	if old != nil {
-		s.goner = append(s.goner, goner{conn: old, fn: gone})
+		s.waiters = append(s.waiters, waiter{conn: old, login: c, fn: gone})
 		old.host.Post(func() { old.fail(errConnReinstated) })
 		return entryWait, nil
 	}
@@ -171,7 +173,7 @@ func (s *Session) leave(c *Conn, lost bool) leaving {
 		s.over, left = true, leftNobody
 	}
 	s.mu.Unlock()
-	s.tell(func(g goner) bool { return g.conn == c })
+	s.tell(func(w waiter) bool { return w.conn == c })
 	return left
 }
 
@@ -210,7 +212,7 @@ func (s *Session) quiesce(but *Conn, told func()) (n int) {
 	for _, c := range s.conns {
 		if c != but {
 			n++
-			s.goner = append(s.goner, goner{conn: c, fn: told, quiet: true})
+			s.waiters = append(s.waiters, waiter{conn: c, fn: told, quiet: true})
 			c.host.Post(func() { c.quieten(but, func() { s.quieted(c) }) })
 		}
 	}
@@ -218,15 +220,22 @@ func (s *Session) quiesce(but *Conn, told func()) (n int) {
 }
 
 // quieted tells those who wait that c is quiet.
-func (s *Session) quieted(c *Conn) { s.tell(func(g goner) bool { return g.conn == c && g.quiet }) }
+func (s *Session) quieted(c *Conn) { s.tell(func(w waiter) bool { return w.conn == c && w.quiet }) }
+
+// forgetWaiter forgets a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
+func (s *Session) forgetWaiter(login *Conn) {
+	s.mu.Lock()
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.login == login })
+	s.mu.Unlock()
+}
 
 // tell runs, without the lock, what waits for a member and matches.
-func (s *Session) tell(match func(goner) bool) {
+func (s *Session) tell(match func(waiter) bool) {
 	var fns []func()
 	s.mu.Lock()
-	s.goner = slices.DeleteFunc(s.goner, func(g goner) bool {
-		if match(g) {
-			fns = append(fns, g.fn)
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
+		if match(w) {
+			fns = append(fns, w.fn)
 			return true
 		}
 		return false
@@ -245,7 +254,7 @@ func (s *Session) drop(cid uint16, gone func()) (n int) {
 	for _, c := range s.conns {
 		if c.cid == cid {
 			n++
-			s.goner = append(s.goner, goner{conn: c, fn: gone})
+			s.waiters = append(s.waiters, waiter{conn: c, fn: gone})
 			c.host.Post(func() { c.fail(errLogout) })
 		}
 	}

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -62,7 +63,7 @@ func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
 			if o.Account != s.Account {
 				return entryForeign, errForeignSession
 			}
-			o.ended = append(o.ended, ended)
+			o.ended = append(o.ended, waiter{login: c, fn: ended})
 			o.replace()
 			return entryWait, nil
 		}
@@ -139,8 +140,21 @@ func (r *registry) leave(s *Session) {
 	ended := s.ended
 	s.ended = nil
 	r.mu.Unlock()
-	for _, fn := range ended {
-		fn()
+	for _, w := range ended {
+		w.fn()
+	}
+}
+
+// forgetWaiter forgets a login that ended while it waited for another session of its I_T nexus to end. That may take long,
+// and many logins may come and go meanwhile.
+func (r *registry) forgetWaiter(s *Session, login *Conn) {
+	if s.Discovery {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.nexuses[s.nexus()]; o != nil {
+		o.ended = slices.DeleteFunc(o.ended, func(w waiter) bool { return w.login == login })
 	}
 }
 

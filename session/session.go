@@ -31,7 +31,7 @@ type Session struct {
 	mu sync.Mutex // guards what follows; taken at login, logout, task management and for status, never by a command
 	members
 
-	ended []func() // who waits for its end; guarded by the registry
+	ended []waiter // logins that wait for its end; guarded by the registry
 }
 
 // Params is what holds for a whole session (RFC 7143, 13).

@@ -9,7 +9,7 @@ import (
 // textNegotiation is the Text exchange of a connection: "an initiator MUST NOT have more than one outstanding Text Request
 // on a connection at any given time" (RFC 7143, 11.10).
 type textNegotiation struct {
-	task     *Task      // the request that was taken and is not answered yet
+	task     *Task      // the request that was taken, until its response is sent
 	itt, ttt uint32     // of the exchange that goes on; ttt 0: none
 	gather   []byte     // text of requests with the C bit so far
 	answer   textAnswer // what is still to be sent
@@ -91,7 +91,6 @@ func (c *Conn) textTurn(t *Task) {
 		x.reset()
 		x.itt = h.ITT()
 	}
-	x.task = nil
 	r := &ctl.reply
 	switch {
 	case h.Continue():
@@ -101,6 +100,7 @@ func (c *Conn) textTurn(t *Task) {
 		if !x.answer.pending() {
 			x.gather, x.seen = nil, ctl.text.seen
 			c.textKeys(ctl.text.keys)
+			ctl.text = nil // the response may wait for an initiator that does not read
 		}
 		c.textPiece(r)
 		r.more = x.answer.pending()
@@ -155,6 +155,7 @@ func (c *Conn) textPiece(r *textReply) {
 
 // textResponse makes the Text Response (11.11).
 func (c *Conn) textResponse(t *Task, ev *Event) {
+	c.txt.task = nil
 	r := &t.st.ctl.reply
 	ev.Kind = Send
 	ev.Data, ev.Keep = r.data, r.own

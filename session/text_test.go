@@ -160,6 +160,29 @@ func TestTextOf8192Bytes(t *testing.T) {
 	r.wantNoTasks()
 }
 
+// A connection has one Text Request at a time (11.10), until its response is sent: an initiator that does not read its
+// responses has no text kept for it.
+func TestTextRequestsAreOneAtATime(t *testing.T) {
+	r := newRig(t, discovery)
+	r.room = false // the initiator reads nothing
+	ask := func() *pdu.TextRequest {
+		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
+		r.cmdSN--
+		h.BHS().SetImmediate(true)
+		r.send(h.BHS(), []byte("SendTargets=All\x00"))
+		return h
+	}
+	first, second := ask(), ask()
+	if ctl := r.conn.tags.find(first.ITT()).st.ctl; ctl.text != nil {
+		t.Error("the text of a request is kept when its response is made")
+	}
+	r.room = true
+	r.pump()
+	r.wantReject(pdu.RejectProtocolError, second.BHS(), "the first had no response yet")
+	r.wantText(first.ITT(), true, false, "it was the first")
+	r.wantNoTasks()
+}
+
 // wholeText takes a text response in pieces of at most n bytes, asking for each.
 func (r *rig) wholeText(itt uint32, n int) []byte {
 	r.Helper()

@@ -329,6 +329,35 @@ func TestRequestThatOutlastsALogin(t *testing.T) {
 	}
 }
 
+// A login that ends while it waits for a session or a connection to end leaves nothing behind: what it waits for may take long,
+// and an initiator tries again and again.
+func TestWaitingLoginsThatEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		join bool // connection reinstatement (6.3.4), else session reinstatement (6.3.5)
+	}{{"reinstated session", false}, {"reinstated connection", true}} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := newMCS(t, 1)
+			old, s := m.conns[0], m.session()
+			for range 10 {
+				r := m.dial(0)
+				if !tt.join {
+					r.tsih = 0
+				}
+				r.ask(toFull, names()...)
+				r.gone()
+			}
+			if n := len(s.waiters) + len(s.ended); n != 0 {
+				t.Errorf("%d logins are remembered; all have ended", n)
+			}
+			old.turn()
+			old.wantEvent(Close)
+			old.gone()
+			m.settle()
+		})
+	}
+}
+
 // A login that is refused when it has waited is answered as the request that it came with, not by what has arrived of another.
 func TestRefusalAfterAWait(t *testing.T) {
 	m := newMCS(t, 1)
