@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -46,6 +48,45 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	r.e.Status() // wakes the loop
 	for k := range aborts {
 		i.wantManaged(aborts[k], pdu.TMFResponseComplete)
+	}
+	f.Release(-1)
+	waitFor(t, "tasks and buffers to come back", r.quiet(1))
+}
+
+// An initiator that aborts command after command costs the loop one deadline: that of a task which has ended does not stay.
+// What its backend keeps is told in a bounded number of lines.
+func TestAbortsLeaveNoTimers(t *testing.T) {
+	log := new(lockedBuffer)
+	f := backend.NewFault(memory(t, 1<<20))
+	r := newTimed(t, Config{Log: slog.New(slog.NewTextHandler(log, nil))}, f)
+	i := r.login(1)
+	f.Hold()
+	for range 20 {
+		itt := i.startRead(0, 0, 8)
+		waitFor(t, "the read to be there", func() bool { return f.Held() == 1 })
+		abort := i.manage(pdu.TMFAbortTask, 0, itt, i.cmdSN-1)
+		i.ping() // the function waits for the backend
+		f.Release(1)
+		i.wantManaged(abort, pdu.TMFResponseComplete)
+	}
+	l := r.e.loops[0]
+	r.e.on(l, func() {
+		if n := len(l.timers.heap); n > 1 {
+			t.Errorf("%d deadlines for one connection", n)
+		}
+	})
+	const kept = stuckLines + 5
+	for range kept {
+		i.startRead(0, 0, 8)
+	}
+	waitFor(t, "the reads to be there", func() bool { return f.Held() == kept })
+	reset := i.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
+	i.ping()
+	r.now.Add(int64(abortGrace))
+	r.e.Status() // wakes the loop
+	i.wantManaged(reset, pdu.TMFResponseComplete)
+	if n := strings.Count(log.String(), "aborted task is still in the backend"); n != stuckLines {
+		t.Errorf("%d lines about %d tasks, want %d", n, kept, stuckLines)
 	}
 	f.Release(-1)
 	waitFor(t, "tasks and buffers to come back", r.quiet(1))

@@ -44,7 +44,9 @@ type conn struct {
 	wantRecv bool  // on loop.rearms
 	timer    int   // 1 + the place of its entry in the loop's timers, 0 none
 	lingerBy int64 // when lingering ends, 0 if it has not begun
-	closing  bool  // no more input is taken; the socket is shut down once what is queued has left
+	// abandonBy is when to look for aborted tasks that the backend keeps, 0 if there are none.
+	abandonBy int64
+	closing   bool // no more input is taken; the socket is shut down once what is queued has left
 	// lingering: after the last PDU only our direction is shut down, and input is thrown away until the peer closes or
 	// lingerGrace is over: closing a socket with unread input resets it, and the peer would lose that last PDU.
 	lingering bool

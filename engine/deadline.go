@@ -43,7 +43,7 @@ func (c *conn) slowSend() {
 
 // due is when the connection is to be looked at without input, 0 never.
 func (c *conn) due() int64 {
-	at := c.s.Timer()
+	at := earlier(c.s.Timer(), c.abandonBy)
 	if c.send.inFlight && !c.shut {
 		at = earlier(at, c.send.watch.look)
 	}
@@ -72,6 +72,9 @@ func (c *conn) timerDue() {
 	now := c.loop.now
 	if t := c.s.Timer(); t != 0 && t <= now {
 		c.s.Advance(now)
+	}
+	if c.abandonBy != 0 && c.abandonBy <= now {
+		c.abandonLate()
 	}
 	if c.lingerBy != 0 && c.lingerBy <= now {
 		c.shutdown()

@@ -75,31 +75,52 @@ func (c *conn) abort(t *task) {
 	if !t.aborting {
 		return // it was done at once
 	}
-	c.giveUpLater(t)
+	c.abandonLater(t)
 }
 
-// giveUpLater answers an abort for which the backend keeps the task. SAM-5 lets nothing of the task be seen after the
-// answer, so the backend is given time first; then the device server keeps the blocks from everybody until the backend has
-// let go of them (lun.Task.Abandon). Where it cannot, the answer waits on.
-func (c *conn) giveUpLater(t *task) {
+// abandonLater gives the backend time to let go of an aborted task. The deadline is the connection's: a timer for each task
+// would outlive the task, and there would be as many as an initiator aborts commands in that time.
+func (c *conn) abandonLater(t *task) {
+	t.abandonAt = c.loop.now + int64(abortGrace)
+	c.abandonBy = earlier(c.abandonBy, t.abandonAt)
+}
+
+// abandonLate answers the aborts of tasks that the backend has kept for abortGrace. SAM-5 lets nothing of a task be seen
+// after the answer: the device server keeps the task's blocks from everybody until the backend has let go of them
+// (lun.Task.Abandon). Where it cannot, the answer waits on.
+func (c *conn) abandonLate() {
 	l := c.loop
-	st := &t.s
-	use, itt := t.use, st.ITT
-	l.After(int64(abortGrace), func() {
-		if t.use != use || !t.aborting {
-			return
+	type late struct {
+		t   *task
+		use uint64
+	}
+	var due []late
+	for t := c.tasks; t != nil; t = t.next {
+		if t.aborting && t.abandonAt <= l.now {
+			due = append(due, late{t, t.use})
+		}
+	}
+	for _, d := range due {
+		t := d.t
+		if t.use != d.use || !t.aborting {
+			continue // abandoning another one ended it
 		}
 		kept := !t.l.Abandon()
-		if t.use != use || !t.aborting {
-			return // that ended it after all
+		if t.use != d.use || !t.aborting {
+			continue // that ended it after all
 		}
 		if kept {
-			c.giveUpLater(t)
-			return
+			t.abandonAt = l.now + int64(abortGrace)
+			continue
 		}
 		t.aborting = false
-		l.engine.log.Warn("aborted task is still in the backend", "remote", c.name.remote, "itt", itt, "after", abortGrace)
-		c.s.Aborted(l.now, st)
-		c.mark()
-	})
+		l.about(&l.stuck, l.engine.log.Warn, "aborted task is still in the backend", "remote", c.name.remote, "itt", t.s.ITT, "after", abortGrace)
+		c.s.Aborted(l.now, &t.s)
+	}
+	c.abandonBy = 0
+	for t := c.tasks; t != nil; t = t.next {
+		if t.aborting {
+			c.abandonBy = earlier(c.abandonBy, t.abandonAt)
+		}
+	}
 }

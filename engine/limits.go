@@ -79,11 +79,13 @@ const (
 	maxConnsPerLoop = 16384
 
 	// lineInterval, and how many lines a loop writes in it about connections that end, about connections that it has no room
-	// for (or cannot accept), and about CHAP logins that fail: enough to see who and why, and too few to fill a disk.
+	// for (or cannot accept), about CHAP logins that fail, and about aborted tasks that a backend keeps: enough to see who
+	// and why, and too few to fill a disk.
 	lineInterval = int64(10 * time.Second)
 	endLines     = 100
 	refusedLines = 1
 	guessLines   = 10
+	stuckLines   = 10
 
 	// defaultSendTimeout is how long an initiator may acknowledge nothing of what is being sent to it until its connection ends: as long as
 	// keepalive takes to give up one that is silent (session's nopInterval and nopTimeout). sendLooks is how often in that time a

@@ -48,8 +48,8 @@ type loop struct {
 	stats  LoopStats
 	room   int // connections that its table may hold
 	// Lines of the log that peers bring about.
-	refusals, ends, guesses lines
-	lat                     loopLatency
+	refusals, ends, guesses, stuck lines
+	lat                            loopLatency
 
 	stopping bool
 	stopped  chan struct{}
@@ -72,7 +72,7 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 func newLoop(e *Engine, index, core int) *loop {
 	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
 	l.room = maxConnsPerLoop
-	l.refusals.most, l.ends.most, l.guesses.most = refusedLines, endLines, guessLines
+	l.refusals.most, l.ends.most, l.guesses.most, l.stuck.most = refusedLines, endLines, guessLines, stuckLines
 	return l
 }
 

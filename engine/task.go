@@ -10,7 +10,7 @@ import (
 type task struct {
 	s session.Task
 	l lun.Task
-	// use numbers the uses of this structure, so that a late timer knows its task is gone.
+	// use numbers the uses of this structure: whoever comes back to a task later sees by it whether the task is still the same.
 	use uint64
 	taskState
 }
@@ -30,7 +30,8 @@ type taskState struct {
 	// with the backend's answer.
 	orphan bool
 	// aborting: the session waits for Conn.Aborted.
-	aborting bool
+	aborting  bool
+	abandonAt int64 // when the backend's time to end it is over
 
 	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
 	prev, next *task

@@ -7,7 +7,7 @@ var engineMutants = []mutant{
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, func(c *Conn) { c.tellWindow() })\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if c.nextTTT == pdu.ReservedTag {\n		c.nextTTT = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: dirty left set on a moved connection", "engine/conn.go", " && !c.dirty { // if it was marked again, the turn comes back to it", " {", "engine", "TestMarked"},
-	{"engine: a late abort timer on a reused task", "engine/execute.go", "		if t.use != use || !t.aborting {\n			return\n		}\n", "		if !t.aborting {\n			return\n		}\n", "engine", "TestTimeOfAnAbortIsItsTasks"},
+	{"engine: an aborted task is given up in the time of another", "engine/execute.go", "t.aborting && t.abandonAt <= l.now", "t.aborting", "engine", "TestTimeOfAnAbortIsItsTasks"},
 	{"engine: one EINVAL turns hole punching off", "lun/backend/disk.go", "		if e != unix.EINVAL {\n", "		if true {\n", "engine", "TestSimulation|TestScenarios"},
 
 	// Sending and receiving.
