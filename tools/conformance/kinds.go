@@ -81,14 +81,14 @@ func (e exclusion) covers(suite, test string) bool {
 // and wants the first descriptor to begin at i+LBPPB (test_get_lba_status_unmap_single.c:120,134). SBC-3 5.6.2 lets it begin at
 // the requested LBA only, so the test can pass with LBPPB 1 alone; it runs on the other kinds.
 var physicalBlockDefect = exclusion{"GetLBAStatus", []string{"UnmapSingle"},
-	"asks for LBA i+1 and wants a descriptor of LBA i+LBPPB: right only where a physical block is one logical block"}
+	"asks for LBA i+1 and expects a descriptor of LBA i+LBPPB: correct only where a physical block is one logical block"}
 
 // writesMedium: the test writes and wants GOOD; a write-protected unit must refuse (SBC-3 4.12), and the tool has no check for it.
-const writesMedium = "writes and wants success, which a write-protected unit must refuse"
+const writesMedium = "writes and expects success, which a write-protected unit must refuse"
 
 // orderOnReadOnly: the test sends a write with a second fault and wants that one reported. SPC-4 4.12 leaves open which fault of
 // several is reported, and ringtgt reports the protection first.
-const orderOnReadOnly = "wants another fault than the write protection reported first, which SPC-4 leaves open"
+const orderOnReadOnly = "expects a fault other than the write protection to be reported first, which SPC-4 leaves open"
 
 // readOnlyExclusions are the tests that make no sense on a write-protected unit. ReadOnly.ReadOnlySBC sends the same commands
 // there and wants DATA PROTECT.

@@ -52,7 +52,7 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 	if t.version != "" {
 		version = "of " + toolPackage + " " + t.version
 	}
-	fmt.Fprintf(&b, "`%s` %s against %s, %d tests. Passed / failed / skipped; `·` not run there; hung tests count as failed.\n\n",
+	fmt.Fprintf(&b, "`%s` %s against %s, %d tests. Cells are passed / failed / skipped; `·` means not run on this kind; hung tests count as failed.\n\n",
 		toolName, version, name, t.count())
 	b.WriteString("| suite |")
 	for _, k := range kinds {
@@ -84,7 +84,7 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 		}
 	}
 	section("Failed or hung:", mapped(v.bad, code))
-	section("Never really run on any kind (a test that the tool left, or passed without doing anything):", mapped(v.never, code))
+	section("Not really run on any kind (the tool left the test, or passed it without doing anything):", mapped(v.never, code))
 	if len(v.excepted) > 0 {
 		lines := make([]string, len(v.excepted))
 		for i, e := range v.excepted {
@@ -95,7 +95,7 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 			fmt.Fprintf(&b, "- %s\n", l)
 		}
 	}
-	section("Not run on a kind, because the tool cannot be right there:", exclusions(t, kinds))
+	section("Not run on a kind, because the tool is wrong there:", exclusions(t, kinds))
 	return wrapped(b.String())
 }
 
