@@ -9,8 +9,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// The time that a backend has for an aborted task (abortGrace) is that task's. Its structure may be another's when the time
-// is over, which was aborted later and has its own time.
+// The time that a backend has for an aborted task (abortGrace) belongs to that task. When it is over, another task may use the
+// same structure: one that was aborted later has its own time.
 func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	f := backend.NewFault(memory(t, 1<<20))
 	r := newTimed(t, Config{}, f)
@@ -23,7 +23,7 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	f.Release(1)
 	i.wantManaged(abort, pdu.TMFResponseComplete)
 
-	// Two, so that one of them has the structure of the first, whichever was given back last.
+	// Two, so that one of them uses the structure of the first, in whatever order structures are reused.
 	var reads, aborts [2]uint32
 	for k := range reads {
 		reads[k] = i.startRead(0, 0, 8)
@@ -36,11 +36,11 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	i.ping()
 	r.now.Add(int64(abortGrace)/2 + 1) // the first one's time is over
 	i.ping()
-	i.ping() // a response would have come before
+	i.ping() // a response would have come before the answer
 	r.e.on(r.e.loops[0], func() {
 		for task := r.e.loops[0].conns[0].tasks; task != nil; task = task.next {
 			if task.l.Abandoned() {
-				t.Error("a task is given up before its time")
+				t.Error("a task is abandoned before its time")
 			}
 		}
 	})
@@ -53,8 +53,8 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	waitFor(t, "tasks and buffers to come back", r.quiet(1))
 }
 
-// An initiator that aborts command after command costs the loop one deadline: that of a task which has ended does not stay.
-// What its backend keeps is told in a bounded number of lines.
+// An initiator that aborts command after command costs the loop one deadline: a task that has ended leaves none. The number of
+// log lines about tasks that a backend keeps is bounded.
 func TestAbortsLeaveNoTimers(t *testing.T) {
 	log := new(lockedBuffer)
 	f := backend.NewFault(memory(t, 1<<20))
@@ -92,8 +92,8 @@ func TestAbortsLeaveNoTimers(t *testing.T) {
 	waitFor(t, "tasks and buffers to come back", r.quiet(1))
 }
 
-// A block in which a payload is arriving stays out of use until the payload is complete, although its task is gone: the
-// receive that is with the kernel writes to it.
+// A block in which a payload is arriving is not reused until the payload is complete, even if its task is gone: the receive in
+// flight writes to it.
 func TestBlockStaysWhileItsPayloadArrives(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1, memory(t, 1<<20))

@@ -34,9 +34,9 @@ type conn struct {
 	tasks *task // all tasks from NewTask to FreeTask
 	lat   connLatency
 
-	share    *share // its initiator's, nil as long as it took no memory
-	requests int    // bytes of the arena that pings and text have
-	narrowed bool   // the session's command window is small, as its initiator wants more memory than it may have
+	share    *share // its initiator's; nil until it first takes memory
+	requests int    // bytes of the arena that pings and text hold
+	narrowed bool   // the session's command window is narrow: its initiator wants more memory than it may have
 
 	// dirty: on the loop's list of connections to pump this turn.
 	dirty    bool
@@ -116,7 +116,7 @@ func (c *conn) take() {
 func (c *conn) pump() {
 	c.take()
 	c.flushSend()
-	if c.moveTo != 0 && c.send.idle() && !c.closing && !c.dirty { // if it was marked again, the turn comes back to it
+	if c.moveTo != 0 && c.send.idle() && !c.closing && !c.dirty { // if it was marked again, it is pumped again this turn
 		c.move()
 		return
 	}
@@ -208,7 +208,7 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	return session.OutLater
 }
 
-// giveBack gives a block back in which a payload may still be arriving.
+// giveBack releases a block; if a payload is still arriving in it, later.
 func (c *conn) giveBack(b []byte) {
 	if !c.toldGone && c.recv.writesTo(b, c.s) {
 		c.recv.hold(b)

@@ -6,21 +6,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var errNothingTaken = errors.New("initiator takes no answers")
+var errNothingTaken = errors.New("initiator does not receive what is sent")
 
-// sendWatch is a deadline for the send that is with the kernel. An initiator may ask for as much as its share and take nothing, and
-// pings keep its connection alive; with the deadline that ends. What counts is what its end of the connection has acknowledged,
-// and that is asked for only when a send takes long.
+// sendWatch is a deadline for the send that is with the kernel. Without it an initiator that only pings could read as much as
+// its share, receive nothing, and hold that memory for ever. Progress is what its TCP has acknowledged. The kernel is asked for
+// that only when a send takes long.
 type sendWatch struct {
-	look  int64  // when to look
-	acked uint64 // bytes that were acknowledged at the last look
-	since int64  // when so many were acknowledged first, 0: there was no look yet
+	look  int64  // when to check
+	acked uint64 // bytes acknowledged at the last check
+	since int64  // when a check first saw that number, 0 before the first check
 }
 
-// begin is the start of a send.
+// begin begins to watch a send.
 func (w *sendWatch) begin(now, timeout int64) { w.look, w.since = now+timeout/sendLooks, 0 }
 
-// late is a look: acked bytes were acknowledged by now. It reports whether it were no more for all of timeout.
+// late is a check, with acked bytes acknowledged by now. It reports whether there was no progress for timeout.
 func (w *sendWatch) late(now int64, acked uint64, timeout int64) bool {
 	if w.since == 0 || acked != w.acked {
 		w.acked, w.since = acked, now
@@ -29,10 +29,10 @@ func (w *sendWatch) late(now int64, acked uint64, timeout int64) bool {
 	return now-w.since >= timeout-timeout/sendLooks
 }
 
-// slowSend looks at a send that takes long.
+// slowSend checks a send that takes long.
 func (c *conn) slowSend() {
 	l := c.loop
-	acked := uint64(0) // where the kernel does not tell, nothing moves
+	acked := uint64(0) // if the kernel does not tell, there is no progress
 	if info, err := l.engine.machine.sockets.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		acked = info.Bytes_acked
 	}
@@ -41,7 +41,7 @@ func (c *conn) slowSend() {
 	}
 }
 
-// due is when the connection is to be looked at without input, 0 never.
+// due is the connection's next deadline, 0 if it has none.
 func (c *conn) due() int64 {
 	at := earlier(c.s.Timer(), c.abandonBy)
 	if c.send.inFlight && !c.shut {
@@ -60,7 +60,7 @@ func earlier(a, b int64) int64 {
 	return a
 }
 
-// armTimer puts the connection's deadline on the loop's heap, unless an earlier look is there already.
+// armTimer puts the connection's deadline on the loop's heap, unless an earlier one is there already.
 func (c *conn) armTimer() {
 	if at := c.due(); at != 0 {
 		c.loop.timers.arm(c, at)

@@ -11,16 +11,16 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// A send has a deadline that starts anew whenever the initiator has acknowledged something, however little.
+// The deadline of a send starts anew whenever the initiator has acknowledged something, however little.
 func TestSendDeadline(t *testing.T) {
 	const timeout = int64(30 * time.Second)
 	var w sendWatch
 	now, looks := int64(1), 0
 	w.begin(now, timeout)
-	for acked := uint64(0); acked < 10; acked++ { // a byte at each second look, which is ten seconds
+	for acked := uint64(0); acked < 10; acked++ { // one byte at every second check, which is ten seconds
 		for range 2 {
 			if now = w.look; w.late(now, acked, timeout) {
-				t.Fatalf("late after %v, though it moves", time.Duration(now))
+				t.Fatalf("late after %v, in spite of progress", time.Duration(now))
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func TestSendDeadline(t *testing.T) {
 	}
 }
 
-// pings sends pings without an answer until the connection is ended.
+// pings sends pings that want no answer until the connection is closed.
 func (i *initiator) pings(done chan<- error) {
 	for {
 		var h pdu.BHS
@@ -55,7 +55,8 @@ func (i *initiator) pings(done chan<- error) {
 	}
 }
 
-// Reads that are never fetched, and writes whose data never comes, hold memory of the arena; pings do not prolong that for ever.
+// Reads whose data is never received, and writes whose data never comes, hold memory of the arena. Pings do not let them hold
+// it for ever.
 func TestHoldersOfMemoryAreEnded(t *testing.T) {
 	for _, what := range []string{"reads are not fetched", "data does not come"} {
 		t.Run(what, func(t *testing.T) {

@@ -32,7 +32,7 @@ type Config struct {
 	// one it sleeps at once. See poll.go.
 	Poll time.Duration
 	Log  *slog.Logger
-	// LimitHeap tells the Go runtime the heap's part of MemoryBound, so that the process keeps to it: for one that does nothing else.
+	// LimitHeap sets the Go runtime's memory limit to the heap's part of MemoryBound. It is for a process that does nothing else.
 	LimitHeap bool
 
 	sendTimeout time.Duration // for tests
@@ -52,7 +52,7 @@ type Engine struct {
 	draining atomic.Bool
 	started  time.Time
 	live     atomic.Int64 // connections
-	conns    atomic.Int64 // that the bound has room for: room
+	conns    atomic.Int64 // connections that the memory bound has room for (see room)
 
 	unregistered sync.Once
 	shutdown     sync.Once
@@ -212,7 +212,7 @@ func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
 
 func (e *Engine) drain() {
 	e.draining.Store(true)
-	e.each((*loop).bidFarewell)
+	e.each((*loop).askToLogOut)
 	e.waitQuiet(drainGrace)
 	e.each((*loop).disconnect)
 	if !e.waitQuiet(abortGrace + drainGrace) {
@@ -221,8 +221,8 @@ func (e *Engine) drain() {
 	e.stopLoops(len(e.loops))
 }
 
-// bidFarewell accepts nothing new on this loop and asks its initiators to log out.
-func (l *loop) bidFarewell() {
+// askToLogOut stops accepting connections on this loop and asks its initiators to log out.
+func (l *loop) askToLogOut() {
 	l.closeListeners()
 	for _, c := range l.conns {
 		if c != nil {
@@ -232,7 +232,7 @@ func (l *loop) bidFarewell() {
 	}
 }
 
-// disconnect closes the connections of those that have not.
+// disconnect closes the connections that are left.
 func (l *loop) disconnect() {
 	for _, c := range l.conns {
 		if c != nil {

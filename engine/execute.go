@@ -85,9 +85,9 @@ func (c *conn) abandonLater(t *task) {
 	c.abandonBy = earlier(c.abandonBy, t.abandonAt)
 }
 
-// abandonLate answers the aborts of tasks that the backend has kept for abortGrace. SAM-5 lets nothing of a task be seen
-// after the answer: the device server keeps the task's blocks from everybody until the backend has let go of them
-// (lun.Task.Abandon). Where it cannot, the answer waits on.
+// abandonLate answers the aborts of tasks that the backend has kept for abortGrace. SAM-5 lets nothing of a task be seen after
+// the answer: the device server admits no command to the task's blocks until the backend has let go of them (lun.Task.Abandon).
+// If it cannot do that, the answer keeps waiting.
 func (c *conn) abandonLate() {
 	l := c.loop
 	type late struct {

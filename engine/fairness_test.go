@@ -61,18 +61,18 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 	sent.Wait()
 }
 
-// What waits for memory in vain and is aborted does not take those with it that wait behind and need less.
+// If a task that waits for memory in vain is aborted, tasks behind it that need less go on.
 func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
 	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 1<<20))
 	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
 	a := r.login(1)
 	a.startRead(0, 0, maxBlock/2/512)
-	waitFor(t, "it to have memory", func() bool { return stuck.Held() == 1 })
+	waitFor(t, "the first to have memory", func() bool { return stuck.Held() == 1 })
 	big := a.startRead(0, 0, maxBlock/512)
 	sn := a.cmdSN - 1
 	small := a.startRead(1, 0, 8)
-	waitFor(t, "them to wait", func() bool { return r.e.Status().Loops[0].Tasks == 3 })
+	waitFor(t, "the others to wait", func() bool { return r.e.Status().Loops[0].Tasks == 3 })
 	a.manage(pdu.TMFAbortTask, 0, big, sn)
 	a.read()
 	a.expStatSN++

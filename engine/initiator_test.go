@@ -36,7 +36,7 @@ func newRigWith(t testing.TB, cfg Config, node session.NodeConfig, backends ...l
 	return newRigOn(t, cfg, node, func(*Engine) {}, backends...)
 }
 
-// newRigOn is newRigWith for an engine that prepare changes before it starts.
+// newRigOn is newRigWith; prepare may change the engine before it starts.
 func newRigOn(t testing.TB, cfg Config, node session.NodeConfig, prepare func(e *Engine), backends ...lun.Backend) *rig {
 	t.Helper()
 	for i := range cfg.Cores {

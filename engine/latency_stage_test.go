@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// long is how long a stage is made to last in the tests below, on a clock that goes on when the test says so.
+// long is how long the tests below make a stage last, on a clock that they move themselves.
 const long = 150 * time.Millisecond
 
 // timed is a rig whose loop has such a clock.
@@ -24,15 +24,15 @@ func newTimed(t *testing.T, cfg Config, backends ...lun.Backend) *timed {
 	t.Helper()
 	r := &timed{}
 	r.now.Store(1)
-	cfg.Cores, cfg.Poll = make([]int, 1), -1 // whoever polls looks at the clock for the end
+	cfg.Cores, cfg.Poll = make([]int, 1), -1 // no polling: it would wait for a clock that stands still
 	r.rig = newRigOn(t, cfg, quietNode, func(e *Engine) { e.loops[0].clock = r.now.Load }, backends...)
 	return r
 }
 
-// pass has the time long pass, once the loop has tasks commands in hand.
+// pass lets the time long pass, once the loop has that many tasks.
 func (r *timed) pass(tasks int) {
 	r.t.Helper()
-	waitFor(r.t, "the commands to be there", func() bool { return r.e.Status().Loops[0].Tasks == tasks })
+	waitFor(r.t, "the commands to arrive", func() bool { return r.e.Status().Loops[0].Tasks == tasks })
 	r.now.Add(int64(long))
 }
 
@@ -145,7 +145,7 @@ func TestABarrierIsWindow(t *testing.T) {
 	wantStage(t, r.counted(0, "read", 1), StageWindow)
 }
 
-// Memory that the initiator's other commands have is waited for in queue, for data-in and for data-out.
+// Waiting for memory that the initiator's other commands hold counts as queue, for data-in and for data-out.
 func TestWaitForMemoryIsQueue(t *testing.T) {
 	for _, write := range []bool{false, true} {
 		stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))

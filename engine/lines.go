@@ -1,12 +1,12 @@
 package engine
 
-// lines bounds the lines that a loop writes to the log about one kind of thing that peers can bring about: so many in
-// lineInterval. The next one says how many were left out.
+// lines bounds the log lines of a loop about one kind of event that peers can cause: so many in lineInterval. The next line
+// says how many were left out.
 type lines struct {
 	most int
 	from int64 // when the interval began
 	n    int   // lines in it
-	left int   // out, since the last one
+	left int   // left out since the last line
 }
 
 // allow says whether a line may be written now, and how many were left out before it.
@@ -23,7 +23,7 @@ func (b *lines) allow(now int64) (ok bool, left int) {
 	return true, left
 }
 
-// about writes a line of the kind, if it may.
+// about logs a line of one kind, unless there were too many.
 func (l *loop) about(b *lines, say func(msg string, args ...any), msg string, args ...any) {
 	ok, left := b.allow(l.now)
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// What peers bring about fills no log: lines are bounded in time, and none is left out in silence.
+// Peers cannot fill the log: lines are bounded in time, and the number of those left out is logged.
 func TestLines(t *testing.T) {
 	b := lines{most: 3}
 	now := int64(1)
@@ -25,7 +25,7 @@ func TestLines(t *testing.T) {
 		now += lineInterval / 100
 	}
 	if wrote != 30 || wrote+left+b.left != 1000 {
-		t.Fatalf("%d lines, %d said to be left out, %d not yet", wrote, left, b.left)
+		t.Fatalf("%d lines, %d reported as left out, %d not yet reported", wrote, left, b.left)
 	}
 }
 
@@ -46,7 +46,7 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// A connection for which the loop's table has no room is closed, counted, and said in the log, once in an interval.
+// A connection for which the loop's table has no room is closed and counted, and logged once in an interval.
 func TestRefusedConnectionsAreCounted(t *testing.T) {
 	log := new(lockedBuffer)
 	r := newRigWith(t, Config{Cores: make([]int, 1), Log: slog.New(slog.NewTextHandler(log, nil))}, session.NodeConfig{}, memory(t, 1<<20))

@@ -324,8 +324,8 @@ func (i *initiator) acknowledge(sn, ttt uint32) {
 	i.send(&h, nil)
 }
 
-// Resets that arrive together are carried out together: each looks at every connection to the target, so a thousand of one
-// initiator's would be a thousand looks at everybody else's.
+// Resets that arrive together share one sweep. A sweep looks at every connection of the target, so without that a thousand
+// resets of one initiator would cost the others a thousand sweeps.
 func TestResetsShareASweep(t *testing.T) {
 	t.Parallel()
 	r, _ := stuck(t)
@@ -354,7 +354,7 @@ func TestResetsShareASweep(t *testing.T) {
 	for i := range n {
 		c.wantManaged(first+uint32(i), pdu.TMFResponseComplete)
 	}
-	// One send arrives in one receive, as a rule; a loaded machine may split it once or twice.
+	// One send mostly arrives in one receive; a loaded machine may split it once or twice.
 	if got := r.sweeps() - before; got > n/4 {
 		t.Errorf("%d sweeps for %d resets", got, n)
 	}

@@ -86,7 +86,7 @@ func (c *conn) move() {
 	c.home.Store(to)
 }
 
-// forget takes a connection off the loop's list of those that receive next. On that of those to be pumped it is not: see pump.
+// forget takes a connection off the loop's list of those to receive next. It is not on the list of those to pump: see pump.
 func (l *loop) forget(c *conn) {
 	if i := slices.Index(l.rearms, c); i >= 0 {
 		l.rearms = slices.Delete(l.rearms, i, i+1)

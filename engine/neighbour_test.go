@@ -13,7 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// hoard sends n writes of 4 MiB whose data never comes, to LUN 0, and answers no R2T.
+// hoard sends n writes of 4 MiB to LUN 0 and never sends their data.
 func (i *initiator) hoard(n int) {
 	for range n {
 		var h pdu.BHS
@@ -22,12 +22,12 @@ func (i *initiator) hoard(n int) {
 	}
 }
 
-// solicited are a name, and the keys that make a write wait for its R2T.
+// solicited returns an initiator name and the keys that make writes wait for an R2T.
 func solicited(name string) []string {
 	return []string{"InitiatorName", name, "InitialR2T", "Yes", "ImmediateData", "No"}
 }
 
-// works does reads and writes of all sizes, which need memory of the arena, and wants each to be answered.
+// works does reads and writes of all sizes, which need memory of the arena, and checks that each succeeds.
 func (i *initiator) works(lun byte) {
 	i.t.Helper()
 	for _, n := range []int{4096, 64 << 10, 1 << 20} {
@@ -40,10 +40,10 @@ func (i *initiator) works(lun byte) {
 	}
 }
 
-// An initiator that takes all memory it can get, on as many connections as it likes, leaves most of it to others: its share does
-// not grow with its connections.
+// An initiator that takes all the memory it can get, on many connections, leaves most of it to others: its share does not grow
+// with the number of its connections.
 func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
-	disk := backend.NewFault(memory(t, 64<<20)) // whose reads need memory of the arena
+	disk := backend.NewFault(memory(t, 64<<20)) // its reads need memory of the arena
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
 	good := r.login(1)
 	const conns, each = 8, 4
@@ -58,7 +58,7 @@ func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
 		t.Fatalf("read of the largest transfer: status %#x", st)
 	}
 	if used, share := r.e.Status().Loops[0].ArenaInUse, slabSize/arenaShares; used > share {
-		t.Errorf("%d bytes are in use beside no other command; the share is %d", used, share)
+		t.Errorf("%d bytes are in use without other commands; the share is %d", used, share)
 	}
 	for _, h := range hogs {
 		h.c.Close()
@@ -69,7 +69,7 @@ func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
 	})
 }
 
-// Many initiators that do so together leave something to one more.
+// Many such initiators together leave memory to one more.
 func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 	disk := backend.NewFault(memory(t, 64<<20))
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
@@ -77,7 +77,7 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 	sizes := []int{maxBlock, 1 << 20, 64 << 10, 4096}
 	for k := range crowd {
 		hog := r.login(byte(10+k), solicited(fmt.Sprint("iqn.2026-11.test:hog", k))...)
-		for _, n := range sizes { // each takes what it can get
+		for _, n := range sizes { // each takes as much as it can get
 			for range 6 {
 				var h pdu.BHS
 				hog.command(&h, 0, rw10(true, 0, uint16(n/512)), n, true)
@@ -97,8 +97,8 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 	}
 }
 
-// Initiators that send pings and text as fast as they can, and read the answers, keep nobody from his commands: what one connection
-// may bring about in a turn is bounded by a receive buffer and a batch.
+// Initiators that send pings and text as fast as they can, and read the answers, do not keep others from working: a receive
+// buffer and a batch bound what one connection causes in a turn.
 func TestFloodsLetOthersWork(t *testing.T) {
 	for _, kind := range []string{"pings", "text", "reads"} {
 		t.Run(kind, func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestFloodsLetOthersWork(t *testing.T) {
 	}
 }
 
-// flood sends a few requests of a kind, immediate ones so that no window holds them back.
+// flood sends a few requests of one kind; they are immediate, so that no window holds them back.
 func (i *initiator) flood(kind string) error {
 	var out []byte
 	for range 8 {
@@ -178,8 +178,8 @@ func (i *initiator) flood(kind string) error {
 	return err
 }
 
-// While an initiator wants more memory than its share its sessions' command windows are small, so that what waits is little;
-// afterwards they are as they were.
+// While an initiator wants more memory than its share, the command windows of its sessions are narrow, so that few commands
+// wait; afterwards they have their old size.
 func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := backend.NewFault(memory(t, 64<<20))
@@ -198,12 +198,12 @@ func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
 	}
 	waitFor(t, "the commands to be there", func() bool { return r.e.Status().Loops[0].Tasks == len(reads) })
 	if n := window(); n > whole-len(reads) {
-		t.Errorf("the window has %d places and %d requests are unanswered: %d in all, want no more than there were", n, len(reads), whole)
+		t.Errorf("the window has %d places and %d requests are unanswered, together %d; want no more than before", n, len(reads), whole)
 	}
 	f.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Err: lun.ErrMedium} })
 	f.Fail(-1, lun.ErrMedium)
 	for _, itt := range reads {
 		i.finish(itt)
 	}
-	waitFor(t, "the window to be whole again", func() bool { return window() == whole })
+	waitFor(t, "the window to have its old size again", func() bool { return window() == whole })
 }

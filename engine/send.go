@@ -35,7 +35,7 @@ type batch struct {
 	nblk int
 	held int // bytes of the connection's share that blocks are
 	nrel int
-	// blocks are memory that the batch has in hand: data of commands that are over, and Go memory that it keeps alive.
+	// blocks are memory that the batch holds: data of commands that are over, and Go memory that it keeps alive.
 	blocks  [sendBatch][]byte
 	records [sendBatch]record        // commands that are over
 	release [sendBatch]*session.Task // requests other than commands, to be reported as sent
@@ -48,9 +48,9 @@ type batchMem struct {
 	headers [sendBatch * headerSlot]byte
 }
 
-// iovec is the kernel's struct iovec, as uring.Iovec is, with an address that is no pointer to the garbage collector: it lies in memory
-// that this does not know, and a pointer there to Go memory that has meanwhile been freed would be a fatal error at
-// the next write over it. What the address is in is kept alive by the batch or its task.
+// iovec is the kernel's struct iovec, as uring.Iovec is, but for the garbage collector its address is not a pointer. Batches
+// lie in memory that the collector does not scan: a pointer there to Go memory that has been freed would be a fatal error when
+// it is overwritten. The batch or its task keeps alive what the address points to.
 type iovec struct {
 	base uintptr
 	len  uint64
@@ -58,7 +58,8 @@ type iovec struct {
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// room tells whether another PDU can be staged. It takes one block at most, that of its command or what it keeps.
+// room tells whether another PDU can be staged. It takes one block at most: that of its command, or the Go memory that it keeps
+// alive.
 func (s *sendState) room() bool {
 	b := s.batch
 	return b == nil || !s.inFlight && b.pdus < sendBatch && b.used+longestCopied <= len(b.mem.headers) && b.bytes < sendBatchBytes

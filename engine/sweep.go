@@ -6,15 +6,15 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep looks at every connection of the
-// target, so the functions that ask for the same one within a turn share it: an initiator that sends a thousand resets costs
-// the others one.
+// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep looks at every connection
+// of the target, so functions that need the same one within a turn share it: an initiator that sends a thousand resets costs
+// the others one sweep.
 type sweep struct {
 	sweepKey
 	asked []asking
 }
 
-// sweepKey is what a sweep is about: all units of a target where unit is nil; nobody's tasks but those of nexuses other than from.
+// sweepKey is the scope of a sweep: a unit of a target, or all units if unit is nil, and the tasks of all nexuses but from.
 type sweepKey struct {
 	fn   pdu.TaskFunction
 	tgt  *lun.Target
@@ -29,7 +29,7 @@ type asking struct {
 	use uint64
 }
 
-// answer tells the function's connection what came of it, unless that connection has died meanwhile.
+// answer gives the function's connection the result, unless that connection has ended meanwhile.
 func (a asking) answer(resp pdu.TaskResponse) {
 	if a.st.Owner.(*task).use == a.use {
 		a.c.s.Managed(a.c.loop.now, a.st, byte(resp))
@@ -37,7 +37,7 @@ func (a asking) answer(resp pdu.TaskResponse) {
 	}
 }
 
-// sweepFor has function a wait for the sweep that it asks for, which begins at the end of the turn.
+// sweepFor makes function a wait for a sweep, which begins at the end of the turn.
 func (l *loop) sweepFor(k sweepKey, a asking) {
 	for _, s := range l.sweeps {
 		if s.sweepKey == k {
@@ -58,7 +58,7 @@ func (l *loop) launchSweeps() {
 	l.sweeps = l.sweeps[:0]
 }
 
-// hits says whether t is one of the tasks that the sweep ends.
+// hits reports whether the sweep ends t.
 func (s *sweep) hits(t *task) bool {
 	if t.conn.nexus() == s.from || t.conn.target() != s.tgt {
 		return false
@@ -66,7 +66,7 @@ func (s *sweep) hits(t *task) bool {
 	return s.unit == nil || s.tgt.Lookup(t.s.LUN) == s.unit
 }
 
-// done carries out what the function does to units, and answers everybody who asked for it.
+// done carries out the function on the units and answers all functions that waited for it.
 func (s *sweep) done(hit map[*lun.Nexus]bool) {
 	switch s.fn {
 	case pdu.TMFClearTaskSet:

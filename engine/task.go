@@ -10,7 +10,7 @@ import (
 type task struct {
 	s session.Task
 	l lun.Task
-	// use numbers the uses of this structure: whoever comes back to a task later sees by it whether the task is still the same.
+	// use numbers the uses of this structure: code that comes back to a task later can tell whether it is still the same use.
 	use uint64
 	taskState
 }

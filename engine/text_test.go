@@ -10,13 +10,13 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// request makes the next immediate request that is no SCSI command.
+// request makes the next immediate request other than a SCSI command.
 func (i *initiator) request(op pdu.Opcode, ttt uint32) *pdu.BHS {
 	var h pdu.BHS
 	h.Init(op)
 	h.SetImmediate(true)
 	h.SetFinal(true)
-	q := (*pdu.TextRequest)(&h) // TTT, CmdSN and ExpStatSN are at the same place in a NOP-Out
+	q := (*pdu.TextRequest)(&h) // a NOP-Out has TTT, CmdSN and ExpStatSN in the same places
 	i.itt++
 	h.SetITT(i.itt)
 	q.SetTTT(ttt)
@@ -25,8 +25,8 @@ func (i *initiator) request(op pdu.Opcode, ttt uint32) *pdu.BHS {
 	return &h
 }
 
-// Pings and text of the longest kind use the loop's memory, and give it back (RFC 7143, 13.12): what is declared, comes back;
-// what SendTargets shows, goes out in PDUs as long as the initiator takes.
+// The longest pings and texts take the loop's memory and give it back. A ping as long as declared comes back whole, and the
+// answer to SendTargets comes in PDUs as long as the initiator declared (RFC 7143, 13.12).
 func TestLongPingsAndText(t *testing.T) {
 	r := newRig(t, 1, memory(t, 1<<20))
 	own := r.e.node.Targets()[0]
@@ -73,6 +73,6 @@ func TestLongPingsAndText(t *testing.T) {
 	d.c.Close()
 	r.e.Shutdown()
 	if n := r.e.loops[0].arena.inUse; n != 0 {
-		t.Errorf("%d bytes of the arena are still out", n)
+		t.Errorf("%d bytes of the arena are still in use", n)
 	}
 }

@@ -1,8 +1,8 @@
 package engine
 
-// timers is a loop's heap of deadlines in monotonic nanoseconds. An entry is either a connection's (its protocol is asked
-// for its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or a function's. A connection has one
-// entry at most, and none when the loop has forgotten it: nothing of it outlives it here.
+// timers is a loop's heap of deadlines in monotonic nanoseconds. An entry is either a connection's (its protocol is asked for
+// its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or a function's. A connection
+// has at most one entry, and none when the loop has dropped it.
 type timers struct{ heap []timer }
 
 type timer struct {

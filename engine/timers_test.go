@@ -34,8 +34,8 @@ func TestTimersComeUpInOrder(t *testing.T) {
 	}
 }
 
-// A connection has one entry, at the earliest deadline that it asked for: one that moves to an earlier time moves its entry,
-// one that moves to a later time finds out when the entry comes up.
+// A connection has one entry, at the earliest of its deadlines. An earlier deadline moves the entry; a later one takes effect
+// when the entry is due.
 func TestTimersOfAConnection(t *testing.T) {
 	var h timers
 	c, other := &conn{}, &conn{}

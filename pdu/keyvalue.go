@@ -67,14 +67,14 @@ func ParseText(b []byte, max int) ([]KeyValue, error) {
 	return kvs, nil
 }
 
-// Text is a whole logical text data segment whose pairs are sound: those of
-// ReadText. The zero Text has none.
+// Text is a whole logical text data segment that ReadText has checked. The zero
+// Text has no pairs.
 type Text struct{ pairs string }
 
 // ReadText checks the key=value pairs of b, a whole logical text data segment:
 // text that continues over several PDUs must have been joined (RFC 7143, 6.1).
-// A key that comes twice is left to the caller to judge (6.2). However many
-// pairs there are, all that is allocated is one copy of b.
+// A key that comes twice is left to the caller to judge (6.2). It allocates one
+// copy of b, however many pairs there are.
 //
 // The checks are those that hold for every key: that each pair ends in a null
 // and has a =, that the key name is a standard-label of at most 63 bytes, and
@@ -102,7 +102,7 @@ func ReadText(b []byte) (Text, error) {
 	return Text{text}, nil
 }
 
-// Pairs yields the pairs in the order of the text, since that order decides.
+// Pairs yields the pairs in the order of the text, which matters.
 func (t Text) Pairs() iter.Seq[KeyValue] {
 	return func(yield func(KeyValue) bool) {
 		for kv, rest := t.First(); kv.Key != ""; kv, rest = rest.First() {
@@ -113,8 +113,8 @@ func (t Text) Pairs() iter.Seq[KeyValue] {
 	}
 }
 
-// First returns the first pair and the text behind it; the pair has no key
-// when there is none.
+// First returns the first pair and the text after it. The key is empty if there
+// is no pair.
 func (t Text) First() (KeyValue, Text) {
 	pair, rest, _ := strings.Cut(t.pairs, "\x00")
 	key, value, _ := strings.Cut(pair, "=")

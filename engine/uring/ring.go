@@ -20,11 +20,11 @@ type Config struct {
 	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
 	NoIowait bool
 
-	// Kernel stands behind the ring in place of Linux, for simulations (package simkernel); nil: Linux itself.
+	// Kernel replaces Linux in a simulation (package simkernel); nil: Linux.
 	Kernel Kernel
 }
 
-// Kernel is what a ring asks of a kernel: the system calls of io_uring, and an eventfd to be woken by.
+// Kernel is what a ring needs of a kernel: the system calls of io_uring, and an eventfd that wakes the ring.
 type Kernel interface {
 	giouring.Kernel
 	// Eventfd makes an eventfd(2), Signal adds 1 to it from any goroutine, CloseEventfd closes it.
@@ -61,7 +61,7 @@ type Ring struct {
 	files, slabs int // table sizes
 	fd           int // for messages from other rings; constant
 	notify       notifier
-	timeout      syscall.Timespec // of the wait at hand
+	timeout      syscall.Timespec // of the current wait
 	scratch      *Arena
 	closed       bool
 }

@@ -36,7 +36,7 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	if timeout < 0 {
 		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil, 0, nil)
 	} else {
-		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: behind the interface of a simulated kernel it would be garbage
+		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: passed through the Kernel interface, a local variable would be allocated
 		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout, 0, nil)
 	}
 	r.stats.SQEs += uint64(submit - r.g.SQReady())
