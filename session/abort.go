@@ -30,7 +30,7 @@ func (c *Conn) stop(t *Task) {
 	}
 }
 
-// callOff notes that no answer of t goes out any more. It stays until the host, the window or its data let go of it.
+// callOff suppresses every further answer of t. The task stays until the host, the window and its data release it.
 func (c *Conn) callOff(t *Task) {
 	if !t.st.aborted && t.st.kind == kindCommand {
 		c.tm.stopped++

@@ -7,29 +7,29 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// twoHosts is a target with an account for each of two hosts.
+// twoHosts is a rig whose target has an account for each of two hosts.
 func twoHosts() *Target {
 	t := plainTarget()
 	t.Auth.Accounts = []Account{{User: "a", Secret: []byte("host a's own secret")}, {User: "b", Secret: []byte("host b's own secret")}}
 	return t
 }
 
-// proof takes a login by CHAP up to the keys that prove who it is.
+// proof runs a CHAP login up to the request with the response to the challenge.
 func (r *loginRig) proof(user string) []string {
 	r.Helper()
 	alg, id, challenge := r.challenged("7")
 	return []string{"CHAP_N", user, "CHAP_R", pdu.EncodeHex(sum(alg, id, "host "+user+"'s own secret", challenge))}
 }
 
-// prove takes a login by CHAP up to the request that asks for full feature phase.
+// prove runs a CHAP login up to the request that asks for full feature phase.
 func (r *loginRig) prove(user string, keys ...string) {
 	r.Helper()
 	r.ok(securityNext, r.proof(user)...)
 	r.ask(toFull, keys...)
 }
 
-// An initiator's name is what it says it is. Host b, with its own account, calls itself by a's name: it neither joins a's session
-// nor replaces it or a connection of it, and a hears nothing of that.
+// An initiator chooses its own name. When host b logs in with its own account under a's name, it must neither join a's session
+// nor replace it or one of its connections, and a must not notice.
 func TestSessionIsItsAccounts(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, twoHosts())
 	a := newLogin(t, n)
@@ -75,10 +75,10 @@ func TestSessionIsItsAccounts(t *testing.T) {
 	again := newLogin(t, n)
 	again.prove("a")
 	next.turn()
-	next.wantEvent(Close) // a replaces its own
+	next.wantEvent(Close) // a replaces its own session
 }
 
-// What a session has negotiated is not told to another account either.
+// A session's negotiated values are not disclosed to another account either.
 func TestForeignJoinIsToldNothing(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, twoHosts())
 	a := newLogin(t, n)
@@ -90,7 +90,7 @@ func TestForeignJoinIsToldNothing(t *testing.T) {
 	}
 }
 
-// An account that names initiators is for those.
+// An account that lists initiators admits no others.
 func TestAccountNamesInitiators(t *testing.T) {
 	for _, c := range []struct {
 		initiators []string
@@ -113,7 +113,7 @@ func TestAccountNamesInitiators(t *testing.T) {
 	}
 }
 
-// The host knows what outlives sessions: a nexus that it does not make is not logged in to.
+// The host knows what outlives sessions: if it refuses to make the nexus, the login fails.
 func TestHostRefusesANexus(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	r := newLogin(t, n)
@@ -135,7 +135,7 @@ func TestOneSecretForBothDirections(t *testing.T) {
 	r.refused(pdu.LoginAuthenticationFailure, "we would have answered so ourselves", securityNext, r.proof("a")...)
 }
 
-// The session itself looks at the account, whatever the login has looked at before.
+// The session checks the account itself, whatever the login has checked before.
 func TestJoinLooksAtTheAccount(t *testing.T) {
 	m := newMCS(t, 1)
 	r := m.dial(7)

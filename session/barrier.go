@@ -21,7 +21,7 @@ type barrier struct {
 
 	// missing counts who has still to report: the connections of one round, the origin among them.
 	missing atomic.Int32
-	counts  bool        // as one of the session's functions, until it is over: the origin's
+	counts  bool        // it counts as one of the session's functions until it is over
 	found   atomic.Bool // the task of ABORT TASK or QUERY TASK, or one of the set of QUERY TASK SET
 	stage   atomic.Uint32
 }

@@ -30,14 +30,14 @@ type Auth struct {
 type Account struct {
 	User   string
 	Secret []byte
-	// Initiators are the names that whoever has the secret may go by; one that ends in * stands for all that begin so. Empty: any.
+	// Initiators are the initiator names that may use the account. A trailing * matches any suffix. Empty: any name.
 	Initiators []string
 }
 
 // Required tells whether a login has to authenticate.
 func (a *Auth) Required() bool { return len(a.Accounts) > 0 }
 
-// Knows says that there is an account of that name.
+// Knows reports whether there is an account of that name.
 func (a *Auth) Knows(user string) bool {
 	return slices.ContainsFunc(a.Accounts, func(acc Account) bool { return acc.User == user })
 }
@@ -70,7 +70,7 @@ type chapState struct {
 	alg       CHAPAlgorithm
 	id        byte
 	challenge []byte
-	account   *Account // that proved itself; nil before chapDone
+	account   *Account // the account that was authenticated; nil before chapDone
 }
 
 type chapStep uint8

@@ -161,7 +161,7 @@ func (c *Conn) deliver(t *Task) {
 		c.meet(t.st.tmf.barrier, t.st.tmf.begun)
 	}
 	if c.tm.waiting.head != nil {
-		c.manageSoon() // a task-management function may have waited for this CmdSN
+		c.manageSoon() // a task management function may wait for this CmdSN
 	}
 }
 

@@ -29,8 +29,8 @@ type Conn struct {
 	now    int64 // the latest that Header, Payload, Buffer and Next were told: for Times
 
 	login *loginState // nil from full feature phase on, and only then
-	// sess is the session that the connection is a member of: from the grant of its login on, which may be long before the
-	// answer to it (members.enroll); nil before. Once set it stays.
+	// sess is the session that the connection is a member of. It is set when the login is granted, which may be long before
+	// the answer (members.enroll), and never changes again; nil before.
 	sess *Session
 	cp   ConnParams
 	cid  uint16
@@ -41,7 +41,7 @@ type Conn struct {
 	watching  bool        // in watch
 	stirred   atomic.Bool // ExpCmdSN moved while watching
 
-	at      int  // loop it lives on, guarded by the session's mu
+	at      int  // the loop it lives on; guarded by the session's mu
 	watched bool // guarded by the session's mu
 
 	rx      rxState
@@ -65,7 +65,7 @@ type Conn struct {
 	rejects    int  // Rejects sent so far
 	nextTTT    uint32
 	scratch    [maxSense + 2]byte // data segment of the response at hand
-	borrowed   []byte             // memory for a data segment of which a command takes the front
+	borrowed   []byte             // memory for a data segment of which a command takes only the front
 }
 
 // NewConn makes the protocol side of a connection that was just accepted.
@@ -89,8 +89,8 @@ func (c *Conn) Session() *Session {
 	return c.sess
 }
 
-// fullFeature says that the connection is in full feature phase. A member of a session need not be: its login may wait for
-// another connection to end.
+// fullFeature reports whether the connection is in full feature phase. A member of a session need not be: its login may wait
+// for another connection to end.
 func (c *Conn) fullFeature() bool { return c.login == nil }
 
 // Params is what was negotiated for this connection alone.
@@ -117,7 +117,7 @@ func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
 // InFlight is how many requests of the connection are unanswered.
 func (c *Conn) InFlight() int { return c.tags.n }
 
-// enterFullFeature ends the login of a member: c.cp is set by it. The final login response is queued already.
+// enterFullFeature ends the login of a member and sets c.cp. The final Login Response is already queued.
 func (c *Conn) enterFullFeature(now int64, lead bool) {
 	c.login = nil
 	// What negotiation let through is what the data path divides by and indexes with; of the session's, see newSession.

@@ -22,7 +22,7 @@ type endState struct {
 	stage    endStage
 	eventful bool // nextOfLife has something to look at
 
-	enters EventKind // SessionUp or SessionJoined, while it is to be taken; else 0
+	enters EventKind // SessionUp or SessionJoined while that event is pending; else 0
 
 	move   bool // Move is to be taken
 	flush  bool // Flush is to be taken once everything was sent
@@ -53,7 +53,7 @@ const (
 	stageGone            // Closed was called
 )
 
-// nextOfLife takes Move, Close and SessionDown.
+// nextOfLife returns Move, Close and SessionDown events.
 func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	e := &c.end
 	switch {
@@ -78,7 +78,7 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	case e.keeps && e.over:
 		// Nobody continued the session.
 		e.keeps, e.last = false, true
-		ev.Kind, ev.Session = SessionDown, c.sess // no discovery session is kept
+		ev.Kind, ev.Session = SessionDown, c.sess // discovery sessions are not kept
 		return true
 	}
 	if e.last {

@@ -47,7 +47,7 @@ func (c *Conn) stamp(ev *Event, rule snRule) {
 // cmdWindow returns ExpCmdSN and MaxCmdSN.
 func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 	s := c.sess
-	if s == nil { // a login that joins is told how far the session is
+	if s == nil { // a joining login gets the session's ExpCmdSN and MaxCmdSN
 		if s = c.login.sess; s == nil {
 			return c.sn.firstCmd, c.sn.firstCmd
 		}
@@ -62,8 +62,8 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason, ev.Session = nil, nil, nil, false, nil, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last, ev.Keep = false, false, false, false
 	if c.end.enters != 0 {
-		// Before anything of the session, and above all before Execute: commands may have come in the same packet as the login
-		// request, or been handed over by another loop.
+		// Before any other event of the session, Execute above all: commands may have come in the same packet as the Login
+		// Request, or another loop may have handed them over.
 		ev.Kind, ev.Session = c.end.enters, c.sess
 		c.end.enters = 0
 		return true

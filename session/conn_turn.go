@@ -120,8 +120,7 @@ func (c *Conn) offered(again bool) {
 	c.takeTurns()
 }
 
-// watch has the connection looked at when ExpCmdSN has moved, as long as it waits for that. It reports whether that has just
-// begun.
+// watch arranges for the connection to be woken when ExpCmdSN moves. It reports whether it was not watching before.
 func (c *Conn) watch(on bool) bool {
 	if c.watching == on {
 		return false

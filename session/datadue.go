@@ -1,13 +1,14 @@
 package session
 
-// dataWatch is a deadline for the data of writes. A write has memory from its header on, and pings keep a connection alive whose
-// data never comes. It is one for a connection, and looked at when it is due: a write costs a store.
+// dataWatch is a deadline for the data of writes. A write holds memory from its header on, and pings would keep a connection
+// alive whose data never comes. There is one deadline for each connection, checked only when it is due: a write costs one
+// store.
 type dataWatch struct {
-	by   int64 // when to look whether data is late, 0: none is awaited, as far as is known
-	came int64 // when data came last
+	by   int64 // next check; 0: no data is known to be outstanding
+	came int64 // when data last arrived
 }
 
-// dataWanted notes that t's data is awaited from now on.
+// dataWanted notes that t's data is outstanding from now on.
 func (c *Conn) dataWanted(t *Task) {
 	t.st.out.since = c.now
 	if c.data.by == 0 {
@@ -15,8 +16,8 @@ func (c *Conn) dataWanted(t *Task) {
 	}
 }
 
-// dataAdvance ends a connection of which no data has come for DataTimeout, while some was awaited for as long. What comes late
-// because others' data is before it is not late.
+// dataAdvance ends a connection if data has been outstanding for DataTimeout and none has arrived in that time. Data that is
+// queued behind other tasks' data is not late.
 func (c *Conn) dataAdvance(now int64) {
 	d := &c.data
 	if d.by == 0 || now < d.by || c.end.deaf {

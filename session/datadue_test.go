@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// advance lets d pass, as the host's timers do.
+// advance advances the clock by d and runs the timers that are due.
 func (r *rig) advance(d time.Duration) {
 	for end := r.now + int64(d); ; {
 		at := r.conn.Timer()
@@ -21,8 +21,8 @@ func (r *rig) advance(d time.Duration) {
 	}
 }
 
-// A write whose data does not come ends its connection after DataTimeout, whatever keeps that alive; nothing in RFC 7143 has a target
-// wait for ever (4.2.5.2). Data that comes, however slowly, starts it anew for all that wait behind it.
+// A write whose data does not arrive ends its connection after DataTimeout, even if pings keep the connection alive. RFC 7143
+// does not require a target to wait forever (4.2.5.2). Any arriving data restarts the timeout for all writes that wait behind it.
 func TestDataDeadline(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "4096"))
 	ping := func() {

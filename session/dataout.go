@@ -12,7 +12,7 @@ type dataOut struct {
 	unsolicited bool
 	first       sequence
 
-	since int64 // when data was last asked for, or announced
+	since int64 // when data was last solicited, or announced as unsolicited
 
 	asked     uint32 // bytes from the front for which data came unsolicited or an R2T was sent
 	r2tSN     uint32 // of the next R2T
@@ -209,13 +209,13 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	}
 }
 
-// borrow takes memory for a data segment of n bytes until the PDU is complete, nil when there is none.
+// borrow allocates memory for a data segment of n bytes until the PDU is complete; nil: there is none.
 func (c *Conn) borrow(n int) []byte {
 	c.borrowed = c.host.Memory(n)
 	return c.borrowed
 }
 
-// giveBack ends the use of borrowed memory.
+// giveBack returns borrowed memory.
 func (c *Conn) giveBack() {
 	if b := c.borrowed; b != nil {
 		c.borrowed = nil

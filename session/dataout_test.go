@@ -427,7 +427,7 @@ func TestDataSegmentTooLong(t *testing.T) {
 	}
 }
 
-// FFFFFFFFh is no Target Transfer Tag: it says that there is none (RFC 7143, 11.7.4, 11.8.5).
+// FFFFFFFFh is not a Target Transfer Tag: it means that there is none (RFC 7143, 11.7.4, 11.8.5).
 func TestTTTIsNeverTheReservedOne(t *testing.T) {
 	r := newRig(t)
 	r.conn.nextTTT = pdu.ReservedTag - 2

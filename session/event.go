@@ -18,19 +18,19 @@ const (
 	// RESET ...): Task.Manage says which. The session's own tasks that it affects were aborted before. Answered by
 	// Conn.Managed.
 	Manage
-	// SessionUp: Session entered full feature phase with this connection, which leads it. Its I_T nexus was made by
-	// Host.NewNexus. It comes before any other event of full feature phase, however early commands were received. A discovery
-	// session has no nexus: neither SessionUp nor SessionDown comes for it.
+	// SessionUp: Session entered full feature phase with this, its leading connection. Host.NewNexus has made its I_T nexus.
+	// It precedes every other event of full feature phase, however early commands were received. A discovery session has no
+	// nexus, and so neither SessionUp nor SessionDown.
 	SessionUp
-	// SessionJoined: the connection entered full feature phase in a Session that was up before; first of all, like SessionUp.
+	// SessionJoined: the connection entered full feature phase in an existing Session. Like SessionUp it comes first.
 	SessionJoined
 	// Move: the connection is to live on the loop with index Loop from now on. The host takes it there, with whatever input
 	// it has not yet fed, and calls Conn.Moved on that loop, as soon as what was sent before is out; nothing is received in
 	// between. No task exists.
 	Move
-	// SessionDown: Session ended; the host drops its nexus. Comes after every task was freed. The connection that it comes on
-	// was the last of Session's members; it need never have been in full feature phase: a login that joins is a member while it
-	// waits for the connection that it replaces.
+	// SessionDown: Session ended, all its tasks are freed, and the host drops its nexus. It comes on the session's last
+	// member, which need never have been in full feature phase: a joining login is a member while it waits for the connection
+	// that it replaces.
 	SessionDown
 	// Flush: everything sent so far should reach the wire, then close the connection (graceful).
 	Flush
@@ -45,10 +45,10 @@ const (
 type Event struct {
 	Kind    EventKind
 	Task    *Task
-	Session *Session // of SessionUp, SessionJoined and SessionDown
+	Session *Session // in SessionUp, SessionJoined and SessionDown
 	Header  pdu.BHS
 	// Data is the data segment, without padding. Copy says that it must be copied before the next call of the Conn (at most
-	// MaxCopy bytes). Keep says that it is Go memory that nobody changes any more, and lives as long as the host refers to it.
+	// MaxCopy bytes). Keep: it is immutable Go memory and lives as long as the host refers to it.
 	// Otherwise it lies in the task's memory and stays until Sent.
 	Data       []byte
 	Copy, Keep bool

@@ -79,7 +79,7 @@ func (c *Conn) clear(b *barrier) {
 		v = &visit{b: b}
 		c.welcome(v)
 	}
-	if !c.fullFeature() { // it has sent nothing, but its login may end any time
+	if !c.fullFeature() { // it has sent nothing yet, but its login may end at any time
 		v.stage = visitFences
 		c.letGo()
 		c.report(b)

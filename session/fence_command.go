@@ -38,7 +38,7 @@ func (t *Task) fenced() bool {
 // was sent on other connections is to be acknowledged first.
 func (c *Conn) fenceCommand(t *Task) bool {
 	if len(c.tm.visits) >= maxFences {
-		c.fail(errNoAcknowledgement) // the response is queued, and ends with the connection
+		c.fail(errNoAcknowledgement) // the response is queued and goes away with the connection
 		return false
 	}
 	b := &barrier{origin: c, fn: fenceOnly, lun: t.LUN, tag: t.ITT}

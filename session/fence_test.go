@@ -515,8 +515,8 @@ func TestFencedCommandsTogether(t *testing.T) {
 	m.clean()
 }
 
-// An initiator that acknowledges none of its fenced responses (4.2.2.3.4) has a bounded number of them; with one more its
-// connection ends, and the command whose response was one too many ends with it.
+// An initiator may leave a bounded number of fenced responses (4.2.2.3.4) unacknowledged. One more ends its connection, and the
+// command with that response.
 func TestUnacknowledgedFencedCommands(t *testing.T) {
 	m := newFenced(t, 2, "ResponseFence")
 	a, b := m.conns[0], m.conns[1]
@@ -544,7 +544,7 @@ func TestUnacknowledgedFencedCommands(t *testing.T) {
 	a.gone()
 	a.wantIdle("nothing of the command is left to be aborted")
 	m.settle()
-	b.got = nil // NOP-Ins that tell how the window has moved
+	b.got = nil // NOP-Ins that announce the window
 	m.clean()
 }
 

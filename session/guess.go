@@ -5,26 +5,26 @@ import (
 	"sync"
 )
 
-// guesses slow down whoever tries CHAP secrets: after some failed logins from an address every answer that says whether a
-// secret was right comes late, and not more than one in guessGap. Right ones too: else an answer that does not come at once
-// would say that the secret was wrong. What is beyond guessWait is refused without having been looked at.
+// guesses slows down the guessing of CHAP secrets. After a few failed logins from an address, each answer that reveals whether a
+// secret is right is delayed, to at most one answer in guessGap. Answers to right secrets are delayed too, or a missing answer
+// would reveal that the secret is wrong. Logins that would have to wait longer than guessWait are refused unchecked.
 //
-// It is asked for once a login by CHAP, and for nothing else.
+// Each CHAP login uses it once.
 type guesses struct {
 	mu    sync.Mutex
 	of    map[netip.Addr]*guesser
-	order []netip.Addr // of the first failure: a ring of maxGuessers, once there are so many
+	order []netip.Addr // in order of the first failure; a ring once it holds maxGuessers
 	next  int          // in order
 }
 
-// guesser is an address from which logins failed.
+// guesser is an address with failed logins.
 type guesser struct {
 	failed int
-	last   int64 // when
-	next   int64 // when the next answer may go
+	last   int64 // time of the last failure
+	next   int64 // earliest time of the next answer
 }
 
-// whose is what an address is remembered by: a network of 64 bits is one host's for the asking (RFC 4291, 2.5.1).
+// whose returns the key for an address. An IPv6 host can use any address of its /64 (RFC 4291, 2.5.1), so that is the key.
 func whose(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
@@ -35,7 +35,7 @@ func whose(a netip.Addr) netip.Addr {
 	return a
 }
 
-// turn says when an answer to a login by CHAP may go, at once or later; ok is false when it is to be refused unseen.
+// turn returns the time at which the answer to a CHAP login may be sent. ok is false if the login must be refused unchecked.
 func (g *guesses) turn(from netip.Addr, now int64) (at int64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -52,7 +52,7 @@ func (g *guesses) turn(from netip.Addr, now int64) (at int64, ok bool) {
 	return at, true
 }
 
-// wrong notes a failed login, and returns how many there were from that address.
+// wrong records a failed login and returns the number of failures from the address.
 func (g *guesses) wrong(from netip.Addr, now int64) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -65,7 +65,7 @@ func (g *guesses) wrong(from netip.Addr, now int64) int {
 		if len(g.order) < maxGuessers {
 			g.order = append(g.order, key)
 		} else {
-			delete(g.of, g.order[g.next]) // who came first is forgotten first
+			delete(g.of, g.order[g.next]) // the oldest is forgotten
 			g.order[g.next] = key
 			g.next = (g.next + 1) % maxGuessers
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// guesser is a login that answers the challenge with a secret, right or not, at a time and from an address.
+// guesser is a login that answers the challenge with a given secret, at a given time and from a given address.
 func guesserAt(t *testing.T, n *Node, now int64, from string, right bool) *loginRig {
 	t.Helper()
 	r := newLogin(t, n)
@@ -23,7 +23,7 @@ func guesserAt(t *testing.T, n *Node, now int64, from string, right bool) *login
 	return r
 }
 
-// answered says whether the login has its answer, and which.
+// answered reports whether the login has been answered, and how.
 func (r *loginRig) answered() (pdu.LoginStatus, bool) {
 	r.Helper()
 	if len(r.got) == 0 {
@@ -33,8 +33,8 @@ func (r *loginRig) answered() (pdu.LoginStatus, bool) {
 	return h.Status(), true
 }
 
-// After some failures answers come late, wrong ones and right ones alike, one after the other; what is too much is not looked at.
-// However many connections somebody guesses on, he learns of two secrets a second. Other addresses are not concerned.
+// After a few failures all answers are delayed, for right and wrong secrets alike, one at a time. Excess logins are not checked.
+// An attacker can test two secrets a second, on however many connections. Other addresses are not affected.
 func TestGuessingIsSlow(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, twoHosts())
 	now := int64(time.Hour)
@@ -87,7 +87,7 @@ func TestGuessingIsSlow(t *testing.T) {
 	}
 }
 
-// While the answer waits, nothing hurries it: another request, the end of the connection, or a shutdown.
+// Nothing sends a delayed answer early: neither another request, nor the end of the connection, nor a shutdown.
 func TestSlowAnswerAndWhatComesMeanwhile(t *testing.T) {
 	for _, meanwhile := range []string{"request", "gone", "shutdown", "timeout"} {
 		n := newNodeWith(NodeConfig{}, twoHosts())
@@ -123,7 +123,7 @@ func TestSlowAnswerAndWhatComesMeanwhile(t *testing.T) {
 	}
 }
 
-// The addresses that are remembered are bounded; those of one network of IPv6 are one.
+// The number of remembered addresses is bounded. All addresses of an IPv6 /64 count as one.
 func TestGuessersAreBounded(t *testing.T) {
 	var g guesses
 	now := int64(1)

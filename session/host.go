@@ -3,11 +3,10 @@ package session
 // Host is the event loop as one connection's protocol sees it. Its methods are called on the loop's thread, answer at
 // once and never call back into the Conn.
 type Host interface {
-	// NewNexus makes the I_T nexus of session s, which this connection leads. It is called before anybody can find s, and so
-	// before any connection joins it and any command of it is executed; what it returns is Session.Owner from then on. A
-	// SessionDown event follows in the end, for every nexus. It may be slow: it is part of a login. Another login may wait for
-	// it, so it waits for none itself. Discovery sessions have no nexus. With an error, which goes to the log, the login ends: the
-	// nexus is another account's.
+	// NewNexus makes the I_T nexus of session s, which this connection leads. It is called before s can be found, and so before
+	// any connection joins it and any of its commands is executed. The result becomes Session.Owner. A SessionDown event follows
+	// for every nexus. NewNexus may be slow, since it is part of a login, but must not wait for another login, which may wait
+	// for it. Discovery sessions have no nexus. An error is logged and refuses the login: the nexus belongs to another account.
 	NewNexus(s *Session) (any, error)
 	// NewTask takes a zeroed task from the loop's pool, nil when there is none (the window keeps that from happening
 	// to a well-behaved initiator).
@@ -18,13 +17,13 @@ type Host interface {
 	// OutLater: no memory now; the host calls Conn.Buffer when it has some (only when may is true: nothing unsolicited comes).
 	// OutRefused: no memory and no waiting; the command is answered TASK SET FULL and its data discarded.
 	DataOut(t *Task, may bool) OutState
-	// Memory takes n bytes, for a data segment that is not a command's data-out: a ping or text as it arrives, a piece of an
-	// answer's text, unsolicited data of which the command takes only the front. It is of the same memory as commands' data and counts
-	// against the same share, the initiator's. nil says that there is none now; nothing waits for it: the request is refused.
-	// Every such byte comes from here, so that no length on the wire makes the process grow.
+	// Memory allocates n bytes for a data segment that is not a command's data-out: an arriving ping or text, a piece of text to
+	// send, unsolicited data of which the command takes only the front. The memory comes from the initiator's share, like the
+	// data of commands. nil: there is none now, and the request is refused rather than delayed. Every such byte comes from here,
+	// so no length on the wire makes the process grow.
 	Memory(n int) []byte
-	// Release gives back what Memory returned, from its first byte on. Where a data segment is still arriving in it, the host
-	// keeps it until the framer is through with it.
+	// Release frees a slice that Memory returned, from its first byte. If a data segment is still arriving in it, the host keeps
+	// it until the framer has finished.
 	Release(b []byte)
 	// FreeTask gives a task and its buffers back. The session holds no reference to it afterwards, but where a data segment
 	// is still arriving in t.Out the memory stays until the framer is through with it.

@@ -120,8 +120,8 @@ func TestJoinRefused(t *testing.T) {
 	}
 }
 
-// What belongs to the session is negotiated by its first connection only (13, "LO"). An initiator that offers it again is
-// answered with the values in force, so that both sides go by the same.
+// Session-wide keys are negotiated by the leading connection only (13, "LO"). If an initiator offers one again, the answer is
+// the value in force, so that both sides agree.
 func TestJoinKeys(t *testing.T) {
 	m := newMCS(t, 1, "ImmediateData", "No", "InitialR2T", "No", "MaxBurstLength", "131072", "FirstBurstLength", "8192",
 		"MaxOutstandingR2T", "2", "TaskReporting", "FastAbort", "iSCSIProtocolLevel", "2", "DefaultTime2Wait", "3")
@@ -144,7 +144,7 @@ func TestJoinKeys(t *testing.T) {
 	}
 }
 
-// Every key of the session's can be answered so.
+// This holds for every session-wide key.
 func TestKeysInForce(t *testing.T) {
 	n := negotiation{params: defaultParams()}
 	for i := range keyTable {

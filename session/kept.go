@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// A session whose last connection was lost is kept for another to continue it (RFC 7143, 6.3.6). It costs its nexus and the
-// lost connection's place with its loop, so there is a bound to the time and to the number.
+// A session that has lost its last connection is kept so that a new connection can continue it (RFC 7143, 6.3.6). It holds its
+// nexus and the lost connection's place on its loop, so both the time and the number of kept sessions are bounded.
 
-// keepFor is how long the session waits for a connection, in ns; 0: it ends with its last one. Time2Wait, during which the
-// initiator does not come, counts.
+// keepFor returns how long the session waits for a new connection, in ns; 0: it ends with its last connection. Time2Wait, during
+// which the initiator must not reconnect, is part of that time.
 func (p *Params) keepFor() int64 {
 	if p.DefaultTime2Retain == 0 {
 		return 0
@@ -17,13 +17,13 @@ func (p *Params) keepFor() int64 {
 	return min(int64(p.DefaultTime2Wait)+int64(p.DefaultTime2Retain), DefaultTime2Retain) * int64(time.Second)
 }
 
-// mayRetain is how much of the time is left for Time2Retain (13.16) beside Time2Wait (13.15).
+// mayRetain returns the largest Time2Retain (13.16) that the bound allows beside Time2Wait (13.15), in seconds.
 func (p *Params) mayRetain() uint32 {
 	return DefaultTime2Retain - min(uint32(p.DefaultTime2Wait), DefaultTime2Retain)
 }
 
-// keeps notes that c keeps its session. Where that makes too many, the one that has been kept longest ends: of the
-// initiator's own, or of all. So an initiator that comes and goes shortens its own wait first.
+// keeps notes that c keeps its session. If that makes too many, the one kept longest ends: first among the initiator's own, then
+// among all. An initiator that keeps losing sessions thus shortens its own wait first.
 func (r *registry) keeps(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,7 +48,7 @@ func (r *registry) keeps(c *Conn) {
 	oldest.host.Post(oldest.expire)
 }
 
-// keptNoMore follows the end of that, whatever it was.
+// keptNoMore notes that c keeps its session no longer, for whatever reason.
 func (r *registry) keptNoMore(c *Conn) {
 	r.mu.Lock()
 	r.kept = slices.DeleteFunc(r.kept, func(o *Conn) bool { return o == c })

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// keeper is a session of which the last connection was lost.
+// keeper is a session that has lost its last connection.
 func keeper(t *testing.T, n *Node, name string, isid int, keys ...string) *loginRig {
 	t.Helper()
 	r := newLogin(t, n)
@@ -18,8 +18,8 @@ func keeper(t *testing.T, n *Node, name string, isid int, keys ...string) *login
 	return r
 }
 
-// What is kept for an initiator that comes and goes is bounded, for one and for all, and the oldest goes. The number of
-// sessions that wait for a connection is nobody's to choose but ours: their places with the loops would be used up.
+// The number of kept sessions is bounded, per initiator and in all, and the oldest ends first. Otherwise an initiator could use
+// up every place on the loops.
 func TestKeptSessionsAreBounded(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	other := keeper(t, n, "iqn.2026-11.io.example:other", 0)
@@ -49,7 +49,7 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 		all = append(all, keeper(t, n, fmt.Sprint("iqn.2026-11.io.example:host", i/maxKeptOfOne), i))
 	}
 	other.turn()
-	other.wantEvent(SessionDown) // the oldest of all
+	other.wantEvent(SessionDown) // the oldest
 	for _, r := range append(own[3:], all...) {
 		r.turn()
 		r.wantIdle("there is room for it")
@@ -59,7 +59,7 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 	}
 }
 
-// A session that is continued, or replaced, or over, is not among those that are kept.
+// A session that was continued, replaced or ended is no longer counted as kept.
 func TestKeptNoMore(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	for i := range maxKeptOfOne + 10 {
@@ -76,7 +76,7 @@ func TestKeptNoMore(t *testing.T) {
 			next.ask(toFull, names("DefaultTime2Retain", "0")...)
 			r.turn()
 			r.wantEvent(SessionDown)
-		case 2: // its time is over
+		case 2: // its time is up
 			r.now = r.conn.Timer()
 			r.turn()
 			r.wantEvent(SessionDown)
@@ -87,7 +87,7 @@ func TestKeptNoMore(t *testing.T) {
 	}
 }
 
-// Time2Wait counts towards the time that a session is kept, and what is answered is what holds (13.15, 13.16).
+// Time2Wait counts towards the time that a session is kept, and the answered values are enforced (13.15, 13.16).
 func TestTime2WaitCounts(t *testing.T) {
 	for _, c := range []struct {
 		wait, retain string

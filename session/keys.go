@@ -45,11 +45,11 @@ type keyRow struct {
 	fixed string
 	// set stores the result: a number, 0 or 1, or an index of list.
 	set func(n *negotiation, v uint32)
-	// get is the result as the session has it, of keys that only a leading login negotiates.
+	// get returns the session's value of a key that only a leading login negotiates.
 	get func(p *Params) uint32
 
-	// What ties a number to other keys (13.14): most is the highest result that they allow, least the lowest. after names
-	// the key whose offer, where it is in the same request, is looked at first.
+	// Bounds that depend on other keys (13.14): most is the highest result that they allow, least the lowest. after names a key
+	// whose offer in the same request is processed first.
 	most, least func(n *negotiation) uint32
 	after       string
 }
@@ -116,7 +116,7 @@ var keyTable = [...]keyRow{
 	{name: "DefaultTime2Retain", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 3600, num: number(DefaultTime2Retain), // 13.16
 		set:   func(n *negotiation, v uint32) { n.params.DefaultTime2Retain = uint16(v) },
 		get:   func(p *Params) uint32 { return uint32(p.DefaultTime2Retain) },
-		most:  func(n *negotiation) uint32 { return n.params.mayRetain() }, // what is answered is kept
+		most:  func(n *negotiation) uint32 { return n.params.mayRetain() }, // the answered value is enforced
 		after: "DefaultTime2Wait"},
 	{name: "MaxOutstandingR2T", leads: true, use: useOperational, kind: keyMin, lo: 1, hi: 65535, num: number(MaxOutstandingR2T), // 13.17
 		set: func(n *negotiation, v uint32) { n.params.MaxOutstandingR2T = v },
@@ -140,7 +140,7 @@ var keyTable = [...]keyRow{
 	{name: "OFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
 }
 
-// keyIndex finds rows by name: a text may hold thousands of keys.
+// keyIndex maps names to rows: a text may hold thousands of keys.
 var keyIndex = func() map[string]int {
 	m := make(map[string]int, len(keyTable))
 	for i := range keyTable {
@@ -157,8 +157,8 @@ func findKey(name string) *keyRow {
 	return nil
 }
 
-// keysSeen are the keys that came in a negotiation so far. Each may come once (RFC 7143, 6.3, 6.4), those too that we do
-// not understand; of them a hash is kept, since one text may bring thousands.
+// keysSeen is the set of keys seen in a negotiation. Each key may come once (RFC 7143, 6.3, 6.4), including keys that we do not
+// understand. For those it keeps hashes, since one text may bring thousands.
 type keysSeen struct {
 	known  [len(keyTable)]bool
 	others []uint64 // sorted
@@ -166,8 +166,7 @@ type keysSeen struct {
 
 var keySeed = maphash.MakeSeed()
 
-// add notes the keys of one text, and returns the first that was there before, "" when there is none. spare says which
-// known keys may come again.
+// add adds the keys of one text and returns the first that was seen before, or "". Known keys in spare may be repeated.
 func (s *keysSeen) add(text pdu.Text, spare func(pdu.KeyValue) bool) (again string) {
 	before := len(s.others)
 	for kv := range text.Pairs() {

@@ -10,13 +10,13 @@ const (
 	DefaultWindow = 128
 	MaxWindow     = 1024
 
-	// maxFunctions is how many task management functions of a session may be under way on all its connections together,
-	// until the last acknowledgement that they wait for: each concerns every connection of the session, and what they cost
-	// would grow with the square of their number. As many as one connection may have immediate requests; beyond it every
-	// connection may still have one (4.2.2.1).
+	// maxFunctions bounds the task management functions under way in a session, on all its connections, until their last
+	// acknowledgement: each concerns every connection of the session, so their cost would grow with the square of their
+	// number. It is the number of immediate requests that a connection may have. Beyond it every connection may still have one
+	// function (4.2.2.1).
 	maxFunctions = MaxImmediate
-	// maxFences is how many fenced responses of commands (4.2.2.3.4) a session may leave unacknowledged: two full windows of
-	// Linux. An initiator acknowledges with every request that it sends.
+	// maxFences bounds the fenced responses of commands (4.2.2.3.4) that a session may leave unacknowledged: two of Linux's
+	// command windows. An initiator acknowledges with every request that it sends.
 	maxFences = 2 * DefaultWindow
 
 	// MaxImmediate is how many immediate requests of a connection may be unanswered; "An iSCSI target MUST be able to
@@ -28,7 +28,7 @@ const (
 	MaxRecvDataSegmentLength = 256 << 10
 	// DefaultDataSegmentLength is in force until declared otherwise, and during login (13.12).
 	DefaultDataSegmentLength = 8192
-	// minSegment is the least that MaxRecvDataSegmentLength, MaxBurstLength and FirstBurstLength may be (13.12-13.14).
+	// minSegment is the minimum of MaxRecvDataSegmentLength, MaxBurstLength and FirstBurstLength (13.12-13.14).
 	minSegment = 512
 	// FirstBurstLength and MaxBurstLength are what we offer (13.13, 13.14): one PDU's worth of unsolicited data, and bursts
 	// so long that a 1 MiB transfer takes one R2T.
@@ -46,18 +46,18 @@ const (
 	// header that a Reject carries.
 	MaxCopy = 2 + maxSense
 
-	// maxText is how much text may come at a time, in one PDU or gathered over continued ones: 8192 bytes have to be taken in
-	// a negotiation (6.1), in however many pairs; of pairs there can be no more than a third of that.
+	// maxText bounds the text of one PDU, or of PDUs that the C bit joins. A negotiation must accept 8192 bytes (6.1), in any
+	// number of pairs; a pair takes at least three bytes.
 	maxText = 8192
-	// maxLoginText is how much text a login may bring in all: each of its two stages is a negotiation (6.2), and may come to
-	// its 8192 bytes over several requests, with those that name the session and authenticate before them.
+	// maxLoginText bounds the text of a whole login. Each of its two stages is a negotiation (6.2) and may use its 8192 bytes
+	// over several requests, after those that name the session and authenticate.
 	maxLoginText = 3 * maxText
-	// maxTextPiece is the longest Text Response (11.11), whatever the initiator declared: the targets of a large node at once.
-	// libiscsi takes no answer of more than one PDU; it declares 256 KiB.
+	// maxTextPiece is the longest Text Response (11.11), whatever the initiator declared: enough for all targets of a large node.
+	// libiscsi accepts only answers of one PDU, and declares 256 KiB.
 	maxTextPiece = 1 << 20
 
-	// guessFree is how many CHAP logins of an address may fail until its answers are slowed: a secret mistyped. maxGuessers is how
-	// many addresses are remembered for that, some 100 bytes each.
+	// guessFree is the number of CHAP logins of an address that may fail before its answers are delayed: a mistyped secret.
+	// maxGuessers is the number of addresses remembered for that, at about 100 bytes each.
 	guessFree   = 3
 	maxGuessers = 4096
 
@@ -72,16 +72,16 @@ const (
 	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as may be up, and as many
 	// again, for an initiator that never uses a CID twice.
 	maxHomes = 2 * MaxConnections
-	// DefaultTime2Retain is how long, in seconds, a session whose last connection was lost waits for another (13.16), at most,
-	// Time2Wait and all: 20 s is the RFC's own default. Initiators that cannot continue a session negotiate 0.
+	// DefaultTime2Retain bounds the time, in seconds, that a session without connections is kept (13.16), Time2Wait included.
+	// 20 s is the RFC's default. Initiators that cannot continue a session negotiate 0.
 	DefaultTime2Retain = 20
-	// maxKept is how many sessions of a node wait for a connection: a rack of hosts that lost its network. Each has a place in a
-	// loop's table of connections, of which a loop has 16,384. maxKeptOfOne is how many of them one initiator has: more than its
-	// sessions with all targets of a node that can be continued at all.
+	// maxKept bounds the kept sessions of a node: a rack of hosts that lost its network. Each holds one of a loop's 16,384
+	// places for connections. maxKeptOfOne bounds those of one initiator, above the number of its sessions with all targets of a
+	// node.
 	maxKept      = 1024
 	maxKeptOfOne = 64
-	// maxLoginPDUs ends a login that never gets anywhere: CHAP with every key in a PDU of its own takes fewer. Pieces of a text
-	// that goes on (C bit) are bounded by maxText instead.
+	// maxLoginPDUs ends a login that makes no progress. CHAP with every key in its own PDU takes fewer. PDUs with the C bit are
+	// bounded by maxText instead.
 	maxLoginPDUs = 64
 
 	// maxReplies bounds the answers that have no task (Reject, ping, NOP-In, refused commands) and wait to be sent. A peer
@@ -103,12 +103,12 @@ const (
 	nopInterval = int64(15 * time.Second)
 	// nopTimeout is how long the answer to that may take.
 	nopTimeout = int64(15 * time.Second)
-	// dataTimeout is how long data that was asked for, or announced, may keep everybody waiting: as long as keepalive takes to give
-	// up an initiator that is silent. Linux aborts a write that takes 30 s by itself.
+	// dataTimeout bounds the wait for solicited or announced data. It equals the time after which keepalive gives up a silent
+	// initiator. Linux itself aborts a write after 30 s.
 	dataTimeout = int64(30 * time.Second)
-	// guessGap is between two answers to CHAP logins of an address of which some have failed: two guesses a second would take
-	// longer than the universe has for 96 bits, and a host with one wrong secret waits little with its others. guessWait is how many
-	// of them may wait: well below loginTimeout. guessMemory is how long a failure is remembered.
+	// guessGap is the time between two delayed answers to an address. At two guesses a second a secret of 96 bits is out of
+	// reach, and a host with one wrong secret is hardly delayed in its other logins. guessWait bounds the delay, well below
+	// loginTimeout. guessMemory is how long a failure is remembered.
 	guessGap    = int64(500 * time.Millisecond)
 	guessWait   = int64(4 * time.Second)
 	guessMemory = int64(time.Minute)

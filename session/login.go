@@ -24,7 +24,7 @@ type loginState struct {
 	held            *pdu.LoginResponse
 	heldText        []byte
 
-	// An answer that is made and goes later, at laterAt; 0: none (guess.go). Nothing of the request at hand is needed for it.
+	// An answer to be sent at laterAt (guess.go); 0: none. It does not refer to the current request.
 	laterAt int64
 	later   func(now int64)
 
@@ -33,12 +33,12 @@ type loginState struct {
 	tsih  uint16
 	stage pdu.Stage
 
-	text   []byte   // data segment of the request at hand
-	gather []byte   // text of requests with the C bit so far
+	text   []byte   // data segment of the current request
+	gather []byte   // text of preceding requests with the C bit
 	rest   []byte   // of an answer that does not fit one response
 	final  *pdu.BHS // the response whose text rest completes
-	taken  int      // bytes of text in all
-	seen   keysSeen // keys that were negotiated: once each (6.3)
+	taken  int      // bytes of text so far
+	seen   keysSeen // keys negotiated so far; each may come once (6.3)
 
 	identified bool
 	initiator  string
@@ -46,10 +46,10 @@ type loginState struct {
 	target     *Target
 	tpgt       uint16
 	told       bool // TargetPortalGroupTag and TargetAlias were sent
-	offered    bool // our MaxRecvDataSegmentLength was sent
+	offered    bool // our MaxRecvDataSegmentLength has been sent
 
 	operational bool            // the operational stage has begun
-	declared    [3]pdu.KeyValue // what names the session, as it was declared: loginExchange.repeats
+	declared    [3]pdu.KeyValue // the keys that name the session, as declared: loginExchange.repeats
 
 	method string // chosen AuthMethod, "" before
 	chap   chapState
@@ -61,8 +61,8 @@ type LoginError struct {
 	Status    pdu.LoginStatus
 	Initiator string // as far as it is known
 	Why       string
-	// Failed is how many CHAP logins from the initiator's address have failed, with this one; 0: it was refused for another
-	// reason. User is the name that it gave, as the log may have it.
+	// Failed is the number of failed CHAP logins from the initiator's address, including this one; 0: it was refused for another
+	// reason. User is the name that it gave, made safe for a log.
 	Failed int
 	User   string
 }
@@ -99,7 +99,7 @@ func (c *Conn) loginDue() int64 {
 func (c *Conn) loginTimer(now int64) {
 	l := c.login
 	if c.end.deaf {
-		return // it is over
+		return // it has ended
 	}
 	if l.laterAt != 0 && now >= l.laterAt {
 		later := l.later
@@ -146,14 +146,14 @@ func (c *Conn) loginHeaderError(now int64, err error) {
 func (c *Conn) loginHeader(now int64, h *pdu.BHS) []byte {
 	c.rx.act = actLogin
 	if h.Opcode() != pdu.OpLoginRequest {
-		c.notLogin(now, h) // at its header: the login may be over before its data is here
+		c.notLogin(now, h) // at its header: the login may end before its data arrives
 		return nil
 	}
 	if h.DataLen() == 0 {
 		return nil
 	}
 	if c.login.text == nil {
-		c.login.text = make([]byte, DefaultDataSegmentLength) // the framer takes no longer one
+		c.login.text = make([]byte, DefaultDataSegmentLength) // the framer accepts no longer segment
 	}
 	c.rx.data = c.login.text
 	return c.rx.data
@@ -174,7 +174,7 @@ func (c *Conn) notLogin(now int64, h *pdu.BHS) {
 func (c *Conn) loginPayload(now int64, digestOK bool) {
 	l := c.login
 	if l == nil {
-		// The login had waited for another connection's end, and was granted while this request arrived.
+		// The login was waiting for another connection to end, and was granted while this request arrived.
 		c.fail(errLoginInFullFeature)
 		return
 	}
@@ -219,7 +219,7 @@ func (c *Conn) loginPayload(now int64, digestOK bool) {
 	}
 }
 
-// say sends the answer to a request now, or when its time has come. Another request meanwhile ends the login: header.
+// say sends the answer to a request now or when it is due. Another request before that ends the login: header.
 func (x *loginExchange) say(answer func(now int64)) {
 	if x.at <= x.now {
 		answer(x.now)
@@ -384,8 +384,8 @@ func (c *Conn) loginRefuseWith(now int64, req *pdu.LoginRequest, err *LoginError
 	c.loginEnds(now, resp, err, text)
 }
 
-// loginDenied ends a login whose final response was made and not sent. The request may be long ago: the framer may hold a part
-// of the next one.
+// loginDenied ends a login whose final response was prepared but not sent. The framer may already hold a part of the next
+// request.
 func (c *Conn) loginDenied(now int64, resp *pdu.LoginResponse, status pdu.LoginStatus, why string) {
 	resp.SetTransit(false)
 	resp.SetNSG(0)

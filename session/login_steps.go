@@ -14,7 +14,7 @@ type loginExchange struct {
 	l    *loginState
 	now  int64
 	req  *pdu.LoginRequest
-	at   int64 // when the answer may go, if later than now
+	at   int64 // earliest time of the answer, if later than now
 	keys pdu.Text
 	out  []byte
 }
@@ -23,8 +23,7 @@ func refuse(status pdu.LoginStatus, why string) *LoginError {
 	return &LoginError{Status: status, Why: why}
 }
 
-// refuseForeign answers a login to a session that another account logged in as one to a session that does not exist: see
-// registry.find.
+// refuseForeign answers a login to another account's session as if the session did not exist: see registry.find.
 func refuseForeign() *LoginError {
 	return refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH was logged in by another CHAP account")
 }
@@ -32,7 +31,7 @@ func refuseForeign() *LoginError {
 // header checks what every login request has to keep to (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
-	// Pieces of a text are counted by what they bring: loginPayload. A text may come in however many (6.2).
+	// Continued PDUs are counted by their bytes: loginPayload. A text may come in any number of them (6.2).
 	if !q.Continue() || q.BHS().DataLen() == 0 {
 		l.pdus++
 	}
@@ -89,8 +88,8 @@ func (x *loginExchange) run(text []byte) *LoginError {
 	return nil
 }
 
-// once: a key may be declared or negotiated once in a login, and "if such an attempt is detected by the target, the target
-// MUST respond with a Login reject (initiator error)" (6.3). It belongs to its stage besides.
+// once checks that no key is declared or negotiated twice in a login: "if such an attempt is detected by the target, the target
+// MUST respond with a Login reject (initiator error)" (6.3). It also checks that each key belongs to its stage.
 func (x *loginExchange) once() *LoginError {
 	use := useOperational
 	if x.req.CSG() == pdu.StageSecurityNegotiation {
@@ -107,10 +106,10 @@ func (x *loginExchange) once() *LoginError {
 	return nil
 }
 
-// repeats is an exception to once that we make knowingly. libiscsi, when it offered CHAP and was answered None, declares
-// InitiatorName, TargetName and SessionType again, unchanged, as the operational stage begins; 13.4 and 13.5 forbid it. What
-// is unchanged harms nobody, and without the exception qemu and iscsi-ls with a user in their URL could not log in to a
-// target without CHAP. NodeConfig.StrictLogin makes none.
+// repeats is a deliberate exception to once. When libiscsi has offered CHAP and got the answer None, it repeats InitiatorName,
+// TargetName and SessionType unchanged at the start of the operational stage, which 13.4 and 13.5 forbid. An unchanged repeat
+// is harmless, and without the exception qemu and iscsi-ls with a user in their URL could not log in to a target without CHAP.
+// NodeConfig.StrictLogin turns it off.
 func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
 	l := x.l
 	changes := x.req.CSG() == pdu.StageLoginOperationalNegotiation && !l.operational
@@ -118,7 +117,7 @@ func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
 	if !changes || x.c.node.cfg.StrictLogin {
 		return nil
 	}
-	left := l.declared // each once
+	left := l.declared // each may be repeated once
 	return func(kv pdu.KeyValue) bool {
 		for i, d := range left {
 			if d == kv {
@@ -130,7 +129,7 @@ func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
 	}
 }
 
-// declares keeps the keys of the first request that name the session.
+// declares saves the keys of the first request that name the session.
 func (x *loginExchange) declares() {
 	for i, key := range [...]string{"InitiatorName", "TargetName", "SessionType"} {
 		if v, ok := x.keys.Get(key); ok {
@@ -195,7 +194,7 @@ func (x *loginExchange) findTarget() *LoginError {
 		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
 	}
 	if !t.ACL.Admits(l.initiator, c.cfg.Remote.Addr()) {
-		// The status of a target that is not there: which targets there are is nobody's business but those who may have them.
+		// The same status as for an unknown target, so that an initiator learns of no target that it may not use.
 		return refuse(pdu.LoginNotFound, "not on the access list of "+t.Name)
 	}
 	if r := t.Redirect; r != nil {
@@ -259,7 +258,7 @@ func (x *loginExchange) security() *LoginError {
 	return nil
 }
 
-// chap goes one step on with the exchange. Whoever guesses waits for the answer: guess.go.
+// chap advances the exchange by one step. The answer may be delayed: guess.go.
 func (x *loginExchange) chap(a *Auth) *LoginError {
 	l, c := x.l, x.c
 	user, answers := x.keys.Get("CHAP_N")
@@ -284,7 +283,7 @@ func (x *loginExchange) chap(a *Auth) *LoginError {
 func (x *loginExchange) operational() *LoginError {
 	l := x.l
 	if l.sess != nil && (!x.auth().Required() || l.chap.step == chapDone) && l.sess.Account != l.chap.user() {
-		return refuseForeign() // before it is told what the session has negotiated
+		return refuseForeign() // before the session's negotiated values are disclosed
 	}
 	for kv := range x.keys.Pairs() {
 		row := findKey(kv.Key)
@@ -296,12 +295,12 @@ func (x *loginExchange) operational() *LoginError {
 		case row.use&useOperational == 0, row.name == "TargetName", row.name == "InitiatorName", row.name == "SessionType":
 			// taken by the other steps
 		case row.leads && l.tsih != 0:
-			// Keys of the session are the leading login's ("LO", 13). An initiator that offers them again is told what holds.
+			// Session-wide keys are negotiated by the leading login ("LO", 13). If offered again, the answer is the value in force.
 			x.out = pdu.AppendText(x.out, kv.Key, l.neg.inForce(row))
 		default:
 			if first := findKey(row.after); first != nil {
 				if v, ok := x.keys.Get(first.name); ok {
-					l.neg.answer(first, v) // and again in its place
+					l.neg.answer(first, v) // and again in its own place
 				}
 			}
 			if v := l.neg.answer(row, kv.Value); v != "" {
@@ -313,7 +312,7 @@ func (x *loginExchange) operational() *LoginError {
 	return nil
 }
 
-// badSegment says that the request declares a MaxRecvDataSegmentLength that is none.
+// badSegment reports whether the request declares an invalid MaxRecvDataSegmentLength.
 func (x *loginExchange) badSegment() bool {
 	v, ok := x.keys.Get("MaxRecvDataSegmentLength")
 	if ok {
@@ -334,7 +333,7 @@ func (x *loginExchange) answer() *LoginError {
 			x.out = pdu.AppendText(x.out, "TargetAlias", l.target.Alias)
 		}
 	}
-	// An initiator whose own declaration was rejected would find two answers under one key: it is told ours later, or 8192 holds.
+	// If the initiator's own declaration was rejected, ours would be a second value for the key. It is sent later, or 8192 holds.
 	if q.CSG() == pdu.StageLoginOperationalNegotiation && !l.offered && !x.badSegment() {
 		l.offered = true
 		l.neg.conn.MaxRecvDataSegmentLength = l.neg.limits.MaxRecvDataSegmentLength

@@ -396,8 +396,8 @@ func TestTargetPreferences(t *testing.T) {
 	}
 }
 
-// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14), and what is answered is what holds: whichever of the two is
-// offered, in whatever order, in one request or in several, and whatever the target is told to ask for.
+// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14), and the answered values are enforced: whichever of the two is
+// offered, in any order, in one request or several, whatever the target is configured to offer.
 func TestBursts(t *testing.T) {
 	type offer []string
 	first, most := func(v string) offer { return offer{"FirstBurstLength", v} }, func(v string) offer { return offer{"MaxBurstLength", v} }
@@ -405,7 +405,7 @@ func TestBursts(t *testing.T) {
 		name     string
 		limits   Limits
 		requests [][]offer
-		first    uint32 // what comes of it
+		first    uint32 // the expected result
 		most     uint32
 	}{
 		{"max_burst_length alone", Limits{MaxBurstLength: 65536}, [][]offer{{most("1048576"), first("262144")}}, 65536, 65536},
@@ -455,7 +455,7 @@ func TestBursts(t *testing.T) {
 	}
 }
 
-// What is answered is what holds, for every key of a session (13).
+// For every session-wide key (13) the answered value is the one that is enforced.
 func TestAnswersHold(t *testing.T) {
 	for _, limits := range []Limits{{}, {InitialR2T: true, NoImmediateData: true, MaxConnections: 3, MaxBurstLength: 1, FirstBurstLength: 1,
 		MaxRecvDataSegmentLength: 1, Window: 1}} {
@@ -480,14 +480,14 @@ func TestAnswersHold(t *testing.T) {
 			}
 		}
 	}
-	// A discovery session has one connection (4.3), and says so.
+	// A discovery session has one connection (4.3), and the answer to MaxConnections says so.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	if m := r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8"); m["MaxConnections"] != "1" {
 		t.Errorf("a discovery session has MaxConnections=%s", m["MaxConnections"])
 	}
 }
 
-// shortKeys makes n bytes of key=value pairs, each as short as can be, with names of their own.
+// shortKeys returns n bytes of key=value pairs with distinct names, each as short as possible.
 func shortKeys(n int) []byte {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	var text []byte
@@ -499,8 +499,8 @@ func shortKeys(n int) []byte {
 	return append(text, make([]byte, n-len(text))...)
 }
 
-// "Any iSCSI target or initiator MUST support receiving at least 8192 bytes of key=value data" (6.1): in however many pairs,
-// in one request or in pieces of a byte. The answer goes out with the C bit where one PDU does not hold it (6.2).
+// "Any iSCSI target or initiator MUST support receiving at least 8192 bytes of key=value data" (6.1): in any number of pairs, in
+// one request or in pieces of one byte. An answer longer than one PDU is sent with the C bit (6.2).
 func TestLoginTextOf8192Bytes(t *testing.T) {
 	whole := pdu.AppendText(pdu.AppendText(nil, "InitiatorName", testInitiator), "TargetName", testTarget)
 	whole = append(whole, shortKeys(maxText-len(whole))...)
@@ -554,14 +554,14 @@ func TestLoginTextOf8192Bytes(t *testing.T) {
 	}
 }
 
-// The keys are known again, too, however many there were (6.3).
+// Repeated keys are detected, however many there were (6.3).
 func TestUnknownKeyAgain(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.ok(operational, names("X-a", "1", "X-b", "1")...)
 	r.refused(pdu.LoginInitiatorError, "6.3", operational, "X-c", "1", "X-a", "1")
 }
 
-// A login does not go on for ever, with whatever it does: text is bounded in all, requests without any are counted.
+// A login cannot go on forever: its text is bounded in total, and requests without text are counted.
 func TestLoginIsBounded(t *testing.T) {
 	for name, f := range map[string]loginFlags{"empty pieces": {csg: 1, c: true}, "empty requests": operational} {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
@@ -584,8 +584,8 @@ func TestLoginIsBounded(t *testing.T) {
 	r.wantEvent(Flush)
 }
 
-// libiscsi declares its names again as the operational stage begins, when it offered CHAP and was answered None: taken where
-// nothing is changed, each once, and not by a strict node (6.3, 13.4, 13.5).
+// libiscsi repeats its names at the start of the operational stage when it has offered CHAP and got None. Unchanged repeats are
+// accepted once each, unless the node is strict (6.3, 13.4, 13.5).
 func TestRepeatedDeclarations(t *testing.T) {
 	first := names("SessionType", "Normal", "AuthMethod", "CHAP,None")
 	for _, c := range []struct {
@@ -618,7 +618,7 @@ func TestRepeatedDeclarations(t *testing.T) {
 			r.wantEvent(SessionUp)
 		})
 	}
-	// At the stage change only.
+	// Only at the stage change.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.ok(securityNext, first...)
 	r.ok(operational)
@@ -628,7 +628,7 @@ func TestRepeatedDeclarations(t *testing.T) {
 	r.refused(pdu.LoginInitiatorError, "6.3", securityNext, "InitiatorName", testInitiator)
 }
 
-// Numbers in text are decimal or hexadecimal constants (6.1), nothing else that a programming language may know.
+// Numbers in text are decimal or hexadecimal constants (6.1), not the other forms of programming languages.
 func TestNumbersInText(t *testing.T) {
 	for _, v := range []string{"0b10000000000000", "0o20000", "020000", "8_192", "+8192", " 8192", "8192 ", "8.192e3", "0x", "0x2_000", "-1", ""} {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))

@@ -6,16 +6,16 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// members are the connections of a session, from the moment that their login is granted until the host has nothing of
-// them any more. A connection that is replaced by one with the same CID is a member beside its successor until it is gone.
+// members is the set of a session's connections, each from the grant of its login until the host has released it. A connection
+// that another one with the same CID replaces remains a member beside its successor until it is gone.
 type members struct {
 	conns []*Conn
-	homes []home // where each CID was last, for a connection that returns
-	over  bool   // logged out, or replaced: nobody joins it any more
-	keep  *Conn  // the last connection was lost, and this one keeps its session until Time2Retain is over
-	// waiters wait for members to be gone.
+	homes []home // the last loop of each CID, for a connection that returns
+	over  bool   // logged out or replaced: no connection may join
+	keep  *Conn  // the lost last connection, which keeps the session until Time2Retain is over
+	// waiters are functions to run when a member is gone.
 	waiters []waiter
-	// barriers are those of the functions over task sets that are not over.
+	// barriers belong to task management functions under way that affect whole task sets.
 	barriers []*barrier
 }
 
@@ -24,10 +24,10 @@ type home struct {
 	loop int
 }
 
-// waiter waits for conn to be gone, or with quiet for the host to have no task of it; then fn runs.
+// waiter runs fn when conn is gone or, with quiet, when the host has no task of conn.
 type waiter struct {
 	conn  *Conn
-	login *Conn // the connection whose login waits, nil where it is no login
+	login *Conn // the connection whose login waits; nil: it is not a login that waits
 	fn    func()
 	quiet bool
 }
@@ -222,7 +222,7 @@ func (s *Session) quiesce(but *Conn, told func()) (n int) {
 // quieted tells those who wait that c is quiet.
 func (s *Session) quieted(c *Conn) { s.tell(func(w waiter) bool { return w.conn == c && w.quiet }) }
 
-// forgetWaiter forgets a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
+// forgetWaiter removes a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
 func (s *Session) forgetWaiter(login *Conn) {
 	s.mu.Lock()
 	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.login == login })

@@ -8,25 +8,26 @@ import (
 	"github.com/xdg-go/stringprep"
 )
 
-// namePrep is RFC 3722, the stringprep profile for iSCSI names: it folds case and width, and says which characters a name may
-// not have. A code point that Unicode 3.2 does not have is none that a name may be stored with (section 8).
+// namePrep is the stringprep profile for iSCSI names (RFC 3722). It folds case and width and rejects prohibited characters. Code
+// points that Unicode 3.2 does not assign are prohibited in stored names (section 8).
 var namePrep = stringprep.Profile{
 	Mappings:  []stringprep.Mapping{stringprep.TableB1, stringprep.TableB2},
 	Normalize: true,
 	Prohibits: []stringprep.Set{stringprep.TableA1, stringprep.TableC1_1, stringprep.TableC1_2, stringprep.TableC2_1, stringprep.TableC2_2,
 		stringprep.TableC3, stringprep.TableC4, stringprep.TableC5, stringprep.TableC6, stringprep.TableC7, stringprep.TableC8,
-		stringprep.TableC9, {{'。', '。'}}}, // the last: 6.1
+		stringprep.TableC9, {{'。', '。'}}}, // the last entry: RFC 3722, 6.1
 	CheckBiDi: true,
 }
 
 var (
-	errNameLong = errors.New("an iSCSI name has at most 223 bytes")             // RFC 7143, 4.2.7.1
-	errNameChar = errors.New("characters that an iSCSI name cannot have")       // 4.2.7.2; RFC 3722, 6
-	errNameType = errors.New("no iSCSI name: want iqn., eui. or naa. and more") // 4.2.7.3
+	errNameLong = errors.New("iSCSI name is longer than 223 bytes")                // RFC 7143, 4.2.7.1
+	errNameChar = errors.New("iSCSI name has a prohibited character")              // 4.2.7.2; RFC 3722, 6
+	errNameType = errors.New("not an iSCSI name: want an iqn., eui. or naa. name") // 4.2.7.3
 )
 
-// canonicalName returns an iSCSI name as it is compared and written (RFC 7143, 4.2.7): prepared by RFC 3722, and of one of the
-// three types. What it returns has no control characters, no spaces and no other ASCII than letters, digits, dash, dot and colon.
+// canonicalName returns an iSCSI name in the form in which it is compared and printed (RFC 7143, 4.2.7): prepared by RFC 3722
+// and of one of the three types. The result has no control characters and no spaces; its ASCII characters are letters, digits,
+// dash, dot and colon.
 func canonicalName(s string) (string, error) {
 	if len(s) > maxName {
 		return "", errNameLong
@@ -40,7 +41,7 @@ func canonicalName(s string) (string, error) {
 		}
 	}
 	if ascii {
-		s = strings.ToLower(s) // what the profile does to these
+		s = strings.ToLower(s) // all that the profile does to ASCII
 	} else {
 		var err error
 		if s, err = namePrep.Prepare(s); err != nil {
@@ -49,7 +50,7 @@ func canonicalName(s string) (string, error) {
 		if len(s) > maxName {
 			return "", errNameLong
 		}
-		for i := range len(s) { // compatibility forms may have become ASCII
+		for i := range len(s) { // compatibility mapping may have produced ASCII
 			if s[i] < 0x80 && !nameASCII(s[i]) {
 				return "", errNameChar
 			}
@@ -61,13 +62,13 @@ func canonicalName(s string) (string, error) {
 	return s, nil
 }
 
-// nameASCII says which ASCII characters a name may have (RFC 3722, 6.2).
+// nameASCII reports whether a name may contain an ASCII character (RFC 3722, 6.2).
 func nameASCII(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == ':'
 }
 
-// nameTyped says that a prepared name has one of the types of 4.2.7.3: iqn. with a date and a naming authority (4.2.7.4), eui.
-// with an EUI-64 (4.2.7.5), naa. with 64 or 128 bits (4.2.7.6).
+// nameTyped reports whether a prepared name has one of the types of 4.2.7.3: iqn. with a date and a naming authority (4.2.7.4),
+// eui. with an EUI-64 (4.2.7.5), naa. with 64 or 128 bits (4.2.7.6).
 func nameTyped(s string) bool {
 	kind, rest, _ := strings.Cut(s, ".")
 	switch kind {
@@ -86,7 +87,7 @@ func nameTyped(s string) bool {
 func decimal(s string) bool     { return strings.Trim(s, "0123456789") == "" }
 func hexadecimal(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
-// quoted is what a peer sent, for a log or a terminal: printable ASCII, and no more of it than a name has.
+// quoted returns a peer's text in a form that is safe for logs and terminals: printable ASCII, no longer than a name.
 func quoted(s string) string {
 	if len(s) > maxName {
 		return strconv.QuoteToASCII(s[:maxName]) + "..."

@@ -24,7 +24,7 @@ func TestCanonicalName(t *testing.T) {
 		long:                                                     long,
 		"iqn.2001-04.com.example:Grüße":                          "iqn.2001-04.com.example:grüsse", // B.2
 		"iqn.2001-04.com.example:ＡＢ１":                            "iqn.2001-04.com.example:ab1",    // KC
-		"iqn.2001-04.com.example:a\u00adb":                       "iqn.2001-04.com.example:ab",     // B.1: a soft hyphen is nothing
+		"iqn.2001-04.com.example:a\u00adb":                       "iqn.2001-04.com.example:ab",     // B.1: a soft hyphen maps to nothing
 	} {
 		if got, err := canonicalName(name); err != nil || got != want {
 			t.Errorf("%q: %q, %v; want %q", name, got, err, want)
@@ -55,7 +55,7 @@ func TestCanonicalName(t *testing.T) {
 		"iqn.2001-04.com.example:\ufffd":  errNameChar, // C.6
 		"iqn.2001-04.com.example:\uff0f":  errNameChar, // a fullwidth slash becomes one
 		"iqn.2001-04.com.example:\u0221":  errNameChar, // A.1: not in Unicode 3.2
-		"iqn.2001-04.com.example:\u05d0":  errNameChar, // section 7: right to left begins in the middle
+		"iqn.2001-04.com.example:\u05d0":  errNameChar, // section 7: right-to-left text in a left-to-right string
 		"iqn.2001-04.com.example:\xff":    errNameChar,
 	} {
 		if got, err := canonicalName(name); err != want {
@@ -64,7 +64,7 @@ func TestCanonicalName(t *testing.T) {
 	}
 }
 
-// What comes out of any bytes at all is printable and stays as it is.
+// For any input the result is printable, and preparing it again changes nothing.
 func FuzzCanonicalName(f *testing.F) {
 	f.Add("iqn.2001-04.com.example:a")
 	f.Add("iqn.2001-04.com.example:\u1e9b\u0323\u202e")
@@ -84,7 +84,7 @@ func FuzzCanonicalName(f *testing.F) {
 	})
 }
 
-// No control character that a peer sent is in what the log is told, and not more of it than a name has.
+// A log line never contains a control character from a peer, nor more of its text than a name may have.
 func TestRefusalsArePrintable(t *testing.T) {
 	evil := "\x1b]0;owned\x07\r\n\u202e" + strings.Repeat("A", 4000)
 	for _, keys := range [][]string{
@@ -106,7 +106,7 @@ func TestRefusalsArePrintable(t *testing.T) {
 	}
 }
 
-// A target that an access list hides is not there for those whom it does not admit: byte for byte.
+// To an initiator that its access list does not admit, a target is indistinguishable from an unknown one, byte for byte.
 func TestHiddenTargetIsUnknown(t *testing.T) {
 	for name, acl := range map[string]ACL{
 		"initiators": {Initiators: []string{"iqn.2026-11.io.example:another"}},

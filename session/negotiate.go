@@ -14,7 +14,7 @@ type negotiation struct {
 	params Params
 	conn   ConnParams
 
-	firstBurst uint32 // FirstBurstLength as it was answered, 0 before
+	firstBurst uint32 // the FirstBurstLength that was answered; 0: none yet
 }
 
 // defaultParams are in force for what nobody negotiates (RFC 7143, 13).
@@ -71,7 +71,7 @@ func (n *negotiation) answer(row *keyRow, value string) string {
 			r = min(r, row.most(n))
 		}
 		if row.least != nil && r < row.least(n) {
-			// What was answered before stands. "The negotiated key is left at its current value" (6.2).
+			// An earlier answer stands: "The negotiated key is left at its current value" (6.2).
 			return answerReject
 		}
 		set(r)
@@ -92,7 +92,7 @@ func (n *negotiation) answer(row *keyRow, value string) string {
 	return answerReject
 }
 
-// inForce is the answer to a key of the session that a connection offers when it joins: what the leading login negotiated.
+// inForce returns the answer to a session-wide key that a joining connection offers: the value that the leading login negotiated.
 func (n *negotiation) inForce(row *keyRow) string {
 	v := row.get(&n.params)
 	switch row.kind {
@@ -107,9 +107,9 @@ func (n *negotiation) inForce(row *keyRow) string {
 	return strconv.FormatUint(uint64(v), 10)
 }
 
-// settle makes what nobody negotiated agree with what was: the default of FirstBurstLength may be above MaxBurstLength, and
-// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14). An answer that was given is not changed: most and least of the
-// two keys see to that.
+// settle adjusts defaults to negotiated values: the default FirstBurstLength may be above the negotiated MaxBurstLength, and
+// "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14). It never changes an answered value: most and least of the two
+// keys ensure that.
 func (n *negotiation) settle() {
 	n.params.FirstBurstLength = min(n.params.FirstBurstLength, n.params.MaxBurstLength)
 }

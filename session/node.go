@@ -10,8 +10,8 @@ import (
 // asks no initiator whether it lives.
 type NodeConfig struct {
 	LoginTimeout, NOPInterval, NOPTimeout, DataTimeout int64 // ns
-	DiscoveryAuth                                      Auth  // of discovery sessions
-	// StrictLogin refuses a login that declares a key again, without exception (RFC 7143, 6.3): loginExchange.repeats.
+	DiscoveryAuth                                      Auth  // for discovery sessions
+	// StrictLogin refuses every login that declares a key twice (RFC 7143, 6.3): see loginExchange.repeats.
 	StrictLogin bool
 }
 
@@ -44,11 +44,11 @@ func NewNode(cfg NodeConfig) *Node {
 	return n
 }
 
-// nodeTargets is what a node has of its targets; nobody changes it.
+// nodeTargets is an immutable snapshot of a node's targets.
 type nodeTargets struct {
 	all      []*Target
-	listings []*listing          // of all, in the same order
-	byName   map[string]*listing // the name in lower case: names are compared after stringprep, which folds it (4.2.7.2)
+	listings []*listing          // of all targets, in the same order
+	byName   map[string]*listing // by lower-case name: stringprep folds case before names are compared (4.2.7.2)
 }
 
 // SetTargets replaces the targets. Sessions that are up keep theirs.
@@ -65,7 +65,7 @@ func (n *Node) SetTargets(targets []*Target) {
 // Targets returns the targets.
 func (n *Node) Targets() []*Target { return n.targets.Load().all }
 
-// target finds a target by its name, nil when there is none.
+// target finds a target by name, nil when there is none.
 func (n *Node) target(name string) *Target {
 	if l := n.targets.Load().byName[strings.ToLower(name)]; l != nil {
 		return l.target

@@ -44,7 +44,7 @@ func TestPing(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// The echo is bounded: by the initiator's MaxRecvDataSegmentLength, which cuts it (11.18.3).
+// The echo is truncated to the initiator's MaxRecvDataSegmentLength (11.18.3).
 func TestPingBounds(t *testing.T) {
 	r := newRig(t, with("MaxRecvDataSegmentLength", "512"))
 	h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
@@ -55,7 +55,7 @@ func TestPingBounds(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// A ping of any length that we declared to take comes back (13.12, 11.18.3).
+// A ping of any length up to our MaxRecvDataSegmentLength is echoed (13.12, 11.18.3).
 func TestLongPing(t *testing.T) {
 	r := newRig(t, with("MaxRecvDataSegmentLength", "16777215"))
 	for _, n := range []int{8193, 65536, MaxRecvDataSegmentLength} {
@@ -70,8 +70,8 @@ func TestLongPing(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// A ping's data and a text take memory of the host's, or are refused: an immediate one, and one with a CmdSN, which the
-// initiator may use again (RFC 7143, 11.17.1).
+// A ping's data and text need memory from the host. Without it the request is refused, immediate or not, and the initiator may
+// use its CmdSN again (RFC 7143, 11.17.1).
 func TestRequestsWithoutMemory(t *testing.T) {
 	r := newRig(t)
 	r.host.short = true

@@ -15,16 +15,16 @@ var (
 	errForeignSession = errors.New("the session of that initiator port was logged in by another CHAP account")
 )
 
-// registry knows the sessions of a node by TSIH and by I_T nexus. A session is in it from the moment when it is whole, with
-// its nexus and its leading connection, until it is over: what is found can be joined, replaced and executed in.
+// registry finds the sessions of a node by TSIH and by I_T nexus. A session is listed from the moment it is complete, with its
+// nexus and its leading connection, until it is over: a session that is found can be joined, replaced and executed in.
 type registry struct {
 	mu       sync.Mutex
 	sessions map[uint16]*Session
-	nexuses  map[nexusName]*Session // all but discovery sessions
-	kept     []*Conn                // that keep their sessions (kept.go), the oldest first
+	nexuses  map[nexusName]*Session // without discovery sessions
+	kept     []*Conn                // connections that keep their sessions (kept.go), oldest first
 }
 
-// nexusName is what names an I_T nexus (RFC 7143, 4.4.2).
+// nexusName identifies an I_T nexus (RFC 7143, 4.4.2).
 type nexusName struct {
 	initiator string
 	isid      [6]byte
@@ -32,7 +32,7 @@ type nexusName struct {
 	tpgt      uint16
 }
 
-// nexus names the session's, which has one: it is no discovery session.
+// nexus returns the name of the session's nexus. Discovery sessions have none.
 func (s *Session) nexus() nexusName { return nexusName{s.InitiatorName, s.ISID, s.Target.Name, s.TPGT} }
 
 func newRegistry() registry {
@@ -46,15 +46,15 @@ const (
 	entryMade entry = iota // it has its TSIH
 	entryWait              // an older one of its I_T nexus is ending; told when it has
 	entryFull
-	entryForeign // the I_T nexus is another account's
+	entryForeign // the I_T nexus belongs to another account
 )
 
 // enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
 // closed" first (RFC 7143, 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then
 // enters again. Discovery sessions have no nexus worth the name: they live side by side.
 //
-// Whoever says that it is an initiator is not believed where CHAP can tell: a session is replaced by the account that logged it
-// in and by no other. The error says why an entry is foreign.
+// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. The error tells
+// why an entry is foreign.
 func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,14 +80,14 @@ func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
 	}
 	s.TSIH = r.newTSIH(c.cfg.Rand)
 	s.mu.Lock()
-	s.enroll(c) // at once: a login that replaces s has to find its connection
+	s.enroll(c) // at once: a login that replaces s must find its connection
 	s.mu.Unlock()
 	r.sessions[s.TSIH] = s
 	return entryMade, nil
 }
 
-// newTSIH draws a TSIH that is free, under mu; there is one. It is random: whoever has not seen the final Login Response of a
-// session cannot name it. 0 stands for a new session (RFC 7143, 11.12.6).
+// newTSIH draws a random free TSIH, under mu; there is always one. Only a peer that has seen the session's final Login Response
+// knows it. 0 stands for a new session (RFC 7143, 11.12.6).
 func (r *registry) newTSIH(random func([]byte)) uint16 {
 	var b [2]byte
 	random(b[:])
@@ -145,8 +145,8 @@ func (r *registry) leave(s *Session) {
 	}
 }
 
-// forgetWaiter forgets a login that ended while it waited for another session of its I_T nexus to end. That may take long,
-// and many logins may come and go meanwhile.
+// forgetWaiter removes a login that ended while it waited for another session of its I_T nexus to end. That may take long, and
+// many logins may come and go meanwhile.
 func (r *registry) forgetWaiter(s *Session, login *Conn) {
 	if s.Discovery {
 		return

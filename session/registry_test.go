@@ -108,7 +108,7 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 	}
 }
 
-// A TSIH is what the node's randomness says, never 0 (11.12.6), and never that of a living session.
+// A TSIH comes from the node's random source; it is never 0 (11.12.6) and never that of a live session.
 func TestTSIHIsDrawn(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	draw := func(isid byte, random uint16) uint16 {

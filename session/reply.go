@@ -6,7 +6,7 @@ import "github.com/ringtgt/ringtgt/pdu"
 type reply struct {
 	h    pdu.BHS
 	rule snRule
-	data []byte  // Go memory that nobody changes any more, or nil
+	data []byte  // immutable Go memory, or nil
 	echo bool    // the data segment is head
 	head pdu.BHS // the header that a Reject sends back (RFC 7143, 11.17.4)
 }
@@ -35,7 +35,7 @@ func (q *replyQueue) push() *reply {
 	return r
 }
 
-// reply queues a response with header h and data, which nobody changes any more: a Login Response's text.
+// reply queues a response with header h and data, which must not change any more: a Login Response's text.
 func (c *Conn) reply(h *pdu.BHS, data []byte) {
 	c.replyWith(h, data, snNext)
 }
@@ -51,7 +51,7 @@ func (c *Conn) replyWith(h *pdu.BHS, data []byte, rule snRule) *reply {
 	return r
 }
 
-// nextReply makes the PDU at the front of the queue.
+// nextReply builds the PDU at the front of the queue.
 func (c *Conn) nextReply(ev *Event) {
 	q := &c.replies
 	r := &q.ring[q.head]
@@ -64,7 +64,7 @@ func (c *Conn) nextReply(ev *Event) {
 		ev.Data, ev.Copy = r.head[:], true
 	case len(r.data) > 0:
 		ev.Data, ev.Keep = r.data, true
-		r.data = nil // the host's alone from now on
+		r.data = nil // owned by the host from now on
 	}
 	c.stamp(ev, r.rule)
 }

@@ -9,17 +9,17 @@ import (
 // ctlRequest is what a request that is no SCSI command carries besides its Task. It is made for each, off the data path.
 type ctlRequest struct {
 	h    pdu.BHS
-	data []byte // ping data or text of the request: the host's memory
+	data []byte // ping data or text, in the host's memory
 
 	response byte // task management, logout
 	reply    textReply
-	text     *textRequest // of a Text Request whose text is complete
+	text     *textRequest // for a Text Request whose text is complete
 }
 
-// RequestBytes is what a request that is no SCSI command takes of the Go heap beside its Task, for the host's sum.
+// RequestBytes is the Go memory that a request other than a SCSI command takes beside its Task, for the host's sum.
 const RequestBytes = int(unsafe.Sizeof(ctlRequest{}))
 
-// drop gives the memory of a request back.
+// drop frees a request's memory.
 func (r *ctlRequest) drop(h Host) {
 	if r == nil {
 		return
@@ -74,7 +74,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 		}
 	}
 	t.st.ctl = &ctlRequest{h: *h}
-	// A ping may be as long as any PDU that we declared to take (13.12).
+	// A ping may be as long as our MaxRecvDataSegmentLength (13.12).
 	if n := h.DataLen(); n > 0 && (kind == kindNOP || kind == kindText) {
 		if t.st.ctl.data = c.host.Memory(n); t.st.ctl.data == nil {
 			c.free(t)
@@ -89,7 +89,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	c.rx.act, c.rx.task = actRequest, t
 }
 
-// noMemory refuses a request for want of memory: the initiator may try again, with the same CmdSN if it has one (11.17.1).
+// noMemory refuses a request because memory is short. The initiator may try again, with the same CmdSN if it has one (11.17.1).
 func (c *Conn) noMemory(h *pdu.BHS) {
 	if h.Immediate() {
 		c.refuse(pdu.RejectImmediateCommand)

@@ -26,7 +26,7 @@ type rig struct {
 	expStatSN uint32
 	itt       uint32
 	hd, dd    bool
-	packed    bool // what is fed at once is received at once: no event is taken in between
+	packed    bool // bytes fed together are received together, with no event in between
 
 	got    []wire // PDUs of the target's that no want has taken
 	events []Event
@@ -396,7 +396,7 @@ func (r *rig) wantNoTasks() {
 	r.wantNoMemory()
 }
 
-// wantNoMemory says that all memory but that of data-out went back to the host.
+// wantNoMemory checks that the host has got back all memory except data-out.
 func (r *rig) wantNoMemory() {
 	r.Helper()
 	if n := len(r.host.memory); n != 0 {
@@ -487,10 +487,10 @@ func pattern(from, n int) []byte {
 
 // fakeHost is a Host that does what a test says.
 type fakeHost struct {
-	place    int            // what Place answers
-	placed   []int          // what it was told: last, then loops
-	onNexus  func(*Session) // NewNexus was called
-	foreign  error          // what NewNexus says
+	place    int            // Place's result
+	placed   []int          // Place's arguments: last, then loops
+	onNexus  func(*Session) // called by NewNexus
+	foreign  error          // NewNexus's error
 	rig      *rig
 	tasks    int // NewTask gives so many at a time
 	live     map[*Task]bool
@@ -501,11 +501,11 @@ type fakeHost struct {
 	closed   bool
 	posts    []func()
 	short    bool // Memory has none
-	most     int  // Memory has none that is longer, 0 any
+	most     int  // Memory has none longer than this; 0: no limit
 	memory   map[*byte][]byte
 }
 
-// Memory hands out a slice that is found again when it comes back.
+// Memory returns a slice that Release recognises.
 func (h *fakeHost) Memory(n int) []byte {
 	if h.short || h.most != 0 && n > h.most {
 		return nil
@@ -518,7 +518,7 @@ func (h *fakeHost) Memory(n int) []byte {
 	return b
 }
 
-// Release spoils what nobody may read any more.
+// Release overwrites the memory, to expose late readers.
 func (h *fakeHost) Release(b []byte) {
 	if h.memory[&b[0]] == nil {
 		panic("memory is given back twice, or is not the host's")

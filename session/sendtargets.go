@@ -8,19 +8,19 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// listing is a target as SendTargets shows it (RFC 7143, appendix C). It is made once, when the node learns of the target,
-// and shared: an answer of thousands of targets is written from these.
+// listing is a target's record for SendTargets (RFC 7143, appendix C). It is built once, when the node learns of the target, and
+// shared by all answers, which may have thousands of targets.
 type listing struct {
 	target  *Target
 	portals []listedPortal
 }
 
-// listedPortal is a portal's address as the initiator can use it. A wildcard, where addr is empty, is where its connection
-// arrived.
+// listedPortal is a portal address that the initiator can use. Where addr is empty, a wildcard, it is the address on which the
+// connection arrived.
 type listedPortal struct {
 	addr string
 	port uint16
-	tpgt string // with the comma
+	tpgt string // including the comma
 }
 
 func newListing(t *Target) *listing {
@@ -35,7 +35,7 @@ func newListing(t *Target) *listing {
 	return l
 }
 
-// list returns what SendTargets=value asks for. Whether the initiator may see a target is not looked at here.
+// list returns the targets that SendTargets=value asks for. It does not check whether the initiator may see them.
 func (n *Node) list(c *Conn, value string) []*listing {
 	t := n.targets.Load()
 	s := c.sess
@@ -56,7 +56,7 @@ func (n *Node) list(c *Conn, value string) []*listing {
 	return nil
 }
 
-// record appends the target's record, nothing for an initiator that may not log in to it: it need not know of it.
+// record appends the target's record, or nothing for an initiator that may not log in to it.
 func (l *listing) record(dst []byte, c *Conn) []byte {
 	t := l.target
 	if !t.ACL.Admits(c.sess.InitiatorName, c.cfg.Remote.Addr()) {
@@ -80,7 +80,7 @@ func (l *listing) record(dst []byte, c *Conn) []byte {
 	return dst
 }
 
-// appendAddress appends a TargetAddress. A zone means something on our own node only.
+// appendAddress appends a TargetAddress, without a zone: zones are local to a node.
 func appendAddress(dst []byte, a netip.AddrPort, tpgt string) []byte {
 	dst = append(dst, "TargetAddress="...)
 	dst = netip.AddrPortFrom(a.Addr().WithZone(""), a.Port()).AppendTo(dst)

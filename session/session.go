@@ -9,7 +9,7 @@ import (
 // once it is in full feature phase. Its connections live on loops of their own; members.go is who they are.
 type Session struct {
 	InitiatorName string
-	Account       string // the CHAP name that logged it in, "" without CHAP: nobody else joins or replaces it
+	Account       string // the CHAP account that logged it in, "" without CHAP: no other may join or replace it
 	ISID          [6]byte
 	TSIH          uint16
 	Discovery     bool
@@ -17,15 +17,15 @@ type Session struct {
 	TPGT          uint16
 	Params        Params
 
-	// Owner is the host's I_T nexus (Host.NewNexus), nil in a discovery session. It is there before anybody finds the
-	// session, and does not change.
+	// Owner is the host's I_T nexus (Host.NewNexus), nil in a discovery session. It is set before the session can be found,
+	// and never changes.
 	Owner any
 
 	node   *Node
 	window Window
 	// watchers counts connections that are to be woken when ExpCmdSN moves: see Conn.watch.
 	watchers atomic.Int32
-	// functions counts the session's task management functions: see maxFunctions.
+	// functions counts the session's task management functions, up to maxFunctions.
 	functions atomic.Int32
 
 	mu sync.Mutex // guards what follows; taken at login, logout, task management and for status, never by a command

@@ -24,7 +24,7 @@ type Portal struct {
 
 // Redirect is another place where the target is (11.13.5, class 1).
 type Redirect struct {
-	Addr      string // host:port; a ",TPGT" behind it is not passed on (13.8)
+	Addr      string // host:port; a trailing ",TPGT" is dropped (13.8)
 	Permanent bool
 }
 
@@ -100,7 +100,7 @@ func (a *ACL) Admits(name string, addr netip.Addr) bool {
 
 func (a *ACL) admitsName(name string) bool { return listed(a.Initiators, name) }
 
-// listed says that a list of initiator names has that one, or none at all. One that ends in * stands for all that begin so.
+// listed reports whether a list of initiator names is empty or has that name. A trailing * matches any suffix.
 func listed(names []string, name string) bool {
 	for _, n := range names {
 		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")

@@ -10,35 +10,35 @@ import (
 // on a connection at any given time" (RFC 7143, 11.10).
 type textNegotiation struct {
 	task     *Task      // the request that was taken, until its response is sent
-	itt, ttt uint32     // of the exchange that goes on; ttt 0: none
-	gather   []byte     // text of requests with the C bit so far
-	answer   textAnswer // what is still to be sent
-	seen     keysSeen   // keys of the exchange
-	// segment is the MaxRecvDataSegmentLength that was declared, 0 for none: "parameters negotiated by a text exchange
-	// negotiation sequence only become effective after the negotiation sequence is completed" (6.4).
+	itt, ttt uint32     // of the current exchange; ttt 0: none
+	gather   []byte     // text of preceding requests with the C bit
+	answer   textAnswer // the rest of the answer
+	seen     keysSeen   // keys seen in the exchange
+	// segment is the MaxRecvDataSegmentLength that the initiator declared in the exchange; 0: none. "Parameters negotiated by a
+	// text exchange negotiation sequence only become effective after the negotiation sequence is completed" (6.4).
 	segment uint32
 }
 
-// reset forgets the exchange. A request that is not answered yet stays.
+// reset drops the exchange, but not a request that is not answered yet.
 func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
 // textReply is the Text Response of one request.
 type textReply struct {
-	data        []byte // the host's memory
-	own         bool   // or Go memory, for want of that
+	data        []byte // in the host's memory
+	own         bool   // in Go memory, since the host had none
 	final, more bool
 	ttt         uint32
 }
 
-// textRequest is what came of a text as it arrived.
+// textRequest is the result of checking a text on arrival.
 type textRequest struct {
 	keys pdu.Text
-	seen keysSeen // in the exchange, with those
+	seen keysSeen // the exchange's keys, including these
 }
 
 // judge looks at a Text Request's header; 0 means that it is welcome.
 func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
-	fresh := h.TTT() == pdu.ReservedTag // what was negotiated before is reset (11.10.4)
+	fresh := h.TTT() == pdu.ReservedTag // a new exchange resets earlier negotiation (11.10.4)
 	switch {
 	case x.task != nil:
 		return pdu.RejectProtocolError // one at a time
@@ -47,7 +47,7 @@ func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	case !fresh && (x.ttt == 0 || h.TTT() != x.ttt || h.ITT() != x.itt):
 		return pdu.RejectInvalidPDUField
 	case !fresh && x.answer.pending() && (h.BHS().DataLen() > 0 || h.Continue()):
-		// An initiator that is told to go on "MUST answer with a ... Text Request with no data segment" (6.2).
+		// When asked to continue, the initiator "MUST answer with a ... Text Request with no data segment" (6.2).
 		return pdu.RejectProtocolError
 	case h.BHS().DataLen() > maxText, !fresh && len(x.gather)+h.BHS().DataLen() > maxText:
 		x.reset() // "a target may reset ... by answering a Text Request with a Reject PDU" (6.4)
@@ -56,8 +56,8 @@ func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	return 0
 }
 
-// textArrived looks at the text of a request before its CmdSN counts as received, since that of a rejected one does not
-// (7.3). No other request can change the exchange until this one is answered: judge.
+// textArrived checks the text of a request before its CmdSN counts as received, since a rejected request's does not (7.3). No
+// other request can change the exchange until this one is answered: judge.
 func (c *Conn) textArrived(t *Task) pdu.RejectReason {
 	x := &c.txt
 	h := (*pdu.TextRequest)(&t.st.ctl.h)
@@ -83,7 +83,7 @@ func (c *Conn) textArrived(t *Task) pdu.RejectReason {
 	return 0
 }
 
-// textTurn carries a Text Request out (11.10).
+// textTurn executes a Text Request (11.10).
 func (c *Conn) textTurn(t *Task) {
 	x, ctl := &c.txt, t.st.ctl
 	h := (*pdu.TextRequest)(&ctl.h)
@@ -119,7 +119,7 @@ func (c *Conn) textTurn(t *Task) {
 	c.answer(t)
 }
 
-// textKeys begins the answer to the keys of a Text exchange.
+// textKeys starts the answer to the keys of a text exchange.
 func (c *Conn) textKeys(keys pdu.Text) {
 	if v, ok := keys.Get("MaxRecvDataSegmentLength"); ok {
 		if n, ok := segmentLength(v); ok {
@@ -129,9 +129,9 @@ func (c *Conn) textKeys(keys pdu.Text) {
 	c.txt.answer = textAnswer{keys: keys}
 }
 
-// textPiece makes as much of the answer as one response takes: what the initiator declared (13.12), so that one that takes
-// no answer of more than one PDU, as libiscsi, has it all. It can be refused no more, since its CmdSN counts as received: where
-// there is no memory for so much, it is less.
+// textPiece builds the next response, as long as the initiator's MaxRecvDataSegmentLength allows (13.12): libiscsi accepts only
+// answers of one PDU. The request cannot be refused any more, since its CmdSN counts as received, so if memory is short the
+// piece is shorter.
 func (c *Conn) textPiece(r *textReply) {
 	x := &c.txt
 	most := min(int(c.cp.MaxXmitDataSegmentLength), maxTextPiece)
@@ -145,7 +145,7 @@ func (c *Conn) textPiece(r *textReply) {
 			break
 		}
 		if n <= minSegment {
-			r.data, r.own = make([]byte, n), true // one a connection
+			r.data, r.own = make([]byte, n), true // at most one for each connection
 			break
 		}
 		n = max(n/4, minSegment)
@@ -169,18 +169,18 @@ func (c *Conn) textResponse(t *Task, ev *Event) {
 	c.last(t, ev)
 }
 
-// segmentLength reads a MaxRecvDataSegmentLength (13.12).
+// segmentLength parses a MaxRecvDataSegmentLength (13.12).
 func segmentLength(value string) (uint32, bool) {
 	row := findKey("MaxRecvDataSegmentLength")
 	n, err := pdu.ParseNumber(value, row.lo, row.hi)
 	return uint32(n), err == nil
 }
 
-// textAnswer is an answer that is made as it is sent, so that however long it is nothing of it is kept but where it stands.
+// textAnswer generates an answer piece by piece, and stores only its position, however long the answer is.
 type textAnswer struct {
-	keys    pdu.Text // whose answers are still to be sent
+	keys    pdu.Text // keys still to be answered
 	targets []*listing
-	skip    int // bytes of the record at hand that were sent
+	skip    int // bytes of the current record already sent
 }
 
 func (a *textAnswer) pending() bool {
@@ -188,7 +188,7 @@ func (a *textAnswer) pending() bool {
 	return kv.Key != ""
 }
 
-// advance moves on by at most most bytes, which it appends to dst unless that is nil, and returns how many it were.
+// advance moves forward by up to most bytes, appends them to dst unless dst is nil, and returns their number.
 func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
 	var buf [512]byte
 	for a.pending() {
@@ -207,12 +207,12 @@ func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
 				return n
 			}
 		}
-		*a = next // whose skip is 0
+		*a = next // its skip is 0
 	}
 	return n
 }
 
-// record makes what comes next of the answer, and where that leaves it: a key's answer, or one target.
+// record returns the next record of the answer, for a key or a target, and the position after it.
 func (a *textAnswer) record(c *Conn, dst []byte) (record []byte, next textAnswer) {
 	kv, rest := a.keys.First()
 	next = textAnswer{keys: rest}
@@ -234,7 +234,7 @@ func (a *textAnswer) record(c *Conn, dst []byte) (record []byte, next textAnswer
 	return dst, next
 }
 
-// textKey answers a key of a Text exchange, "" for not at all. Those whose use is limited to login are refused (13).
+// textKey returns the answer to a key of a text exchange; "": none. Keys whose use is limited to login are refused (13).
 func textKey(kv pdu.KeyValue) string {
 	switch row := findKey(kv.Key); {
 	case row == nil:

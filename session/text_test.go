@@ -116,7 +116,7 @@ func TestLongTextRequest(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// 8192 bytes of text are taken in however many pairs and pieces (6.1, 6.2), and more is not.
+// 8192 bytes of text are accepted in any number of pairs and pieces (6.1, 6.2); more are not.
 func TestTextOf8192Bytes(t *testing.T) {
 	whole := shortKeys(maxText)
 	want, err := pdu.ReadText(whole)
@@ -183,7 +183,7 @@ func TestTextRequestsAreOneAtATime(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// wholeText takes a text response in pieces of at most n bytes, asking for each.
+// wholeText reads a text answer in pieces of at most n bytes, requesting each.
 func (r *rig) wholeText(itt uint32, n int) []byte {
 	r.Helper()
 	var all []byte
@@ -203,8 +203,8 @@ func (r *rig) wholeText(itt uint32, n int) []byte {
 	}
 }
 
-// SendTargets shows all there is (appendix C), in pieces as long as the initiator takes: one that takes one PDU of 256 KiB and
-// no second has it in one, as libiscsi. What is too long for a piece goes on, and pieces are shorter where memory is short.
+// SendTargets lists all targets (appendix C), in pieces as long as the initiator accepts: libiscsi, which takes a single PDU of
+// up to 256 KiB, gets the list in one. Longer lists continue, and pieces are shorter while memory is short.
 func TestManyTargets(t *testing.T) {
 	const n = 1500
 	var targets []*Target
@@ -222,7 +222,7 @@ func TestManyTargets(t *testing.T) {
 	for _, c := range []struct {
 		declared string
 		bound    int
-		most     int // that there is memory for
+		most     int // the most that there is memory for
 		pdus     int
 	}{
 		{"16777215", maxTextPiece, 0, 1}, {"262144", 262144, 0, 1}, {"8192", 8192, 0, 0}, {"512", 512, 0, 0},
@@ -244,7 +244,7 @@ func TestManyTargets(t *testing.T) {
 	}
 }
 
-// An answer in pieces is of one time: targets that come and go meanwhile do not tear it.
+// An answer in pieces is a snapshot: targets that come and go meanwhile do not change it.
 func TestTargetsChangeMeanwhile(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
 	var targets []*Target
@@ -267,7 +267,7 @@ func TestTargetsChangeMeanwhile(t *testing.T) {
 	}
 }
 
-// Names are compared without regard to case (4.2.7.2), those of targets in the node's own list too.
+// Names are compared regardless of case (4.2.7.2), including those in the node's configuration.
 func TestSendTargetsFoldsCase(t *testing.T) {
 	r := newRig(t, discovery)
 	r.node.SetTargets([]*Target{{Name: testTarget}, {Name: "naa.62004567BA64678D"}})
@@ -286,7 +286,7 @@ func TestSendTargetsFoldsCase(t *testing.T) {
 	}
 }
 
-// A zone means something on our own node only; an initiator has one of its own for the link (RFC 4007, 11.2).
+// A zone is local to our node; the initiator has its own zone for the link (RFC 4007, 11.2).
 func TestSendTargetsWithoutZone(t *testing.T) {
 	r := newRig(t, discovery)
 	r.conn.cfg.Local = netip.MustParseAddrPort("[fe80::1%eth7]:3260")
@@ -298,7 +298,7 @@ func TestSendTargetsWithoutZone(t *testing.T) {
 	}
 }
 
-// A rejected Text Request does not consume its CmdSN (7.3): the initiator sends another one in its place.
+// A rejected Text Request does not consume its CmdSN (7.3): the initiator sends another request with it.
 func TestRejectedTextKeepsItsCmdSN(t *testing.T) {
 	for name, c := range map[string]struct {
 		text   []byte
@@ -329,8 +329,7 @@ func TestRejectedTextKeepsItsCmdSN(t *testing.T) {
 	}
 }
 
-// Only one Text Request may be outstanding on a connection (6.2, 11.10); while one waits for its turn another is refused, and
-// changes nothing of the first.
+// Only one Text Request may be outstanding on a connection (6.2, 11.10). A second one is refused, and does not affect the first.
 func TestSecondTextRequest(t *testing.T) {
 	r := newRig(t, discovery)
 	first := r.text(r.nextITT(), pdu.ReservedTag, true, false)
@@ -345,7 +344,7 @@ func TestSecondTextRequest(t *testing.T) {
 	r.wantIdle("the gap is still there")
 }
 
-// An answer in pieces is asked for with no data segment (6.2).
+// The next piece of an answer is requested with an empty data segment (6.2).
 func TestKeysAmidAnAnswer(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
 	r.node.SetTargets([]*Target{{Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("x", 190)}, {Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("y", 190)}})
@@ -358,8 +357,8 @@ func TestKeysAmidAnAnswer(t *testing.T) {
 	r.wantReject(pdu.RejectProtocolError, bad.BHS(), "the answer is not complete")
 }
 
-// MaxRecvDataSegmentLength that is declared in a text exchange holds when the exchange is over (6.4); no piece of the answer is
-// longer than either.
+// A MaxRecvDataSegmentLength declared in a text exchange takes effect when the exchange is over (6.4). No piece of the answer is
+// longer than the old or the new one.
 func TestSegmentLengthInAnExchange(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "2048"))
 	var targets []*Target

@@ -18,9 +18,9 @@ type management struct {
 	barred  taskList // commands that wait for a function to be carried out
 	held    taskList // answers that wait for a fence
 	alert   bool     // attend has something to look at
-	due     bool     // and it is all that waits
-	begun   int      // functions of this connection that count
-	stopped int      // commands that were called off and have not ended
+	due     bool     // and nothing else waits
+	begun   int      // this connection's functions that count towards maxFunctions
+	stopped int      // commands that were called off and are not over
 }
 
 // tmfState is a function's own part of taskState.
@@ -29,7 +29,7 @@ type tmfState struct {
 	begun   bool // its tasks were stopped, or asked for; in a marker: a report is owed
 	passed  bool // the host carried it out
 	open    bool // RefCmdSN had not been received when its task was looked for
-	counts  bool // as one of the session's functions
+	counts  bool // towards maxFunctions
 }
 
 // manage is the turn of a task-management function.
@@ -145,7 +145,7 @@ func (c *Conn) manageSet(t *Task) {
 	c.manageSoon()
 }
 
-// manageSoon has manageProgress run before the next event is taken, once for all that happens until then.
+// manageSoon schedules one run of manageProgress before the next event.
 func (c *Conn) manageSoon() { c.tm.alert, c.tm.due = true, true }
 
 // manageProgress moves what waits: the connection's part in the barriers of its session, and its own functions.
@@ -157,19 +157,19 @@ func (c *Conn) manageProgress() {
 		for t := c.movable(); t != nil; t = c.movable() {
 			c.moveOn(t)
 		}
-		// ExpCmdSN may have moved between the look at it and the moment from which others wake us.
+		// ExpCmdSN may have moved between our look at it and the moment from which other loops wake us.
 		again = c.sess.Params.MaxConnections > 1 && c.watch(c.expecting())
 	}
 }
 
-// tooManyFunctions says that one more function has to be refused. "An iSCSI target MUST be able to handle at least one
+// tooManyFunctions reports whether another function must be refused. "An iSCSI target MUST be able to handle at least one
 // immediate task management command ... per connection at any time" (RFC 7143, 4.2.2.1).
 func (c *Conn) tooManyFunctions() bool {
 	return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions
 }
 
-// functionBegins counts function t. One that is not immediate cannot be rejected for being one too many: it is answered in
-// its turn (11.6.1, "Function rejected"), and does nothing before.
+// functionBegins counts function t. A non-immediate function over the limit cannot be rejected: it is answered in its turn
+// (11.6.1, "Function rejected") and has no effect before that.
 func (c *Conn) functionBegins(t *Task) {
 	if c.tooManyFunctions() {
 		return
@@ -179,7 +179,7 @@ func (c *Conn) functionBegins(t *Task) {
 	c.sess.functions.Add(1)
 }
 
-// functionOver follows the end of a function and of the barrier that outlives it.
+// functionOver is called when a function, or the barrier that outlives it, is over.
 func (c *Conn) functionOver(counted bool) {
 	if counted {
 		c.tm.begun--
@@ -267,7 +267,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	}
 	r := pdu.TaskResponse(resp)
 	if t.Manage == pdu.TMFQueryTaskSet && r == pdu.TMFResponseComplete && t.st.tmf.barrier.found.Load() {
-		r = pdu.TMFResponseFunctionSucceeded // the host knows whether the unit exists, the session whether it has a task
+		r = pdu.TMFResponseFunctionSucceeded // the host knows whether the unit exists, the session whether it has the task
 	}
 	c.managed(t, r)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// storm sends n functions on each connection, behind a gap in CmdSN, and reports how many of them wait.
+// storm sends n functions on each connection, after a gap in CmdSN, and returns how many of them wait.
 func (m *tmfRig) storm(n int, f pdu.TaskFunction, immediate bool) (missing *pdu.BHS, wait int) {
 	m.Helper()
 	missing = m.conns[0].nopOut(m.conns[0].nextITT(), pdu.ReservedTag, false)
@@ -25,7 +25,7 @@ func (m *tmfRig) storm(n int, f pdu.TaskFunction, immediate bool) (missing *pdu.
 	return missing, wait
 }
 
-// finishFunctions has the host carry out every function that it is asked for, and counts the responses.
+// finishFunctions lets the host complete every function, and counts the responses.
 func (m *tmfRig) finishFunctions() map[pdu.TaskResponse]int {
 	m.Helper()
 	answers := map[pdu.TaskResponse]int{}
@@ -48,8 +48,8 @@ func (m *tmfRig) finishFunctions() map[pdu.TaskResponse]int {
 }
 
 // "An iSCSI target MAY reject immediate commands, e.g., due to lack of resources ... MUST be able to handle at least one
-// immediate task management command ... per connection at any time" (RFC 7143, 4.2.2.1). What functions cost grows with the
-// square of their number, so a session has a bounded number of them.
+// immediate task management command ... per connection at any time" (RFC 7143, 4.2.2.1). The cost of functions grows with the
+// square of their number, so a session may have a bounded number of them.
 func TestImmediateFunctionsAreBounded(t *testing.T) {
 	for _, f := range []pdu.TaskFunction{pdu.TMFAbortTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset} {
 		const conns, each = 16, 8
@@ -74,8 +74,8 @@ func TestImmediateFunctionsAreBounded(t *testing.T) {
 	}
 }
 
-// A function with a CmdSN of its own cannot be rejected for being one too many: "Function rejected" (11.6.1) is its answer,
-// and it does nothing before.
+// A non-immediate function over the limit cannot be rejected: it gets the answer "Function rejected" (11.6.1) and has no effect
+// before that.
 func TestNumberedFunctionsAreBounded(t *testing.T) {
 	const conns, each = 8, 12
 	m := newTMF(t, conns)
@@ -98,7 +98,7 @@ func TestNumberedFunctionsAreBounded(t *testing.T) {
 }
 
 // A response that waits for the initiator's acknowledgement (4.2.2.3.3) counts as long as it waits: an initiator that
-// acknowledges nothing collects no more of them than it may have functions.
+// acknowledges nothing cannot have more of them than functions.
 func TestUnacknowledgedFunctionsCount(t *testing.T) {
 	m := newTMF(t, 2, "TaskReporting", "ResponseFence")
 	a := m.conns[0]
@@ -112,7 +112,7 @@ func TestUnacknowledgedFunctionsCount(t *testing.T) {
 			a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
 			m.settle()
 		}
-		m.ack(1) // the other connection acknowledges what it has got
+		m.ack(1) // the other connection acknowledges its responses
 		m.settle()
 		for len(a.got) > 0 {
 			if a.got[0].h.Opcode() == pdu.OpReject {

@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// loginBytes are a login request straight into full feature phase.
+// loginBytes returns a Login Request that asks for full feature phase directly.
 func (r *loginRig) loginBytes(keys ...string) []byte {
 	var text []byte
 	for i := 0; i < len(keys); i += 2 {
@@ -18,8 +18,8 @@ func (r *loginRig) loginBytes(keys ...string) []byte {
 	return r.encode(r.loginHeader(toFull), text)
 }
 
-// 6.3: an initiator may not send commands before the final Login Response, but it can. What comes in one packet with the login
-// request is looked at before the host has taken an event: the nexus is known to the host before the first command is executed.
+// An initiator must not send commands before the final Login Response (6.3), but nothing stops it. A command that arrives with
+// the Login Request is processed before the host has taken an event. The host must know the nexus before it executes it.
 func TestCommandsBehindALogin(t *testing.T) {
 	for _, join := range []bool{false, true} {
 		t.Run(fmt.Sprintf("join %v", join), func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestCommandsBehindALogin(t *testing.T) {
 	}
 }
 
-// The other connection's loop may hand a command over before the joining one has taken its first event.
+// The other connection's loop may hand over a command before the joining connection has taken its first event.
 func TestHandedOverBehindAJoin(t *testing.T) {
 	m := newMCS(t, 1)
 	r := m.dial(1)
@@ -83,7 +83,7 @@ func TestHandedOverBehindAJoin(t *testing.T) {
 	r.wantExecute("CmdSN 1 has been delivered")
 }
 
-// A session is found once its nexus is there, and not before (4.4.2): whoever joins by a guess executes nothing without it.
+// A session can be found only once it has its nexus (4.4.2): a join with a guessed TSIH must not execute anything without one.
 func TestSessionIsFoundWhole(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	r := newLogin(t, n)
@@ -100,8 +100,8 @@ func TestSessionIsFoundWhole(t *testing.T) {
 	}
 }
 
-// A login that joins waits for the connection whose CID it has (6.3.4), and is a member meanwhile. When its own connection goes
-// and it was the last, the session ends with it, although it was never in full feature phase there.
+// A joining login waits for the connection that has its CID (6.3.4), and is a member meanwhile. If its own connection goes away
+// as the last member, the session ends, although that connection was never in full feature phase.
 func TestJoinThatGoesAway(t *testing.T) {
 	m := newMCS(t, 1)
 	old, next := m.conns[0], m.dial(0)
@@ -109,7 +109,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 	next.ask(toFull, names()...)
 	old.turn()
 	old.gone()
-	next.gone() // reset by the initiator, before it is told that the old one is gone
+	next.gone() // reset by the initiator before it learns that the old one is gone
 	if ev := next.wantEvent(SessionDown); ev.Session != s {
 		t.Errorf("SessionDown is of session %v", ev.Session)
 	}
@@ -121,7 +121,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 	}
 }
 
-// What a session says to its members is not for one whose login is not answered: only Login Responses go out then (6.3).
+// A member whose login is not answered yet gets none of the session's messages: only Login Responses may be sent (6.3).
 func TestMemberInLoginIsToldNothing(t *testing.T) {
 	m := newMCS(t, 2, "TaskReporting", "ResponseFence")
 	a, b, next := m.conns[0], m.conns[1], m.dial(0)
@@ -141,7 +141,7 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 	b.conn.Terminate(b.now, errNoPong)
 	b.pump()
 	b.gone()
-	for len(next.host.posts) > 0 { // before its timers: it is still in the login phase
+	for len(next.host.posts) > 0 { // before its timers run: it is still in the login phase
 		fn := next.host.posts[0]
 		next.host.posts = next.host.posts[1:]
 		fn()
@@ -154,8 +154,8 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 	}
 }
 
-// Whatever happens to a session while logins wait to join it: its members come and go on loops of their own, functions and
-// logouts reach all of them, and in the end it is down, once, and nothing of it is left.
+// Random events while logins wait to join a session: members come and go on different loops, functions and logouts reach all of
+// them, and in the end the session goes down exactly once and leaves nothing behind.
 func TestMembersInLogin(t *testing.T) {
 	for seed := range uint64(1000) {
 		membersInLogin(t, seed)
@@ -291,17 +291,17 @@ func membersInLogin(t *testing.T, seed uint64) {
 	}
 }
 
-// session0 is the session that r led, whatever became of it.
+// session0 is the session that r led, alive or not.
 func (m *mcs) session0(r *loginRig) *Session { return r.conn.sess }
 
-// A PDU whose header arrives while a login waits (for the end of the session that it replaces) may have its last byte after
-// the login was granted: whatever it is, it has no place there (6.3), and the connection ends.
+// The header of a PDU may arrive while a login waits for the end of the session that it replaces, and its last byte after the
+// login was granted. No PDU may be sent then (6.3), so the connection ends.
 func TestRequestThatOutlastsALogin(t *testing.T) {
 	for _, op := range []pdu.Opcode{pdu.OpLoginRequest, pdu.OpSCSICommand, pdu.OpTextRequest} {
 		t.Run(op.String(), func(t *testing.T) {
 			m := newMCS(t, 1)
 			r := m.dial(0)
-			r.tsih = 0 // the same I_T nexus once more (6.3.5)
+			r.tsih = 0 // the same I_T nexus again (6.3.5)
 			r.feed(r.loginBytes(names()...))
 			next := r.loginBytes(names()...)
 			if op != pdu.OpLoginRequest {
@@ -358,16 +358,16 @@ func TestWaitingLoginsThatEnd(t *testing.T) {
 	}
 }
 
-// A login that is refused when it has waited is answered as the request that it came with, not by what has arrived of another.
+// A login that is refused after a wait is answered for its own request, not for a later one that has partly arrived.
 func TestRefusalAfterAWait(t *testing.T) {
 	m := newMCS(t, 1)
 	old, r := m.conns[0], m.dial(0)
-	r.tsih = 0 // the same I_T nexus once more (6.3.5)
+	r.tsih = 0 // the same I_T nexus again (6.3.5)
 	r.host.foreign = errors.New("registered by another account")
 	h := r.loginHeader(toFull)
 	r.feed(r.encode(h, pdu.AppendText(pdu.AppendText(nil, "InitiatorName", testInitiator), "TargetName", testTarget)))
 	next := r.nopOut(^h.ITT(), pdu.ReservedTag, true)
-	next.SetLUN(^uint64(0)) // where a login request has the ISID and the TSIH
+	next.SetLUN(^uint64(0)) // the bytes where a Login Request has ISID and TSIH
 	r.feed(next[:pdu.BHSLen-1])
 	old.turn()
 	old.wantEvent(Close)
