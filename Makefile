@@ -9,46 +9,46 @@ P       ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help run build test mutate fuzz-daemon test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
 
-help: ## this list
+help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## serve a persistent disk on 127.0.0.1:3260
 	@$(BIN) serve
 
-build: ## bin/ringtgt
+build: ## build bin/ringtgt
 	@$(GO) build -o $(BIN) ./tools/ringtgt
 
-deps: ## what the tests need from Debian (only as root with apt)
+deps: ## install the Debian packages that the tests need (only as root with apt)
 	@tools/deps.sh test
 
 TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
 
-test: deps ## every test but those that boot a kernel; goes on after a failed phase, ends with what was skipped and what failed
+test: deps ## run every test except those that boot a kernel; continue after a failed phase, list what was skipped and what failed
 	@$(TESTRUN) lint unit giouring race daemon
 
-test-unit: ## units, vectors, simulation, fuzz seeds; engine/giouring is a module of its own
+test-unit: ## units, vectors, simulation, fuzz seeds; also the separate module engine/giouring
 	@$(TESTRUN) unit giouring
 
 test-race: ## the packages that share memory between loops, under the race detector
 	@$(TESTRUN) race
 
-test-daemon: ## test-clients and test-conformance side by side: both wait more than they compute
+test-daemon: ## test-clients and test-conformance in parallel: both mostly wait
 	@$(TESTRUN) daemon
 
-test-clients: ## libiscsi, qemu and friends against the daemon on loopback
+test-clients: ## libiscsi, qemu and other clients against the daemon on loopback
 	@$(TESTRUN) clients
 
-test-conformance: ## iscsi-test-cu, one suite a process, on four kinds of LUN
+test-conformance: ## iscsi-test-cu, one suite per process, on several kinds of LUN
 	@$(TESTRUN) conformance
 
-test-kernel: ## the Linux kernel's initiator, and cuts of power, in an emulated machine
+test-kernel: ## the Linux kernel's initiator, and power cuts, in an emulated machine
 	@tools/deps.sh kernel
 	@$(TESTRUN) kernel
 
-conformance: deps ## regenerate the table in docs/conformance.md
+conformance: deps ## regenerate the results in docs/conformance.md
 	@$(GO) run ./tools/conformance
 
-bench: deps build ## the table of what is promised, beside tuned tgt and fio, in under 3 minutes; ARGS="-row randread -rounds 9 -out FILE"
+bench: deps build ## the project's performance requirements, compared with tuned tgt and fio, in under 3 minutes; ARGS="-row randread -rounds 9 -out FILE"
 	@$(GO) build -o bin/benchtable ./tools/benchtable
 	@bin/benchtable -binary $(BIN) -dir bin $(value ARGS)
 
@@ -59,7 +59,7 @@ bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, P
 	@$(GO) build -o bin/benchcompare ./tools/benchcompare
 	@bin/benchcompare -ref '$(value REF)' -bench '$(or $(value BENCH),Window)' -pkg '$(or $(value PKG),./session)' -rounds '$(or $(value ROUNDS),10)'
 
-mcs-study: ## one session of four connections beside four sessions, on one target loop and on two: docs/mcs.md
+mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/mcs.md
 	@$(GO) run ./tools/mcsstudy
 
 lint: ## gofmt, go vet
@@ -73,11 +73,11 @@ fuzz: ## every fuzz target for FUZZ (default 60s) each
 fuzz-daemon: ## hostile sessions of several connections against a daemon under the race detector; ARGS="-duration 10m -seed N"
 	@$(GO) run ./tools/daemonfuzz $(value ARGS)
 
-mutate: ## breaks the code in every way of tools/mutate and wants a test to fail each time; ARGS="-run REGEXP"
+mutate: ## break the code in every way of tools/mutate and expect a test to fail each time; ARGS="-run REGEXP"
 	@$(GO) run ./tools/mutate -go '$(GO)' $(value ARGS)
 
-generate: ## the eBPF programs (needs clang and libbpf-dev); their output is in the repository
+generate: ## compile the eBPF programs (needs clang and libbpf-dev); the objects are in the repository
 	@$(GO) generate ./...
 
-clean: ## what was built; the served disk stays
+clean: ## remove what was built; the served disk stays
 	@rm -rf bin .cache

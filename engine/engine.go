@@ -1,5 +1,5 @@
-// Package engine runs the target: one event loop per core on io_uring carries the sockets, the protocol, the device
-// server and the disks of the connections that live on it. See docs/architecture.md.
+// Package engine runs the target: one io_uring event loop per core carries the sockets, the protocol, the device server and
+// the disks of its connections. See docs/architecture.md.
 package engine
 
 import (

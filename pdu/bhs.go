@@ -11,8 +11,8 @@
 //	cmd := (*pdu.SCSICommand)(bhs)
 //	if cmd.Write() && cmd.ExpectedDataTransferLength() > 0 { ... }
 //
-// Getters return what stands on the wire; no view judges a value. All
-// multi-byte fields are big endian on the wire (RFC 7143, 11.2).
+// Getters return the value on the wire; no view validates it. All multi-byte
+// fields are big endian on the wire (RFC 7143, 11.2).
 package pdu
 
 import "encoding/binary"

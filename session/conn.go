@@ -1,5 +1,5 @@
-// Package session is the iSCSI protocol (RFC 7143) with no I/O: login, full feature phase, the command window and
-// sessions. PDUs go in, events come out; time and randomness are arguments. docs/session.md is its map.
+// Package session is the iSCSI protocol (RFC 7143) without I/O: login, full feature phase, the command window and
+// sessions. PDUs go in, events come out; time and randomness are arguments. docs/session.md describes its files.
 package session
 
 import (

@@ -1,6 +1,6 @@
-// Package compare measures several targets under one workload in interleaved rounds, A B, B A, ...: what drifts on the machine
-// meanwhile hits all of them. It starts the peers that it is asked for, binds all of them to the same CPUs, of which only one
-// target at a time is under load, and says in plain words when the figures are not to be trusted.
+// Package compare measures several targets under one workload in interleaved rounds, A B, B A, ..., so that drift of the machine
+// affects all of them. It can start the targets itself. It pins them to the same CPUs, puts only one of them under load at a
+// time, and says when the figures cannot be trusted.
 package compare
 
 import (

@@ -1,5 +1,5 @@
-// Package host tells what a benchmark has to know of this machine and of the processes on it: what it is, who listens at a
-// portal, and how much processor time a process has taken. Linux only; everything comes from /proc and a few system calls.
+// Package host provides what a benchmark must know about the machine and its processes: hardware and kernel, the process that
+// listens at a portal, and the CPU time of a process. It works on Linux only, and reads /proc and a few system calls.
 package host
 
 import (

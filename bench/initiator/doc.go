@@ -1,16 +1,16 @@
-// Package initiator is an iSCSI initiator with several connections a session
+// Package initiator is an iSCSI initiator with several connections per session
 // (MC/S, RFC 7143): a library for tests of a target and for the load generator.
 //
-// Dial makes a session: a leading login, and joins until it has the
-// connections that were asked for or the target grants no more. All
-// connections of a session share one CmdSN and one command window; a command
-// stays with the connection that it was submitted to.
+// Dial makes a session: a leading login, followed by joins until it has the
+// requested connections or the target grants no more. All connections of a
+// session share one CmdSN and one command window; a command stays on the
+// connection to which it was submitted.
 //
-// The session is also a witness. What the target does against the standard
-// (numbers out of order, answers to nothing, residuals that do not add up) is
-// kept in Session.Violations, which a test wants to be empty.
+// The session checks the target. Violations of the standard (numbers out of
+// order, answers without a request, residuals that do not add up) are recorded
+// in Session.Violations, which tests expect to be empty.
 //
-// The protocol itself is in package proto, without I/O. This package adds two
+// Package proto has the protocol itself, without I/O. This package adds two
 // drivers: goroutines over net.Conn, for tests, and Loops over io_uring, for
 // load.
 package initiator

@@ -1,7 +1,7 @@
-// Package peer starts iSCSI targets to measure beside one another: our own, and tuned tgt (Debian package tgt). Each gets
-// a portal, a control socket and a LUN of its own, is bound to the same CPUs if that is asked for, and leaves nothing behind,
-// however the benchmark ends: a target dies with the process that started it, memory LUNs have no name in any file system,
-// and what a killed benchmark left in the temporary directory the next one removes.
+// Package peer starts iSCSI targets to compare: ringtgt, and a tuned tgt (Debian package tgt). Each has its own portal, control
+// socket and LUN, and can be pinned to given CPUs. Nothing remains, however the benchmark ends: a target dies with the process
+// that started it, memory LUNs have no name in any file system, and the next benchmark removes the temporary files of one that
+// was killed.
 package peer
 
 import (

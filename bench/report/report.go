@@ -1,5 +1,5 @@
-// Package report writes what a benchmark measured as one HTML page that needs nothing else: no network, no fonts or scripts of
-// others. Its charts are drawn here, as SVG; the result itself is in the page as JSON, and Read gets it back.
+// Package report writes a result as one self-contained HTML page, without network access and external fonts or scripts. It
+// draws the charts as SVG. The page contains the result as JSON, and Read reads it back.
 package report
 
 import (

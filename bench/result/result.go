@@ -1,5 +1,5 @@
-// Package result is what a benchmark measured, as data: the one shape that the table for people, the JSON, benchstat's lines
-// and the HTML report are made of. It does no I/O and takes no measurement.
+// Package result holds what a benchmark measured, as plain data. The table, the JSON, the lines for benchstat and the HTML report
+// are all made from it. It does no I/O and measures nothing.
 package result
 
 import (

@@ -1,5 +1,5 @@
-// Package run carries out a benchmark: it checks what was asked for, makes the sessions, drives them, takes the processor time
-// of a target on this machine, and returns a result.Run.
+// Package run runs a benchmark: it checks the options, makes the sessions, drives them, measures the CPU time of a target on this
+// machine, and returns a result.Run.
 package run
 
 import (

@@ -1,9 +1,9 @@
 // Package giouring speaks the io_uring ABI of linux/io_uring.h to the kernel.
 //
-// It stands in for github.com/pawelgaczynski/giouring, whose names it keeps for ring set-up, submission and completion
-// entries, constants, registration and enter, and is written from the kernel's header. docs/giouring.md of the module
-// that replaces it says why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing
-// outside the standard library.
+// It replaces github.com/pawelgaczynski/giouring and uses its names for ring set-up, submission and completion entries,
+// constants, registration and enter, but is written from the kernel's header. docs/giouring.md of the ringtgt module says
+// why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard
+// library.
 //
 // # Threads
 //
@@ -12,9 +12,9 @@
 //
 // # Memory
 //
-// Every address in a submission entry is borrowed by the kernel until the completion, and the garbage collector
-// knows nothing of it: buffers, iovecs, message headers and timespecs must lie outside the Go heap (mmap) or be
-// pinned until then. What registration calls take is borrowed only for the call.
+// The kernel uses every address in a submission entry until the completion, and the garbage collector does not know
+// about it: buffers, iovecs, message headers and timespecs must lie outside the Go heap (mmap) or be pinned until then.
+// Arguments of registration calls are used only during the call.
 //
 // # Byte order
 //

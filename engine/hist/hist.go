@@ -1,4 +1,4 @@
-// Package hist counts latencies. It is a leaf: the target and the load generator both use it.
+// Package hist has histograms of latencies. It is a leaf: the target and the load generator both use it.
 package hist
 
 import (

@@ -1,4 +1,4 @@
-// Package uring is what one event loop needs of io_uring: a ring, operations on it, provided receive buffers,
+// Package uring provides what an event loop needs of io_uring: a ring, operations on it, provided receive buffers,
 // registered memory and files, and wake-ups. It is the only package that imports giouring.
 //
 // # A loop
@@ -14,7 +14,7 @@
 //			}
 //			ring.Seen()
 //			if ring.Woken(c) {
-//				continue                 // look into the mailboxes after this turn
+//				continue                 // check the mailboxes after this turn
 //			}
 //			... c.UserData, c.Res, c.Flags; may submit more
 //		}
@@ -27,12 +27,12 @@
 //
 // # Memory
 //
-// What an operation points to belongs to the kernel from the call to its completion (the last one, without CQE.More)
-// and must lie outside the Go heap: Map, Arena, BufRing. Message headers and iovecs may be reused as soon as a Submit
-// or SubmitAndWait returned nil, the data they point to not before the completion.
+// The kernel owns the memory of an operation from the call to its completion (the last one, without CQE.More). It must
+// lie outside the Go heap: Map, Arena, BufRing. Message headers and iovecs may be reused as soon as a Submit or
+// SubmitAndWait has returned nil, but the data they point to only after the completion.
 //
 // # Completions
 //
-// An operation never fails when it is called; its completion carries a negated errno (CQE.Err). When the submission
-// queue is full the call submits first.
+// The call of an operation never fails; its completion carries a negated errno (CQE.Err). If the submission queue is
+// full, the call submits first.
 package uring

@@ -1,8 +1,8 @@
-// Package backend holds the places where a logical unit's blocks are: memory, nowhere, a file, a block device; and Fault,
-// which stands before one of them and misbehaves on purpose.
+// Package backend stores the blocks of logical units: in memory, nowhere, in a file or on a block device. Fault wraps one of
+// these and injects faults.
 //
-// The data path of each (Submit and what it sets off for reads, writes and syncs) takes no lock and allocates nothing.
-// Overlapping requests that are in flight together race as they do on a disk: per block, one of them is last.
+// The data path of each (Submit, and everything that it starts for reads, writes and syncs) takes no lock and allocates
+// nothing. Overlapping requests in flight race as they do on a disk: for each block, one of them is last.
 package backend
 
 import (

@@ -1,6 +1,6 @@
 // Package luntest runs the device server and its backends without an engine. World is a set of event loops under one
-// fake clock and one seed, on one goroutine: block I/O is done by plain system calls at moments, and completes in an
-// order, that the seed decides. Live is the same interface on one goroutine a loop, for the race detector.
+// fake clock and one seed, on one goroutine. It performs block I/O by plain system calls; the seed decides when, and in which
+// order they complete. Live has the same interface with one goroutine per loop, for the race detector.
 package luntest
 
 import (

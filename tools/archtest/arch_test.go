@@ -1,4 +1,4 @@
-// Package archtest holds the import directions of docs/architecture.md against the code.
+// Package archtest checks the code against the import directions of docs/architecture.md.
 package archtest
 
 import (

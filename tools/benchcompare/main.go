@@ -1,10 +1,10 @@
-// Command benchcompare says whether the Go benchmarks of a package became slower since another commit, on a machine that does other
-// work as well. docs/benchcompare.md tells how it measures and how to read it.
+// Command benchcompare shows whether the Go benchmarks of a package have become slower since another commit, also on a machine that
+// does other work. docs/benchcompare.md explains how it measures and how to read the result.
 //
 //	go run ./tools/benchcompare -ref main                    the working tree against main
 //	go run ./tools/benchcompare -ref HEAD~1 -new HEAD        one commit against another
 //
-// The exit status is 1 when a benchmark is slower, 2 when the comparison could not be made, 130 when it was interrupted.
+// The exit status is 1 if a benchmark is slower, 2 if the comparison could not be made, 130 if it was interrupted.
 package main
 
 import (

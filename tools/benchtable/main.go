@@ -1,5 +1,6 @@
-// Command benchtable measures what the project holds itself to, beside tuned tgt and local fio, and prints the table: what is
-// required, what this machine gives, met or not. `make bench` runs it; docs/benchmarking.md says how to read it.
+// Command benchtable measures the project's performance requirements, compared with tuned tgt and local fio, and prints a table:
+// the requirement, the figure on this machine, and whether it is met. `make bench` runs it; docs/benchmarking.md explains the
+// table.
 package main
 
 import (
@@ -56,13 +57,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	fs := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.IntVar(&o.rounds, "rounds", defaultRounds, "interleaved rounds a row")
-	fs.DurationVar(&o.runtime, "runtime", defaultRuntime, "of each run")
+	fs.IntVar(&o.rounds, "rounds", defaultRounds, "interleaved rounds per row")
+	fs.DurationVar(&o.runtime, "runtime", defaultRuntime, "duration of each run")
 	fs.StringVar(&o.rows, "row", "", "only these rows, by name, separated by commas")
-	fs.StringVar(&o.out, "out", "", "also write everything that was measured to this file, as JSON")
-	fs.StringVar(&o.binary, "binary", "", "the ringtgt to measure; built if not given")
+	fs.StringVar(&o.out, "out", "", "also write all measurements to this file, as JSON")
+	fs.StringVar(&o.binary, "binary", "", "ringtgt binary to measure; built if not given")
 	fs.StringVar(&o.dir, "dir", ".", "directory on a disk for the file of the file row")
-	fs.BoolVar(&o.list, "list", false, "list the rows and end")
+	fs.BoolVar(&o.list, "list", false, "list the rows and exit")
 	if err := fs.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return exitDone

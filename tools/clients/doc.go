@@ -1,3 +1,3 @@
-// Package clients holds the tests of ringtgt with real initiators on loopback: libiscsi's tools, qemu-img and qemu-io, and
-// a raw TCP client for what no well-behaved initiator does.
+// Package clients tests ringtgt with real initiators on loopback: libiscsi's tools, qemu-img and qemu-io, and a raw TCP client
+// for what no well-behaved initiator does.
 package clients

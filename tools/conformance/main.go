@@ -1,12 +1,12 @@
-// Command conformance runs Debian's iscsi-test-cu 1.19 against ringtgt, one suite a process, over several kinds of LUN, and
-// keeps the result as a table in docs/conformance.md.
+// Command conformance runs Debian's iscsi-test-cu 1.19 against ringtgt, one suite per process, over several kinds of LUN, and
+// writes the results into docs/conformance.md.
 //
-//	go run ./tools/conformance                     all suites, all kinds; rewrites the table; exit 1 unless all is well
-//	go run ./tools/conformance --suite Sanitize    some suites (comma-separated); leaves the table alone
+//	go run ./tools/conformance                     all suites, all kinds; rewrites the results; exit status 1 unless the run passes
+//	go run ./tools/conformance --suite Sanitize    some suites (comma-separated); leaves the results alone
 //	go run ./tools/conformance --peer tgt          the same against tgt, for comparison
 //
-// The exit status is 1 when a test failed or hung, or when a test of the tool never really ran on any kind of LUN and is not
-// explained in exceptions.go.
+// The exit status is 1 if a test failed or hung, or if a test never really ran on any kind of LUN and exceptions.go does not
+// explain it.
 package main
 
 import (
@@ -33,9 +33,9 @@ func run(args []string) int {
 		peer   = fs.String("peer", "", "run against this peer instead of ringtgt: tgt")
 		kinds  = fs.String("kind", "", "only these kinds of LUN, comma-separated")
 		suites = fs.String("suite", "", "only these suites, comma-separated")
-		out    = fs.String("out", "docs/conformance.md", "page whose table is rewritten after a whole run; empty for none")
-		jobs   = fs.Int("jobs", defaultJobs, "kinds of LUN worked on at the same time")
-		keep   = fs.String("keep", "", "directory that receives the tool's output, a file each suite and kind")
+		out    = fs.String("out", "docs/conformance.md", "page whose results are rewritten after a complete run; empty for none")
+		jobs   = fs.Int("jobs", defaultJobs, "kinds of LUN to test at the same time")
+		keep   = fs.String("keep", "", "directory that receives the tool's output, a file for each suite and kind")
 	)
 	if err := fs.Parse(args); err != nil {
 		return 2

@@ -25,8 +25,8 @@ import (
 )
 
 func main() {
-	duration := flag.Duration("duration", 10*time.Minute, "how long")
-	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "of everything that is drawn")
+	duration := flag.Duration("duration", 10*time.Minute, "how long to run")
+	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of all random choices")
 	actors := flag.Int("actors", 12, "hostile sessions at a time")
 	race := flag.Bool("race", true, "build the daemon with the race detector")
 	flag.Parse()

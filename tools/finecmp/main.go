@@ -1,6 +1,6 @@
-// Command finecmp compares the processor time a command of two ringtgt binaries, for differences of a few percent on a machine
-// that is not quiet: both serve at once, on the same CPU, and get bursts of some milliseconds in turn, so that whatever else
-// goes on falls on both. docs/latency.md says what it was made for.
+// Command finecmp compares the CPU time per command of two ringtgt binaries. It finds differences of a few percent on a machine
+// with other work: both binaries serve at once, on the same CPU, and alternately get bursts of some milliseconds, so other work
+// affects both. docs/latency.md has an example.
 //
 //	go run ./tools/finecmp [flags] OLD NEW
 package main
@@ -24,13 +24,13 @@ import (
 )
 
 var (
-	rounds = flag.Int("rounds", 500, "bursts a side")
-	count  = flag.Uint64("count", 2000, "commands of a burst, on all connections")
+	rounds = flag.Int("rounds", 500, "bursts per side")
+	count  = flag.Uint64("count", 2000, "commands per burst, over all connections")
 	conns  = flag.Int("sessions", 1, "sessions of one connection")
-	depth  = flag.Int("depth", 32, "commands under way a connection")
-	block  = flag.Int("bs", 4096, "bytes a command")
-	reads  = flag.Int("reads", 100, "percent of them that read")
-	lun    = flag.String("lun", "mem:256M", "what is served, as --lun has it; %d is the side")
+	depth  = flag.Int("depth", 32, "commands in flight on each connection")
+	block  = flag.Int("bs", 4096, "bytes per command")
+	reads  = flag.Int("reads", 100, "percentage of reads")
+	lun    = flag.String("lun", "mem:256M", "LUN to serve, as for ringtgt serve --lun; %d becomes the number of the side")
 	pinned = flag.String("cores", "0", "CPU of both targets' loop")
 	client = flag.Int("client", 1, "CPU of the initiator")
 )

@@ -1,5 +1,5 @@
-// Command mcsstudy measures one session with several connections beside several sessions with one connection each, on one
-// target loop and on two, with the same load in interleaved rounds: docs/mcs.md.
+// Command mcsstudy compares one session with several connections with several sessions of one connection each, on one target
+// loop and on two, under the same load in interleaved rounds. docs/mcs.md has the results.
 package main
 
 import (
@@ -18,10 +18,10 @@ import (
 func main() {
 	var o options
 	flag.IntVar(&o.rounds, "rounds", 7, "interleaved rounds")
-	flag.DurationVar(&o.runtime, "runtime", 2*time.Second, "of each run")
-	flag.IntVar(&o.depth, "depth", 32, "requests under way, over all connections")
+	flag.DurationVar(&o.runtime, "runtime", 2*time.Second, "duration of each run")
+	flag.IntVar(&o.depth, "depth", 32, "requests in flight, over all connections")
 	flag.IntVar(&o.conns, "connections", 4, "connections, over all sessions")
-	flag.StringVar(&o.only, "only", "", "loads whose name begins with this")
+	flag.StringVar(&o.only, "only", "", "only loads whose names begin with this")
 	flag.IntVar(&o.variant, "variant", -1, "only this variant, 0 to 3 in the order of the table: for a profiler")
 	flag.StringVar(&o.client, "client", "both", "CPUs of the initiator: both, other, own")
 	flag.StringVar(&o.unit, "unit", "mem:256M", "the logical unit, as ringtgt serve --lun takes it; LOOPS in it becomes the number of loops")

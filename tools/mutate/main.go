@@ -1,5 +1,5 @@
-// Command mutate breaks the code on purpose, one kept mutant at a time, and wants a test to fail each time. A mutant that
-// survives names a rule that no test holds.
+// Command mutate breaks the code on purpose, in one place at a time, and expects a test to fail each time. A mutant that survives
+// shows a rule that no test checks.
 //
 //	mutate [-run REGEXP] [-list] [-go COMMAND]
 package main
@@ -38,7 +38,7 @@ func all() (m []mutant) {
 
 func main() {
 	which := flag.String("run", "", "only mutants whose names match")
-	list := flag.Bool("list", false, "list them, run nothing")
+	list := flag.Bool("list", false, "list the mutants, run nothing")
 	goCommand := flag.String("go", "go", "the go command")
 	flag.Parse()
 	re, err := regexp.Compile(*which)

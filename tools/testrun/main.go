@@ -1,5 +1,5 @@
-// Command testrun runs the phases of make test. It goes on after a phase that failed, and says at the end what was skipped
-// and why, and which phases failed.
+// Command testrun runs the phases of make test. It continues after a phase that fails. At the end it lists the skipped tests with
+// their reasons, and the phases that failed.
 //
 //	testrun [-go COMMAND] [-p N] PHASE...
 package main
@@ -13,7 +13,7 @@ import (
 
 func main() {
 	goCommand := flag.String("go", "go", "the go command")
-	parallel := flag.Int("p", 2, "packages that are tested at the same time")
+	parallel := flag.Int("p", 2, "packages to test at the same time")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "usage: testrun [-go COMMAND] [-p N] PHASE...\n\nphases: %s\n\n", strings.Join(names(), " "))
 		flag.PrintDefaults()

@@ -1,10 +1,10 @@
-// Package echo is a bare TCP responder of the sizes of an iSCSI read: 48 bytes come, 48 and as many data bytes as they ask for go.
-// It is what a target's latency at depth 1 is measured against: one thread, blocking system calls, nothing else.
+// Package echo is a bare TCP responder with the sizes of an iSCSI read: it receives 48 bytes, and sends 48 plus as many data bytes
+// as requested. A target's latency at depth 1 is compared with it. It has one thread and uses blocking system calls.
 //
-// The same initiator that measures targets is its client, so that its cost is on both sides: the responder therefore answers the
-// login and the logout of one connection, and puts the six words into an answer without which it would belong to no
-// request (Initiator Task Tag, StatSN, ExpCmdSN, MaxCmdSN, and the length of the data). It has no command window, no queue, no
-// device: whatever is asked is read. Ping is a client that does without iSCSI as well.
+// Its client is the initiator that measures targets, so the initiator's cost is on both sides. The responder therefore answers
+// the login and logout of one connection, and fills in the words that an answer needs to match its request (Initiator Task Tag,
+// StatSN, ExpCmdSN, MaxCmdSN, and the length of the data). It has no command window, no queue and no device, and treats every
+// request as a read. Ping is a client without iSCSI.
 package echo
 
 import (

@@ -1,4 +1,4 @@
-// Package resulttest makes up results for tests: plausible, always the same from the same shape, none of them measured.
+// Package resulttest makes up results for tests: plausible, never measured, and always the same for the same shape.
 package resulttest
 
 import (

@@ -2,9 +2,9 @@
 // between rings, all in memory and driven by one seed. Package engine's simulation runs the real loop on it. The daemon does
 // not contain it.
 //
-// Rings live in ordinary memory. An operation reads or writes the memory it points to when it is carried out, not when it is
-// submitted. Nothing happens by itself: each call of Step carries out one pending operation, and Config.Wait suspends a loop
-// that waits in Enter. Only one thread may call into the package at a time.
+// Rings are in ordinary memory. An operation reads or writes the memory it points to when it is executed, not when it is
+// submitted. Nothing happens by itself: each call of Step executes one pending operation, and Config.Wait suspends a loop that
+// waits in Enter. Only one thread may call into the package at a time.
 package simkernel
 
 import (

@@ -1,4 +1,4 @@
-// Package conformance is what every lun.Backend has to do, as tests that each of them runs.
+// Package conformance is a suite of tests for the contract of lun.Backend. Every backend runs it.
 package conformance
 
 import (

@@ -1,5 +1,5 @@
-// Package medium says which file or block device a disk's data is on, in terms that survive a restart: not by the path that
-// leads there, which can lead elsewhere tomorrow, but by what the file system or the device says of itself.
+// Package medium identifies the file or block device that holds a disk's data, in a way that survives a restart: not by its path,
+// which can lead elsewhere later, but by properties that the file system or the device reports.
 package medium
 
 import (

@@ -1,5 +1,5 @@
 // Package daemon runs the ringtgt daemon as a child process for tests and for the conformance runner: it builds the binary,
-// starts it on a port of its own, waits until the portal accepts connections, keeps the end of its log, and stops it by pid.
+// starts it on a separate port, waits until the portal accepts connections, keeps the end of its log, and stops it by pid.
 package daemon
 
 import (

@@ -1,5 +1,5 @@
-// Package config reads what ringtgt is to serve, from flags and a TOML file, into one Config, and says everything that is
-// wrong with it at once. docs/configuration.md describes every key.
+// Package config reads the configuration of ringtgt from flags and a TOML file into one Config, and reports all its errors
+// together. docs/configuration.md describes every key.
 package config
 
 import (

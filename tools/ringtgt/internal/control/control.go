@@ -1,6 +1,6 @@
-// Package control is the daemon's Unix socket: HTTP with JSON, under a version in the path. GET /v1/status answers Status,
-// GET /v1/latency?connections=N answers Latency with the N busiest connections.
-// Who may open the socket may ask: it has mode 0600.
+// Package control is the daemon's Unix socket: HTTP with JSON; the path contains the version. GET /v1/status answers Status,
+// GET /v1/latency?connections=N answers Latency with the N busiest connections. The socket has mode 0600: any process that can
+// open it may read both.
 package control
 
 import (

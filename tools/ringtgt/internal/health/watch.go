@@ -1,6 +1,6 @@
-// Package health watches the media of a daemon's units: it reads what the device server counted of their faults, looks
-// whether their files and devices are still what is open, writes both to the log in a bounded number of lines, and says for
-// status and metrics how each unit is.
+// Package health watches the media of a daemon's units. It reads the fault counters of the device server, checks whether the path
+// of each file and device still leads to the one that is open, writes both to the log in a bounded number of lines, and keeps
+// the state of each unit for status and metrics.
 package health
 
 import (

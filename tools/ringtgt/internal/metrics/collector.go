@@ -1,5 +1,5 @@
-// Package metrics shows the daemon to Prometheus, over an HTTP listener of its own that nobody has who does not ask for it.
-// docs/latency.md lists what there is.
+// Package metrics exports the daemon's metrics to Prometheus, over an HTTP listener that is off unless configured.
+// docs/latency.md lists the metrics.
 package metrics
 
 import (

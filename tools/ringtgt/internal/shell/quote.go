@@ -1,4 +1,4 @@
-// Package shell writes what people copy into a shell.
+// Package shell quotes words for commands that people copy into a shell.
 package shell
 
 import "strings"

@@ -1,5 +1,5 @@
 // Package state keeps what must survive a restart of the daemon, in one directory: persistent reservations, saved mode
-// pages and the identities of disks, in an embedded database, under a lock that keeps a second daemon out.
+// pages and the identities of disks. They are in an embedded database; a lock keeps a second daemon out.
 package state
 
 import (
