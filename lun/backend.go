@@ -1,17 +1,17 @@
 package lun
 
-// Geometry is what a backend says of itself. While the backend is open a resize may change Blocks, and the medium ReadOnly,
-// Rotating and Volatile; Unit.Refresh takes note. The rest is fixed.
+// Geometry describes a backend's medium. While the backend is open a resize may change Blocks, and the medium itself may change
+// ReadOnly, Rotating and Volatile; Unit.Refresh picks that up. The other fields are fixed.
 type Geometry struct {
 	Blocks    uint64 // capacity in blocks
 	BlockSize uint32 // logical block size in bytes: 512 or 4096
 	PhysShift uint8  // log2(physical block / logical block): READ CAPACITY(16) byte 13
 	ReadOnly  bool
 	Thin      bool // Discard gives space back and Extents tells what is allocated
-	Rotating  bool // or nobody knows
+	Rotating  bool // true also if unknown
 	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
-	// Buffered is a Volatile medium that keeps writes in the kernel's page cache: one error of a flush is about anybody's writes
-	// and is told once, so that nothing but OpSync may flush. A write with FUA is one without, and an OpSync.
+	// Buffered: the medium is Volatile and keeps writes in the kernel's page cache. The kernel reports a failed write-back only
+	// once, to whichever flush comes first, so only OpSync may flush. A write with FUA becomes a plain write and an OpSync.
 	Buffered bool
 	// AtomicBlocks is the most blocks that one OpWrite, aligned to its own length or to 4096 bytes, moves whole or not at
 	// all whatever happens, a power loss included (SBC-4 4.29); 0: no such promise, and no WRITE ATOMIC. A medium whose

@@ -2,12 +2,12 @@ package lun
 
 import "fmt"
 
-// An initiator's name is what it says it is; CHAP proves an account, not a name. A registration outlives the session that made
-// it, and whoever logs in by its initiator port's name has it. So it is for the account that made it.
+// CHAP authenticates an account, not an initiator name, which every initiator chooses itself. A registration outlives the
+// session that made it and applies to the next session of its initiator port's name. So it belongs to the account that made it.
 
-// Claims says why a nexus is not to be made: a persistent registration of its initiator port was made by another account, one
-// of those that the target knows still. What another nexus registered for the port (SPEC_I_PT, REGISTER AND MOVE) is for the
-// account that comes first.
+// Claims returns an error if a nexus must not be made: another account, one that the target still has, made a persistent
+// registration for its initiator port. A registration that another nexus made for the port (SPEC_I_PT, REGISTER AND MOVE) goes
+// to the first account that logs in.
 func (tg *Target) Claims(cfg *NexusConfig, known func(account string) bool) error {
 	port := cfg.portNameOf()
 	for _, u := range tg.Units() {
@@ -18,7 +18,7 @@ func (tg *Target) Claims(cfg *NexusConfig, known func(account string) bool) erro
 	return nil
 }
 
-// registeredBy is the account that registered an initiator port, "" when none did.
+// registeredBy returns the account that registered an initiator port, or "".
 func (u *Unit) registeredBy(port string) string {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// A registration outlives the session that made it, and a restart (SPC-4 5.13.5.1): so does the account that made it. Another one
-// that calls itself by the initiator port's name does not get what was reserved.
+// A registration outlives the session that made it and a restart (SPC-4 5.13.5.1), and so does its tie to the account. Another
+// account that uses the initiator port's name does not get the reservation.
 func TestRegistrationIsItsAccounts(t *testing.T) {
 	known := func(account string) bool { return account != "gone" }
 	for _, restart := range []bool{false, true} {

@@ -8,9 +8,9 @@ import (
 // What a backend says of a request that failed. A backend may wrap them. Anything else is reported as INTERNAL TARGET
 // FAILURE: the medium is not to blame for what nobody understands.
 var (
-	// ErrMedium is blocks that cannot be read or written: some of those behind r.Moved.
+	// ErrMedium: one or more blocks after r.Moved cannot be read or written.
 	ErrMedium = errors.New("lun: unrecovered medium error")
-	// ErrBlock is an ErrMedium of which the block is known: it is the one at r.Moved, and those before it were read or written.
+	// ErrBlock is an ErrMedium with a known block: the one at r.Moved. The blocks before it were read or written.
 	ErrBlock = fmt.Errorf("%w in the first block", ErrMedium)
 	// ErrNoSpace is a thin provisioned medium whose pool is exhausted (SBC-3 4.7.3.6).
 	ErrNoSpace = errors.New("lun: space allocation failed")
@@ -53,8 +53,8 @@ func (t *Task) failed(err error) {
 	}
 }
 
-// badBlock is the LBA of the first block in error, when that is certain: the backend knows it, or there is but one block.
-// Initiators take what is before it for done, so that a guess would lose data.
+// badBlock returns the LBA of the first block in error if that is certain: the backend knows it, or there is only one block.
+// Initiators consider the blocks before it done, so a guess would lose data.
 func (t *Task) badBlock(err error) (lba uint64, ok bool) {
 	bs, at := int64(t.unit.blockSize()), max(t.req.Moved, 0)
 	one := t.req.Len <= bs

@@ -2,36 +2,35 @@ package lun
 
 import "sync/atomic"
 
-// flusher carries out a unit's flushes one at a time. A flush serves all that were asked for before it began; those that are
-// asked for meanwhile share the next one.
+// flusher executes a unit's flushes one at a time. A flush serves all requests made before it began; requests made meanwhile
+// share the next flush.
 //
-// That is not only cheaper. The kernel tells a failed write-back once for each open file, to the first fdatasync that looks
-// (errseq_t), and a drive tells a lost cache to whichever flush meets it. Were two flushes under way, one could fetch the
-// error and the other be answered GOOD before the first one's answer is seen. So no flush is answered while another one
-// knows more than it.
+// That is cheaper, but it is also needed for correctness. The kernel reports a failed write-back once for each open file, to
+// the first fdatasync after it (errseq_t), and a drive reports a lost cache to one flush only. With two flushes under way, one
+// could get the error while the other is answered GOOD before the error is seen.
 //
-// Requests that wait are a stack, linked by Request.Retry. busy is the right to everything else; who has it is the loop that
-// the flush under way is on.
+// Waiting requests form a stack, linked by Request.Retry. busy guards all other fields; the loop of the flush under way holds
+// it.
 type flusher struct {
 	unit    *Unit
 	waiting atomic.Pointer[Request]
 	busy    atomic.Bool
 
 	loop     Loop
-	batch    *Request // what the flush under way answers, oldest first
+	batch    *Request // the requests that the flush under way serves, oldest first
 	req      Request
 	inSubmit bool
 	answered bool
 	err      error
 }
 
-// flushed is what waits for a flush: where its request came from.
+// flushed is a Completion that knows the loop of its request.
 type flushed interface {
 	Completion
 	flushLoop() Loop
 }
 
-// join asks for a flush of everything that was answered before. r is answered on l, maybe before join returns.
+// join requests a flush of everything answered so far. r is answered on l, possibly before join returns.
 func (f *flusher) join(l Loop, r *Request) {
 	for {
 		head := f.waiting.Load()
@@ -45,14 +44,14 @@ func (f *flusher) join(l Loop, r *Request) {
 	}
 }
 
-// run carries out flushes until one does not end at once, or nobody waits. The caller has busy.
+// run executes flushes until one does not complete at once or no request waits. The caller holds busy.
 func (f *flusher) run(l Loop) {
 	for {
 		f.batch = oldestFirst(f.waiting.Swap(nil))
 		if f.batch == nil {
 			f.busy.Store(false)
 			if f.waiting.Load() == nil || !f.busy.CompareAndSwap(false, true) {
-				return // whoever comes now begins the next one
+				return // a request that comes now starts the next flush
 			}
 			continue
 		}
@@ -86,7 +85,7 @@ func (f *flusher) RequestDone(_ *Request, err error) {
 	f.run(l)
 }
 
-// answer tells everybody how the flush ended. A loss is noted before anybody is told.
+// answer ends all requests of the flush. A loss is recorded before the first of them is answered.
 func (f *flusher) answer(err error) {
 	if err != nil {
 		f.unit.FlushFailed(err, f.loop.Now())
@@ -105,12 +104,12 @@ func (f *flusher) answer(err error) {
 	f.batch = nil
 }
 
-// answerOn is apart so that its closure costs a flush on one loop nothing.
+// answerOn is a function of its own so that a flush on a single loop allocates no closure.
 func answerOn(l Loop, r *Request, err error) {
 	l.Post(func() { r.Done.RequestDone(r, err) })
 }
 
-// submit starts r on l: flushes by the flusher, all else by the backend itself.
+// submit starts r on l: flushes go to the flusher, all other requests to the backend.
 func (u *Unit) submit(l Loop, r *Request) {
 	if r.Kind == OpSync {
 		u.flusher.join(l, r)

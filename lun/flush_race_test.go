@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// raceCache answers flushes from goroutines of its own. It has one error for whichever flush comes first.
+// raceCache answers flushes from goroutines. It reports one error, to the first flush.
 type raceCache struct {
 	lost   atomic.Bool
 	raised atomic.Bool
@@ -45,8 +45,8 @@ func (c *raceCache) Submit(l lun.Loop, r *lun.Request) {
 	}()
 }
 
-// TestFlushRace: flushes and FUA writes from all loops at once. None that began after write-back failed is answered GOOD, and
-// each ends once.
+// TestFlushRace: flushes and FUA writes from all loops at once. None that begins after write-back failed is answered GOOD, and
+// each ends exactly once.
 func TestFlushRace(t *testing.T) {
 	const loops, rounds, after = 4, 40, 20
 	live := luntest.NewLive(t, loops)

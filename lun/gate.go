@@ -21,10 +21,10 @@ type gate struct {
 
 	mu    sync.Mutex
 	owner *Task     // the exclusive task: waiting for the counts to be zero (gateClosing), or running (gateHeld)
-	queue taskQueue // waiters, first come first served, but HEAD OF QUEUE tasks in front
+	queue taskQueue // waiters, first come first served, with HEAD OF QUEUE tasks in front
 
-	// late are abandoned tasks whose requests the backend may still carry out; behind are those that touch the same blocks
-	// (gate_late.go).
+	// late lists abandoned tasks whose requests the backend may still execute; behind lists tasks that wait because they touch
+	// the same blocks (gate_late.go).
 	late   *Task
 	behind taskQueue
 }
@@ -40,7 +40,7 @@ const (
 	gateClosing        // owner waits for the tasks inside to leave
 	gateHeld           // owner runs
 
-	gateLateBit = 4 // beside one of these: late is not empty
+	gateLateBit = 4 // in addition to one of the above: late is not empty
 )
 
 // gateState is where a task stands.
@@ -57,7 +57,7 @@ const (
 	gateAlone                   // inside, alone
 	gateWaitLate                // behind a late request
 	gateWaitLateAlone           // behind a late request
-	gateLate                    // abandoned: outside, but for what its request may still change
+	gateLate                    // abandoned: outside, but its request may still change blocks
 )
 
 func (g *gate) init(loops int) { g.counts = make([]gateCount, loops) }
@@ -191,14 +191,14 @@ func (g *gate) set(state uint32) {
 	g.word.Store(state)
 }
 
-// clear says whether the owner may run: nobody is inside, no late request changes what the owner touches, and no older task
-// is behind one when the owner is ORDERED (SAM-5 8.9.2).
+// clear reports whether the owner may run: no task is inside, no late request may change blocks that the owner touches, and, if
+// the owner is ORDERED, no older task waits behind a late request (SAM-5 8.9.2).
 func (g *gate) clear() bool {
 	return g.empty() && !g.behindLate(g.owner) && (g.owner.Attr != AttrOrdered || g.behind.head == nil)
 }
 
-// stepsAside has t, which must be alone, wait behind a late request and not before the gate, where it would keep everybody
-// from the unit. An ORDERED task stays in front of those that come after it (SAM-5 8.9.2).
+// stepsAside moves t, which must run alone, from the gate to the tasks behind a late request, if it must wait for one. At the
+// gate it would block the whole unit. An ORDERED task stays at the gate, ahead of all younger tasks (SAM-5 8.9.2).
 func (g *gate) stepsAside(t *Task) bool {
 	if t.Attr == AttrOrdered || !g.behindLate(t) {
 		return false

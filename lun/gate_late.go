@@ -1,27 +1,27 @@
 package lun
 
-// A backend may still carry out a request whose task was aborted and abandoned: a disk that answers nothing for seconds
-// writes the blocks after all. "After the task management function is complete, no effect of an aborted task may be seen"
-// is what an initiator relies on (SAM-5 7.2 and 5.5: an aborted command is no longer in the task set). So the blocks of
-// such a request stay behind the gate until the backend has let go of it: commands that touch them wait, all others pass.
-// Whoever can see the blocks sees them as the request left them, as if it had taken effect just before the abort did.
+// A backend may still execute a request whose task was aborted and abandoned: a disk that hangs for seconds may write the
+// blocks after all. An initiator relies on an aborted task having no effect once the task management function is complete
+// (SAM-5 7.2 and 5.5: an aborted command is no longer in the task set). So the gate guards the blocks of such a request until
+// the backend has released it: commands that touch them wait, all others pass. A command that sees the blocks sees them as if
+// the request had taken effect just before the abort.
 
-// byteRange is a range of bytes of the medium.
+// byteRange is a range of bytes on the medium.
 type byteRange struct{ off, end int64 }
 
 func (a byteRange) overlaps(b byteRange) bool { return a.off < b.end && b.off < a.end }
 
-// wholeMedium is the range of a command whose blocks the CDB does not say.
+// wholeMedium is the range of a command whose CDB does not tell its blocks.
 var wholeMedium = byteRange{0, 1<<63 - 1}
 
-// bytes returns what a read or write request is about.
+// bytes returns the range of a request.
 func (r *Request) bytes() byteRange { return byteRange{r.Off, r.Off + r.Len} }
 
-// changes says whether a request of that kind leaves the medium other than it was.
+// changes reports whether a request of that kind changes the medium.
 func (k OpKind) changes() bool { return k == OpWrite || k == OpDiscard || k == OpZero }
 
 // touches returns the bytes that a command at the gate reads or writes. Where the CDB has no LOGICAL BLOCK ADDRESS and
-// length in their usual places (UNMAP, SANITIZE) it is all of them. none: it touches no block.
+// length in their usual places (UNMAP, SANITIZE) that is the whole medium. none: it touches no block.
 func (t *Task) touches() (r byteRange, none bool) {
 	if t.cmd.flags&(gated|exclusive) == 0 || t.cmd.flags&needsMedium == 0 {
 		return r, true // an ORDERED command of another kind; MODE SELECT, START STOP UNIT
@@ -41,7 +41,7 @@ func (t *Task) touches() (r byteRange, none bool) {
 		n = uint64(t.CDB[13])
 	case 0x9C: // WRITE ATOMIC(16) (SBC-4 5.48)
 		n = uint64(cdb16(&t.CDB, 12))
-	case 0x35, 0x91: // SYNCHRONIZE CACHE concerns what was acknowledged
+	case 0x35, 0x91: // SYNCHRONIZE CACHE concerns acknowledged writes only
 		return r, true
 	default:
 		return wholeMedium, false
@@ -58,9 +58,9 @@ func (t *Task) touches() (r byteRange, none bool) {
 	return byteRange{int64(lba * bs), int64((lba + min(n, end-lba)) * bs)}, false
 }
 
-// The rest is the gate's, under mu.
+// The rest runs under the gate's mu.
 
-// behindLate says whether t touches what a late request may still change.
+// behindLate reports whether t touches blocks that a late request may still change.
 func (g *gate) behindLate(t *Task) bool {
 	if g.late == nil {
 		return false
@@ -77,7 +77,7 @@ func (g *gate) behindLate(t *Task) bool {
 	return false
 }
 
-// linger takes an abandoned task out of the gate, but for the blocks that its request may still change.
+// linger takes an abandoned task out of the gate, which keeps guarding the blocks that its request may still change.
 func (g *gate) linger(t *Task) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -99,7 +99,7 @@ func (g *gate) linger(t *Task) {
 	}
 }
 
-// arrived forgets a late request that the backend has let go of, and lets those go on that waited for it.
+// arrived removes a late request that the backend has released, and readmits the tasks that waited for it.
 func (g *gate) arrived(t *Task) {
 	for p := &g.late; *p != nil; p = &(*p).gateNext {
 		if *p == t {
@@ -122,8 +122,8 @@ func (g *gate) arrived(t *Task) {
 	g.drained()
 }
 
-// readmit has t at the gate again, in front of the tasks that wait there and of an owner that has not begun: all of them came
-// later, unless t is HEAD OF QUEUE.
+// readmit puts t back at the gate, in front of the waiting tasks and of an owner that has not begun: all of them are younger,
+// unless t is HEAD OF QUEUE.
 func (g *gate) readmit(t *Task) {
 	alone := t.gated == gateWaitLateAlone
 	switch s := g.state(); {

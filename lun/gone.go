@@ -2,11 +2,11 @@ package lun
 
 import "errors"
 
-// A medium that was gone when a command wanted it may come back: a network device does, a filesystem is mounted again. Each
-// command that needs it finds out by itself, and TEST UNIT READY, which moves no data, must not say GOOD meanwhile (SPC-4
-// 6.47): path checkers would send I/O to it again and again. So while the unit is marked gone, it reads a block to find out.
+// A medium that is gone may come back: a network device reconnects, a file system is mounted again. Commands that access it
+// find out by themselves. TEST UNIT READY accesses nothing, but must not answer GOOD meanwhile (SPC-4 6.47), or path checkers
+// would send I/O to the unit again and again. So while the unit is marked gone, TEST UNIT READY reads a block to find out.
 
-// testUnitReady: SPC-4 6.47. What else could make it fail was looked at before.
+// testUnitReady: SPC-4 6.47. All other reasons to fail have been checked.
 func testUnitReady(t *Task) {
 	if !t.unit.is(stateGone) {
 		t.good()
@@ -21,7 +21,7 @@ func probed(t *Task, err error) {
 	switch {
 	case errors.Is(err, ErrGone), errors.Is(err, ErrBusy):
 		t.failed(err)
-	default: // a block that cannot be read is on a medium that is there
+	default: // a medium with an unreadable block is still there
 		t.unit.clear(stateGone)
 		t.good()
 	}

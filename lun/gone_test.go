@@ -6,8 +6,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// TestGoneMediumIsNotReady: a unit whose medium is not there is not ready, for commands that need it and for TEST UNIT READY
-// alike (SPC-4 6.47), and ready again when it is back. Another error is no reason not to be ready.
+// TestGoneMediumIsNotReady: a unit whose medium is gone is not ready, for commands that access it and for TEST UNIT READY alike
+// (SPC-4 6.47), and becomes ready when the medium is back. Other errors do not make it not ready.
 func TestGoneMediumIsNotReady(t *testing.T) {
 	const notReady = "2/0403"
 	for _, first := range []struct {

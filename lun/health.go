@@ -5,19 +5,19 @@ import (
 	"sync/atomic"
 )
 
-// FaultKind sorts what went wrong with a unit's medium. The names are for people and for metrics.
+// FaultKind classifies the faults of a unit's medium. The names appear in logs, status and metrics.
 type FaultKind uint8
 
 const (
 	FaultRead     FaultKind = iota // blocks could not be read
-	FaultWrite                     // blocks could not be written, and the command that wrote them was told
+	FaultWrite                     // blocks could not be written, and the command reported it
 	FaultFlush                     // a flush of the medium's cache failed
-	FaultDataLost                  // writes that were answered GOOD may not be on the medium: see loss.go
+	FaultDataLost                  // writes answered with GOOD may not be on the medium: see loss.go
 	FaultNoSpace                   // the medium, or the pool behind it, is full
 	FaultReadOnly                  // the medium refuses writes
 	FaultGone                      // the medium is no longer there
-	FaultBlocks                    // blocks that the unit has are no longer there: the medium became smaller
-	FaultInternal                  // something that no backend explains
+	FaultBlocks                    // blocks of the unit are no longer there: the medium shrank
+	FaultInternal                  // an error that no backend explains
 	NumFaults
 )
 
@@ -28,22 +28,22 @@ func (k FaultKind) String() string { return faultNames[k] }
 // Fault is the last fault of its kind.
 type Fault struct {
 	Kind   FaultKind
-	Count  uint64 // of its kind so far
+	Count  uint64 // faults of this kind so far
 	LBA    uint64 // the first block of the request, or the block in error when that is known
 	HasLBA bool
 	Errno  int   // 0: the backend gave none
-	At     int64 // when, on the loops' clock (Loop.Now)
+	At     int64 // time on the loops' clock (Loop.Now), ns
 }
 
-// Health counts a unit's faults. Report may be called on any loop and from helpers: it takes no lock and allocates nothing.
+// Health counts a unit's faults. Report may be called from any loop or helper thread: it takes no lock and does not allocate.
 type Health struct {
-	since atomic.Int64  // when the first fault was reported; 0: there was none
+	since atomic.Int64  // time of the first fault; 0: there was none
 	first atomic.Uint32 // its kind
 	kinds [NumFaults]faultRecord
 }
 
-// faultRecord is a counter and the last fault behind a sequence lock: seq is odd while a reporter writes. A reporter that
-// meets another one leaves the details to it; both are counted.
+// faultRecord is a counter, and the last fault behind a sequence lock: seq is odd while a reporter writes. If two report at
+// once, both are counted and one leaves the details to the other.
 type faultRecord struct {
 	count   atomic.Uint64
 	seq     atomic.Uint32
@@ -52,8 +52,8 @@ type faultRecord struct {
 	hasLBA  atomic.Bool
 }
 
-// Report counts a fault and remembers what is known of it. lba < 0: no block is known; errno 0: neither. now is the time on
-// the loops' clock.
+// Report counts a fault and keeps its details. lba < 0: the block is unknown; errno 0: so is the errno. now is the time on the
+// loops' clock, ns.
 func (h *Health) Report(kind FaultKind, lba int64, errno int, now int64) {
 	r := &h.kinds[kind]
 	r.count.Add(1)
@@ -69,7 +69,7 @@ func (h *Health) Report(kind FaultKind, lba int64, errno int, now int64) {
 	}
 }
 
-// HealthState says how a unit is.
+// HealthState is the overall state of a unit's medium.
 type HealthState uint8
 
 const (
@@ -82,15 +82,15 @@ var healthNames = [...]string{"good", "degraded", "lost"}
 
 func (s HealthState) String() string { return healthNames[s] }
 
-// HealthSnapshot is what Health was at one time. Faults has the kinds that occurred, in the order of FaultKind.
+// HealthSnapshot is a snapshot of Health. Faults has the kinds that occurred, in the order of FaultKind.
 type HealthSnapshot struct {
 	State  HealthState
-	Why    FaultKind // the kind that State is for; of no meaning when it is good
-	Since  int64     // the first fault, on the loops' clock
+	Why    FaultKind // the kind that explains State; undefined if State is good
+	Since  int64     // time of the first fault on the loops' clock, ns
 	Faults []Fault
 }
 
-// Snapshot reads h; it allocates, and is for status, metrics and the log.
+// Snapshot reads h. It allocates, and is meant for status, metrics and the log.
 func (h *Health) Snapshot() (s HealthSnapshot) {
 	s.Since = h.since.Load()
 	for k := range h.kinds {
@@ -111,10 +111,10 @@ func (h *Health) Snapshot() (s HealthSnapshot) {
 	return s
 }
 
-// Count is how many faults of one kind there were.
+// Count returns the number of faults of one kind.
 func (h *Health) Count(k FaultKind) uint64 { return h.kinds[k].count.Load() }
 
-// read returns the last fault; false: there was none.
+// read returns the last fault. False: there was none.
 func (r *faultRecord) read(k FaultKind) (f Fault, ok bool) {
 	for {
 		s := r.seq.Load()
@@ -128,7 +128,7 @@ func (r *faultRecord) read(k FaultKind) (f Fault, ok bool) {
 	}
 }
 
-// errnoOf is the errno in a backend's error, 0 when there is none. A backend's errors that have one implement Errno.
+// errnoOf returns the errno in a backend's error, or 0. Errors with an errno implement Errno.
 func errnoOf(err error) int {
 	var e interface{ Errno() int }
 	if errors.As(err, &e) {
@@ -137,7 +137,7 @@ func errnoOf(err error) int {
 	return 0
 }
 
-// faultOf sorts a failed request. False: it is no fault of the medium's (it was busy, or does not have the operation).
+// faultOf classifies a failed request. False: it is no fault of the medium, which was busy or lacks the operation.
 func faultOf(kind OpKind, err error) (FaultKind, bool) {
 	switch {
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrUnsupported):
@@ -156,11 +156,11 @@ func faultOf(kind OpKind, err error) (FaultKind, bool) {
 	return FaultInternal, true
 }
 
-// Health is the record of the unit's faults.
+// Health returns the unit's fault record.
 func (u *Unit) Health() *Health { return &u.health }
 
-// faulted takes note of a request that failed, flushes apart (FlushFailed). Every request of the unit comes by here once, whatever becomes of the command
-// it was for: an aborted one's fault is the medium's all the same.
+// faulted records a failed request other than a flush (FlushFailed). Every failed request passes here once, even if its command
+// was aborted: the fault is the medium's all the same.
 func (u *Unit) faulted(l Loop, r *Request, err error) {
 	if k, ok := faultOf(r.Kind, err); ok {
 		u.health.Report(k, (r.Off+max(r.Moved, 0))/int64(u.blockSize()), errnoOf(err), l.Now())

@@ -16,8 +16,8 @@ type errnoError struct {
 func (e errnoError) Errno() int    { return e.n }
 func (e errnoError) Unwrap() error { return e.error }
 
-// TestHealthCountsFaults: each failed request is counted by kind with its block and errno, also when its command was
-// aborted meanwhile, and a busy medium is no fault.
+// TestHealthCountsFaults: each failed request is counted by kind with its block and errno, even if its command was aborted. A
+// busy medium is no fault.
 func TestHealthCountsFaults(t *testing.T) {
 	r := newRig(t, withPosted, withVolatile)
 	fail := func(err error) { r.d.fail = func(q *lun.Request) error { q.Moved = 512; return err } }
@@ -57,7 +57,7 @@ func TestHealthCountsFaults(t *testing.T) {
 	}
 }
 
-// TestHealthReportsTogether: reporters on several loops lose no count, and no snapshot mixes two faults.
+// TestHealthReportsTogether: concurrent reports lose no count, and no snapshot mixes two faults.
 func TestHealthReportsTogether(t *testing.T) {
 	var h lun.Health
 	var wg sync.WaitGroup

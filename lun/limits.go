@@ -20,8 +20,8 @@ const (
 	// maxSerial bounds a configured serial number: a designator of page 83h has room for 255 bytes, eight of them the vendor.
 	maxSerial = 128
 
-	// lossWindow is for how many ns an I_T nexus is told of one loss, from the first time on: longer than initiators repeat a
-	// command that failed, shorter than people take to repair a file system.
+	// lossWindow is how long, in ns from the first report, a loss is reported to an I_T nexus again: longer than initiators
+	// retry a failed command, shorter than a person takes to repair a file system.
 	lossWindow = 10e9
 
 	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS

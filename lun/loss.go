@@ -6,21 +6,21 @@ import (
 	"sync/atomic"
 )
 
-// Lost writes. A write that was answered GOOD may still fail on its way from the cache to the medium. Whose write it was
-// nobody knows, and SPC-4 4.5.7 has that case: "If the device server is unable to associate a deferred error with an I_T
-// nexus or with a particular subset of data, the device server shall return a deferred error indication to an application
-// client for each I_T nexus."
+// Lost writes. A write that was answered with GOOD may still fail on its way from the cache to the medium. The device server
+// does not know whose write it was, a case that SPC-4 4.5.7 covers: "If the device server is unable to associate a deferred
+// error with an I_T nexus or with a particular subset of data, the device server shall return a deferred error indication to an
+// application client for each I_T nexus."
 //
-// So losses are numbered, over the whole target. A unit has the number of its last one, and every I_T nexus compares it
-// with what it was told when a command is about to promise that data is on the medium: SYNCHRONIZE CACHE, a START STOP UNIT
-// that stops, a write with FUA or with WCE zero. Other commands that meet the loss (a FUA READ, MODE SELECT, SANITIZE) note
-// it and fail, and that counts as nobody's being told.
+// So losses are numbered across the target. Each unit keeps the number of its last loss. Before a command promises that data is
+// on the medium (SYNCHRONIZE CACHE, a START STOP UNIT that stops, a write with FUA or with WCE zero) that number is compared
+// with the last loss reported to the command's I_T nexus. Other commands that run into a loss (a READ with FUA, MODE SELECT,
+// SANITIZE) record it and fail, which does not count as a report.
 //
-// The sense data is that of the command itself (70h), as SPC-4 4.5.7 wants for a command that "is affected by the error", and
-// its key is HARDWARE ERROR. Both have a reason in the field: Linux repeats a command that ended with a deferred error (71h),
-// or with MEDIUM ERROR and any ASC but 11h, 13h and 14h (scsi_check_sense), at once and on its other paths, and would never
-// see what was said once. HARDWARE ERROR it passes on, and no multipath takes it for a broken path. For initiators that do
-// repeat it, a nexus is told for lossWindow from the first time on.
+// The report is current sense data (70h), as SPC-4 4.5.7 requires for a command that "is affected by the error", with the sense
+// key HARDWARE ERROR. Both follow from practice. Linux retries a command that ends with a deferred error (71h), or with MEDIUM
+// ERROR and any ASC other than 11h, 13h and 14h (scsi_check_sense), at once or on another path, so a single report would be
+// lost. Linux passes HARDWARE ERROR up, and multipath does not take it for a path failure. For initiators that retry it all the
+// same, the loss is reported to a nexus for lossWindow from the first report on.
 
 // lossKind is what a command promises.
 type lossKind uint8
@@ -31,21 +31,21 @@ const (
 	lossKinds
 )
 
-// toldLosses is what an I_T nexus was told of one unit, by what the commands promise: whoever waits for a SYNCHRONIZE CACHE
-// may not be who saw a write fail.
+// toldLosses records the losses of one unit that were reported to an I_T nexus, by the kind of promise: the thread that waits for
+// a SYNCHRONIZE CACHE may not be the one that saw a write fail.
 type toldLosses [lossKinds]struct {
-	loss atomic.Uint64 // the last loss it was told of
-	at   atomic.Int64  // when it was first told of that one, on the loops' clock
+	loss atomic.Uint64 // the last loss reported
+	at   atomic.Int64  // time of its first report on the loops' clock, ns
 }
 
-// nexusLosses is an I_T nexus's part.
+// nexusLosses is an I_T nexus's state.
 type nexusLosses struct {
-	from uint64 // losses up to this one are none of its concern
-	// told is made when the nexus is told for the first time, and so hardly ever.
+	from uint64 // losses up to this one need no report
+	// told is allocated at the first report to the nexus.
 	told atomic.Pointer[[MaxLUNs]toldLosses]
 }
 
-// lose notes that acknowledged writes of u may be lost. now is the time on the loops' clock.
+// lose records that acknowledged writes of u may be lost. now is the time on the loops' clock, ns.
 func (u *Unit) lose(now int64, err error) {
 	n := u.target.losses.Add(1)
 	for {
@@ -57,7 +57,8 @@ func (u *Unit) lose(now int64, err error) {
 	u.health.Report(FaultDataLost, -1, errnoOf(err), now)
 }
 
-// FlushFailed notes that a flush failed: one of the flusher, or the one at the end of the daemon, when no loop turns. now is the time on the loops' clock.
+// FlushFailed records a failed flush, by the flusher or at the daemon's end, when no loop runs. now is the time on the loops'
+// clock, ns.
 func (u *Unit) FlushFailed(err error, now int64) {
 	u.health.Report(FaultFlush, -1, errnoOf(err), now)
 	if errors.Is(err, ErrGone) {
@@ -66,7 +67,7 @@ func (u *Unit) FlushFailed(err error, now int64) {
 	u.lose(now, err)
 }
 
-// owed says whether n must be told of a loss of u by a command that ends now, and takes it as told. Without a loss it is two
+// owed reports whether a command that ends now must report a loss of u to n, and marks it reported. Without a loss it costs two
 // loads.
 func (u *Unit) owed(n *Nexus, kind lossKind, now int64) bool {
 	loss := u.loss.Load()
@@ -87,7 +88,7 @@ func (l *nexusLosses) tell(lun int, kind lossKind, loss uint64, now int64) bool 
 	if is.loss.Load() != loss {
 		is.at.Store(now)
 		is.loss.Store(loss)
-		if kind == promisesAll && told[promisesWrite].loss.Load() != loss { // nothing says more than that
+		if kind == promisesAll && told[promisesWrite].loss.Load() != loss { // the failed flush covers the writes as well
 			told[promisesWrite].at.Store(now)
 			told[promisesWrite].loss.Store(loss)
 		}
@@ -96,8 +97,8 @@ func (l *nexusLosses) tell(lun int, kind lossKind, loss uint64, now int64) bool 
 	return now-is.at.Load() < lossWindow
 }
 
-// knows says up to which loss the nexus need not be told again when its port comes back: all of them, or, when it was not
-// told of one, none but those that it came with.
+// knows returns the last loss that need not be reported again if the nexus's port comes back: the latest one if all were
+// reported, otherwise the one it started from.
 func (n *Nexus) knows() uint64 {
 	table := n.losses.told.Load()
 	for _, u := range n.target.Units() {
@@ -109,7 +110,7 @@ func (n *Nexus) knows() uint64 {
 			return n.losses.from
 		}
 		told := &table[u.lun]
-		through := u.is(stateWriteThrough) && told[promisesWrite].loss.Load() == loss // nobody synchronizes such a unit
+		through := u.is(stateWriteThrough) && told[promisesWrite].loss.Load() == loss // such a unit gets no SYNCHRONIZE CACHE
 		if told[promisesAll].loss.Load() != loss && !through {
 			return n.losses.from
 		}
@@ -117,10 +118,10 @@ func (n *Nexus) knows() uint64 {
 	return n.target.losses.Load()
 }
 
-// lossesOf is the loss from which on a new nexus of a port must be told, under mu. A port that was here before goes on from
-// what it knew. A new port of an initiator that was here before may be the same host by another way: it goes on from what
-// the initiator's best informed port knows. A stranger cannot have lost anything. When there are more ports than are
-// remembered, nobody is a stranger.
+// lossesOf returns the last loss that a new nexus of a port need not hear of, under mu. A known port continues from what was
+// reported to it. A new port of a known initiator may be the same host on another path: it continues from the initiator's best
+// informed port. An unknown initiator cannot have lost anything. Once more ports exist than are remembered, every initiator
+// counts as known.
 func (tg *Target) lossesOf(name, port string) uint64 {
 	if known, ok := tg.seen[port]; ok {
 		return known
@@ -144,12 +145,12 @@ func (tg *Target) lossesOf(name, port string) uint64 {
 	return now
 }
 
-// kept ends a command that promised that data is on the medium: with GOOD, or by telling of a loss. err is what the write or
-// the flush came to.
+// kept ends a command that promises that data is on the medium, with GOOD or by reporting a loss. err is the result of the write
+// or flush.
 func (t *Task) kept(kind lossKind, err error) {
 	switch {
 	case err != nil && (!t.flushFailed() || errors.Is(err, ErrGone)):
-		t.failed(err) // the command's own matter; a medium that is gone is told of what it lost when it is back
+		t.failed(err) // this command's own error; losses of a medium that is gone are reported when it is back
 	case t.unit.owed(t.Nexus, kind, t.Loop.Now()):
 		t.lost(err)
 	case err != nil:
@@ -159,14 +160,14 @@ func (t *Task) kept(kind lossKind, err error) {
 	}
 }
 
-// flushFailed says whether the error that t stands before came from a flush.
+// flushFailed reports whether t's error came from a flush.
 func (t *Task) flushFailed() bool { return t.req.Kind == OpSync || t.scratch.cause != nil }
 
-// throughDone ends a write that promised to be on the medium; syncDone ends a command that promised that everything is.
+// throughDone ends a write that promises its own data; syncDone ends a command that promises all earlier data.
 func throughDone(t *Task, err error) { t.kept(promisesWrite, err) }
 func syncDone(t *Task, err error)    { t.kept(promisesAll, err) }
 
-// writeDone is what ends a write: through says what it promised.
+// writeDone returns the function that ends a write; through: it promises to be on the medium.
 func writeDone(through bool) func(*Task, error) {
 	if through {
 		return throughDone
@@ -174,22 +175,22 @@ func writeDone(through bool) func(*Task, error) {
 	return ioDone
 }
 
-// lost ends t with the news that acknowledged data is not on the medium. No block is named: none is known.
+// lost ends t with a report that acknowledged data was lost. The sense data names no block, since none is known.
 func (t *Task) lost(err error) {
-	if errors.Is(err, ErrNoSpace) { // SBC-3 4.7.3.6: which says what to do about it
+	if errors.Is(err, ErrNoSpace) { // SBC-3 4.7.3.6 has a code of its own for that
 		t.check(DataProtect, ascSpaceAllocationFailed)
 		return
 	}
 	t.check(HardwareError, ascWriteError)
 }
 
-// write puts data at off on the medium. With through it is there, and not in a cache, before next is called.
+// write writes data at off. With through the data is on the medium, not in a cache, when next is called.
 func (t *Task) write(off int64, data []byte, through bool, next func(t *Task, err error)) {
 	switch {
 	case !through:
 		t.io(OpWrite, off, data, false, next)
 	case t.unit.geometry().Buffered:
-		// RWF_DSYNC through a page cache is a write and a flush of its own, beside the flusher: see there.
+		// RWF_DSYNC on a page cache would flush behind the flusher's back: see there.
 		t.scratch.then = next
 		t.io(OpWrite, off, data, false, writtenToFlush)
 	default:
@@ -206,21 +207,21 @@ func writtenToFlush(t *Task, err error) {
 	t.ioRange(OpSync, 0, 0, t.scratch.then)
 }
 
-// writtenThrough looks at what failed in a write with FUA on a medium with a cache: the write, which is this command's own
-// matter, or the flush behind it, by which anybody's data may be lost. The write is repeated without FUA to find out.
+// writtenThrough finds out what failed in a write with FUA on a medium with a cache: the write, which concerns only this
+// command, or the flush after it, by which any data may be lost. It repeats the write without FUA.
 func writtenThrough(t *Task, err error) {
 	if err == nil || !t.unit.geometry().Volatile || errors.Is(err, ErrBusy) || errors.Is(err, ErrGone) {
 		t.scratch.then(t, err)
 		return
 	}
-	t.burst = 0 // an abort must not come in between
+	t.burst = 0 // an abort must not interfere
 	t.scratch.cause = err
 	t.io(OpWrite, t.req.Off, t.req.Buf, false, rewritten)
 }
 
 func rewritten(t *Task, err error) {
 	if err != nil {
-		t.scratch.cause = nil // the write itself fails
+		t.scratch.cause = nil // the write itself failed
 		t.scratch.then(t, err)
 		return
 	}

@@ -9,18 +9,18 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// A lost write is told with this (lun/loss.go says why).
+// The sense data that reports a lost write; lun/loss.go explains the choice.
 const dataLost = "4/0C00"
 
-// cache is a disk behind a page cache: an error of write-back is told once, to the flush that comes first, be it an OpSync or
-// a write with FUA. That is errseq_t of one open file.
+// cache is a disk behind a page cache. It reports a failed write-back once, to the first flush, whether an OpSync or a write
+// with FUA, as errseq_t does for one open file.
 type cache struct {
 	*disk
-	lost   error // write-back failed; nobody was told
-	hold   bool  // keep the answers of flushes
+	lost   error // write-back failed, not reported yet
+	hold   bool  // hold back the answers of flushes
 	held   []func()
 	syncs  int // under way
-	worst  int // most of them at once
+	worst  int // the most at one time
 	failed int // FUA writes whose flush failed
 	broken error
 }
@@ -56,7 +56,7 @@ func (c *cache) release() {
 	}
 }
 
-// newCacheRig makes a rig over a cache. Direct: FUA is the backend's own.
+// newCacheRig returns a rig over a cache. direct: the backend implements FUA itself.
 func newCacheRig(t testing.TB, direct bool, more ...option) (*rig, *cache) {
 	var c *cache
 	o := append([]option{withVolatile, withPosted, func(g *lun.Geometry, _ *lun.UnitConfig, _ *lun.TargetConfig, h *diskHow) {
@@ -67,13 +67,13 @@ func newCacheRig(t testing.TB, direct bool, more ...option) (*rig, *cache) {
 	return r, c
 }
 
-// pass lets d ns of the fake clock pass.
+// pass advances the fake clock by d ns.
 func (r *rig) pass(d int64) {
 	r.w.On(0, func(l *luntest.Loop) { l.After(d, func() {}) })
 	r.w.Run()
 }
 
-// forgotten is longer than a nexus is told of one loss.
+// forgotten is longer than lossWindow.
 const forgotten = 11e9
 
 var (
@@ -84,8 +84,8 @@ var (
 	write1   = cdb10(0x2A, 0, 8, 1)
 )
 
-// TestEveryNexusIsToldOfALoss: SPC-4 4.5.7: an error that cannot be associated with an I_T nexus is told to each. Whoever
-// meets it first does not eat it.
+// TestEveryNexusIsToldOfALoss: SPC-4 4.5.7: an error that cannot be associated with an I_T nexus is reported to each of them.
+// The first report does not consume it.
 func TestEveryNexusIsToldOfALoss(t *testing.T) {
 	block := pattern(512, 3)
 	for name, first := range map[string]func(r *rig) answer{
@@ -123,7 +123,7 @@ func TestEveryNexusIsToldOfALoss(t *testing.T) {
 	}
 }
 
-// TestWhatPromisesTellsOfALoss: every command that promises data on the medium compares, and no other.
+// TestWhatPromisesTellsOfALoss: every command that promises data on the medium reports a loss, and no other does.
 func TestWhatPromisesTellsOfALoss(t *testing.T) {
 	block := pattern(512, 3)
 	for _, c := range []struct {
@@ -156,7 +156,7 @@ func TestWhatPromisesTellsOfALoss(t *testing.T) {
 	}
 }
 
-// TestWriteToldIsNotSyncTold: a failed FUA write says nothing to whoever waits for a SYNCHRONIZE CACHE on the same nexus.
+// TestWriteToldIsNotSyncTold: a loss reported by a FUA write is reported again by a SYNCHRONIZE CACHE of the same nexus.
 func TestWriteToldIsNotSyncTold(t *testing.T) {
 	r, c := newCacheRig(t, false)
 	c.lost = lun.ErrMedium
@@ -168,15 +168,15 @@ func TestWriteToldIsNotSyncTold(t *testing.T) {
 	r.want(r.do(syncAll), good, "now they do")
 }
 
-// TestFlushesDoNotPassEachOther: with one error for two flushes under way, one of them was answered GOOD before the other's
-// error was seen.
+// TestFlushesDoNotPassEachOther: with one error for two flushes under way, one could be answered GOOD before the other's error
+// was seen.
 func TestFlushesDoNotPassEachOther(t *testing.T) {
 	for name, second := range map[string][16]byte{"SYNCHRONIZE CACHE": syncAll, "FUA WRITE": writeFUA} {
 		t.Run(name, func(t *testing.T) {
 			r, c := newCacheRig(t, false)
 			r.want(r.on(r.a, write1, pattern(512, 1)...), good, "in the cache")
 			c.lost, c.hold = lun.ErrMedium, true
-			b := r.start(1, r.b, 0, lun.AttrSimple, second, pattern(512, 2)) // fetches the error, on another loop
+			b := r.start(1, r.b, 0, lun.AttrSimple, second, pattern(512, 2)) // gets the error, on another loop
 			r.w.Run()
 			c.hold = false
 			a := r.start(0, r.a, 0, lun.AttrSimple, syncAll, nil)
@@ -194,7 +194,7 @@ func TestFlushesDoNotPassEachOther(t *testing.T) {
 	}
 }
 
-// TestFlushesAreShared: those that wait share one flush, on whatever loop they are, and each is answered on its own.
+// TestFlushesAreShared: waiting requests of all loops share one flush, and each is answered on its own loop.
 func TestFlushesAreShared(t *testing.T) {
 	r, c := newCacheRig(t, false)
 	c.hold = true
@@ -218,7 +218,7 @@ func TestFlushesAreShared(t *testing.T) {
 	}
 }
 
-// TestAbortedFlushLatches: the error of a flush that nobody waits for any more is not forgotten.
+// TestAbortedFlushLatches: the error of a flush whose command was aborted is not lost.
 func TestAbortedFlushLatches(t *testing.T) {
 	for _, cdb := range [][16]byte{syncAll, readFUA, writeFUA, stop} {
 		for _, direct := range []bool{false, true} {
@@ -234,8 +234,8 @@ func TestAbortedFlushLatches(t *testing.T) {
 	}
 }
 
-// TestWhoComesBackIsTold: a port that was logged in when data was lost is told after its return, and another port of its
-// initiator; a stranger is not, and what was told is not told again.
+// TestWhoComesBackIsTold: a port that was logged in when data was lost gets the report after its return, and so does another port
+// of its initiator. An unknown initiator does not, and a loss that was reported is not reported again.
 func TestWhoComesBackIsTold(t *testing.T) {
 	r, c := newCacheRig(t, false)
 	login := func(name string, port byte) *lun.Nexus {
@@ -264,7 +264,7 @@ func TestWhoComesBackIsTold(t *testing.T) {
 	r.want(r.on(login(host, 2), syncAll), dataLost, "b was not told by a read")
 }
 
-// TestLossOfOneUnit is not told on another.
+// TestLossOfOneUnit: a loss is not reported on another unit.
 func TestLossOfOneUnit(t *testing.T) {
 	r, c := newCacheRig(t, false)
 	if _, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 64, BlockSize: 512, Volatile: true}), ID: "other"}); err != nil {
@@ -278,8 +278,8 @@ func TestLossOfOneUnit(t *testing.T) {
 	r.want(one(), good, "unit 1 lost nothing")
 }
 
-// TestFUAWriteThatFails: with O_DIRECT a write with FUA fails for itself, or because the flush behind it does, by which
-// others' data is lost. Repeated without FUA it says which.
+// TestFUAWriteThatFails: with O_DIRECT a write with FUA fails by itself, or because the flush after it does, by which other data
+// is lost. Repeating it without FUA tells which.
 func TestFUAWriteThatFails(t *testing.T) {
 	block := pattern(512, 1)
 	r, c := newCacheRig(t, true)
@@ -303,7 +303,7 @@ func TestFUAWriteThatFails(t *testing.T) {
 	r.want(r.on(r.a, syncAll), good, "is nobody else's matter")
 }
 
-// TestFlushErrors: no error of a flush may be repeated away, whatever errno the kernel found for it.
+// TestFlushErrors: no error of a flush may be hidden by a retry, whatever its errno.
 func TestFlushErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error
@@ -324,7 +324,7 @@ func TestFlushErrors(t *testing.T) {
 	}
 }
 
-// TestFlushAlwaysReachesTheBackend: what caches there are is for the medium to know (SBC-3 5.23).
+// TestFlushAlwaysReachesTheBackend: only the medium knows which caches it has (SBC-3 5.23).
 func TestFlushAlwaysReachesTheBackend(t *testing.T) {
 	r := newRig(t, withPosted) // not Volatile
 	for _, cdb := range [][16]byte{syncAll, cdb16(0x91, 0, 0, 0), stop, readFUA} {

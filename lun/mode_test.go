@@ -266,7 +266,7 @@ func TestModeSelect10(t *testing.T) {
 	}
 }
 
-// What is saved and what is in force are the same after an abort as well: a restart must not bring values that nobody saw.
+// The saved and the current values agree after an abort, too: a restart must not bring values that no initiator has seen.
 func TestAbortedModeSelectSaves(t *testing.T) {
 	r := newRig(t, withStore(newStore()))
 	page := r.page(current, 0x0A, 0)

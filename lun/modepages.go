@@ -115,7 +115,7 @@ func (u *Unit) setMode(v modeValues) {
 	u.through(&v)
 }
 
-// through has every write written through where WCE is zero and the medium has a cache all the same.
+// through makes every write a FUA write if WCE is zero although the medium has a cache.
 func (u *Unit) through(v *modeValues) {
 	if !v.writeCache && u.geometry().Volatile {
 		u.set(stateWriteThrough)
@@ -124,8 +124,8 @@ func (u *Unit) through(v *modeValues) {
 	}
 }
 
-// throughAgain is for a medium whose cache was turned on or off under way. WCE stays as it is: one that is zero stays true by
-// writing through, and one that is one promises nothing.
+// throughAgain handles a medium whose cache was turned on or off under way. WCE does not change: zero stays true by writing
+// through, and one promises nothing.
 func (u *Unit) throughAgain() {
 	u.mu.Lock()
 	defer u.mu.Unlock()

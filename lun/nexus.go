@@ -10,7 +10,7 @@ import (
 // target's name + TPGT; RelPort is that port's RELATIVE TARGET PORT IDENTIFIER (SPC-4 7.8.6.8), from 1 on.
 type NexusConfig struct {
 	InitiatorName string
-	Account       string // by which the initiator proved itself; "": it did not have to
+	Account       string // the CHAP account that logged in; "": no CHAP
 	ISID          [6]byte
 	TPGT          uint16
 	RelPort       uint16
@@ -29,7 +29,7 @@ type Nexus struct {
 }
 
 // portNameOf is the name of an initiator port: "<InitiatorName>,i,0x<ISID>" (RFC 7143 4.4.2 and SPC-4 7.6.4.6). iSCSI names compare
-// without regard to case (RFC 7143 4.2.7.2); what identifies a nexus is lower case.
+// regardless of case (RFC 7143 4.2.7.2), so the key of a nexus is in lower case.
 func (cfg *NexusConfig) portNameOf() string {
 	return strings.ToLower(cfg.InitiatorName) + ",i,0x" + hex.EncodeToString(cfg.ISID[:])
 }
@@ -50,7 +50,8 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	return n
 }
 
-// greeting is the unit attention of a new nexus of the initiator port, under mu. losses is what the port need not be told of.
+// greeting returns the unit attention for a new nexus of the initiator port, under mu. losses is the last loss that the port need
+// not hear of.
 func (tg *Target) greeting(port string, losses uint64) attention {
 	if _, ok := tg.seen[port]; ok {
 		return uaNexusLoss

@@ -58,7 +58,7 @@ type registration struct {
 	id      nexusID
 	relPort uint16 // RELATIVE TARGET PORT IDENTIFIER of id's target port, for reports
 	key     uint64
-	account string // that registered: NexusConfig.Account; "": none, or it was registered by another nexus
+	account string // NexusConfig.Account of the registrant; "": none, or another nexus registered it
 }
 
 // prState is what PERSISTENT RESERVE commands work on. It is a value: changing it means making another one, and regs is

@@ -67,7 +67,7 @@ type prRequest struct {
 	relPort     uint16 // RELATIVE TARGET PORT IDENTIFIER of REGISTER AND MOVE
 	ids         []prNamed
 	self        nexusID
-	account     string // of self
+	account     string // self's
 	selfPort    Port
 	targetPorts []Port // all ports of the target
 }

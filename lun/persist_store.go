@@ -25,7 +25,7 @@ type prImageReg struct {
 	TPGT      uint16 // portal group tag of the target port
 	RelPort   uint16 `json:",omitempty"`
 	Key       string `json:",omitempty"` // "0x" and hexadecimal digits
-	Account   string `json:",omitempty"` // that registered
+	Account   string `json:",omitempty"` // of the registrant
 }
 
 // encode makes the value that saves s: empty when nothing of s is to survive.

@@ -6,8 +6,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// TestMediumChangesUnderWay: a medium that can no longer be written, or whose cache was turned on, is what the unit says from
-// then on, and every nexus is told (SPC-4 5.14, SBC-3 6.4.1).
+// TestMediumChangesUnderWay: when a medium becomes read-only or its cache is turned on, the unit reports that from then on, and
+// every nexus gets a unit attention (SPC-4 5.14, SBC-3 6.4.1).
 func TestMediumChangesUnderWay(t *testing.T) {
 	r := newRig(t, withPosted)
 	block := pattern(512, 1)
@@ -55,7 +55,7 @@ func TestMediumChangesUnderWay(t *testing.T) {
 	change(func(g *lun.Geometry) { g.Rotating = true }, 0x3F03, "MEDIUM ROTATION RATE is INQUIRY data")
 }
 
-// TestReadOnlyUnitStaysSo: what the configuration protects no medium unprotects.
+// TestReadOnlyUnitStaysSo: a unit that the configuration makes read-only stays so, whatever its medium allows.
 func TestReadOnlyUnitStaysSo(t *testing.T) {
 	r := newRig(t, withReadOnly)
 	r.d.geom.ReadOnly = true

@@ -84,7 +84,7 @@ func (s *sanitizer) next() {
 // and others have their turn.
 func (s *sanitizer) RequestDone(r *Request, err error) {
 	if err != nil {
-		if r.Kind != OpSync { // of a flush the flusher takes note
+		if r.Kind != OpSync { // the flusher records the errors of flushes
 			s.u.faulted(s.loop, r, err)
 		}
 		s.loop.Post(func() { s.end(err) })

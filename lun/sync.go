@@ -19,8 +19,8 @@ func synchronizeCache(t *Task) {
 		t.check(IllegalRequest, ascLBAOutOfRange)
 		return
 	}
-	// The range does not matter: a flush is of everything. It always reaches the backend, whatever WCE says: what caches there
-	// are below is for the medium to know, and it may know better now than when it was opened.
+	// The range does not matter: a flush covers everything. It always reaches the backend, whatever WCE is: only the medium
+	// knows which caches it has, and that may have changed since it was opened.
 	t.ioRange(OpSync, 0, 0, syncDone)
 }
 

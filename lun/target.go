@@ -43,11 +43,11 @@ type Target struct {
 	cfg   TargetConfig
 	units atomic.Pointer[unitMap]
 
-	losses atomic.Uint64 // of acknowledged writes, of all units: see loss.go
+	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
 
 	mu      sync.Mutex // units' changes, nexuses
 	nexuses map[*Nexus]struct{}
-	seen    map[string]uint64 // initiator ports that had a nexus since the start
+	seen    map[string]uint64 // initiator ports that have had a nexus since the start
 }
 
 // unitMap is a snapshot of the logical units: never changed once published.

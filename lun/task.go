@@ -44,8 +44,8 @@ type Task struct {
 	req       Request
 	step      func(t *Task, err error) // what comes after req
 	with      holder
-	cancel    func(t *Task)       // takes an aborted task out of what it waits for, on its loop
-	giveUp    func() (ended bool) // what Abort does to a task that waits for tasks of its own (EXTENDED COPY)
+	cancel    func(t *Task)       // removes an aborted task from what it waits for, on its loop
+	giveUp    func() (ended bool) // Abort's action on a task that waits for tasks of its own (EXTENDED COPY)
 	todo      todo
 	driving   bool // inside drive: ends and submissions are carried out when the step returns
 	inSubmit  bool
@@ -70,13 +70,13 @@ type taskScratch struct {
 	off    int64              // the next byte of the medium
 	left   int64              // bytes to go
 	moved  int64              // bytes (or descriptors) done
-	kind   OpKind             // of a command that works on ranges
-	check  byteCheck          // of a command that compares
+	kind   OpKind             // for commands on ranges
+	check  byteCheck          // for commands that compare
 	next   func(*Task) bool   // sets the next range; false: there is none
 	work   []byte             // from Loop.Alloc; freed when the task ends
-	then   func(*Task, error) // what comes after a write through the cache: see Task.write
-	cause  error              // why one failed
-	any    any                // state of a command that is not on the data path
+	then   func(*Task, error) // the continuation of a write through the cache: see Task.write
+	cause  error              // why that write failed
+	any    any                // state of a command outside the data path
 }
 
 // borrow takes a work buffer of one piece, n bytes at most. False: there is none and t is BUSY.
@@ -161,11 +161,11 @@ func (t *Task) abort() bool {
 }
 
 // Abandon is for a backend that does not answer: it aborts the task and takes it out of the gate, so that the unit goes
-// on without it, but for the blocks that its request may still change (gate_late.go). The request is still the backend's:
-// TaskDone comes if ever the backend answers, and until then the task and its buffers must not be used for anything else.
+// on without it, except on the blocks that its request may still change (gate_late.go). The backend still owns the request:
+// TaskDone comes if the backend ever answers, and until then the task and its buffers must not be reused.
 //
-// False: the task is changing what the unit knows of itself (reservations, mode pages), and nothing can hold that back
-// from others; the abort must wait for TaskDone.
+// False: the task is changing the unit's own state (reservations, mode pages), which cannot be held back from others; the
+// abort must wait for TaskDone.
 func (t *Task) Abandon() bool {
 	if !t.started || t.done || t.abandoned {
 		return true
@@ -179,19 +179,19 @@ func (t *Task) Abandon() bool {
 	}
 	if t.with == withBackend && t.req.Kind.changes() {
 		t.unit.gate.linger(t)
-	} else { // a task that the gate has just let in leaves when it hears of that: see gatePassed
+	} else { // a task that the gate has just admitted leaves in gatePassed
 		t.unit.gate.leave(t)
 	}
 	return true
 }
 
-// holder is who has a task that has started and not ended.
+// holder is the current owner of a task that has started and not ended.
 type holder uint8
 
 const (
 	withTask    holder = iota // its own step, its loop, the gate, another task
 	withBackend               // the backend has req
-	withStore                 // a helper writes down what the unit knows of itself: see settle
+	withStore                 // a helper thread saves the unit's state: see settle
 )
 
 // submit starts t.req; next gets its result. Call it last in a step.
@@ -221,15 +221,15 @@ func (t *Task) background(work func(), next func(t *Task)) {
 	t.Loop.Go(work, func() { t.resume(next) })
 }
 
-// settle is background for work that others may see even if the task is aborted meanwhile: then runs whatever became of
-// the task, so that what was written down and what the unit goes by stay the same. It ends the task.
+// settle is background for work whose effect others may see even if the task is aborted: then runs in any case, so that the
+// saved state and the current state stay the same. It ends the task.
 func (t *Task) settle(work func(), then func(t *Task)) {
 	t.with = withStore
 	t.Loop.Go(work, func() {
 		t.with = withTask
 		t.driving = true
 		then(t)
-		if t.aborted && t.done { // whatever it came to, nobody is told
+		if t.aborted && t.done { // nobody waits for the result
 			t.Status, t.SenseLen = StatusTaskAborted, 0
 		}
 		t.drive()
@@ -295,10 +295,10 @@ type taskIO Task
 // RequestDone implements Completion.
 func (d *taskIO) RequestDone(_ *Request, err error) {
 	t := (*Task)(d)
-	if err != nil && t.req.Kind != OpSync { // of a flush the flusher takes note
+	if err != nil && t.req.Kind != OpSync { // the flusher records the errors of flushes
 		t.unit.faulted(t.Loop, &t.req, err)
 		if t.aborted && t.req.FUA && t.unit.geometry().Volatile {
-			t.unit.lose(t.Loop.Now(), err) // nobody asks any more whether it was the flush: see writtenThrough
+			t.unit.lose(t.Loop.Now(), err) // the repeated write that would tell whether the flush failed does not come: see writtenThrough
 		}
 	}
 	if t.inSubmit {

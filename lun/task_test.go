@@ -254,8 +254,8 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
-// SAM-5 5.5 and 7.2: when the function is complete the aborted task is no more, and nothing of it may take effect. A backend
-// that still has its request writes the blocks after that: until it has let go of them, nobody sees or writes them.
+// SAM-5 5.5 and 7.2: once the function is complete the aborted task does not exist, and nothing of it may take effect. A backend
+// that still has its request may write the blocks later: until it has released the request, no command reads or writes them.
 func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 	late := func(t *testing.T) (*rig, func()) {
 		r := newHeldRig(t)
@@ -408,7 +408,7 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 		{"WRITE", cdb10(0x2A, 0, 5, 1), block},
 		{"COMPARE AND WRITE", cawCDB(0, 5, 1), both},
 	} {
-		for _, held := range []bool{false, true} { // whether something runs alone when the backend lets go
+		for _, held := range []bool{false, true} { // whether a task runs alone when the backend releases the write
 			t.Run(fmt.Sprintf("%s, held %v", c.name, held), func(t *testing.T) {
 				r := newHeldRig(t)
 				old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
@@ -480,8 +480,8 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 	})
 }
 
-// A command that must run alone and waits for a write closes the gate. When that write is abandoned, the command waits for
-// the backend beside the gate, as one that comes later does, and the others go on.
+// A command that must run alone closes the gate while it waits for a write. When that write is abandoned, the command waits for
+// the backend beside the gate, like one that arrives later, and the others proceed.
 func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
 	r := newHeldRig(t)
 	old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
@@ -508,7 +508,7 @@ func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
 	}
 }
 
-// A read or a flush that the backend keeps changes nothing: nobody waits for it.
+// A read or a flush that the backend keeps changes nothing, so no command waits for it.
 func TestAbandonedReadKeepsNothing(t *testing.T) {
 	r := newHeldRig(t)
 	old := r.send(lun.AttrSimple, read(4))
@@ -562,8 +562,8 @@ func TestCheckedAgainAfterTheGate(t *testing.T) {
 }
 
 // The gate under every order of things that a seed can think of: commands of all attributes on several loops, delays,
-// aborts and abandonments. What runs alone is alone, ORDERED is in order, no command runs on the blocks of a write that was
-// abandoned before it came and that the backend still has, and everything ends exactly once.
+// aborts and abandonments. Exclusive tasks run alone, ORDERED tasks run in order, no command runs on blocks of an earlier
+// abandoned write that the backend still has, and every command ends exactly once.
 func TestGateOrders(t *testing.T) {
 	luntest.Seeds(t, 100, func(t *testing.T, seed uint64) {
 		const loops = 3
@@ -573,9 +573,9 @@ func TestGateOrders(t *testing.T) {
 			*call
 			attr    lun.Attr
 			alone   bool
-			blocks  int  // from the LBA that is its number
+			blocks  int  // from the LBA that equals its number
 			lost    bool // abandoned
-			lostAt  int  // how many commands there were by then
+			lostAt  int  // the number of commands sent by then
 			running bool
 			writing bool
 		}

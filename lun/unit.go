@@ -33,7 +33,7 @@ const (
 	stateReadOnly                             // configuration or backend: DATA PROTECT 27/00
 	stateSoftProtected                        // SWP of the control mode page: DATA PROTECT 27/02
 	stateWriteThrough                         // WCE=0 on a volatile backend: every write is FUA
-	stateGone                                 // a command found no medium: see gone.go
+	stateGone                                 // a command found the medium gone: see gone.go
 )
 
 // Unit is a logical unit: a device server with its task set.
@@ -59,7 +59,7 @@ type Unit struct {
 
 	health  Health // see health.go
 	flusher flusher
-	loss    atomic.Uint64 // the target's number of the last loss of acknowledged writes; 0: none. See loss.go
+	loss    atomic.Uint64 // number of the last loss of acknowledged writes; 0: none. See loss.go
 
 	sanitizing atomic.Pointer[sanitizer] // the operation in progress
 	removed    atomic.Bool               // by RemoveUnit
@@ -143,9 +143,9 @@ func (u *Unit) is(s unitState) bool { return unitState(u.state.Load())&s != 0 }
 func (u *Unit) set(s unitState)     { u.state.Or(uint32(s)) }
 func (u *Unit) clear(s unitState)   { u.state.And(^uint32(s)) }
 
-// Refresh looks at the backend's geometry again, and tells every nexus what changed: CAPACITY DATA HAS CHANGED (SBC-3 4.8),
-// MODE PARAMETERS CHANGED for the WP bit (SBC-3 6.4.1), INQUIRY DATA HAS CHANGED for V_SUP and MEDIUM ROTATION RATE. The
-// block size cannot change.
+// Refresh reads the backend's geometry again, and establishes a unit attention for every nexus for what changed: CAPACITY DATA
+// HAS CHANGED (SBC-3 4.8), MODE PARAMETERS CHANGED for the WP bit (SBC-3 6.4.1), INQUIRY DATA HAS CHANGED for V_SUP and MEDIUM
+// ROTATION RATE. The block size cannot change.
 func (u *Unit) Refresh() {
 	u.refreshing.Lock()
 	defer u.refreshing.Unlock()
@@ -164,7 +164,7 @@ func (u *Unit) Refresh() {
 	}
 }
 
-// protect takes over whether the medium can be written.
+// protect updates whether the unit is write-protected.
 func (u *Unit) protect(g *Geometry) {
 	if u.cfg.ReadOnly || g.ReadOnly {
 		u.set(stateReadOnly)

@@ -64,7 +64,7 @@ func newIdentity(id, serial string) (n identity) {
 	return n
 }
 
-// Names are what initiators know a unit by with this UnitConfig.ID and Serial: its NAA designator and serial number.
+// Names returns the names by which initiators know a unit with this UnitConfig.ID and Serial: its NAA designator and serial number.
 func Names(id, serial string) (naa [16]byte, number string) {
 	n := newIdentity(id, serial)
 	return n.naa, n.serial

@@ -111,7 +111,7 @@ func rangeNext(t *Task, err error) {
 	t.ioRange(s.kind, off, n, rangeNext)
 }
 
-// piecesDone ends a command of many pieces: one flush does for all of them where the write cache is off.
+// piecesDone ends a command of many pieces. With the write cache off, one flush covers all of them.
 func (t *Task) piecesDone() {
 	if t.unit.is(stateWriteThrough) {
 		t.ioRange(OpSync, 0, 0, throughDone)
