@@ -124,7 +124,7 @@ func TestLoopsDuration(t *testing.T) {
 	ls := loopsFor(t, LoopsConfig{Sessions: []Config{daemonConfig(d, 1)}})
 	for range 3 {
 		r := mustRun(t, ls, Workload{ReadPercent: 50, Depth: 16, Duration: 200 * time.Millisecond, Warmup: 50 * time.Millisecond})
-		// What gets done in that time, if anything, is the machine's affair.
+		// How much is done in that time, if anything, depends on the machine.
 		if r.Elapsed < 150*time.Millisecond || r.Ended != EndedRuntime {
 			t.Errorf("elapsed %v, ended by %s", r.Elapsed, r.Ended)
 		}

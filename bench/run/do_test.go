@@ -39,7 +39,7 @@ func TestDoTakesTheTimeOfTheMeasuredPart(t *testing.T) {
 	if r.Target.PID != p.PID || r.Target.CPU == nil {
 		t.Fatalf("%+v, %v", r.Target, r.Notes)
 	}
-	// Logins, the ramp and the drain are in all and not in it.
+	// Logins, ramp and drain also cost CPU time, which is not part of the measurement.
 	if part, all := r.Target.CPU.Seconds(), (after - before).Seconds(); part <= 0 || part >= all {
 		t.Errorf("%v of %v in the whole run", *r.Target.CPU, after-before)
 	}

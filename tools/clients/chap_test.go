@@ -86,7 +86,7 @@ func TestMutualCHAPWithoutASecret(t *testing.T) {
 	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
 }
 
-// The example of docs/chap.md lets in the clients that docs/chap.md names, as it names them.
+// The clients that docs/chap.md names can log in to the example of docs/chap.md with the URLs given there.
 func TestCHAPDocument(t *testing.T) {
 	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
 	doc, err := os.ReadFile("../../docs/chap.md")
@@ -100,7 +100,7 @@ func TestCHAPDocument(t *testing.T) {
 	_, rest, ok5 := strings.Cut(rest, "`")
 	mutual, _, ok6 := strings.Cut(rest, "`")
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || !strings.HasPrefix(url, "iscsi://") || !strings.HasPrefix(mutual, "?") {
-		t.Fatalf("the example is not where it was: %q %q", url, mutual)
+		t.Fatalf("the example is not found in the page: %q %q", url, mutual)
 	}
 	t.Setenv("HOST_7_SECRET", chapSecret)
 	_, target, _ := strings.Cut(url, ":3260/")

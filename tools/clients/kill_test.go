@@ -18,15 +18,15 @@ import (
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
-// killsEnv says how many times TestKillAndRestartAtOnce kills the daemon: 300 by hand, a few in every run.
+// killsEnv is how many times TestKillAndRestartAtOnce kills the daemon: 300 by hand, a few in every run.
 const killsEnv = "RINGTGT_KILLS"
 
-// SIGKILL in the middle of writes and PERSISTENT RESERVE OUT, and a new daemon on the same files, device and state, every other
-// time at the same port, the moment that the process is gone: it starts, every write that was answered is there, and so is the registration, with
-// APTPL (SPC-4 5.13.5). What was under way may have happened or not.
+// The daemon is killed with SIGKILL during writes and PERSISTENT RESERVE OUT. A new daemon starts as soon as the process is gone,
+// on the same files, device and state, every other time at the same port. It must start, and have every answered write and,
+// with APTPL (SPC-4 5.13.5), the registration. What was under way may or may not have happened.
 //
-// io_uring lets go of a process's sockets, files and devices a while after the process is gone; a start that does not wait
-// for each of them fails.
+// io_uring releases a process's sockets, files and devices some time after the process is gone; a daemon that does not wait
+// for each of them fails to start.
 func TestKillAndRestartAtOnce(t *testing.T) {
 	cycles := 8
 	if text := os.Getenv(killsEnv); text != "" {
@@ -50,7 +50,7 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 	m := &killModel{t: t, rng: rand.New(rand.NewPCG(seed, 0)), luns: len(o.LUNs), slots: map[killSlot]*killValue{}}
 	for cycle := range cycles {
 		if cycle%2 == 0 {
-			o.Addr = "" // a port that is free at once: nothing waits but for the media
+			o.Addr = "" // a port that is free now: the start waits only for the media
 		}
 		d := restart(t, cycle, &o)
 		m.check(d)
@@ -63,7 +63,7 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 	t.Logf("%d writes and %d registrations were answered; %d cycles, 0 lost, 0 in use", m.writes, m.registrations, cycles)
 }
 
-// restart starts the daemon at the port that the one before had, and waits until it is this one that serves there.
+// restart starts the daemon at the port of the previous one, and waits until the new one serves there.
 func restart(t *testing.T, cycle int, o *daemon.Options) *daemon.Daemon {
 	t.Helper()
 	d, err := daemon.Start(context.Background(), *o)
@@ -81,7 +81,7 @@ func restart(t *testing.T, cycle int, o *daemon.Options) *daemon.Daemon {
 	return d
 }
 
-// loopDevice makes a block device of a file, "" where that is not possible.
+// loopDevice attaches a file to a loop device; "" if there are none.
 func loopDevice(t *testing.T, file string, size int64) string {
 	t.Helper()
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -92,7 +92,7 @@ func loopDevice(t *testing.T, file string, size int64) string {
 	}
 	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
 	if err != nil {
-		t.Logf("no loop device, so files alone: %v: %s", err, out)
+		t.Logf("no loop device, so only files are tested: %v: %s", err, out)
 		return ""
 	}
 	dev := strings.TrimSpace(string(out))
@@ -112,27 +112,27 @@ const (
 
 type killSlot struct{ lun, block int }
 
-// killValue is what a block may hold: a number, in each of its words.
+// killValue is what a block may hold: one number, repeated in every word.
 type killValue struct {
 	sure    uint64
-	maybe   uint64 // a write of it was not answered
-	written bool   // maybe counts
+	maybe   uint64 // of a write that was not answered
+	written bool   // maybe is valid
 }
 
-// killModel knows what the media and the registration of our nexus must hold.
+// killModel has the expected contents of the media and the expected registration of our nexus.
 type killModel struct {
 	t     *testing.T
 	rng   *rand.Rand
 	luns  int
-	next  uint64 // the last number that was used
+	next  uint64 // the last number used
 	slots map[killSlot]*killValue
 
-	key, nextKey uint64 // registered for sure; sent and not answered, or equal
+	key, nextKey uint64 // registered; sent but not answered, or equal to key
 
 	writes, registrations int
 }
 
-// check reads everything back. What was unsure is sure then.
+// check reads everything back. What it finds replaces what was uncertain.
 func (m *killModel) check(d *daemon.Daemon) {
 	m.t.Helper()
 	for n := range m.luns {
@@ -170,7 +170,7 @@ func (m *killModel) checkBlock(at killSlot, data []byte) {
 		}
 	}
 	if got != v.sure && !(v.written && got == v.maybe) {
-		m.t.Errorf("lun %d block %d holds %d; the last write that was answered is %d, under way was %d (%t)", at.lun, at.block, got, v.sure, v.maybe, v.written)
+		m.t.Errorf("lun %d block %d holds %d; the last answered write is %d, %d was under way (%t)", at.lun, at.block, got, v.sure, v.maybe, v.written)
 	}
 	*v = killValue{sure: got}
 }
@@ -193,12 +193,12 @@ func (m *killModel) checkKey(r *raw) {
 		m.t.Errorf("READ KEYS: %d bytes of keys, want one key at most", n)
 	}
 	if got != m.key && got != m.nextKey {
-		m.t.Errorf("the registered key is %d, want %d, or %d that was under way", got, m.key, m.nextKey)
+		m.t.Errorf("the registered key is %d, want %d, or %d, which was under way", got, m.key, m.nextKey)
 	}
 	m.key, m.nextKey = got, got
 }
 
-// workAndKill writes and registers over a connection for each LUN and one more, and kills the daemon after some answers.
+// workAndKill writes over one connection for each LUN, registers over another, and kills the daemon after some answers.
 func (m *killModel) workAndKill(d *daemon.Daemon) {
 	m.t.Helper()
 	var mu sync.Mutex // the model, and answers
@@ -222,7 +222,7 @@ func (m *killModel) workAndKill(d *daemon.Daemon) {
 	select {
 	case <-enough:
 	case <-time.After(clientTime):
-		m.t.Errorf("%d answers are not there after %v:\n%s", kill, clientTime, d.Log())
+		m.t.Errorf("fewer than %d answers after %v:\n%s", kill, clientTime, d.Log())
 	}
 	if err := d.Kill(); err != nil {
 		m.t.Error(err)
@@ -230,7 +230,7 @@ func (m *killModel) workAndKill(d *daemon.Daemon) {
 	work.Wait() // answers that are on their way count
 }
 
-// write keeps killDepth writes under way, of blocks with none, until the connection ends.
+// write keeps killDepth writes under way until the connection ends, at most one for each block.
 func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
 	defer r.conn.Close()
 	under := map[uint32]killSlot{}
@@ -249,7 +249,7 @@ func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
 		for i := 0; i < len(data); i += 8 {
 			binary.BigEndian.PutUint64(data[i:], m.next)
 		}
-		cdb := [16]byte{0: 0x2A, 1: byte(m.rng.IntN(2)) << 3, 8: 1} // FUA or not: the kernel has it either way
+		cdb := [16]byte{0: 0x2A, 1: byte(m.rng.IntN(2)) << 3, 8: 1} // with or without FUA: the kernel has the data either way
 		mu.Unlock()
 		binary.BigEndian.PutUint32(cdb[2:], uint32(at.block))
 		h := r.scsiCommand(cdb, killBlock)
@@ -274,7 +274,7 @@ func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
 		answered()
 		mu.Unlock()
 		if send() != nil {
-			// what is still to be read are answers to what was sent before
+			// only answers to earlier commands are left to be read
 			continue
 		}
 	}
@@ -308,7 +308,7 @@ func (m *killModel) register(r *raw, mu *sync.Mutex, answered func()) {
 	}
 }
 
-// answer takes PDUs until a response with GOOD status and returns whose it is. An error is the end of the connection.
+// answer takes PDUs until a response with GOOD status and returns its ITT. An error is the end of the connection.
 func (r *raw) answer() (uint32, error) {
 	for {
 		h, _, err := r.recv()

@@ -23,7 +23,8 @@ func manyTargets(n int) string {
 	return b.String()
 }
 
-// libiscsi takes no answer of more than one PDU: all the targets come in one, up to what it declares (RFC 7143 13.12, appendix C).
+// libiscsi takes no answer of more than one PDU: all the targets come in one, up to the length that it declares (RFC 7143 13.12,
+// appendix C).
 func TestManyTargets(t *testing.T) {
 	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
 	for _, n := range []int{73, 200, 1500} {
@@ -38,8 +39,8 @@ func TestManyTargets(t *testing.T) {
 	}
 }
 
-// A user in the URL makes libiscsi offer CHAP; a target without it answers None, and libiscsi declares its names again. That is
-// taken but by a strict node (docs/conformance.md).
+// A user in the URL makes libiscsi offer CHAP; a target without it answers None, and libiscsi declares its names again. Only a
+// strict node rejects that (docs/conformance.md).
 func TestUserWithoutCHAP(t *testing.T) {
 	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
 	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
@@ -64,13 +65,13 @@ memory = "16MiB"
 	strict := daemon.StartT(t, daemon.Options{Config: config("[server]\nstrict_login = true"), Target: chapTarget})
 	run(t, "iscsi-inq", strict.URL(0))
 	if out, err := try(t, "", "iscsi-inq", strict.AuthURL(chapUser, chapSecret, 0)); err == nil {
-		t.Errorf("a strict node takes names that are declared again:\n%s", out)
+		t.Errorf("a strict node accepts names that are declared again:\n%s", out)
 	}
 	mustContain(t, strict.Log(), "a second time")
 }
 
-// A target that bounds bursts, or parts of them, and nothing else: qemu keeps to what it was answered, and that is what holds
-// (RFC 7143 13.14).
+// The configuration sets one or two limits of bursts and segments. qemu keeps to the values that the target answers, and the
+// target enforces the same values (RFC 7143 13.14).
 func TestLimits(t *testing.T) {
 	needQemu(t)
 	for _, limits := range []string{
@@ -99,7 +100,7 @@ memory = "16MiB"
 	}
 }
 
-// A ping of the length that the target declares comes back, behind a gap in CmdSN too (RFC 7143 11.18, 13.12).
+// A ping of the length that the target declares comes back whole (RFC 7143 11.18, 13.12).
 func TestLongestPing(t *testing.T) {
 	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:1M"}})
 	r := dialRaw(t, d.Addr())

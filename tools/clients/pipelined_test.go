@@ -27,8 +27,8 @@ func testUnitReady(sn uint32) []byte {
 	return wireBytes(&b, nil)
 }
 
-// Commands in one packet with the login request that they need, on a leading connection and on one that joins (RFC 7143, 6.3:
-// they have to wait for the final Login Response). They are executed with their nexus or not at all, and nobody else is hurt.
+// Commands in one packet with the Login Request that they need, on a leading connection and on one that joins; an initiator must
+// wait for the final Login Response (RFC 7143 6.3). They are executed with their nexus or not at all, and others go on.
 func TestCommandsBehindALogin(t *testing.T) {
 	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
 	for i := range byte(40) {
@@ -52,7 +52,7 @@ func TestCommandsBehindALogin(t *testing.T) {
 	stillServes(t, d)
 }
 
-// sendLogin sends bytes that begin with a login request, and takes the response, which says success.
+// sendLogin sends bytes that begin with a login request, and takes the response, which must be a success.
 func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	t.Helper()
 	if _, err := r.conn.Write(in); err != nil {
@@ -68,7 +68,7 @@ func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	return (*pdu.LoginResponse)(h)
 }
 
-// A login that replaces the only connection of a session (6.3.4), resets before its answer, and the session ends meanwhile.
+// A login replaces the only connection of a session (RFC 7143 6.3.4) and resets before it is answered, while the session ends.
 func TestJoinThatGoesAway(t *testing.T) {
 	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
 	beside := dialRaw(t, d.Addr())
@@ -85,7 +85,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		reset(t, next.conn)
-		for range i % 4 { // gives the loops time to get so far with it, more or less
+		for range i % 4 { // gives the loops time to get to various points of it
 			if err := beside.read10(0, 8, 512); err != nil {
 				t.Fatal(err)
 			}

@@ -94,7 +94,7 @@ func TestUpdatePage(t *testing.T) {
 	}
 }
 
-// What is written into the page wraps as the page does.
+// The text that the tool writes into the page wraps like the rest of the page.
 func TestReportWraps(t *testing.T) {
 	long := strings.TrimSpace(strings.Repeat("word ", 25))
 	row := "| " + long + " |\n"

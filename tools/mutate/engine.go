@@ -1,8 +1,8 @@
 package main
 
-// engineMutants break the event loop: what the simulation and the tests with real sockets are there for.
+// engineMutants break the event loop; the simulation and the tests with real sockets must see it.
 var engineMutants = []mutant{
-	// Where the engine meets its loop.
+	// Between the protocol and the loop.
 	{"engine: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestDelivery"},
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, func(c *Conn) { c.tellWindow() })\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if c.nextTTT == pdu.ReservedTag {\n		c.nextTTT = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
@@ -14,20 +14,20 @@ var engineMutants = []mutant{
 	{"engine: a short send is the whole of it", "engine/send.go", "	if n := max(int(cqe.Res), 0); n < b.bytes {\n		b.advance(n)\n		b.submit(c)\n		return\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a short send begins again", "engine/send.go", "		b.advance(n)\n		b.submit(c)", "		b.submit(c)", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a failed send keeps its batch", "engine/send.go", "		c.shutdown()\n		c.sent()\n		c.mark()\n		return", "		c.shutdown()\n		c.mark()\n		return", "engine", "TestSimulation|TestScenarios"},
-	{"engine: a block is given back with the task, not with the send", "engine/send.go", "	b.blocks[b.nblk] = t.buf\n	b.nblk++\n", "	c.loop.release(t.buf)\n", "engine", "TestSimulation|TestScenarios"},
+	{"engine: a block is freed with the task, not with the send", "engine/send.go", "	b.blocks[b.nblk] = t.buf\n	b.nblk++\n", "	c.loop.release(t.buf)\n", "engine", "TestSimulation|TestScenarios"},
 	{"engine: ENOBUFS ends the connection", "engine/recv.go", "case cqe.Res == -int32(unix.ENOBUFS):", "case false:", "engine", "TestReceiveBuffersGoRound"},
 	{"engine: a used receive buffer is lost", "engine/recv.go", "		l.recvBufs.Recycle(id)\n", "", "engine", "TestSimulation|TestScenarios"},
-	{"engine: memory that a payload arrives in is given away", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestBlockStaysWhileItsPayloadArrives"},
+	{"engine: memory that a payload is received into is freed", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestBlockStaysWhileItsPayloadArrives"},
 
 	// Memory and deadlines.
-	{"engine: who waits for memory is not served", "engine/loop.go", "			l.serveWaiting()\n", "", "engine", "TestSimulation|TestScenarios"},
+	{"engine: a task that waits for memory never gets any", "engine/loop.go", "			l.serveWaiting()\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: one initiator takes the whole arena", "engine/share.go", "	return sh.held == 0 && left >= l.arena.size()/arenaShares", "	return true", "engine", "Share|Neighbour|Initiator"},
 	{"engine: a narrowed window stays narrow", "engine/share.go", "			o.s.Session().Resize(session.MaxWindow)\n", "			_ = session.MaxWindow\n", "engine", "TestWindowIsNarrowWhileMemoryIsWaitedFor"},
 	{"engine: the share of a task that ends is kept", "engine/conn.go", "	c.unhold(t.held)\n", "", "engine", "TestSimulation|TestScenarios|Share"},
-	{"engine: halves are never put together", "engine/arena.go", "	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {\n		return nil\n	}\n", "	return nil\n}\n\nfunc (a *arena) unused(o, n int) []byte {\n", "engine", "Arena"},
+	{"engine: freed halves are never merged", "engine/arena.go", "	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {\n		return nil\n	}\n", "	return nil\n}\n\nfunc (a *arena) unused(o, n int) []byte {\n", "engine", "Arena"},
 	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "TestHoldersOfMemoryAreEnded"},
 	{"engine: every reset sweeps", "engine/sweep.go", "if s.sweepKey == k {", "if false {", "engine", "TestResetsShareASweep"},
-	{"engine: a sweep ends the tasks of who asked", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
+	{"engine: a sweep ends the requester's own tasks", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
 	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if !t.aborting {\n		return // it was done at once\n	}\n", "	if t.aborting {\n		t.aborting = false\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
 	{"engine: mail of a sleeping loop does not wake it", "engine/mailbox.go", "	if m.rouse() {\n		m.wake()\n	}\n", "	m.rouse()\n", "engine", "TestSimulation|TestScenarios|Mail"},
 	{"engine: a deadline moves later only", "engine/timers.go", "	case at < t.heap[i].at:\n		t.up(i, timer{at: at, conn: c})\n", "", "engine", "Timer"},

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Every mutant still applies: the list follows the code.
+// Every mutant still applies to the code.
 func TestMutantsApply(t *testing.T) {
 	t.Chdir("../..")
 	names := map[string]bool{}

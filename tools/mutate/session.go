@@ -2,7 +2,7 @@ package main
 
 // sessionMutants break the protocol: numbering, data, task management, login, the life of sessions.
 var sessionMutants = []mutant{
-	// The command window (RFC 7143, 4.2.2.1). What only an interleaving shows, TestWindowPlantedBugs plants by itself.
+	// The command window (RFC 7143 4.2.2.1). TestWindowPlantedBugs has the mutants that only an interleaving shows.
 	{"window: a duplicate is taken", "session/window.go", "if turn&3 != slotFree || uint32(n) != sn {", "if uint32(n) != sn {", "session", "Window"},
 	{"window: beyond MaxCmdSN", "session/window.go", "		if n > last {\n			return 0, false\n		}\n", "", "session", "Window"},
 	{"window: a plug releases nothing", "session/window.go", "	if t == nil {\n		w.Release()\n	} else {\n		to.delivered(t)\n	}\n	if turn", "	if t != nil {\n		to.delivered(t)\n	}\n	if turn", "session", "Window"},
@@ -26,7 +26,7 @@ var sessionMutants = []mutant{
 	{"answer: residual underflow untold", "session/response.go", "case moved < edtl:", "case false:", "session", "Residual|Underflow"},
 	{"answer: ExpDataSN without R2Ts", "session/response.go", "h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)", "h.SetExpDataSN(t.st.in.dataSN)", "session", ""},
 	{"answer: more data-in than the EDTL", "session/response.go", "uint32(min(uint64(len(t.Result.In)), uint64(t.EDTL)))", "uint32(len(t.Result.In))", "session", ""},
-	{"answer: an initiator that does not answer pings stays", "session/nop.go", "	if n.askedAt != 0 {\n		c.fail(errNoPong)\n		return\n	}\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
+	{"answer: an initiator that does not answer pings keeps its connection", "session/nop.go", "	if n.askedAt != 0 {\n		c.fail(errNoPong)\n		return\n	}\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
 
 	// Task management (11.5, 4.2.3.3).
 	{"tmf: functions are not bounded", "session/tmf.go", "return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions", "return false", "session", "FunctionsAreBounded"},

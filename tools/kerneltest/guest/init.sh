@@ -15,7 +15,7 @@ while read -r module; do
 	insmod "$module" || echo "kt: insmod $module failed"
 done </kt/modules.load
 
-echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid asks who speaks to it
+echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid looks up the user of its client
 echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
 . /kt/lib.sh
 

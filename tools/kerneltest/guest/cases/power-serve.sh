@@ -1,2 +1,2 @@
-# The daemon in this guest, on what cuts of power leave of its drives.
+# The daemon runs in this guest, on drives as cuts of power leave them.
 /kt/power serve "$CUTS" || exit 1
