@@ -224,6 +224,9 @@ func (c *Conn) meet(b *barrier, owes bool) {
 // welcome begins a visit.
 func (c *Conn) welcome(v *visit) {
 	c.tm.visits = append(c.tm.visits, v)
+	if v.b.fn == orderOnly {
+		c.tm.orders++
+	}
 	c.hold()
 }
 
@@ -246,6 +249,10 @@ func (c *Conn) forget(b *barrier) {
 	n := len(m.visits)
 	m.visits = slices.DeleteFunc(m.visits, func(v *visit) bool { return v.b == b })
 	if len(m.visits) != n {
+		if b.fn == orderOnly {
+			m.orders--
+			c.orderMoved(b.lun)
+		}
 		c.letGo()
 	}
 }
@@ -292,6 +299,10 @@ func (c *Conn) letGo() {
 func (c *Conn) report(b *barrier) {
 	if b.missing.Add(-1) == 0 && b.origin != c {
 		o := b.origin
+		if b.fn == orderOnly {
+			o.host.Post(func() { o.orderMoved(b.lun) })
+			return
+		}
 		o.host.Post(o.manageSoon)
 	}
 }
@@ -356,5 +367,5 @@ func (c *Conn) partVisits() {
 			c.report(v.b)
 		}
 	}
-	c.tm.visits = nil
+	c.tm.visits, c.tm.orders = nil, 0
 }

@@ -193,6 +193,7 @@ func (c *Conn) Complete(now int64, t *Task) {
 // answer queues a task whose response is known.
 func (c *Conn) answer(t *Task) {
 	t.st.phase = phaseAnswer // first: divert may end the connection, which stops every task that is not answered
+	c.orderMovedBy(t)
 	if c.diverts && c.divert(t) {
 		return
 	}

@@ -111,5 +111,6 @@ func (c *Conn) nextTodo(ev *Event) {
 	default:
 		t.st.phase = phaseRunning
 		ev.Kind = Execute
+		c.orderMovedBy(t)
 	}
 }

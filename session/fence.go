@@ -196,13 +196,13 @@ func (c *Conn) responseSent(t *Task) {
 // attend does what waits for the initiator's ExpStatSN or for ExpCmdSN to move, and dates what waits for a time.
 func (c *Conn) attend(now int64) {
 	m := &c.tm
-	news := c.watching && c.stirred.Swap(false) || m.due
+	news := c.watching && c.stirred.Swap(false) || m.due || m.moved.any
 	m.alert, m.due = c.watching, false
 	for _, v := range m.visits {
 		if v.by == undated {
 			v.by = now + v.patience()
 		}
-		news = news || v.b.fn == orderOnly || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
+		news = news || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
 	}
 	if news {
 		c.manageProgress()

@@ -20,11 +20,38 @@ func (b *barrier) holdsBack(r *Task) bool {
 	return b.spans(r) && !b.covers(r) && pdu.TaskAttr(r.Attr) != pdu.TaskAttrHeadOfQueue
 }
 
+// moves are the logical units on which something happened that a barrier of an ORDERED command may wait for: a command was handed
+// to the host or has ended, another barrier is over, a connection has reported. Only those barriers are looked at: a look takes
+// time in proportion to the commands that wait, and an initiator can make hundreds of barriers wait.
+type moves struct {
+	any, all bool
+	lun      uint64 // the only one, unless all
+}
+
+func (m *moves) on(lun uint64) bool { return m.any && (m.all || m.lun == lun) }
+
+// orderMoved notes that something happened on a logical unit.
+func (c *Conn) orderMoved(lun uint64) {
+	m := &c.tm
+	if m.orders == 0 {
+		return
+	}
+	m.moved.all = m.moved.all || m.moved.any && m.moved.lun != lun
+	m.moved.any, m.moved.lun = true, lun
+	m.alert = true
+}
+
+// orderMovedBy notes that command t was handed to the host or has ended.
+func (c *Conn) orderMovedBy(t *Task) {
+	if c.tm.orders > 0 && t.st.kind == kindCommand {
+		c.orderMoved(t.LUN)
+	}
+}
+
 // orderProgress does what can be done for the visit of an ORDERED command's barrier.
 func (c *Conn) orderProgress(v *visit) {
 	b := v.b
 	if v.stage == visitStops {
-		c.tm.alert = true
 		if c.behindAnother(v) || c.unstarted(b, false) {
 			return
 		}
@@ -34,13 +61,13 @@ func (c *Conn) orderProgress(v *visit) {
 	if b.origin != c {
 		return
 	}
-	c.tm.alert = true
 	switch t := c.tags.find(b.tag); {
 	case t == nil || t.st.tmf.barrier != b || t.st.phase > phaseReady:
 		c.lower(b) // it was handed over, or has ended
 	case b.missing.Load() == 0:
 		if v.by == 0 {
 			v.by = undated
+			c.tm.alert = true
 		}
 		if t.st.phase == phaseBarred {
 			c.letGo()
@@ -77,6 +104,7 @@ func (c *Conn) unstarted(b *barrier, butMemory bool) bool {
 func (c *Conn) orderLate(v *visit) {
 	v.by = undated
 	c.tm.alert = true
+	c.orderMoved(v.b.lun)
 	if v.stage == visitStops {
 		if !c.unstarted(v.b, true) {
 			v.stage, v.by = visitWaits, 0

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -216,4 +218,127 @@ func TestOrderedDoesNotWaitForMemory(t *testing.T) {
 	m.settle()
 	m.conns[0].want(pdu.OpTaskManagementResponse, "")
 	m.clean()
+}
+
+// While ORDERED commands wait, the connection has nothing to look at until something happens that they may wait for: an initiator
+// can make a whole window of them wait, and pings would make it look at all of them each time.
+func TestWaitingOrderedCommandsCostNothing(t *testing.T) {
+	m := newTMF(t, 1, "InitialR2T", "Yes")
+	a := m.conns[0]
+	const luns = 60
+	var writes, ordered []*pdu.SCSICommand
+	var r2ts []*pdu.R2T
+	for l := range uint64(luns) {
+		w := m.write(0, l, 512)
+		writes, r2ts = append(writes, w), append(r2ts, a.wantR2T(w.ITT(), 0, 0, 512, ""))
+		ordered = append(ordered, m.attr(0, m.readLater(0, l), pdu.TaskAttrOrdered))
+	}
+	m.idle("writes before them wait for data")
+	if len(a.conn.tm.visits) != luns {
+		t.Fatalf("%d barriers, want %d", len(a.conn.tm.visits), luns)
+	}
+	a.send(a.nopOut(a.nextITT(), pdu.ReservedTag, true), nil)
+	a.want(pdu.OpNOPIn, "a ping is answered")
+	if a.conn.tm.alert {
+		t.Error("a ping makes the connection look at every barrier")
+	}
+	for l, w := range writes {
+		d := a.dataOut(w.ITT(), r2ts[l].TTT(), 0, 0, true)
+		d.SetLUN(w.LUN())
+		a.send(d.BHS(), pattern(0, 512))
+		m.wantStarted(0, "in CmdSN order", w, ordered[l])
+	}
+	m.clean()
+}
+
+// Whatever else is under way on however many connections, ORDERED commands go on without a timer as soon as they can, and keep
+// their place among the commands of their logical unit.
+func TestOrderedAmongOthers(t *testing.T) {
+	type command struct {
+		h       *pdu.SCSICommand
+		conn    int
+		lun     uint64
+		ordered bool
+		step    int // at which it was executed, 0 before
+	}
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		m := newTMF(t, 1+rng.IntN(3), "InitialR2T", "Yes")
+		var cmds []*command // in CmdSN order
+		byITT := map[[2]uint32]*command{}
+		var running []*Task
+		var r2ts []*pdu.R2T
+		var from []int // connection of each R2T
+		step, done := 0, 0
+		look := func() {
+			step++
+			m.settle()
+			for i, r := range m.conns {
+				for _, w := range r.got {
+					switch w.h.Opcode() {
+					case pdu.OpR2T:
+						h := w.h
+						r2ts, from = append(r2ts, (*pdu.R2T)(&h)), append(from, i)
+					case pdu.OpSCSIResponse:
+						done++
+					}
+				}
+				for _, ev := range r.events {
+					byITT[[2]uint32{uint32(i), ev.Task.ITT}].step = step
+					running = append(running, ev.Task)
+				}
+				r.got, r.events = nil, nil
+			}
+		}
+		const n = 40
+		for done < n {
+			switch k := rng.IntN(4); {
+			case k < 2 && len(cmds) < n:
+				c := &command{conn: rng.IntN(len(m.conns)), lun: rng.Uint64N(3), ordered: rng.IntN(3) == 0}
+				size := uint32(0)
+				if rng.IntN(2) == 0 {
+					size = 512
+				}
+				r := m.conns[c.conn]
+				if c.h = m.readLater(c.conn, c.lun); size > 0 {
+					m.sn--
+					c.h = r.write(size)
+					c.h.SetLUN(c.lun << 48)
+					m.number(c.h.BHS())
+				}
+				if c.ordered {
+					c.h.SetAttr(pdu.TaskAttrOrdered)
+				}
+				cmds = append(cmds, c)
+				byITT[[2]uint32{uint32(c.conn), c.h.ITT()}] = c
+				r.send(c.h.BHS(), nil)
+			case k == 2 && len(r2ts) > 0:
+				j := rng.IntN(len(r2ts))
+				r, q := m.conns[from[j]], r2ts[j]
+				d := r.dataOut(q.ITT(), q.TTT(), 0, 0, true)
+				d.SetLUN(q.LUN())
+				r2ts, from = slices.Delete(r2ts, j, j+1), slices.Delete(from, j, j+1)
+				r.send(d.BHS(), pattern(0, 512))
+			case k == 3 && len(running) > 0:
+				j := rng.IntN(len(running))
+				task := running[j]
+				running = slices.Delete(running, j, j+1)
+				for _, r := range m.conns {
+					if r.conn == task.Conn {
+						r.complete(task, Result{})
+					}
+				}
+			case len(cmds) == n && len(r2ts) == 0 && len(running) == 0:
+				t.Fatalf("seed %d: %d of %d commands are answered, and nothing goes on", seed, done, n)
+			}
+			look()
+		}
+		for i, c := range cmds {
+			for _, o := range cmds[:i] {
+				if o.lun == c.lun && (o.ordered || c.ordered) && o.step > c.step {
+					t.Fatalf("seed %d: CmdSN %d is executed before %d", seed, c.h.CmdSN(), o.h.CmdSN())
+				}
+			}
+		}
+	}
 }

@@ -147,6 +147,7 @@ func (c *Conn) free(t *Task) {
 	case t.st.kind == kindCommand && t.st.aborted:
 		c.tm.stopped--
 	}
+	c.orderMovedBy(t)
 	if c.out.task == t {
 		c.out.task = nil
 	}

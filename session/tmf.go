@@ -18,7 +18,9 @@ type management struct {
 	barred  taskList // commands that wait for a function to be carried out
 	held    taskList // answers that wait for a fence
 	alert   bool     // attend has something to look at
-	due     bool     // and nothing else waits
+	due     bool     // manageProgress has to run
+	orders  int      // visits of ORDERED commands' barriers
+	moved   moves    // what those may have waited for
 	begun   int      // this connection's functions that count towards maxFunctions
 	stopped int      // commands that were called off and are not over
 }
@@ -150,8 +152,12 @@ func (c *Conn) manageSoon() { c.tm.alert, c.tm.due = true, true }
 
 // manageProgress moves what waits: the connection's part in the barriers of its session, and its own functions.
 func (c *Conn) manageProgress() {
+	moved := c.tm.moved
+	c.tm.moved = moves{}
 	for _, v := range slices.Clone(c.tm.visits) {
-		c.visitProgress(v)
+		if v.b.fn != orderOnly || moved.on(v.b.lun) {
+			c.visitProgress(v)
+		}
 	}
 	for again := true; again; {
 		for t := c.movable(); t != nil; t = c.movable() {
