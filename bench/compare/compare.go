@@ -86,7 +86,7 @@ func (o *Options) defaults() error {
 	case !(o.EqualLoad >= 0 && o.EqualLoad <= 1):
 		return fmt.Errorf("%w: an equal load of %v of the slowest side's", ErrUsage, o.EqualLoad)
 	case o.EqualLoad > 0 && o.Run.Rate > 0:
-		return fmt.Errorf("%w: the load is equal already: both have %v requests a second", ErrUsage, o.Run.Rate)
+		return fmt.Errorf("%w: the load is equal already: both have %v requests per second", ErrUsage, o.Run.Rate)
 	}
 	o.Sides = append([]Side(nil), o.Sides...)
 	for i := range o.Sides {

@@ -55,7 +55,7 @@ func unequal(s *result.Side, rate float64) []string {
 	if missed == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: the load was not equal: in %d of %d rounds it answered fewer than %s a second, at the least %s; its latencies grow with the length of the round",
+	return []string{fmt.Sprintf("%s: the load was not equal: in %d of %d rounds it answered fewer than %s per second, at the least %s; its latencies grow with the length of the round",
 		s.Name, missed, len(s.AtRate), result.FormatSI(rate, ""), result.FormatSI(low, ""))}
 }
 

@@ -115,7 +115,7 @@ func (w *Workload) check() error {
 	case w.Duration < 0 || w.Warmup < 0:
 		return fmt.Errorf("%w: Duration %v, Warmup %v", ErrUsage, w.Duration, w.Warmup)
 	case !(w.Rate >= 0 && w.Rate <= maxRate):
-		return fmt.Errorf("%w: Rate %v, at most %v a second", ErrUsage, w.Rate, float64(maxRate))
+		return fmt.Errorf("%w: Rate %v, at most %v per second", ErrUsage, w.Rate, float64(maxRate))
 	case w.Spin < 0 || w.Spin > maxSpin:
 		return fmt.Errorf("%w: Spin %v, at most %v", ErrUsage, w.Spin, maxSpin)
 	case w.Poll < 0 || w.Poll > maxSpin:

@@ -218,7 +218,7 @@ func (s *section) heats(c *result.Comparison, runs func(*result.Side) []result.R
 }
 
 func roundsTable(title string, runs []result.Run) table {
-	return listed(title, statsHead("round", "target CPU a request", "idle CPU"), len(runs), func(k int) []string {
+	return listed(title, statsHead("round", "target CPU per request", "idle CPU"), len(runs), func(k int) []string {
 		r := &runs[k]
 		idle := "–"
 		if r.Target.IdleCPU != nil {

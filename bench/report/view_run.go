@@ -72,7 +72,7 @@ func runTiles(r *result.Run) []tile {
 	}
 	if t := r.CPUTime(); t > 0 {
 		perCPU, _ := r.Figure(result.FigureIOPSPerCPU)
-		tiles = append(tiles, tile{Label: "target CPU a request", Value: result.FormatLatency(t), More: result.FormatSI(perCPU, "") + " IOPS per CPU-second"})
+		tiles = append(tiles, tile{Label: "target CPU per request", Value: result.FormatLatency(t), More: result.FormatSI(perCPU, "") + " IOPS per CPU-second"})
 	}
 	if r.Target.IdleCPU != nil {
 		tiles = append(tiles, tile{Label: "target CPU, idle", Value: result.FormatFigure(*r.Target.IdleCPU, "share")})

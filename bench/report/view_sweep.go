@@ -23,7 +23,7 @@ func viewSweep(s *result.Sweep) view {
 	c := section{ID: "knee", Title: "Latency over throughput",
 		Help: "A point for each run. To the left of the knee more load buys throughput, to the right of it latency: it is where throughput over mean latency is greatest."}
 	c.add(kneeChart("Latency over throughput", s))
-	t := table{Title: "Points", Open: true, Head: statsHead(s.Parameter, "target CPU a request", "IOPS per CPU second"), Mark: s.Knee}
+	t := table{Title: "Points", Open: true, Head: statsHead(s.Parameter, "target CPU per request", "IOPS per CPU second"), Mark: s.Knee}
 	for i := range s.Points {
 		r := &s.Points[i].Run
 		per := "–"
@@ -39,7 +39,7 @@ func viewSweep(s *result.Sweep) view {
 	c.add(percentiles("Latency by percentile", sweepDistributions(s)))
 	v.add(c)
 
-	c = section{ID: "cpu", Title: "CPU per request", Help: "Processor time over requests. Batching shows here: the more is in flight, the less a request costs."}
+	c = section{ID: "cpu", Title: "CPU per request", Help: "CPU time divided by requests. Batching shows here: the more requests are in flight, the less each one costs."}
 	c.add(sweepCPU(s))
 	v.add(c)
 

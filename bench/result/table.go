@@ -119,7 +119,7 @@ func totals(b *strings.Builder, r *Run) {
 // cpuLines says what processor time a request took.
 func cpuLines(b *strings.Builder, r *Run) {
 	if t := r.CPUTime(); t > 0 {
-		fmt.Fprintf(b, "target CPU  %s a request", FormatLatency(t))
+		fmt.Fprintf(b, "target CPU  %s per request", FormatLatency(t))
 		if v, ok := r.Figure(FigureIOPSPerCPU); ok {
 			bytes, _ := r.Figure(FigureBytes)
 			fmt.Fprintf(b, ": %s IOPS and %s per CPU-second", FormatSI(v, ""), FormatSI(bytes, "B"))
@@ -130,7 +130,7 @@ func cpuLines(b *strings.Builder, r *Run) {
 		fmt.Fprintf(b, "idle CPU    %s of one CPU with all sessions up and no request\n", FormatFigure(*r.Target.IdleCPU, "share"))
 	}
 	if user, system := r.ClientCPU(); user+system > 0 {
-		fmt.Fprintf(b, "client CPU  %s a request (user %s, system %s)\n", FormatLatency(user+system), FormatLatency(user), FormatLatency(system))
+		fmt.Fprintf(b, "client CPU  %s per request (user %s, system %s)\n", FormatLatency(user+system), FormatLatency(user), FormatLatency(system))
 	}
 }
 

@@ -141,7 +141,7 @@ func (p *plan) checkLoad(bad *problems) {
 		bad.add("--size %q: %v", p.Size, err)
 	}
 	if !(p.Rate >= 0 && p.Rate <= maxRate) || p.Rate > 0 && p.Rate < 1 {
-		bad.add("--rate %v: want 1 to %d requests a second, or 0 for a closed loop", p.Rate, maxRate)
+		bad.add("--rate %v: want 1 to %d requests per second, or 0 for a closed loop", p.Rate, maxRate)
 	}
 	if p.Poisson && p.Rate == 0 {
 		bad.add("--poisson: it needs a --rate")

@@ -48,7 +48,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"ramp without a time", Options{RampTime: time.Second}, "--ramp-time 1s with --runtime 0: "},
 		{"ramp", Options{Runtime: time.Second, RampTime: 1000 * time.Hour}, "--ramp-time 1000h0m0s: want 1ms to 168h0m0s"},
 		{"interval", Options{Interval: time.Millisecond}, "--interval 1ms: want 10ms to"},
-		{"rate", Options{Rate: -1}, "--rate -1: want 1 to 100000000 requests a second, or 0 for a closed loop"},
+		{"rate", Options{Rate: -1}, "--rate -1: want 1 to 100000000 requests per second, or 0 for a closed loop"},
 		{"rate of no number", Options{Rate: math.NaN()}, "--rate NaN: want 1 to"},
 		{"poisson", Options{Poisson: true}, "--poisson: it needs a --rate"},
 		{"size", Options{Size: "120%"}, `--size "120%": want 1% to 100%, or a whole number`},

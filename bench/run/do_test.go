@@ -151,7 +151,7 @@ func TestDoInterrupted(t *testing.T) {
 func TestDoOpenLoopNotKept(t *testing.T) {
 	p := target(t)
 	r := do(t, Options{URL: p.URL, BlockSize: "1m", Rate: 200_000, IODepth: 1, Runtime: 200 * time.Millisecond})
-	for _, text := range []string{"the schedule was not kept: 200000 requests a second were due", "were due and never sent", "waited because --iodepth 1 were under way", "the run lasted"} {
+	for _, text := range []string{"the schedule was not kept: 200000 requests per second were due", "were due and never sent", "waited because --iodepth 1 were under way", "the run lasted"} {
 		if !noted(r, text) {
 			t.Errorf("no note %q in %q", text, r.Notes)
 		}

@@ -59,7 +59,7 @@ func (p *plan) openLoop(r *result.Run, report *initiator.Report, add func(string
 	read, write := report.Read(), report.Write()
 	undone := read.Undone + write.Undone
 	if r.Total.IOPS < keptRate*p.Rate {
-		add("the schedule was not kept: %.0f requests a second were due and %.0f answered", p.Rate, r.Total.IOPS)
+		add("the schedule was not kept: %.0f requests per second were due and %.0f answered", p.Rate, r.Total.IOPS)
 	}
 	if undone > 0 {
 		add("%d requests were due and never sent; they are in the latencies with the age that they had reached", undone)

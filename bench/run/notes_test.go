@@ -44,7 +44,7 @@ func TestNotes(t *testing.T) {
 		{"not kept", Options{Rate: 200, IODepth: 4}, func(*result.Run) {}, &initiator.Report{
 			Lag: late, Held: 7, Loops: []initiator.LoopReport{{Read: initiator.Sum{Undone: 900}}},
 		}, []string{
-			"the schedule was not kept: 200 requests a second were due and 100 answered",
+			"the schedule was not kept: 200 requests per second were due and 100 answered",
 			"900 requests were due and never sent",
 			"7 requests waited because --iodepth 4 were under way",
 			"the client itself was late: 1% of the requests were given to their connection 5ms or more after they were due",

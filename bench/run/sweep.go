@@ -117,7 +117,7 @@ func ParseRate(s string) (float64, error) {
 	}
 	v, err := strconv.ParseFloat(digits, 64)
 	if err != nil || strings.ContainsAny(digits, "xXpPiInN_") || !(v >= 0 && v*unit <= maxRate) {
-		return 0, fmt.Errorf("%q: want requests a second, such as 800 or 10k (a thousand), at most %d", s, maxRate)
+		return 0, fmt.Errorf("%q: want requests per second, such as 800 or 10k (a thousand), at most %d", s, maxRate)
 	}
 	return v * unit, nil
 }

@@ -186,7 +186,7 @@ func report(cost [2][]float64) {
 	}
 	for i, name := range []string{"old", "new"} {
 		c := slices.Sorted(slices.Values(cost[i]))
-		fmt.Printf("%s: %6.0f ns a command (middle half %.0f to %.0f)\n", name, at(c, 0.5), at(c, 0.25), at(c, 0.75))
+		fmt.Printf("%s: %6.0f ns per command (middle half %.0f to %.0f)\n", name, at(c, 0.5), at(c, 0.25), at(c, 0.75))
 	}
 	lo, hi := interval(ratio)
 	slices.Sort(ratio)

@@ -47,7 +47,7 @@ func printUnits(w io.Writer, units []engine.UnitLatency, span time.Duration) {
 		if u.LUN < 0 {
 			name = "no such lun"
 		}
-		fmt.Fprintf(w, "  %s, %s: %s commands, %s a second, %s, %s a second, %s failed\n", name, u.Operation, humanize.Comma(int64(u.Commands)),
+		fmt.Fprintf(w, "  %s, %s: %s commands, %s/s, %s, %s/s, %s failed\n", name, u.Operation, humanize.Comma(int64(u.Commands)),
 			rate(u.Commands, span), humanize.IBytes(u.Bytes), humanize.IBytes(perSecond(u.Bytes, span)), humanize.Comma(int64(u.Failed)))
 		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(t, "    \tMEAN\tP50\tP99\tP99.9\tMAX\t")
@@ -133,7 +133,7 @@ func perSecond(n uint64, span time.Duration) uint64 {
 
 // printLoopLatency has what the loops did in one table and the totals of their commands in another.
 func printLoopLatency(w io.Writer, l *control.Latency) {
-	fmt.Fprintln(w, "\nLoops: means of a command, a turn, a send")
+	fmt.Fprintln(w, "\nLoops: means per command, turn and send")
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  LOOP\tCPU\tCONNS\tCOMMANDS\tCPU/CMD\tENTERS/CMD\tCMDS/TURN\tPDUS/SEND\tTASKS\tDISK\tBLOCKED\tAWAKE\tWAKES\tTURN P50\tP99\tMAX\t")
 	for i := range l.Loops {
