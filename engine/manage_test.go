@@ -111,7 +111,7 @@ func stuck(t *testing.T) (*rig, *backend.Fault) {
 	return r, f
 }
 
-// ABORT TASK on one connection reaches the task on another loop, in a backend that does not answer (RFC 7143 4.2.4.1, 11.6.1),
+// ABORT TASK on one connection reaches the task on another loop, in a backend that does not answer (RFC 7143 4.2.5.1, 11.6.1),
 // and concerns that task alone.
 func TestAbortTaskOnAnotherLoop(t *testing.T) {
 	t.Parallel()

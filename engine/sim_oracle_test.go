@@ -203,7 +203,7 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	w.logf("%v: executes %v", c, cmd)
 	switch {
 	case t.s.Conn != c.c.s:
-		w.Fatalf("%v: %v is executed on another connection than its own (RFC 7143, 4.2.4.1)", c, cmd)
+		w.Fatalf("%v: %v is executed on another connection than its own (RFC 7143, 4.2.5.1)", c, cmd)
 	case cmd.executed != nil:
 		w.Fatalf("%v: %v is executed a second time", c, cmd)
 	case cmd.dead || cmd.cleared || cmd.answered || c.ended:
@@ -234,7 +234,8 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	if !cmd.prompt || w.cfg.arena > 0 || t.times.begun < t.conn.loop.lat.began {
 		return
 	}
-	// "commands are delivered ... in the order of CmdSN" (4.2.2.1): commands that need not wait are also executed in that order.
+	// "MUST deliver the commands for execution in the order specified by the CmdSN" (4.2.2.1): commands that need not wait are also
+	// executed in that order.
 	if last, ok := c.lastSN[cmd.lun]; ok && !pdu.SNLess(last, t.s.CmdSN) {
 		w.Fatalf("%v: %v is executed after CmdSN %d", c, cmd, last)
 	}

@@ -205,7 +205,7 @@ func TestReinstatementOfTheOnlyConnection(t *testing.T) {
 	}
 }
 
-// Commands are executed in CmdSN order over all connections, each on its own (4.2.2.1, 4.2.4.1), whatever the order of
+// Commands are executed in CmdSN order over all connections, each on its own (4.2.2.1, 4.2.5.1), whatever the order of
 // their arrival.
 func TestCommandOrderAcrossConnections(t *testing.T) {
 	m := newMCS(t, 4)

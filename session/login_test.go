@@ -480,7 +480,7 @@ func TestAnswersHold(t *testing.T) {
 			}
 		}
 	}
-	// A discovery session has one connection (4.3), and the answer to MaxConnections says so.
+	// A discovery session has one connection (13.2), and the answer to MaxConnections says so.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	if m := r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8"); m["MaxConnections"] != "1" {
 		t.Errorf("a discovery session has MaxConnections=%s", m["MaxConnections"])

@@ -126,7 +126,7 @@ func (m *tmfRig) clean() {
 	}
 }
 
-// A task is looked for where it has allegiance (4.2.4.1), whatever connection ABORT TASK comes on, and the response waits for
+// A task is looked for where it has allegiance (4.2.5.1), whatever connection ABORT TASK comes on, and the response waits for
 // its end.
 func TestAbortTaskOnAnotherConnection(t *testing.T) {
 	m := newTMF(t, 3)

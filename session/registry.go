@@ -121,7 +121,7 @@ func (r *registry) find(l *loginState) (*Session, *LoginError) {
 		// Not told apart from one that does not exist: whose sessions there are is nobody else's business.
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
 	case s.Discovery || l.discovery:
-		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 4.3
+		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.2
 	case s.Target.Name != l.target.Name:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "the session is with another target")
 	case s.TPGT != l.tpgt:

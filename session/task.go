@@ -7,7 +7,7 @@ import "github.com/ringtgt/ringtgt/pdu"
 // in its own task (Owner) and pools it. It belongs to its connection's loop.
 type Task struct {
 	Owner any   // the host's own task
-	Conn  *Conn // connection allegiance (RFC 7143, 4.2.4.1)
+	Conn  *Conn // connection allegiance (RFC 7143, 4.2.5.1)
 
 	// The request, as it arrived.
 	ITT       uint32

@@ -47,7 +47,7 @@ func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	case !fresh && (x.ttt == 0 || h.TTT() != x.ttt || h.ITT() != x.itt):
 		return pdu.RejectInvalidPDUField
 	case !fresh && x.answer.pending() && (h.BHS().DataLen() > 0 || h.Continue()):
-		// When asked to continue, the initiator "MUST answer with a ... Text Request with no data segment" (6.2).
+		// When asked to continue, the initiator "MUST answer with a Text or Login Request with no data segment" (6.2).
 		return pdu.RejectProtocolError
 	case h.BHS().DataLen() > maxText, !fresh && len(x.gather)+h.BHS().DataLen() > maxText:
 		x.reset() // "a target may reset ... by answering a Text Request with a Reject PDU" (6.4)
