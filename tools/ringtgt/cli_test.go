@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	start NAME ARG...    starts `ringtgt serve ARG...` and waits until it serves. $NAME is then its first portal, $NAME_PID
 //	                     its process number; its log goes to NAME.log, what it prints to NAME.out
 //	signal NAME SIGNAL   TERM, INT, HUP or KILL
+//	insist NAME SIGNAL   sends it again and again until the daemon has ended
 //	ended NAME CODE      waits for its end and wants this exit code (-1: by a signal)
 //	logged NAME TEXT     waits until its log has TEXT
 //	exits CODE ARG...    runs `ringtgt ARG...` and wants this exit code
@@ -51,7 +52,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"start": cmdStart, "signal": cmdSignal, "ended": cmdEnded, "exits": cmdExits, "logged": cmdLogged, "login": cmdLogin,
+			"start": cmdStart, "signal": cmdSignal, "insist": cmdInsist, "ended": cmdEnded, "exits": cmdExits, "logged": cmdLogged, "login": cmdLogin,
 			"sameid": cmdSameID, "truncate": cmdTruncate, "link": cmdLink,
 		},
 	})
@@ -184,6 +185,22 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no signal %s", args[1])
 	}
 	ts.Check(named(ts, args[0]).cmd.Process.Signal(sig))
+}
+
+func cmdInsist(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: insist NAME SIGNAL")
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for p := named(ts, args[0]); ; {
+		select {
+		case <-p.exited:
+			return
+		case <-tick.C:
+			_ = p.cmd.Process.Signal(map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}[args[1]]) // it may have ended
+		}
+	}
 }
 
 func cmdLogged(ts *testscript.TestScript, neg bool, args []string) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -32,10 +31,6 @@ type serveCmd struct {
 	LogLevel  string   `help:"debug, info, warn or error. Default: info." placeholder:"LEVEL"`
 	Quiet     bool     `short:"q" help:"Do not print the commands for an initiator."`
 }
-
-// drainLimit ends a drain that does not come to its end: the engine's own graces are below half of 30 s. The rest is for media
-// that have much to write yet, through a page cache.
-const drainLimit = 90 * time.Second
 
 func (c *serveCmd) Run(s streams) error {
 	cfg, problems := config.Load(config.Flags{
@@ -79,15 +74,8 @@ func (c *serveCmd) Run(s streams) error {
 	log.Info("draining; a second signal ends at once", "signal", sig.String())
 	done := make(chan error, 1)
 	go func() { done <- d.stop() }()
-	select {
-	case err = <-done:
-	case sig = <-signals:
-		return fail(exitInterrupted, fmt.Errorf("%v: ended in the middle of a drain", sig))
-	case <-time.After(drainLimit):
-		return fail(exitRun, fmt.Errorf("the drain did not end within %v", drainLimit))
-	}
-	if err != nil {
-		return fail(exitRun, err)
+	if err := (drainWait{done: done, signals: signals, limit: time.After(drainLimit), now: time.Now, log: log}).wait(); err != nil {
+		return err
 	}
 	log.Info("stopped")
 	return nil
