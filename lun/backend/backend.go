@@ -43,6 +43,9 @@ type Spec struct {
 	Direct    Direct // "": auto
 	// Is says which medium is at Path: another one is not opened, and no file is made. Zero: whichever is there.
 	Is medium.Fingerprint
+	// Lost is called when the medium is found to have lost blocks, on whatever goroutine finds out, a loop too: it must not
+	// block. Inspect says more. nil: nobody wants to know at once.
+	Lost func()
 }
 
 // Backend is what Open returns: a lun.Backend that can say more.

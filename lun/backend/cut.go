@@ -16,20 +16,24 @@ import (
 // millisecond at most, none for each command.
 //
 // What was lost stays lost while the file is open, also when the file gets its old size back: there are zeroes then where
-// data was. A restart serves the file as it is.
+// data was. Whoever opens it keeps that for the next time: told is called at once (Spec.Lost).
 type cut struct {
 	watched bool         // somebody else can make the file shorter, and writes would make it longer
 	from    atomic.Int64 // the first byte that was lost; whole: none
 	to      atomic.Int64 // the first byte behind them
 	looked  atomic.Int64 // by the loops' clock
 	owed    atomic.Bool  // no sync has failed for it yet
+	told    func()       // of each new loss
 }
 
 // whole is cut.from of a file that lost nothing.
 const whole = math.MaxInt64
 
-func (c *cut) init(watched bool) {
-	c.watched = watched
+func (c *cut) init(watched bool, told func()) {
+	c.watched, c.told = watched, told
+	if told == nil {
+		c.told = func() {}
+	}
 	c.from.Store(whole)
 	c.looked.Store(math.MinInt64 / 2)
 }
@@ -41,6 +45,7 @@ func (c *cut) lose(end, size int64) {
 	for from := c.from.Load(); end < from; from = c.from.Load() {
 		if c.from.CompareAndSwap(from, end) {
 			c.owed.Store(true)
+			c.told()
 			return
 		}
 	}
@@ -154,6 +159,7 @@ func (d *disk) ends(at int64) {
 // there. Of a device nothing is remembered: it may come back with what it had.
 func (d *disk) behindEnd(r *lun.Request) error {
 	if d.regular {
+		d.ends(r.Off + r.Moved) // as the read found it: it may be longer again by now
 		d.look()
 		return lun.ErrMedium
 	}

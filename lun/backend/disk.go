@@ -31,6 +31,7 @@ type disk struct {
 	canZero         atomic.Bool         // fallocate(ZERO_RANGE) was not refused so far
 	notes           []string
 	life            lifetime
+	lost            func() // Spec.Lost
 }
 
 // Steps of OpDiscard and OpZero, in the order in which each falls back on the next.
@@ -50,7 +51,7 @@ func (d *disk) init(fd int) error {
 	d.traits.Store(uint32(d.ask(fd)))
 	d.geom.Buffered = d.align == 1 // without O_DIRECT
 	d.life.release = d.release
-	d.cut.init(d.regular && !d.geom.ReadOnly)
+	d.cut.init(d.regular && !d.geom.ReadOnly, d.lost)
 	d.canPunch.Store(d.geom.Thin)
 	d.canZero.Store(true)
 	return nil

@@ -25,7 +25,7 @@ func OpenFile(s Spec) (*File, error) {
 	f := &File{path: s.Path}
 	f.regular = true
 	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin}
-	f.ask = fileTraits
+	f.ask, f.lost = fileTraits, s.Lost
 	if s.Size > 0 && !s.ReadOnly && s.Is.IsZero() {
 		if err := create(s.Path, s.Size); err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
@@ -14,14 +15,15 @@ import (
 // What is wrong is one line for each thing; what to do stands below it, and what is typed has a line of its own and begins
 // with what the user typed to start the program.
 func TestComplaints(t *testing.T) {
+	lost := state.Losses{Cut: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), From: 4096}
 	refusal := func(path string, reason state.Reason) error {
-		r := &state.Refusal{State: "/st", Ask: state.Ask{Kind: medium.File, Path: path}, Disk: state.Disk{ID: "one"}, Other: &state.Disk{ID: "two"}, Reason: reason, Why: "inode is 2, was 1"}
+		r := &state.Refusal{State: "/st", Ask: state.Ask{Kind: medium.File, Path: path}, Disk: state.Disk{ID: "one", Lost: lost}, Other: &state.Disk{ID: "two"}, Reason: reason, Why: "inode is 2, was 1"}
 		return fmt.Errorf("--lun file:%s: target t lun 0: %w", path, r)
 	}
 	var b strings.Builder
 	s := streams{err: &b, program: "bin/ringtgt"}
 	complain(s, fail(exitStart, errors.Join(refusal("/a", state.Missing), errors.New("the net is down"), errors.Join(refusal("/b", state.Another)),
-		refusal("/c", state.Ambiguous), refusal("/d", state.Twice))))
+		refusal("/c", state.Ambiguous), refusal("/d", state.Twice), refusal("/e e", state.Cut))))
 	golden(t, "testdata/complaints.golden", b.String())
 	b.Reset()
 	complain(s, fmt.Errorf("%w, and %w", errors.New("this"), errors.New("that")))

@@ -39,6 +39,7 @@ type daemon struct {
 	metrics  *metrics.Server // nil: nobody asked for one
 	health   *health.Watch   // nil: no units yet
 	store    *health.Store   // before state; nil as state is
+	lost     chan struct{}   // has a word of a backend that lost blocks
 }
 
 // servedTarget is a target of the configuration with what was made of it.
@@ -50,7 +51,7 @@ type servedTarget struct {
 
 // start serves cfg. After an error nothing is left open.
 func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
-	d := &daemon{cfg: cfg, log: log, reading: make(chan struct{}, 1)}
+	d := &daemon{cfg: cfg, log: log, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
 	if err := d.start(); err != nil {
 		d.abandon()
 		return nil, err
@@ -209,7 +210,7 @@ func (d *daemon) note(text string) {
 }
 
 // refresh looks at the media again: initiators are told of those that have another size (SBC-3 4.8), the log of those that
-// are not at their paths any more. It may block.
+// are not at their paths any more; what blocks were lost stays lost. It may block.
 func (d *daemon) refresh() {
 	d.health.Inspect()
 	for _, t := range d.targets {
@@ -224,9 +225,10 @@ func (d *daemon) refresh() {
 				u.unit.Refresh()
 				g := u.backend.Geometry()
 				log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
-				if err := d.keepMedium(u); err != nil {
-					log.Error("the state keeps the medium's old size", "err", err)
-				}
+				u.kept.mu.Lock()
+				u.kept.grown = true
+				u.kept.mu.Unlock()
+				d.inspect(t, u)
 			}
 		}
 	}
@@ -247,8 +249,8 @@ func (d *daemon) look(t *servedTarget, u *servedUnit) {
 func (d *daemon) stop() error {
 	d.draining.Store(true)
 	d.engine.Shutdown()
-	lost := d.flushMedia()
-	return errors.Join(lost, d.abandon())
+	errs := append([]error{d.flushMedia()}, d.keepLast()...)
+	return errors.Join(append(errs, d.abandon())...)
 }
 
 // abandon closes what is open. The engine does not run, or runs no more.

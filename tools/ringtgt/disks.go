@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
@@ -55,11 +56,17 @@ func (c *adoptCmd) Run(s streams) error {
 		if err != nil {
 			return err
 		}
-		k, err := st.Adopt(ask)
+		k, lost, err := st.Adopt(ask)
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Path, err)
 		}
 		fmt.Fprintf(s.out, "%s is %s from now on\n", l.Path, k.Describe())
+		if !lost.Cut.IsZero() {
+			fmt.Fprintf(s.out, "it lost its blocks from byte %d on, and is served with what is there now\n", lost.From)
+		}
+		if !lost.Writes.IsZero() {
+			fmt.Fprintf(s.out, "that writes to it were lost at %s is not told again\n", lost.Writes.Format(time.RFC3339))
+		}
 		return nil
 	})
 }

@@ -15,12 +15,13 @@ func (d *daemon) watchHealth() {
 	for _, t := range d.targets {
 		for _, u := range t.units {
 			units = append(units, health.Unit{
-				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(),
-				Inspect: func() backend.Condition { d.look(t, u); return u.backend.Inspect() },
+				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(), Before: u.before,
+				Inspect: func() backend.Condition { d.look(t, u); return d.inspect(t, u) },
 			})
 		}
 	}
 	d.health = health.New(units, d.log)
+	d.health.Wake = d.lost
 }
 
 // mediumName is what people call a medium: file:/srv/a.img.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,13 +109,15 @@ func TestLostWritesAreTold(t *testing.T) {
 	}
 }
 
-// What is lost by the last flush alone, which is the daemon's own, is an error too.
+// What is lost by the last flush alone, which is the daemon's own, is an error too; and the next start tells of it, as no
+// initiator was told, until somebody adopts the device as it is.
 func TestLostAtTheEnd(t *testing.T) {
 	device, skip := fullDevice(t)
 	if device == "" {
 		t.Skip(skip)
 	}
-	s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", t.TempDir(), "--lun", "block:"+device+",direct=off")
+	dir := t.TempDir()
+	s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", dir, "--lun", "block:"+device+",direct=off")
 	i, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:end", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
 	})
@@ -132,5 +135,18 @@ func TestLostAtTheEnd(t *testing.T) {
 	<-s.exited
 	if code := s.cmd.ProcessState.ExitCode(); code != exitRun || !strings.Contains(s.text(), "the last flush failed") {
 		t.Errorf("exit code %d, want %d and a line in the log", code, exitRun)
+	}
+	for _, told := range []bool{true, true, false} {
+		if !told {
+			if code := run([]string{"adopt", "--state", dir, "block:" + device}, streams{out: io.Discard, err: io.Discard}); code != exitOK {
+				t.Fatalf("adopt: exit code %d", code)
+			}
+		}
+		s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", dir, "--lun", "block:"+device+",direct=off")
+		h := s.status(t).Targets[0].LUNs[0].Health
+		if got := h.State == "lost" && strings.Contains(s.text(), "before this start"); got != told {
+			t.Errorf("after a restart: %+v, told: %v, want %v", h, got, told)
+		}
+		s.stop(t)
 	}
 }

@@ -39,7 +39,7 @@ type cli struct {
 	Status  statusCmd  `cmd:"" help:"Show the state of a running daemon."`
 	Bench   benchCmd   `cmd:"" help:"Benchmark an iSCSI target: throughput, latency, CPU time per request."`
 	Version versionCmd `cmd:"" help:"Show the version."`
-	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, or from another machine. Stop the daemon first."`
+	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
@@ -79,7 +80,11 @@ func cannotMake(l *config.LUN) string {
 
 // describe says what serving the medium means.
 func (m *foundMedium) describe() string {
-	switch k := m.finding.Disk; {
+	k := m.finding.Disk
+	if !k.Lost.Writes.IsZero() {
+		return fmt.Sprintf("disk %s: %s; at %s writes to it were lost", k.ID, m.ask.Seen, k.Lost.Writes.Format(time.RFC3339))
+	}
+	switch {
 	case m.makes() && k.ID != "":
 		return fmt.Sprintf("the file is made: a new disk, %s", k.ID)
 	case m.makes():

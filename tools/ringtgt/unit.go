@@ -25,6 +25,8 @@ type servedUnit struct {
 	unit    *lun.Unit
 	medium  medium.Fingerprint // what it is on; zero: memory, or nowhere
 	notes   []string
+	before  string // what was lost before this start
+	kept    kept
 }
 
 // openers is how many media are opened at once. Opening mostly waits for a file system's journal, which takes what several
@@ -78,6 +80,7 @@ func (d *daemon) openUnits(until time.Time) error {
 // it is; a disk that has been served and is not there is never made anew.
 func (d *daemon) openUnit(l *config.LUN, until time.Time) (*servedUnit, error) {
 	spec := l.Spec()
+	spec.Lost = d.lookNow
 	if l.Fallback { // the default disk: nobody was told to make its folder
 		if err := os.MkdirAll(filepath.Dir(l.Path), 0o700); err != nil {
 			return nil, err
@@ -193,6 +196,7 @@ func (d *daemon) identify() error {
 	}
 	for i, u := range media {
 		u.config.ID = found[i].Disk.ID
+		u.before = lostBefore(found[i].Disk.Lost)
 		log := d.log.With("target", owners[i].cfg.Name, "lun", u.cfg.Number, "id", u.config.ID, "medium", u.medium.String())
 		switch found[i].Outcome {
 		case state.Fresh:
@@ -204,20 +208,6 @@ func (d *daemon) identify() error {
 		}
 	}
 	return nil
-}
-
-// keepMedium notes that a medium has grown: when it is smaller at the next start, it has lost something. One that is smaller
-// already is kept as it was, and refused then.
-func (d *daemon) keepMedium(u *servedUnit) error {
-	at, ok := u.backend.(backend.Located)
-	if !ok || d.state == nil {
-		return nil
-	}
-	seen, err := at.Medium()
-	if err == nil {
-		_, _, err = d.state.Bind([]state.Ask{{ID: u.config.ID, Kind: seen.Kind(), Path: u.cfg.Path, Seen: seen}}, nil)
-	}
-	return err
 }
 
 // checkNames refuses two units that initiators would take for one, whatever their names were made of: multipath would write

@@ -47,6 +47,9 @@ func (u *watched) report(now time.Time) (r Report) {
 		}
 		r.Why = append(r.Why, text)
 	}
+	if u.Before != "" {
+		add(lun.HealthLost, u.born, u.Before)
+	}
 	if u.place.text != "" {
 		add(lun.HealthDegraded, u.place.since, u.place.text)
 	}

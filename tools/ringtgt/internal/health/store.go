@@ -43,8 +43,12 @@ func (s *Store) Load(key string) ([]byte, error) {
 
 // Save implements lun.Store.
 func (s *Store) Save(key string, value []byte) error {
-	err := s.behind.Save(key, value)
-	if err != nil {
+	return s.Keep(func() error { return s.behind.Save(key, value) })
+}
+
+// Keep has something written to the state directory.
+func (s *Store) Keep(write func() error) error {
+	if err := write(); err != nil {
 		s.failed("written", err)
 		return err
 	}

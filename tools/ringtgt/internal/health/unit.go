@@ -13,10 +13,12 @@ import (
 // watched is a unit with what is known of it. It is used under Watch.mu.
 type watched struct {
 	Unit
+	born    time.Time // when the watch began
 	faults  [lun.NumFaults]fault
 	place   finding   // the path leads elsewhere
 	lost    finding   // blocks are gone
 	blind   finding   // it could not be looked at
+	losses  uint64    // of acknowledged writes that an inspection was begun for
 	busy    bool      // an inspection is under way or waits for a slot
 	again   bool      // another one was asked for since it began
 	looking time.Time // since when it is under way

@@ -19,12 +19,17 @@ type Unit struct {
 	Medium string // as in the configuration: file:/srv/a.img
 	// Faults is the device server's record.
 	Faults *lun.Health
+	// Before is what the unit lost before this start, for people; "": nothing.
+	Before string
 	// Inspect looks at the medium; it may block.
 	Inspect func() backend.Condition
 }
 
 // Watch watches units from New to Close.
 type Watch struct {
+	// Wake has the media looked at as soon as something comes. It is set before Start; nil: never.
+	Wake <-chan struct{}
+
 	log   *slog.Logger
 	now   func() time.Time
 	slots chan struct{} // one for each inspection under way
@@ -40,7 +45,10 @@ type Watch struct {
 func New(units []Unit, log *slog.Logger) *Watch {
 	w := &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
 	for _, u := range units {
-		w.units = append(w.units, &watched{Unit: u})
+		w.units = append(w.units, &watched{Unit: u, born: w.now()})
+		if u.Before != "" {
+			log.Error("medium: "+u.Before, w.units[len(w.units)-1].args()...)
+		}
 	}
 	return w
 }
@@ -63,6 +71,8 @@ func (w *Watch) run() {
 		case <-poll.C:
 			w.Poll()
 		case <-inspect.C:
+			w.Inspect()
+		case <-w.Wake:
 			w.Inspect()
 		}
 	}
@@ -92,6 +102,10 @@ func (w *Watch) Poll() {
 	now := w.now()
 	for _, u := range w.units {
 		u.read(now)
+		if n := u.faults[lun.FaultDataLost].last.Count; n != u.losses {
+			u.losses = n
+			w.lookAt(u) // Inspect keeps it
+		}
 	}
 	lines, n := 0, len(w.units)
 	for i := range n {
@@ -116,15 +130,20 @@ func (w *Watch) Inspect() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, u := range w.units {
-		if u.Inspect == nil {
-			continue
-		}
-		if u.again = u.busy; u.busy {
-			continue // what is under way may have looked before what the caller did
-		}
-		u.busy = true
-		go w.inspect(u)
+		w.lookAt(u)
 	}
+}
+
+// lookAt has one medium looked at, under mu.
+func (w *Watch) lookAt(u *watched) {
+	if u.Inspect == nil {
+		return
+	}
+	if u.again = u.busy; u.busy {
+		return // what is under way may have looked before what the caller did
+	}
+	u.busy = true
+	go w.inspect(u)
 }
 
 // inspect looks at u's medium once there is a free slot, and again for as long as somebody asks meanwhile.

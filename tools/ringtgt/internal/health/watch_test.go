@@ -322,3 +322,59 @@ func TestReloadDuringInspection(t *testing.T) {
 	r.wait()
 	r.want(`level=ERROR msg="medium: something else is at its path now" ` + from)
 }
+
+// A loss of acknowledged writes has the medium looked at in the next poll, for that keeps it over a restart; one inspection for
+// each loss, whoever else read the counts.
+func TestLossHasTheMediumLookedAt(t *testing.T) {
+	looked := make(chan bool, 10)
+	r := newRig(t, 1, func(int) backend.Condition {
+		looked <- true
+		return backend.Condition{}
+	})
+	want := func(n int, because string) {
+		t.Helper()
+		r.Poll()
+		r.wait()
+		if got := len(looked); got != n {
+			t.Errorf("%s: looked at %d times, want %d", because, got, n)
+		}
+	}
+	want(0, "nothing happened")
+	r.health[0].Report(lun.FaultWrite, 1, int(unix.EIO), 1)
+	want(0, "its initiator was told")
+	for n := range 2 {
+		r.health[0].Report(lun.FaultDataLost, -1, int(unix.EIO), 1)
+		r.Reports() // somebody asks for status
+		want(n+1, "acknowledged data was lost")
+		want(n+1, "nothing new")
+	}
+}
+
+// A backend that found blocks lost does not wait for the next inspection.
+func TestWake(t *testing.T) {
+	looked, wake := make(chan bool), make(chan struct{}, 1)
+	r := newRig(t, 1, func(int) backend.Condition {
+		looked <- true
+		return backend.Condition{}
+	})
+	r.Wake = wake
+	wake <- struct{}{} // it may come before the watch is started
+	r.Start()
+	defer r.Close()
+	<-looked
+	r.wait()
+	wake <- struct{}{}
+	<-looked
+}
+
+// What a unit lost before this start is told once, and stays in its report.
+func TestBefore(t *testing.T) {
+	r := newRig(t, 0, nil)
+	w := New([]Unit{{Target: "iqn.2026-11.io.example:t", Medium: "file:/srv/a.img", Before: "before this start, much was lost"}}, r.logger())
+	r.want(`level=ERROR msg="medium: before this start, much was lost" ` + from)
+	w.Poll()
+	r.want()
+	if got := w.Reports()[0]; got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[before this start, much was lost]" || got.Since.IsZero() {
+		t.Errorf("%+v", got)
+	}
+}

@@ -19,6 +19,7 @@ type Disk struct {
 	Name    string             `json:"name,omitempty"`   // its path as it was written; "": another disk has it now
 	Real    string             `json:"real,omitempty"`   // of a file: the path without links
 	Medium  medium.Fingerprint `json:"medium,omitempty"` // zero: an earlier version kept none
+	Lost    Losses             `json:"lost,omitzero"`
 }
 
 // Ask is a medium that somebody wants to serve.
@@ -154,8 +155,8 @@ func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
 	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Find says which disk a is. The error is a *Refusal when it cannot be served: what is known there is missing, or another
-// one. It changes nothing.
+// Find says which disk a is. The error is a *Refusal when it cannot be served: what is known there is missing, another one,
+// or has lost blocks. It changes nothing.
 func (d *Disks) Find(a Ask) (Finding, error) {
 	var configured *Disk
 	if a.ID != "" {
@@ -202,6 +203,9 @@ func (d *Disks) Find(a Ask) (Finding, error) {
 		found = Finding{Disk: *media[0], Outcome: Renamed}
 	default:
 		found.Outcome = Fresh
+	}
+	if k := found.Disk; !k.Lost.Cut.IsZero() {
+		return Finding{}, &Refusal{State: d.dir, Ask: a, Disk: k, Reason: Cut}
 	}
 	if a.ID != "" {
 		found.Disk.ID = a.ID

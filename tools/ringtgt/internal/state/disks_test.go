@@ -231,13 +231,13 @@ func TestAdoptAndForget(t *testing.T) {
 	copied := a
 	copied.Seen = fingerprint(t, "file fsuuid=f2 inode=7 born=2026-02-01T00:00:00Z size=4")
 	refused(t, s, copied, Another, id)
-	if _, err := s.Adopt(Ask{Kind: medium.File, Path: "/x/a"}); !errors.Is(err, ErrNothing) {
+	if _, _, err := s.Adopt(Ask{Kind: medium.File, Path: "/x/a"}); !errors.Is(err, ErrNothing) {
 		t.Errorf("Adopt of nothing: %v", err)
 	}
-	if _, err := s.Adopt(Ask{Kind: medium.File, Path: "/x/other", Seen: copied.Seen}); !errors.Is(err, ErrUnknown) {
+	if _, _, err := s.Adopt(Ask{Kind: medium.File, Path: "/x/other", Seen: copied.Seen}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("Adopt of a file that the state does not know: %v", err)
 	}
-	if k, err := s.Adopt(copied); err != nil || k.ID != id {
+	if k, _, err := s.Adopt(copied); err != nil || k.ID != id {
 		t.Fatalf("Adopt: %+v, %v", k, err)
 	}
 	s = reopen(t, s)
@@ -247,11 +247,11 @@ func TestAdoptAndForget(t *testing.T) {
 	refused(t, s, a, Another, id)
 	// What is another disk already is no copy of this one.
 	b := bind(t, s, Ask{Kind: medium.File, Path: "/x/b", Seen: fingerprint(t, fileB)})
-	if _, err := s.Adopt(Ask{ID: id, Kind: medium.File, Path: "/x/b", Seen: fingerprint(t, fileB)}); !reason(err, Ambiguous) {
+	if _, _, err := s.Adopt(Ask{ID: id, Kind: medium.File, Path: "/x/b", Seen: fingerprint(t, fileB)}); !reason(err, Ambiguous) {
 		t.Errorf("Adopt of another disk: %v", err)
 	}
 	// from another machine
-	if k, err := s.Adopt(Ask{ID: "far", Kind: medium.File, Path: "/x/c", Seen: fingerprint(t, strings.Replace(fileB, "inode=2", "inode=3", 1))}); err != nil || k.ID != "far" {
+	if k, _, err := s.Adopt(Ask{ID: "far", Kind: medium.File, Path: "/x/c", Seen: fingerprint(t, strings.Replace(fileB, "inode=2", "inode=3", 1))}); err != nil || k.ID != "far" {
 		t.Errorf("Adopt from another machine: %+v, %v", k, err)
 	}
 
@@ -412,7 +412,7 @@ func TestVersion1(t *testing.T) {
 	}
 	old := open(t, version1(t, time.Now().Add(-time.Hour), map[string]string{"file:" + path("a"): "ida"}))
 	refused(t, old, seen, Another, "ida")
-	if _, err := old.Adopt(seen); err != nil {
+	if _, _, err := old.Adopt(seen); err != nil {
 		t.Fatal(err)
 	}
 	if f := bind(t, old, seen); f.Disk.ID != "ida" {

@@ -117,7 +117,7 @@ func (d *Disks) before(a Ask) *Disk {
 
 func (k *Disk) equal(o Disk) bool {
 	return k.ID == o.ID && k.Created.Equal(o.Created) && k.Kind == o.Kind && k.Name == o.Name && k.Real == o.Real &&
-		k.Medium.String() == o.Medium.String()
+		k.Medium.String() == o.Medium.String() && k.Lost.equal(o.Lost)
 }
 
 // Errors of Adopt and Forget.
@@ -127,34 +127,35 @@ var (
 )
 
 // Adopt makes what is at a the medium of the disk that the state knows by that name, or by a's ID: a copy, or restored.
-// With an ID that the state does not know it is a disk that comes from another machine.
-func (s *State) Adopt(a Ask) (Disk, error) {
+// With an ID that the state does not know it is a disk that comes from another machine. What the disk lost is given up: lost
+// says what that was.
+func (s *State) Adopt(a Ask) (k Disk, lost Losses, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.Seen.IsZero() {
-		return Disk{}, ErrNothing
+		return Disk{}, Losses{}, ErrNothing
 	}
 	here := s.disks.named(a)
-	var k Disk
 	switch known := s.disks.all[a.ID]; {
 	case a.ID != "" && known != nil:
 		k = *known
 	case a.ID != "":
 		k = Disk{ID: a.ID, Created: time.Now().UTC().Truncate(time.Second)}
 	case len(here) == 0:
-		return Disk{}, fmt.Errorf("%w at %s; --id says which one it is", ErrUnknown, medium.Name(a.Path))
+		return Disk{}, Losses{}, fmt.Errorf("%w at %s; --id says which one it is", ErrUnknown, medium.Name(a.Path))
 	case len(here) > 1:
-		return Disk{}, &Refusal{State: s.dir, Ask: a, Disk: *here[0], Other: here[1], Reason: Ambiguous}
+		return Disk{}, Losses{}, &Refusal{State: s.dir, Ask: a, Disk: *here[0], Other: here[1], Reason: Ambiguous}
 	default:
 		k = *here[0]
 	}
 	for _, o := range s.disks.withMedium(a.Seen) {
 		if o.ID != k.ID {
-			return Disk{}, &Refusal{State: s.dir, Ask: a, Disk: k, Other: o, Reason: Ambiguous}
+			return Disk{}, Losses{}, &Refusal{State: s.dir, Ask: a, Disk: k, Other: o, Reason: Ambiguous}
 		}
 	}
 	k = a.named(k)
 	k.Medium = a.Seen
+	k.Lost, lost = Losses{}, k.Lost
 	c := changes{put: []Disk{k}}
 	for _, o := range here {
 		if o.ID != k.ID {
@@ -163,7 +164,7 @@ func (s *State) Adopt(a Ask) (Disk, error) {
 			c.put = append(c.put, gone)
 		}
 	}
-	return k, s.commit(c)
+	return k, lost, s.commit(c)
 }
 
 // Forget gives up the disk with this ID, or at this path, with its reservations and everything else that is kept of it.

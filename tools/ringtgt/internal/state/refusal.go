@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
@@ -16,6 +17,7 @@ const (
 	Another   Reason = "another"   // it is known by its name or ID, and is not that one
 	Ambiguous Reason = "ambiguous" // it is known as two disks
 	Twice     Reason = "twice"     // another unit serves the disk
+	Cut       Reason = "cut"       // it was made shorter while it was served: Losses
 )
 
 // Refusal is the error for a medium that cannot be served as what it is known to be. Its text is one line and says what is
@@ -38,6 +40,8 @@ func (r *Refusal) Error() string {
 		return fmt.Sprintf("%s is known as two disks, %s and %s", path, id, r.Other.ID)
 	case Twice:
 		return fmt.Sprintf("%s is disk %s, which is served already", path, id)
+	case Cut:
+		return fmt.Sprintf("%s is disk %s, which lost its blocks from byte %d on", path, id, r.Disk.Lost.From)
 	}
 	return fmt.Sprintf("%s is not disk %s: %s", path, id, r.Why)
 }
@@ -62,6 +66,14 @@ func (r *Refusal) Advice(program string) (lines []string) {
 	case Twice:
 		say("Two units would not know of each other's reservations.")
 		say("If these are two devices that claim to be one, give each an id of its own.")
+	case Cut:
+		say("It was %s.", r.Disk.Describe())
+		say("Somebody made it shorter while it was served, which was found at %s.", r.Disk.Lost.Cut.Format(time.RFC3339))
+		say("If it is longer again, there are zeroes where data was. Bring the data back, if there is a copy of it.")
+		say("To serve the disk as it is then:")
+		run(r.adopt(r.Disk.ID))
+		say("If the disk is given up:")
+		forget(&r.Disk)
 	case Another:
 		say("The disk was %s.", r.Disk.Describe())
 		if r.Ask.Kind == medium.Block {
@@ -74,18 +86,18 @@ func (r *Refusal) Advice(program string) (lines []string) {
 			}
 		}
 		say("If this is that disk, copied or restored:")
-		run(r.adopt())
+		run(r.adopt(r.Ask.ID))
 		say("If this is another disk, and that one is given up:")
 		forget(&r.Disk)
 	}
 	return lines
 }
 
-// adopt is the command that takes the medium over as the disk.
-func (r *Refusal) adopt() string {
+// adopt is the command that takes the medium over as the disk with this ID; "": the one that was last at its path.
+func (r *Refusal) adopt(id string) string {
 	text := "adopt --state " + shell.Quote(r.State)
-	if r.Ask.ID != "" {
-		text += " --id " + shell.Quote(r.Ask.ID)
+	if id != "" {
+		text += " --id " + shell.Quote(id)
 	}
 	return text + " " + shell.Quote(fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path))
 }

@@ -1,0 +1,41 @@
+package backend
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// Whoever opened a file is told of each loss at once, whoever finds it; and a read that met the end has found one, also when
+// the file has its old length again by the time that somebody looks at it.
+func TestLossIsToldAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk")
+	told := 0
+	f, err := OpenFile(Spec{Kind: KindFile, Path: path, Size: 16 * 512, BlockSize: 512, Direct: DirectOff, Lost: func() { told++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want := func(n int, lost bool, lba uint64, because string) {
+		t.Helper()
+		if c := f.Inspect(); c.Lost != lost || c.LostLBA != lba || told != n {
+			t.Errorf("%s: %+v, told %d times, want from block %d on, %d times", because, c, told, lba, n)
+		}
+	}
+	want(0, false, 0, "all is there")
+	if err := f.behindEnd(&lun.Request{Kind: lun.OpRead, Off: 12 * 512, Len: 4 * 512, Moved: 512}); err != lun.ErrMedium {
+		t.Errorf("a read that met the end: %v", err)
+	}
+	want(1, true, 13, "a read met the end at block 13")
+	want(1, true, 13, "nothing new")
+	if err := os.Truncate(path, 14*512); err != nil {
+		t.Fatal(err)
+	}
+	want(1, true, 13, "no block of it was there any more")
+	if err := os.Truncate(path, 10*512+511); err != nil {
+		t.Fatal(err)
+	}
+	want(2, true, 10, "an inspection finds it short")
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// kept is what the state has of a unit's disk while it is served.
+type kept struct {
+	mu     sync.Mutex
+	grown  bool   // the medium has grown, and the state does not have the new size yet
+	cut    bool   // the state has that the file was cut, from this byte on
+	from   int64  //
+	writes uint64 // losses of acknowledged writes that it has (lun.FaultDataLost)
+}
+
+// lookNow has the media looked at at once. Backends call it, on loops too.
+func (d *daemon) lookNow() {
+	select {
+	case d.lost <- struct{}{}:
+	default: // it is asked for already
+	}
+}
+
+// inspect looks at a unit's medium and keeps with the disk's identity what is new: the watch tells it to people afterwards, so
+// that what they read of is there after a restart. It may block.
+func (d *daemon) inspect(t *servedTarget, u *servedUnit) backend.Condition {
+	c := u.backend.Inspect()
+	d.keep(t, u, c)
+	return c
+}
+
+// keep notes in the state what is new of u's medium: that it has grown, and what it lost. What cannot be kept is tried again
+// at the next inspection; the log and status say so meanwhile.
+func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error {
+	if d.state == nil || !u.cfg.Persistent() {
+		return nil
+	}
+	k := &u.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number, "id", u.config.ID)
+	var seen medium.Fingerprint
+	var lost state.Losses
+	if k.grown {
+		at, ok := u.backend.(backend.Located)
+		if !ok {
+			return nil
+		}
+		var err error
+		if seen, err = at.Medium(); err != nil {
+			log.Error("the medium's new size is not kept: it cannot be looked at", "err", err)
+			return err
+		}
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	// A device that was smaller may come back with what it had; a file's blocks are freed.
+	from := int64(c.LostLBA) * int64(u.backend.Geometry().BlockSize)
+	cut := c.Lost && u.cfg.Kind == backend.KindFile && (!k.cut || from < k.from)
+	if cut {
+		lost.Cut, lost.From = now, from
+	}
+	writes := u.unit.Health().Count(lun.FaultDataLost)
+	if writes != k.writes {
+		lost.Writes = now
+	}
+	if !k.grown && lost == (state.Losses{}) {
+		return nil
+	}
+	var shrunk string
+	err := d.store.Keep(func() (err error) {
+		shrunk, err = d.state.Note(u.config.ID, seen, lost)
+		return err
+	})
+	if err != nil {
+		log.Error("a restart will not know what became of the medium: the state cannot be written", "err", err)
+		return err
+	}
+	k.grown, k.writes = false, writes
+	if cut {
+		k.cut, k.from = true, from
+	}
+	switch {
+	case cut:
+		log.Error("the file lost blocks: the next start refuses the disk until `ringtgt adopt`, for which this daemon must be stopped",
+			"medium", mediumName(u.cfg), "first_lost_byte", from)
+	case shrunk != "":
+		log.Error("the next start refuses the disk as it is now, until `ringtgt adopt`, for which this daemon must be stopped",
+			"medium", mediumName(u.cfg), "why", shrunk)
+	}
+	return nil
+}
+
+// keepLast keeps what is found of all media at the end of the daemon, when no loop turns any more.
+func (d *daemon) keepLast() (errs []error) {
+	for _, t := range d.targets {
+		for _, u := range t.units {
+			if err := d.keep(t, u, u.backend.Inspect()); err != nil {
+				errs = append(errs, fmt.Errorf("target %s lun %d: what became of its medium is not kept: %w", t.cfg.Name, u.cfg.Number, err))
+			}
+		}
+	}
+	return errs
+}
+
+// lostBefore is what people are told, in log and status, of writes that were lost before this start; "": none were.
+func lostBefore(l state.Losses) string {
+	if l.Writes.IsZero() {
+		return ""
+	}
+	return "before this start, at " + l.Writes.Format(time.RFC3339) + ", writes that were answered GOOD were lost; `ringtgt adopt`, " +
+		"with this daemon stopped, says that the disk is well as it is"
+}

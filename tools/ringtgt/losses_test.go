@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// keeper is a daemon of one file of 8192 bytes, without an engine.
+type keeper struct {
+	*daemon
+	t    *testing.T
+	path string
+	dir  string // of the state
+	log  bytes.Buffer
+}
+
+func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
+	k := &keeper{t: t, path: filepath.Join(t.TempDir(), "disk"), dir: filepath.Join(t.TempDir(), "state")}
+	if err := os.WriteFile(k.path, make([]byte, 8192), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k.daemon = &daemon{log: slog.New(slog.NewTextHandler(&k.log, nil)), lost: make(chan struct{}, 1)}
+	k.open()
+	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: k.path, Lost: k.lookNow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close(); k.state.Close() })
+	u := &servedUnit{cfg: &config.LUN{Kind: backend.KindFile, Path: k.path}, backend: b, config: lun.UnitConfig{Backend: b}}
+	if u.medium, err = b.(backend.Located).Medium(); err != nil {
+		t.Fatal(err)
+	}
+	target := &servedTarget{cfg: &config.Target{Name: config.DefaultTarget}, units: []*servedUnit{u}}
+	target.lun = lun.NewTarget(lun.TargetConfig{Name: target.cfg.Name, Loops: 1})
+	k.targets = []*servedTarget{target}
+	if err := errors.Join(k.identify(), k.addUnits(target)); err != nil {
+		t.Fatal(err)
+	}
+	return k, target, u
+}
+
+func (k *keeper) open() {
+	st, err := state.Open(k.dir, 0)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.state, k.store = st, health.NewStore(st, st.Dir(), k.daemon.log)
+}
+
+// next is what the next start says of the file.
+func (k *keeper) next() (state.Finding, error) {
+	k.t.Helper()
+	known, err := state.Peek(k.dir)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	seen, err := medium.OfPath(k.path)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return known.Find(state.Ask{Kind: medium.File, Path: k.path, Seen: seen})
+}
+
+func (k *keeper) truncate(n int64) {
+	if err := os.Truncate(k.path, n); err != nil {
+		k.t.Fatal(err)
+	}
+}
+
+// What a state that cannot be written (a full disk) could not take in is told, and is tried again until it is kept: the disk
+// is not served with zeroes for data after a restart because there was no room for a while.
+func TestLossIsKeptLater(t *testing.T) {
+	k, target, u := newKeeper(t)
+	k.state.Close() // from here on nothing can be written
+	k.truncate(4096)
+	if c := k.inspect(target, u); !c.Lost {
+		t.Fatalf("the file was cut: %+v", c)
+	}
+	if why, _, n := k.store.Report(); n != 1 || why == "" || !strings.Contains(k.log.String(), "a restart will not know what became of the medium") {
+		t.Errorf("nobody was told: %q\n%s", why, &k.log)
+	}
+	k.truncate(8192)
+	if errs := k.keepLast(); len(errs) != 1 {
+		t.Errorf("the end of the daemon: %v, want an error", errs)
+	}
+	if f, err := k.next(); err != nil {
+		t.Fatalf("this test is about nothing: %+v, %v", f, err)
+	}
+	k.open()
+	k.inspect(target, u)
+	var r *state.Refusal
+	if f, err := k.next(); !errors.As(err, &r) || r.Reason != state.Cut {
+		t.Errorf("when there is room again: %+v, %v; want a refusal", f, err)
+	}
+	if errs := k.keepLast(); len(errs) != 0 {
+		t.Error(errs)
+	}
+	if got := strings.Count(k.log.String(), "the next start refuses the disk"); got != 1 {
+		t.Errorf("%d lines that say so, want 1\n%s", got, &k.log)
+	}
+}
+
+// A size that the medium grew to is tried again too: a shorter file is a loss only for who knows that it was longer.
+func TestGrowthIsKeptLater(t *testing.T) {
+	k, target, u := newKeeper(t)
+	k.health = health.New(nil, k.daemon.log)
+	k.state.Close()
+	k.truncate(16384)
+	k.refresh()
+	k.open()
+	k.inspect(target, u)
+	k.truncate(8192)
+	var r *state.Refusal
+	if f, err := k.next(); !errors.As(err, &r) || r.Reason != state.Another {
+		t.Errorf("a file of 8192 bytes that had 16384: %+v, %v; want a refusal", f, err)
+	}
+}
+
+// A loss that a flush at the very end finds is kept too.
+func TestLastLossIsKept(t *testing.T) {
+	k, _, u := newKeeper(t)
+	u.unit.FlushFailed(lun.ErrMedium, 0)
+	if errs := k.keepLast(); len(errs) != 0 {
+		t.Fatal(errs)
+	}
+	f, err := k.next()
+	if err != nil || !strings.Contains(lostBefore(f.Disk.Lost), "writes that were answered GOOD were lost") {
+		t.Errorf("%+v, %v", f, err)
+	}
+	k.keepLast()
+	if again, _ := k.next(); again.Disk.Lost != f.Disk.Lost || u.kept.writes != 1 {
+		t.Errorf("one loss is two: %+v and %+v", f.Disk.Lost, again.Disk.Lost)
+	}
+}
