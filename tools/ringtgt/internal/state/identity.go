@@ -212,7 +212,7 @@ func (s *State) commit(c changes) error {
 	if len(c.drop)+len(c.put)+len(c.units)+len(c.forget) == 0 {
 		return nil // a transaction costs a sync
 	}
-	err := s.db.Update(func(tx *bbolt.Tx) error {
+	err := s.update(func(tx *bbolt.Tx) error {
 		disks, units, values := tx.Bucket(bucketDisks), tx.Bucket(bucketIdentity), tx.Bucket(bucketValues)
 		for _, id := range c.drop {
 			if err := disks.Delete([]byte(id)); err != nil {

@@ -2,6 +2,8 @@ package state
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +91,40 @@ func TestLostWritesAreKept(t *testing.T) {
 	if f := bind(t, s, a); f.Disk.Lost != (Losses{}) {
 		t.Errorf("after Adopt %+v", f)
 	}
+}
+
+// Nothing is said to be kept that the next start cannot find: a database that was deleted or replaced under the daemon takes
+// nothing in any more (SPC-4 5.13.5: a persistent reservation that was acknowledged with APTPL outlives the power).
+func TestDeletedDatabaseTakesNothing(t *testing.T) {
+	s := open(t, t.TempDir())
+	id := bind(t, s, Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}).Disk.ID
+	path, n := filepath.Join(s.Dir(), databaseFile), 0
+	want := func(ok bool, because string) {
+		t.Helper()
+		n++
+		save := s.Save("reservations/"+id, []byte("v"))
+		_, note := s.Note(id, medium.Fingerprint{}, Losses{Writes: time.Unix(int64(n), 0).UTC()})
+		if (save == nil) != ok || (note == nil) != ok {
+			t.Errorf("%s: Save %v, Note %v", because, save, note)
+		}
+	}
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(true, "it is there")
+	move(path, path+".away")
+	want(false, "it is gone")
+	copied, err := os.ReadFile(path + ".away")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, copied)
+	want(false, "a backup was put in its place")
+	move(path+".away", path)
+	want(true, "it is back")
 }
 
 // A new size is kept with the disk: at the next start a smaller one is a loss.

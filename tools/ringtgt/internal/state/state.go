@@ -31,6 +31,7 @@ type State struct {
 	dir  string
 	lock *os.File
 	db   *bbolt.DB
+	file os.FileInfo // the database's, as it was opened
 
 	mu    sync.Mutex // below: what the database has of disks and units
 	disks *Disks
@@ -206,6 +207,10 @@ func (s *State) open() error {
 		return unusable(path, err)
 	}
 	s.db = db
+	if s.file, err = os.Lstat(path); err != nil {
+		db.Close()
+		return err
+	}
 	err = db.View(func(tx *bbolt.Tx) (err error) {
 		s.disks, s.units, err = load(s.dir, tx)
 		return err
@@ -269,11 +274,23 @@ func (s *State) Load(key string) (value []byte, err error) {
 
 // Save is lun.Store's: bbolt has synced the file when it returns. An empty value takes the key away.
 func (s *State) Save(key string, value []byte) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketValues)
 		if len(value) == 0 {
 			return b.Delete([]byte(key))
 		}
 		return b.Put([]byte(key), value)
 	})
+}
+
+// update writes to the database, if it is still the one that the next start reads: what is written to a file that was deleted
+// or replaced is gone with this process.
+func (s *State) update(write func(*bbolt.Tx) error) error {
+	path := filepath.Join(s.dir, databaseFile)
+	if at, err := os.Lstat(path); err != nil {
+		return fmt.Errorf("the database is not at its path any more: %w", err)
+	} else if !os.SameFile(at, s.file) {
+		return fmt.Errorf("%s is not the database that was opened", path)
+	}
+	return s.db.Update(write)
 }
