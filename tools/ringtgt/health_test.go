@@ -86,8 +86,12 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	if got := strings.Count(log, `msg="medium: write error"`); got > 2 {
 		t.Errorf("%d lines for %d errors of one kind in a moment", got, n)
 	}
+	until(t, "the log tells of the blocks", func() bool {
+		return strings.Contains(s.text(), `msg="medium: it was made shorter, and blocks are lost"`)
+	})
 	l := s.status(t).Targets[0].LUNs[0].Health
-	if l.State == "good" || l.Since == nil || len(l.Faults) != 1 || l.Faults[0].Count != n || l.Faults[0].LBA == nil || *l.Faults[0].LBA != 8192 {
+	if l.State != "lost" || l.Since == nil || len(l.Faults) != 2 || l.Faults[0].Count != n || l.Faults[1].Count != 1 ||
+		l.Faults[0].LBA == nil || *l.Faults[0].LBA != 8192 || l.Faults[1].LBA == nil || *l.Faults[1].LBA != 8192 {
 		t.Errorf("status: %+v", l)
 	}
 	m := s.metrics(t)
