@@ -160,6 +160,22 @@ func TestTextOf8192Bytes(t *testing.T) {
 	r.wantNoTasks()
 }
 
+// A Reject of a Text Request ends its exchange (6.4): what was gathered is gone, and its Target Transfer Tag is not valid any more.
+func TestRejectEndsATextExchange(t *testing.T) {
+	r := newRig(t, discovery)
+	itt := r.nextITT()
+	r.send(r.text(itt, pdu.ReservedTag, false, true).BHS(), []byte("SendTargets=Al"))
+	resp, _ := r.wantText(itt, false, false, "the text goes on")
+	bad := r.text(itt, resp.TTT(), true, false)
+	r.send(bad.BHS(), []byte("l\x00no equal sign\x00"))
+	r.wantReject(pdu.RejectProtocolError, bad.BHS(), "the text is malformed")
+	r.cmdSN-- // a rejected request does not use up its CmdSN
+	again := r.text(itt, resp.TTT(), true, false)
+	r.send(again.BHS(), []byte("l\x00"))
+	r.wantReject(pdu.RejectInvalidPDUField, again.BHS(), "the exchange is over")
+	r.wantNoTasks()
+}
+
 // A connection has one Text Request at a time (11.10), until its response is sent: an initiator that does not read its
 // responses has no text kept for it.
 func TestTextRequestsAreOneAtATime(t *testing.T) {
