@@ -65,7 +65,7 @@ func checkMachine(c *config.Config) (ps config.Problems) {
 	return append(ps, checkInterfaces(c.Server.XDP)...)
 }
 
-// openAccounts are those by which one host could log in under another's name, where there are several.
+// openAccounts returns the accounts with which one host could log in under another host's name, if there are several accounts.
 func openAccounts(a config.Access) (users []string) {
 	for _, acc := range a.Accounts {
 		if len(acc.Initiators) == 0 && len(a.Accounts) > 1 {

@@ -32,12 +32,12 @@ func TestMain(m *testing.M) {
 //	start NAME ARG...    starts `ringtgt serve ARG...` and waits until it serves. $NAME is then its first portal, $NAME_PID
 //	                     its process number; its log goes to NAME.log, what it prints to NAME.out
 //	signal NAME SIGNAL   TERM, INT, HUP or KILL
-//	insist NAME SIGNAL   sends it again and again until the daemon has ended
+//	insist NAME SIGNAL   sends the signal again and again until the daemon has ended
 //	ended NAME CODE      waits for its end and wants this exit code (-1: by a signal)
 //	logged NAME TEXT     waits until its log has TEXT
 //	exits CODE ARG...    runs `ringtgt ARG...` and wants this exit code
-//	sameid FILE FILE     wants one disk's identity in the answers of two `ringtgt status --json`
-//	truncate FILE SIZE   cuts or lengthens a file
+//	sameid FILE FILE     checks that two outputs of `ringtgt status --json` have the same disk identity
+//	truncate FILE SIZE   shortens or lengthens a file
 //	link FILE NEW        makes a hard link
 //	login ADDR TARGET    logs a session in that then does nothing
 func TestScripts(t *testing.T) {

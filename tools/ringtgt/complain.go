@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// complain writes an error for people: a line for each thing that is wrong, and below it, indented, what to do.
+// complain prints an error: one line for each fault and, indented below it, what to do.
 func complain(s streams, err error) {
 	for _, err := range each(err) {
 		fmt.Fprintf(s.err, "ringtgt: %v\n", err)
@@ -22,7 +22,7 @@ func complain(s streams, err error) {
 	}
 }
 
-// each takes errors.Join apart.
+// each splits the errors that errors.Join has joined.
 func each(err error) []error {
 	var code *exitError
 	if errors.As(err, &code) && code.Error() == err.Error() {
@@ -37,7 +37,7 @@ func each(err error) []error {
 	for _, e := range joined.Unwrap() {
 		out, text = append(out, each(e)...), append(text, e.Error())
 	}
-	if strings.Join(text, "\n") != err.Error() { // made by fmt.Errorf: it has words of its own
+	if strings.Join(text, "\n") != err.Error() { // wrapped by fmt.Errorf, with text of its own
 		return []error{err}
 	}
 	return out

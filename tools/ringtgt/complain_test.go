@@ -12,8 +12,8 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// What is wrong is one line for each thing; what to do stands below it, and what is typed has a line of its own and begins
-// with what the user typed to start the program.
+// Each fault is one line, with the advice below it. A command to type has its own line and starts the program by the path that
+// the user typed.
 func TestComplaints(t *testing.T) {
 	lost := state.Losses{Cut: time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC), From: 4096}
 	refusal := func(path string, reason state.Reason) error {
@@ -30,7 +30,7 @@ func TestComplaints(t *testing.T) {
 	if b.String() != "ringtgt: this, and that\n" {
 		t.Errorf("an error of two, in words of its own: %q", b.String())
 	}
-	// A path that is run from another folder, or has blanks.
+	// The program's path may be relative to another folder or contain blanks.
 	b.Reset()
 	s.program = filepath.Join("my programs", "ringtgt")
 	if code := run([]string{"nosuch"}, s); code != exitUsage || !strings.HasSuffix(b.String(), "\n'my programs/ringtgt' --help shows what there is.\n") {

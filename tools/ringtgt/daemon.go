@@ -38,8 +38,8 @@ type daemon struct {
 	reading  chan struct{}   // has who reads latencies
 	metrics  *metrics.Server // nil: nobody asked for one
 	health   *health.Watch   // nil: no units yet
-	store    *health.Store   // before state; nil as state is
-	lost     chan struct{}   // has a word of a backend that lost blocks
+	store    *health.Store   // wraps state; nil if state is nil
+	lost     chan struct{}   // signalled by a backend that lost blocks
 }
 
 // servedTarget is a target of the configuration with what was made of it.
@@ -78,7 +78,7 @@ func (d *daemon) start() (err error) {
 			return err
 		}
 	}
-	// Before the first thing is made, the state directory too: it may be meant to be on a file system that is not mounted.
+	// Before anything is created, including the state directory, which may belong on a file system that is not mounted.
 	if _, ps, err := lookAtMedia(cfg); len(ps) > 0 {
 		return fail(exitUsage, ps)
 	} else if err != nil {
@@ -141,7 +141,7 @@ func (d *daemon) start() (err error) {
 	return nil
 }
 
-// makeTarget makes a target without units.
+// makeTarget returns a target without units.
 func (d *daemon) makeTarget(cfg *config.Target) {
 	t := &servedTarget{cfg: cfg}
 	d.targets = append(d.targets, t)
@@ -155,7 +155,7 @@ func (d *daemon) makeTarget(cfg *config.Target) {
 	t.lun = lun.NewTarget(tc)
 }
 
-// addUnits makes logical units of a target's open media.
+// addUnits adds logical units for a target's open media.
 func (d *daemon) addUnits(t *servedTarget) (err error) {
 	for _, u := range t.units {
 		if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
@@ -209,8 +209,8 @@ func (d *daemon) note(text string) {
 	d.notes = append(d.notes, text)
 }
 
-// refresh looks at the media again: initiators are told of those that have another size (SBC-3 4.8), the log of those that
-// are not at their paths any more; what blocks were lost stays lost. It may block.
+// refresh inspects the media again. Initiators get a unit attention for a new size (SBC-3 4.8), and the log has the media that
+// are no longer at their paths. Lost blocks stay lost. It may block.
 func (d *daemon) refresh() {
 	d.health.Inspect()
 	for _, t := range d.targets {
@@ -234,7 +234,7 @@ func (d *daemon) refresh() {
 	}
 }
 
-// look asks a medium again whether it can be written and what its write cache is. It may block.
+// look asks a medium again whether it is writable and whether its write cache is on. It may block.
 func (d *daemon) look(t *servedTarget, u *servedUnit) {
 	if !u.backend.Look() {
 		return
@@ -245,7 +245,7 @@ func (d *daemon) look(t *servedTarget, u *servedUnit) {
 		"read_only", g.ReadOnly, "write_cache", g.Volatile, "rotating", g.Rotating)
 }
 
-// stop drains the target, flushes and closes the media and gives everything back.
+// stop drains the target, flushes and closes the media, and releases everything.
 func (d *daemon) stop() error {
 	d.draining.Store(true)
 	d.engine.Shutdown()

@@ -9,12 +9,12 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// stateFlags say which state directory a command is about, and nothing makes one.
+// stateFlags select the state directory of a command. They never create one.
 type stateFlags struct {
 	State string `help:"State directory of the disk." required:"" placeholder:"DIR"`
 }
 
-// change opens the state of a daemon that does not run.
+// change opens the state of a daemon that is not running.
 func (f stateFlags) change(do func(*state.State) error) error {
 	if disks, err := state.Peek(f.State); err == nil && !disks.Exists() {
 		return fail(exitStart, fmt.Errorf("there is no state in %s", f.State))
@@ -33,7 +33,7 @@ func (f stateFlags) change(do func(*state.State) error) error {
 	return s.Close()
 }
 
-// adoptCmd is `ringtgt adopt`.
+// adoptCmd implements `ringtgt adopt`.
 type adoptCmd struct {
 	stateFlags
 	ID   string `name:"id" help:"ID of the disk. Default: the one that was last served from this path." placeholder:"ID"`
@@ -71,7 +71,7 @@ func (c *adoptCmd) Run(s streams) error {
 	})
 }
 
-// forgetCmd is `ringtgt forget`.
+// forgetCmd implements `ringtgt forget`.
 type forgetCmd struct {
 	stateFlags
 	Disk string `arg:"" name:"DISK" help:"ID of the disk, or the path from which it was last served."`

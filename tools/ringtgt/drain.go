@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// drainLimit ends a drain that does not come to its end: the engine's own graces are below half of 30 s. The rest is for
-	// media that have much to write yet, through a page cache.
+	// drainLimit bounds a drain. The engine's own grace periods sum up to less than 15 s; the rest is for media that still have
+	// much to write back from the page cache.
 	drainLimit = 90 * time.Second
-	// repeats is for how long further signals are the first one again: timeout(1) sends it to its child and then to the process
-	// group, which the child is in, and a terminal's ^C may come with its parent's SIGTERM.
+	// repeats is how long further signals count as repeats of the first: timeout(1) signals its child and then the process
+	// group, which the child belongs to, and a terminal's ^C may come together with a parent's SIGTERM.
 	repeats = time.Second
 )
 
-// drainWait is what the end of a drain is waited for with.
+// drainWait waits for the end of a drain.
 type drainWait struct {
 	done    <-chan error // the drain's end
 	signals <-chan os.Signal
@@ -25,7 +25,7 @@ type drainWait struct {
 	log     *slog.Logger
 }
 
-// wait waits for the end of a drain that a signal began just now. A second signal ends it at once.
+// wait waits for the end of a drain that a signal has just started. A second signal ends it at once.
 func (w drainWait) wait() error {
 	began := w.now()
 	for {

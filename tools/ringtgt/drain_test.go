@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// A signal that comes twice in a moment is one: `timeout 10 ringtgt serve` sends two, and the drain has its time all the same.
-// A second one ends the drain at once.
+// Two signals in quick succession count as one: `timeout 10 ringtgt serve` sends two, and the drain still has its time. A later
+// second signal ends the drain at once.
 func TestSecondSignal(t *testing.T) {
 	failed := errors.New("a medium failed")
 	for _, tt := range []struct {
 		name  string
-		after []time.Duration // when signals come
-		ends  error           // how the drain ends behind them; nil: in order
+		after []time.Duration // times of further signals
+		ends  error           // the drain's result after them; nil: success
 		code  int
 	}{
 		{"none", nil, nil, exitOK},

@@ -8,12 +8,12 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// flushers bounds the threads that wait for media at the end: most media have nothing left to write, and a thousand of them
-// need no thousand threads.
+// flushers bounds the threads that flush media at the end: most media have nothing left to write, so a thousand media need no
+// thousand threads.
 const flushers = 16
 
-// flushMedia puts what the units' caches hold on their media, when the loops have stopped, and says what is lost: by this
-// flush or by an earlier one. Closing a file throws nothing away, but nobody would be left to hear that write-back failed.
+// flushMedia flushes all units' caches after the loops have stopped, and returns an error if data was lost by this flush or an
+// earlier one. Closing a file discards nothing, but a later write-back failure would go unnoticed.
 func (d *daemon) flushMedia() error {
 	slots := make(chan struct{}, flushers)
 	var all sync.WaitGroup

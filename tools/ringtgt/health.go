@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 )
 
-// watchHealth makes the watch over all units, in their order.
+// watchHealth returns the health watch of all units, in order.
 func (d *daemon) watchHealth() {
 	var units []health.Unit
 	for _, t := range d.targets {
@@ -24,7 +24,7 @@ func (d *daemon) watchHealth() {
 	d.health.Wake = d.lost
 }
 
-// mediumName is what people call a medium: file:/srv/a.img.
+// mediumName returns a medium's name for messages, such as file:/srv/a.img.
 func mediumName(l *config.LUN) string {
 	if l.Path == "" {
 		return string(l.Kind)
@@ -32,7 +32,7 @@ func mediumName(l *config.LUN) string {
 	return string(l.Kind) + ":" + l.Path
 }
 
-// healthStatus puts each unit's health into s, which has all of them in their order, and the sum of them.
+// healthStatus fills in the health of each unit of s, which lists them in order, and the overall health.
 func (d *daemon) healthStatus(s *control.Status) {
 	reports := d.health.Reports()
 	sum := health.Sum(reports)
@@ -73,7 +73,7 @@ func lunHealth(r *health.Report) control.LUNHealth {
 	return h
 }
 
-// metricsFaults are a unit's counts by kind, those that are zero too: a rate sees the first fault then.
+// metricsFaults returns a unit's fault counts by kind, zeroes included, so that a rate sees the first fault.
 func metricsFaults(h *lun.Health) []metrics.Fault {
 	out := make([]metrics.Fault, lun.NumFaults)
 	for k := range out {

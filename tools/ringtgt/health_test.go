@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// until waits for cond, which another process makes true.
+// until waits for a condition that another process brings about.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(10 * time.Millisecond) {
@@ -24,7 +24,7 @@ func until(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-// dial makes a session of an initiator port.
+// dial opens a session of an initiator port.
 func (s *served) dial(t *testing.T, port byte) *initiator.Session {
 	t.Helper()
 	i, err := initiator.Dial(t.Context(), initiator.Config{
@@ -37,7 +37,7 @@ func (s *served) dial(t *testing.T, port byte) *initiator.Session {
 	return i
 }
 
-// write10 is a WRITE(10) of one block.
+// write10 sends a WRITE(10) of one block.
 func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense []byte) {
 	t.Helper()
 	c := &initiator.Command{Out: make([]byte, 512)}
@@ -48,19 +48,18 @@ func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense
 	return byte(c.Result.Status), c.Result.Sense
 }
 
-// A file is made shorter while an initiator writes to it: each write behind its end is a medium error (SBC-4 4.18.1) and does
-// not bring the file back to its length, and everybody concerned is told: the initiator by sense data, the person by the log
-// and status, their alarms by metrics.
+// A file is truncated while an initiator writes to it. Each write beyond its new end is a medium error (SBC-4 4.18.1) and does not
+// extend the file again. Sense data, log, status and metrics all report it.
 func TestFileCutUnderAnInitiator(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk.img")
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+path+":8M", "--metrics", "127.0.0.1:0")
 	i, other := s.dial(t, 1), s.dial(t, 2)
-	write10(t, i, 0) // takes the unit attention
+	write10(t, i, 0) // clears the unit attention
 	write10(t, other, 0)
 	if status, sense := write10(t, i, 16383); status != 0 {
 		t.Fatalf("a write to the last block: status %#x, % x", status, sense)
 	}
-	// Writes look at the file's size once a millisecond: one that comes earlier makes the file longer again, and is tried again.
+	// Writes check the file's size once a millisecond. An earlier write extends the file again, and is repeated.
 	until(t, "a write behind the new end fails", func() bool {
 		if err := os.Truncate(path, 4<<20); err != nil {
 			t.Fatal(err)
@@ -99,7 +98,7 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	if m[`ringtgt_lun_faults_total{kind="write error",`+unit] != n || m["ringtgt_lun_health{"+unit] == 0 {
 		t.Errorf("metrics: %v faults, health %v", m[`ringtgt_lun_faults_total{kind="write error",`+unit], m["ringtgt_lun_health{"+unit])
 	}
-	// What was acknowledged is not on the medium: each nexus hears of it when it asks (SBC-4 5.31).
+	// Acknowledged data is not on the medium: the next SYNCHRONIZE CACHE of each nexus reports it (SBC-4 5.31).
 	for n, i := range []*initiator.Session{i, other} {
 		c := &initiator.Command{CDB: []byte{0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
 		if err := i.Exec(t.Context(), c); err != nil {
@@ -114,8 +113,8 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	}
 }
 
-// A file on a filesystem that is full, thin or not (SBC-4 4.7.3.6: SPACE ALLOCATION FAILED WRITE PROTECT), and a device that
-// fails. Whoever sent the command is told, and so is whoever reads the log.
+// Files on a full file system, thin or not (SBC-4 4.7.3.6: SPACE ALLOCATION FAILED WRITE PROTECT), and a device that fails. The
+// command's sense data and the log report the fault.
 func TestRealFaultsAreTold(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("mounting a small filesystem and making a loop device need root")
@@ -144,7 +143,7 @@ func TestRealFaultsAreTold(t *testing.T) {
 		"--lun", "block:"+device, "--metrics", "127.0.0.1:0")
 	defer s.stop(t)
 	i := s.dial(t, 1)
-	// The loop device's file loses its second half under it: reads there fail with EIO.
+	// The loop device's file loses its second half: reads there fail with EIO.
 	if err := os.Truncate(image, 2<<20); err != nil {
 		t.Fatal(err)
 	}

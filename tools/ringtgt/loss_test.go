@@ -16,8 +16,8 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
-// fullDevice is a loop device of 64 MiB whose file lies on a tmpfs that has no room for it: whatever is written through the
-// page cache is taken, and cannot be written back. skip says why there is none.
+// fullDevice returns a loop device of 64 MiB whose file is on a tmpfs without room for it: writes to the page cache succeed, and
+// their write-back fails. skip is the reason why there is none.
 func fullDevice(t *testing.T) (path, skip string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -44,9 +44,9 @@ func fullDevice(t *testing.T) (path, skip string) {
 	return path, ""
 }
 
-// A medium takes writes into the page cache and cannot write them back. Each session is told by its own SYNCHRONIZE CACHE, and
-// again when it asks again at once, whoever asked first (SPC-4 4.5.7); so is who comes back. The log and status say it, and
-// the daemon does not end as if nothing had been.
+// A medium accepts writes into the page cache but cannot write them back. Each session's SYNCHRONIZE CACHE reports it, also when
+// repeated at once, whichever session came first (SPC-4 4.5.7); so does that of an initiator that logs in again. Log and status
+// report it, and the daemon's exit code does.
 func TestLostWritesAreTold(t *testing.T) {
 	device, skip := fullDevice(t)
 	if device == "" {
@@ -109,8 +109,8 @@ func TestLostWritesAreTold(t *testing.T) {
 	}
 }
 
-// What is lost by the last flush alone, which is the daemon's own, is an error too; and the next start tells of it, as no
-// initiator was told, until somebody adopts the device as it is.
+// A loss found only by the daemon's own last flush is an error, too. No initiator was told of it, so the next start reports it,
+// until the device is adopted as it is.
 func TestLostAtTheEnd(t *testing.T) {
 	device, skip := fullDevice(t)
 	if device == "" {
@@ -124,7 +124,7 @@ func TestLostAtTheEnd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write10(t, i, 0) // takes the unit attention
+	write10(t, i, 0) // clears the unit attention
 	for lba := range uint32(1024) {
 		if status, sense := write10(t, i, lba*8); status != 0 {
 			t.Fatalf("a write into the cache: status %#x, % x", status, sense)

@@ -11,33 +11,33 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// kept is what the state has of a unit's disk while it is served.
+// kept is what the state records of a unit's disk while it is served.
 type kept struct {
 	mu     sync.Mutex
-	grown  bool   // the medium has grown, and the state does not have the new size yet
-	cut    bool   // the state has that the file was cut, from this byte on
-	from   int64  //
-	writes uint64 // losses of acknowledged writes that it has (lun.FaultDataLost)
+	grown  bool   // the medium has grown, and the new size is not saved yet
+	cut    bool   // the state records that the file was cut
+	from   int64  // the first byte that was cut off
+	writes uint64 // recorded losses of acknowledged writes (lun.FaultDataLost)
 }
 
-// lookNow has the media looked at at once. Backends call it, on loops too.
+// lookNow triggers an inspection of the media. Backends call it, also on loops.
 func (d *daemon) lookNow() {
 	select {
 	case d.lost <- struct{}{}:
-	default: // it is asked for already
+	default: // one is already pending
 	}
 }
 
-// inspect looks at a unit's medium and keeps with the disk's identity what is new: the watch tells it to people afterwards, so
-// that what they read of is there after a restart. It may block.
+// inspect inspects a unit's medium and saves its findings with the disk's identity. The watch reports them only after that, so
+// that whatever was reported is known after a restart. It may block.
 func (d *daemon) inspect(t *servedTarget, u *servedUnit) backend.Condition {
 	c := u.backend.Inspect()
 	d.keep(t, u, c)
 	return c
 }
 
-// keep notes in the state what is new of u's medium: that it has grown, and what it lost. What cannot be kept is tried again
-// at the next inspection; the log and status say so meanwhile.
+// keep saves new findings on u's medium in the state: that it has grown, and what it has lost. If that fails, the next inspection
+// tries again, and log and status report it meanwhile.
 func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error {
 	if d.state == nil || !u.cfg.Persistent() {
 		return nil
@@ -60,7 +60,7 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 		}
 	}
 	now := time.Now().UTC().Truncate(time.Second)
-	// A device that was smaller may come back with what it had; a file's blocks are freed.
+	// A device that shrank may come back with its data; a file's blocks are freed.
 	from := int64(c.LostLBA) * int64(u.backend.Geometry().BlockSize)
 	cut := c.Lost && u.cfg.Kind == backend.KindFile && (!k.cut || from < k.from)
 	if cut {
@@ -97,7 +97,7 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 	return nil
 }
 
-// keepLast keeps what is found of all media at the end of the daemon, when no loop turns any more.
+// keepLast saves the findings on all media at the end of the daemon, after the loops have stopped.
 func (d *daemon) keepLast() (errs []error) {
 	for _, t := range d.targets {
 		for _, u := range t.units {
@@ -109,7 +109,7 @@ func (d *daemon) keepLast() (errs []error) {
 	return errs
 }
 
-// lostBefore is what people are told, in log and status, of writes that were lost before this start; "": none were.
+// lostBefore returns the message for log and status about writes lost before this start; "": none.
 func lostBefore(l state.Losses) string {
 	if l.Writes.IsZero() {
 		return ""

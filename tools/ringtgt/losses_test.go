@@ -17,12 +17,12 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// keeper is a daemon of one file of 8192 bytes, without an engine.
+// keeper is a daemon with one file of 8192 bytes and no engine.
 type keeper struct {
 	*daemon
 	t    *testing.T
 	path string
-	dir  string // of the state
+	dir  string // the state directory
 	log  bytes.Buffer
 }
 
@@ -59,7 +59,7 @@ func (k *keeper) open() {
 	k.state, k.store = st, health.NewStore(st, st.Dir(), k.daemon.log)
 }
 
-// next is what the next start says of the file.
+// next returns what the next start reports about the file.
 func (k *keeper) next() (state.Finding, error) {
 	k.t.Helper()
 	known, err := state.Peek(k.dir)
@@ -79,11 +79,11 @@ func (k *keeper) truncate(n int64) {
 	}
 }
 
-// What a state that cannot be written (a full disk) could not take in is told, and is tried again until it is kept: the disk
-// is not served with zeroes for data after a restart because there was no room for a while.
+// If the state cannot be written (a full disk), that is reported and the save is retried until it succeeds: a temporary lack of
+// space must not make a restart serve zeroes for data.
 func TestLossIsKeptLater(t *testing.T) {
 	k, target, u := newKeeper(t)
-	k.state.Close() // from here on nothing can be written
+	k.state.Close() // the state cannot be written from here on
 	k.truncate(4096)
 	if c := k.inspect(target, u); !c.Lost {
 		t.Fatalf("the file was cut: %+v", c)
@@ -112,7 +112,7 @@ func TestLossIsKeptLater(t *testing.T) {
 	}
 }
 
-// A size that the medium grew to is tried again too: a shorter file is a loss only for who knows that it was longer.
+// The save of a larger size is retried, too: a shorter file is recognised as a loss only if the larger size is known.
 func TestGrowthIsKeptLater(t *testing.T) {
 	k, target, u := newKeeper(t)
 	k.health = health.New(nil, k.daemon.log)
@@ -128,7 +128,7 @@ func TestGrowthIsKeptLater(t *testing.T) {
 	}
 }
 
-// A loss that a flush at the very end finds is kept too.
+// A loss found by the last flush is saved, too.
 func TestLastLossIsKept(t *testing.T) {
 	k, _, u := newKeeper(t)
 	u.unit.FlushFailed(lun.ErrMedium, 0)

@@ -46,10 +46,10 @@ type cli struct {
 // streams are where commands write for people and programs.
 type streams struct {
 	out, err io.Writer
-	program  string // what was typed to run this: what people are told to type begins with it
+	program  string // the path typed to run this program: commands in messages begin with it
 }
 
-// typed is a command as people type it where they are.
+// typed returns a command as the user would type it in the current folder.
 func (s streams) typed(args string) string { return shell.Quote(s.program) + " " + args }
 
 func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr, os.Args[0]})) }

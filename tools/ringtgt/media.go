@@ -13,21 +13,21 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// foundMedium is a file or device of the configuration as it is before anything is opened.
+// foundMedium is a configured file or device as found before anything is opened.
 type foundMedium struct {
 	lun     *config.LUN
 	ask     state.Ask
 	finding state.Finding
 }
 
-// makes says that serving it makes a file.
+// makes reports whether serving it creates a file.
 func (m *foundMedium) makes() bool { return m.ask.Seen.IsZero() }
 
-// media are those of a configuration, by LUN.
+// media are the media of a configuration, by LUN.
 type media map[*config.LUN]*foundMedium
 
-// lookAtMedia holds the files and devices of c against what the state knows, and changes nothing: it makes no state either.
-// problems are mistakes of the configuration; err has the disks that must not be served, all of them.
+// lookAtMedia compares the files and devices of c with the state, and changes nothing: it does not create a state either.
+// problems are mistakes in the configuration; err has all disks that must not be served.
 func lookAtMedia(c *config.Config) (found media, problems config.Problems, err error) {
 	found = media{}
 	if c.Server.State == "" {
@@ -65,7 +65,7 @@ func lookAtMedia(c *config.Config) (found media, problems config.Problems, err e
 	return found, problems, errors.Join(refused...)
 }
 
-// cannotMake says why the file of l, which was never served and is not there, cannot be made.
+// cannotMake returns why the file of l, which was never served and does not exist, cannot be created.
 func cannotMake(l *config.LUN) string {
 	if l.Kind != backend.KindFile || l.Size == 0 || l.ReadOnly {
 		return fmt.Sprintf("there is no file %s; with a size it is created", l.Path)
@@ -78,7 +78,7 @@ func cannotMake(l *config.LUN) string {
 	return ""
 }
 
-// describe says what serving the medium means.
+// describe describes what serving the medium would do.
 func (m *foundMedium) describe() string {
 	k := m.finding.Disk
 	if !k.Lost.Writes.IsZero() {

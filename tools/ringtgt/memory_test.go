@@ -13,7 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// glutton is a connection of an initiator that takes what it can get of the daemon's memory. It reads nothing after its login.
+// glutton is an initiator's connection that takes as much of the daemon's memory as it can. It reads nothing after its login.
 type glutton struct {
 	t  *testing.T
 	c  net.Conn
@@ -28,14 +28,14 @@ func (g *glutton) add(h *pdu.BHS, data []byte) {
 	g.b = append(append(append(g.b, h[:]...), data...), make([]byte, pdu.Pad(len(data)))...)
 }
 
-// flush sends what there is; the daemon may close the connection for it, or take no more.
+// flush sends the queued bytes. The daemon may close the connection or stop reading.
 func (g *glutton) flush() {
 	g.c.SetWriteDeadline(time.Now().Add(2 * time.Second))
 	g.c.Write(g.b)
 	g.b = g.b[:0]
 }
 
-// login logs in, with as much text as there may be if full is set.
+// login logs in; full: with as much text as is allowed.
 func (g *glutton) login(portal, name string, isid int, full bool) bool {
 	c, err := net.Dial("tcp", portal)
 	if err != nil {
@@ -75,7 +75,7 @@ func (g *glutton) login(portal, name string, isid int, full bool) bool {
 	return true
 }
 
-// loginAnswer reads Login Responses up to one that does not go on.
+// loginAnswer reads Login Responses up to one without the C bit.
 func (g *glutton) loginAnswer() bool {
 	for {
 		var h pdu.BHS
@@ -123,8 +123,8 @@ func (g *glutton) command(itt, sn uint32, write bool, n int) {
 	g.add(&h, nil)
 }
 
-// gorge asks for everything at once: reads that are not fetched, so that answers queue; writes without data, and pings of 8 KiB, behind a
-// gap in CmdSN; text; immediate requests; and Rejects.
+// gorge requests everything at once: reads that are not fetched, so that answers queue; writes without data and pings of 8 KiB
+// after a gap in CmdSN; text; immediate requests; and requests that are rejected.
 func (g *glutton) gorge() {
 	for k := range uint32(4) {
 		g.command(1000+k, g.sn+k, false, 1<<20)
@@ -175,13 +175,13 @@ func (g *glutton) gorge() {
 	g.flush()
 }
 
-// The process stays below the sum that status prints, when each of its terms is driven to its bound at once: connections that have
-// gone and that are there, the arena, tasks, requests behind a gap, answers that nobody reads, text.
+// The process stays below the bound that status prints while each of its terms is driven to its maximum at once: closed and open
+// connections, the arena, tasks, requests after a gap, unread answers, text.
 func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 	path := t.TempDir() + "/disk"
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--buffers", "4M", "--target", gluttonTarget,
 		"--lun", "file:"+path+":64M")
-	// Those that come and go, from which nothing may stay.
+	// Connections that come and go must leave nothing behind.
 	for k := range 200 {
 		g := &glutton{t: t}
 		g.login(s.portal, "iqn.2026-11.test:gone", k, true)
@@ -219,10 +219,10 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 	if worst > bound {
 		t.Errorf("%d MiB were resident; the bound is %d MiB", worst>>20, bound>>20)
 	}
-	// And one more is served.
+	// One more initiator is served.
 	g := &glutton{t: t}
 	g.login(s.portal, "iqn.2026-11.test:good", 1<<20, false)
-	for k := range uint32(2) { // the first is answered by a unit attention
+	for k := range uint32(2) { // the first gets a unit attention
 		g.command(1+k, g.sn+k, false, 4096)
 	}
 	g.flush()
@@ -246,7 +246,7 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 	s.stop(t)
 }
 
-// peak is the most that a process has had in RAM.
+// peak returns a process's peak resident set size.
 func peak(t *testing.T, pid int) uint64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

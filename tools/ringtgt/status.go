@@ -182,7 +182,7 @@ func heapBytes() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// residentBound is what resident may come to: engine.MemoryBound and the LUNs in memory.
+// residentBound is the upper bound of resident: engine.MemoryBound and the LUNs in memory.
 func (d *daemon) residentBound() (now, ever uint64) {
 	n, e := d.engine.Bound()
 	luns := 0

@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// healthText is the one line of health: good, or how many units are not and what is wrong with the first of the worst.
+// healthText returns the daemon's health in one line: good, or the number of faulty units and the fault of the worst one.
 func healthText(s *control.Status) string {
 	h := &s.Health
 	units := h.Good + h.Degraded + h.Lost

@@ -167,12 +167,12 @@ func printTargets(w io.Writer, targets []control.Target) {
 	}
 }
 
-// printLUNs writes a line for each unit, in columns, and below it what is wrong with the unit and what to know of it.
+// printLUNs prints a line for each unit, in columns, with its faults and warnings below.
 func printLUNs(w io.Writer, luns []control.LUN) {
 	var rows strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 8, 2, ' ', 0)
 	for _, l := range luns {
-		// Quoted where it has a line end: a row is a line.
+		// A name with a line break is quoted, so that a row is one line.
 		fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), orDash(oneLine(l.Path)))
 	}
 	t.Flush()
@@ -188,7 +188,7 @@ func printLUNs(w io.Writer, luns []control.LUN) {
 	}
 }
 
-// oneLine is s, quoted when it has what a terminal would take for more than text.
+// oneLine returns s, quoted if it has characters that a terminal would interpret.
 func oneLine(s string) string {
 	if strings.ContainsFunc(s, unicode.IsControl) {
 		return strconv.Quote(s)

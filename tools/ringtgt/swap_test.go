@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// loopDevices makes block devices of files, and skips where that is not possible.
+// loopDevices attaches files to loop devices, or skips the test if there are none.
 func loopDevices(t *testing.T, files ...string) (devices []string) {
 	t.Helper()
 	for _, file := range files {
@@ -34,7 +34,7 @@ func attach(t *testing.T, file string) string {
 	return dev
 }
 
-// refusedStart runs serve until it ends with this code, and returns what it says.
+// refusedStart runs serve, checks that it ends with the exit code, and returns its output.
 func refusedStart(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -49,8 +49,8 @@ func refusedStart(t *testing.T, code int, args ...string) string {
 	return said.String()
 }
 
-// What two device names lead to is swapped: no disk gets the other one's identity, and so none its reservations. By other
-// names each is what it was.
+// The targets of two device names are swapped: no disk gets the other's identity or reservations. Under other names each disk has
+// its old identity.
 func TestDeviceNamesSwapped(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -87,7 +87,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 			t.Errorf("said\n%s\nwant %q in it", said, want)
 		}
 	}
-	// the devices' own names are other spellings; they move, and that is said
+	// the kernel names are other spellings of the same devices, with a warning that they may move
 	if moved := ids(devices[0], devices[1]); moved != first {
 		t.Errorf("by their own names they are %v, want %v", moved, first)
 	}
@@ -102,7 +102,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 			t.Errorf("check says %v\n%s\nwant %q in it", err, out, want)
 		}
 	}
-	// the file behind a loop device is the same disk once more
+	// the file behind a loop device is the same disk
 	said = refusedStart(t, exitUsage, "--state", state, "--lun", "block:"+devices[0], "--lun", "file:"+at("a.img"))
 	if !strings.Contains(said, "is served already") {
 		t.Errorf("a loop device and the file behind it:\n%s", said)
@@ -122,7 +122,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 	}
 }
 
-// A bind mount spells the same disk: its identity is the same, and it is not served twice.
+// A bind mount is another spelling of the same disk: the identity is the same, and the disk is not served twice.
 func TestBindMount(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")

@@ -23,17 +23,17 @@ type servedUnit struct {
 	backend backend.Backend
 	config  lun.UnitConfig
 	unit    *lun.Unit
-	medium  medium.Fingerprint // what it is on; zero: memory, or nowhere
+	medium  medium.Fingerprint // of its medium; zero: memory or null
 	notes   []string
-	before  string // what was lost before this start
+	before  string // message about losses before this start
 	kept    kept
 }
 
-// openers is how many media are opened at once. Opening mostly waits for a file system's journal, which takes what several
-// have to write in one turn; more than these bring nothing.
+// openers is the number of media opened at once. Opening mostly waits for a file system's journal, which commits several files
+// together. More bring no gain.
 const openers = 16
 
-// openUnits opens the media of all targets. The error is that of the first in the order of the configuration.
+// openUnits opens the media of all targets. Of several errors it returns the first in the order of the configuration.
 func (d *daemon) openUnits(until time.Time) error {
 	var places []*servedUnit
 	var errs []error
@@ -62,7 +62,7 @@ func (d *daemon) openUnits(until time.Time) error {
 	for _, t := range d.targets {
 		n := len(t.cfg.LUNs)
 		for _, u := range places[:n] {
-			if u != nil { // after an error too: whoever gives up closes what is open
+			if u != nil { // after an error, too: the caller closes what is open
 				t.units = append(t.units, u)
 			}
 		}
@@ -76,8 +76,8 @@ func (d *daemon) openUnits(until time.Time) error {
 	return nil
 }
 
-// openUnit opens the medium, as the state knows it. Nothing is made, lengthened or written before it is sure which disk
-// it is; a disk that has been served and is not there is never made anew.
+// openUnit opens the medium that the state knows. Nothing is created, extended or written before the disk's identity is certain.
+// A disk that was served before and is missing is never created again.
 func (d *daemon) openUnit(l *config.LUN, until time.Time) (*servedUnit, error) {
 	spec := l.Spec()
 	spec.Lost = d.lookNow
@@ -130,7 +130,7 @@ func (d *daemon) openUnit(l *config.LUN, until time.Time) (*servedUnit, error) {
 	return u, nil
 }
 
-// askFor looks at what is at the path of l.
+// askFor inspects what is at the path of l.
 func askFor(l *config.LUN) (state.Ask, error) {
 	a := state.Ask{ID: l.ID, Kind: medium.Kind(l.Kind), Path: l.Path}
 	var err error
@@ -143,14 +143,14 @@ func askFor(l *config.LUN) (state.Ask, error) {
 	return a, err
 }
 
-// lockWait is how long media and the state directory may take to become free, all together: when a daemon is killed the
-// kernel takes its rings apart after the process is gone, and they hold its files until then.
+// lockWait bounds the wait for media and the state directory to become free, in total. After a daemon is killed its rings hold
+// its files until the kernel has torn them down, which may be after the process is gone.
 const (
 	lockWait = 5 * time.Second
 	lockPoll = 20 * time.Millisecond
 )
 
-// openBackend opens s, until a time again and again while somebody has it.
+// openBackend opens s, and retries until a deadline while another process holds it.
 func openBackend(s backend.Spec, until time.Time) (backend.Backend, error) {
 	for {
 		b, err := backend.Open(s)
@@ -161,8 +161,8 @@ func openBackend(s backend.Spec, until time.Time) (backend.Backend, error) {
 	}
 }
 
-// identify finds out who the units are: by configuration, else by the state directory, else they are new, as a medium that
-// does not survive is another disk every time. It keeps all of them at once: each time costs a sync.
+// identify determines the units' identities: from the configuration, else from the state directory, else new ones, since a
+// volatile medium is another disk each time. It saves all of them at once, because each save costs a sync.
 func (d *daemon) identify() error {
 	var media, others []*servedUnit
 	var asks []state.Ask
@@ -210,8 +210,8 @@ func (d *daemon) identify() error {
 	return nil
 }
 
-// checkNames refuses two units that initiators would take for one, whatever their names were made of: multipath would write
-// to either.
+// checkNames refuses two units with the same designator or serial number, wherever these come from: initiators would take them
+// for one disk, and multipath would write to either.
 func (d *daemon) checkNames() error {
 	seen := map[string]*servedUnit{}
 	for _, t := range d.targets {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file that somebody has is waited for: a daemon that was killed keeps it until the kernel has taken its rings apart.
+// The daemon waits for a file that another process holds: a killed daemon holds it until the kernel has torn down its rings.
 func TestOpenWaitsForTheMedium(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {

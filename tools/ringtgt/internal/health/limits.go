@@ -4,18 +4,18 @@ import "time"
 
 // Every bound of the watch, with its reason.
 const (
-	// pollEvery is how often the units' counts of faults are read: what goes wrong is in the log within a second. Reading
-	// those of 1,500 units takes some tens of microseconds.
+	// pollEvery is the interval at which fault counts are read: a fault is in the log within a second. Reading the counts of
+	// 1,500 units takes some tens of microseconds.
 	pollEvery = time.Second
-	// quiet is for how long a line of one unit and kind keeps further ones back; the next says how many faults they were.
+	// quiet is how long after a line further lines of the same unit and kind are held back. The next line counts their faults.
 	quiet = 10 * time.Second
-	// maxLines bounds the lines of one poll, whatever happens: an array that fails takes all of its units with it. What is
-	// kept back comes with the polls that follow.
+	// maxLines bounds the lines of one poll: a failing array takes all of its units with it. The other lines follow in later
+	// polls.
 	maxLines = 20
-	// inspectEvery is how often each medium is compared with what its path leads to. It is two system calls.
+	// inspectEvery is the interval at which each medium is compared with its path. That takes two system calls.
 	inspectEvery = 10 * time.Second
-	// maxInspections bounds the threads that wait for filesystems: those of a server that is away wait for long.
+	// maxInspections bounds the threads that wait for file systems. With a file server down they wait long.
 	maxInspections = 16
-	// patience is for how long an inspection may take before the unit is said to have a medium that does not answer.
+	// patience is how long an inspection may take before the unit's medium is reported as not answering.
 	patience = 20 * time.Second
 )

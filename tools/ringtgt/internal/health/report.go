@@ -8,25 +8,25 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Report says how a unit is.
+// Report is a unit's health.
 type Report struct {
 	State  lun.HealthState
-	Since  time.Time // of the oldest of Why; zero when it is good
-	Why    []string  // for people
-	Faults []Fault   // the kinds that occurred
+	Since  time.Time // start of the oldest entry of Why; zero if the unit is good
+	Why    []string  // explanations
+	Faults []Fault   // by kind, those that occurred
 }
 
 // Fault is a kind of fault of a unit.
 type Fault struct {
 	Kind   lun.FaultKind
 	Count  uint64
-	LBA    uint64 // of the last one
+	LBA    uint64 // of the last fault
 	HasLBA bool
-	Errno  string    // EIO; "": none is known
-	Last   time.Time // within a second
+	Errno  string    // such as EIO; "": unknown
+	Last   time.Time // accurate to a second
 }
 
-// Reports are how the units are, in the order in which New was given them.
+// Reports returns the health of all units, in New's order.
 func (w *Watch) Reports() []Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +71,7 @@ func (u *watched) report(now time.Time) (r Report) {
 		if f.last.Kind == lun.FaultDataLost || f.last.Kind == lun.FaultGone || f.last.Kind == lun.FaultBlocks {
 			s = lun.HealthLost
 		}
-		if f.last.Kind != lun.FaultBlocks || u.lost.text == "" { // the finding says it better
+		if f.last.Kind != lun.FaultBlocks || u.lost.text == "" { // the finding is more precise
 			add(s, f.first, faultText(f, now))
 		}
 		rf := Fault{Kind: f.last.Kind, Count: f.last.Count, LBA: f.last.LBA, HasLBA: f.last.HasLBA, Last: f.at}
@@ -87,7 +87,7 @@ func lostText(lba uint64) string {
 	return fmt.Sprintf("it was made shorter: blocks from LBA %d on are lost", lba)
 }
 
-// faultText is "write error 3 times, last 5m3s ago at LBA 100 (EIO)".
+// faultText returns a text such as "write error 3 times, last 5m3s ago at LBA 100 (EIO)".
 func faultText(f *fault, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(f.last.Kind.String())
@@ -104,14 +104,14 @@ func faultText(f *fault, now time.Time) string {
 	return b.String()
 }
 
-// Summary is the health of all units in one line.
+// Summary is the overall health.
 type Summary struct {
 	State                lun.HealthState
 	Since                time.Time
 	Good, Degraded, Lost int
 }
 
-// Sum adds reports up.
+// Sum summarises reports.
 func Sum(reports []Report) (s Summary) {
 	for _, r := range reports {
 		switch r.State {

@@ -10,8 +10,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Store stands before the state directory and tells of what goes wrong with it. An initiator whose reservation cannot be
-// written down hears of that by sense data; whoever has to make room on the disk hears of it here.
+// Store wraps the state directory and reports its errors. An initiator whose reservation cannot be saved gets sense data; the
+// administrator, who must make room on the disk, gets the log and status.
 type Store struct {
 	behind lun.Store
 	dir    string
@@ -19,15 +19,15 @@ type Store struct {
 	now    func() time.Time
 
 	mu     sync.Mutex
-	wrong  finding // it does not work now
+	wrong  finding // the current error
 	errors uint64
-	told   uint64    // how many the log has
-	quiet  time.Time // no line before
+	told   uint64    // how many have been logged
+	quiet  time.Time // no further line before
 }
 
 var _ lun.Store = (*Store)(nil)
 
-// NewStore watches over s, which keeps its values in dir.
+// NewStore wraps s, which saves its values in dir.
 func NewStore(s lun.Store, dir string, log *slog.Logger) *Store {
 	return &Store{behind: s, dir: dir, log: log, now: time.Now}
 }
@@ -46,7 +46,7 @@ func (s *Store) Save(key string, value []byte) error {
 	return s.Keep(func() error { return s.behind.Save(key, value) })
 }
 
-// Keep has something written to the state directory.
+// Keep runs a function that writes to the state directory.
 func (s *Store) Keep(write func() error) error {
 	if err := write(); err != nil {
 		s.failed("written", err)
@@ -82,7 +82,7 @@ func (s *Store) failed(how string, err error) {
 	s.told, s.quiet = s.errors, now.Add(quiet)
 }
 
-// Report says what is wrong now, "" when nothing is, and since when; and how many errors there were.
+// Report returns the current error, "" if there is none, its start, and the number of errors so far.
 func (s *Store) Report() (why string, since time.Time, errors uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -13,8 +13,8 @@ type brokenStore struct{ err error }
 func (s *brokenStore) Load(string) ([]byte, error) { return nil, s.err }
 func (s *brokenStore) Save(string, []byte) error   { return s.err }
 
-// A state directory that cannot be written is told of in bounded lines, and again when that is over; nothing that the
-// device server asks for is changed by it.
+// An unwritable state directory is logged in a bounded number of lines, and so is its recovery. The device server's results are
+// passed through unchanged.
 func TestStateErrorsAreTold(t *testing.T) {
 	r := newRig(t, 0, nil)
 	b := &brokenStore{}

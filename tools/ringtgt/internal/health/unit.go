@@ -10,39 +10,39 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// watched is a unit with what is known of it. It is used under Watch.mu.
+// watched is a unit and its health, guarded by Watch.mu.
 type watched struct {
 	Unit
-	born    time.Time // when the watch began
+	born    time.Time // start of the watch
 	faults  [lun.NumFaults]fault
-	place   finding   // the path leads elsewhere
+	place   finding   // the path leads to another file or device
 	lost    finding   // blocks are gone
-	blind   finding   // it could not be looked at
-	losses  uint64    // of acknowledged writes that an inspection was begun for
-	busy    bool      // an inspection is under way or waits for a slot
-	again   bool      // another one was asked for since it began
-	looking time.Time // since when it is under way
+	blind   finding   // it could not be inspected
+	losses  uint64    // losses of acknowledged writes for which an inspection was started
+	busy    bool      // an inspection runs or waits for a slot
+	again   bool      // another one was requested since it started
+	looking time.Time // start of the running inspection
 }
 
 // fault is a kind of fault of a unit.
 type fault struct {
 	last  lun.Fault
-	first time.Time // when the first was read
-	at    time.Time // when the last was read
-	told  uint64    // how many the log has
-	quiet time.Time // no line before
+	first time.Time // when the first was seen
+	at    time.Time // when the last was seen
+	told  uint64    // how many have been logged
+	quiet time.Time // no further line before
 }
 
-// due says that a line is due.
+// due reports whether a line is due.
 func (f *fault) due(now time.Time) bool { return f.last.Count > f.told && !now.Before(f.quiet) }
 
-// finding is something that an inspection found. text is empty when it is not so.
+// finding is a result of an inspection. An empty text means that all is well.
 type finding struct {
 	text  string
 	since time.Time
 }
 
-// read takes over the device server's counts.
+// read reads the device server's counts.
 func (u *watched) read(now time.Time) {
 	if u.Faults == nil {
 		return
@@ -66,7 +66,7 @@ func (u *watched) read(now time.Time) {
 	}
 }
 
-// tell writes the line that is due for kind k, if there is something to tell.
+// tell logs kind k if there are new faults and a line is due.
 func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
 	f := &u.faults[k]
 	n := f.last.Count - f.told
@@ -86,7 +86,7 @@ func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
 
 func (u *watched) args() []any { return []any{"target", u.Target, "lun", u.LUN, "medium", u.Medium} }
 
-// errnoName is EIO for 5.
+// errnoName returns the name of an errno, such as EIO for 5.
 func errnoName(n int) string {
 	if name := unix.ErrnoName(unix.Errno(n)); name != "" {
 		return name
@@ -94,7 +94,7 @@ func errnoName(n int) string {
 	return unix.Errno(n).Error()
 }
 
-// found takes over what an inspection found.
+// found processes the result of an inspection.
 func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 	u.change(&u.place, c.Place, "the path leads to it again", log, now)
 	u.change(&u.blind, c.Err, "it can be looked at again", log, now)
@@ -111,14 +111,14 @@ func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 	}
 	u.lost.text = text
 	log.Error("medium: it was made shorter, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
-	// It counts as a fault, of which this was the line.
+	// It counts as a fault that has been logged with this line.
 	u.Faults.Report(lun.FaultBlocks, int64(c.LostLBA), 0, 0)
 	u.read(now)
 	f := &u.faults[lun.FaultBlocks]
 	f.told = f.last.Count
 }
 
-// change takes over one finding, and tells when it has become so or is no longer so.
+// change updates one finding, and logs when it appears or disappears.
 func (u *watched) change(f *finding, err error, over string, log *slog.Logger, now time.Time) {
 	switch {
 	case err == nil && f.text != "":

@@ -16,32 +16,32 @@ import (
 type Unit struct {
 	Target string
 	LUN    int
-	Medium string // as in the configuration: file:/srv/a.img
-	// Faults is the device server's record.
+	Medium string // as configured, such as file:/srv/a.img
+	// Faults is the device server's fault record.
 	Faults *lun.Health
-	// Before is what the unit lost before this start, for people; "": nothing.
+	// Before is a message about what the unit lost before this start; "": nothing.
 	Before string
-	// Inspect looks at the medium; it may block.
+	// Inspect inspects the medium. It may block.
 	Inspect func() backend.Condition
 }
 
-// Watch watches units from New to Close.
+// Watch watches the units' media.
 type Watch struct {
-	// Wake has the media looked at as soon as something comes. It is set before Start; nil: never.
+	// Wake triggers an inspection of all media. It is set before Start; nil: never.
 	Wake <-chan struct{}
 
 	log   *slog.Logger
 	now   func() time.Time
 	slots chan struct{} // one for each inspection under way
-	stop  chan struct{} // nil: it was not started
+	stop  chan struct{} // nil: not started
 	done  chan struct{}
 
 	mu    sync.Mutex
 	units []*watched
-	begin int // the unit whose lines come first in the next poll
+	begin int // the unit that the next poll logs first
 }
 
-// New makes a watch that looks only when Poll and Inspect are called; Start has it look by itself.
+// New returns a watch that acts only in Poll and Inspect. Start makes it act by itself.
 func New(units []Unit, log *slog.Logger) *Watch {
 	w := &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
 	for _, u := range units {
@@ -53,7 +53,7 @@ func New(units []Unit, log *slog.Logger) *Watch {
 	return w
 }
 
-// Start begins to watch.
+// Start starts the watch.
 func (w *Watch) Start() {
 	w.stop, w.done = make(chan struct{}), make(chan struct{})
 	go w.run()
@@ -78,7 +78,7 @@ func (w *Watch) run() {
 	}
 }
 
-// Close ends the watch. Faults that were not told yet are, without any bound in time.
+// Close ends the watch. It logs all faults that were not logged yet, however recent the last line.
 func (w *Watch) Close() {
 	if w.stop != nil {
 		close(w.stop)
@@ -95,7 +95,7 @@ func (w *Watch) Close() {
 	}
 }
 
-// Poll reads the counts of all units and writes what is new to the log.
+// Poll reads the counts of all units and logs new faults.
 func (w *Watch) Poll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,7 +104,7 @@ func (w *Watch) Poll() {
 		u.read(now)
 		if n := u.faults[lun.FaultDataLost].last.Count; n != u.losses {
 			u.losses = n
-			w.lookAt(u) // Inspect keeps it
+			w.lookAt(u) // Inspect saves it
 		}
 	}
 	lines, n := 0, len(w.units)
@@ -125,7 +125,7 @@ func (w *Watch) Poll() {
 	}
 }
 
-// Inspect has every medium looked at, some at a time. It does not wait for that.
+// Inspect starts an inspection of every medium, some at a time. It does not wait for them.
 func (w *Watch) Inspect() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,19 +134,19 @@ func (w *Watch) Inspect() {
 	}
 }
 
-// lookAt has one medium looked at, under mu.
+// lookAt starts an inspection of one medium, under mu.
 func (w *Watch) lookAt(u *watched) {
 	if u.Inspect == nil {
 		return
 	}
 	if u.again = u.busy; u.busy {
-		return // what is under way may have looked before what the caller did
+		return // the running inspection may have looked too early
 	}
 	u.busy = true
 	go w.inspect(u)
 }
 
-// inspect looks at u's medium once there is a free slot, and again for as long as somebody asks meanwhile.
+// inspect inspects u's medium once a slot is free, and repeats that while new requests have come.
 func (w *Watch) inspect(u *watched) {
 	for again := true; again; {
 		w.slots <- struct{}{}

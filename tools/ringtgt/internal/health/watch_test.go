@@ -16,7 +16,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// rig is a watch of n units over a clock that the test moves.
+// rig is a watch of n units with a clock that the test controls.
 type rig struct {
 	*Watch
 	t      *testing.T
@@ -67,7 +67,7 @@ func (r *rig) pass(d time.Duration) {
 	r.clock = r.clock.Add(d)
 }
 
-// lines are the lines that were written since the last call.
+// lines returns the lines logged since the last call.
 func (r *rig) lines() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,7 @@ func (r *rig) want(want ...string) {
 
 const from = "target=iqn.2026-11.io.example:t lun=0 medium=file:/srv/a.img"
 
-// A line a kind at once, then one in ten seconds, which says how many faults there were: none goes untold.
+// Each kind is logged at once, then every ten seconds with the number of faults: none is omitted.
 func TestFaultsAreTold(t *testing.T) {
 	r := newRig(t, 1, nil)
 	r.Poll()
@@ -107,7 +107,7 @@ func TestFaultsAreTold(t *testing.T) {
 	r.want()
 	h.Report(lun.FaultFlush, -1, 0, 3)
 	r.Poll()
-	r.want(`level=ERROR msg="medium: flush failed" ` + from + " count=1 total=1") // a kind does not keep another one back
+	r.want(`level=ERROR msg="medium: flush failed" ` + from + " count=1 total=1") // one kind does not delay another
 	r.pass(quiet)
 	r.Poll()
 	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=1099 errno=EIO count=1000 total=1001")
@@ -118,7 +118,7 @@ func TestFaultsAreTold(t *testing.T) {
 	r.want(`level=ERROR msg="medium: read error" ` + from + " lba=8 errno=EIO count=1 total=1002")
 }
 
-// Many units that fail at once have a bounded number of lines a poll, and every unit gets its line in the end.
+// If many units fail at once the lines per poll are bounded, and every unit gets its line in the end.
 func TestLinesAreBounded(t *testing.T) {
 	const n = 5*maxLines + 3
 	r := newRig(t, n, nil)
@@ -136,7 +136,7 @@ func TestLinesAreBounded(t *testing.T) {
 			unit, _, _ := strings.Cut(l, " errno=")
 			told[unit] = true
 		}
-		// The first ones go on failing, are due again, and must not keep the others back.
+		// The first units keep failing and are due again, but must not delay the others.
 		r.pass(quiet)
 		for _, h := range r.health[:maxLines] {
 			h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
@@ -147,7 +147,7 @@ func TestLinesAreBounded(t *testing.T) {
 	}
 }
 
-// wait lets the inspections that were begun end.
+// wait waits for the inspections under way.
 func (r *rig) wait() {
 	r.t.Helper()
 	for range 1000 {
@@ -165,8 +165,7 @@ func (r *rig) wait() {
 	r.t.Fatal("inspections do not end")
 }
 
-// What an inspection finds is told once, stays in the report for as long as it is so, and is told again when it is over;
-// lost blocks stay.
+// A finding is logged when it appears and when it disappears, and is in the report in between. Lost blocks stay.
 func TestFindings(t *testing.T) {
 	var c backend.Condition
 	r := newRig(t, 1, func(int) backend.Condition { return c })
@@ -206,7 +205,7 @@ func TestFindings(t *testing.T) {
 	}
 	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=8192")
 	r.Poll()
-	r.want() // it was told
+	r.want() // already logged
 	if n := r.health[0].Count(lun.FaultBlocks); n != 1 {
 		t.Errorf("%d faults of that kind were counted, want 1", n)
 	}
@@ -223,8 +222,8 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// A file system that does not answer holds up as many inspections as there may be and no more, each of a unit of its own;
-// neither status nor the log waits for them. The units whose inspection hangs are reported, those that wait for a slot are not.
+// A file system that does not answer holds up a bounded number of inspections, one for each unit. Neither status nor the log waits
+// for them. Units whose inspection hangs are reported; units that wait for a slot are not.
 func TestStuckInspection(t *testing.T) {
 	const units = maxInspections + 4
 	release := make(chan struct{})
@@ -278,7 +277,7 @@ func (r *rig) until(what string, cond func() bool) {
 	r.t.Fatalf("not so: %s", what)
 }
 
-// A report has all that a person needs: since when, what, how often, where, when last; of each kind by itself.
+// A report tells for each kind of fault since when, how often, where and when last.
 func TestReportOfFaults(t *testing.T) {
 	r := newRig(t, 3, nil)
 	since := r.clock
@@ -305,8 +304,7 @@ func TestReportOfFaults(t *testing.T) {
 	}
 }
 
-// A reload that comes while an inspection is under way has the medium looked at again: what is under way may have looked
-// before whatever was done to it.
+// A reload during an inspection triggers another one: the one under way may have looked before the change.
 func TestReloadDuringInspection(t *testing.T) {
 	began, goOn := make(chan bool), make(chan backend.Condition)
 	r := newRig(t, 1, func(int) backend.Condition {
@@ -323,8 +321,8 @@ func TestReloadDuringInspection(t *testing.T) {
 	r.want(`level=ERROR msg="medium: something else is at its path now" ` + from)
 }
 
-// A loss of acknowledged writes has the medium looked at in the next poll, for that keeps it over a restart; one inspection for
-// each loss, whoever else read the counts.
+// After a loss of acknowledged writes the next poll inspects the medium, which saves the loss over a restart. There is one
+// inspection for each loss, even if status has read the counts before.
 func TestLossHasTheMediumLookedAt(t *testing.T) {
 	looked := make(chan bool, 10)
 	r := newRig(t, 1, func(int) backend.Condition {
@@ -344,13 +342,13 @@ func TestLossHasTheMediumLookedAt(t *testing.T) {
 	want(0, "its initiator was told")
 	for n := range 2 {
 		r.health[0].Report(lun.FaultDataLost, -1, int(unix.EIO), 1)
-		r.Reports() // somebody asks for status
+		r.Reports() // a status request
 		want(n+1, "acknowledged data was lost")
 		want(n+1, "nothing new")
 	}
 }
 
-// A backend that found blocks lost does not wait for the next inspection.
+// A backend that finds blocks lost triggers an inspection at once.
 func TestWake(t *testing.T) {
 	looked, wake := make(chan bool), make(chan struct{}, 1)
 	r := newRig(t, 1, func(int) backend.Condition {
@@ -358,7 +356,7 @@ func TestWake(t *testing.T) {
 		return backend.Condition{}
 	})
 	r.Wake = wake
-	wake <- struct{}{} // it may come before the watch is started
+	wake <- struct{}{} // it may come before Start
 	r.Start()
 	defer r.Close()
 	<-looked
@@ -367,7 +365,7 @@ func TestWake(t *testing.T) {
 	<-looked
 }
 
-// What a unit lost before this start is told once, and stays in its report.
+// A loss before this start is logged once and stays in the report.
 func TestBefore(t *testing.T) {
 	r := newRig(t, 0, nil)
 	w := New([]Unit{{Target: "iqn.2026-11.io.example:t", Medium: "file:/srv/a.img", Before: "before this start, much was lost"}}, r.logger())

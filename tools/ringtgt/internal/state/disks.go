@@ -10,43 +10,43 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// Disk is what is known of a disk whose medium outlives the daemon. The medium is what it is known by; its name is where it
-// was last, so that one that is missing, or another one in its place, is seen.
+// Disk is the record of a disk whose medium outlives the daemon. The fingerprint of its medium identifies it. Its name is the
+// last place where it was, so that a missing disk or another one in its place is noticed.
 type Disk struct {
 	ID      string             `json:"id"`
 	Created time.Time          `json:"created"`
 	Kind    medium.Kind        `json:"kind"`
-	Name    string             `json:"name,omitempty"`   // its path as it was written; "": another disk has it now
-	Real    string             `json:"real,omitempty"`   // of a file: the path without links
-	Medium  medium.Fingerprint `json:"medium,omitempty"` // zero: an earlier version kept none
+	Name    string             `json:"name,omitempty"`   // its path as configured; "": another disk has that name now
+	Real    string             `json:"real,omitempty"`   // for a file: the path without links
+	Medium  medium.Fingerprint `json:"medium,omitempty"` // zero: saved by a version without fingerprints
 	Lost    Losses             `json:"lost,omitzero"`
 }
 
-// Ask is a medium that somebody wants to serve.
+// Ask is a medium to be served.
 type Ask struct {
-	ID   string // who it is by configuration; "": the state knows, or makes one up
+	ID   string // the configured ID; "": the one in the state, or a new one
 	Kind medium.Kind
-	Path string             // as it was written
+	Path string             // as configured
 	Seen medium.Fingerprint // what is at Path; zero: nothing
 }
 
-// Outcome says how a medium was found.
+// Outcome is the result of looking a medium up.
 type Outcome string
 
 const (
 	Fresh   Outcome = "new"   // never served before
-	Known   Outcome = "known" // as it was
-	Renamed Outcome = "moved" // the medium is known, by another name
-	Filled  Outcome = "first" // known by name from an earlier version; its fingerprint is kept from now on
+	Known   Outcome = "known" // known and unchanged
+	Renamed Outcome = "moved" // known under another name
+	Filled  Outcome = "first" // known by name from a version without fingerprints; its fingerprint is saved from now on
 )
 
-// Finding is the disk that a medium is. Its ID is "" for a fresh one without a configured ID.
+// Finding is the disk that a medium belongs to. The ID is "" for a new disk without a configured ID.
 type Finding struct {
 	Disk    Disk
 	Outcome Outcome
 }
 
-// Disks is everything that is known of disks. It is not safe for several goroutines.
+// Disks is the set of known disks. It is not safe for concurrent use.
 type Disks struct {
 	dir    string
 	exists bool
@@ -60,7 +60,7 @@ func newDisks(dir string) *Disks {
 	return &Disks{dir: dir, all: map[string]*Disk{}, byName: map[string][]*Disk{}, byKey: map[string][]*Disk{}}
 }
 
-// put keeps k, in the place of what was known under its ID.
+// put stores k, replacing the record with its ID.
 func (d *Disks) put(k Disk) {
 	d.drop(k.ID)
 	d.all[k.ID] = &k
@@ -91,7 +91,7 @@ func (d *Disks) drop(id string) {
 	delete(d.all, id)
 }
 
-// names are the keys of byName.
+// names returns a disk's keys in byName.
 func (k *Disk) names() (out []string) {
 	if k.Name != "" {
 		out = append(out, string(k.Kind)+":"+k.Name)
@@ -102,19 +102,19 @@ func (k *Disk) names() (out []string) {
 	return out
 }
 
-// named makes the disk that a is, at its place.
+// named returns the record of disk a at its place.
 func (a Ask) named(k Disk) Disk {
 	k.Kind, k.Name, k.Real = a.Kind, medium.Name(a.Path), ""
 	if a.Kind == medium.File {
-		k.Real = medium.Real(a.Path) // what a device's links lead to changes: their own names do not
+		k.Real = medium.Real(a.Path) // a device's links may lead elsewhere later; their own names stay
 	}
 	return k
 }
 
-// Exists says that there is a state at all.
+// Exists reports whether there is a state.
 func (d *Disks) Exists() bool { return d.exists }
 
-// List is every disk, by name.
+// List returns all disks, sorted by name.
 func (d *Disks) List() []Disk {
 	var out []Disk
 	for _, k := range d.all {
@@ -124,7 +124,7 @@ func (d *Disks) List() []Disk {
 	return out
 }
 
-// named lists the disks that were last where a is.
+// named returns the disks that were last at a's place.
 func (d *Disks) named(a Ask) []*Disk {
 	here := a.named(Disk{})
 	seen := map[*Disk]bool{}
@@ -136,7 +136,7 @@ func (d *Disks) named(a Ask) []*Disk {
 	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// withMedium lists the disks whose medium f is.
+// withMedium returns the disks whose medium is f.
 func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
 	seen := map[*Disk]bool{}
 	for _, key := range f.Keys() {
@@ -146,7 +146,7 @@ func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
 			}
 		}
 	}
-	// One that an earlier version knew by name alone may have been spelled otherwise.
+	// A disk from a version without fingerprints may have had another spelling.
 	for _, k := range d.blank {
 		if at, err := medium.OfPath(k.Name); err == nil && medium.SharesPlace(at, f) {
 			seen[k] = true
@@ -155,8 +155,8 @@ func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
 	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Find says which disk a is. The error is a *Refusal when it cannot be served: what is known there is missing, another one,
-// or has lost blocks. It changes nothing.
+// Find returns the disk that a is. If it cannot be served, because the known disk is missing, is another one or has lost blocks,
+// the error is a *Refusal. Find changes nothing.
 func (d *Disks) Find(a Ask) (Finding, error) {
 	var configured *Disk
 	if a.ID != "" {
@@ -171,7 +171,7 @@ func (d *Disks) Find(a Ask) (Finding, error) {
 	}
 	expected := here
 	if configured != nil {
-		// Who says by ID which disk it is, and is right, may say so under any name.
+		// With the right ID a disk may have any name.
 		expected = present(configured)
 	}
 	for _, k := range expected {
@@ -221,10 +221,10 @@ func present(k *Disk) []*Disk {
 	return []*Disk{k}
 }
 
-// bornSlack is how much later than a disk's identity its file may seem to be born: a file server's clock is not ours.
+// bornSlack is how much later than its disk's identity a file's birth time may be: a file server's clock is not ours.
 const bornSlack = 10 * time.Minute
 
-// fits says why a cannot be the disk k.
+// fits returns why a cannot be disk k; "": it can.
 func (d *Disks) fits(a Ask, k *Disk) error {
 	why := ""
 	if k.Medium.IsZero() {

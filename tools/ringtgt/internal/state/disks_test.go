@@ -22,7 +22,7 @@ func fingerprint(t *testing.T, text string) (f medium.Fingerprint) {
 	return f
 }
 
-// bind binds one medium and wants it served.
+// bind binds one medium, which must succeed.
 func bind(t *testing.T, s *State, a Ask) Finding {
 	t.Helper()
 	found, _, err := s.Bind([]Ask{a}, nil)
@@ -32,7 +32,7 @@ func bind(t *testing.T, s *State, a Ask) Finding {
 	return found[0]
 }
 
-// refused wants a refusal of a for this reason, whose text names the disk and what to do.
+// refused checks that a is refused for this reason, with a text that names the disk and the advice.
 func refused(t *testing.T, s *State, a Ask, reason Reason, id string) {
 	t.Helper()
 	before := dump(t, s)
@@ -56,7 +56,7 @@ func refused(t *testing.T, s *State, a Ask, reason Reason, id string) {
 	}
 }
 
-// dump is what memory has of disks; it must be what the database has.
+// dump returns the disks in memory, and checks that the database has the same.
 func dump(t *testing.T, s *State) string {
 	t.Helper()
 	text := func(d *Disks) string {
@@ -90,7 +90,7 @@ const (
 	diskB = "block wwid=b size=8"
 )
 
-// A disk is its medium: it keeps its identity over restarts and under every name, and what is not the medium never gets it.
+// A disk is identified by its medium: it keeps its identity over restarts and under every name, and no other medium ever gets it.
 func TestIdentityFollowsTheMedium(t *testing.T) {
 	s := open(t, t.TempDir())
 	at := func(path, seen string) Ask {
@@ -105,34 +105,34 @@ func TestIdentityFollowsTheMedium(t *testing.T) {
 	if again := bind(t, s, at("/x/a", fileA)); again.Outcome != Known || again.Disk.ID != a.Disk.ID || !again.Disk.Created.Equal(a.Disk.Created) {
 		t.Errorf("after a restart %+v, want %+v", again, a)
 	}
-	// a file that is gone, or another one
+	// a file that is gone or was replaced
 	refused(t, s, Ask{Kind: medium.File, Path: "/x/a"}, Missing, a.Disk.ID)
 	refused(t, s, Ask{Kind: medium.File, Path: "/x/b/../a"}, Missing, a.Disk.ID)
 	refused(t, s, at("/x/a", "file fsuuid=f1 inode=3 born=2026-01-02T00:00:00Z size=8"), Another, a.Disk.ID)
 	refused(t, s, at("/x/a", "file fsuuid=f2 inode=1 born=2026-01-01T00:00:00Z size=8"), Another, a.Disk.ID)
 	refused(t, s, at("/x/a", strings.Replace(fileA, "size=8", "size=7", 1)), Another, a.Disk.ID)
 	refused(t, s, at("/x/a", fileB), Another, a.Disk.ID)
-	// one that has grown; the new size counts from now on
+	// a file that has grown; the new size counts from now on
 	if g := bind(t, s, at("/x/a", strings.Replace(fileA, "size=8", "size=16", 1))); g.Outcome != Known || g.Disk.ID != a.Disk.ID {
 		t.Errorf("a file that has grown: %+v", g)
 	}
 	refused(t, s, at("/x/a", fileA), Another, a.Disk.ID)
-	// a name that leads to the same file: a link, a bind mount, or it was moved
+	// another name of the same file: a link, a bind mount, or it was moved
 	grown := strings.Replace(fileA, "size=8", "size=16", 1)
 	if m := bind(t, s, at("/y/moved", grown)); m.Outcome != Renamed || m.Disk.ID != a.Disk.ID {
 		t.Errorf("under another name: %+v", m)
 	}
-	// its old name is free then
+	// its old name is free from then on
 	if f := bind(t, s, at("/x/a", "file fsuuid=f1 inode=9 born=2026-01-03T00:00:00Z size=8")); f.Outcome != Fresh || f.Disk.ID == a.Disk.ID {
 		t.Errorf("another file under the old name: %+v", f)
 	}
-	// twice at once
+	// two units with the same disk
 	if _, _, err := s.Bind([]Ask{at("/y/moved", grown), at("/z/also", grown)}, nil); !reason(err, Twice) {
 		t.Errorf("one file under two names at once: %v", err)
 	}
 }
 
-// What people are told to type is one argument for each name.
+// In commands that the advice shows, each name is one argument.
 func TestRefusalQuotes(t *testing.T) {
 	r := &Refusal{State: "/a b", Ask: Ask{ID: "x;y", Kind: medium.File, Path: "/it's"}, Disk: Disk{ID: "x;y"}, Reason: Another}
 	lines := r.Advice("/my programs/ringtgt")
@@ -150,17 +150,17 @@ func reason(err error, want Reason) bool {
 	return errors.As(err, &r) && r.Reason == want
 }
 
-// Swap what two device names lead to: no identity goes to the other device, whatever the names.
+// Swapped device names: no identity goes to the other device, whatever the names.
 func TestSwappedDevices(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := bind(t, s, Ask{Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, diskA)})
 	b := bind(t, s, Ask{Kind: medium.Block, Path: "/dev/sdb", Seen: fingerprint(t, diskB)})
 	refused(t, s, Ask{Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, diskB)}, Another, a.Disk.ID)
 	refused(t, s, Ask{Kind: medium.Block, Path: "/dev/sdb", Seen: fingerprint(t, diskA)}, Another, b.Disk.ID)
-	// a partition of the disk is not the disk, nor a disk that says nothing
+	// neither a partition of the disk nor a disk without identification is the disk
 	refused(t, s, Ask{Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, "block wwid=a part=1 size=8")}, Another, a.Disk.ID)
 	refused(t, s, Ask{Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, "block size=8")}, Another, a.Disk.ID)
-	// by names that stay, each is where it is
+	// by stable names each is found
 	for _, k := range []struct {
 		path, seen, id string
 	}{{"/dev/disk/by-id/wwn-b", diskB, b.Disk.ID}, {"/dev/disk/by-id/wwn-a", diskA, a.Disk.ID}} {
@@ -168,7 +168,7 @@ func TestSwappedDevices(t *testing.T) {
 			t.Errorf("%s is %+v, want %s", k.path, f, k.id)
 		}
 	}
-	// a device that says nothing of itself has its name and size alone
+	// a device without identification has only its name and size
 	mute := Ask{Kind: medium.Block, Path: "/dev/vda", Seen: fingerprint(t, "block size=8")}
 	m := bind(t, s, mute)
 	if again := bind(t, s, mute); again.Disk.ID != m.Disk.ID || again.Outcome != Known {
@@ -178,7 +178,7 @@ func TestSwappedDevices(t *testing.T) {
 	refused(t, s, mute, Another, m.Disk.ID)
 }
 
-// Who names a disk by its ID is held to it too.
+// A configured ID is checked, too.
 func TestConfiguredID(t *testing.T) {
 	s := open(t, t.TempDir())
 	ask := func(id, path, seen string) Ask {
@@ -195,7 +195,7 @@ func TestConfiguredID(t *testing.T) {
 	if f := bind(t, s, ask("one", "/y/moved", fileA)); f.Disk.ID != "one" {
 		t.Errorf("%+v", f)
 	}
-	// Without the ID in the configuration it is still that disk; with another it becomes that.
+	// Without the ID in the configuration it is still that disk; with another ID it becomes that disk.
 	if f := bind(t, s, ask("", "/y/moved", fileA)); f.Disk.ID != "one" {
 		t.Errorf("%+v", f)
 	}
@@ -205,7 +205,7 @@ func TestConfiguredID(t *testing.T) {
 	if f := bind(t, s, ask("", "/y/moved", fileA)); f.Disk.ID != "two" || len(s.disks.all) != 1 {
 		t.Errorf("%+v of %d", f, len(s.disks.all))
 	}
-	// two devices that claim to be one
+	// two devices with the same identification
 	clones := []Ask{ask("c1", "/x/c1", fileB), ask("c2", "/x/c2", fileB)}
 	for range 2 {
 		if _, _, err := s.Bind(clones, nil); err != nil {
@@ -223,7 +223,7 @@ func TestConfiguredID(t *testing.T) {
 	}
 }
 
-// A copy or a restored file becomes the disk by one command, and a disk is given up by another, with all that is kept of it.
+// One command makes a copy or a restored file the disk; another gives a disk up, with everything saved for it.
 func TestAdoptAndForget(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}
@@ -245,12 +245,12 @@ func TestAdoptAndForget(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	refused(t, s, a, Another, id)
-	// What is another disk already is no copy of this one.
+	// A medium that is another known disk cannot be a copy of this one.
 	b := bind(t, s, Ask{Kind: medium.File, Path: "/x/b", Seen: fingerprint(t, fileB)})
 	if _, _, err := s.Adopt(Ask{ID: id, Kind: medium.File, Path: "/x/b", Seen: fingerprint(t, fileB)}); !reason(err, Ambiguous) {
 		t.Errorf("Adopt of another disk: %v", err)
 	}
-	// from another machine
+	// a disk from another machine
 	if k, _, err := s.Adopt(Ask{ID: "far", Kind: medium.File, Path: "/x/c", Seen: fingerprint(t, strings.Replace(fileB, "inode=2", "inode=3", 1))}); err != nil || k.ID != "far" {
 		t.Errorf("Adopt from another machine: %+v, %v", k, err)
 	}
@@ -293,7 +293,7 @@ func TestUnitsKeepTheirIdentity(t *testing.T) {
 	}
 }
 
-// A restart that finds everything as it was writes nothing: a transaction for each of 1,500 LUNs took 18 seconds.
+// A restart that finds nothing changed writes nothing: a transaction for each of 1,500 LUNs took 18 s.
 func TestNothingNewWritesNothing(t *testing.T) {
 	s := open(t, t.TempDir())
 	asks := []Ask{{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}, {Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, diskA)}}
@@ -321,7 +321,7 @@ func TestNothingNewWritesNothing(t *testing.T) {
 	}
 }
 
-// version1 makes a state directory as the version before this one left it.
+// version1 creates a state directory in the layout of version 1.
 func version1(t *testing.T, created time.Time, identities map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -349,7 +349,7 @@ func version1(t *testing.T, created time.Time, identities map[string]string) str
 	return dir
 }
 
-// A database of version 1 is taken over with every identity in it; a fingerprint is filled in when nothing contradicts.
+// A database of version 1 is converted with all its identities. Fingerprints are filled in if nothing contradicts them.
 func TestVersion1(t *testing.T) {
 	files := t.TempDir()
 	path := func(name string) string { return filepath.Join(files, name) }
@@ -393,18 +393,18 @@ func TestVersion1(t *testing.T) {
 		t.Errorf("%+v, %v", ids, err)
 	}
 	refused(t, s, look("gone"), Missing, "idgone")
-	// One file under two names had two identities; which is right only people know.
+	// One file under two names had two identities; only the administrator knows which is right.
 	refused(t, s, look("twice"), Ambiguous, "idt1")
 	refused(t, s, look("link"), Ambiguous, "idt2")
 	if _, err := s.Forget("idt1"); err != nil {
 		t.Fatal(err)
 	}
-	s = reopen(t, s) // what is given up does not come back from the old layout
+	s = reopen(t, s) // a disk that was given up does not come back from the old layout
 	if f := bind(t, s, look("twice")); f.Disk.ID != "idt2" {
 		t.Errorf("%+v", f)
 	}
 
-	// A file that is younger than its disk is not that disk's.
+	// A file that is younger than its disk's identity is another file.
 	seen := look("a")
 	if _, ok := seen.Seen.Born(); !ok {
 		t.Logf("this file system has no birth times: %s", seen.Seen)
@@ -420,7 +420,7 @@ func TestVersion1(t *testing.T) {
 	}
 }
 
-// Peek reads the state of a daemon that runs, and leaves no trace.
+// Peek reads the state of a running daemon, and leaves no trace.
 func TestPeek(t *testing.T) {
 	if d, err := Peek(filepath.Join(t.TempDir(), "none")); err != nil || len(d.List()) != 0 {
 		t.Errorf("of no state: %v, %v", d, err)

@@ -13,8 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Identity is what a unit is known by whose medium ends with the daemon: initiators see serial number and NAA designator
-// that are made of ID.
+// Identity identifies a unit whose medium ends with the daemon. Its serial number and NAA designator are derived from ID.
 type Identity struct {
 	ID      string    `json:"id"`
 	Created time.Time `json:"created"`
@@ -28,20 +27,20 @@ func NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// UnitName names a medium that has no place of its own: that of a unit of a target.
+// UnitName returns the name of a medium without a path, after its target and LUN.
 func UnitName(kind, target string, lun int) string {
 	return fmt.Sprintf("%s:%s/%d", kind, target, lun)
 }
 
-// Find is Disks.Find on what is known now.
+// Find calls Disks.Find with the current state.
 func (s *State) Find(a Ask) (Finding, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.disks.Find(a)
 }
 
-// Bind says who the media asks and the units by name are, and keeps it: all of it in one transaction, and none when
-// nothing changed. After an error nothing is kept.
+// Bind determines the identities of the media in asks and of the units by name, and saves changes in one transaction; without
+// changes there is none. After an error nothing is saved.
 func (s *State) Bind(asks []Ask, units []string) (found []Finding, ids []Identity, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +62,7 @@ func (s *State) Bind(asks []Ask, units []string) (found []Finding, ids []Identit
 		taken := []string{f.Disk.ID}
 		if old != nil && old.ID != f.Disk.ID {
 			taken = append(taken, old.ID)
-			c.drop = append(c.drop, old.ID) // somebody gave the disk another ID
+			c.drop = append(c.drop, old.ID) // the disk has a new configured ID
 		}
 		for _, id := range taken {
 			if bound[id] {
@@ -101,7 +100,7 @@ func (s *State) Bind(asks []Ask, units []string) (found []Finding, ids []Identit
 	return found, ids, nil
 }
 
-// before is the disk that Find found, as it was.
+// before returns the record of the disk that Find found, before this change.
 func (d *Disks) before(a Ask) *Disk {
 	if k := d.all[a.ID]; a.ID != "" && k != nil {
 		return k
@@ -120,15 +119,15 @@ func (k *Disk) equal(o Disk) bool {
 		k.Medium.String() == o.Medium.String() && k.Lost.equal(o.Lost)
 }
 
-// Errors of Adopt and Forget.
+// Errors that Adopt and Forget return.
 var (
 	ErrUnknown = errors.New("the state knows no such disk")
 	ErrNothing = errors.New("there is nothing there")
 )
 
-// Adopt makes what is at a the medium of the disk that the state knows by that name, or by a's ID: a copy, or restored.
-// With an ID that the state does not know it is a disk that comes from another machine. What the disk lost is given up: lost
-// says what that was.
+// Adopt makes the medium at a the medium of the disk that the state knows by that name or by a's ID: it is a copy or was
+// restored. An ID that the state does not know means a disk from another machine. Adopt clears the disk's losses and returns
+// them.
 func (s *State) Adopt(a Ask) (k Disk, lost Losses, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +166,7 @@ func (s *State) Adopt(a Ask) (k Disk, lost Losses, err error) {
 	return k, lost, s.commit(c)
 }
 
-// Forget gives up the disk with this ID, or at this path, with its reservations and everything else that is kept of it.
+// Forget removes the disk with this ID or path, with its reservations and everything else saved for it.
 func (s *State) Forget(which string) (Disk, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -194,12 +193,12 @@ func (s *State) Forget(which string) (Disk, error) {
 	return gone, s.commit(changes{drop: []string{gone.ID}, forget: []string{gone.ID}})
 }
 
-// changes are what one transaction does.
+// changes are the changes of one transaction.
 type changes struct {
 	drop   []string // disks by ID, before put
 	put    []Disk
 	units  []unit
-	forget []string // IDs whose values go too
+	forget []string // IDs whose values are removed, too
 }
 
 type unit struct {
@@ -207,10 +206,10 @@ type unit struct {
 	id   Identity
 }
 
-// commit keeps c in the database, and then in memory.
+// commit saves c in the database and then in memory.
 func (s *State) commit(c changes) error {
 	if len(c.drop)+len(c.put)+len(c.units)+len(c.forget) == 0 {
-		return nil // a transaction costs a sync
+		return nil // a transaction would cost a sync
 	}
 	err := s.update(func(tx *bbolt.Tx) error {
 		disks, units, values := tx.Bucket(bucketDisks), tx.Bucket(bucketIdentity), tx.Bucket(bucketValues)
@@ -251,7 +250,7 @@ func (s *State) commit(c changes) error {
 	return nil
 }
 
-// forgetValues removes what the device server keeps of a unit: its keys end in the unit's ID.
+// forgetValues removes the device server's values for a unit: their keys end in the unit's ID.
 func forgetValues(values *bbolt.Bucket, id string) error {
 	var gone [][]byte
 	err := values.ForEach(func(k, _ []byte) error {

@@ -10,19 +10,19 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// version is that of the database's layout. Version 1 had the identities of files and devices among those of units, by
-// the path as it was typed. A program that knows 1 alone must not open 2: it would make every disk another one.
+// version is the version of the database's layout. Version 1 had the identities of files and devices among those of units,
+// by the path as typed. A program that knows only version 1 must not open version 2: it would give every disk a new identity.
 const version = "2"
 
 var (
 	bucketMeta     = []byte("meta")     // "version"
-	bucketValues   = []byte("values")   // what the device server saves
-	bucketIdentity = []byte("identity") // Identity of units, by UnitName
-	bucketDisks    = []byte("disks")    // Disk, by ID
+	bucketValues   = []byte("values")   // values saved by the device server
+	bucketIdentity = []byte("identity") // Identity by UnitName
+	bucketDisks    = []byte("disks")    // Disk by ID
 	keyVersion     = []byte("version")
 )
 
-// prepare makes or renews the layout.
+// prepare creates or converts the layout.
 func prepare(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{bucketMeta, bucketValues, bucketIdentity, bucketDisks} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
@@ -47,7 +47,7 @@ func errVersion(v []byte) error {
 	return fmt.Errorf("its layout is version %q, and this program knows %s", v, version)
 }
 
-// migrate makes disks of the identities that version 1 kept by path. Their fingerprints come when they are seen.
+// migrate makes disks of the identities that version 1 saved by path. Their fingerprints are filled in when they are next seen.
 func migrate(tx *bbolt.Tx) error {
 	units := tx.Bucket(bucketIdentity)
 	disks, _, err := parts(tx)
@@ -65,7 +65,7 @@ func migrate(tx *bbolt.Tx) error {
 	return nil
 }
 
-// load reads what is known of disks and units, whatever the version.
+// load reads the disks and units of either version.
 func load(dir string, tx *bbolt.Tx) (*Disks, map[string]Identity, error) {
 	out := newDisks(dir)
 	out.exists = true
@@ -97,7 +97,7 @@ func load(dir string, tx *bbolt.Tx) (*Disks, map[string]Identity, error) {
 	return out, units, nil
 }
 
-// parts reads the bucket of identities: those by path, which version 1 kept there, and those of units.
+// parts splits the bucket of identities into those by path, from version 1, and those of units.
 func parts(tx *bbolt.Tx) (disks []Disk, units map[string]Identity, err error) {
 	units = map[string]Identity{}
 	err = tx.Bucket(bucketIdentity).ForEach(func(key, v []byte) error {

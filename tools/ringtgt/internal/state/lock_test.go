@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whoever may write the directory may say who disks are, and put a socket of his own in the control socket's place.
+// A user who may write to the directory could change the identities of disks and replace the control socket.
 func TestDirectoryOpenToOthers(t *testing.T) {
 	for _, mode := range []os.FileMode{0o777, 0o770, 0o702, 0o777 | os.ModeSticky} {
 		dir := t.TempDir()
@@ -45,7 +45,7 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 	}
 }
 
-// A link in the place of one of our files has us write where its maker wants.
+// A link in place of one of our files would make us write where its creator wants.
 func TestLinksAreNotFollowed(t *testing.T) {
 	for _, name := range []string{lockFile, databaseFile, databaseFile + ".new"} {
 		for kind, plant := range map[string]func(victim, path string) error{
@@ -62,7 +62,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 			if err == nil {
 				s.Close()
 			}
-			// what is left of a database that was never finished is removed, whatever it is
+			// the remains of an unfinished database are removed, whatever they are
 			if refused := err != nil; refused == (name == databaseFile+".new") {
 				t.Errorf("%s is a %s: %v", name, kind, err)
 			}
@@ -73,7 +73,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A lock that is let go within the wait is taken: a daemon that was killed keeps it for a moment.
+// A lock that is released within the wait is acquired: a killed daemon holds it for a moment.
 func TestOpenWaitsForTheLock(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir)

@@ -6,19 +6,19 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// Losses are what a disk's medium lost of acknowledged data while it was served. They stay with the disk until somebody
-// adopts the medium as it is.
+// Losses records the acknowledged data that a disk's medium lost while it was served. They stay with the disk until the medium
+// is adopted as it is.
 type Losses struct {
-	// Cut is when the file was first found shorter than the unit; zero: it never was. It may have its old length again, with
-	// zeroes in place of data, so a disk that has it is not served.
+	// Cut is when the file was first found shorter than the unit; zero: never. The file may have its old length again, with
+	// zeroes in place of data, so the disk is not served.
 	Cut  time.Time `json:"cut,omitzero"`
-	From int64     `json:"from,omitempty"` // with Cut: the first byte that was lost
-	// Writes is when acknowledged writes were last found to be lost on their way to the medium; zero: none were. Which blocks
-	// they were for nobody knows: the disk is served, and it is told at each start.
+	From int64     `json:"from,omitempty"` // with Cut: the first lost byte
+	// Writes is when acknowledged writes were last found to be lost on their way to the medium; zero: never. Their blocks are
+	// unknown, so the disk is served, with a warning at each start.
 	Writes time.Time `json:"writes,omitzero"`
 }
 
-// with is l and what o has besides. Nothing is taken back.
+// with returns the union of l and o.
 func (l Losses) with(o Losses) Losses {
 	switch {
 	case o.Cut.IsZero():
@@ -37,9 +37,9 @@ func (l Losses) equal(o Losses) bool {
 	return l.Cut.Equal(o.Cut) && l.From == o.From && l.Writes.Equal(o.Writes)
 }
 
-// Note keeps what is found of a disk while it is served: that its medium has grown, and what it lost. When it returns, that
-// is on the state's medium. Nothing that was kept before is taken back. shrunk says why the medium, as it is, will not be
-// taken for the disk at the next start; "": it will.
+// Note saves findings on a disk while it is served: that its medium has grown, and what it has lost. When it returns, they are
+// on the state's medium. It never removes earlier findings. shrunk is why the medium in its present form will be refused at the
+// next start; "": it will not.
 func (s *State) Note(id string, seen medium.Fingerprint, lost Losses) (shrunk string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 )
 
 // A file that was cut while it was served has zeroes in place of data, whatever its length is now. So it is refused from then
-// on, over restarts, under other names and IDs, until somebody adopts it; nothing else takes the loss back.
+// on, over restarts and under other names and IDs, until it is adopted; nothing else clears the loss.
 func TestCutFileIsRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	at := func(id, path, seen string) Ask {
@@ -30,7 +30,7 @@ func TestCutFileIsRefused(t *testing.T) {
 	}
 	note(strings.Replace(fileA, "size=8", "size=4", 1), Losses{Cut: first, From: 4}, "it has 4 bytes and had 8")
 	refused(t, s, at("", "/x/a", strings.Replace(fileA, "size=8", "size=4", 1)), Another, id)   // shorter still
-	for _, later := range []Losses{{}, {Cut: first.Add(time.Hour), From: 6}, {Writes: first}} { // it grows, and more is found
+	for _, later := range []Losses{{}, {Cut: first.Add(time.Hour), From: 6}, {Writes: first}} { // it grows, and more losses are found
 		note(fileA, later, "")
 		refused(t, s, a, Cut, id)
 	}
@@ -64,7 +64,7 @@ func TestCutFileIsRefused(t *testing.T) {
 	}
 }
 
-// That acknowledged writes were lost is said at every start until somebody adopts the disk; it is served all the same.
+// A disk that lost acknowledged writes is served, with a warning at every start until it is adopted.
 func TestLostWritesAreKept(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}
@@ -93,8 +93,8 @@ func TestLostWritesAreKept(t *testing.T) {
 	}
 }
 
-// Nothing is said to be kept that the next start cannot find: a database that was deleted or replaced under the daemon takes
-// nothing in any more (SPC-4 5.13.5: a persistent reservation that was acknowledged with APTPL outlives the power).
+// A save succeeds only if the next start finds it. A database that was deleted or replaced under the daemon refuses every save
+// (SPC-4 5.13.5: a persistent reservation acknowledged with APTPL survives a loss of power).
 func TestDeletedDatabaseTakesNothing(t *testing.T) {
 	s := open(t, t.TempDir())
 	id := bind(t, s, Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}).Disk.ID
@@ -114,20 +114,20 @@ func TestDeletedDatabaseTakesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want(true, "it is there")
+	want(true, "the database is there")
 	move(path, path+".away")
-	want(false, "it is gone")
+	want(false, "it was moved away")
 	copied, err := os.ReadFile(path + ".away")
 	if err != nil {
 		t.Fatal(err)
 	}
 	write(t, path, copied)
-	want(false, "a backup was put in its place")
+	want(false, "a copy is in its place")
 	move(path+".away", path)
 	want(true, "it is back")
 }
 
-// A new size is kept with the disk: at the next start a smaller one is a loss.
+// A new size is saved with the disk: a smaller one at the next start is a loss.
 func TestNoteKeepsTheSize(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}

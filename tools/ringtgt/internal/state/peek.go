@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Peek reads what the state in dir knows of disks, and changes nothing: a daemon may have it open. Without a state nothing
-// is known.
+// Peek reads the disks of the state in dir and changes nothing: a daemon may have it open. Without a state there are no disks.
 func Peek(dir string) (*Disks, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -42,7 +41,7 @@ func Peek(dir string) (*Disks, error) {
 	return disks, nil
 }
 
-// steady reads a file that may be written meanwhile: what it had at one moment.
+// steady returns a consistent copy of a file that may be written meanwhile.
 func steady(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -63,7 +62,7 @@ func steady(path string) ([]byte, error) {
 	return nil, errors.New("it changes all the time")
 }
 
-// openCopy opens a database that is in memory: the file's own is locked by the daemon.
+// openCopy opens a copy of the database in memory: the daemon has locked the file.
 func openCopy(text []byte) (db *bbolt.DB, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -9,26 +9,25 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/shell"
 )
 
-// Reason says why a medium is not served.
+// Reason is why a medium is not served.
 type Reason string
 
 const (
-	Missing   Reason = "missing"   // it is known, and not there
-	Another   Reason = "another"   // it is known by its name or ID, and is not that one
-	Ambiguous Reason = "ambiguous" // it is known as two disks
+	Missing   Reason = "missing"   // the known disk is not there
+	Another   Reason = "another"   // another medium is in the known disk's place
+	Ambiguous Reason = "ambiguous" // it matches two known disks
 	Twice     Reason = "twice"     // another unit serves the disk
-	Cut       Reason = "cut"       // it was made shorter while it was served: Losses
+	Cut       Reason = "cut"       // the file was cut while it was served: see Losses
 )
 
-// Refusal is the error for a medium that cannot be served as what it is known to be. Its text is one line and says what is
-// wrong; Advice says what to do.
+// Refusal is the error for a medium that must not be served. Its text is one line and names the fault; Advice tells what to do.
 type Refusal struct {
 	State  string // the state directory
 	Ask    Ask
 	Disk   Disk
-	Other  *Disk // Ambiguous: the other disk
+	Other  *Disk // with Ambiguous: the other disk
 	Reason Reason
-	Why    string // Another
+	Why    string // with Another: the difference
 }
 
 func (r *Refusal) Error() string {
@@ -46,8 +45,8 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s is not disk %s: %s", path, id, r.Why)
 }
 
-// Advice is what to do about it, in lines; those that begin with two blanks are to be typed. program is what the user
-// typed to run this one.
+// Advice returns what to do, in lines; lines that begin with two blanks are commands to type. program is the path by which the
+// user started this program.
 func (r *Refusal) Advice(program string) (lines []string) {
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 	run := func(command string) { say("  %s %s", shell.Quote(program), command) }
@@ -93,7 +92,7 @@ func (r *Refusal) Advice(program string) (lines []string) {
 	return lines
 }
 
-// adopt is the command that takes the medium over as the disk with this ID; "": the one that was last at its path.
+// adopt returns the command that adopts the medium as the disk with this ID; "": the one that was last at its path.
 func (r *Refusal) adopt(id string) string {
 	text := "adopt --state " + shell.Quote(r.State)
 	if id != "" {
@@ -102,7 +101,7 @@ func (r *Refusal) adopt(id string) string {
 	return text + " " + shell.Quote(fmt.Sprintf("%s:%s", r.Ask.Kind, r.Ask.Path))
 }
 
-// Describe names the disk as people and initiators know it.
+// Describe returns the disk's name and the designator that initiators see.
 func (k *Disk) Describe() string {
 	naa, _ := lun.Names(k.ID, "")
 	text := fmt.Sprintf("disk %s (NAA %x", k.ID, naa)

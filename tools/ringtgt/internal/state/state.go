@@ -33,7 +33,7 @@ type State struct {
 	db   *bbolt.DB
 	file os.FileInfo // the database's, as it was opened
 
-	mu    sync.Mutex // below: what the database has of disks and units
+	mu    sync.Mutex // guards the following copies of the database's disks and units
 	disks *Disks
 	units map[string]Identity
 }
@@ -41,11 +41,11 @@ type State struct {
 // ErrInUse is what errors of Open are when another daemon has the directory.
 var ErrInUse = errors.New("is in use")
 
-// ErrOpenToOthers is what errors of Open are when somebody else may write the directory.
+// ErrOpenToOthers is wrapped by Open's error if other users may write to the directory.
 var ErrOpenToOthers = errors.New("may be written by others")
 
-// Open opens the state in dir, which it makes when there is none, and locks it. It waits at most wait for a lock that
-// another process has: a daemon that was killed keeps it until the kernel has taken its rings apart.
+// Open opens and locks the state in dir, and creates it if there is none. It waits at most wait for a lock that another process
+// holds: a killed daemon holds it until the kernel has torn down its rings.
 func Open(dir string, wait time.Duration) (*State, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -105,8 +105,8 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// checkDir refuses a directory whose files somebody else could replace: what is in it says who disks are and who holds
-// them, and the control socket is there.
+// checkDir refuses a directory whose files another user could replace: it has the identities and reservations of disks, and the
+// control socket.
 func checkDir(dir string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil {
@@ -159,8 +159,8 @@ func (s *State) acquire(wait time.Duration) error {
 	return nil
 }
 
-// openOwn opens a regular file of the state directory. A link there was not made by us, and whoever made it would have us
-// write elsewhere.
+// openOwn opens a regular file in the state directory. It does not follow links: they are not ours, and would make us write
+// elsewhere.
 func openOwn(path string, flags int, mode os.FileMode) (*os.File, error) {
 	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, mode)
 	if errors.Is(err, unix.ELOOP) {
@@ -227,8 +227,8 @@ func unusable(path string, err error) error {
 }
 
 func openDB(path string) (db *bbolt.DB, err error) {
-	// A file that is not bbolt's can make it panic as well as fail, and one that is shorter than its own pages say makes it
-	// read beyond the mapped file: a fault that ends the process unless it is turned into a panic.
+	// On a file that is not its own bbolt may fail or panic. On one that is shorter than its pages say it reads beyond the
+	// mapping: a fault that would end the process if it were not turned into a panic.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
@@ -241,7 +241,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 	}
 	current := false
 	err = db.View(func(tx *bbolt.Tx) error {
-		// What is read later, at any time, lies within the file: a page that does not would end the daemon.
+		// Check now that every page lies within the file. One that does not would end the daemon when it is read later.
 		if info, err := os.Stat(path); err != nil {
 			return err
 		} else if info.Size() < tx.Size() {
@@ -251,7 +251,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 		current = meta != nil && string(meta.Get(keyVersion)) == version
 		return nil
 	})
-	if err == nil && !current { // a transaction that writes costs a sync
+	if err == nil && !current { // a write transaction costs a sync
 		err = db.Update(prepare)
 	}
 	if err != nil {

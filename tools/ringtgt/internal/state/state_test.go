@@ -144,7 +144,7 @@ func TestHelperHoldsState(t *testing.T) {
 		t.Fatal(err)
 	}
 	os.Stdout.WriteString("ready\n")
-	io.Copy(io.Discard, os.Stdin) // select{} would be a deadlock to the runtime, which ends the process then
+	io.Copy(io.Discard, os.Stdin) // the runtime would report select{} as a deadlock and end the process
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -244,12 +244,12 @@ func write(t *testing.T, path string, b []byte) {
 	}
 }
 
-// A database that lost its end, as a file system does that was damaged, is an error with advice, whatever its length: bbolt
-// maps the file, and reading beyond it is a fault (SIGBUS), not a panic.
+// A truncated database, as a damaged file system may leave it, is an error with advice, whatever its length: bbolt maps the
+// file, and reading beyond its end is a fault (SIGBUS), not a panic.
 func TestCutDatabaseIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	for i := range 64 { // so that the pages in use reach far into the file
+	for i := range 64 { // so that used pages reach far into the file
 		if err := s.Save("k"+strconv.Itoa(i), bytes.Repeat([]byte("x"), 4096)); err != nil {
 			t.Fatal(err)
 		}
@@ -264,11 +264,11 @@ func TestCutDatabaseIsAnError(t *testing.T) {
 	}
 	page := os.Getpagesize()
 	for pages := 2; pages < len(whole)/page; pages++ {
-		dir := t.TempDir() // a file that bbolt panicked over stays locked
+		dir := t.TempDir() // after a panic bbolt leaves the file locked
 		if err := os.WriteFile(filepath.Join(dir, databaseFile), whole[:pages*page], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// Cut behind the pages in use, it is whole.
+		// Cut after the last used page, it is intact.
 		if cut, err := Open(dir, 0); err == nil {
 			for i := range 64 {
 				if v, err := cut.Load("k" + strconv.Itoa(i)); err != nil || len(v) != 4096 {
