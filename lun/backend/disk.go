@@ -12,11 +12,11 @@ import (
 
 // disk is the data path that a file and a block device share: one descriptor, and calls of the loop's Queue.
 //
-// A request is a few calls in a row. r.Scratch[0] says which step it is at, r.Scratch[1] how often that step was repeated,
-// r.Moved how far it has come; nothing else is kept, so that a request costs no memory here.
+// A request is a sequence of calls. r.Scratch[0] is its step, r.Scratch[1] counts the retries of that step, and r.Moved is its
+// progress. All state is in the request, so a request costs no memory here.
 type disk struct {
 	fd int
-	// regular: a file, which others can make shorter and every write makes longer; not a block device.
+	// regular: a file and not a block device. Others can truncate a file, and a write beyond its end extends it.
 	regular bool
 	geom    lun.Geometry // Blocks stands in size
 	size    atomic.Int64 // bytes, a multiple of the block size
@@ -284,7 +284,7 @@ func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
 func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	ranged := r.Kind == lun.OpDiscard || r.Kind == lun.OpZero
 	switch e := unix.Errno(-n); {
-	case e == unix.EINTR, (e == unix.EAGAIN || e == unix.ECANCELED) && r.Kind != lun.OpSync: // what fdatasync says is said once: see lun/flush.go
+	case e == unix.EINTR, (e == unix.EAGAIN || e == unix.ECANCELED) && r.Kind != lun.OpSync: // fdatasync reports an error once: see lun/flush.go
 		d.again(l, r, failure(n))
 	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
 		// fallocate(2) names the first two for a medium that lacks the operation. EINVAL is a range that it is too fine for,
@@ -301,7 +301,7 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 		r.Scratch[1] = 0
 		d.start(l, r)
 	case e == unix.ENOSPC && !d.regular && r.Kind != lun.OpRead && r.Kind != lun.OpSync:
-		// What a block device says of a write behind its end, and of one for which its pool has no room.
+		// A block device returns this for a write beyond its end, and for one that its pool has no room for.
 		if err := d.behindEnd(r); err != nil {
 			d.finish(l, r, err)
 			return

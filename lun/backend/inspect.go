@@ -7,14 +7,14 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// Condition is how a medium was found by Inspect. The zero Condition is one with nothing to complain of.
+// Condition is what Inspect found. The zero Condition means that nothing is wrong.
 type Condition struct {
-	// Place says what is so instead of the path leading to what is open: it was deleted, or something else is there.
+	// Place is why the path no longer leads to the open medium: it was deleted, or something else is there.
 	Place error
-	// Lost says that the unit's blocks from LostLBA on are not there any more, all or some.
+	// Lost: some or all of the unit's blocks from LostLBA on are gone.
 	Lost    bool
 	LostLBA uint64
-	// Err is why it could not be looked at.
+	// Err is why the medium could not be inspected.
 	Err error
 }
 
@@ -24,7 +24,7 @@ func (m *Memory) Inspect() Condition { return Condition{} }
 // Inspect implements Backend.
 func (b *Null) Inspect() Condition { return Condition{} }
 
-// Inspect implements Backend. What it finds lost is so for requests too.
+// Inspect implements Backend. Requests for blocks that it finds lost fail, too.
 func (f *File) Inspect() (c Condition) {
 	if !f.life.enter(helper) {
 		return c

@@ -12,13 +12,13 @@ const (
 	// maxRetries bounds how often one step of a request is repeated when the kernel says EAGAIN or EINTR, or moves
 	// nothing that O_DIRECT can go on from. After that the command is answered.
 	maxRetries = 16
-	// maxSearch and searchFor (milliseconds) bound the search for the block that makes a read fail: halving 4 MiB down to 512 bytes
-	// takes 13 reads that fail and as many that do not, and initiators wait 30 s.
+	// maxSearch and searchFor (milliseconds) bound the search for the bad block of a failed read: halving 4 MiB down to 512
+	// bytes takes 13 reads that fail and up to 13 that succeed, and initiators wait 30 s.
 	maxSearch = 64
 	searchFor = 3000
-	// lookEvery is how often writes look whether their file has become shorter, in nanoseconds: for so long a write behind
-	// its new end may be taken for good. A look is a system call of some tenths of a microsecond, so this is well below a
-	// thousandth of a core for each file that is written.
+	// lookEvery is how often writes check whether their file became shorter, in nanoseconds. For that long, a write beyond the
+	// new end may be accepted. A check is a system call of some tenths of a microsecond: well below a thousandth of a core for
+	// each file that is written.
 	lookEvery = 1_000_000
 	// nullRegion is the zeroes that a null unit shows: the largest piece that anybody asks for at once (lun.MaxTransfer).
 	nullRegion = 4 << 20

@@ -6,19 +6,19 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// A direct read of several blocks that fails does not say which of them is bad, and the INFORMATION field must name the
-// first one or nothing (SBC-4 4.18.1). So the read is repeated in halves until one block is left, within bounds: a bad block
-// of a real disk takes seconds each time it is tried.
+// A failed direct read of several blocks does not tell which block is bad, and the INFORMATION field must name the first one
+// or be invalid (SBC-4 4.18.1). So the read is repeated in halves until one block is left, within bounds: on a real disk each
+// read of a bad block takes seconds.
 //
-// Writes are not repeated in parts. Initiators take the blocks before the one that INFORMATION names for written (Linux:
-// sd_completed_bytes), so for a write it is named only when the blocks before it really were.
+// Writes are not repeated in parts. Initiators treat the blocks before the one in INFORMATION as written (Linux:
+// sd_completed_bytes), so a failed write names a block only if the blocks before it were written.
 //
-// While a read searches, the low half of r.Scratch[0] is where the range that is known to fail ends, and the high half when
-// the search began, in milliseconds; the high half of r.Scratch[1] counts the steps. r.Moved is where the range begins.
+// During a search, [r.Moved, low half of r.Scratch[0]) is the range that is known to fail. The high half of r.Scratch[0] is the
+// time the search began, in milliseconds, and the high half of r.Scratch[1] counts its steps.
 
 const low32 = 1<<32 - 1
 
-// end is where the transfer under way for r ends, from r.Off on.
+// end returns where the current transfer of r ends, relative to r.Off.
 func (d *disk) end(r *lun.Request) int64 {
 	bad := int64(r.Scratch[0] & low32)
 	if bad == 0 || r.Kind != lun.OpRead {
@@ -28,10 +28,10 @@ func (d *disk) end(r *lun.Request) int64 {
 	return r.Moved + ((bad-r.Moved)/bs+1)/2*bs
 }
 
-// searches says whether r looks for the block that makes it fail.
+// searches reports whether r is searching for its bad block.
 func searches(r *lun.Request) bool { return r.Kind == lun.OpRead && r.Scratch[0] != 0 }
 
-// search goes on after the read under way failed with err.
+// search continues after a read for r failed with err.
 func (d *disk) search(l lun.Loop, r *lun.Request, err *ioError) {
 	bs, now := int64(d.geom.BlockSize), uint64(l.Now()/1e6)&low32
 	bad := d.end(r)
@@ -53,14 +53,14 @@ func (d *disk) search(l lun.Loop, r *lun.Request, err *ioError) {
 	d.start(l, r)
 }
 
-// readOn goes on after a part of a search could be read.
+// readOn ends a search once the whole range that failed has been read in parts.
 func readOn(r *lun.Request) {
 	if searches(r) && r.Moved >= int64(r.Scratch[0]&low32) {
-		r.Scratch[0] = 0 // what failed as a whole could be read in parts: it has passed
+		r.Scratch[0] = 0 // the error was transient
 	}
 }
 
-// badBlock is err when r can search for the block behind it: a failed read of a medium.
+// badBlock reports whether err calls for a search: r is a read, and the medium failed.
 func badBlock(r *lun.Request, err *ioError) bool {
 	return r.Kind == lun.OpRead && r.Len <= low32 && errors.Is(err, lun.ErrMedium)
 }

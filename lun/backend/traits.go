@@ -8,16 +8,16 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// traits are what a medium says of itself and may say otherwise later: `blockdev --setro`, a write cache that somebody turns
-// on, a file system that remounts itself read-only after an error. What cannot be found out (a container without /sys) is
-// taken for what promises less: the write cache is volatile, and the medium may rotate.
+// traits are properties of a medium that may change while it is open: `blockdev --setro`, a write cache that is turned on, a
+// file system that remounts itself read-only after an error. If a property cannot be read (a container without /sys), the
+// weaker promise is assumed: the write cache is volatile, and the medium may rotate.
 type traits uint32
 
 const (
-	traitReadOnly  traits = 1 << iota // nobody can write to it now
-	traitVolatile                     // a cache may hold back what was written
-	traitRotating                     // it rotates, or nobody knows
-	traitTrimFirst                    // a discard begins with BLKDISCARD, for writing zeroes may not deallocate
+	traitReadOnly  traits = 1 << iota // it cannot be written now
+	traitVolatile                     // a volatile cache may hold written data
+	traitRotating                     // it rotates, or it is not known
+	traitTrimFirst                    // a discard begins with BLKDISCARD, because writing zeroes may not deallocate
 )
 
 func (t *traits) set(bit traits, on bool) {
@@ -27,10 +27,10 @@ func (t *traits) set(bit traits, on bool) {
 	}
 }
 
-// is says whether the medium has t now, as far as the last look tells.
+// is reports whether the medium had t at the last look.
 func (d *disk) is(t traits) bool { return traits(d.traits.Load())&t != 0 }
 
-// deviceTraits asks a block device. q is its queue folder.
+// deviceTraits reads the traits of a block device. q is its queue directory in sysfs.
 func deviceTraits(fd int, q queueDir, direct bool) (t traits) {
 	readOnly, err := unix.IoctlGetInt(fd, unix.BLKROGET)
 	t.set(traitReadOnly, err == nil && readOnly != 0)
@@ -41,7 +41,7 @@ func deviceTraits(fd int, q queueDir, direct bool) (t traits) {
 	return t
 }
 
-// fileTraits asks the file system of a file, and the device that it is on.
+// fileTraits reads the traits of a file's file system and of the device below it.
 func fileTraits(fd int) (t traits) {
 	var fs unix.Statfs_t
 	t.set(traitReadOnly, unix.Fstatfs(fd, &fs) == nil && fs.Flags&unix.ST_RDONLY != 0)
@@ -56,7 +56,7 @@ func (d *disk) Look() (changed bool) {
 		return false
 	}
 	defer d.life.leave(helper)
-	// What the kernel refused once it may do now: the device behind a mapping is another one, a limit was raised.
+	// The kernel may now accept what it refused before: a mapping has another device below, or a limit was raised.
 	d.canPunch.Store(d.geom.Thin)
 	d.canZero.Store(true)
 	t := d.ask(d.fd)
@@ -77,7 +77,7 @@ func (f *Fault) Look() bool {
 	return false
 }
 
-// traitsNow puts what is so now into g.
+// traitsNow copies the current traits into g.
 func (d *disk) traitsNow(g *lun.Geometry) {
 	t := traits(d.traits.Load())
 	g.ReadOnly = g.ReadOnly || t&traitReadOnly != 0
@@ -85,7 +85,7 @@ func (d *disk) traitsNow(g *lun.Geometry) {
 	g.Rotating = t&traitRotating != 0
 }
 
-// protected is the note about a medium that was to be written to.
+// protected adds a note if a medium that should be writable is not.
 func (d *disk) protected(name string) {
 	if d.is(traitReadOnly) && !d.geom.ReadOnly {
 		d.notes = append(d.notes, fmt.Sprintf("%s is write-protected by the kernel: it is served read-only for as long as that is so", name))
