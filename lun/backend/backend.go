@@ -41,7 +41,7 @@ type Spec struct {
 	ReadOnly  bool
 	Thin      bool   // discards give space back
 	Direct    Direct // "": auto
-	// Is says which medium is at Path: another one is not opened, and no file is made. Zero: whichever is there.
+	// Is identifies the medium at Path: Open refuses any other one, and creates no file. Zero: any medium.
 	Is medium.Fingerprint
 	// Lost is called when the medium is found to have lost blocks, on whatever goroutine finds out, a loop too: it must not
 	// block. Inspect says more. nil: nobody wants to know at once.
@@ -56,13 +56,13 @@ type Backend interface {
 	// Refresh looks whether the size changed under way, as when somebody grew the file; Geometry has the new one then,
 	// and the unit's Refresh tells the initiators. It may block.
 	Refresh() (changed bool, err error)
-	// Look asks the medium again what may have changed of the rest of Geometry: whether it can be written, what its write cache
-	// is, whether it rotates. It may block.
+	// Look reads the rest of Geometry that may change again: whether the medium can be written, its write cache, and whether it
+	// rotates. It may block.
 	Look() (changed bool)
-	// Inspect looks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
-	// the filesystem likes.
+	// Inspect checks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
+	// the filesystem does.
 	Inspect() Condition
-	// Sync puts everything that was written on the medium. It blocks, and is for the end of a daemon, when no loop turns.
+	// Sync flushes everything that was written to the medium. It blocks: it is for shutdown, when no loop runs.
 	Sync() error
 }
 
@@ -73,10 +73,10 @@ type Located interface {
 	Medium() (medium.Fingerprint, error)
 }
 
-// Errors of Open that somebody may want to tell from others.
+// Errors of Open that a caller may want to distinguish.
 var (
-	// ErrInUse: another process has the medium, or this one has it already. It may be one that was killed and is still being
-	// taken apart.
+	// ErrInUse: another process has the medium, or this one has it already. It may be a killed
+	// process that the kernel is still tearing down.
 	ErrInUse = errors.New("is in use")
 	// ErrAnother: the medium is not the one of Spec.Is.
 	ErrAnother = errors.New("is another one")

@@ -85,7 +85,7 @@ func (c *cut) lseek(lseek func(at int64, whence int) (int64, error)) func(int64,
 	}
 }
 
-// due says whether it is time to look again. Loops read one clock, each at the start of its turn: they differ by a turn.
+// due reports whether it is time to look again. Loops read one clock, each at the start of its turn: they differ by a turn.
 func (c *cut) due(now int64) bool {
 	age := now - c.looked.Load()
 	return age >= lookEvery || age <= -lookEvery
@@ -148,7 +148,7 @@ func (d *disk) look() {
 
 var emptyPath [1]byte
 
-// ends is told where a file ends, whoever found out.
+// ends records where a file was found to end.
 func (d *disk) ends(at int64) {
 	if size := d.size.Load(); at < size {
 		d.cut.lose(at/int64(d.geom.BlockSize)*int64(d.geom.BlockSize), size)

@@ -112,7 +112,7 @@ func TestCutFile(t *testing.T) {
 	}
 }
 
-// TestCutFileStaysCut: a file that got its length back has zeroes where data was, and they are not given out as data.
+// TestCutFileStaysCut: a file that was extended again has zeroes where data was, and they are not returned as data.
 func TestCutFileStaysCut(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.truncate(10)
@@ -154,7 +154,7 @@ func TestHolesAreNoCut(t *testing.T) {
 	r.want(lun.OpWrite, 15, 1, nil, "the last block is there")
 }
 
-// TestWritesLookRarely: looking at the size is no system call for each command.
+// TestWritesLookRarely: checking the size does not cost every command a system call.
 func TestWritesLookRarely(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.pass(1e6)
@@ -166,7 +166,7 @@ func TestWritesLookRarely(t *testing.T) {
 	r.want(lun.OpWrite, 13, 1, lun.ErrMedium, "a millisecond later somebody has")
 }
 
-// TestCutUnderSeveralLoops: whichever loop finds out, all of them know.
+// TestCutUnderSeveralLoops: what one loop finds lost is lost for all of them.
 func TestCutUnderSeveralLoops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: 1 << 20, Direct: backend.DirectOff})
@@ -205,8 +205,8 @@ type completion func(err error)
 
 func (c completion) RequestDone(_ *lun.Request, err error) { go c(err) }
 
-// TestBlockDeviceShrunk: what lies behind a device's end now is a medium error, and not a lack of space in some pool; a device
-// that has lost its medium is not ready (SPC-4, 04/03).
+// TestBlockDeviceShrunk: a block beyond a device's new end is a medium error, and not a lack of space in some pool. A device
+// that has lost its medium is NOT READY (SPC-4, 04/03).
 func TestBlockDeviceShrunk(t *testing.T) {
 	path, skip := loopDevice(t, 1<<20, 512)
 	if path == "" {

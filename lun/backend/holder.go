@@ -12,14 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inUse is an ErrInUse whose text says who it is. Looking for that takes long, and somebody who waits for the medium needs
-// it once.
+// inUse is an ErrInUse whose text names the holder. Finding the holder is slow, so it is done only when the text is needed.
 type inUse struct{ who func() string }
 
 func (e inUse) Error() string        { return ErrInUse.Error() + ": " + e.who() }
 func (e inUse) Is(target error) bool { return target == ErrInUse }
 
-// locked is the error for a file that is open as fd and whose lock (flock) another process has.
+// locked is the error for a file that is open as fd and whose lock (flock) is held elsewhere.
 func locked(fd int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// TestInspectFile: what became of a file is seen, and what was found lost is lost for requests too, with no request having met it.
+// TestInspectFile: Inspect sees what happened to a file. Requests for blocks that it found lost fail.
 func TestInspectFile(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	if c := r.b.Inspect(); c != (backend.Condition{}) {

@@ -81,7 +81,7 @@ func TestBadBlockIsFound(t *testing.T) {
 	}
 }
 
-// TestBadBlockThatPasses: a read that fails once is a good one when its parts can be read.
+// TestBadBlockThatPasses: a read that fails once succeeds if its parts can be read.
 func TestBadBlockThatPasses(t *testing.T) {
 	d := newBadDisk(t, luntest.Config{})
 	if err := os.WriteFile(d.path, bytes.Repeat([]byte("ringtgt."), 8192*64), 0o600); err != nil {
@@ -103,7 +103,7 @@ func TestBadBlockThatPasses(t *testing.T) {
 	}
 }
 
-// TestSearchIsBounded: a disk that takes seconds for each bad read is not asked for longer than initiators wait; then no
+// TestSearchIsBounded: on a disk that takes seconds for each bad read, the search ends before initiators give up, and no
 // block is named.
 func TestSearchIsBounded(t *testing.T) {
 	quick, slow := newBadDisk(t, luntest.Config{}), newBadDisk(t, luntest.Config{MaxDelay: 4e9})
@@ -119,7 +119,7 @@ func TestSearchIsBounded(t *testing.T) {
 	}
 }
 
-// TestOtherReadErrors are no reason to search.
+// TestOtherReadErrors: other errors of a read start no search.
 func TestOtherReadErrors(t *testing.T) {
 	d := newBadDisk(t, luntest.Config{})
 	d.bad = func(int64) bool { return true }

@@ -14,7 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// blockdev changes a loop device, which keeps being read-only when it is given another file.
+// blockdev changes a loop device. It stays read-only when another file is attached, so the cleanup makes it writable.
 func blockdev(t *testing.T, path, arg string) {
 	t.Helper()
 	run := func(arg string) {
@@ -84,7 +84,7 @@ func TestDeviceChangesUnderWay(t *testing.T) {
 	}
 }
 
-// TestDeviceIsReadOnlyFromTheStart: it is served so, and a note says why.
+// TestDeviceIsReadOnlyFromTheStart: a read-only device is served read-only, and a note says why.
 func TestDeviceIsReadOnlyFromTheStart(t *testing.T) {
 	path, skip := loopDevice(t, 1<<20, 512)
 	if path == "" {

@@ -35,7 +35,7 @@ type arena struct {
 
 // block is a mapping. Its buffer ends where the guard page starts, but for what is missing to a whole page.
 type block struct {
-	mem []byte // all of it, guard page included; poison but for the buffer
+	mem []byte // all of it, guard page included; everything but the buffer is poison
 	at  int    // where the buffer starts
 	n   int    // what was asked for
 }
