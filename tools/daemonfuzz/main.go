@@ -27,7 +27,7 @@ import (
 func main() {
 	duration := flag.Duration("duration", 10*time.Minute, "how long to run")
 	seed := flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of all random choices")
-	actors := flag.Int("actors", 12, "hostile sessions at a time")
+	actors := flag.Int("actors", 12, "number of hostile initiators at a time")
 	race := flag.Bool("race", true, "build the daemon with the race detector")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

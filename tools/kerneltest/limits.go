@@ -30,11 +30,11 @@ const (
 	// consoleTail is how many console lines are shown for a case that failed: its trace and the kernel's last words.
 	consoleTail = 150
 
-	// powerLimit bounds the commands of the power loss test, and the starts after cuts; each takes one to two minutes.
+	// powerLimit bounds each half of the power loss test: the commands, and the starts after cuts. Each takes one to two minutes.
 	powerLimit = 8 * time.Minute
 
-	// powerCuts is how many cuts a run must have at least, powerParts how many parts of what was cached are tried before
-	// each flush, powerServed after how many cuts a daemon is started, which takes 3 s each.
+	// powerCuts is the smallest number of cuts that a run must have. powerParts is how many different parts of the cached data
+	// are tried before each flush. powerServed is the number of cuts after which a daemon is started, which takes 3 s each.
 	powerCuts   = 200
 	powerParts  = 1
 	powerServed = 24

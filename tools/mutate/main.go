@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// mutant is one change to one file, and the tests that have to notice it.
+// mutant is one change to one file, and the tests that must fail with it.
 type mutant struct {
 	name string
 	file string
@@ -88,7 +88,7 @@ const (
 	untried  outcome = "NOT TRIED" // it does not apply, does not compile, or has no test
 )
 
-// healthy wants the mutants' tests to pass on the code as it is: a test that fails anyway would kill them all.
+// healthy checks that the mutants' tests pass on the unchanged code: a test that fails anyway would kill all mutants.
 func healthy(goCommand string, mutants []mutant) error {
 	args := []string{"test"}
 	for _, m := range mutants {
@@ -117,8 +117,8 @@ func (m *mutant) apply() ([]byte, error) {
 	return []byte(strings.Replace(string(text), m.old, m.new, 1)), nil
 }
 
-// try runs the mutant's tests on the code that it makes. The tree itself is not touched: the compiler sees the changed file in
-// an overlay. One that does not compile is an error: nothing was tried.
+// try runs the mutant's tests on the changed code. The tree itself is not touched: the compiler gets the changed file as an
+// overlay. A mutant that does not compile is an error: nothing was tried.
 func (m *mutant) try(goCommand string) (outcome, error) {
 	text, err := m.apply()
 	if err != nil {

@@ -115,6 +115,6 @@ func TestCutsComeFromTheSeed(t *testing.T) {
 	}
 	same := func(a, b [][]Piece) bool { return slices.EqualFunc(a, b, slices.Equal[[]Piece]) }
 	if !same(names(1), names(1)) || same(names(1), names(2)) {
-		t.Error("the seed does not say which parts are left")
+		t.Error("the seed does not decide which parts are left")
 	}
 }

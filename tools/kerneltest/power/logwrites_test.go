@@ -65,7 +65,7 @@ func readLog(t *testing.T, entries ...entry) *Log {
 	return log
 }
 
-// letters shows an image by the first byte of each sector; '.' is zero.
+// letters returns the first byte of each sector of an image; '.' is zero.
 func letters(image []byte) string {
 	var text strings.Builder
 	for at := 0; at < len(image); at += logSector {
@@ -160,7 +160,7 @@ func TestEventsMustBeCounted(t *testing.T) {
 	}
 }
 
-// Device-mapper cuts a message at white space; the kernel cuts a mark at its sector.
+// Device-mapper splits a message at white space; the kernel cuts off a mark at the end of its sector.
 func TestMarksFitTheirMessage(t *testing.T) {
 	text, err := Event{N: 1, Op: OpWrite, Kind: "WRITE AND VERIFY"}.Mark()
 	if err != nil || strings.ContainsAny(text, " \\") {

@@ -17,7 +17,7 @@ func TestOracle(t *testing.T) {
 		{"an acknowledged FUA write is there; before, it may be",
 			[]Event{{Op: OpBegin}, cmd(write, 1), {Op: OpAck, Cmd: 1, Durable: true}},
 			[]string{"0", "01", "1"}},
-		{"a cached write is there once a sync that came after its end is over",
+		{"a cached write is there once a sync that was sent after its end is over",
 			[]Event{{Op: OpBegin}, cmd(write, 1), {Op: OpAck, Cmd: 1}, {Op: OpSync, Cmd: 2}, {Op: OpAck, Cmd: 2}},
 			[]string{"0", "01", "01", "01", "1"}},
 		{"a sync promises nothing of a write that it overtook",
@@ -88,7 +88,7 @@ func TestOracleOfReservationsAndIdentities(t *testing.T) {
 		t.Error("write cache")
 	}
 	if o.Unit(0, 1, nil) != "" || o.Unit(0, 2, nil) == "" {
-		t.Error("a unit may be missing until somebody has seen it, and no longer")
+		t.Error("a unit may be missing until an initiator has seen it, and no longer")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestOracleOfCopies(t *testing.T) {
 	}
 }
 
-// Only a SANITIZE that was under way may have failed.
+// A unit may report a failed SANITIZE only if one was under way.
 func TestOracleOfSanitize(t *testing.T) {
 	o, err := NewOracle([]Event{
 		{N: 1, Op: OpBegin}, {N: 2, Op: OpWrite, Kind: "SANITIZE-OVERWRITE", Cmd: 1, Blocks: Blocks, Fill: FillZero},
