@@ -355,10 +355,6 @@ func errnos(t *testing.T, s Suite, w Want) {
 			}
 		}
 	}
-	// The end of the file where blocks should be is a medium error, and so is a write that moves nothing.
-	fail = func(*luntest.Call) (int, bool) { return 0, true }
-	wantErr(t, "a read of nothing", r.do(lun.OpRead, 0, n*r.bs, buf, false), lun.ErrMedium)
-	wantErr(t, "a write of nothing", r.do(lun.OpWrite, 0, n*r.bs, buf, false), lun.ErrMedium)
 	// A medium that has neither holes nor zeroing gets zeroes written.
 	for _, errno := range []unix.Errno{unix.EINVAL, unix.EOPNOTSUPP} {
 		for _, kind := range []lun.OpKind{lun.OpDiscard, lun.OpZero} {
@@ -375,6 +371,11 @@ func errnos(t *testing.T, s Suite, w Want) {
 			r.wantIs(m.data)
 		}
 	}
+	// The end of the file where blocks should be is a medium error, and so is a write that moves nothing. This
+	// comes last: a file that has ended has lost its blocks from there on. The write is before them.
+	fail = func(*luntest.Call) (int, bool) { return 0, true }
+	wantErr(t, "a read of nothing", r.do(lun.OpRead, n*r.bs, n*r.bs, buf, false), lun.ErrMedium)
+	wantErr(t, "a write of nothing", r.do(lun.OpWrite, 0, n*r.bs, buf, false), lun.ErrMedium)
 }
 
 // closeBusy: Close waits for nobody, and what is in flight still completes once; what comes later is refused.
