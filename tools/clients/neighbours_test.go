@@ -61,9 +61,9 @@ func statusOf(t testing.TB, d *daemon.Daemon) (s daemonStatus) {
 	return s
 }
 
-// Ten connections of one initiator have all the memory that they can get, and do nothing with it: they send no data for their
-// writes, or fetch none of their reads. Another initiator's reads of a file, which take memory of the same loop, are served
-// while they go on, and not when their time is up; and the process stays below the bound that it prints.
+// Ten connections of one initiator take all the memory that they can get and hold it: they send no data for their writes, or do
+// not receive the data of their reads. Another initiator's reads of a file take memory of the same loop. They must be served while
+// the ten are there, not after their deadlines, and the process must stay below the bound that it prints.
 func TestNeighbourThatHoldsMemory(t *testing.T) {
 	const conns, commands = 10, 64 // of 4 MiB each
 	for name, ask := range map[string]func(r *raw) error{
@@ -99,8 +99,8 @@ func TestNeighbourThatHoldsMemory(t *testing.T) {
 	}
 }
 
-// Four connections of one initiator send as fast as they can what takes no command: pings, text, task management. Another
-// initiator's reads are served while that goes on.
+// Four connections of one initiator send requests other than commands as fast as they can: pings, text, task management. Another
+// initiator's reads must be served meanwhile.
 func TestNeighbourThatFloods(t *testing.T) {
 	ping := func(h *pdu.BHS) []byte {
 		h.Init(pdu.OpNOPOut)
@@ -224,8 +224,9 @@ func belowBound(t *testing.T, d *daemon.Daemon) {
 	}
 }
 
-// An initiator that logs in and goes away leaves a session that waits for another connection (RFC 7143 6.3.6), with a place in
-// a loop's table. It has more sessions than the table has places, and asks for an hour for each: later logins are served.
+// An initiator that logs in and disconnects leaves a session that waits for another connection (RFC 7143 6.3.6) and takes an
+// entry of a loop's table. It leaves more sessions than the table has entries, and asks for an hour for each. Later logins must
+// be served.
 func TestSessionsLeftBehind(t *testing.T) {
 	const table = 16384 // maxConnsPerLoop in engine/limits.go
 	d := startNeighbours(t)
@@ -235,7 +236,7 @@ func TestSessionsLeftBehind(t *testing.T) {
 		(*pdu.LoginRequest)(h).SetISID([6]byte{0x80, 0x12, 0x34, byte(i >> 16), byte(i >> 8), byte(i)})
 		r := dialRaw(t, d.Addr())
 		sendLogin(t, r, wireBytes(h, login.text()))
-		reset(t, r.conn) // FIN would leave this machine without ports
+		reset(t, r.conn) // after a FIN the port would stay in TIME_WAIT
 	}
 	stillServes(t, d)
 	if n := statusOf(t, d).connections(); n > table/8 {

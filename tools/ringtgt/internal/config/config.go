@@ -91,7 +91,7 @@ type Access struct {
 type Account struct {
 	User       string
 	Secret     []byte
-	Initiators []string // names that whoever has the secret may go by, as Access.Initiators; none: any
+	Initiators []string // initiator names that may use the account, as in Access.Initiators; none: any
 	At         Where
 }
 

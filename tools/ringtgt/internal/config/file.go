@@ -216,7 +216,7 @@ func (r *reader) initiators(t *table) []string {
 	names, at := t.strings("initiators")
 	for i, n := range names {
 		if prefix, open := strings.CutSuffix(n, "*"); open && strings.HasPrefix(prefix, "iqn.") && strings.ToLower(prefix) == prefix {
-			continue // a name's beginning cannot be held against the rules for a whole one
+			continue // the rules for a whole name do not apply to a prefix
 		}
 		if err := CheckName(n); err != nil {
 			r.ps.add(at[i], "initiator %q: %v", n, err)
@@ -226,7 +226,7 @@ func (r *reader) initiators(t *table) []string {
 	return names
 }
 
-// notEmpty: a list that is there has something in it.
+// notEmpty refuses a list that is given but empty.
 func (r *reader) notEmpty(t *table, key string) {
 	if v, ok := t.values[key].([]any); ok && len(v) == 0 {
 		r.ps.add(t.at(key), "%s is empty, which would let everybody in; leave it out to say so", key)

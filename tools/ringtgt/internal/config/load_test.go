@@ -521,7 +521,7 @@ func TestFullFileIsFull(t *testing.T) {
 	}
 }
 
-// A link-local address is refused: nothing that SendTargets could say of it would help an initiator.
+// A link-local address is refused: SendTargets cannot name it in a way that an initiator can use.
 func TestLinkLocalPortal(t *testing.T) {
 	for _, addr := range []string{"[fe80::1%eth0]:3260", "[fe80::1]:3260", "[2001:db8::1%eth0]:3260"} {
 		_, ps := Load(Flags{Listen: []string{addr}, LUN: []string{"mem:1M"}}, false)

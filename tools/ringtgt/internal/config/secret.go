@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// secretRule says what to make of a secret that cannot be had: serve needs it, check may run where the environment of the
-// daemon is not.
+// secretRule says how to treat a secret that cannot be read: serve needs it, but check may run without the daemon's
+// environment.
 type secretRule bool
 
 const (
@@ -18,8 +18,7 @@ const (
 	secretOptional secretRule = true
 )
 
-// chap reads the keys of t that say who proves himself by CHAP, and how: [chap], further accounts [[account]], and
-// [mutual_chap].
+// chap reads the keys of t for CHAP: [chap], further accounts [[account]], and [mutual_chap].
 func (r *reader) chap(t *table, a *Access) {
 	if s := t.table("chap"); s != nil {
 		acc := r.account(s)

@@ -45,7 +45,7 @@ func validate(c *Config, ps *Problems) {
 				ps.add(l.At, "id %q is there already (%s): initiators would take the two for one disk", l.ID, first)
 			}
 			ids[l.ID] = l.At
-			serial := strings.TrimRight(l.Serial, " ") // initiators strip what pads
+			serial := strings.TrimRight(l.Serial, " ") // initiators strip the padding
 			if first, ok := serials[serial]; ok && serial != "" {
 				ps.add(l.At, "serial %q is there already (%s): initiators would take the two for one disk", l.Serial, first)
 			}
@@ -185,7 +185,7 @@ func validateAccess(a *Access, ps *Problems) {
 	}
 }
 
-// validateSecrets holds all secrets of the configuration against each other. "Any CHAP secret used for initiator authentication
+// validateSecrets compares all secrets of the configuration. "Any CHAP secret used for initiator authentication
 // MUST NOT be configured for authentication of any target", and "the same CHAP secret SHOULD NOT be configured for authentication
 // of multiple initiators" (RFC 7143 9.2.1): whoever has it could answer for the other.
 func validateSecrets(c *Config, ps *Problems) {

@@ -42,7 +42,7 @@ type Daemon struct {
 	Memlock       Limit  `json:"memlock_limit"`
 }
 
-// Health is how all units are together.
+// Health sums up the health of all units.
 type Health struct {
 	State    string     `json:"state"`           // the worst there is: "good", "degraded", or "lost": data or a medium
 	Since    *time.Time `json:"since,omitempty"` // nil: it is good
