@@ -18,7 +18,7 @@ type instant struct {
 
 func (l *instant) Index() int { return 0 }
 
-// Now moves on at each call, so that everything that is done from time to time is done all the time.
+// Now advances at each call, so that every periodic action happens each time.
 func (l *instant) Now() int64 {
 	l.now += 1e9
 	return l.now

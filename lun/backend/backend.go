@@ -43,8 +43,8 @@ type Spec struct {
 	Direct    Direct // "": auto
 	// Is identifies the medium at Path: Open refuses any other one, and creates no file. Zero: any medium.
 	Is medium.Fingerprint
-	// Lost is called when the medium is found to have lost blocks, on whatever goroutine finds out, a loop too: it must not
-	// block. Inspect says more. nil: nobody wants to know at once.
+	// Lost is called when the medium is found to have lost blocks, from any goroutine including a loop: it must not block.
+	// Inspect has the details. May be nil.
 	Lost func()
 }
 

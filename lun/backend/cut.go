@@ -10,23 +10,22 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// cut remembers which blocks a file lost when somebody made it shorter. A read finds out by itself: it meets the end of the
-// file. A write does not: the kernel would make the file longer again, with zeroes between the old end and the write, and
-// say that all is well. So a write looks at the file's size first, at most once in lookEvery: one system call in a
-// millisecond at most, none for each command.
+// cut records the blocks that a file lost when it was truncated. A read notices by itself, since it meets the end of the file. A
+// write does not: the kernel extends the file again, with zeroes up to the write, and reports success. So writes check the
+// file's size first, at most once in lookEvery: one system call in a millisecond, not one for each command.
 //
-// What was lost stays lost while the file is open, also when the file gets its old size back: there are zeroes then where
-// data was. Whoever opens it keeps that for the next time: told is called at once (Spec.Lost).
+// Lost blocks stay lost while the file is open, even if it gets its old size back, with zeroes in place of data. The owner of
+// the file saves the loss for later starts: told (Spec.Lost) is called at once.
 type cut struct {
-	watched bool         // somebody else can make the file shorter, and writes would make it longer
-	from    atomic.Int64 // the first byte that was lost; whole: none
-	to      atomic.Int64 // the first byte behind them
-	looked  atomic.Int64 // by the loops' clock
-	owed    atomic.Bool  // no sync has failed for it yet
-	told    func()       // of each new loss
+	watched bool         // others can truncate the file, and writes would extend it
+	from    atomic.Int64 // the first lost byte; whole: none
+	to      atomic.Int64 // the first byte after the lost ones
+	looked  atomic.Int64 // time of the last check on the loops' clock
+	owed    atomic.Bool  // no sync has reported it yet
+	told    func()       // called for each new loss
 }
 
-// whole is cut.from of a file that lost nothing.
+// whole is the value of cut.from for a file that lost nothing.
 const whole = math.MaxInt64
 
 func (c *cut) init(watched bool, told func()) {
@@ -38,7 +37,7 @@ func (c *cut) init(watched bool, told func()) {
 	c.looked.Store(math.MinInt64 / 2)
 }
 
-// lose remembers that a file of size bytes ends at end now.
+// lose records that a file of size bytes now ends at end.
 func (c *cut) lose(end, size int64) {
 	for to := c.to.Load(); to < size && !c.to.CompareAndSwap(to, size); to = c.to.Load() {
 	}
@@ -51,7 +50,7 @@ func (c *cut) lose(end, size int64) {
 	}
 }
 
-// lost says how many of the n bytes at off come before the first one that was lost; n: none of them was.
+// lost returns how many of the n bytes at off precede the first lost one; n: none is lost.
 func (c *cut) lost(off, n int64) (good int64) {
 	from := c.from.Load()
 	if off+n <= from || off >= c.to.Load() {
@@ -60,8 +59,8 @@ func (c *cut) lost(off, n int64) (good int64) {
 	return max(from-off, 0)
 }
 
-// lseek is lseek(2) with SEEK_DATA and SEEK_HOLE, and lost blocks as data. lseek itself finds a hole behind the end of a file:
-// whoever asks which blocks are deallocated would take them for zeroes, and never read them.
+// lseek implements lseek(2) with SEEK_DATA and SEEK_HOLE, but treats lost blocks as data. The system call reports a hole after the
+// end of a file, and an initiator would take the deallocated blocks for zeroes and never read them.
 func (c *cut) lseek(lseek func(at int64, whence int) (int64, error)) func(int64, int) (int64, error) {
 	from, to := c.from.Load(), c.to.Load()
 	if from == whole {
@@ -91,8 +90,8 @@ func (c *cut) due(now int64) bool {
 	return age >= lookEvery || age <= -lookEvery
 }
 
-// there says how many of the next n bytes of r are on blocks that the medium still has. None: it has ended r. What comes before
-// a lost block is carried out, for initiators take it for done (see search.go); but not of ranges, which are done in one go.
+// there returns how many of the next n bytes of r are on blocks that the medium still has; 0: it has ended r. The part before a
+// lost block is executed, since initiators assume so (see search.go). A discard or zeroing is not: it is all or nothing.
 func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) {
 	if r.Kind != lun.OpRead {
 		d.lookSometimes(l.Now())
@@ -110,14 +109,14 @@ func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) 
 	r.Moved += good
 	err := lun.ErrMedium
 	if transfer {
-		err = lun.ErrBlock // the block in error is the one behind (SBC-4 4.18.1)
+		err = lun.ErrBlock // the next block is the one in error (SBC-4 4.18.1)
 	}
 	d.finish(l, r, err)
 	return 0, false
 }
 
-// synced says whether a sync may say that everything is on the medium. What was acknowledged and cut off is not: the first
-// sync after the cut fails, and the unit tells every nexus (lun/loss.go); if not, it has ended r.
+// synced reports whether a sync may succeed; if not, it has ended r. Acknowledged data that was cut off is not on the medium, so
+// the first sync after the cut fails, and the unit reports that to every nexus (lun/loss.go).
 func (d *disk) synced(l lun.Loop, r *lun.Request) bool {
 	d.lookSometimes(l.Now())
 	if d.cut.owed.Load() && d.cut.owed.CompareAndSwap(true, false) {
@@ -127,7 +126,7 @@ func (d *disk) synced(l lun.Loop, r *lun.Request) bool {
 	return true
 }
 
-// lookSometimes looks when it is time to. That it was is noted afterwards: a loop that finds it noted finds what was lost too.
+// lookSometimes checks the size if that is due. It stores the time after the check: a loop that sees the time sees the loss, too.
 func (d *disk) lookSometimes(now int64) {
 	if d.cut.watched && d.cut.due(now) {
 		d.look()
@@ -135,8 +134,8 @@ func (d *disk) lookSometimes(now int64) {
 	}
 }
 
-// look compares the size that the kernel has in memory with the one that is served. It does not block: with
-// AT_STATX_DONT_SYNC a network filesystem answers from what it knows.
+// look compares the size that the kernel has in memory with the served one. It does not block: with AT_STATX_DONT_SYNC a network
+// file system answers from its cache.
 func (d *disk) look() {
 	var st unix.Statx_t
 	_, _, e := unix.RawSyscall6(unix.SYS_STATX, uintptr(d.fd), uintptr(unsafe.Pointer(&emptyPath)),
@@ -155,16 +154,16 @@ func (d *disk) ends(at int64) {
 	}
 }
 
-// behindEnd is the error of r, which met the end of the medium at r.Off+r.Moved; nil for a block device that does not end
-// there. Of a device nothing is remembered: it may come back with what it had.
+// behindEnd returns the error of r, which met the end of the medium at r.Off+r.Moved; nil for a block device that does not end
+// there. For a device nothing is recorded: it may come back with its data.
 func (d *disk) behindEnd(r *lun.Request) error {
 	if d.regular {
-		d.ends(r.Off + r.Moved) // as the read found it: it may be longer again by now
+		d.ends(r.Off + r.Moved) // the end that the read met: the file may be longer again by now
 		d.look()
 		return lun.ErrMedium
 	}
 	switch size, err := deviceSize(d.fd); {
-	case err != nil || size == 0: // without a medium a device has no size
+	case err != nil || size == 0: // a device without a medium has size 0
 		return lun.ErrGone
 	case r.Kind != lun.OpRead && r.Off+r.Len <= size:
 		return nil

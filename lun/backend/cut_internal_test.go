@@ -8,8 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Whoever opened a file is told of each loss at once, whoever finds it; and a read that met the end has found one, also when
-// the file has its old length again by the time that somebody looks at it.
+// The owner of a file is told of each loss at once, whichever request finds it. A read that met the end has found one, even if
+// the file has its old length again when it is checked.
 func TestLossIsToldAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	told := 0

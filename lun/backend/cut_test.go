@@ -38,14 +38,14 @@ func newCutRig(t *testing.T, dir string, direct backend.Direct) *cutRig {
 	return r
 }
 
-// pass lets ns of the loop's clock pass.
+// pass advances the loops' clock by ns.
 func (r *cutRig) pass(ns int64) {
 	done := false
 	r.w.On(0, func(l *luntest.Loop) { l.After(ns, func() { done = true }) })
 	r.w.RunUntil("the time has passed", func() bool { return done })
 }
 
-// want wants the request's error, and where it failed how many bytes were good.
+// want checks the request's error and, for a failed request, how many bytes were good.
 func (r *cutRig) want(kind lun.OpKind, block, n int64, want error, because string) *lun.Request {
 	r.t.Helper()
 	q := &lun.Request{Kind: kind, Off: block * cutBlock, Len: n * cutBlock}
@@ -78,8 +78,8 @@ func (r *cutRig) wantSize(blocks int64) {
 	}
 }
 
-// TestCutFile: blocks that a file lost are medium errors for every request alike (SBC-4 4.18.1), and no request brings the
-// file back to its length: there would be zeroes where data was.
+// TestCutFile: lost blocks are medium errors for every request (SBC-4 4.18.1), and no request extends the file again, which would
+// put zeroes in place of data.
 func TestCutFile(t *testing.T) {
 	for _, direct := range []backend.Direct{backend.DirectOff, backend.DirectOn} {
 		t.Run("direct="+string(direct), func(t *testing.T) {
@@ -131,8 +131,8 @@ func TestCutFileStaysCut(t *testing.T) {
 	}
 }
 
-// TestFileCutToNothing: a unit keeps its blocks when the file has none left (READ CAPACITY has no way to say zero), and each
-// of them is a medium error.
+// TestFileCutToNothing: a unit keeps its capacity if the file has no block left (READ CAPACITY cannot express zero), and each block
+// is a medium error.
 func TestFileCutToNothing(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.truncate(0)
@@ -166,7 +166,7 @@ func TestWritesLookRarely(t *testing.T) {
 	r.want(lun.OpWrite, 13, 1, lun.ErrMedium, "a millisecond later somebody has")
 }
 
-// TestCutUnderSeveralLoops: what one loop finds lost is lost for all of them.
+// TestCutUnderSeveralLoops: a loss that one loop finds holds for all loops.
 func TestCutUnderSeveralLoops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: 1 << 20, Direct: backend.DirectOff})
@@ -205,8 +205,8 @@ type completion func(err error)
 
 func (c completion) RequestDone(_ *lun.Request, err error) { go c(err) }
 
-// TestBlockDeviceShrunk: a block beyond a device's new end is a medium error, and not a lack of space in some pool. A device
-// that has lost its medium is NOT READY (SPC-4, 04/03).
+// TestBlockDeviceShrunk: a block beyond a device's new end is a medium error, not a full pool. A device that has lost its medium is
+// NOT READY (SPC-4, 04/03).
 func TestBlockDeviceShrunk(t *testing.T) {
 	path, skip := loopDevice(t, 1<<20, 512)
 	if path == "" {
@@ -257,8 +257,7 @@ func TestBlockDeviceShrunk(t *testing.T) {
 	}
 }
 
-// TestLostDeviceIsNoLackOfPunching: ENODEV is a device that is not there now, and no reason to write zeroes from then on where
-// holes can be punched.
+// TestLostDeviceIsNoLackOfPunching: ENODEV means that the device is gone for now. It must not turn hole punching off for good.
 func TestLostDeviceIsNoLackOfPunching(t *testing.T) {
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(t.TempDir(), "disk"), Size: 1 << 20, Thin: true, Direct: backend.DirectOff})
 	if err != nil {
@@ -283,8 +282,8 @@ func TestLostDeviceIsNoLackOfPunching(t *testing.T) {
 	}
 }
 
-// TestSyncAfterCut: a sync says that what was acknowledged is on the medium (SBC-4 5.31), and what was cut off is not. One
-// sync fails for each cut, whoever found it; telling every nexus is the unit's part.
+// TestSyncAfterCut: a sync promises that acknowledged data is on the medium (SBC-4 5.31), and data that was cut off is not. One sync
+// fails for each cut, whichever request found it. The unit reports it to every nexus.
 func TestSyncAfterCut(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.want(lun.OpSync, 0, 0, nil, "all is there")
@@ -299,8 +298,8 @@ func TestSyncAfterCut(t *testing.T) {
 	r.want(lun.OpSync, 0, 0, nil, "that was told")
 }
 
-// TestLostBlocksAreNotDeallocated: deallocated blocks read as zeroes (LBPRZ, SBC-4 4.7.4.4), and lost ones do not: a program that
-// asks by GET LBA STATUS what it need not read must read those.
+// TestLostBlocksAreNotDeallocated: deallocated blocks read as zeroes (LBPRZ, SBC-4 4.7.4.4) and lost blocks do not. So GET LBA
+// STATUS must not report lost blocks as deallocated.
 func TestLostBlocksAreNotDeallocated(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.want(lun.OpDiscard, 2, 2, nil, "it is a thin file")

@@ -75,8 +75,7 @@ func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (
 	return fd, why, forWriting(path, flags, err)
 }
 
-// forWriting says of an error of open(2) that the medium may be read and not written, when that is so: to serve it
-// read-only is a way out then.
+// forWriting adds to an error of open(2) that the medium can be served read-only, if it is readable.
 func forWriting(path string, flags int, err error) error {
 	if flags&unix.O_ACCMODE == unix.O_RDONLY || err != unix.EACCES && err != unix.EPERM && err != unix.EROFS {
 		return err

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// asNobody runs do on a thread whose file system accesses are those of a user without rights.
+// asNobody runs do on a thread with the file system rights of an unprivileged user.
 func asNobody(t *testing.T, do func()) {
 	if os.Geteuid() != 0 {
 		do()
@@ -32,7 +32,7 @@ func asNobody(t *testing.T, do func()) {
 	}
 }
 
-// A file that may be read and not written: the error names the way out, for there is one. Where there is none it does not.
+// For a file that is readable but not writable the error suggests to serve it read-only. For an unreadable file it does not.
 func TestOpenForWritingRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")

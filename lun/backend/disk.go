@@ -18,17 +18,17 @@ type disk struct {
 	fd int
 	// regular: a file and not a block device. Others can truncate a file, and a write beyond its end extends it.
 	regular bool
-	geom    lun.Geometry // Blocks stands in size
+	geom    lun.Geometry // Blocks is derived from size
 	size    atomic.Int64 // bytes, a multiple of the block size
-	cut     cut          // what of them was lost
+	cut     cut          // the lost blocks
 	// align is what a transfer's offset and length must be multiples of: O_DIRECT's alignment, else 1. memAlign is the same
 	// for its memory.
 	align, memAlign int64
 	zeros           []byte              // zeroChunk zeroes off the Go heap, page-aligned
-	ask             func(fd int) traits // the medium; it may block
-	traits          atomic.Uint32       // what it said last
-	canPunch        atomic.Bool         // fallocate(PUNCH_HOLE) was not refused so far
-	canZero         atomic.Bool         // fallocate(ZERO_RANGE) was not refused so far
+	ask             func(fd int) traits // reads the traits of the medium; may block
+	traits          atomic.Uint32       // as last read
+	canPunch        atomic.Bool         // fallocate(PUNCH_HOLE) has not been refused
+	canZero         atomic.Bool         // fallocate(ZERO_RANGE) has not been refused
 	notes           []string
 	life            lifetime
 	lost            func() // Spec.Lost
@@ -79,7 +79,7 @@ func (d *disk) Medium() (medium.Fingerprint, error) {
 	return medium.OfFD(d.fd)
 }
 
-// isStill holds what is open as fd against s.Is: between a look and the opening another one may have come to the path.
+// isStill compares the medium open as fd with s.Is: between the inspection and the opening the path may have changed.
 func isStill(fd int, s Spec) error {
 	if s.Is.IsZero() {
 		return nil
@@ -113,7 +113,7 @@ func (d *disk) Sync() error {
 				d.look()
 			}
 			if d.cut.owed.CompareAndSwap(true, false) {
-				return lun.ErrMedium // cut off, and told nobody yet: see synced
+				return lun.ErrMedium // cut off and not reported yet: see synced
 			}
 			return nil
 		case unix.EINTR:
@@ -257,7 +257,7 @@ func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 		unit = int64(d.geom.BlockSize)
 	}
 	next := (r.Off+r.Moved+n)/unit*unit - r.Off
-	if n == 0 && r.Kind == lun.OpRead { // end of file: it has shrunk under us
+	if n == 0 && r.Kind == lun.OpRead { // end of file: it was truncated
 		d.finish(l, r, d.behindEnd(r))
 		return
 	}
@@ -287,7 +287,7 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	case e == unix.EINTR, (e == unix.EAGAIN || e == unix.ECANCELED) && r.Kind != lun.OpSync: // fdatasync reports an error once: see lun/flush.go
 		d.again(l, r, failure(n))
 	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
-		// fallocate(2) names the first two for a medium that lacks the operation. EINVAL is a range that it is too fine for,
+		// fallocate(2) documents the first two for a medium that lacks the operation. EINVAL means a range below its granularity,
 		// and says nothing of the next one.
 		if e != unix.EINVAL {
 			switch r.Scratch[0] {
@@ -301,7 +301,7 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 		r.Scratch[1] = 0
 		d.start(l, r)
 	case e == unix.ENOSPC && !d.regular && r.Kind != lun.OpRead && r.Kind != lun.OpSync:
-		// A block device returns this for a write beyond its end, and for one that its pool has no room for.
+		// A block device returns this for a write beyond its end and for a write that its pool has no space for.
 		if err := d.behindEnd(r); err != nil {
 			d.finish(l, r, err)
 			return

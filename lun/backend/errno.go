@@ -21,7 +21,7 @@ func (e *ioError) Error() string {
 	return fmt.Sprintf("%v: %v", e.kind, e.errno)
 }
 
-// Errno is the number, for the unit's health.
+// Errno returns the errno, for the unit's health.
 func (e *ioError) Errno() int { return int(e.errno) }
 
 // Unwrap gives errors.Is both.

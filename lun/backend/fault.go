@@ -252,7 +252,7 @@ func (f *Fault) Notes() []string {
 	return notes
 }
 
-// Sync implements Backend. Of a Fate only Err counts.
+// Sync implements Backend. Only Err of a Fate applies.
 func (f *Fault) Sync() error {
 	f.mu.Lock()
 	fate := f.fate(&lun.Request{Kind: lun.OpSync})

@@ -164,7 +164,7 @@ func (f *File) Refresh() (changed bool, err error) {
 	f.ends(st.Size)
 	before := f.size.Load()
 	if st.Size < int64(f.geom.BlockSize) {
-		return false, nil // a unit without any block is none; each of them is a medium error
+		return false, nil // a unit cannot have zero blocks; each block is a medium error
 	}
 	return f.setSize(st.Size) != before, nil
 }

@@ -18,7 +18,7 @@ type inUse struct{ who func() string }
 func (e inUse) Error() string        { return ErrInUse.Error() + ": " + e.who() }
 func (e inUse) Is(target error) bool { return target == ErrInUse }
 
-// locked is the error for a file that is open as fd and whose lock (flock) is held elsewhere.
+// locked returns the error for a file, open as fd, whose lock (flock) is held elsewhere.
 func locked(fd int) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
@@ -46,7 +46,7 @@ func locker(text io.Reader, dev, inode uint64) string {
 		}
 		pid, err := strconv.Atoi(f[4])
 		switch {
-		case err != nil || pid <= 0: // of another PID namespace
+		case err != nil || pid <= 0: // the holder is in another PID namespace
 			return "a process that is not seen from here"
 		case pid == os.Getpid():
 			return "another unit of this daemon"
@@ -56,7 +56,7 @@ func locker(text io.Reader, dev, inode uint64) string {
 	return "another unit or another process"
 }
 
-// process names one.
+// process returns a process's name and PID.
 func process(pid int) string {
 	comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if err != nil {
@@ -65,7 +65,8 @@ func process(pid int) string {
 	return fmt.Sprintf("process %d (%s)", pid, strings.ToValidUTF8(strings.TrimSpace(string(comm)), "?"))
 }
 
-// deviceHolder says why a block device cannot be had alone: the first of what is mounted, a device on top, and a process.
+// deviceHolder returns why a block device cannot be opened exclusively: a mount, a device on top or a process, whichever is found
+// first.
 func deviceHolder(rdev uint64) string {
 	number := fmt.Sprintf("%d:%d", unix.Major(rdev), unix.Minor(rdev))
 	if f, err := os.Open("/proc/self/mountinfo"); err == nil {
@@ -95,9 +96,9 @@ func mountPoint(text io.Reader, number string) string {
 	return ""
 }
 
-// opener finds a process that has a block device open, another one than us where there is one; 0: none that we may look at.
+// opener returns a process that has a block device open, preferably not this one; 0: none that we may inspect.
 func opener(rdev uint64) (pid int) {
-	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is right
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is valid
 	for _, fd := range fds {
 		var st unix.Stat_t
 		if unix.Stat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK || uint64(st.Rdev) != rdev {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Who has a file is said by number and name, as /proc/locks has it.
+// The holder of a file is reported by PID and name, from /proc/locks.
 func TestLocker(t *testing.T) {
 	dev := unix.Mkdev(0xFE, 0)
 	text := fmt.Sprintf(`1: POSIX  ADVISORY  WRITE 11 fe:00:77 0 EOF
@@ -37,7 +37,7 @@ func TestLocker(t *testing.T) {
 	}
 }
 
-// The process that has a file locked is named, another one's and our own.
+// The process that has locked a file is named, whether another one or this one.
 func TestInUseNamesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	spec := Spec{Kind: KindFile, Path: path, Size: 8 << 20}

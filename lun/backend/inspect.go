@@ -18,7 +18,7 @@ type Condition struct {
 	Err error
 }
 
-// Inspect implements Backend: memory is nobody else's.
+// Inspect implements Backend. Nobody else can change memory.
 func (m *Memory) Inspect() Condition { return Condition{} }
 
 // Inspect implements Backend.

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// TestInspectFile: Inspect sees what happened to a file. Requests for blocks that it found lost fail.
+// TestInspectFile: Inspect detects changes to a file. Requests for blocks that it finds lost fail.
 func TestInspectFile(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	if c := r.b.Inspect(); c != (backend.Condition{}) {
@@ -54,7 +54,7 @@ func TestInspectFile(t *testing.T) {
 	}
 }
 
-// TestInspectOthers: memory cannot be taken away; a Fault shows what is behind it.
+// TestInspectOthers: memory cannot be lost. A Fault passes its backend's result on.
 func TestInspectOthers(t *testing.T) {
 	for _, kind := range []backend.Kind{backend.KindMemory, backend.KindNull} {
 		b, err := backend.Open(backend.Spec{Kind: kind, Size: 1 << 20})

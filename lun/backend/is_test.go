@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
-// A file that is not the one that was looked at is neither opened, lengthened nor made.
+// A file other than the inspected one is neither opened, extended nor created.
 func TestSpecIs(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")

@@ -63,7 +63,7 @@ func (m *Memory) Geometry() lun.Geometry { return m.geom }
 // Notes implements Backend.
 func (m *Memory) Notes() []string { return m.notes }
 
-// Sync implements Backend: what memory has, it has.
+// Sync implements Backend. Memory needs no flush.
 func (m *Memory) Sync() error { return nil }
 
 // Refresh implements Backend: memory keeps its size.

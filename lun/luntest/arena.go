@@ -33,7 +33,7 @@ type arena struct {
 	back  map[int][]block // given back, by size of mem, oldest first
 }
 
-// block is a mapping. Its buffer ends where the guard page starts, but for what is missing to a whole page.
+// block is a mapping. Its buffer ends at the guard page, up to alignment.
 type block struct {
 	mem []byte // all of it, guard page included; everything but the buffer is poison
 	at  int    // where the buffer starts
@@ -111,8 +111,8 @@ func (a *arena) check(b []byte, what string) {
 	}
 }
 
-// close looks at what was given back and leaves it to later tests. What is still given out may have a request in flight, so
-// nobody gets it.
+// close checks the returned buffers and leaves their mappings to later tests. Buffers that were not returned may have a request in
+// flight, so they are not reused.
 func (a *arena) close() {
 	a.t.Helper()
 	for _, q := range a.back {
@@ -156,7 +156,7 @@ func (s *spareBlocks) take(size int) []byte {
 	return mem
 }
 
-// put reports whether it keeps mem.
+// put offers mem for reuse, and reports whether it was accepted.
 func (s *spareBlocks) put(mem []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

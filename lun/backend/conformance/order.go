@@ -330,7 +330,7 @@ func errnos(t *testing.T, s Suite, w Want) {
 			t.Errorf("%s with an error at byte 4096: %v, %d bytes moved", kindName(kind), o.err, o.Moved)
 		}
 	}
-	// A signal, a full queue or a thread that the kernel could not make passes by itself; a transfer of nothing is no reason to give up a write at once.
+	// A signal, a full queue and a worker that could not be created are transient. A transfer of nothing does not fail a write at once.
 	for _, result := range []int{-int(unix.EINTR), -int(unix.EAGAIN), -int(unix.ECANCELED)} {
 		for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite, lun.OpSync, lun.OpDiscard, lun.OpZero} {
 			times := 0
@@ -344,7 +344,7 @@ func errnos(t *testing.T, s Suite, w Want) {
 			}
 			err := r.do(kind, 0, n*r.bs, b, false)
 			if kind == lun.OpSync && result != -int(unix.EINTR) {
-				// What fdatasync says of write-back it says once: the second one would say that nothing is wrong.
+				// fdatasync reports a write-back error once: a retry would succeed.
 				if times != 1 || !errors.Is(err, lun.ErrBusy) {
 					t.Errorf("a sync after result %d was tried %d times and ended with %v", result, times, err)
 				}
@@ -371,7 +371,7 @@ func errnos(t *testing.T, s Suite, w Want) {
 			r.wantIs(m.data)
 		}
 	}
-	// The end of the file where blocks should be is a medium error, and so is a write that moves nothing. This
+	// The end of the file where blocks should be is a medium error, and so is a write that transfers nothing. This
 	// comes last: a file that has ended has lost its blocks from there on. The write is before them.
 	fail = func(*luntest.Call) (int, bool) { return 0, true }
 	wantErr(t, "a read of nothing", r.do(lun.OpRead, n*r.bs, n*r.bs, buf, false), lun.ErrMedium)

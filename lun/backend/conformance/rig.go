@@ -50,7 +50,7 @@ func (s Suite) Run(t *testing.T) {
 	for _, bs := range []uint32{512, 4096} {
 		for _, thin := range []bool{false, true} {
 			if testing.Short() && (bs == 512) == thin {
-				continue // the race detector looks at the same code in the other two
+				continue // under the race detector the other two run the same code
 			}
 			name := map[uint32]string{512: "512", 4096: "4096"}[bs]
 			if thin {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// device reads what the kernel and udev know of a block device.
+// device reads the kernel's and udev's facts about a block device.
 func (s System) device(major, minor uint32) Fingerprint {
 	f := Fingerprint{kind: Block, places: []string{fmt.Sprintf("block %d:%d", major, minor)}}
 	dir := filepath.Join(s.Sys, "dev/block", fmt.Sprintf("%d:%d", major, minor))
@@ -34,12 +34,12 @@ func (s System) device(major, minor uint32) Fingerprint {
 		f.add(factPartUUID, strings.ToLower(uuid))
 	}
 	if sectors, err := strconv.ParseInt(attribute(dir, "size"), 10, 64); err == nil {
-		f.add(factSize, fmt.Sprint(sectors*512)) // in units of 512 bytes whatever the device's blocks are
+		f.add(factSize, fmt.Sprint(sectors*512)) // in units of 512 bytes, whatever the block size
 	}
 	return f
 }
 
-// disk adds what tells a whole device from others. sys is its folder in sysfs, udev what udev keeps of it.
+// disk adds the facts that identify a whole device. sys is its folder in sysfs, udev its record in udev's database.
 func (f *Fingerprint) disk(sys, udev string) {
 	before := len(f.facts)
 	for _, name := range []string{"device/wwid", "wwid"} { // SCSI, NVMe
@@ -70,7 +70,7 @@ func (f *Fingerprint) disk(sys, udev string) {
 	}
 }
 
-// pageSerial is the serial number in a VPD page 80h (SPC-4 7.8.14).
+// pageSerial returns the serial number in a VPD page 80h (SPC-4 7.8.14).
 func pageSerial(page string) string {
 	if len(page) < 4 {
 		return ""
@@ -78,7 +78,7 @@ func pageSerial(page string) string {
 	return page[4:]
 }
 
-// loop adds what a loop device is a window on.
+// loop adds the facts of a loop device's backing file.
 func (f *Fingerprint) loop(sys string) {
 	path := attribute(sys, "loop/backing_file")
 	if path == "" {
@@ -100,7 +100,7 @@ func (f *Fingerprint) loop(sys string) {
 	f.add(factOffset, attribute(sys, "loop/offset"))
 }
 
-// udev is what udev keeps of a device, "" when there is no udev.
+// udev returns a device's record in udev's database, "" without udev.
 func (s System) udev(number string) string {
 	if number == "" {
 		return ""
@@ -108,7 +108,7 @@ func (s System) udev(number string) string {
 	return attribute(s.Udev, "b"+number)
 }
 
-// property finds the line of text that begins with prefix.
+// property returns the rest of the line that begins with prefix.
 func property(text, prefix string) string {
 	for line := range strings.Lines(text) {
 		if v, ok := strings.CutPrefix(line, prefix); ok {
@@ -118,7 +118,7 @@ func property(text, prefix string) string {
 	return ""
 }
 
-// BackingFile is the file behind a loop device at path, "" for anything else.
+// BackingFile returns the file behind a loop device at path, "" for anything else.
 func (s System) BackingFile(path string) string {
 	var st unix.Statx_t
 	if statx(unix.AT_FDCWD, path, 0, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFBLK {
@@ -127,15 +127,15 @@ func (s System) BackingFile(path string) string {
 	return attribute(s.Sys, "dev/block", fmt.Sprintf("%d:%d", st.Rdev_major, st.Rdev_minor), "loop/backing_file")
 }
 
-// movingPrefixes begin the kernel's own names of devices: numbered in the order in which they are found.
+// movingPrefixes are prefixes of kernel names of devices, which are numbered in the order of their discovery.
 var movingPrefixes = []string{"sd", "nvme", "loop", "vd", "xvd", "hd", "dm-", "md", "mmcblk", "nbd", "rbd", "zd", "sr", "ram"}
 
-// Moves says that path is a name that another device may have after a restart: one that the kernel gave. stable is a name
-// for the same device that stays, if there is one.
+// Moves reports whether path is a kernel name, which another device may have after a restart. stable is a stable name of the same
+// device, if there is one.
 func (s System) Moves(path string) (stable string, moves bool) {
 	dev, err := os.Lstat(path)
 	if err != nil || dev.Mode().Type() != os.ModeDevice {
-		return "", false // a link is somebody's choice, most often udev's
+		return "", false // links are made on purpose, mostly by udev
 	}
 	base := filepath.Base(path)
 	for _, p := range movingPrefixes {
@@ -149,12 +149,12 @@ func (s System) Moves(path string) (stable string, moves bool) {
 	return s.stableName(dev), true
 }
 
-// stableFolders have links to devices by what the devices say of themselves; the best names first.
+// stableFolders have links named after properties of the devices, the best names first.
 var stableFolders = []string{"mapper/*", "md/*", "disk/by-id/wwn-*", "disk/by-id/nvme-*", "disk/by-id/*", "disk/by-partuuid/*"}
 
 func (s System) stableName(dev os.FileInfo) string {
 	for _, pattern := range stableFolders {
-		names, _ := filepath.Glob(filepath.Join(s.Dev, pattern)) // the patterns are right
+		names, _ := filepath.Glob(filepath.Join(s.Dev, pattern)) // the patterns are valid
 		for _, name := range names {
 			if info, err := os.Stat(name); err == nil && sameDevice(info, dev) {
 				return name

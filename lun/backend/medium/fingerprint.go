@@ -17,45 +17,45 @@ const (
 	Block Kind = "block"
 )
 
-// Fingerprint is what tells one medium from another: facts, each with a name. The zero value knows nothing. Its text form
-// is kept with a disk's identity and shown to people:
+// Fingerprint is a set of named facts that tell one medium from another. The zero value has none. Its text form is saved with a
+// disk's identity and appears in messages:
 //
 //	file fsuuid=0f1e... fsid=8e02e5c1227f28e9 inode=12 born=2026-11-28T15:11:54.311259110Z size=8388608
 //	block wwid=naa.5000c500a1b2c3d4 part=1 partuuid=... size=8388608
 type Fingerprint struct {
 	kind   Kind
 	facts  []fact
-	places []string // where it is now, for SharesPlace; no part of the text
+	places []string // where it is now, for SharesPlace; not part of the text
 }
 
-// fact is one thing that a medium says of itself. value has no spaces and no control characters (see clean).
+// fact is one property of a medium. value has no spaces and no control characters (see clean).
 type fact struct{ name, value string }
 
-// Names of facts. A file's: file system, inode and birth time.
+// Names of facts. For files: file system, inode and birth time.
 const (
 	factFSUUID = "fsuuid" // UUID of the file system
-	factFSID   = "fsid"   // statfs(2) f_fsid, where it is made of the file system's own UUID
+	factFSID   = "fsid"   // statfs(2) f_fsid, where it is derived from the file system's UUID
 	factInode  = "inode"
-	factBorn   = "born" // birth time: inode numbers are used again
+	factBorn   = "born" // birth time, because inode numbers are reused
 	factSize   = "size" // bytes
 )
 
-// A block device's. Those of a partition's disk are the partition's too.
+// For block devices. A partition also has the facts of its disk.
 const (
 	factWWID     = "wwid"     // SCSI: VPD page 83h; NVMe: NGUID, EUI-64 or UUID of the namespace
-	factSerial   = "serial"   // serial number, of a disk without a WWID
+	factSerial   = "serial"   // serial number, if the disk has no WWID
 	factDM       = "dm"       // device mapper: UUID
-	factDMName   = "dmname"   // device mapper: name, of a device without a UUID
+	factDMName   = "dmname"   // device mapper: name, if the device has no UUID
 	factMD       = "md"       // array: UUID as the kernel prints it
 	factMDUdev   = "mduuid"   // array: UUID as mdadm prints it
 	factPart     = "part"     // number of a partition
 	factPartUUID = "partuuid" // UUID of a partition
-	factOffset   = "offset"   // loop device: where in the backing file it begins
-	factBacking  = "backing"  // loop device: path of a backing file that cannot be looked at
-	ofBacking    = "backing." // loop device: begins the names of its backing file's facts
+	factOffset   = "offset"   // loop device: its offset in the backing file
+	factBacking  = "backing"  // loop device: path of a backing file that cannot be inspected
+	ofBacking    = "backing." // loop device: prefix for the facts of its backing file
 )
 
-// identifying are the sets of facts that tell a medium from all others. part goes with every one of a block device.
+// identifying are the sets of facts that identify a medium uniquely. For block devices part is a member of each set.
 var identifying = map[Kind][][]string{
 	File: {{factInode, factBorn}},
 	Block: {
@@ -64,25 +64,25 @@ var identifying = map[Kind][][]string{
 	},
 }
 
-// always are the facts that two fingerprints of a medium either both have or both lack: a disk is not its partition.
+// always are facts that two fingerprints of one medium either both have or both lack: a disk is not its partition.
 var always = []string{factPart, factOffset}
 
-// IsZero says that f knows nothing.
+// IsZero reports whether f has no facts.
 func (f Fingerprint) IsZero() bool { return f.kind == "" }
 
-// Kind is the kind of the medium.
+// Kind returns the kind of the medium.
 func (f Fingerprint) Kind() Kind { return f.kind }
 
-// Size is the medium's size in bytes when it was looked at; 0: not known.
+// Size returns the medium's size in bytes when it was inspected; 0: unknown.
 func (f Fingerprint) Size() int64 {
-	n, _ := strconv.ParseInt(f.get(factSize), 10, 64) // our own text
+	n, _ := strconv.ParseInt(f.get(factSize), 10, 64) // we wrote the text ourselves
 	return n
 }
 
-// Identifies says that f tells the medium from every other. Without that, its name has to do.
+// Identifies reports whether f identifies the medium uniquely. Otherwise its name must serve.
 func (f Fingerprint) Identifies() bool { return len(f.Keys()) > 0 }
 
-// Keys are the names of the medium that nothing else has. Two fingerprints of one medium share a key at least.
+// Keys returns unique names of the medium. Two fingerprints of one medium share at least one.
 func (f Fingerprint) Keys() []string {
 	var out []string
 	for _, set := range identifying[f.kind] {
@@ -106,8 +106,8 @@ func (f Fingerprint) Keys() []string {
 	return out
 }
 
-// Differs says why seen cannot be the medium that known is of, and "" when it can. A fact that only one of them has says
-// nothing: kernels and file systems tell more or less. A medium may have grown, but what it lost is lost.
+// Differs returns why seen cannot be the medium of known; "": it can. A fact that only one of them has proves nothing: kernels and
+// file systems differ in what they report. A medium may have grown, but not shrunk.
 func Differs(known, seen Fingerprint) string {
 	if known.kind != seen.kind {
 		return fmt.Sprintf("it was a %s medium and is a %s medium", known.kind, seen.kind)
@@ -142,14 +142,14 @@ func Differs(known, seen Fingerprint) string {
 	return ""
 }
 
-// Same says that a and b identify one medium, whatever its size is now.
+// Same reports whether a and b identify one medium, whatever its size is now.
 func Same(a, b Fingerprint) bool {
 	keys := b.Keys()
 	return slices.ContainsFunc(a.Keys(), func(k string) bool { return slices.Contains(keys, k) }) &&
 		Differs(a.without(factSize), b.without(factSize)) == ""
 }
 
-// Merge is what is known of a medium that was seen again: what it says now, and what it said before and does not now.
+// Merge updates the facts of a medium that was seen again: the current ones, and the earlier ones that it does not report now.
 func Merge(known, seen Fingerprint) Fingerprint {
 	out := Fingerprint{kind: seen.kind, facts: slices.Clone(seen.facts), places: seen.places}
 	for _, k := range known.facts {
@@ -160,16 +160,16 @@ func Merge(known, seen Fingerprint) Fingerprint {
 	return out
 }
 
-// SharesPlace says that two fingerprints taken now are of one file or device, by whatever paths they were reached, or of a
-// loop device and the file behind it.
+// SharesPlace reports whether two current fingerprints are of one file or device, by whatever paths, or of a loop device and its
+// backing file.
 func SharesPlace(a, b Fingerprint) bool {
 	return slices.ContainsFunc(a.places, func(p string) bool { return slices.Contains(b.places, p) })
 }
 
-// Places names where the medium is until the next restart; SharesPlace compares them.
+// Places returns names of the medium's place, valid until the next restart. SharesPlace compares them.
 func (f Fingerprint) Places() []string { return f.places }
 
-// tells says that there is a fact besides the size.
+// tells reports whether there is a fact besides the size.
 func (f Fingerprint) tells() bool {
 	return slices.ContainsFunc(f.facts, func(k fact) bool { return k.name != factSize })
 }
@@ -188,7 +188,7 @@ func (f Fingerprint) without(name string) Fingerprint {
 	return f
 }
 
-// add keeps a fact that is there.
+// add adds a fact if it has a value.
 func (f *Fingerprint) add(name, value string) {
 	if value = clean(value); value != "" {
 		f.facts = append(f.facts, fact{name, value})
@@ -207,7 +207,7 @@ func (f Fingerprint) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (f Fingerprint) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler. It keeps facts that it does not know: a later version wrote them.
+// UnmarshalText implements encoding.TextUnmarshaler. It keeps unknown facts, which a later version has written.
 func (f *Fingerprint) UnmarshalText(b []byte) error {
 	kind, rest, _ := strings.Cut(string(b), " ")
 	*f = Fingerprint{kind: Kind(kind)}
@@ -235,8 +235,8 @@ func orNone(s string) string {
 	return s
 }
 
-// clean makes a word of what a device says: a run of blanks becomes one _, as udev has it, and every other byte that a
-// terminal or our own text form would take for something else %XX. It cuts what is too long.
+// clean makes a word of a device's text. A run of blanks becomes one _, as in udev, and every byte that a terminal or our text form
+// would interpret becomes %XX. Long texts are truncated.
 func clean(s string) string {
 	s = strings.Join(strings.Fields(strings.Trim(s, "\x00 \t\n")), "_")
 	var b strings.Builder

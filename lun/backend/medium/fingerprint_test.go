@@ -14,7 +14,7 @@ func parse(t *testing.T, text string) (f Fingerprint) {
 	return f
 }
 
-// What the text form keeps is what is compared, also of facts that a later version knows.
+// The text form preserves everything that is compared, including facts of a later version.
 func TestTextKeepsFacts(t *testing.T) {
 	for _, text := range []string{
 		"",
@@ -42,7 +42,7 @@ func TestTextKeepsFacts(t *testing.T) {
 	}
 }
 
-// A device chooses its texts: none of them reaches a terminal as control characters, or becomes a fact of its own.
+// A device chooses its texts. No control character of them may reach a terminal, and no text may form another fact.
 func TestHostileTexts(t *testing.T) {
 	f := Fingerprint{kind: Block}
 	f.add(factWWID, "t10.ATA     Disk\x00\x00")

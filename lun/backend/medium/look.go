@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// System is where a machine tells of its devices. Tests bring folders of their own.
+// System has the folders that describe a machine's devices. Tests use their own folders.
 type System struct {
 	Sys  string // /sys
 	Udev string // /run/udev/data
@@ -24,18 +24,18 @@ type System struct {
 // Host is this machine.
 func Host() System { return System{Sys: "/sys", Udev: "/run/udev/data", Dev: "/dev"} }
 
-// ErrKind is the error for what is neither a regular file nor a block device.
+// ErrKind is the error for something other than a regular file or a block device.
 var ErrKind = errors.New("is neither a regular file nor a block device")
 
-// OfPath looks at what path leads to on this machine. It opens no device.
+// OfPath returns the fingerprint of what is at path on this machine. It does not open devices.
 func OfPath(path string) (Fingerprint, error) { return Host().OfPath(path) }
 
-// OfFD looks at what is open as fd.
+// OfFD returns the fingerprint of what is open as fd.
 func OfFD(fd int) (Fingerprint, error) { return Host().OfFD(fd) }
 
 const statxWants = unix.STATX_TYPE | unix.STATX_INO | unix.STATX_SIZE | unix.STATX_BTIME | unix.STATX_NLINK
 
-// OfPath is OfPath on machine s.
+// OfPath is like the function OfPath, for machine s.
 func (s System) OfPath(path string) (Fingerprint, error) {
 	var st unix.Statx_t
 	if err := statx(unix.AT_FDCWD, path, 0, &st); err != nil {
@@ -44,7 +44,7 @@ func (s System) OfPath(path string) (Fingerprint, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return s.of(-1, path, &st)
 	}
-	// The file system's UUID takes a descriptor.
+	// Reading the file system's UUID needs a descriptor.
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return s.of(-1, path, &st)
@@ -53,7 +53,7 @@ func (s System) OfPath(path string) (Fingerprint, error) {
 	return s.OfFD(fd)
 }
 
-// OfFD is OfFD on machine s.
+// OfFD is like the function OfFD, for machine s.
 func (s System) OfFD(fd int) (Fingerprint, error) {
 	var st unix.Statx_t
 	if err := statx(fd, "", unix.AT_EMPTY_PATH, &st); err != nil {
@@ -62,7 +62,7 @@ func (s System) OfFD(fd int) (Fingerprint, error) {
 	return s.of(fd, "", &st)
 }
 
-// of makes the fingerprint of what st describes; it is open as fd, or at path.
+// of returns the fingerprint of what st describes, which is open as fd or at path.
 func (s System) of(fd int, path string, st *unix.Statx_t) (Fingerprint, error) {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -76,7 +76,7 @@ func (s System) of(fd int, path string, st *unix.Statx_t) (Fingerprint, error) {
 	return Fingerprint{}, ErrKind
 }
 
-// placeOf names a file or device until the machine restarts.
+// placeOf returns a name of a file or device that is valid until the machine restarts.
 func placeOf(st *unix.Statx_t) string {
 	if st.Mode&unix.S_IFMT == unix.S_IFBLK {
 		return fmt.Sprintf("block %d:%d", st.Rdev_major, st.Rdev_minor)
@@ -90,7 +90,7 @@ const (
 	zfsMagic   = 0x2FC12FC1
 )
 
-// file adds what tells a regular file from others. The names begin with prefix.
+// file adds the facts that identify a regular file. Their names begin with prefix.
 func (f *Fingerprint) file(prefix string, fd int, path string, st *unix.Statx_t) {
 	var fs unix.Statfs_t
 	var err error
@@ -104,14 +104,14 @@ func (f *Fingerprint) file(prefix string, fd int, path string, st *unix.Statx_t)
 	if err == nil {
 		switch int64(fs.Type) {
 		case unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, zfsMagic:
-			// f_fsid is made of the file system's UUID here (btrfs: and of the subvolume's number, whose snapshots have equal
-			// inodes). With others it may be the device's number, which another device has tomorrow.
+			// These derive f_fsid from the file system's UUID (btrfs: and from the subvolume's number, since snapshots have equal
+			// inodes). Others may use the device's number, which another device may have tomorrow.
 			if fs.Fsid.Val == [2]int32{} {
 				break
 			}
 			f.add(prefix+factFSID, fmt.Sprintf("%08x%08x", uint32(fs.Fsid.Val[1]), uint32(fs.Fsid.Val[0])))
 		case unix.MSDOS_SUPER_MAGIC, exfatMagic, unix.FUSE_SUPER_MAGIC:
-			inodes = false // numbered anew at each mount
+			inodes = false // renumbered at each mount
 		}
 	}
 	if inodes {
@@ -122,13 +122,13 @@ func (f *Fingerprint) file(prefix string, fd int, path string, st *unix.Statx_t)
 	}
 }
 
-// Born is a file's birth time, when its file system knows it.
+// Born returns a file's birth time, if its file system records it.
 func (f Fingerprint) Born() (t time.Time, ok bool) {
 	t, err := time.Parse(time.RFC3339Nano, f.get(factBorn))
 	return t, err == nil
 }
 
-// fsUUID asks for the UUID of fd's file system: FS_IOC_GETFSUUID of Linux 6.9; "" when it has none or the kernel is older.
+// fsUUID returns the UUID of fd's file system (FS_IOC_GETFSUUID, Linux 6.9); "" if it has none or the kernel is older.
 func fsUUID(fd int) string {
 	const getFSUUID = 0x80111500 // _IOR(0x15, 0, struct fsuuid2)
 	var u struct {
@@ -139,7 +139,7 @@ func fsUUID(fd int) string {
 		return ""
 	}
 	if u.uuid == [16]byte{} {
-		return "" // it was given one after it was mounted, and will have it at the next mount
+		return "" // one was set after the mount, and is visible from the next mount on
 	}
 	return hex.EncodeToString(u.uuid[:u.n])
 }
@@ -153,7 +153,7 @@ func statx(dir int, path string, flags int, st *unix.Statx_t) error {
 	}
 }
 
-// attribute reads a small text file, "" when it cannot.
+// attribute returns the content of a small text file, or "".
 func attribute(elem ...string) string {
 	f, err := os.Open(filepath.Join(elem...))
 	if err != nil {

@@ -30,7 +30,7 @@ func of(t *testing.T, path string) Fingerprint {
 	return f
 }
 
-// However a file is spelled it is one, and it is no other: neither a copy, nor one that takes its name or its inode.
+// All spellings of a file's path have one fingerprint. A copy, and a later file with its name or inode, have another one.
 func TestFile(t *testing.T) {
 	dir := t.TempDir()
 	path := file(t, dir, "a", "12345678")
@@ -84,7 +84,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// An open file whose path leads elsewhere is found out, and why.
+// An open file whose path leads elsewhere is detected, with the reason.
 func TestStillAt(t *testing.T) {
 	for name, tt := range map[string]struct {
 		do   func(path string) error
@@ -120,7 +120,7 @@ func TestStillAt(t *testing.T) {
 	}
 }
 
-// tree makes a sysfs with one folder for each device, and links to them by number.
+// tree creates a sysfs with a folder for each device and links by device number.
 func tree(t *testing.T, attributes map[string]string, numbers map[string]string) System {
 	t.Helper()
 	dir := t.TempDir()
@@ -140,7 +140,7 @@ func tree(t *testing.T, attributes map[string]string, numbers map[string]string)
 	return s
 }
 
-// What sysfs of several kinds of devices has, as Linux 6.12 shows it.
+// The sysfs of several kinds of devices, as in Linux 6.12.
 func TestDevice(t *testing.T) {
 	backing := file(t, t.TempDir(), "backing", "x")
 	s := tree(t, map[string]string{
@@ -202,7 +202,7 @@ func TestDevice(t *testing.T) {
 	if text := loop.String(); !strings.Contains(text, "backing.inode=") || !strings.HasSuffix(text, " offset=512") {
 		t.Errorf("loop device: %s", text)
 	}
-	// the disk's names are not the partition's, nor those of another partition
+	// a partition has neither the disk's names nor those of another partition
 	disk, one, two := s.device(8, 0), s.device(8, 1), s.device(8, 2)
 	if Same(disk, one) || Same(one, two) || !Same(one, s.device(8, 1)) {
 		t.Error("a disk and its partitions are taken for each other")

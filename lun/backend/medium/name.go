@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Name is path as it was written, made absolute. Links in it are kept: they are somebody's choice. It differs from
-// filepath.Abs where that would take a .. behind a link for the folder before it.
+// Name returns path made absolute, with its links kept: they were made on purpose. Unlike filepath.Abs it does not resolve a ..
+// after a link lexically.
 func Name(path string) string {
 	if slices.Contains(strings.Split(path, "/"), "..") {
 		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
@@ -20,7 +20,7 @@ func Name(path string) string {
 	return path
 }
 
-// Real is the path without links of what is at path, or would be made there.
+// Real returns the path without links of what is at path or would be created there.
 func Real(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return Name(real)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The kernel's own names move; the name that is proposed instead is made of what the device says of itself.
+// Kernel names may move. The proposed name is derived from the device's own identification.
 func TestMoves(t *testing.T) {
 	const node = "/dev/loop0"
 	if info, err := os.Stat(node); err != nil || info.Mode().Type() != os.ModeDevice {

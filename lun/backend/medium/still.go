@@ -18,8 +18,8 @@ var (
 	ErrOther   = errors.New("something else is at its path now")
 )
 
-// StillAt says whether path still leads to what is open as fd; the error says what is so instead. It looks at places, not
-// at fingerprints: a copy that was renamed over the file is another one. It may block as stat(2) does.
+// StillAt checks that path still leads to what is open as fd; the error describes what is there instead. It compares places, not
+// fingerprints: a copy that was renamed over the file is another file. It may block like stat(2).
 func StillAt(fd int, path string) error {
 	var open, there unix.Statx_t
 	if err := statx(fd, "", unix.AT_EMPTY_PATH, &open); err != nil {
@@ -43,15 +43,15 @@ func StillAt(fd int, path string) error {
 	return nil
 }
 
-// replaced compares the sequence number that the kernel gives every disk that appears (Linux 5.15), of the open device and
-// of the one that has its number now.
+// replaced compares the sequence numbers (Linux 5.15) of the open device and of the device that has its number now. The kernel
+// gives every new disk a new one.
 func replaced(fd int, there *unix.Statx_t) bool {
 	var seq uint64
 	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.BLKGETDISKSEQ, uintptr(unsafe.Pointer(&seq))); e != 0 {
 		return false
 	}
 	now := attribute(Host().Sys, "dev/block", fmt.Sprintf("%d:%d", there.Rdev_major, there.Rdev_minor), "diskseq")
-	return now != "" && now != strconv.FormatUint(seq, 10) // a partition has none of its own in sysfs
+	return now != "" && now != strconv.FormatUint(seq, 10) // partitions have none in sysfs
 }
 
 func rdev(info os.FileInfo) uint64 {
