@@ -18,8 +18,8 @@ import (
 
 const (
 	cutBlocks = 64 // of 4096 bytes
-	cutLeft   = 40 // that are left of them
-	cutRead   = 8  // blocks of one command
+	cutLeft   = 40 // blocks left after the cut
+	cutRead   = 8  // blocks per command
 )
 
 // cutSession is a session with LUN 0 of d, which is ready.
@@ -54,7 +54,7 @@ func cutRange(t *testing.T, s *initiator.Session, in, out []byte, lba byte) (sta
 	return byte(c.Result.Status), key
 }
 
-// pattern is what the blocks from lba on hold.
+// pattern returns the content of the blocks from lba on.
 func pattern(lba byte) []byte {
 	var b []byte
 	for i := range byte(cutRead) {
@@ -63,9 +63,9 @@ func pattern(lba byte) []byte {
 	return b
 }
 
-// A file is cut while it is served, and an initiator learns that blocks are lost. From then on nobody gets zeroes for data: not
-// from the daemon that runs, not after it was stopped, and not after it was killed, though somebody gave the file its length
-// back meanwhile. The next start and check refuse the disk with exit code 2 until somebody adopts it.
+// A file is cut while it is served, and an initiator learns that blocks are lost. From then on no initiator gets zeroes for data:
+// not from the running daemon, nor after a stop or a kill, even if the file gets its length back meanwhile. The next start and
+// check refuse the disk with exit code 2 until it is adopted.
 func TestCutFileOutlivesTheDaemon(t *testing.T) {
 	for name, end := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGKILL": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 			if status, key := cutRange(t, s, buf, nil, cutLeft); status != 2 || key != 3 {
 				t.Errorf("READ when the file has its length back: status %#x, sense key %d, want MEDIUM ERROR", status, key)
 			}
-			// Nobody sent SIGHUP, and no inspection was due: what an initiator is told of, the state has in a moment.
+			// Without SIGHUP and before an inspection is due: the state has the loss a moment after an initiator learns of it.
 			eventually(t, 60*time.Second, func() (bool, string) {
 				return strings.Contains(d.Log(), "the next start refuses the disk until `ringtgt adopt`"), d.Log()
 			})
@@ -130,7 +130,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 			for lba := byte(0); lba < cutBlocks; lba += cutRead {
 				want := pattern(lba)
 				if lba >= cutLeft {
-					want = make([]byte, len(buf)) // as it was adopted
+					want = make([]byte, len(buf)) // the content when it was adopted
 				}
 				if status, key := cutRange(t, s, buf, nil, lba); status != 0 || !bytes.Equal(buf, want) {
 					t.Errorf("READ at %d of the adopted disk: status %#x, sense key %d, or other data", lba, status, key)
@@ -140,7 +140,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 	}
 }
 
-// ends runs ringtgt to its end; a daemon that serves what it should refuse is ended after a while.
+// ends runs ringtgt to its end. A daemon that serves a disk that it should refuse is killed after a while.
 func ends(t *testing.T, program string, args ...string) (out string, code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), clientTime)

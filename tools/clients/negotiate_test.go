@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
-// manyTargets is a configuration of n targets that differ in the number in their name.
+// manyTargets returns a configuration of n targets whose names differ in a number.
 func manyTargets(n int) string {
 	var b strings.Builder
 	b.WriteString("[[portal]]\nlisten = \"{{ADDR}}\"\n")
@@ -23,7 +23,7 @@ func manyTargets(n int) string {
 	return b.String()
 }
 
-// libiscsi takes no answer of more than one PDU: all the targets come in one, up to the length that it declares (RFC 7143 13.12,
+// libiscsi accepts only answers of one PDU: all targets come in one, up to the length that it declares (RFC 7143 13.12,
 // appendix C).
 func TestManyTargets(t *testing.T) {
 	daemon.Need(t, "iscsi-ls", pkgLibiscsi)

@@ -120,7 +120,7 @@ func TestNeighbourThatFloods(t *testing.T) {
 		h.Init(pdu.OpTaskManagementRequest)
 		f := (*pdu.TaskManagementRequest)(h)
 		f.SetFunction(pdu.TMFLogicalUnitReset)
-		f.SetLUN(1 << 48) // not the one that is read: its tasks would end
+		f.SetLUN(1 << 48) // another LUN: tasks of the LUN that is read would end
 		f.SetReferencedTaskTag(pdu.ReservedTag)
 		return nil
 	}
@@ -136,10 +136,10 @@ func TestNeighbourThatFloods(t *testing.T) {
 	}
 }
 
-// flood is connections that send immediate requests without end. One that the target closes is opened anew.
+// flood is a set of connections that send immediate requests without end. A connection that the target closes is reopened.
 type flood struct{ sent atomic.Int64 }
 
-// goesOn waits until more has been sent.
+// goesOn waits until more requests have been sent.
 func (f *flood) goesOn(t *testing.T) {
 	t.Helper()
 	before := f.sent.Load()
@@ -193,7 +193,7 @@ func (f *flood) connection(d *daemon.Daemon, isid byte, stop *atomic.Bool, reque
 	}
 }
 
-// startNeighbours starts a daemon with one loop and little memory, which everybody has to share.
+// startNeighbours starts a daemon with one loop and little memory, shared by all initiators.
 func startNeighbours(t *testing.T) *daemon.Daemon {
 	return daemon.StartT(t, daemon.Options{
 		LUNs: []string{"file:" + t.TempDir() + "/lun.img:64M", "mem:1M"},
@@ -201,7 +201,7 @@ func startNeighbours(t *testing.T) *daemon.Daemon {
 	})
 }
 
-// readsAreServed is the good initiator: 4 KiB reads one after another, each of which must be answered.
+// readsAreServed plays the well-behaved initiator: 4 KiB reads one after another, each of which must be answered.
 func readsAreServed(t *testing.T, d *daemon.Daemon) {
 	t.Helper()
 	r := dialRaw(t, d.Addr())

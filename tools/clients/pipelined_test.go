@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
-// bytes are the whole login request on the wire.
+// bytes returns the whole Login Request PDU.
 func (l loginRequest) bytes() []byte { return wireBytes(l.header(), l.text()) }
 
 func wireBytes(h *pdu.BHS, data []byte) []byte {
@@ -27,8 +27,8 @@ func testUnitReady(sn uint32) []byte {
 	return wireBytes(&b, nil)
 }
 
-// Commands in one packet with the Login Request that they need, on a leading connection and on one that joins; an initiator must
-// wait for the final Login Response (RFC 7143 6.3). They are executed with their nexus or not at all, and others go on.
+// Commands in one packet with the Login Request, on a leading and on a joining connection. An initiator must wait for the final
+// Login Response (RFC 7143 6.3). The commands are executed with their nexus or not at all, and other sessions are not affected.
 func TestCommandsBehindALogin(t *testing.T) {
 	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
 	for i := range byte(40) {
@@ -52,7 +52,7 @@ func TestCommandsBehindALogin(t *testing.T) {
 	stillServes(t, d)
 }
 
-// sendLogin sends bytes that begin with a login request, and takes the response, which must be a success.
+// sendLogin sends bytes that begin with a Login Request, and reads the response, which must report success.
 func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	t.Helper()
 	if _, err := r.conn.Write(in); err != nil {
@@ -68,7 +68,7 @@ func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	return (*pdu.LoginResponse)(h)
 }
 
-// A login replaces the only connection of a session (RFC 7143 6.3.4) and resets before it is answered, while the session ends.
+// A login replaces the only connection of a session (RFC 7143 6.3.4) and is reset before it is answered, while the session ends.
 func TestJoinThatGoesAway(t *testing.T) {
 	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
 	beside := dialRaw(t, d.Addr())
@@ -85,7 +85,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		reset(t, next.conn)
-		for range i % 4 { // gives the loops time to get to various points of it
+		for range i % 4 { // lets the loops get to different points of it
 			if err := beside.read10(0, 8, 512); err != nil {
 				t.Fatal(err)
 			}

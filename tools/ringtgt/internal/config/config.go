@@ -35,7 +35,7 @@ type Server struct {
 	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
-	StrictLogin bool // no key may be declared again in a login, also not as libiscsi does it
+	StrictLogin bool // no key may be repeated in a login, not even as libiscsi does
 
 	CoresAt, BuffersAt, PollAt, SteeringAt Where
 }

@@ -146,8 +146,7 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 	}
 }
 
-// checkAddress takes a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag]. Initiators are redirected without
-// the group.
+// checkAddress accepts a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag]. Redirections leave out the group.
 func checkAddress(s string) error {
 	s, group, has := strings.Cut(s, ",")
 	if has {
@@ -216,7 +215,7 @@ func validateSecrets(c *Config, ps *Problems) {
 	}
 }
 
-// validateLUN looks at unit i of t. media holds the paths and places that are served.
+// validateLUN checks unit i of t. media has the paths and places that are served.
 func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 	l := &t.LUNs[i]
 	if l.Kind == "" {
@@ -291,7 +290,7 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil && os.IsNotExist(err) && l.Kind == backend.KindFile:
-		// Whether it may be made is a matter of the state.
+		// The state decides whether it may be created.
 	case err != nil:
 		ps.add(l.At, "%v", err)
 	case l.Kind == backend.KindFile && info.Mode().Type() == os.ModeDevice:
@@ -307,7 +306,7 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	}
 }
 
-// warnMoves tells of a device name that another device may have after the next start of the machine.
+// warnMoves warns of a device name that another device may have after a reboot.
 func warnMoves(l *LUN, ps *Problems) {
 	host := medium.Host()
 	stable, moves := host.Moves(l.Path)

@@ -35,39 +35,39 @@ type Daemon struct {
 	GOMAXPROCS int       `json:"gomaxprocs"`
 	HeapBytes  uint64    `json:"heap_bytes"`
 	Resident   uint64    `json:"resident_bytes"`
-	// What Resident may come to: with as many connections as there were, rounded up, and with all that there can be.
+	// Upper bounds of Resident: for the highest number of connections so far, rounded up, and for the maximum number.
 	ResidentBound uint64 `json:"resident_bound_bytes"`
 	ResidentEver  uint64 `json:"resident_bound_ever_bytes"`
 	OpenFiles     Limit  `json:"open_files_limit"`
 	Memlock       Limit  `json:"memlock_limit"`
 }
 
-// Health sums up the health of all units.
+// Health is the overall health of the daemon.
 type Health struct {
-	State    string     `json:"state"`           // the worst there is: "good", "degraded", or "lost": data or a medium
-	Since    *time.Time `json:"since,omitempty"` // nil: it is good
+	State    string     `json:"state"`           // the worst state: "good", "degraded" or "lost" (data or a medium)
+	Since    *time.Time `json:"since,omitempty"` // nil: good
 	Good     int        `json:"good"`            // units
 	Degraded int        `json:"degraded"`
 	Lost     int        `json:"lost"`
-	Why      []string   `json:"why,omitempty"` // what is wrong besides units: with the state directory
+	Why      []string   `json:"why,omitempty"` // faults outside the units, of the state directory
 }
 
-// LUNHealth is how a unit's medium is. What was once not good stays so until the daemon starts anew, but for the place of a
-// file or device, which may come right again.
+// LUNHealth is the health of a unit's medium. Faults stay until the daemon restarts, except that of a file or device at another
+// place, which may be corrected.
 type LUNHealth struct {
-	State  string     `json:"state"` // as Health.State
+	State  string     `json:"state"` // like Health.State
 	Since  *time.Time `json:"since,omitempty"`
-	Why    []string   `json:"why,omitempty"` // for people
+	Why    []string   `json:"why,omitempty"` // explanations
 	Faults []Fault    `json:"faults,omitempty"`
 }
 
-// Fault is a kind of fault that a medium had.
+// Fault counts one kind of fault of a medium.
 type Fault struct {
 	Kind  string    `json:"kind"`
 	Count uint64    `json:"count"`
-	LBA   *uint64   `json:"lba,omitempty"`   // of the last one
-	Errno string    `json:"errno,omitempty"` // of the last one: "EIO"
-	Last  time.Time `json:"last"`            // when, within a second
+	LBA   *uint64   `json:"lba,omitempty"`   // of the last fault
+	Errno string    `json:"errno,omitempty"` // of the last fault, such as "EIO"
+	Last  time.Time `json:"last"`            // time of the last fault, accurate to a second
 }
 
 // Limit is a resource limit (setrlimit(2)); -1 is none.
@@ -114,7 +114,7 @@ type LUN struct {
 	Volatile  bool     `json:"write_cache"`
 	ID        string   `json:"id"`
 	Serial    string   `json:"serial,omitempty"`
-	Medium    string   `json:"medium,omitempty"` // what the file or device is known by
+	Medium    string   `json:"medium,omitempty"` // fingerprint of the file or device
 	Notes     []string `json:"notes,omitempty"`
 
 	Health LUNHealth `json:"health"`

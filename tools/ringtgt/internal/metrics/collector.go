@@ -30,7 +30,7 @@ type State struct {
 	Started  time.Time
 	Sessions int
 	Draining bool
-	// StateErrors counts what went wrong with the state directory.
+	// StateErrors counts errors of the state directory.
 	StateErrors uint64
 	LUNs        []LUN
 }
