@@ -162,6 +162,9 @@ func (l *loop) adopt(c *conn) {
 		l.conns = append(l.conns, c)
 	}
 	l.live++
+	if l.arena.ready == 0 {
+		l.arena.next() // while the connection logs in
+	}
 }
 
 // disown takes it away again.

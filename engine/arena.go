@@ -12,17 +12,23 @@ import (
 // in mmapped slabs that are registered with the loop's ring. It belongs to its loop: no locks. It is a buddy allocator
 // that puts halves together only when a large block is asked for and none is left: a freed 4 KiB block is almost always
 // asked for again as 4 KiB.
+//
+// The first touch of a page costs a page fault. For a slab that is 5 ms, and 55 ms on a virtual machine whose host has yet to find
+// the memory. So a helper makes slabs ready (grow.go), one at a time and ahead of need. A slab that is not ready serves only
+// requests that cannot wait, and small ones.
 type arena struct {
-	raw    []byte  // what was mapped
-	base   uintptr // start of the reserved address range
-	mem    []byte  // the whole range; slabs are touched as they are taken into use
-	slabs  int     // slabs in use
-	limit  int     // slabs that may be in use
-	order  []uint8 // per minBlock: order of the allocated block that starts there, freeMark | order for a free one
-	free   [orders][]uint32
-	freed  int // bytes given back since the last coalesce
-	inUse  int // bytes handed out
-	onSlab func(i int, mem []byte)
+	raw     []byte  // what was mapped
+	base    uintptr // start of the reserved address range
+	mem     []byte  // the whole range
+	slabs   int     // slabs in use: the first ones
+	ready   int     // slabs whose pages are there: the first of those in use
+	limit   int     // slabs that may be in use
+	order   []uint8 // per minBlock: order of the allocated block that starts there, freeMark | order for a free one
+	free    [orders][]uint32
+	freed   int // bytes given back since the last coalesce
+	inUse   int // bytes handed out
+	growth  growth
+	prepare func(mem []byte) // begins to make the next slab ready; prepared or failed ends it
 }
 
 const (
@@ -31,8 +37,8 @@ const (
 	noBlock  = 0xff
 )
 
-// newArena reserves limit bytes (rounded up to slabs) of address space. onSlab is told of each slab before its first use.
-func newArena(limit int, onSlab func(i int, mem []byte)) (*arena, error) {
+// newArena reserves limit bytes (rounded up to slabs) of address space.
+func newArena(limit int, prepare func(mem []byte)) (*arena, error) {
 	n := (limit + slabSize - 1) / slabSize
 	if n < 1 {
 		n = 1
@@ -47,7 +53,7 @@ func newArena(limit int, onSlab func(i int, mem []byte)) (*arena, error) {
 	mem := raw[skip : skip+n*slabSize]
 	a := &arena{
 		raw: raw, base: p + uintptr(skip), mem: mem, limit: n,
-		order: make([]uint8, n*slabSize/minBlock), onSlab: onSlab,
+		order: make([]uint8, n*slabSize/minBlock), prepare: prepare,
 	}
 	for i := range a.order {
 		a.order[i] = noBlock
@@ -68,57 +74,89 @@ func orderOf(n int) int {
 // blockSize is the size of the block that holds n bytes.
 func blockSize(n int) int { return minBlock << orderOf(n) }
 
-// alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size.
-func (a *arena) alloc(n int) []byte {
+// alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size. Its pages
+// may be touched by its user for the first time.
+func (a *arena) alloc(n int) []byte { return a.get(n, false) }
+
+// allocReady is alloc for a request that can wait: the pages are there. nil may also mean that the arena grows. Until then the
+// last growReserve is left for small requests.
+func (a *arena) allocReady(n int) []byte {
+	if a.grows() && a.ready*slabSize-a.inUse-blockSize(n) < growReserve {
+		a.next()
+		return nil
+	}
+	return a.get(n, true)
+}
+
+func (a *arena) get(n int, ready bool) []byte {
 	if n <= 0 || n > maxBlock {
 		return nil
 	}
 	o := orderOf(n)
-	if a.slabs == 0 {
-		a.grow()
+	b, ok := a.find(o, ready || a.growth.fails())
+	if !ok {
+		a.next() // what is ready may be scattered, or lie below blocks that are not
+		return nil
 	}
+	off := int(b) * minBlock
+	a.order[b] = uint8(o)
+	a.inUse += minBlock << o
+	if a.short() {
+		a.next()
+	}
+	return a.mem[off : off+n : off+minBlock<<o]
+}
+
+// find takes a block of order o from its free list.
+func (a *arena) find(o int, ready bool) (uint32, bool) {
 	for {
-		if b, ok := a.take(o); ok {
-			off := int(b) * minBlock
-			a.order[b] = uint8(o)
-			a.inUse += minBlock << o
-			return a.mem[off : off+n : off+minBlock<<o]
+		if b, ok := a.take(o, ready); ok {
+			return b, true
 		}
 		if a.freed >= minBlock<<o {
 			a.coalesce()
-			if a.has(o) {
+			if a.has(o, ready) {
 				continue
 			}
 		}
-		if !a.grow() {
+		if ready || !a.grow() {
 			break
 		}
 	}
 	// The arena is all in use. However little came back since halves were last put together, it may be the half that was
 	// missing, and somebody who waits in line has nothing else to hope for.
 	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {
-		return nil
+		return 0, false
 	}
 	a.coalesce()
-	if !a.has(o) {
-		return nil
-	}
-	return a.alloc(n)
+	return a.take(o, ready)
 }
 
-func (a *arena) has(o int) bool {
+// has tells whether take would find a block.
+func (a *arena) has(o int, ready bool) bool {
+	bound := a.bound(ready)
 	for ; o < orders; o++ {
-		if len(a.free[o]) > 0 {
+		if n := len(a.free[o]); n > 0 && a.free[o][n-1] < bound {
 			return true
 		}
 	}
 	return false
 }
 
-// take pops a block of order o, splitting a larger one if it must.
-func (a *arena) take(o int) (uint32, bool) {
+// bound is the first block that take may not take.
+func (a *arena) bound(ready bool) uint32 {
+	if ready {
+		return uint32(a.ready * (slabSize / minBlock))
+	}
+	return uint32(len(a.order))
+}
+
+// take pops a block of order o, splitting a larger one if it must. With ready a block that is not ready may hide one that is,
+// until the slab of the first is ready too.
+func (a *arena) take(o int, ready bool) (uint32, bool) {
+	bound := a.bound(ready)
 	k := o
-	for k < orders && len(a.free[k]) == 0 {
+	for k < orders && (len(a.free[k]) == 0 || a.free[k][len(a.free[k])-1] >= bound) {
 		k++
 	}
 	if k == orders {
@@ -189,16 +227,13 @@ func (a *arena) coalesce() {
 	}
 }
 
-// grow takes one more slab into use.
+// grow takes one more slab into use, ready or not: it costs nothing.
 func (a *arena) grow() bool {
 	if a.slabs == a.limit {
 		return false
 	}
 	i := a.slabs
 	a.slabs++
-	if a.onSlab != nil {
-		a.onSlab(i, a.mem[i*slabSize:(i+1)*slabSize])
-	}
 	for off := 0; off < slabSize; off += maxBlock {
 		b := uint32((i*slabSize + off) / minBlock)
 		a.order[b] = freeMark | (orders - 1)
@@ -206,3 +241,5 @@ func (a *arena) grow() bool {
 	}
 	return true
 }
+
+func (a *arena) slab(i int) []byte { return a.mem[i*slabSize : (i+1)*slabSize : (i+1)*slabSize] }

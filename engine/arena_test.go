@@ -4,18 +4,27 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/engine/uring"
 )
+
+// testArena is an arena that never grows by itself.
+func testArena(t *testing.T, limit int) *arena {
+	t.Helper()
+	a, err := newArena(limit, func([]byte) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { uring.Unmap(a.raw) })
+	return a
+}
 
 // Blocks that are out at the same time never overlap, are aligned to their size, and everything given back can be had
 // again as the largest blocks.
 func TestArenaBlocksAreDisjointAlignedAndComeBack(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		slabs := 0
-		a, err := newArena(3*slabSize, func(int, []byte) { slabs++ })
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := testArena(t, 3*slabSize)
 		out := map[uintptr][]byte{}
 		owner := map[uint32]uintptr{}
 		for range 20000 {
@@ -59,18 +68,12 @@ func TestArenaBlocksAreDisjointAlignedAndComeBack(t *testing.T) {
 				t.Fatalf("seed %d: only %d of the largest blocks came back", seed, i)
 			}
 		}
-		if slabs != a.slabs {
-			t.Fatalf("seed %d: told of %d slabs, %d in use", seed, slabs, a.slabs)
-		}
 	}
 }
 
 // Releasing twice or something else is our own bug and must not go unnoticed.
 func TestArenaRefusesForeignAndDoubleRelease(t *testing.T) {
-	a, err := newArena(slabSize, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := testArena(t, slabSize)
 	b := a.alloc(100)
 	a.release(b)
 	for name, f := range map[string]func(){
@@ -91,10 +94,7 @@ func TestArenaRefusesForeignAndDoubleRelease(t *testing.T) {
 // Whoever waits for the largest block gets it when everything has come back, in whatever portions it came: the last
 // ones may be small.
 func TestArenaLargeBlockAfterSmallOnesComeBack(t *testing.T) {
-	a, err := newArena(slabSize, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := testArena(t, slabSize)
 	var all [][]byte
 	for b := a.alloc(minBlock); b != nil; b = a.alloc(minBlock) {
 		all = append(all, b)
@@ -116,5 +116,60 @@ func TestArenaLargeBlockAfterSmallOnesComeBack(t *testing.T) {
 	}
 	if a.inUse != 0 || a.alloc(maxBlock) == nil {
 		t.Fatalf("%d bytes in use, and no largest block", a.inUse)
+	}
+}
+
+// A request that can wait gets memory whose pages are there, and leaves some of it to small requests. One that cannot wait is
+// served all the same, unless there is no memory.
+func TestArenaGrowsAheadOfNeed(t *testing.T) {
+	began := 0
+	a, err := newArena(3*slabSize, func([]byte) { began++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { uring.Unmap(a.raw) })
+	if b := a.allocReady(minBlock); b != nil || began != 1 {
+		t.Fatalf("nothing is ready: got %d bytes, %d slabs were begun", len(b), began)
+	}
+	if b := a.alloc(minBlock); b == nil || began != 1 {
+		t.Fatalf("a request that cannot wait: got %d bytes, %d slabs were begun", len(b), began)
+	}
+	a.prepared()
+	ready := func() (n int) {
+		for a.allocReady(maxBlock) != nil {
+			n++
+		}
+		return n
+	}
+	if n := ready(); n != slabSize/maxBlock-1 || began != 2 {
+		t.Fatalf("got %d of the largest blocks, %d slabs were begun", n, began)
+	}
+	if b := a.alloc(growReserve / 2); b == nil || a.slabOf(b) != 0 {
+		t.Fatal("nothing is left for a small request")
+	}
+
+	// No memory: what is ready is used up, and nothing else is touched.
+	a.failed()
+	for a.alloc(minBlock) != nil {
+	}
+	if a.slabs != 1 || a.inUse != slabSize || began != 2 {
+		t.Fatalf("%d slabs and %d bytes are in use, %d slabs were begun", a.slabs, a.inUse, began)
+	}
+	a.retry()
+	if b := a.alloc(minBlock); b != nil || began != 3 {
+		t.Fatalf("while it is tried again: got %d bytes, %d slabs were begun", len(b), began)
+	}
+	a.prepared()
+	if n := ready(); n != slabSize/maxBlock-1 || began != 4 {
+		t.Fatalf("got %d more of the largest blocks, %d slabs were begun", n, began)
+	}
+
+	// The last slab: nothing is kept back.
+	a.prepared()
+	if n := ready(); n != slabSize/maxBlock+1 || began != 4 {
+		t.Fatalf("got %d more of the largest blocks, %d slabs were begun", n, began)
+	}
+	if a.grows() || a.slabs != 3 || a.ready != 3 {
+		t.Fatalf("%d of %d slabs are ready", a.ready, a.slabs)
 	}
 }

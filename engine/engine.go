@@ -243,14 +243,14 @@ func (l *loop) disconnect() {
 	}
 }
 
-// waitQuiet waits until no loop has a connection or a disk operation, at most d.
+// waitQuiet waits until no loop has a connection, a disk operation or a helper at its arena, at most d.
 func (e *Engine) waitQuiet(d time.Duration) bool {
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
 	end := time.Now().Add(d)
 	for {
 		var busy atomic.Int64
-		e.each(func(l *loop) { busy.Add(int64(l.live + l.ios.busy + l.tasks.out)) })
+		e.each(func(l *loop) { busy.Add(int64(l.live + l.ios.busy + l.tasks.out + l.arena.growth.helpers())) })
 		if busy.Load() == 0 {
 			return true
 		}

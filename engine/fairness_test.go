@@ -96,6 +96,7 @@ func TestOneConnectionDoesNotStarveTheOthers(t *testing.T) {
 		tags[k] = greedy.startRead(0, 0, maxBlock/512)
 	}
 	waitFor(t, "all of them to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == wanted })
+	waitFor(t, "the arena to have grown for the first", func() bool { return stuck.Held() > 0 })
 	if n := stuck.Held(); n != 1 {
 		t.Errorf("%d transfers of %d bytes have memory; one is the share", n, maxBlock)
 	}

@@ -31,6 +31,13 @@ const (
 	maxBlock = 4 << 20
 	// slabSize is what the arena grows by: a few of the largest blocks, registered with the ring as one fixed buffer.
 	slabSize = 16 << 20
+	// growAhead is how much of the arena is kept ready and free: with less, the next slab is made ready. Two of the largest blocks
+	// serve most loops while that lasts, and a small target still uses one slab.
+	growAhead = 8 << 20
+	// growReserve of it is left for small requests while the next slab is made ready: 256 reads of 4 KiB.
+	growReserve = 1 << 20
+	// growRetry is the pause after a slab could not be made ready for want of memory.
+	growRetry = time.Second
 	// defaultArena is the arena a loop may grow to: 64 tasks of the largest transfer, or 8192 of 64 KiB.
 	defaultArena = 512 << 20
 	maxArena     = 16 << 30

@@ -21,6 +21,7 @@ type loop struct {
 
 	arena           *arena
 	slabsRegistered int
+	unregistered    bool // slabs could not be registered, and no more are
 	released        bool // memory came back this turn
 	poller          poller
 	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
@@ -94,24 +95,7 @@ func (l *loop) open() error {
 	if l.recvBufs, err = ring.NewBufRing(recvGroup, recvBuffers, recvBufferSize, false); err != nil {
 		return err
 	}
-	registering := true
-	limit := l.engine.cfg.ArenaPerLoop
-	if err := ring.RegisterSlabs((limit + slabSize - 1) / slabSize); err != nil {
-		registering = false
-		l.engine.noteUnregistered(err)
-	}
-	l.arena, err = newArena(limit, func(i int, mem []byte) {
-		if !registering {
-			return
-		}
-		if err := ring.SetSlab(i, mem); err != nil {
-			registering = false
-			l.engine.noteUnregistered(err)
-			return
-		}
-		l.slabsRegistered = i + 1
-	})
-	if err != nil {
+	if err := l.openArena(); err != nil {
 		return err
 	}
 	l.files.open(ring)

@@ -13,12 +13,13 @@ import (
 // calls on sockets. A simulation (sim_test.go) brings its own, and runs all loops on one thread from a seed. Of these only the
 // clock is on a command's way.
 type machine struct {
-	kernel  uring.Kernel      // behind the rings; nil: Linux
-	clock   func() int64      // monotonic ns, never 0
-	random  func(b []byte)    // fills b
-	helper  func(work func()) // runs work, which may block, on a thread of its own
-	sockets sockets
-	host    func(c *conn) session.Host // what the protocol of a connection is told its host is; nil: the connection
+	kernel   uring.Kernel           // behind the rings; nil: Linux
+	clock    func() int64           // monotonic ns, never 0
+	random   func(b []byte)         // fills b
+	helper   func(work func())      // runs work, which may block, on a thread of its own
+	populate func(mem []byte) error // has the kernel find the pages of mapped memory; blocks
+	sockets  sockets
+	host     func(c *conn) session.Host // what the protocol of a connection is told its host is; nil: the connection
 }
 
 // sockets are the calls on sockets that a loop makes directly, as in package unix.
@@ -34,10 +35,11 @@ type sockets interface {
 // linux is the machine that runs the process.
 func linux() machine {
 	return machine{
-		clock:   monotonic,
-		random:  func(b []byte) { rand.Read(b) },
-		helper:  func(work func()) { go work() },
-		sockets: linuxSockets{},
+		clock:    monotonic,
+		random:   func(b []byte) { rand.Read(b) },
+		helper:   func(work func()) { go work() },
+		populate: uring.Populate,
+		sockets:  linuxSockets{},
 	}
 }
 

@@ -101,12 +101,21 @@ func (l *loop) fits(sh *share, size int) bool {
 	return sh.held == 0 && left >= l.arena.size()/arenaShares
 }
 
-// allot takes n bytes for an initiator, nil when it may not have them now or there are none.
-func (l *loop) allot(sh *share, n int) []byte {
-	if !l.fits(sh, blockSize(n)) {
+// growsFor tells whether an initiator can have n bytes as soon as the arena has grown.
+func (l *loop) growsFor(sh *share, n int) bool { return l.arena.grows() && l.fits(sh, blockSize(n)) }
+
+// allot takes n bytes for an initiator, nil when it may not have them now or there are none. With may the request can wait: beyond
+// smallHold it gets memory that is ready.
+func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
+	size := blockSize(n)
+	if !l.fits(sh, size) {
 		return nil
 	}
-	b := l.arena.alloc(n)
+	if may && sh.held+size > smallHold {
+		b = l.arena.allocReady(n)
+	} else {
+		b = l.arena.alloc(n)
+	}
 	sh.held += cap(b)
 	return b
 }
@@ -115,13 +124,16 @@ func (l *loop) allot(sh *share, n int) []byte {
 // of it, or else t is started later by serveWaiting.
 func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 	sh := c.initiator()
-	if sh.line.first == nil {
-		if b := c.loop.allot(sh, n); b != nil {
+	// A line that waits for the arena to grow is short, and no reason to refuse what cannot wait.
+	if sh.line.first == nil || !may && c.loop.growsFor(sh, n) {
+		if b := c.loop.allot(sh, n, may); b != nil {
 			t.held += cap(b)
 			return b
 		}
 	}
-	c.narrow()
+	if !c.loop.growsFor(sh, n) {
+		c.narrow()
+	}
 	if may {
 		t.phase, t.need = p, n
 		c.loop.shares.wait(sh, t)
@@ -137,7 +149,7 @@ func (c *conn) Memory(n int) []byte {
 		return nil
 	}
 	sh, l := c.initiator(), c.loop
-	b := l.allot(sh, n)
+	b := l.allot(sh, n, false)
 	if b == nil && c.requests+blockSize(n) <= requestRoom {
 		b = l.Alloc(n)
 		sh.held += cap(b)
@@ -231,8 +243,11 @@ func (l *loop) serveWaiting() {
 				w.leave(prev, sh)
 			default:
 				prev = sh
-				b := l.allot(sh, t.need)
+				b := l.allot(sh, t.need, true)
 				if b == nil {
+					if !l.growsFor(sh, t.need) {
+						t.conn.narrow()
+					}
 					w.owe(l, sh, t)
 					break
 				}
@@ -258,7 +273,10 @@ func (l *loop) serveWaiting() {
 
 // owe notes a share whose first task others would keep from its memory as long as they go on.
 func (w *shares) owe(l *loop, sh *share, t *task) {
-	if w.owed == nil && (sh.held == 0 || l.fits(sh, blockSize(t.need))) {
+	if w.owed != nil || l.growsFor(sh, t.need) {
+		return
+	}
+	if sh.held == 0 || l.fits(sh, blockSize(t.need)) {
 		w.owed = sh
 	}
 }

@@ -444,7 +444,7 @@ func (s *simulation) rejected(c *simConn, x wire) {
 	reason := (*pdu.Reject)(&x.h).Reason()
 	cmd := c.sess.cmds[bad.ITT()]
 	s.stats["rejected"]++
-	if s.cfg.noTask+s.cfg.arena == 0 || reason != pdu.RejectLongOperation && reason != pdu.RejectImmediateCommand {
+	if s.cfg.noTask+s.cfg.noSlab+s.cfg.arena == 0 || reason != pdu.RejectLongOperation && reason != pdu.RejectImmediateCommand {
 		s.Fatalf("%v: Reject %#x of %v %x", c, reason, bad.Opcode(), bad[:])
 	}
 	if cmd == nil {

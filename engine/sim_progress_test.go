@@ -48,6 +48,11 @@ func (s *simulation) unsettled(ss *simSession) bool {
 			return true
 		}
 	}
+	for _, sl := range s.loops {
+		if sl.l.arena.growth.fails() {
+			return true // commands wait for memory
+		}
+	}
 	for _, t := range s.targets {
 		if t.c.s.Session() == nil || t.sock.conn.sess != ss || t.sock.conn.state != simFull {
 			return true // it is ending, or it belongs to another session whose tasks hold memory

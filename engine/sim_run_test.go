@@ -91,6 +91,7 @@ func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 		preempt: n(0, 3, 10, 40),
 		long:    n(1, 3, 8, 30),
 		noTask:  n(0, 0, 0, 60),
+		noSlab:  n(0, 0, 0, 2),
 		socket:  n(600, 4000, 1<<20),
 		sq:      uint32(n(2, 8, 64, 1024)),
 		cq:      uint32(n(8, 64, 4096)),

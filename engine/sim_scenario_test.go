@@ -120,6 +120,7 @@ func (w *words) has(word string) bool { return slices.Contains(w.list, word) }
 func (s *scenario) begin(t *testing.T, w *words) {
 	s.simWorld = newSimWorld(t, w.opt("loops", 2), simConfig{}, session.Limits{Window: w.opt("window", 8)}, nil)
 	s.verbose = testing.Verbose()
+	s.busy, s.noMemory = w.opts["helpers"] == "hold", w.opts["memory"] == "none"
 	s.onPDU = s.take
 	s.open(w)
 	for i := 1; i <= w.opt("conns", 2); i++ {
@@ -154,7 +155,7 @@ func (s *scenario) open(w *words) {
 	for k, v := range w.opts {
 		if i := slices.Index(s.keys, k); i >= 0 {
 			s.keys[i+1] = v
-		} else if !slices.Contains([]string{"loops", "window", "conns", "first", "cid", "as"}, k) {
+		} else if !slices.Contains([]string{"loops", "window", "conns", "first", "cid", "as", "helpers", "memory"}, k) {
 			s.keys = append(s.keys, k, v)
 		}
 	}

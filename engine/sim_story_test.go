@@ -39,6 +39,10 @@ func (s *scenario) do(w *words) {
 		s.conn(w.list[1]).mute = true
 	case "backend":
 		s.k.Hold(w.list[1] == "hold")
+	case "helpers":
+		s.busy = w.list[1] == "hold"
+	case "memory":
+		s.noMemory = w.list[1] == "none"
 	case "time":
 		d, err := time.ParseDuration(w.list[1])
 		if err != nil {

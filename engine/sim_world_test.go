@@ -18,6 +18,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
+	"golang.org/x/sys/unix"
 )
 
 // simWorld is the real engine on a simulated kernel, with a simulated initiator. The loops are coroutines: a scheduler picks
@@ -31,15 +32,17 @@ type simWorld struct {
 	now     int64
 	cfg     simConfig
 
-	k       *simkernel.Kernel
-	node    *session.Node
-	engine  *Engine
-	target  *lun.Target
-	units   [simUnits]*simUnit
-	loops   []*simLoop
-	current *simLoop // nil while the scheduler runs
-	helpers []func() // work that loops handed to helper threads
-	window  int      // most unanswered requests of a session
+	k        *simkernel.Kernel
+	node     *session.Node
+	engine   *Engine
+	target   *lun.Target
+	units    [simUnits]*simUnit
+	loops    []*simLoop
+	current  *simLoop // nil while the scheduler runs
+	helpers  []func() // work that loops handed to helper threads
+	busy     bool     // helper threads stand still
+	noMemory bool     // there is none for slabs
+	window   int      // most unanswered requests of a session
 
 	targets []*simTarget // connections that are still on a loop
 	byFD    map[int]*simSocket
@@ -60,6 +63,7 @@ type simConfig struct {
 	preempt int // one in N Host calls is preempted by other loops; 0: none
 	long    int // one in N preemptions lasts for hundreds of steps
 	noTask  int // one in N requests finds no free task
+	noSlab  int // one in N slabs finds no memory
 	kernel  simkernel.Odds
 	socket  int // bytes that fit into a connection
 	sq, cq  uint32
@@ -95,7 +99,7 @@ func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, 
 	w.node = session.NewNode(session.NodeConfig{})
 	m := machine{
 		kernel: w.k, clock: w.clock, random: w.random, sockets: simSockets{w.k}, host: w.host,
-		helper: func(work func()) { w.helpers = append(w.helpers, work) },
+		helper: func(work func()) { w.helpers = append(w.helpers, work) }, populate: w.populate,
 	}
 	if cfg.poll == 0 {
 		cfg.poll = -1
@@ -182,6 +186,9 @@ type simLog struct{ w *simWorld }
 func (l simLog) Write(b []byte) (int, error) {
 	text := strings.TrimSpace(string(b))
 	l.w.logf("engine: %s", text)
+	if strings.Contains(text, "no memory for more I/O buffers") {
+		l.w.stats["no memory told"]++
+	}
 	if m := simAbandoned.FindStringSubmatch(text); m != nil {
 		itt, _ := strconv.ParseUint(m[2], 10, 32)
 		l.w.abandoned(m[1], uint32(itt))
@@ -194,6 +201,16 @@ func (w *simWorld) clock() int64 {
 	w.now += 100
 	w.preempt()
 	return w.now
+}
+
+// populate finds memory for a slab, or fails.
+func (w *simWorld) populate(mem []byte) error {
+	if w.noMemory || w.chance(w.cfg.noSlab) {
+		w.stats["no memory"]++
+		return unix.ENOMEM
+	}
+	w.stats["slabs"]++
+	return nil
 }
 
 func (w *simWorld) random(b []byte) {
@@ -272,7 +289,7 @@ func (w *simWorld) loopStep() bool {
 
 // kernelStep performs one step of the kernel or of a helper thread.
 func (w *simWorld) kernelStep() bool {
-	if n := len(w.helpers); n > 0 && (w.rng == nil || w.rng.IntN(4) == 0) {
+	if n := len(w.helpers); n > 0 && !w.busy && (w.rng == nil || w.rng.IntN(4) == 0) {
 		i := w.intN(n)
 		work := w.helpers[i]
 		w.helpers = slices.Delete(w.helpers, i, i+1)
@@ -309,7 +326,7 @@ func (w *simWorld) asleep() bool {
 			return false
 		}
 	}
-	return len(w.helpers) == 0
+	return len(w.helpers) == 0 || w.busy
 }
 
 // shutDown stops the engine as Engine.Shutdown does, and checks that nothing is left.
@@ -355,6 +372,9 @@ func (w *simWorld) shutDown() {
 		if !sl.over {
 			w.Fatalf("loop %d does not stop", sl.l.index)
 		}
+	}
+	if w.stats["no memory"] > 0 && w.stats["no memory told"] == 0 {
+		w.Fatalf("the log does not say that memory was short")
 	}
 	w.closeUnits()
 	w.k.Forget()

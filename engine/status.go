@@ -113,7 +113,7 @@ func (l *loop) status() LoopStatus {
 	return LoopStatus{
 		Loop: l.index, Core: l.core, CPUNanos: threadCPU(), Connections: l.live, Tasks: l.tasks.out, DiskBusy: l.ios.busy,
 		ArenaInUse: l.arena.inUse, ArenaTouched: l.arena.slabs * slabSize, ArenaLimit: l.arena.limit * slabSize,
-		Registered: l.slabsRegistered == l.arena.slabs, Stats: l.counts(),
+		Registered: !l.unregistered, Stats: l.counts(),
 	}
 }
 

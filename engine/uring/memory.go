@@ -35,10 +35,13 @@ func Unmap(mem []byte) error {
 	return unix.Munmap(mem)
 }
 
-// Populate faults the memory in now, so that the data path does not. It keeps the contents.
+// Populate faults the memory in now, so that the data path does not. It keeps the contents, and others may use the memory
+// meanwhile. The process's memory map is locked for one huge page at a time.
 func Populate(mem []byte) error {
-	if err := unix.Madvise(mem, unix.MADV_POPULATE_WRITE); err != nil {
-		return fmt.Errorf("uring: populating %d bytes: %w", len(mem), err)
+	for at := 0; at < len(mem); at += hugeBytes {
+		if err := unix.Madvise(mem[at:min(at+hugeBytes, len(mem))], unix.MADV_POPULATE_WRITE); err != nil {
+			return fmt.Errorf("uring: populating %d of %d bytes: %w", at, len(mem), err)
+		}
 	}
 	return nil
 }

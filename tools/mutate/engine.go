@@ -24,7 +24,7 @@ var engineMutants = []mutant{
 	{"engine: one initiator takes the whole arena", "engine/share.go", "	return sh.held == 0 && left >= l.arena.size()/arenaShares", "	return true", "engine", "Share|Neighbour|Initiator"},
 	{"engine: a narrowed window stays narrow", "engine/share.go", "			o.s.Session().Resize(session.MaxWindow)\n", "			_ = session.MaxWindow\n", "engine", "TestWindowIsNarrowWhileMemoryIsWaitedFor"},
 	{"engine: the share of a task that ends is kept", "engine/conn.go", "	c.unhold(t.held)\n", "", "engine", "TestSimulation|TestScenarios|Share"},
-	{"engine: freed halves are never merged", "engine/arena.go", "	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {\n		return nil\n	}\n", "	return nil\n}\n\nfunc (a *arena) unused(o, n int) []byte {\n", "engine", "Arena"},
+	{"engine: freed halves are never merged", "engine/arena.go", "	a.coalesce()\n	return a.take(o, ready)\n", "	return a.take(o, ready)\n", "engine", "Arena"},
 	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "TestHoldersOfMemoryAreEnded"},
 	{"engine: every reset sweeps", "engine/sweep.go", "if s.sweepKey == k {", "if false {", "engine", "TestResetsShareASweep"},
 	{"engine: a sweep ends the requester's own tasks", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
