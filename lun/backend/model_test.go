@@ -110,9 +110,6 @@ func TestModel(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			for _, bs := range []uint32{512, 4096} {
 				for _, thin := range []bool{false, true} {
-					if testing.Short() && (bs == 512) == thin {
-						continue
-					}
 					t.Run(fmt.Sprintf("bs=%d,thin=%v", bs, thin), func(t *testing.T) {
 						luntest.Seeds(t, 1, func(t *testing.T, seed uint64) {
 							m := newModel(t, k, seed, bs, thin)

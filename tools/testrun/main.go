@@ -1,7 +1,7 @@
 // Command testrun runs the phases of make test. It continues after a phase that fails. At the end it lists the skipped tests with
 // their reasons, and the phases that failed.
 //
-//	testrun [-go COMMAND] [-p N] PHASE...
+//	testrun [-go COMMAND] [-p N] [-lanes N] PHASE...
 package main
 
 import (
@@ -14,8 +14,9 @@ import (
 func main() {
 	goCommand := flag.String("go", "go", "the go command")
 	parallel := flag.Int("p", 2, "packages to test at the same time")
+	lanes := flag.Int("lanes", 2, "phases to run at the same time")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "usage: testrun [-go COMMAND] [-p N] PHASE...\n\nphases: %s\n\n", strings.Join(names(), " "))
+		fmt.Fprintf(flag.CommandLine.Output(), "usage: testrun [-go COMMAND] [-p N] [-lanes N] PHASE...\n\nphases: %s\n\n", strings.Join(names(), " "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -32,10 +33,8 @@ func main() {
 		}
 		todo = append(todo, p)
 	}
-	r := runner{out: os.Stdout, goCommand: *goCommand, parallel: *parallel}
-	for _, p := range todo {
-		r.run(p)
-	}
+	r := runner{out: os.Stdout, goCommand: *goCommand, parallel: *parallel, lanes: *lanes}
+	r.run(todo...)
 	if !r.report() {
 		os.Exit(1)
 	}

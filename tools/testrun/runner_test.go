@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -95,8 +96,8 @@ func TestShowsFailures(t *testing.T) {
 func TestGoesOnAfterAFailedPhase(t *testing.T) {
 	var out screen
 	r := runner{out: &out, goCommand: "go", parallel: 1}
-	r.run(phase{name: "first", title: "fails", command: []string{"false"}})
-	r.run(phase{name: "second", title: "passes", command: []string{"echo", "second ran"}})
+	r.run(phase{name: "first", title: "fails", command: []string{"false"}},
+		phase{name: "second", title: "passes", command: []string{"echo", "second ran"}})
 	if r.report() {
 		t.Fatal("passed")
 	}
@@ -128,6 +129,52 @@ func TestPackagesThatFail(t *testing.T) {
 	for _, want := range []string{"FAILED: failed: m/broken m/ends\n", "a_test.go:3:13: cannot use"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+}
+
+// Phases that run at the same time are shown one after the other, in their order.
+func TestSideBySide(t *testing.T) {
+	var out bytes.Buffer
+	r := runner{out: &out, lanes: 2}
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Each end of a FIFO waits for the other to be opened: neither phase ends unless both run.
+	r.run(phase{name: "a", title: "first", command: []string{"sh", "-c", "echo one; cat " + fifo}},
+		phase{name: "b", title: "second", command: []string{"sh", "-c", "echo two; echo met > " + fifo}},
+		phase{name: "c", title: "third", alone: true, command: []string{"echo", "three"}})
+	if got, want := out.String(), "== first\none\nmet\n== second\ntwo\n== third\nthree\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if !r.report() {
+		t.Errorf("%s", &out)
+	}
+	if len(r.results) != 3 || r.results[2].name != "c" {
+		t.Errorf("%+v", r.results)
+	}
+}
+
+// What the race phase leaves out exists: a test that is renamed would come back into it unseen.
+func TestWhatIsLeftOutExists(t *testing.T) {
+	var text []byte
+	for _, dir := range []string{"lun", "lun/backend", "session", "tools/ringtgt"} {
+		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, b...)
+		}
+	}
+	for _, name := range oneGoroutine {
+		if !bytes.Contains(text, []byte("\nfunc "+name)) {
+			t.Errorf("there is no %s", name)
 		}
 	}
 }

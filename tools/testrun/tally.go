@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// tally counts the tests of all phases.
+// tally counts the tests of all phases, some of which run at the same time.
 type tally struct {
+	mu             sync.Mutex
 	passed, failed int
 	skips          []skip
 	failures       []string
@@ -19,6 +21,8 @@ type skip struct{ test, reason string }
 
 // count takes the end of a test, whose output was lines.
 func (t *tally) count(e event, lines []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	name := strings.TrimPrefix(e.Package, "github.com/ringtgt/ringtgt/") + " " + e.Test
 	switch e.Action {
 	case "pass":
