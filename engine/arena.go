@@ -13,22 +13,22 @@ import (
 // that puts halves together only when a large block is asked for and none is left: a freed 4 KiB block is almost always
 // asked for again as 4 KiB.
 //
-// The first touch of a page costs a page fault. For a slab that is 5 ms, and 55 ms on a virtual machine whose host has yet to find
-// the memory. So a helper makes slabs ready (grow.go), one at a time and ahead of need. A slab that is not ready serves only
-// requests that cannot wait, and small ones.
+// The first touch of a page costs a page fault. For a slab that takes 5 ms, or 55 ms on a virtual machine whose host has to find
+// the memory first. So a helper prepares slabs (grow.go), one at a time and ahead of need. A slab that is not ready serves only
+// small requests and those that cannot wait.
 type arena struct {
-	raw     []byte  // what was mapped
+	raw     []byte  // the whole mapping
 	base    uintptr // start of the reserved address range
 	mem     []byte  // the whole range
 	slabs   int     // slabs in use: the first ones
-	ready   int     // slabs whose pages are there: the first of those in use
+	ready   int     // slabs whose pages are present: the first of those in use
 	limit   int     // slabs that may be in use
 	order   []uint8 // per minBlock: order of the allocated block that starts there, freeMark | order for a free one
 	free    [orders][]uint32
 	freed   int // bytes given back since the last coalesce
 	inUse   int // bytes handed out
 	growth  growth
-	prepare func(mem []byte) // begins to make the next slab ready; prepared or failed ends it
+	prepare func(mem []byte) // starts to prepare the next slab; prepared or failed follows
 }
 
 const (
@@ -61,7 +61,7 @@ func newArena(limit int, prepare func(mem []byte)) (*arena, error) {
 	return a, nil
 }
 
-// size is how much it may grow to.
+// size returns the size to which the arena may grow, in bytes.
 func (a *arena) size() int { return a.limit * slabSize }
 
 func orderOf(n int) int {
@@ -75,11 +75,11 @@ func orderOf(n int) int {
 func blockSize(n int) int { return minBlock << orderOf(n) }
 
 // alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size. Its pages
-// may be touched by its user for the first time.
+// may not be present yet.
 func (a *arena) alloc(n int) []byte { return a.get(n, false) }
 
-// allocReady is alloc for a request that can wait: the pages are there. nil may also mean that the arena grows. Until then the
-// last growReserve is left for small requests.
+// allocReady is alloc for a request that can wait: the block's pages are present. nil may also mean that the arena is growing. While
+// it grows, the last growReserve is kept for small requests.
 func (a *arena) allocReady(n int) []byte {
 	if a.grows() && a.ready*slabSize-a.inUse-blockSize(n) < growReserve {
 		a.next()
@@ -95,7 +95,7 @@ func (a *arena) get(n int, ready bool) []byte {
 	o := orderOf(n)
 	b, ok := a.find(o, ready || a.growth.fails())
 	if !ok {
-		a.next() // what is ready may be scattered, or lie below blocks that are not
+		a.next() // the ready memory may be fragmented, or hidden below blocks that are not ready
 		return nil
 	}
 	off := int(b) * minBlock
@@ -132,7 +132,7 @@ func (a *arena) find(o int, ready bool) (uint32, bool) {
 	return a.take(o, ready)
 }
 
-// has tells whether take would find a block.
+// has reports whether take would find a block.
 func (a *arena) has(o int, ready bool) bool {
 	bound := a.bound(ready)
 	for ; o < orders; o++ {
@@ -143,7 +143,7 @@ func (a *arena) has(o int, ready bool) bool {
 	return false
 }
 
-// bound is the first block that take may not take.
+// bound returns the first block that take must not use.
 func (a *arena) bound(ready bool) uint32 {
 	if ready {
 		return uint32(a.ready * (slabSize / minBlock))
@@ -151,8 +151,8 @@ func (a *arena) bound(ready bool) uint32 {
 	return uint32(len(a.order))
 }
 
-// take pops a block of order o, splitting a larger one if it must. With ready a block that is not ready may hide one that is,
-// until the slab of the first is ready too.
+// take pops a block of order o, splitting a larger one if necessary. With ready, a block that is not ready may hide a ready one
+// until its own slab is ready.
 func (a *arena) take(o int, ready bool) (uint32, bool) {
 	bound := a.bound(ready)
 	k := o
@@ -227,7 +227,7 @@ func (a *arena) coalesce() {
 	}
 }
 
-// grow takes one more slab into use, ready or not: it costs nothing.
+// grow adds one more slab, ready or not. It touches no memory.
 func (a *arena) grow() bool {
 	if a.slabs == a.limit {
 		return false

@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine/uring"
 )
 
-// testArena is an arena that never grows by itself.
+// testArena returns an arena that never grows by itself.
 func testArena(t *testing.T, limit int) *arena {
 	t.Helper()
 	a, err := newArena(limit, func([]byte) {})
@@ -119,8 +119,8 @@ func TestArenaLargeBlockAfterSmallOnesComeBack(t *testing.T) {
 	}
 }
 
-// A request that can wait gets memory whose pages are there, and leaves some of it to small requests. One that cannot wait is
-// served all the same, unless there is no memory.
+// A request that can wait gets memory whose pages are present, and leaves a reserve for small requests. A request that cannot wait
+// is served in any case, unless there is no memory.
 func TestArenaGrowsAheadOfNeed(t *testing.T) {
 	began := 0
 	a, err := newArena(3*slabSize, func([]byte) { began++ })
@@ -148,7 +148,7 @@ func TestArenaGrowsAheadOfNeed(t *testing.T) {
 		t.Fatal("nothing is left for a small request")
 	}
 
-	// No memory: what is ready is used up, and nothing else is touched.
+	// Without memory, the ready part is used up and nothing else is touched.
 	a.failed()
 	for a.alloc(minBlock) != nil {
 	}
@@ -164,7 +164,7 @@ func TestArenaGrowsAheadOfNeed(t *testing.T) {
 		t.Fatalf("got %d more of the largest blocks, %d slabs were begun", n, began)
 	}
 
-	// The last slab: nothing is kept back.
+	// With the last slab no reserve is kept.
 	a.prepared()
 	if n := ready(); n != slabSize/maxBlock+1 || began != 4 {
 		t.Fatalf("got %d more of the largest blocks, %d slabs were begun", n, began)

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A loop's arena grows while the loop works, and does not hold it up. A helper has the kernel find and clear the pages of a slab,
-// which takes milliseconds. The loop then registers the slab with its ring, which finds all pages there: one slab a turn at the
-// most. Requests for which no memory is ready wait in their initiators' lines (share.go), as when a share is used up.
+// A loop's arena grows without delaying the loop. A helper makes the kernel allocate and clear the pages of a slab, which takes
+// milliseconds. The loop then registers the slab with its ring, at most one in a turn, and all pages are present. Requests for which
+// no memory is ready wait in their initiators' lines (share.go), as they do when a share is used up.
 
-// growth is what becomes of the next slab of an arena.
+// growth is the state of an arena's next slab.
 //
 //	idle      -> preparing   next: little of the arena is ready and free
 //	preparing -> idle        prepared
@@ -27,7 +27,7 @@ const (
 	retrying
 )
 
-// helpers is how many helpers work for the arena.
+// helpers returns the number of helpers that work for the arena.
 func (g growth) helpers() int {
 	if g == preparing || g == retrying {
 		return 1
@@ -35,16 +35,16 @@ func (g growth) helpers() int {
 	return 0
 }
 
-// fails: there is no memory. Touching some would have the kernel end a process to find it.
+// fails reports whether the kernel has no memory. Touching more would make it kill a process.
 func (g growth) fails() bool { return g == failing || g == retrying }
 
-// grows tells whether there will soon be more of the arena that is ready.
+// grows reports whether more of the arena will be ready soon.
 func (a *arena) grows() bool { return a.ready < a.limit && !a.growth.fails() }
 
-// short tells whether what is ready will soon be used up.
+// short reports whether the ready memory is nearly used up.
 func (a *arena) short() bool { return a.ready < a.limit && a.ready*slabSize-a.inUse < growAhead }
 
-// next begins to make the next slab ready.
+// next starts to prepare the next slab, unless one is being prepared.
 func (a *arena) next() {
 	if a.growth == idle && a.ready < a.limit {
 		a.growth = preparing
@@ -52,7 +52,7 @@ func (a *arena) next() {
 	}
 }
 
-// prepared takes the slab that is ready into use, if it is not yet, and begins with the next if that is not enough.
+// prepared adds the slab that is now ready, unless it is in use already, and starts the next one if that is not enough.
 func (a *arena) prepared() {
 	a.growth = idle
 	if a.slabs == a.ready {
@@ -71,7 +71,7 @@ func (a *arena) retry() {
 	a.prepare(a.slab(a.ready))
 }
 
-// openArena makes the arena and an empty table for its slabs.
+// openArena maps the arena and registers an empty table for its slabs.
 func (l *loop) openArena() (err error) {
 	limit := l.engine.cfg.ArenaPerLoop
 	if err := l.ring.RegisterSlabs((limit + slabSize - 1) / slabSize); err != nil {
@@ -81,14 +81,14 @@ func (l *loop) openArena() (err error) {
 	return err
 }
 
-// prepareSlab has a helper find the pages of a slab.
+// prepareSlab makes a helper populate a slab.
 func (l *loop) prepareSlab(mem []byte) {
 	var err error
 	l.Go(func() { err = l.engine.machine.populate(mem) }, func() { l.slabDone(err) })
 }
 
-// slabDone takes the slab into use. When there is no memory for it, the requests that wait for it go on waiting; other errors mean
-// that its pages come as they are touched.
+// slabDone adds the slab. If there is no memory for it, the requests that wait for it continue to wait. After any other error its
+// pages are allocated when they are touched.
 func (l *loop) slabDone(err error) {
 	a, log := l.arena, l.engine.log
 	if errors.Is(err, unix.ENOMEM) {
@@ -97,7 +97,7 @@ func (l *loop) slabDone(err error) {
 		}
 		a.failed()
 		l.After(int64(growRetry), a.retry)
-		l.released = true // to requests that need not leave anything for others now
+		l.released = true // serves requests that need not keep the reserve now
 		return
 	}
 	if a.growth.fails() {
@@ -112,10 +112,10 @@ func (l *loop) slabDone(err error) {
 		}
 	}
 	a.prepared()
-	l.released = true // to the requests that wait for it
+	l.released = true // serves the requests that wait for it
 }
 
-// cannotRegister: the arena is used without.
+// cannotRegister notes that the arena is used without registered buffers.
 func (l *loop) cannotRegister(err error) {
 	l.unregistered = true
 	l.engine.noteUnregistered(err)

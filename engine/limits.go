@@ -31,23 +31,23 @@ const (
 	maxBlock = 4 << 20
 	// slabSize is what the arena grows by: a few of the largest blocks, registered with the ring as one fixed buffer.
 	slabSize = 16 << 20
-	// growAhead is how much of the arena is kept ready and free: with less, the next slab is made ready. Two of the largest blocks
-	// serve most loops while that lasts, and a small target still uses one slab.
+	// growAhead is how much of the arena is kept ready and free. With less, the next slab is prepared. Two of the largest blocks
+	// serve most loops during that time, and a small target still uses few slabs.
 	growAhead = 8 << 20
-	// growReserve of it is left for small requests while the next slab is made ready: 256 reads of 4 KiB.
+	// growReserve is the part of it kept for small requests while the next slab is prepared: 256 reads of 4 KiB.
 	growReserve = 1 << 20
-	// growRetry is the pause after a slab could not be made ready for want of memory.
+	// growRetry is the pause after the kernel had no memory for a slab.
 	growRetry = time.Second
 	// defaultArena is the arena a loop may grow to: 64 tasks of the largest transfer, or 8192 of 64 KiB.
 	defaultArena = 512 << 20
 	maxArena     = 16 << 30
-	// arenaShares is the part of the arena that one initiator may take, alone: with a quarter of the default arena it has room for a
-	// full window of 1 MiB transfers. Several have less each, see share.go; with a thousand of them half a MiB each is left.
+	// arenaShares: a single initiator may take 1/arenaShares of the arena. A quarter of the default arena holds a full window of
+	// 1 MiB transfers. Several initiators get less each, see share.go: a thousand of them half a MiB each.
 	arenaShares = 4
-	// smallHold is what everybody may have beside an initiator that waits for a large block: 16 reads of 4 KiB.
+	// smallHold is what every initiator may hold while another one waits for a large block: 16 reads of 4 KiB.
 	smallHold = 64 << 10
-	// requestRoom is what the pings and text of a connection may take beyond its initiator's share, so that who has used
-	// that up with commands is still heard.
+	// requestRoom is what the pings and text of a connection may take beyond its initiator's share, so that they are answered even
+	// if commands have used up the share.
 	requestRoom = 64 << 10
 	// narrowWindow is the command window of a session that wants more memory than its share: the device is kept busy by less.
 	narrowWindow = 16
@@ -55,7 +55,7 @@ const (
 	// sendBatch is how many PDUs one gathered send carries: the gain is nearly all there at 8, and 64 PDUs of
 	// 3 iovecs stay under IOV_MAX (1024).
 	sendBatch = 64
-	// batchesAtOnce is how many batches are mapped at a time.
+	// batchesAtOnce is the number of batches mapped at a time.
 	batchesAtOnce = 16
 	// sendBatchBytes ends a batch early, so that one connection's large reads do not fill the socket for the others of its loop.
 	sendBatchBytes = 4 << 20
@@ -66,7 +66,7 @@ const (
 	nearRTT        = 100 * time.Microsecond
 
 	// headerSlot is the room for a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
-	// response with sense data needs 2+32). longestCopied is what a PDU takes of it at most: with longer sense data a batch is
+	// response with sense data needs 2+32). longestCopied is the most that a PDU takes of it: with longer sense data a batch is
 	// full before sendBatch.
 	headerSlot    = 128
 	longestCopied = pdu.BHSLen + 4 + session.MaxCopy + 3 + 4
@@ -85,18 +85,18 @@ const (
 	// maxConnsPerLoop bounds a loop's connection table: beyond it a new connection is closed at accept.
 	maxConnsPerLoop = 16384
 
-	// lineInterval, and how many lines a loop writes in it about connections that end, about connections that it has no room
-	// for (or cannot accept), about CHAP logins that fail, and about aborted tasks that a backend keeps: enough to see who
-	// and why, and too few to fill a disk.
+	// lineInterval, and the number of lines that a loop logs in it about connections that end, connections that it has no room
+	// for (or cannot accept), CHAP logins that fail, and aborted tasks that a backend keeps: enough to see who and why, and
+	// too few to fill a disk.
 	lineInterval = int64(10 * time.Second)
 	endLines     = 100
 	refusedLines = 1
 	guessLines   = 10
 	stuckLines   = 10
 
-	// defaultSendTimeout is how long an initiator may acknowledge nothing of what is being sent to it until its connection ends: as long as
-	// keepalive takes to give up one that is silent (session's nopInterval and nopTimeout). sendLooks is how often in that time a
-	// send is looked at that takes long.
+	// defaultSendTimeout is how long an initiator may acknowledge nothing of a send before its connection ends: the time in which
+	// keepalive gives up a silent initiator (session's nopInterval and nopTimeout). sendLooks is the number of checks in that
+	// time.
 	defaultSendTimeout = 30 * time.Second
 	sendLooks          = 6
 

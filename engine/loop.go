@@ -17,11 +17,11 @@ type loop struct {
 	core   int // CPU it is pinned to, -1 if not
 	ring   *uring.Ring
 	clock  func() int64 // the machine's
-	now    int64        // what it said at the last tick
+	now    int64        // its value at the last tick
 
 	arena           *arena
 	slabsRegistered int
-	unregistered    bool // slabs could not be registered, and no more are
+	unregistered    bool // registering a slab failed; no more are tried
 	released        bool // memory came back this turn
 	poller          poller
 	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
@@ -44,11 +44,11 @@ type loop struct {
 	files  fixedFiles
 	timers timers
 	mail   mailbox
-	sweeps []*sweep // that this turn's task management asks for
+	sweeps []*sweep // requested by this turn's task management
 	ev     session.Event
 	stats  LoopStats
-	room   int // connections that its table may hold
-	// Lines of the log that peers bring about.
+	room   int // connections that the table may hold
+	// Bounded log lines that peers can cause.
 	refusals, ends, guesses, stuck lines
 	lat                            loopLatency
 
@@ -118,7 +118,7 @@ func (l *loop) run(ready chan<- error) {
 	l.serve()
 }
 
-// serve takes turns until the loop is stopped.
+// serve runs turns until the loop is stopped.
 func (l *loop) serve() {
 	l.tick()
 	for !l.stopping {
@@ -133,7 +133,7 @@ func (l *loop) serve() {
 	}
 }
 
-// turn takes what completed and runs what follows from it.
+// turn processes completions and the work that follows from them.
 func (l *loop) turn() {
 	l.tick()
 	l.lat.began = l.now
@@ -283,8 +283,8 @@ func (l *loop) Go(work, done func()) {
 // After is lun.Loop's.
 func (l *loop) After(d int64, fn func()) { l.timers.add(timer{at: l.now + d, fn: fn}) }
 
-// Alloc is lun.Loop's. What a command of many pieces needs is of no share, and leaves the last part of the arena to those that have
-// little.
+// Alloc implements lun.Loop. The memory of commands that work piece by piece belongs to no share. The last part of the arena is left
+// to initiators that hold little.
 func (l *loop) Alloc(n int) []byte {
 	if l.arena.size()-l.arena.inUse-blockSize(n) < l.arena.size()/arenaShares {
 		return nil

@@ -9,20 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is what loops ask of the computer besides their rings' operations: a clock, helper threads, random numbers and a few
-// calls on sockets. A simulation (sim_test.go) brings its own, and runs all loops on one thread from a seed. Of these only the
-// clock is on a command's way.
+// machine is what loops need of the computer besides their rings: a clock, helper threads, random numbers and a few socket calls. A
+// simulation (sim_world_test.go) has its own, and runs all loops on one thread from a seed. Only the clock is on the data path.
 type machine struct {
 	kernel   uring.Kernel           // behind the rings; nil: Linux
 	clock    func() int64           // monotonic ns, never 0
 	random   func(b []byte)         // fills b
 	helper   func(work func())      // runs work, which may block, on a thread of its own
-	populate func(mem []byte) error // has the kernel find the pages of mapped memory; blocks
+	populate func(mem []byte) error // makes the kernel allocate the pages of mapped memory; blocks
 	sockets  sockets
-	host     func(c *conn) session.Host // what the protocol of a connection is told its host is; nil: the connection
+	host     func(c *conn) session.Host // the Host given to a connection's protocol; nil: the connection
 }
 
-// sockets are the calls on sockets that a loop makes directly, as in package unix.
+// sockets has the socket calls that a loop makes directly, under their names in package unix.
 type sockets interface {
 	Close(fd int) error
 	Shutdown(fd, how int) error
@@ -32,7 +31,7 @@ type sockets interface {
 	Getpeername(fd int) (unix.Sockaddr, error)
 }
 
-// linux is the machine that runs the process.
+// linux returns the real machine.
 func linux() machine {
 	return machine{
 		clock:    monotonic,

@@ -7,40 +7,39 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// An initiator that sends writes and no data, or asks for reads and takes none of them, keeps the memory of its tasks for as long as
-// its connections last, and it may have many connections. So the arena is shared out among initiators. However many
-// of them take all that they get, something is left for one more: each may hold a part of what is free, not of what there is, so that n
-// of them leave (arenaShares-1)/(n+arenaShares-1) of the arena. What an initiator wants beyond that waits in a line of its
-// own, and the command windows of its sessions shrink until it is through.
+// An initiator that sends writes without data, or reads without receiving the answers, holds the memory of its tasks for as long as
+// its connections last, and it may have many connections. So the arena is divided among initiators. Each may hold a fraction of what
+// is free, not of the whole, so n initiators that take all they can leave (arenaShares-1)/(n+arenaShares-1) of the arena to one more.
+// Requests beyond that wait in the initiator's own line, and the command windows of its sessions are narrow until they are served.
 
-// share is what one initiator has of a loop's arena, on all its connections there. It belongs to the loop: no locks.
+// share is one initiator's part of a loop's arena, for all its connections there. It belongs to the loop: no locks.
 type share struct {
 	key   shareKey
-	conns int // that have it
-	held  int // bytes that its tasks, its batches and its requests have
+	conns int // connections that use it
+	held  int // bytes held by its tasks, batches and requests
 	line  line
-	// next links the shares with tasks that wait, in a ring; nil when there are none.
+	// next links the shares with waiting tasks in a ring; nil: not in the ring.
 	next     *share
-	narrowed []*conn // whose sessions' command windows are small for that
+	narrowed []*conn // connections whose sessions have a narrow command window
 }
 
-// shareKey is an initiator: two hosts that call themselves by one name, or one that uses two, do not take from each other. Before it
-// has logged in a connection has an address only.
+// shareKey identifies an initiator by name and address, so that two hosts with the same name do not share. Before login a connection
+// has only an address.
 type shareKey struct {
 	name string
 	addr netip.Addr
 }
 
-// shares are a loop's.
+// shares are the shares of a loop.
 type shares struct {
 	by   map[shareKey]*share
-	last *share // the ring of those that wait: its last, whose next is the first
-	// owed is a share that is to have a block and cannot, because what is free lies scattered, or because it holds nothing and wants more
-	// than others leave. The others take no more than smallHold meanwhile, or it would wait as long as they go on.
+	last *share // the last share of the ring; its next is the first
+	// owed is a share that may have a block but cannot get it: free memory is fragmented, or the share holds nothing and needs more
+	// than the others leave. Meanwhile the others may hold no more than smallHold, or it would wait as long as they continue.
 	owed *share
 }
 
-// initiator is the connection's share. It is looked up once on each loop: before full feature phase nothing takes memory.
+// initiator returns the connection's share. It is looked up once on each loop: before full feature phase nothing takes memory.
 func (c *conn) initiator() *share {
 	if c.share == nil {
 		key := shareKey{addr: c.name.remote.Addr()}
@@ -65,7 +64,7 @@ func (w *shares) of(key shareKey) *share {
 	return sh
 }
 
-// leaveShare is for a connection that is gone from the loop. A task of it that its backend keeps still counts.
+// leaveShare is called when a connection leaves the loop. Its tasks that are still in a backend continue to count.
 func (c *conn) leaveShare() {
 	sh := c.share
 	if sh == nil {
@@ -85,7 +84,7 @@ func (w *shares) forget(sh *share) {
 	}
 }
 
-// fits tells whether an initiator may have size bytes more.
+// fits reports whether an initiator may have size more bytes.
 func (l *loop) fits(sh *share, size int) bool {
 	left := l.arena.size() - l.arena.inUse - size
 	if left < 0 {
@@ -97,15 +96,15 @@ func (l *loop) fits(sh *share, size int) bool {
 	if (arenaShares-1)*(sh.held+size) <= left {
 		return true
 	}
-	// A share may be smaller than a transfer: one at a time may go beyond it, but not into the last part.
+	// A share may be smaller than a transfer. One transfer at a time may exceed it, but not use the last part.
 	return sh.held == 0 && left >= l.arena.size()/arenaShares
 }
 
-// growsFor tells whether an initiator can have n bytes as soon as the arena has grown.
+// growsFor reports whether an initiator can have n bytes as soon as the arena has grown.
 func (l *loop) growsFor(sh *share, n int) bool { return l.arena.grows() && l.fits(sh, blockSize(n)) }
 
-// allot takes n bytes for an initiator, nil when it may not have them now or there are none. With may the request can wait: beyond
-// smallHold it gets memory that is ready.
+// allot allocates n bytes for an initiator; nil: it may not have them now, or there are none. With may the request can wait: beyond
+// smallHold it gets only ready memory.
 func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 	size := blockSize(n)
 	if !l.fits(sh, size) {
@@ -124,7 +123,7 @@ func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 // of it, or else t is started later by serveWaiting.
 func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 	sh := c.initiator()
-	// A line that waits for the arena to grow is short, and no reason to refuse what cannot wait.
+	// A line that waits only for the arena to grow is no reason to refuse a request that cannot wait.
 	if sh.line.first == nil || !may && c.loop.growsFor(sh, n) {
 		if b := c.loop.allot(sh, n, may); b != nil {
 			t.held += cap(b)
@@ -137,13 +136,13 @@ func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 	if may {
 		t.phase, t.need = p, n
 		c.loop.shares.wait(sh, t)
-		c.loop.released = true // the line decides, at the end of the turn
+		c.loop.released = true // serveWaiting decides at the end of the turn
 	}
 	return nil
 }
 
-// Memory is session.Host's. An initiator that has used up its share with commands can still be heard: a connection's requests
-// find requestRoom beside it, as long as that is not the last part of the arena. Connections are many.
+// Memory implements session.Host. Even if an initiator's commands have used up its share, each of its connections has requestRoom for
+// pings and text, unless that would use the last part of the arena.
 func (c *conn) Memory(n int) []byte {
 	if n <= 0 || n > maxBlock {
 		return nil
@@ -158,7 +157,7 @@ func (c *conn) Memory(n int) []byte {
 	return b
 }
 
-// Release is session.Host's.
+// Release implements session.Host.
 func (c *conn) Release(b []byte) {
 	n := cap(b)
 	c.giveBack(b)
@@ -166,7 +165,7 @@ func (c *conn) Release(b []byte) {
 	c.unhold(n)
 }
 
-// unhold takes n bytes off the share of the connection's initiator.
+// unhold subtracts n bytes from the share of the connection's initiator.
 func (c *conn) unhold(n int) {
 	sh, l := c.share, c.loop
 	if sh == nil || n == 0 {
@@ -186,7 +185,7 @@ func (c *conn) unhold(n int) {
 	}
 }
 
-// narrow makes the session's command window small while its initiator wants more memory than it may have.
+// narrow shrinks the session's command window while its initiator needs more memory than it may have.
 func (c *conn) narrow() {
 	if !c.narrowed {
 		c.narrowed = true
@@ -195,7 +194,7 @@ func (c *conn) narrow() {
 	}
 }
 
-// wait puts a task at the end of its initiator's line.
+// wait appends a task to its initiator's line.
 func (w *shares) wait(sh *share, t *task) {
 	if sh.next == nil {
 		if w.last == nil {
@@ -208,7 +207,7 @@ func (w *shares) wait(sh *share, t *task) {
 	sh.line.push(t)
 }
 
-// leave takes a share that nothing waits in out of the ring, whose prev is the one before it.
+// leave removes a share without waiting tasks from the ring. prev is the share before it.
 func (w *shares) leave(prev, sh *share) {
 	if prev == sh {
 		w.last = nil
@@ -224,8 +223,8 @@ func (w *shares) leave(prev, sh *share) {
 	}
 }
 
-// serveWaiting gives memory that came back to those who wait for it: to one task of each initiator in turn, until nobody can have
-// what its first task needs.
+// serveWaiting hands freed memory to waiting tasks, one task of each initiator in turn, until no initiator's first task can be
+// served.
 func (l *loop) serveWaiting() {
 	w := &l.shares
 	if w.last == nil {
@@ -233,13 +232,13 @@ func (l *loop) serveWaiting() {
 	}
 	for served := true; served; {
 		served = false
-		// One round, in which everybody is looked at once and who comes meanwhile is not.
+		// One round visits each share once, without those that join during it.
 		prev, last := w.last, w.last
 		for sh := prev.next; ; {
 			next, end := sh.next, sh == last
 			t := sh.line.first
 			switch {
-			case t == nil: // they were aborted
+			case t == nil: // its tasks were aborted
 				w.leave(prev, sh)
 			default:
 				prev = sh
@@ -267,11 +266,11 @@ func (l *loop) serveWaiting() {
 		if w.last == nil {
 			return
 		}
-		w.last = w.last.next // another is the first of the next round
+		w.last = w.last.next // the next round starts with another share
 	}
 }
 
-// owe notes a share whose first task others would keep from its memory as long as they go on.
+// owe notes a share whose first task would never get its memory while the others continue.
 func (w *shares) owe(l *loop, sh *share, t *task) {
 	if w.owed != nil || l.growsFor(sh, t.need) {
 		return
@@ -281,7 +280,7 @@ func (w *shares) owe(l *loop, sh *share, t *task) {
 	}
 }
 
-// got is memory that a task has waited for.
+// got hands a task the memory that it waited for.
 func (c *conn) got(t *task, b []byte) {
 	l := c.loop
 	if t.phase == waitingOut {

@@ -16,7 +16,7 @@ import (
 type LoopStats struct {
 	Turns          uint64 `json:"turns"`
 	Accepted       uint64 `json:"accepted"`
-	Refused        uint64 `json:"refused"` // connections that the loop had no room for
+	Refused        uint64 `json:"refused"` // connections for which the loop had no room
 	Commands       uint64 `json:"commands"`
 	PDUsSent       uint64 `json:"pdus_sent"`
 	Sends          uint64 `json:"sends"`
@@ -27,7 +27,7 @@ type LoopStats struct {
 	Enters         uint64 `json:"enters"`          // io_uring_enter calls
 	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
 	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread
-	Sweeps         uint64 `json:"sweeps"`          // looks at every connection for tasks that a reset ends
+	Sweeps         uint64 `json:"sweeps"`          // searches of all connections for tasks that a reset ends
 }
 
 // LoopStatus is one loop at a moment.

@@ -35,7 +35,7 @@ func Unmap(mem []byte) error {
 	return unix.Munmap(mem)
 }
 
-// Populate faults the memory in now, so that the data path does not. It keeps the contents, and others may use the memory
+// Populate faults the memory in now, so that the data path need not. It keeps the contents, and other threads may use the memory
 // meanwhile. The process's memory map is locked for one huge page at a time.
 func Populate(mem []byte) error {
 	for at := 0; at < len(mem); at += hugeBytes {
