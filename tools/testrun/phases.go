@@ -3,14 +3,14 @@ package main
 // phase is a part of make test: a go test of some packages, or a command of another kind.
 type phase struct {
 	name, title string
-	command     []string // not a go test
-	dir         string   // where it runs, from the repository's root
-	flags       []string // of go test
-	packages    []string // patterns
-	without     []string // packages that match packages and are left to another phase
+	command     []string // instead of go test
+	dir         string   // working directory, relative to the repository's root
+	flags       []string // for go test
+	packages    []string // package patterns
+	without     []string // patterns of packages that belong to another phase
 	skip        []string // tests whose names begin so, left to another phase
 	alone       bool     // no other phase runs beside it
-	verbose     bool     // output is shown as it comes: one long test
+	verbose     bool     // show the output as it comes, for a long test
 	env         []string
 }
 
@@ -25,7 +25,7 @@ var oneGoroutine = []string{
 	"TestBenchScripts", // tools/ringtgt; bench/... has tests of its own in the race phase
 }
 
-// phases are all there are, in the order in which make test runs them.
+// phases lists all phases in the order of make test.
 var phases = []phase{
 	// Alone: it fills the build cache for the others.
 	{name: "lint", title: "gofmt, go vet", alone: true, command: []string{"make", "--no-print-directory", "lint"}},

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// runner runs phases and remembers what came of them.
+// runner runs phases and collects their results.
 type runner struct {
 	out       io.Writer
 	goCommand string
@@ -25,15 +25,15 @@ type runner struct {
 	tally   tally
 }
 
-// result is how a phase ended.
+// result is the result of a phase.
 type result struct {
 	name string
 	took time.Duration
 	err  error
 }
 
-// run runs phases to their end, in order and up to r.lanes at the same time, whatever comes of each. Most tests of a daemon
-// wait, for disks, timers and peers: phases side by side use the cores that one alone leaves idle.
+// run runs all phases, in order and up to r.lanes at the same time, whether or not earlier ones fail. Most tests of a daemon wait
+// for disks, timers and peers: phases side by side use the cores that one alone leaves idle.
 func (r *runner) run(phases ...phase) {
 	r.results = make([]result, len(phases))
 	output := turns{out: r.out}
@@ -77,7 +77,7 @@ func execute(p phase, out io.Writer) error {
 	return cmd.Run()
 }
 
-// test runs go test -json and shows what go test would show.
+// test runs go test -json and prints what go test would print.
 func (r *runner) test(p phase, out io.Writer) error {
 	packages, err := r.list(p, out)
 	if err != nil {
@@ -99,10 +99,10 @@ func (r *runner) test(p phase, out io.Writer) error {
 	}
 	s := show{out: out, verbose: p.verbose, tally: &r.tally}
 	s.read(stdout)
-	return cmp.Or(s.err(), cmd.Wait()) // its exit code says less than which packages failed
+	return cmp.Or(s.err(), cmd.Wait()) // the list of failed packages says more than the exit code
 }
 
-// list expands the phase's package patterns, without those that are left to other phases.
+// list expands the phase's package patterns, without the packages of other phases.
 func (r *runner) list(p phase, out io.Writer) ([]string, error) {
 	if len(p.without) == 0 {
 		return p.packages, nil
@@ -131,12 +131,12 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// show turns events into what a person reads.
+// show prints events in readable form.
 type show struct {
 	out     io.Writer
 	verbose bool
 	tally   *tally
-	output  map[[2]string][]string // of tests and packages that have not ended
+	output  map[[2]string][]string // of running tests and packages
 	failed  []string
 }
 
@@ -181,12 +181,12 @@ func (s *show) take(e event) {
 	}
 }
 
-// packageEnded shows a package's last line, and all that it said outside of tests when it failed.
+// packageEnded prints a package's last line and, if it failed, all its output outside of tests.
 func (s *show) packageEnded(e event, lines []string) {
 	if e.Action == "fail" {
 		s.failed = append(s.failed, e.Package)
 		if !s.verbose {
-			// A test that never ended (a crash, a timeout) has said why.
+			// The output of a test that never ended (a crash, a timeout) tells why.
 			for id, more := range s.output {
 				if id[0] == e.Package {
 					io.WriteString(s.out, strings.Join(more, ""))

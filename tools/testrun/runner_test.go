@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// screen takes what a runner and the commands that it starts write at the same time.
+// screen collects the concurrent output of a runner and its commands.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,7 +41,7 @@ const stream = `{"Action":"run","Package":"m/a","Test":"TestGood"}
 {"Action":"pass","Package":"m/a","Elapsed":0.1}
 `
 
-// What was skipped is listed with its reason, and what passed is one line a package.
+// Skipped tests are listed with their reasons. A package that passed is one line.
 func TestShowsSkips(t *testing.T) {
 	var out screen
 	r := runner{out: &out}
@@ -60,7 +60,7 @@ func TestShowsSkips(t *testing.T) {
 	}
 }
 
-// A test that is skipped and does not say why has failed.
+// A skipped test without a reason counts as failed.
 func TestSkipWithoutReasonFails(t *testing.T) {
 	var out screen
 	r := runner{out: &out}
@@ -71,7 +71,7 @@ func TestSkipWithoutReasonFails(t *testing.T) {
 	}
 }
 
-// What a failed test said is shown, and so is what one said that never ended.
+// The output of a failed test is shown, and so is that of a test that never ended.
 func TestShowsFailures(t *testing.T) {
 	const failing = `{"Action":"output","Package":"m/b","Test":"TestBad","Output":"    b_test.go:3: want 1\n"}
 {"Action":"fail","Package":"m/b","Test":"TestBad"}
@@ -92,7 +92,7 @@ func TestShowsFailures(t *testing.T) {
 	}
 }
 
-// A phase that fails does not end the run, and is named at the end.
+// A failed phase does not end the run, and is named at the end.
 func TestGoesOnAfterAFailedPhase(t *testing.T) {
 	var out screen
 	r := runner{out: &out, goCommand: "go", parallel: 1}
@@ -107,7 +107,7 @@ func TestGoesOnAfterAFailedPhase(t *testing.T) {
 	}
 }
 
-// A package that does not compile, or ends before its tests do, has no test that failed: the phase names it.
+// A package that does not compile, or exits before its tests end, has no failed test: the phase names the package.
 func TestPackagesThatFail(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -156,7 +156,7 @@ func TestSideBySide(t *testing.T) {
 	}
 }
 
-// What the race phase leaves out exists: a test that is renamed would come back into it unseen.
+// The tests that the race phase leaves out exist. Otherwise a renamed test would come back into it unnoticed.
 func TestWhatIsLeftOutExists(t *testing.T) {
 	var text []byte
 	for _, dir := range []string{"lun", "lun/backend", "session", "tools/ringtgt"} {

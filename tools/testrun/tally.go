@@ -16,10 +16,10 @@ type tally struct {
 	failures       []string
 }
 
-// skip is a test that did not run, and its reason.
+// skip is a skipped test and its reason.
 type skip struct{ test, reason string }
 
-// count takes the end of a test, whose output was lines.
+// count records the end of a test with the given output.
 func (t *tally) count(e event, lines []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,7 +35,7 @@ func (t *tally) count(e event, lines []string) {
 	}
 }
 
-// reason finds what a test said when it was skipped: the line before "--- SKIP" and after "=== RUN", without its place.
+// reason returns the message of a skipped test: the line between "=== RUN" and "--- SKIP", without file and line.
 func reason(lines []string) string {
 	for _, l := range slices.Backward(lines) {
 		l = strings.TrimSpace(l)
@@ -52,8 +52,8 @@ func reason(lines []string) string {
 	return ""
 }
 
-// report says what was skipped, which tests and phases failed, and counts; false: something failed. A test that is skipped
-// without a reason counts as failed.
+// report prints the skipped tests, the failed tests and phases, and counts. False: something failed. A skipped test without a
+// reason counts as failed.
 func (r *runner) report() (ok bool) {
 	t := &r.tally
 	slices.SortStableFunc(t.skips, func(a, b skip) int { return strings.Compare(a.reason, b.reason) })

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// turns keeps apart the output of phases that run at the same time: the first that has not ended writes through, and what
-// the others write waits until those before them have ended.
+// turns separates the output of phases that run at the same time: the first unfinished phase writes through, and the output of
+// the others is held back until all phases before them have ended.
 type turns struct {
 	mu    sync.Mutex
 	out   io.Writer
-	parts []*part // that have not been written to their end
+	parts []*part // not completely written yet
 }
 
 // part is the output of one phase. Its methods may be called from any goroutine.
@@ -21,7 +21,7 @@ type part struct {
 	ended bool
 }
 
-// part adds a part behind those that there are.
+// part appends a part.
 func (t *turns) part() *part {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -39,7 +39,7 @@ func (p *part) Write(b []byte) (int, error) {
 	return p.held.Write(b)
 }
 
-// end says that nothing more is written to p.
+// end marks p as complete.
 func (p *part) end() {
 	t := p.of
 	t.mu.Lock()
@@ -48,7 +48,7 @@ func (p *part) end() {
 	for len(t.parts) > 0 && t.parts[0].ended {
 		t.parts = t.parts[1:]
 		if len(t.parts) > 0 {
-			t.parts[0].held.WriteTo(t.out) //nolint:errcheck // nobody is left to tell
+			t.parts[0].held.WriteTo(t.out) //nolint:errcheck // there is no place to report it
 		}
 	}
 }
