@@ -78,7 +78,7 @@ func (c *conn) abort(t *task) {
 	c.abandonLater(t)
 }
 
-// abandonLater gives the backend time to let go of an aborted task. The deadline is the connection's: a timer for each task
+// abandonLater gives the backend time to release an aborted task. The deadline is the connection's: a timer for each task
 // would outlive the task, and there would be as many as an initiator aborts commands in that time.
 func (c *conn) abandonLater(t *task) {
 	t.abandonAt = c.loop.now + int64(abortGrace)
@@ -86,7 +86,7 @@ func (c *conn) abandonLater(t *task) {
 }
 
 // abandonLate answers the aborts of tasks that the backend has kept for abortGrace. SAM-5 lets nothing of a task be seen after
-// the answer: the device server admits no command to the task's blocks until the backend has let go of them (lun.Task.Abandon).
+// the answer: the device server admits no command to the task's blocks until the backend has released them (lun.Task.Abandon).
 // If it cannot do that, the answer keeps waiting.
 func (c *conn) abandonLate() {
 	l := c.loop

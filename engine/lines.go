@@ -9,7 +9,7 @@ type lines struct {
 	left int   // left out since the last line
 }
 
-// allow says whether a line may be written now, and how many were left out before it.
+// allow reports whether a line may be logged now, and how many were left out before it.
 func (b *lines) allow(now int64) (ok bool, left int) {
 	if b.from == 0 || now-b.from >= lineInterval {
 		b.from, b.n = now, 0

@@ -58,7 +58,7 @@ type iovec struct {
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// room tells whether another PDU can be staged. It takes one block at most: that of its command, or the Go memory that it keeps
+// room reports whether another PDU can be staged. It takes one block at most: that of its command, or the Go memory that it keeps
 // alive.
 func (s *sendState) room() bool {
 	b := s.batch

@@ -119,8 +119,8 @@ func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 	return b
 }
 
-// block takes memory for n bytes of t, or has t wait for it in phase p. Without may nothing waits: then nil is the end
-// of it, or else t is started later by serveWaiting.
+// block allocates memory for n bytes of t. If there is none now and may is set, t waits in phase p until serveWaiting starts it;
+// without may the result is nil and nothing waits.
 func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 	sh := c.initiator()
 	// A line that waits only for the arena to grow is no reason to refuse a request that cannot wait.

@@ -397,7 +397,7 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 	})
 }
 
-// SAM-5 8.9.2: an ORDERED task waits for every older task, also for one that waits until the backend lets go of a late write.
+// SAM-5 8.9.2: an ORDERED task waits for every older task, also for one that waits for the backend to release a late write.
 func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 	block, both := pattern(512, 2), make([]byte, 1024)
 	for _, c := range []struct {

@@ -79,7 +79,7 @@ func main() {
 	}
 }
 
-// outcome is what became of a mutant.
+// outcome is the result for a mutant.
 type outcome string
 
 const (

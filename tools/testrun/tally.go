@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// tally counts the tests of all phases, some of which run at the same time.
+// tally counts the tests of all phases, which may run at the same time.
 type tally struct {
 	mu             sync.Mutex
 	passed, failed int

@@ -186,7 +186,7 @@ func validateAccess(a *Access, ps *Problems) {
 
 // validateSecrets compares all secrets of the configuration. "Any CHAP secret used for initiator authentication
 // MUST NOT be configured for authentication of any target", and "the same CHAP secret SHOULD NOT be configured for authentication
-// of multiple initiators" (RFC 7143 9.2.1): whoever has it could answer for the other.
+// of multiple initiators" (RFC 7143 9.2.1): anyone who has it could answer for the other.
 func validateSecrets(c *Config, ps *Problems) {
 	accesses := []*Access{&c.Discovery}
 	for i := range c.Targets {
