@@ -60,12 +60,12 @@ func (c *adoptCmd) Run(s streams) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", l.Path, err)
 		}
-		fmt.Fprintf(s.out, "%s is %s from now on\n", l.Path, k.Describe())
+		fmt.Fprintf(s.out, "%s is now %s\n", l.Path, k.Describe())
 		if !lost.Cut.IsZero() {
-			fmt.Fprintf(s.out, "it lost its blocks from byte %d on, and is served with what is there now\n", lost.From)
+			fmt.Fprintf(s.out, "it lost its blocks from byte %d on, and will be served as it is\n", lost.From)
 		}
 		if !lost.Writes.IsZero() {
-			fmt.Fprintf(s.out, "that writes to it were lost at %s is not told again\n", lost.Writes.Format(time.RFC3339))
+			fmt.Fprintf(s.out, "its writes lost at %s are no longer reported\n", lost.Writes.Format(time.RFC3339))
 		}
 		return nil
 	})
@@ -83,7 +83,7 @@ func (c *forgetCmd) Run(s streams) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.out, "%s is given up, and its reservations with it\n", k.Describe())
+		fmt.Fprintf(s.out, "forgot %s and its reservations\n", k.Describe())
 		return nil
 	})
 }

@@ -53,7 +53,7 @@ func printDaemon(w io.Writer, s *control.Status) {
 		row("metrics", "http://%s/metrics", d.Metrics)
 	}
 	row("portals", "%s", strings.Join(s.Engine.Portals, " "))
-	row("memory", "%s resident of at most %s (%s with all connections that there can be), %s Go heap", humanize.IBytes(d.Resident),
+	row("memory", "%s resident of at most %s (%s with every connection that the limits allow), %s Go heap", humanize.IBytes(d.Resident),
 		humanize.IBytes(d.ResidentBound), humanize.IBytes(d.ResidentEver), humanize.IBytes(d.HeapBytes))
 	row("limits", "%s open files, %s locked memory", printLimit(d.OpenFiles, countText), printLimit(d.Memlock, bytesText))
 	row("kernel", "%s", d.Kernel)

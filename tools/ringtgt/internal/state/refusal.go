@@ -34,7 +34,7 @@ func (r *Refusal) Error() string {
 	path, id := r.Ask.Path, r.Disk.ID
 	switch r.Reason {
 	case Missing:
-		return fmt.Sprintf("%s is not there, and has been served as disk %s", path, id)
+		return fmt.Sprintf("%s is missing; it was served as disk %s", path, id)
 	case Ambiguous:
 		return fmt.Sprintf("%s is known as two disks, %s and %s", path, id, r.Other.ID)
 	case Twice:
@@ -54,8 +54,8 @@ func (r *Refusal) Advice(program string) (lines []string) {
 	switch r.Reason {
 	case Missing:
 		say("It was %s.", r.Disk.Describe())
-		say("A new file would show initiators an empty disk under the old name. Mount its file system, or bring it back.")
-		say("If the disk is given up, a new one is made after:")
+		say("A new file would show initiators an empty disk under the old name. Mount its file system, or restore the file.")
+		say("To give the disk up, so that the next start makes a new one:")
 		forget(&r.Disk)
 	case Ambiguous:
 		for _, k := range []*Disk{&r.Disk, r.Other} {
@@ -71,22 +71,22 @@ func (r *Refusal) Advice(program string) (lines []string) {
 		say("If it is longer again, there are zeroes where data was. Bring the data back, if there is a copy of it.")
 		say("To serve the disk as it is then:")
 		run(r.adopt(r.Disk.ID))
-		say("If the disk is given up:")
+		say("To give the disk up:")
 		forget(&r.Disk)
 	case Another:
 		say("The disk was %s.", r.Disk.Describe())
 		if r.Ask.Kind == medium.Block {
 			if stable, moves := medium.Host().Moves(r.Ask.Path); moves {
-				text := "The kernel gives such names anew at each start"
+				text := "The kernel assigns such names again at each boot"
 				if stable != "" {
 					text += "; this device is always " + stable
 				}
 				say("%s.", text)
 			}
 		}
-		say("If this is that disk, copied or restored:")
+		say("If this is that disk (copied, restored, or what is left of it):")
 		run(r.adopt(r.Ask.ID))
-		say("If this is another disk, and that one is given up:")
+		say("If this is another disk, and you give that one up:")
 		forget(&r.Disk)
 	}
 	return lines
