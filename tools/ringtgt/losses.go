@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -97,11 +98,16 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 	return nil
 }
 
-// keepLast saves the findings on all media at the end of the daemon, after the loops have stopped.
+// keepLast saves the findings on all media at the end of the daemon, after the loops have stopped. A deleted file goes away with
+// the daemon: that is an error too.
 func (d *daemon) keepLast() (errs []error) {
 	for _, t := range d.targets {
 		for _, u := range t.units {
-			if err := d.keep(t, u, u.backend.Inspect()); err != nil {
+			c := u.backend.Inspect()
+			if errors.Is(c.Place, medium.ErrDeleted) || errors.Is(c.Place, medium.ErrUnlinked) {
+				errs = append(errs, fmt.Errorf("target %s lun %d: its file was deleted, and all that was written to it is lost now", t.cfg.Name, u.cfg.Number))
+			}
+			if err := d.keep(t, u, c); err != nil {
 				errs = append(errs, fmt.Errorf("target %s lun %d: what became of its medium is not kept: %w", t.cfg.Name, u.cfg.Number, err))
 			}
 		}

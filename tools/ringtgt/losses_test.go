@@ -144,3 +144,29 @@ func TestLastLossIsKept(t *testing.T) {
 		t.Errorf("one loss is two: %+v and %+v", f.Disk.Lost, again.Disk.Lost)
 	}
 }
+
+// A deleted file ends with the daemon that has it open: what was written to it is lost, and the exit code says so. A file that
+// was moved keeps its data.
+func TestDeletedAtTheEnd(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(path string) error
+		lost bool
+	}{
+		{"deleted", os.Remove, true},
+		{"replaced", func(path string) error {
+			return errors.Join(os.WriteFile(path+".new", make([]byte, 8192), 0o600), os.Rename(path+".new", path))
+		}, true},
+		{"moved", func(path string) error { return os.Rename(path, path+".old") }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k, _, _ := newKeeper(t)
+			if err := c.do(k.path); err != nil {
+				t.Fatal(err)
+			}
+			if errs := k.keepLast(); (len(errs) != 0) != c.lost {
+				t.Errorf("%v, lost: %v", errs, c.lost)
+			}
+		})
+	}
+}

@@ -16,6 +16,8 @@ var (
 	ErrDeleted = errors.New("was deleted: its data is lost when this daemon stops, so copy it from an initiator first")
 	ErrGone    = errors.New("nothing is at its path any more")
 	ErrOther   = errors.New("something else is at its path now")
+	// ErrUnlinked comes with ErrOther.
+	ErrUnlinked = errors.New("the open file was deleted")
 )
 
 // StillAt checks that path still leads to what is open as fd; the error describes what is there instead. It compares places, not
@@ -28,7 +30,7 @@ func StillAt(fd int, path string) error {
 	deleted := open.Mode&unix.S_IFMT == unix.S_IFREG && open.Nlink == 0
 	switch err := statx(unix.AT_FDCWD, path, 0, &there); {
 	case deleted && err == nil:
-		return fmt.Errorf("%w; the open file was deleted", ErrOther)
+		return fmt.Errorf("%w; %w", ErrOther, ErrUnlinked)
 	case deleted:
 		return ErrDeleted
 	case err == unix.ENOENT || err == unix.ENOTDIR:
