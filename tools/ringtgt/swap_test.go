@@ -114,7 +114,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 		}
 	}
 	if dev := attach(t, at("b.img")); dev == devices[0] {
-		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev); !strings.Contains(said, dev+" is not disk "+first[0]) || !strings.Contains(said, "gives such names anew") {
+		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev); !strings.Contains(said, dev+" is not disk "+first[0]) || !strings.Contains(said, "assigns such names again") {
 			t.Errorf("another file behind the device:\n%s", said)
 		}
 	} else {
