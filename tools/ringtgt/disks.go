@@ -62,7 +62,7 @@ func (c *adoptCmd) Run(s streams) error {
 		}
 		fmt.Fprintf(s.out, "%s is now %s\n", l.Path, k.Describe())
 		if !lost.Cut.IsZero() {
-			fmt.Fprintf(s.out, "it lost its blocks from byte %d on, and will be served as it is\n", lost.From)
+			fmt.Fprintf(s.out, "its data from byte %d on was lost: those blocks now read as zeroes or as what was written there since\n", lost.From)
 		}
 		if !lost.Writes.IsZero() {
 			fmt.Fprintf(s.out, "its writes lost at %s are no longer reported\n", lost.Writes.Format(time.RFC3339))
