@@ -123,7 +123,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 					t.Errorf("ringtgt %s: exit code %d, want 2 and what to do\n%s", args[0], code, out)
 				}
 			}
-			if out, code := ends(t, program, "adopt", "--state", o.State, "file:"+path); code != 0 || !strings.Contains(out, "lost its blocks from byte 163840 on") {
+			if out, code := ends(t, program, "adopt", "--state", o.State, "file:"+path); code != 0 || !strings.Contains(out, "data from byte 163840 on was lost") {
 				t.Fatalf("adopt: exit code %d\n%s", code, out)
 			}
 			s = cutSession(t, daemon.StartT(t, o))
