@@ -2,42 +2,41 @@ package session
 
 import "sync/atomic"
 
-// Window is the command window of a session: it puts the requests of all its connections into CmdSN order and says how
-// many more are welcome (RFC 7143, 4.2.2.1). It knows nothing else. Any loop calls any method at any time; there is no
-// lock, and no loop ever waits for another. docs/window.md has the drawing and the argument why it is right.
+// Window is the command window of a session: it puts the requests of all connections into CmdSN order and limits how many more
+// may come (RFC 7143, 4.2.2.1). Any loop may call any method at any time. There is no lock, and no loop ever waits for another.
+// docs/window.md has a drawing and the proof.
 //
-// Numbers are 62 bits wide inside, so that none ever comes back; the wire's 32 bits are the low half. A slot belongs to
-// the numbers that are its index modulo len(slots), one after the other; its turn says which one now, and who may touch
-// the task in it:
+// Internally numbers have 62 bits, so none ever recurs; the CmdSN on the wire is the low 32 bits. A slot serves the numbers that
+// equal its index modulo len(slots), one after the other. Its turn has the current number and decides who may access the task:
 //
-//	slotFree   nobody; he who brings this number may claim the slot
-//	slotTaken  he who claimed it, to put his task in
-//	slotFull   nobody; he who has the right to deliver may take it, and its owner withdraw it
-//	slotPlug   nobody; he who has the right to deliver may take it
+//	slotFree   no one; a loop that offers this number may claim the slot
+//	slotTaken  the loop that claimed it, to store its task
+//	slotFull   no one; the holder of the baton may take it, and its owner may withdraw it
+//	slotPlug   no one; the holder of the baton may take it
 //
-// The right to deliver n is his who takes n's slot while exp is n and the baton is not held. As only one can take it, only
-// one holds the baton: he raises exp, calls the courier, and goes on with n+1 as long as that is there. Having laid the
-// baton down he looks at the slot once more, and he who fills a slot looks at the baton after that: one of them sees the
-// other, so nothing is left lying.
+// The baton is the right to deliver. A loop gets it by taking the slot of number n while exp is n and the baton is not held. Only
+// one loop can take the slot, so only one holds the baton: it raises exp, calls the courier and continues with n+1 while that is
+// there. After releasing the baton it reads the slot once more, and a loop that fills a slot reads the baton after that. One of
+// them sees the other, so no request is left behind.
 //
 // MaxCmdSN only rises: by one with each Release of a request that was delivered, and by one with each plug that ExpCmdSN
 // passes. So MaxCmdSN - ExpCmdSN + 1 is the window's size less the requests that were delivered and not released, never
 // more than len(slots), and no two numbers of the window share a slot.
 type Window struct {
-	_   [64]byte      // what is around the window does not travel with it from core to core
+	_   [64]byte      // neighbours in memory do not share the window's cache lines
 	exp atomic.Uint64 // number*4 + state of the baton: the next number to be delivered
 	_   [56]byte
 
-	max  atomic.Uint64 // the last number that is welcome
-	size atomic.Uint64 // requests that may be unanswered; in the high half, what that is to become
+	max  atomic.Uint64 // the last number that may come
+	size atomic.Uint64 // requests that may be unanswered; the high half is the target of a Resize
 	_    [48]byte
 
 	slots  []slot
 	shared bool
-	seen   atomic.Uint64 // a MaxCmdSN of the past: as long as it suffices, max stays with those who release
+	seen   atomic.Uint64 // an earlier MaxCmdSN: while it suffices, max stays in the caches of loops that release
 }
 
-// slot is small: neighbours come and go together, so one cache line brings four of them.
+// slot is small: neighbours are used together, and one cache line holds four.
 type slot struct {
 	turn atomic.Uint64 // number*4 + slotFree, slotTaken, slotFull or slotPlug
 	task *Task         // of a full slot
@@ -51,16 +50,16 @@ const (
 )
 
 const (
-	batonIdle = iota // lies there: nothing can be delivered before exp is brought
-	batonHeld        // somebody delivers
-	batonLeft        // laid down with work left: whoever comes may go on
+	batonIdle = iota // not held: nothing can be delivered until exp arrives
+	batonHeld        // a loop delivers
+	batonLeft        // released with work left: any loop may continue
 )
 
-// courier takes the requests whose turn it is, in CmdSN order. The window is his while he is called: he keeps it short.
+// courier receives requests in CmdSN order. The baton is held during the call, so it must be short.
 type courier interface{ delivered(t *Task) }
 
-// Init empties the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared says that
-// several loops will use it; a session of one connection at a time spares itself their care.
+// Init resets the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared: several loops use
+// it. A session of one connection at a time does without their synchronization.
 func (w *Window) Init(exp uint32, size int, shared bool) {
 	n := 1
 	for n < size {
@@ -78,25 +77,25 @@ func (w *Window) Init(exp uint32, size int, shared bool) {
 	w.size.Store(uint64(size)<<32 | uint64(size))
 }
 
-// ExpCmdSN is the next number that is expected. Who wants MaxCmdSN too asks for that afterwards: then it is not behind.
+// ExpCmdSN returns the next expected number. Read MaxCmdSN after it, so that MaxCmdSN is not behind.
 func (w *Window) ExpCmdSN() uint32 { return uint32(w.exp.Load() >> 2) }
 
-// MaxCmdSN is the last number that is welcome; ExpCmdSN-1 when none is.
+// MaxCmdSN returns the last number that may come; ExpCmdSN-1 if none may.
 func (w *Window) MaxCmdSN() uint32 { return uint32(w.max.Load()) }
 
-// Welcome says that Offer would take sn now: "the target MUST silently ignore any non-immediate command outside of this
+// Welcome reports whether Offer would accept sn now: "the target MUST silently ignore any non-immediate command outside of this
 // range or non-immediate duplicates within the range" (4.2.2.1).
 func (w *Window) Welcome(sn uint32) bool {
 	_, ok := w.missing(sn)
 	return ok
 }
 
-// missing finds the number that sn means, if that is in the window and was not brought: then its slot waits for it.
+// missing returns the full number of sn, if it is in the window and has not arrived.
 func (w *Window) missing(sn uint32) (n uint64, ok bool) {
 	turn := w.slot(sn).turn.Load()
 	n = turn >> 2
 	if turn&3 != slotFree || uint32(n) != sn {
-		return 0, false // a duplicate, a number that was delivered long ago, or one for which the ring is too small
+		return 0, false // a duplicate, a number delivered long ago, or one beyond the ring
 	}
 	if n > w.seen.Load() {
 		last := w.max.Load()
@@ -108,9 +107,9 @@ func (w *Window) missing(sn uint32) (n uint64, ok bool) {
 	return n, true
 }
 
-// Offer brings request t with number sn, nil to plug a gap, and delivers to the courier what has its turn. It reports
-// whether the number was welcome: then t is the window's until it is delivered or withdrawn, which may be before Offer
-// returns. again asks for another Deliver soon.
+// Offer adds request t with number sn (nil plugs a gap) and delivers all requests whose turn it is. It reports whether the number
+// was accepted: the window then owns t until it is delivered or withdrawn, possibly before Offer returns. again asks for another
+// call of Deliver soon.
 func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 	n, ok := w.missing(sn)
 	if !ok {
@@ -122,7 +121,7 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 	}
 	switch e := w.exp.Load(); {
 	case e>>2 == n && e&3 != batonHeld:
-		// It has its turn at once. Nobody moves exp from here but he who takes this slot.
+		// Its turn has come. Only the loop that takes this slot moves exp from here.
 		if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {
 			return false, false // a duplicate was faster
 		}
@@ -141,10 +140,10 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 	if e := w.exp.Load(); e == n<<2|batonIdle || e&3 == batonLeft {
 		return true, w.Deliver(to)
 	}
-	return true, false // whoever moves exp to n looks at its slot after that
+	return true, false // the loop that moves exp to n reads its slot after that
 }
 
-// offerAlone is Offer where no other loop can come in between.
+// offerAlone is Offer for a window that is not shared.
 func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool) {
 	if n != w.exp.Load()>>2 {
 		if t == nil {
@@ -169,7 +168,7 @@ func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool)
 	return false
 }
 
-// Deliver hands the requests whose turn it is to the courier, unless somebody is at it: then he does.
+// Deliver delivers the requests whose turn it is, unless another loop holds the baton: then that loop does.
 func (w *Window) Deliver(to courier) (again bool) {
 	e := w.exp.Load()
 	if e&3 == batonHeld {
@@ -179,10 +178,10 @@ func (w *Window) Deliver(to courier) (again bool) {
 	return ok && w.deliver(e>>2, t, to)
 }
 
-// deliver hands over request t, nil for a plug, with number n, and those that follow. The caller took its slot, and with
-// that the baton. What is there in a row is taken first, and exp raised once for all of it, since every loop looks at exp.
-// After as many as the window has slots he lays the baton down, so that one loop does not work for the others for ever,
-// and asks to be called again.
+// deliver delivers request t (nil for a plug) with number n, and those that follow. The caller has taken its slot, and with it the
+// baton. A run of requests is taken first, and exp is raised once for all of them, since every loop reads exp. After one request
+// more than the window has slots it releases the baton and asks to be called again, so that one loop does not work for the others
+// forever.
 func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 	held := uint64(batonHeld)
 	if !w.shared {
@@ -212,7 +211,7 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 		}
 		if t, ok = w.take(n); !ok && w.shared {
 			w.exp.Store(n<<2 | batonIdle)
-			t, ok = w.take(n) // from one who saw us hold the baton
+			t, ok = w.take(n) // from a loop that saw us hold the baton
 		}
 		if !ok {
 			return false
@@ -220,24 +219,23 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 	}
 }
 
-// windowRun is how many requests are taken before exp is raised.
+// windowRun is the number of requests taken before exp is raised.
 const windowRun = 8
 
-// take empties the slot of number n, if that is there. The caller has the baton, or saw it lie at n.
+// take empties the slot of number n, if the request is there. The caller has the baton, or saw it idle at n.
 func (w *Window) take(n uint64) (t *Task, ok bool) {
 	s := w.slot(uint32(n))
 	turn := s.turn.Load()
 	if turn == n<<2|slotFull {
 		if s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree) {
-			return s.task, true // which nobody replaces yet: the slot's next number is welcome after n's release
+			return s.task, true // not replaced yet: the slot's next number may come only after n's release
 		}
-		turn = n<<2 | slotPlug // it was withdrawn, or another took it
+		turn = n<<2 | slotPlug // it was withdrawn, or another loop took it
 	}
 	return nil, turn == n<<2|slotPlug && s.turn.CompareAndSwap(turn, w.later(n)<<2|slotFree)
 }
 
-// Withdraw makes a plug of request t, which was offered with number sn, and reports whether it still could: else t was
-// delivered, or is being.
+// Withdraw turns the request with number sn into a plug. False: it was delivered, or is being delivered.
 func (w *Window) Withdraw(sn uint32) bool {
 	s := w.slot(sn)
 	turn := s.turn.Load()
@@ -245,8 +243,7 @@ func (w *Window) Withdraw(sn uint32) bool {
 	return uint32(n) == sn && turn&3 == slotFull && s.turn.CompareAndSwap(turn, n<<2|slotPlug)
 }
 
-// Release lets one more request in, since one that was delivered is answered or freed; unless the window is to become
-// smaller.
+// Release admits one more request after a delivered one was answered or freed, unless the window is shrinking.
 func (w *Window) Release() {
 	for {
 		v := w.size.Load()
@@ -260,8 +257,8 @@ func (w *Window) Release() {
 	}
 }
 
-// Resize sets how many requests may be unanswered, 1 to the number of slots. A smaller window comes about as requests
-// are answered: MaxCmdSN does not go back. It reports whether MaxCmdSN rose.
+// Resize sets how many requests may be unanswered, 1 to the number of slots. The window shrinks as requests are answered, since
+// MaxCmdSN never goes back. It reports whether MaxCmdSN rose.
 func (w *Window) Resize(size int) bool {
 	want := uint64(min(max(size, 1), len(w.slots)))
 	for {
@@ -278,5 +275,5 @@ func (w *Window) Resize(size int) bool {
 
 func (w *Window) slot(sn uint32) *slot { return &w.slots[sn&uint32(len(w.slots)-1)] }
 
-// later is the next number that has n's slot.
+// later returns the next number of n's slot.
 func (w *Window) later(n uint64) uint64 { return n + uint64(len(w.slots)) }

@@ -19,11 +19,11 @@ import (
 
 var windowSeeds = flag.Int("window.seeds", 20000, "number of interleavings of the command window that are tried")
 
-// TestWindowInterleavings runs connections that share a window one access to shared memory at a time, each seed in another
-// order, and checks every promise of docs/window.md after each access (window_explore_test.go, window_coop_test.go). What runs is
-// window.go itself, compiled with atomics that change threads and know what orders what.
+// TestWindowInterleavings interleaves connections that share a window at each access to shared memory, in another order for each
+// seed, and checks every promise of docs/window.md after each access (window_explore_test.go, window_coop_test.go). It runs
+// window.go itself, compiled with atomics that switch threads and track the memory order.
 //
-// RINGTGT_WINDOW_SEED=n plays one seed and prints every access.
+// RINGTGT_WINDOW_SEED=n runs one seed and prints every access.
 func TestWindowInterleavings(t *testing.T) {
 	t.Parallel()
 	src := windowSource(t)
@@ -49,7 +49,7 @@ func TestWindowInterleavings(t *testing.T) {
 	}
 }
 
-// The same connections with window.go as it is: they change only between calls.
+// The same connections with window.go unchanged: they switch only between calls.
 func TestWindowCalls(t *testing.T) {
 	for seed := range uint64(3000) {
 		if err := explore(seed, false, nil); err != nil {
@@ -58,7 +58,7 @@ func TestWindowCalls(t *testing.T) {
 	}
 }
 
-// plantedBugs are mistakes in window.go: each an old text with its new one, and so on.
+// plantedBugs are bugs to plant in window.go: pairs of old and new texts.
 var plantedBugs = []struct {
 	name  string
 	edits []string
@@ -88,21 +88,21 @@ var plantedBugs = []struct {
 	{"the look at the baton is before the slot is filled", []string{
 		"switch e := w.exp.Load(); {\n\tcase", "e := w.exp.Load()\n\tswitch {\n\tcase", "if e := w.exp.Load(); e ==", "if e ==",
 	}},
-	{"no second look at the slot after the baton was laid down", []string{
-		"t, ok = w.take(n) // from one who saw us hold the baton", "_ = ok",
+	{"no second read of the slot after the baton was released", []string{
+		"t, ok = w.take(n) // from a loop that saw us hold the baton", "_ = ok",
 	}},
-	{"the second look is before the baton is laid down", []string{
-		"w.exp.Store(n<<2 | batonIdle)\n\t\t\tt, ok = w.take(n) // from one who saw us hold the baton",
+	{"the second read is before the baton is released", []string{
+		"w.exp.Store(n<<2 | batonIdle)\n\t\t\tt, ok = w.take(n) // from a loop that saw us hold the baton",
 		"if t, ok = w.take(n); !ok {\n\t\t\t\tw.exp.Store(n<<2 | batonIdle)\n\t\t\t}",
 	}},
 	{"nobody holds the baton", []string{"held := uint64(batonHeld)", "held := uint64(batonIdle)"}},
 	{"in order, one delivers beside him who holds the baton", []string{"case e>>2 == n && e&3 != batonHeld:", "case e>>2 == n:"}},
 	{"Deliver goes on beside him who holds the baton", []string{"if e&3 == batonHeld {", "if false {"}},
-	{"the baton is laid down with work left, and nobody told", []string{
+	{"the baton is released with work left, and no loop is told", []string{
 		"w.exp.Store(n<<2 | batonLeft)\n\t\t\treturn true", "w.exp.Store(n<<2 | batonIdle)\n\t\t\treturn false",
 	}},
 	{"ExpCmdSN rises before the slot is claimed", []string{
-		"// It has its turn at once. Nobody moves exp from here but he who takes this slot.", "w.exp.Store((n+1)<<2 | batonHeld)",
+		"// Its turn has come. Only the loop that takes this slot moves exp from here.", "w.exp.Store((n+1)<<2 | batonHeld)",
 	}},
 	{"ExpCmdSN rises after the hand-over", []string{
 		"w.exp.Store(n<<2 | held)\n", "w.exp.Store((n-uint64(k))<<2 | held)\n",
@@ -134,8 +134,8 @@ var plantedBugs = []struct {
 	{"Resize lowers MaxCmdSN", []string{"max(now, want)", "want", "if want > now {", "{"}},
 }
 
-// Every planted bug is found: all but one or two within a thousand seeds, all within ten times what TestWindowInterleavings
-// plays. A text that is not there any more means that window.go has changed: plant the bug anew.
+// Every planted bug is found: all but one or two within a thousand seeds, all within ten times the seeds of
+// TestWindowInterleavings. If a text is missing, window.go has changed, and the bug must be adapted.
 func TestWindowPlantedBugs(t *testing.T) {
 	t.Parallel()
 	src := windowSource(t)

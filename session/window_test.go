@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// oracle is the command window of RFC 7143, 4.2.2.1, with no cleverness: 64-bit numbers, a map and a lock.
+// oracle is a simple command window of RFC 7143, 4.2.2.1: 64-bit numbers, a map and a lock.
 type oracle struct {
 	mu           sync.Mutex
 	exp, max     int64
@@ -28,7 +28,7 @@ func (o *oracle) welcome(sn int64) bool {
 	return sn >= o.exp && sn <= o.max && !held
 }
 
-// offer returns what is delivered.
+// offer returns the delivered requests.
 func (o *oracle) offer(sn int64, t *Task) (delivered []*Task, ok bool) {
 	if !o.welcome(sn) {
 		return nil, false
@@ -51,7 +51,7 @@ func (o *oracle) offer(sn int64, t *Task) (delivered []*Task, ok bool) {
 	}
 }
 
-// waiting lists the numbers of requests before their turn.
+// waiting returns the numbers of requests that wait for their turn.
 func (o *oracle) waiting() (sns []int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +96,7 @@ func (o *oracle) resize(n int) (rose bool) {
 	return rose
 }
 
-// deliveries is a courier that notes what it is given.
+// deliveries is a courier that records what it receives.
 type deliveries struct{ tasks []*Task }
 
 func (d *deliveries) delivered(t *Task) { d.tasks = append(d.tasks, t) }
@@ -122,7 +122,7 @@ func TestWindowAgainstOracle(t *testing.T) {
 			if rng.IntN(4) > 0 {
 				task = &Task{CmdSN: uint32(sn)}
 			}
-			// What the wire says is modulo 2^32; a distance of 2^31 has no order and is never in a window.
+			// Numbers on the wire are modulo 2^32. A distance of 2^31 has no order and is never in a window.
 			welcome := o.welcome(sn)
 			if got := w.Welcome(uint32(sn)); got != welcome {
 				t.Fatalf("seed %d step %d: Welcome(%d) = %v, want %v (exp %d max %d)", seed, step, sn, got, welcome, o.exp, o.max)
@@ -171,8 +171,8 @@ func TestWindowAgainstOracle(t *testing.T) {
 	}
 }
 
-// He who delivers lays the baton down after one request more than there are slots, and asks to be called again. (Alone he
-// never gets that far: no more than the slots hold can come together, and nothing comes meanwhile.)
+// A loop releases the baton after one request more than there are slots, and asks to be called again. (In a window that is not
+// shared that cannot happen: no more requests can be there than the slots hold, and none arrives meanwhile.)
 func TestWindowLetsGo(t *testing.T) {
 	var w Window
 	w.Init(0, 4, true)
@@ -193,7 +193,7 @@ func TestWindowLetsGo(t *testing.T) {
 	}
 }
 
-// Whoever comes goes on where the baton was laid down, without waiting for him who was asked to call again.
+// Any loop may continue where the baton was left, without waiting for the loop that was asked to call again.
 func TestWindowHandedOver(t *testing.T) {
 	var w Window
 	w.Init(0, 4, true)
@@ -217,7 +217,7 @@ func TestWindowHandedOver(t *testing.T) {
 	}
 }
 
-// refiller answers what it is given at once, and its initiator sends another.
+// refiller answers each request at once, and its initiator sends another.
 type refiller struct {
 	w       *Window
 	n, left int
@@ -227,7 +227,7 @@ func (r *refiller) delivered(t *Task) {
 	r.n++
 	r.w.Release()
 	if r.left--; r.left >= 0 {
-		// It comes on another loop, which finds the baton held and goes.
+		// It arrives on another loop, which finds the baton held and returns.
 		sn := t.CmdSN + 4
 		if ok, again := r.w.Offer(sn, &Task{CmdSN: sn}, r); !ok || again {
 			panic("the next is not taken")
@@ -235,7 +235,7 @@ func (r *refiller) delivered(t *Task) {
 	}
 }
 
-// A closed window takes nothing, not even ExpCmdSN.
+// A closed window accepts nothing, not even ExpCmdSN.
 func TestWindowClosed(t *testing.T) {
 	var w Window
 	var got deliveries
@@ -307,8 +307,8 @@ func TestCmdSNOrder(t *testing.T) {
 	}
 }
 
-// MaxCmdSN follows the answers: it opens with the very response that ends a command, so that an initiator at the limit goes
-// on at once.
+// MaxCmdSN follows the answers: the response that ends a command opens the window, so that an initiator at the limit can continue
+// at once.
 func TestWindowOpensWithTheResponse(t *testing.T) {
 	r := newRig(t, withWindow(1))
 	for range 5 {
