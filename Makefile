@@ -24,7 +24,7 @@ deps: ## install the Debian packages that the tests need (only as root with apt)
 TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
 
 test: deps ## run every test except those that boot a kernel; continue after a failed phase, list what was skipped and what failed
-	@$(TESTRUN) lint unit giouring race daemon
+	@$(TESTRUN) lint race daemon unit giouring
 
 test-unit: ## units, vectors, simulation, fuzz seeds; also the separate module engine/giouring
 	@$(TESTRUN) unit giouring

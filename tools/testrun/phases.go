@@ -25,7 +25,7 @@ var oneGoroutine = []string{
 	"TestBenchScripts", // tools/ringtgt; bench/... has tests of its own in the race phase
 }
 
-// phases lists all phases in the order of make test.
+// phases lists all phases. make test runs the daemon phase, which mostly waits, beside the race phase, which computes.
 var phases = []phase{
 	// Alone: it fills the build cache for the others.
 	{name: "lint", title: "gofmt, go vet", alone: true, command: []string{"make", "--no-print-directory", "lint"}},
