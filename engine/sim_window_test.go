@@ -5,7 +5,7 @@ import "testing"
 // A loop that delivers for the others stops after one request more than the window has slots, and looks at the window again in
 // its next turn (docs/window.md). Requests that arrived meanwhile are delivered then, without any other event.
 func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
-	s := newScenario("baton")
+	s := newScenario("token")
 	s.play(t, "session conns=3 loops=3 window=2")
 	s.play(t, "conn 2: read cmdsn=2 lba=2 as=B")
 	s.play(t, "expect executed nothing")

@@ -112,9 +112,8 @@ const (
 
 const undated = -1
 
-// raise brings the function or ORDERED command t, which takes its turn, before the other connections: what precedes it in
-// CmdSN order is in their inboxes, or with them, and what follows will come behind. It is called by the window's courier, on
-// any loop.
+// raise announces the function or ORDERED command t, whose turn has come, to the other connections. All requests before it in
+// CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on any loop.
 func (c *Conn) raise(t *Task) {
 	b := newBarrier(t)
 	c.sess.raise(b, c.cfg.Loop)

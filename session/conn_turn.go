@@ -2,11 +2,11 @@ package session
 
 import "sync/atomic"
 
-// inbox is what other loops hand a connection: requests whose turn in CmdSN order has come, and barriers among them
-// (barrier.go). The holder of the window's baton puts them in, so they are in CmdSN order, but for barriers of immediate
-// functions; the connection's loop takes all at once.
+// inbox has what other loops hand over to a connection: requests whose turn in CmdSN order has come, and barriers (barrier.go).
+// Only the loop that delivers from the window adds to it, so it is in CmdSN order, except for barriers of immediate functions.
+// The connection's loop takes all entries at once.
 type inbox struct {
-	_    [64]byte // not beside what the connection's own loop writes all the time
+	_    [64]byte // keeps head off the cache lines that the connection's own loop writes
 	head atomic.Pointer[Task]
 	_    [56]byte
 }
@@ -28,15 +28,15 @@ func (b *inbox) put(t *Task) (first, open bool) {
 	}
 }
 
-// delivered is the window's courier: t has its turn. The connection's own requests are looked at when the window is let go,
-// those of others are handed to them.
+// delivered implements receiver: t's turn has come. Requests of this connection are processed after the delivery; requests of
+// other connections go into their inboxes.
 func (c *Conn) delivered(t *Task) {
 	if t.st.raises {
 		c.raise(t)
 	}
 	o := t.Conn
 	if o == c {
-		// What other loops handed us before has lower CmdSNs. Nobody hands us a request while we hold the baton.
+		// Requests in the inbox have lower CmdSNs. No loop adds one while this loop holds the token.
 		c.emptyInbox()
 		c.turn.push(t)
 		return

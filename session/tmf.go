@@ -138,9 +138,9 @@ func (c *Conn) manageSet(t *Task) {
 	w := &c.sess.window
 	if t.Immediate {
 		if pdu.SNLess(w.MaxCmdSN()+1, t.CmdSN) {
-			t.CmdSN = w.ExpCmdSN() // it cannot come: do not wait for it
+			t.CmdSN = w.ExpCmdSN() // that CmdSN cannot arrive: do not wait for it
 		}
-		newBarrier(t) // for others the courier has made one
+		newBarrier(t) // for others delivery has made one
 	}
 	c.tm.waiting.push(t)
 	c.welcome(&visit{b: t.st.tmf.barrier})
@@ -227,7 +227,7 @@ func (c *Conn) moveOn(t *Task) {
 	case !t.st.tmf.begun:
 		t.st.tmf.begun = true
 		if t.Immediate {
-			c.sess.raise(b, c.cfg.Loop) // else the courier did
+			c.sess.raise(b, c.cfg.Loop) // otherwise delivery did
 		}
 		v := c.tm.visit(b)
 		v.stage = visitStops

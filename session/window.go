@@ -11,12 +11,12 @@ import "sync/atomic"
 //
 //	slotFree   no one; a loop that offers this number may claim the slot
 //	slotTaken  the loop that claimed it, to store its task
-//	slotFull   no one; the holder of the baton may take it, and its owner may withdraw it
-//	slotPlug   no one; the holder of the baton may take it
+//	slotFull   no one; the holder of the token may take it, and its owner may withdraw it
+//	slotPlug   no one; the holder of the token may take it
 //
-// The baton is the right to deliver. A loop gets it by taking the slot of number n while exp is n and the baton is not held. Only
-// one loop can take the slot, so only one holds the baton: it raises exp, calls the courier and continues with n+1 while that is
-// there. After releasing the baton it reads the slot once more, and a loop that fills a slot reads the baton after that. One of
+// The token is the right to deliver. A loop gets it by taking the slot of number n while exp is n and the token is not held. Only
+// one loop can take the slot, so only one holds the token: it raises exp, calls the receiver and continues with n+1 while that is
+// there. After releasing the token it reads the slot once more, and a loop that fills a slot reads the token after that. One of
 // them sees the other, so no request is left behind.
 //
 // MaxCmdSN only rises: by one with each Release of a request that was delivered, and by one with each plug that ExpCmdSN
@@ -24,7 +24,7 @@ import "sync/atomic"
 // more than len(slots), and no two numbers of the window share a slot.
 type Window struct {
 	_   [64]byte      // neighbours in memory do not share the window's cache lines
-	exp atomic.Uint64 // number*4 + state of the baton: the next number to be delivered
+	exp atomic.Uint64 // number*4 + state of the token: the next number to be delivered
 	_   [56]byte
 
 	max  atomic.Uint64 // the last number that may come
@@ -50,13 +50,13 @@ const (
 )
 
 const (
-	batonIdle = iota // not held: nothing can be delivered until exp arrives
-	batonHeld        // a loop delivers
-	batonLeft        // released with work left: any loop may continue
+	tokenIdle = iota // not held: nothing can be delivered until exp arrives
+	tokenHeld        // a loop delivers
+	tokenLeft        // released with work left: any loop may continue
 )
 
-// courier receives requests in CmdSN order. The baton is held during the call, so it must be short.
-type courier interface{ delivered(t *Task) }
+// receiver receives requests in CmdSN order. The token is held during the call, so it must be short.
+type receiver interface{ delivered(t *Task) }
 
 // Init resets the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared: several loops use
 // it. A session of one connection at a time does without their synchronization.
@@ -71,7 +71,7 @@ func (w *Window) Init(exp uint32, size int, shared bool) {
 	for i := range uint64(n) {
 		w.slot(uint32(first + i)).turn.Store((first+i)<<2 | slotFree)
 	}
-	w.exp.Store(first<<2 | batonIdle)
+	w.exp.Store(first<<2 | tokenIdle)
 	w.max.Store(first + uint64(size) - 1)
 	w.seen.Store(first + uint64(size) - 1)
 	w.size.Store(uint64(size)<<32 | uint64(size))
@@ -110,7 +110,7 @@ func (w *Window) missing(sn uint32) (n uint64, ok bool) {
 // Offer adds request t with number sn (nil plugs a gap) and delivers all requests whose turn it is. It reports whether the number
 // was accepted: the window then owns t until it is delivered or withdrawn, possibly before Offer returns. again asks for another
 // call of Deliver soon.
-func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
+func (w *Window) Offer(sn uint32, t *Task, to receiver) (ok, again bool) {
 	n, ok := w.missing(sn)
 	if !ok {
 		return false, false
@@ -120,7 +120,7 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 		return true, w.offerAlone(s, n, t, to)
 	}
 	switch e := w.exp.Load(); {
-	case e>>2 == n && e&3 != batonHeld:
+	case e>>2 == n && e&3 != tokenHeld:
 		// Its turn has come. Only the loop that takes this slot moves exp from here.
 		if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {
 			return false, false // a duplicate was faster
@@ -137,14 +137,14 @@ func (w *Window) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 		s.task = t
 		s.turn.Store(n<<2 | slotFull)
 	}
-	if e := w.exp.Load(); e == n<<2|batonIdle || e&3 == batonLeft {
+	if e := w.exp.Load(); e == n<<2|tokenIdle || e&3 == tokenLeft {
 		return true, w.Deliver(to)
 	}
 	return true, false // the loop that moves exp to n reads its slot after that
 }
 
 // offerAlone is Offer for a window that is not shared.
-func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool) {
+func (w *Window) offerAlone(s *slot, n uint64, t *Task, to receiver) (again bool) {
 	if n != w.exp.Load()>>2 {
 		if t == nil {
 			s.turn.Store(n<<2 | slotPlug)
@@ -156,7 +156,7 @@ func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool)
 	}
 	s.turn.Store(w.later(n)<<2 | slotFree)
 	n++
-	w.exp.Store(n<<2 | batonIdle)
+	w.exp.Store(n<<2 | tokenIdle)
 	if t == nil {
 		w.Release()
 	} else {
@@ -168,10 +168,10 @@ func (w *Window) offerAlone(s *slot, n uint64, t *Task, to courier) (again bool)
 	return false
 }
 
-// Deliver delivers the requests whose turn it is, unless another loop holds the baton: then that loop does.
-func (w *Window) Deliver(to courier) (again bool) {
+// Deliver delivers the requests whose turn it is, unless another loop holds the token: then that loop does.
+func (w *Window) Deliver(to receiver) (again bool) {
 	e := w.exp.Load()
-	if e&3 == batonHeld {
+	if e&3 == tokenHeld {
 		return false
 	}
 	t, ok := w.take(e >> 2)
@@ -179,13 +179,13 @@ func (w *Window) Deliver(to courier) (again bool) {
 }
 
 // deliver delivers request t (nil for a plug) with number n, and those that follow. The caller has taken its slot, and with it the
-// baton. A run of requests is taken first, and exp is raised once for all of them, since every loop reads exp. After one request
-// more than the window has slots it releases the baton and asks to be called again, so that one loop does not work for the others
+// token. A run of requests is taken first, and exp is raised once for all of them, since every loop reads exp. After one request
+// more than the window has slots it releases the token and asks to be called again, so that one loop does not work for the others
 // forever.
-func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
-	held := uint64(batonHeld)
+func (w *Window) deliver(n uint64, t *Task, to receiver) (again bool) {
+	held := uint64(tokenHeld)
 	if !w.shared {
-		held = batonIdle
+		held = tokenIdle
 	}
 	var run [windowRun]*Task
 	for left, ok := len(w.slots)+1, true; ; {
@@ -206,12 +206,12 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 			}
 		}
 		if left -= k; left == 0 {
-			w.exp.Store(n<<2 | batonLeft)
+			w.exp.Store(n<<2 | tokenLeft)
 			return true
 		}
 		if t, ok = w.take(n); !ok && w.shared {
-			w.exp.Store(n<<2 | batonIdle)
-			t, ok = w.take(n) // from a loop that saw us hold the baton
+			w.exp.Store(n<<2 | tokenIdle)
+			t, ok = w.take(n) // from a loop that saw us hold the token
 		}
 		if !ok {
 			return false
@@ -222,7 +222,7 @@ func (w *Window) deliver(n uint64, t *Task, to courier) (again bool) {
 // windowRun is the number of requests taken before exp is raised.
 const windowRun = 8
 
-// take empties the slot of number n, if the request is there. The caller has the baton, or saw it idle at n.
+// take empties the slot of number n, if the request is there. The caller has the token, or saw it idle at n.
 func (w *Window) take(n uint64) (t *Task, ok bool) {
 	s := w.slot(uint32(n))
 	turn := s.turn.Load()

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// nobody is a courier that only counts.
+// nobody is a receiver that only counts.
 type nobody struct{ n int }
 
 func (d *nobody) delivered(*Task) { d.n++ }
@@ -226,8 +226,8 @@ type commandWindow interface {
 	ExpCmdSN() uint32
 	MaxCmdSN() uint32
 	Welcome(sn uint32) bool
-	Offer(sn uint32, t *Task, to courier) (ok, again bool)
-	Deliver(to courier) (again bool)
+	Offer(sn uint32, t *Task, to receiver) (ok, again bool)
+	Deliver(to receiver) (again bool)
 	Release()
 }
 
@@ -271,7 +271,7 @@ func (m *mutexWindow) Welcome(sn uint32) bool {
 	return m.welcome(sn)
 }
 
-func (m *mutexWindow) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
+func (m *mutexWindow) Offer(sn uint32, t *Task, to receiver) (ok, again bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.welcome(sn) {
@@ -290,7 +290,7 @@ func (m *mutexWindow) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
 	return true, false
 }
 
-func (m *mutexWindow) Deliver(courier) (again bool) { return false }
+func (m *mutexWindow) Deliver(receiver) (again bool) { return false }
 
 func (m *mutexWindow) Release() {
 	m.mu.Lock()
@@ -323,7 +323,7 @@ func (m *mutexAtomicWindow) Welcome(sn uint32) bool {
 	return int32(sn-m.exp.Load()) >= 0 && int32(m.max.Load()-sn) >= 0
 }
 
-func (m *mutexAtomicWindow) Offer(sn uint32, t *Task, to courier) (ok, again bool) {
+func (m *mutexAtomicWindow) Offer(sn uint32, t *Task, to receiver) (ok, again bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.Welcome(sn) || m.slot(sn).full {
@@ -346,4 +346,4 @@ func (m *mutexAtomicWindow) Offer(sn uint32, t *Task, to courier) (ok, again boo
 	}
 }
 
-func (m *mutexAtomicWindow) Deliver(courier) (again bool) { return false }
+func (m *mutexAtomicWindow) Deliver(receiver) (again bool) { return false }

@@ -197,7 +197,7 @@ func (c *coop) nameOf(addr any) string {
 	if name := c.names[reflect.ValueOf(addr).Pointer()]; name != "" {
 		return name
 	}
-	return "(a request, or the courier)"
+	return "(a request, or the receiver)"
 }
 
 func (c *coop) nameIn(path string, v reflect.Value) {

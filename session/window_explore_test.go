@@ -20,11 +20,11 @@ type explorer struct {
 	numbers      []exploreNumber // by number - first
 	tasks        map[*Task]*exploreTask
 
-	courier   coopPlain[int] // written in the courier: its calls must be ordered
-	inCourier bool
-	lastExp   uint64
-	lastMax   uint64
-	resizes   int
+	receiver   coopPlain[int] // written in the receiver: its calls must be ordered
+	inReceiver bool
+	lastExp    uint64
+	lastMax    uint64
+	resizes    int
 }
 
 // exploreNumber is what became of a CmdSN.
@@ -40,7 +40,7 @@ type exploreTask struct {
 	n        uint64
 	conn     *exploreConn
 	accepted bool
-	bytes    coopPlain[int] // of the request: written before Offer, read in the courier
+	bytes    coopPlain[int] // of the request: written before Offer, read in the receiver
 }
 
 type exploreConn struct {
@@ -178,24 +178,24 @@ type exploreCount int
 
 func (c *exploreCount) delivered(*Task) { *c++ }
 
-// delivered is the courier of all connections.
+// delivered is the receiver of all connections.
 func (x *exploreConn) delivered(t *Task) {
 	e := x.e
 	et := e.tasks[t]
 	if et == nil {
 		coopFail("a task is delivered that nobody offered, or twice")
 	}
-	if e.inCourier {
+	if e.inReceiver {
 		coopFail("%d is delivered while another is", et.n)
 	}
-	e.inCourier = true
+	e.inReceiver = true
 	quiet := e.c.quiet
 	e.c.quiet = true
 	if exp := e.wide(e.w.ExpCmdSN(), et.n); exp <= et.n || exp > et.n+windowRun {
 		coopFail("ExpCmdSN is %d when %d is delivered", exp, et.n)
 	}
 	e.c.quiet = quiet
-	e.courier.set(e.courier.get() + 1)
+	e.receiver.set(e.receiver.get() + 1)
 	if got := et.bytes.get(); got != int(et.n) {
 		coopFail("%d is delivered with the bytes of %d", et.n, got)
 	}
@@ -205,7 +205,7 @@ func (x *exploreConn) delivered(t *Task) {
 	delete(e.tasks, t)
 	e.numbers[et.n-e.first].delivered++
 	et.conn.inbox = append(et.conn.inbox, t)
-	e.inCourier = false
+	e.inReceiver = false
 }
 
 // offer brings n, or plugs it.

@@ -84,25 +84,25 @@ var plantedBugs = []struct {
 	{"a slot is full before its task is in it", []string{
 		"s.task = t\n\t\ts.turn.Store(n<<2 | slotFull)", "s.turn.Store(n<<2 | slotFull)\n\t\ts.task = t",
 	}},
-	{"no look at the baton after a slot was filled", []string{"if e := w.exp.Load(); e == n<<2|batonIdle || e&3 == batonLeft {", "if false {"}},
-	{"the look at the baton is before the slot is filled", []string{
+	{"no read of the token after a slot was filled", []string{"if e := w.exp.Load(); e == n<<2|tokenIdle || e&3 == tokenLeft {", "if false {"}},
+	{"the token is read before the slot is filled", []string{
 		"switch e := w.exp.Load(); {\n\tcase", "e := w.exp.Load()\n\tswitch {\n\tcase", "if e := w.exp.Load(); e ==", "if e ==",
 	}},
-	{"no second read of the slot after the baton was released", []string{
-		"t, ok = w.take(n) // from a loop that saw us hold the baton", "_ = ok",
+	{"no second read of the slot after the token was released", []string{
+		"t, ok = w.take(n) // from a loop that saw us hold the token", "_ = ok",
 	}},
-	{"the second read is before the baton is released", []string{
-		"w.exp.Store(n<<2 | batonIdle)\n\t\t\tt, ok = w.take(n) // from a loop that saw us hold the baton",
-		"if t, ok = w.take(n); !ok {\n\t\t\t\tw.exp.Store(n<<2 | batonIdle)\n\t\t\t}",
+	{"the second read is before the token is released", []string{
+		"w.exp.Store(n<<2 | tokenIdle)\n\t\t\tt, ok = w.take(n) // from a loop that saw us hold the token",
+		"if t, ok = w.take(n); !ok {\n\t\t\t\tw.exp.Store(n<<2 | tokenIdle)\n\t\t\t}",
 	}},
-	{"nobody holds the baton", []string{"held := uint64(batonHeld)", "held := uint64(batonIdle)"}},
-	{"in order, one delivers beside him who holds the baton", []string{"case e>>2 == n && e&3 != batonHeld:", "case e>>2 == n:"}},
-	{"Deliver goes on beside him who holds the baton", []string{"if e&3 == batonHeld {", "if false {"}},
-	{"the baton is released with work left, and no loop is told", []string{
-		"w.exp.Store(n<<2 | batonLeft)\n\t\t\treturn true", "w.exp.Store(n<<2 | batonIdle)\n\t\t\treturn false",
+	{"no loop holds the token", []string{"held := uint64(tokenHeld)", "held := uint64(tokenIdle)"}},
+	{"in order, another loop delivers beside the holder of the token", []string{"case e>>2 == n && e&3 != tokenHeld:", "case e>>2 == n:"}},
+	{"Deliver goes on beside the holder of the token", []string{"if e&3 == tokenHeld {", "if false {"}},
+	{"the token is released with work left, and no loop is told", []string{
+		"w.exp.Store(n<<2 | tokenLeft)\n\t\t\treturn true", "w.exp.Store(n<<2 | tokenIdle)\n\t\t\treturn false",
 	}},
 	{"ExpCmdSN rises before the slot is claimed", []string{
-		"// Its turn has come. Only the loop that takes this slot moves exp from here.", "w.exp.Store((n+1)<<2 | batonHeld)",
+		"// Its turn has come. Only the loop that takes this slot moves exp from here.", "w.exp.Store((n+1)<<2 | tokenHeld)",
 	}},
 	{"ExpCmdSN rises after the hand-over", []string{
 		"w.exp.Store(n<<2 | held)\n", "w.exp.Store((n-uint64(k))<<2 | held)\n",

@@ -12,7 +12,7 @@ import (
 
 // Connections on goroutines of their own share a window, with duplicates, stale and strange numbers, plugs, withdrawals, new
 // sizes and the 2^32 wrap. What was accepted, given to the oracle, comes out of it as it came out of the window. The race
-// detector watches the requests and the courier, which have no lock of their own.
+// detector watches the requests and the receiver, which have no lock of their own.
 func TestWindowConcurrent(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 16, DefaultWindow} {
 		for _, conns := range []int{1, 2, 4, 8} {
@@ -48,7 +48,7 @@ type race struct {
 	began    time.Time
 	timedOut atomic.Bool
 
-	order []uint32 // what was delivered; the courier's
+	order []uint32 // what was delivered; the receiver's
 }
 
 type raceResult struct {
@@ -65,7 +65,7 @@ type raceConn struct {
 	again   bool
 
 	box     [2 * MaxWindow]*raceTask
-	in      atomic.Uint32 // stored by the courier
+	in      atomic.Uint32 // stored by the receiver
 	out     uint32
 	lastExp uint32
 	lastMax uint32
@@ -155,7 +155,7 @@ func (r *race) call(f func()) {
 	f()
 }
 
-// delivered is the courier of all connections: nothing guards order but the window.
+// delivered is the receiver of all connections: nothing guards order but the window.
 func (x *raceConn) delivered(t *Task) {
 	r := x.r
 	rt := t.Owner.(*raceTask)

@@ -96,7 +96,7 @@ func (o *oracle) resize(n int) (rose bool) {
 	return rose
 }
 
-// deliveries is a courier that records what it receives.
+// deliveries is a receiver that records what it receives.
 type deliveries struct{ tasks []*Task }
 
 func (d *deliveries) delivered(t *Task) { d.tasks = append(d.tasks, t) }
@@ -171,7 +171,7 @@ func TestWindowAgainstOracle(t *testing.T) {
 	}
 }
 
-// A loop releases the baton after one request more than there are slots, and asks to be called again. (In a window that is not
+// A loop releases the token after one request more than there are slots, and asks to be called again. (In a window that is not
 // shared that cannot happen: no more requests can be there than the slots hold, and none arrives meanwhile.)
 func TestWindowLetsGo(t *testing.T) {
 	var w Window
@@ -193,7 +193,7 @@ func TestWindowLetsGo(t *testing.T) {
 	}
 }
 
-// Any loop may continue where the baton was left, without waiting for the loop that was asked to call again.
+// Any loop may continue where the token was left, without waiting for the loop that was asked to call again.
 func TestWindowHandedOver(t *testing.T) {
 	var w Window
 	w.Init(0, 4, true)
@@ -227,7 +227,7 @@ func (r *refiller) delivered(t *Task) {
 	r.n++
 	r.w.Release()
 	if r.left--; r.left >= 0 {
-		// It arrives on another loop, which finds the baton held and returns.
+		// It arrives on another loop, which finds the token held and returns.
 		sn := t.CmdSN + 4
 		if ok, again := r.w.Offer(sn, &Task{CmdSN: sn}, r); !ok || again {
 			panic("the next is not taken")
