@@ -24,10 +24,10 @@ deps: ## install the Debian packages that the tests need (only as root with apt)
 TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
 
 test: deps ## run every test except those that boot a kernel; continue after a failed phase, list what was skipped and what failed
-	@$(TESTRUN) lint race daemon unit giouring
+	@$(TESTRUN) lint race daemon unit
 
-test-unit: ## units, vectors, simulation, fuzz seeds; also the separate module engine/giouring
-	@$(TESTRUN) unit giouring
+test-unit: ## units, vectors, simulation, fuzz seeds
+	@$(TESTRUN) unit
 
 test-race: ## the packages that share memory between loops, under the race detector
 	@$(TESTRUN) race
@@ -53,7 +53,7 @@ bench: deps build ## the project's performance requirements, compared with tuned
 	@bin/benchtable -binary $(BIN) -dir bin $(value ARGS)
 
 microbench: ## Go benchmarks of the data path, package by package
-	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./engine/uring
+	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./internal/uring
 
 bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, PKG, ROUNDS
 	@$(GO) build -o bin/benchcompare ./tools/benchcompare
@@ -65,7 +65,6 @@ mcs-study: ## one session of four connections compared with four sessions, on on
 lint: ## gofmt, go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }
 	@$(GO) vet ./...
-	@cd engine/giouring && $(GO) vet ./...
 
 fuzz: ## every fuzz target for FUZZ (default 60s) each
 	@tools/fuzz.sh $(FUZZ)

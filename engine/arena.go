@@ -5,7 +5,7 @@ import (
 	"math/bits"
 	"unsafe"
 
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 )
 
 // arena hands out the memory that the kernel sees: power-of-two blocks from minBlock to maxBlock, aligned to their size,

@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/lun"
 )
 

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/steer"
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/steer"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )

@@ -3,7 +3,7 @@ package engine
 import (
 	"math/bits"
 
-	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 )

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
 // Latency is what the loops have counted since the engine started. Reading it resets nothing; Sub makes what happened between

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 

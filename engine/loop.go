@@ -4,7 +4,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )

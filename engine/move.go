@@ -3,7 +3,7 @@ package engine
 import (
 	"slices"
 
-	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/internal/steer"
 )
 
 // Place is session.Host's: a CID that returns goes where it was; else a connection goes to another loop only when its own

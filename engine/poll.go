@@ -1,6 +1,6 @@
 package engine
 
-import "github.com/ringtgt/ringtgt/engine/uring"
+import "github.com/ringtgt/ringtgt/internal/uring"
 
 // poller says how long a loop looks for completions before it sleeps. Going to sleep and being woken takes tens of
 // microseconds on a virtual machine and a few on real hardware; what comes sooner than that is better waited for awake. It

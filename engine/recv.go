@@ -3,7 +3,7 @@ package engine
 import (
 	"unsafe"
 
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"

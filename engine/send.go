@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"

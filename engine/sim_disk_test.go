@@ -8,7 +8,7 @@ import (
 	"reflect"
 	"syscall"
 
-	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
+	"github.com/ringtgt/ringtgt/internal/uring/simkernel"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )

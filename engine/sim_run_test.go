@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
+	"github.com/ringtgt/ringtgt/internal/uring/simkernel"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )

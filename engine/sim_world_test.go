@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/steer"
-	"github.com/ringtgt/ringtgt/engine/uring"
-	"github.com/ringtgt/ringtgt/engine/uring/simkernel"
+	"github.com/ringtgt/ringtgt/internal/steer"
+	"github.com/ringtgt/ringtgt/internal/uring"
+	"github.com/ringtgt/ringtgt/internal/uring/simkernel"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"

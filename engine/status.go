@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/internal/steer"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )

@@ -1,6 +1,6 @@
 package initiator
 
-import "github.com/ringtgt/ringtgt/engine/hist"
+import "github.com/ringtgt/ringtgt/internal/hist"
 
 // Histogram counts latencies in ns.
 type Histogram = hist.Histogram

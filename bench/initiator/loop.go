@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"golang.org/x/sys/unix"
 )
 

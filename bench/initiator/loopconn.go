@@ -5,7 +5,7 @@ import (
 	"syscall"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
-	"github.com/ringtgt/ringtgt/engine/uring"
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 

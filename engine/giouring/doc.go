@@ -1,9 +1,8 @@
 // Package giouring speaks the io_uring ABI of linux/io_uring.h to the kernel.
 //
-// It replaces github.com/pawelgaczynski/giouring and uses its names for ring set-up, submission and completion entries,
-// constants, registration and enter, but is written from the kernel's header. docs/giouring.md of the ringtgt module says
-// why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard
-// library.
+// It uses the names of github.com/pawelgaczynski/giouring for ring set-up, submission and completion entries, constants,
+// registration and enter, but is written from the kernel's header. docs/giouring.md of the ringtgt module says why it
+// exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard library.
 //
 // # Threads
 //

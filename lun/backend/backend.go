@@ -9,8 +9,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
 // Kind says which backend a Spec asks for.

@@ -3,8 +3,8 @@ package backend
 import (
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
 // Condition is what Inspect found. The zero Condition means that nothing is wrong.

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 )
 
 // TestInspectFile: Inspect detects changes to a file. Requests for blocks that it finds lost fail.

@@ -29,15 +29,18 @@ var noIO = []string{"net", "os", "syscall", "golang.org/x/sys/unix", "net/http",
 var rules = []rule{
 	{folder: "pdu", banned: noIO},
 	{folder: "session", ours: []string{"session", "pdu"}, banned: noIO},
-	{folder: "lun/backend", ours: []string{"lun"}},
+	{folder: "lun/backend", ours: []string{"lun", "internal/medium"}},
 	{folder: "lun/luntest", ours: []string{"lun"}},
 	{folder: "lun", banned: noIO},
-	{folder: "engine/uring", ours: []string{"engine/uring"}},
-	{folder: "engine/steer"},
-	{folder: "engine/hist"},
-	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu"}},
-	{folder: "bench", ours: []string{"bench", "pdu", "engine/uring", "engine/hist"}},
-	{folder: "tools", ours: []string{"bench", "engine", "session", "lun", "pdu", "tools"}},
+	{folder: "internal/uring", ours: []string{"internal/uring", "engine/giouring"}},
+	{folder: "internal/steer"},
+	{folder: "internal/hist"},
+	{folder: "internal/medium"},
+	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist"}},
+	{folder: "engine/giouring"},
+	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu", "internal/uring", "internal/steer", "internal/hist"}},
+	{folder: "bench", ours: []string{"bench", "pdu", "internal/uring", "internal/hist"}},
+	{folder: "tools", ours: []string{"bench", "engine", "session", "lun", "pdu", "internal", "tools"}},
 }
 
 type pkg struct {
@@ -56,11 +59,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		}
 		r := rules[i]
 		for _, imp := range p.Imports {
-			if imp == module+"/engine/uring/simkernel" {
+			if imp == module+"/internal/uring/simkernel" {
 				t.Errorf("%s imports simkernel: only tests may", rel)
 			}
-			if imp == "github.com/pawelgaczynski/giouring" && !within(rel, "engine/uring") {
-				t.Errorf("%s imports giouring: only engine/uring and the simulated kernel may", rel)
+			if imp == "github.com/ringtgt/ringtgt/engine/giouring" && !within(rel, "internal/uring") {
+				t.Errorf("%s imports giouring: only internal/uring and the simulated kernel may", rel)
 			}
 			if slices.Contains(r.banned, imp) {
 				t.Errorf("%s imports %s: %s has no I/O", rel, imp, r.folder)
@@ -79,7 +82,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 // The top level holds the folders of the map and nothing else.
 func TestTopLevel(t *testing.T) {
 	allowed := []string{
-		"pdu", "session", "lun", "engine", "bench", "tools", "docs",
+		"pdu", "session", "lun", "engine", "bench", "internal", "tools", "docs",
+		"CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md",
 		"go.mod", "go.sum", "Makefile", "README.md", "LICENSE", ".ci", ".github", ".gitignore",
 	}
 	out, err := exec.Command("git", "-C", root(t), "ls-files").Output()

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/host"
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/peer/echo"
-	"github.com/ringtgt/ringtgt/bench/result"
-	"github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // depthOne measures one request at a time: our p50 beside that of a bare TCP responder of the same sizes, with the same client,

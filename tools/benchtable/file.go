@@ -10,10 +10,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/result"
-	"github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // fileRow measures our target in front of a file with O_DIRECT beside fio on the same file, in turns: with loops that stay awake while the

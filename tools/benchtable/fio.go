@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
 )
 
 // fioVariants are the ways in which fio reads: plain, and with everything registered with the ring beforehand.

@@ -16,10 +16,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/host"
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/peer/echo"
-	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 

@@ -5,8 +5,8 @@ import (
 	"os"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/ringtgt/ringtgt/bench/result"
-	"github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // row is a line of the table before it is measured.

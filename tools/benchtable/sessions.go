@@ -6,11 +6,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/result"
-	"github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // sessionsRow measures what many sessions cost: IOPS per second of the target's CPU beside few, and memory for each that is idle.

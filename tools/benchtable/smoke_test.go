@@ -16,9 +16,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/host"
-	"github.com/ringtgt/ringtgt/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
 )
 
 // small is the benchmark in miniature: every row, for a moment.

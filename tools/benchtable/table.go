@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
 // Table is what is printed, and with --out written as JSON.

@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/ringtgt/ringtgt/bench/result"
-	"github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 func TestRequirements(t *testing.T) {

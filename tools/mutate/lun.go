@@ -90,8 +90,8 @@ var lunMutants = []mutant{
 	{"errno: a device that is gone is broken", "lun/backend/errno.go", "unix.ENXIO, unix.ENODEV, unix.ESTALE,", "unix.ENXIO, unix.ESTALE,", "lun/backend", "TestLostDeviceIsNoLackOfPunching$"},
 	{"inspect: what is found lost is served", "lun/backend/inspect.go", "	f.ends(st.Size)\n", "", "lun/backend", "TestInspectFile$"},
 	{"open: another file is served", "lun/backend/disk.go", "	if why := medium.Differs(s.Is, seen); why != \"\" {", "	if why := medium.Differs(s.Is, seen); why == \"?\" {", "lun/backend", "TestSpecIs$"},
-	{"medium: a copy is the original", "lun/backend/medium/fingerprint.go", "		case v != k.value:\n", "		case v == \"?\":\n", "lun/backend/medium", "TestFile$|TestDiffers$"},
-	{"medium: a disk is its partition", "lun/backend/medium/fingerprint.go", "var always = []string{factPart, factOffset}", "var always = []string{factOffset}", "lun/backend/medium", "TestDiffers$|TestDevice$"},
-	{"medium: shrunk", "lun/backend/medium/fingerprint.go", "; is < was {", "; is < 0*was {", "lun/backend/medium", "TestDiffers$"},
-	{"medium: a deleted file is still there", "lun/backend/medium/still.go", "&& open.Nlink == 0", "&& open.Nlink == 99", "lun/backend/medium", "TestStillAt$"},
+	{"medium: a copy is the original", "internal/medium/fingerprint.go", "		case v != k.value:\n", "		case v == \"?\":\n", "internal/medium", "TestFile$|TestDiffers$"},
+	{"medium: a disk is its partition", "internal/medium/fingerprint.go", "var always = []string{factPart, factOffset}", "var always = []string{factOffset}", "internal/medium", "TestDiffers$|TestDevice$"},
+	{"medium: shrunk", "internal/medium/fingerprint.go", "; is < was {", "; is < 0*was {", "internal/medium", "TestDiffers$"},
+	{"medium: a deleted file is still there", "internal/medium/still.go", "&& open.Nlink == 0", "&& open.Nlink == 99", "internal/medium", "TestStillAt$"},
 }

@@ -8,9 +8,9 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/result"
-	benchrun "github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // benchCmd is `ringtgt bench`. docs/bench.md describes each flag.

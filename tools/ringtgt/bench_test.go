@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/rogpeppe/go-internal/testscript"
 )

@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/compare"
-	"github.com/ringtgt/ringtgt/bench/host"
-	"github.com/ringtgt/ringtgt/bench/peer"
-	"github.com/ringtgt/ringtgt/bench/result"
-	benchrun "github.com/ringtgt/ringtgt/bench/run"
+	"github.com/ringtgt/ringtgt/internal/bench/compare"
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // idleOfComparison is how long each target of a comparison is looked at idle, unless --idle says it.

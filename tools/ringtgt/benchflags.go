@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	benchrun "github.com/ringtgt/ringtgt/bench/run"
 	"github.com/ringtgt/ringtgt/engine"
+	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
 // benchTime is a time as fio writes it, in seconds, or as Go does.

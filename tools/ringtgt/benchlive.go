@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"golang.org/x/sys/unix"
 )
 

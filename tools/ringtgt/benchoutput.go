@@ -9,8 +9,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/ringtgt/ringtgt/bench/report"
-	"github.com/ringtgt/ringtgt/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/report"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"

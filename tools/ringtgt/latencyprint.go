@@ -11,7 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 

@@ -6,9 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/internal/steer"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )

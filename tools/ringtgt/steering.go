@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
-	"github.com/ringtgt/ringtgt/engine/steer"
+	"github.com/ringtgt/ringtgt/internal/steer"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"golang.org/x/sys/unix"
 )

@@ -2,7 +2,7 @@ package metrics
 
 import (
 	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/engine/hist"
+	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
 // durationEnds are the buckets of latencies, in ns: 1 µs to 17 s, closest where networks and flash are. Each is the end of a

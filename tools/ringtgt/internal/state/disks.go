@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/internal/medium"
 )
 
 // Disk is the record of a disk whose medium outlives the daemon. The fingerprint of its medium identifies it. Its name is the

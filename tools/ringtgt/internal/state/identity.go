@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"go.etcd.io/bbolt"
 )
 

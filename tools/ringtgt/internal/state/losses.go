@@ -3,7 +3,7 @@ package state
 import (
 	"time"
 
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/internal/medium"
 )
 
 // Losses records the acknowledged data that a disk's medium lost while it was served. They stay with the disk until the medium

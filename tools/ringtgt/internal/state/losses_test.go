@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
+	"github.com/ringtgt/ringtgt/internal/medium"
 )
 
 // A file that was cut while it was served has zeroes in place of data, whatever its length is now. So it is refused from then

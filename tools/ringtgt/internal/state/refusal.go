@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend/medium"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/shell"
 )
 

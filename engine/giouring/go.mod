@@ -1,3 +1,0 @@
-module github.com/pawelgaczynski/giouring
-
-go 1.26

@@ -1,0 +1,110 @@
+// Package report writes a result as one self-contained HTML page, without network access and external fonts or scripts. It
+// draws the charts as SVG. The page contains the result as JSON, and Read reads it back.
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+)
+
+// Page is what a page is made from: one of the three, and a title.
+type Page struct {
+	Title      string // "": made from the workload
+	Run        *result.Run
+	Comparison *result.Comparison
+	Sweep      *result.Sweep
+}
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+)
+
+// Write writes the page. It fails for a page of none or several results, and when w does.
+func Write(w io.Writer, p Page) error {
+	data, err := json.Marshal(result.Document{Run: p.Run, Comparison: p.Comparison, Sweep: p.Sweep}) // escapes <, > and &
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	var v view
+	switch {
+	case p.Run != nil:
+		v = viewRun(p.Run)
+	case p.Comparison != nil:
+		v = viewComparison(p.Comparison)
+	case p.Sweep != nil:
+		v = viewSweep(p.Sweep)
+	}
+	if p.Title != "" {
+		v.Title = p.Title
+	}
+	v.CSS, v.JS, v.JSON = template.CSS(pageCSS), template.JS(pageJS), template.JS(data) //nolint:gosec // ours, and JSON with < escaped
+	// Of scripts ours alone runs. A page that a ticket system has changed on its way keeps its looks.
+	v.Policy = "default-src 'none'; style-src 'unsafe-inline'; script-src '" + digest(pageJS) + "'; base-uri 'none'; form-action 'none'"
+	t, err := template.New("page").Funcs(template.FuncMap{"clean": result.Clean}).Parse(pageHTML)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	var b bytes.Buffer // an error in the middle leaves no half page
+	if err := t.Execute(&b, v); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// digest is how a content security policy names a text that is part of the page.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// dataStart begins the JSON in a page.
+const dataStart = `<script type="application/json" id="result">`
+
+// Read returns the result that a page was made from.
+func Read(r io.Reader) (result.Document, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxPage+1))
+	if err != nil {
+		return result.Document{}, err
+	}
+	if len(b) > maxPage {
+		return result.Document{}, fmt.Errorf("report: longer than %d bytes", maxPage)
+	}
+	_, rest, ok := bytes.Cut(b, []byte(dataStart))
+	data, _, end := bytes.Cut(rest, []byte("</script>"))
+	if !ok || !end {
+		return result.Document{}, errors.New("report: no result in this page")
+	}
+	return result.Decode(bytes.NewReader(data))
+}
+
+// shell quotes a command for a POSIX shell.
+func shell(command []string) string {
+	words := make([]string, len(command))
+	for i, w := range command {
+		words[i] = w
+		if w == "" || strings.ContainsFunc(w, special) {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func special(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:=,@%+", r))
+}

@@ -1,0 +1,52 @@
+package result_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/result/resulttest"
+)
+
+// Latencies of a comparison at equal load are those of the open loops, everything else is that of the closed ones; JSON keeps both.
+func TestComparisonAtEqualLoad(t *testing.T) {
+	c := resulttest.Comparison(resulttest.Shape{Intervals: 1})
+	for i := range c.Sides {
+		s := &c.Sides[i]
+		before, _ := s.Figure(result.FigureP99)
+		for range s.Runs {
+			open := s.Runs[0]
+			open.Workload.Rate = 1000
+			open.Total.IOPS = 1000
+			open.Total.Latency = resulttest.Comparison(resulttest.Shape{Intervals: 1}).Sides[1-i].Runs[0].Total.Latency
+			s.AtRate = append(s.AtRate, open)
+		}
+		want := s.AtRate[0].Total.Latency.Quantile(0.99).Seconds()
+		if got, ok := s.Figure(result.FigureP99); !ok || got.Median != want || got.Median == before.Median {
+			t.Errorf("side %d: p99 %v, %v, want %v of the open loop", i, got, ok, want)
+		}
+		if v, ok := s.Round(0, result.FigureIOPS); !ok || v != s.Runs[0].Total.IOPS {
+			t.Errorf("side %d: %v IOPS, want those of the closed loop", i, v)
+		}
+		if _, ok := s.Round(len(s.Runs), result.FigureIOPS); ok {
+			t.Error("there is no such round")
+		}
+	}
+	c.Rate = 1000
+	var b bytes.Buffer
+	if err := result.Encode(&b, result.Document{Comparison: c}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := result.Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.Comparison; got.Rate != 1000 || len(got.Sides[0].AtRate) != len(c.Sides[0].AtRate) {
+		t.Errorf("read back: rate %v, %d runs at it", got.Rate, len(got.Sides[0].AtRate))
+	}
+	b.Reset()
+	if err := result.TableComparison(&b, c); err != nil || !strings.Contains(b.String(), "every side at 1.00k IOPS, open loop") {
+		t.Errorf("%v\n%s", err, &b)
+	}
+}

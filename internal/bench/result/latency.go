@@ -1,0 +1,110 @@
+package result
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/ringtgt/ringtgt/internal/hist"
+)
+
+// digits is the HDR encoding's precision: its 128 steps for every power of two are half of ours each, so that no count moves to
+// another of our steps on its way there and back.
+const digits = 2
+
+// Quantile is a quantile that results show.
+type Quantile struct {
+	Name  string // "p99.9"
+	Share float64
+}
+
+// Quantiles returns those that results show, lowest first.
+func Quantiles() []Quantile {
+	return []Quantile{{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}}
+}
+
+// latency is a histogram in JSON: the figures that people look for, in ns, and all counts in the V2 compressed log encoding of
+// HdrHistogram (base64), which other tools read. The counts are of ns.
+type latency struct {
+	Count uint64        `json:"count"`
+	Mean  time.Duration `json:"mean_ns"`
+	Min   time.Duration `json:"min_ns"`
+	Max   time.Duration `json:"max_ns"`
+	P50   time.Duration `json:"p50_ns"`
+	P90   time.Duration `json:"p90_ns"`
+	P95   time.Duration `json:"p95_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	P999  time.Duration `json:"p99.9_ns"`
+	P9999 time.Duration `json:"p99.99_ns"`
+	HDR   string        `json:"hdr,omitempty"` // absent: nothing was counted
+}
+
+// encodeLatency returns nil for nil.
+func encodeLatency(h *hist.Histogram) (*latency, error) {
+	if h == nil {
+		return nil, nil
+	}
+	l := &latency{
+		Count: h.Count(), Mean: h.Mean(), Min: h.Min(), Max: h.Max(),
+		P50: h.Quantile(0.5), P90: h.Quantile(0.9), P95: h.Quantile(0.95),
+		P99: h.Quantile(0.99), P999: h.Quantile(0.999), P9999: h.Quantile(0.9999),
+	}
+	if l.Count == 0 {
+		return l, nil
+	}
+	p := hdr.NewPacked(1, int64(longest), digits)
+	var err error
+	h.Steps(func(_, high int64, n uint64) {
+		// A step's end, so that the quantiles of other tools are ours.
+		err = errors.Join(err, p.RecordValues(min(high, int64(longest)), int64(n)))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("histogram: %w", err)
+	}
+	b, err := p.Encode()
+	l.HDR = string(b)
+	return l, err
+}
+
+// decode returns the histogram that l was made from. Latencies longer than an hour have become an hour.
+func (l *latency) decode() (*hist.Histogram, error) {
+	if l == nil {
+		return nil, nil
+	}
+	h := new(hist.Histogram)
+	if l.HDR == "" {
+		if l.Count != 0 {
+			return nil, errors.New("histogram: counts are missing")
+		}
+		return h, nil
+	}
+	// A packed one takes memory for what has been counted, whatever range the encoding claims to cover.
+	p, err := hdr.DecodePacked([]byte(l.HDR))
+	if err != nil {
+		return nil, fmt.Errorf("histogram: %w", err)
+	}
+	if p.SignificantFigures() != digits || p.LowestTrackableValue() != 1 || p.HighestTrackableValue() != int64(longest) {
+		return nil, fmt.Errorf("histogram: not of 1 ns to %v with %d digits", longest, digits)
+	}
+	last := p.Max()
+	for v, width := int64(0), int64(1); v <= last; v += width {
+		if v >= 256*width {
+			width *= 2
+		}
+		if n := p.CountAtValue(v); n > 0 {
+			h.AddN(v, uint64(n))
+		}
+	}
+	if h.Count() != l.Count {
+		return nil, fmt.Errorf("histogram: %d latencies are said to be counted, and %d are", l.Count, h.Count())
+	}
+	if l.Max > longest {
+		return h, nil
+	}
+	if err := h.Amend(min(max(l.Mean, l.Min), l.Max), l.Min, l.Max); err != nil {
+		return nil, fmt.Errorf("histogram: %w", err)
+	}
+	return h, nil
+}

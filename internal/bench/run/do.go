@@ -1,0 +1,263 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+)
+
+// Do carries out a benchmark. When ctx ends, so does the run, and the result is of what was measured until then.
+//
+// With a result and an error something was measured and something failed: a connection was lost, requests failed, data did not
+// compare. Without a result nothing was: the options are wrong (a *UsageError), the target cannot be reached or refuses, or
+// ctx ended before the measured part began (ctx's error).
+func Do(ctx context.Context, o Options) (*result.Run, error) {
+	p, err := o.check()
+	if err != nil {
+		return nil, err
+	}
+	r := &result.Run{
+		Version: result.Version, Command: Redact(o.Command), Client: host.Describe(o.Version),
+	}
+	if o.Load != nil {
+		r.Client.Load = *o.Load
+	}
+	if err := p.do(ctx, r); err != nil && r.Started.IsZero() {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return nil, err
+	} else if err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+// do fills r, whose Started is set as soon as there is a measurement.
+func (p *plan) do(ctx context.Context, r *result.Run) error {
+	p.stage("looking at the target")
+	soon, cancel := context.WithTimeout(ctx, dialTimeout)
+	target, portal, err := p.probe(soon)
+	cancel()
+	if err != nil {
+		return err
+	}
+	p.portal = portal.String()
+	pid, why := p.process(portal)
+	if r.Target = target; pid != 0 {
+		r.Target.PID, r.Target.Software, r.Target.Kernel = pid, host.Name(pid), r.Client.Kernel
+	}
+	ls, err := p.login(ctx)
+	if err != nil {
+		return err
+	}
+	defer ls.Close()
+	if err := p.granted(ls); err != nil {
+		return err
+	}
+	r.Target.Negotiated = negotiated(ls.Sessions()[0].Params())
+	if err := p.touch(ctx, ls); err != nil {
+		return err
+	}
+	if p.Idle > 0 && pid != 0 {
+		if r.Target.IdleCPU, err = p.idle(ctx, ls, pid); err != nil {
+			return err
+		}
+	} else if p.Idle > 0 {
+		r.Notes = append(r.Notes, "no idle CPU: it takes the target's process")
+	}
+	if p.Verify && p.work.ReadPercent > 0 && p.work.ReadPercent < 100 {
+		if err := p.prepare(ctx, ls); err != nil {
+			return err
+		}
+	}
+	r.Workload = p.record
+	r.Workload.Seed = p.Seed
+	if why != "" {
+		r.Notes = append(r.Notes, why)
+	}
+
+	return p.measure(ctx, ls, pid, r)
+}
+
+func (p *plan) stage(format string, args ...any) {
+	if p.Stage != nil {
+		p.Stage(fmt.Sprintf(format, args...))
+	}
+}
+
+// login makes the sessions.
+func (p *plan) login(ctx context.Context) (*initiator.Loops, error) {
+	p.stage("logging in: %s of %s", plural(p.all, "session"), plural(p.Connections, "connection"))
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout+time.Duration(p.all)*time.Second/logins)
+	defer cancel()
+	ls, err := initiator.NewLoops(ctx, initiator.LoopsConfig{Sessions: p.open(), CPUs: p.Cores})
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	return ls, nil
+}
+
+// touch sends one read over each connection: the unit attentions of the new nexuses are out of the way (SAM-5 5.14), which are no
+// part of the load.
+func (p *plan) touch(ctx context.Context, ls *initiator.Loops) error {
+	w := p.work
+	w.ReadPercent, w.Depth, w.Count, w.Duration, w.Warmup, w.Rate, w.Poisson, w.Interval, w.Verify = 100, 1, 1, 0, 0, 0, false, 0, false
+	if _, err := ls.Run(ctx, w); err != nil {
+		return fmt.Errorf("%s: %s", p.url, plain(err))
+	}
+	return ctx.Err()
+}
+
+// idle measures what share of a CPU the target takes when it has nothing to do.
+func (p *plan) idle(ctx context.Context, ls *initiator.Loops, pid int) (*float64, error) {
+	p.stage("idle for %v", p.Idle)
+	if err := ls.Idle(ctx, settle); err != nil {
+		return nil, err
+	}
+	before, err := host.CPUTime(pid)
+	began := time.Now()
+	if err != nil {
+		return nil, err
+	}
+	if err := ls.Idle(ctx, p.Idle); err != nil {
+		return nil, err
+	}
+	after, err := host.CPUTime(pid)
+	if err != nil {
+		return nil, err
+	}
+	share := (after - before).Seconds() / time.Since(began).Seconds()
+	return &share, nil
+}
+
+// prepare writes all of the range, so that a read of a mixed load has something to compare with.
+func (p *plan) prepare(ctx context.Context, ls *initiator.Loops) error {
+	p.stage("writing %s to verify", formatSize(p.work.Last))
+	w := p.work.Fill(ls.Connections())
+	w.Interval = 0
+	r, err := ls.Run(ctx, w)
+	if err == nil {
+		err = r.Err()
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("writing what is to be verified: %s", plain(err))
+	}
+	return nil
+}
+
+// measure is the ramp and the measured part.
+func (p *plan) measure(ctx context.Context, ls *initiator.Loops, pid int, r *result.Run) error {
+	if p.RampTime > 0 {
+		p.stage("ramp: %v", p.RampTime)
+	}
+	w := p.work
+	w.OnInterval = p.progress()
+	var cpu *sampler
+	if pid != 0 {
+		cpu = newSampler(pid)
+	}
+	report, err := ls.Run(ctx, w)
+	if cpu != nil {
+		cpu.end()
+	}
+	if report == nil {
+		return err
+	}
+	if ctx.Err() != nil && report.Elapsed == 0 { // in the ramp
+		return ctx.Err()
+	}
+	p.gather(r, report)
+	if cpu != nil {
+		took, cerr := cpu.between(report.Started, report.Started.Add(report.Elapsed))
+		if cerr == nil {
+			r.Target.CPU = &took
+		} else {
+			r.Notes = append(r.Notes, "no processor time of the target: "+cerr.Error())
+		}
+	}
+	p.notes(r, report, ls.Sessions())
+	if err == nil && p.Verify && p.work.ReadPercent == 0 && ctx.Err() == nil {
+		return errors.Join(failed(report), p.readBack(ctx, ls, r))
+	}
+	if err != nil {
+		return errors.New(plain(err))
+	}
+	return failed(report)
+}
+
+// readBack compares what a run that only wrote has written.
+func (p *plan) readBack(ctx context.Context, ls *initiator.Loops, r *result.Run) error {
+	p.stage("reading back what was written")
+	back, err := ls.ReadBack(ctx)
+	if err != nil {
+		return fmt.Errorf("reading back: %s", plain(err))
+	}
+	read := back.Read()
+	r.Total.Errors += read.Errors
+	if ctx.Err() != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("reading back was interrupted after %d requests", read.Requests))
+	} else {
+		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were read back and compared, %d of them in error", read.Requests, read.Errors))
+	}
+	return failed(back)
+}
+
+// failed is the error of a run whose requests failed.
+func failed(r *initiator.Report) error {
+	n := r.Read().Errors + r.Write().Errors
+	if err := r.Err(); err != nil {
+		if n == 0 { // a connection was lost with none under way
+			return errors.New(plain(err))
+		}
+		return fmt.Errorf("%s failed; the first: %s", plural(int(n), "request"), plain(err))
+	}
+	return nil
+}
+
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// progress makes of the run's intervals those of about half a second that a person can read.
+func (p *plan) progress() func(initiator.Interval) {
+	if p.Progress == nil {
+		return nil
+	}
+	var sum result.Interval
+	return func(i initiator.Interval) {
+		one := interval(&i)
+		if sum.Latency == nil {
+			sum = one
+			sum.Latency = new(initiator.Histogram)
+			sum.Latency.Merge(one.Latency)
+		} else {
+			sum.At, sum.Length, sum.Behind = one.At, sum.Length+one.Length, one.Behind
+			sum.Reads += one.Reads
+			sum.Writes += one.Writes
+			sum.Bytes += one.Bytes
+			sum.Latency.Merge(one.Latency)
+		}
+		if sum.Length < usualInterval && (p.Runtime == 0 || sum.At < p.Runtime) && p.first {
+			return
+		}
+		p.first = true
+		left := time.Duration(-1)
+		if p.Runtime > 0 {
+			left = max(p.Runtime-sum.At, 0)
+		}
+		p.Progress(sum, left)
+		sum = result.Interval{}
+	}
+}

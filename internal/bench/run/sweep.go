@@ -1,0 +1,174 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+)
+
+// parameter is something that a sweep varies.
+type parameter struct {
+	name, short string
+	bytes       bool // its values are sizes
+	set         func(o *Options, v int64)
+}
+
+var parameters = []parameter{
+	{"iodepth", "depth", false, func(o *Options, v int64) { o.IODepth = int(v) }},
+	{"bs", "", true, func(o *Options, v int64) { o.BlockSize, o.BlockSplit = formatSize(v), "" }},
+	{"connections", "", false, func(o *Options, v int64) { o.Connections = int(v) }},
+	{"sessions", "", false, func(o *Options, v int64) { o.Sessions = int(v) }},
+	{"numjobs", "", false, func(o *Options, v int64) { o.NumJobs = int(v) }},
+	{"rate", "", false, func(o *Options, v int64) { o.Rate = float64(v) }},
+}
+
+func (p *parameter) parse(s string) (int64, error) {
+	n, err := parseSize(s)
+	switch {
+	case err != nil && p.bytes:
+		return 0, err
+	case !p.bytes:
+		return parseCount(s)
+	}
+	return n, nil
+}
+
+func (p *parameter) format(n int64) string {
+	if p.bytes {
+		return formatSize(n)
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// find returns a parameter by its name.
+func find(name string) *parameter {
+	i := slices.IndexFunc(parameters, func(p parameter) bool { return name == p.name || name == p.short && name != "" })
+	if i < 0 {
+		return nil
+	}
+	return &parameters[i]
+}
+
+// ParseSweep reads PARAMETER=LOW..HIGH, doubled from the low to the high one, which is always the last, and PARAMETER=V,V,V. The
+// parameters are depth (or iodepth), bs, connections, sessions, numjobs and rate, whose k is a thousand.
+func ParseSweep(s string) (parameter string, values []string, err error) {
+	const allowed = "want PARAMETER=LOW..HIGH, doubled from step to step, or PARAMETER=VALUE,VALUE,...; PARAMETER is depth, bs, connections, sessions, " +
+		"numjobs or rate; for example depth=1..128, bs=4k..1m, rate=10k,50k,100k"
+	bad := func(err error) (string, []string, error) {
+		if err != nil {
+			return "", nil, fmt.Errorf("--sweep %q: %w: %s", s, err, allowed)
+		}
+		return "", nil, fmt.Errorf("--sweep %q: %s", s, allowed)
+	}
+	name, text, ok := strings.Cut(s, "=")
+	p := find(name)
+	if !ok || p == nil {
+		return bad(nil)
+	}
+	low, high, isRange := strings.Cut(text, "..")
+	if !isRange {
+		for v := range strings.SplitSeq(text, ",") {
+			n, err := p.parse(v)
+			if err != nil || n < 1 {
+				return bad(fmt.Errorf("value %q", v))
+			}
+			values = append(values, p.format(n))
+		}
+	} else {
+		a, err := p.parse(low)
+		b, err2 := p.parse(high)
+		if err := errors.Join(err, err2); err != nil || a < 1 || b <= a {
+			return bad(fmt.Errorf("the range %s..%s", low, high))
+		}
+		for ; a < b; a *= 2 { // b is at most half of what an int64 holds
+			values = append(values, p.format(a))
+		}
+		values = append(values, p.format(b))
+	}
+	if len(values) > maxSteps {
+		return bad(fmt.Errorf("%d steps, at most %d", len(values), maxSteps))
+	}
+	return p.name, values, nil
+}
+
+// parseCount reads a number of things: 200, 10k, 1.5M, in which k is a thousand.
+func parseCount(s string) (int64, error) {
+	v, err := ParseRate(s)
+	if err != nil || v != float64(int64(v)) {
+		return 0, fmt.Errorf("%q is no whole number", s)
+	}
+	return int64(v), nil
+}
+
+// ParseRate reads requests a second: 800, 10k, 1.5M. k is a thousand: a rate is no size.
+func ParseRate(s string) (float64, error) {
+	digits, unit := s, 1.0
+	switch {
+	case strings.HasSuffix(s, "k"), strings.HasSuffix(s, "K"):
+		digits, unit = s[:len(s)-1], 1e3
+	case strings.HasSuffix(s, "m"), strings.HasSuffix(s, "M"):
+		digits, unit = s[:len(s)-1], 1e6
+	}
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil || strings.ContainsAny(digits, "xXpPiInN_") || !(v >= 0 && v*unit <= maxRate) {
+		return 0, fmt.Errorf("%q: want requests per second, such as 800 or 10k (a thousand), at most %d", s, maxRate)
+	}
+	return v * unit, nil
+}
+
+// Sweep carries out a benchmark for each value of a parameter, in their order, with sessions of its own for each. With an error it
+// returns the points that there are, nil if there is none: a point that failed ends the sweep, and so does ctx.
+func Sweep(ctx context.Context, o Options, name string, values []string) (*result.Sweep, error) {
+	p := find(name)
+	if p == nil {
+		return nil, &UsageError{[]string{fmt.Sprintf("--sweep %s: there is no such parameter", name)}}
+	}
+	if o.Load == nil {
+		before := host.Describe("").Load
+		o.Load = &before
+	}
+	all := make([]Options, len(values))
+	for i, v := range values { // before anything is sent
+		n, err := p.parse(v)
+		if err != nil {
+			return nil, &UsageError{[]string{fmt.Sprintf("--sweep %s=%s: %v", name, v, err)}}
+		}
+		all[i] = o
+		p.set(&all[i], n)
+		if _, err := all[i].check(); err != nil {
+			return nil, err
+		}
+	}
+	s := &result.Sweep{Version: result.Version, Command: Redact(o.Command), Parameter: p.name, Knee: -1}
+	for i := range all {
+		if o.Series != nil {
+			o.Series(fmt.Sprintf("%s=%s, %d of %d", p.name, values[i], i+1, len(all)))
+		}
+		r, err := Do(ctx, all[i])
+		if r != nil {
+			s.Points = append(s.Points, result.Point{Value: values[i], Run: *r})
+		}
+		if err == nil && ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			err = fmt.Errorf("%s=%s: %w", p.name, values[i], err)
+			if len(s.Points) == 0 {
+				return nil, err
+			}
+			s.Knee = result.FindKnee(s.Points)
+			return s, err
+		}
+	}
+	if len(s.Points) == 0 {
+		return nil, ctx.Err()
+	}
+	s.Knee = result.FindKnee(s.Points)
+	return s, nil
+}

@@ -1,0 +1,99 @@
+package uring
+
+import (
+	"fmt"
+	"syscall"
+
+	"github.com/ringtgt/ringtgt/engine/giouring"
+)
+
+// CQE is a completion.
+type CQE struct {
+	UserData uint64
+	Res      int32 // the result, or a negated errno
+	Flags    uint32
+}
+
+// More reports that further completions of the same operation follow.
+func (c CQE) More() bool { return c.Flags&giouring.CQEFMore != 0 }
+
+// Notif reports that this is a zero-copy send's second completion: the memory is free again.
+func (c CQE) Notif() bool { return c.Flags&giouring.CQEFNotif != 0 }
+
+// BufferID returns the provided buffer the completion used, if any. A completion that carries one must be followed by
+// a Recycle of it, even when its result is an error or 0.
+func (c CQE) BufferID() (uint16, bool) {
+	return uint16(c.Flags >> giouring.CQEBufferShift), c.Flags&giouring.CQEFBuffer != 0
+}
+
+// BufferMore reports that the kernel goes on filling the same buffer (an incremental BufRing).
+func (c CQE) BufferMore() bool { return c.Flags&giouring.CQEFBufMore != 0 }
+
+// SocketNonEmpty reports that the socket had more to read after this receive.
+func (c CQE) SocketNonEmpty() bool { return c.Flags&giouring.CQEFSockNonempty != 0 }
+
+// Errno returns the error as a number, 0 if there is none.
+func (c CQE) Errno() syscall.Errno {
+	if c.Res < 0 {
+		return syscall.Errno(-c.Res)
+	}
+	return 0
+}
+
+// Err returns the error, nil if there is none.
+func (c CQE) Err() error {
+	if c.Res < 0 {
+		return syscall.Errno(-c.Res)
+	}
+	return nil
+}
+
+// String is for logs.
+func (c CQE) String() string {
+	return fmt.Sprintf("user_data %#x res %d flags %#x", c.UserData, c.Res, c.Flags)
+}
+
+// Pending reports whether Peek would find something now or after a Submit that does not wait.
+func (r *Ring) Pending() bool {
+	return r.g.CQReady() > r.seen || r.g.SQFlags()&(giouring.SQTaskrun|giouring.SQCQOverflow) != 0
+}
+
+// Peek returns the oldest completion not yet Seen. It makes no system call.
+func (r *Ring) Peek() (CQE, bool) {
+	if r.seen == r.ready && !r.look() {
+		return CQE{}, false
+	}
+	c := r.g.CQEAt(r.seen)
+	return CQE{c.UserData, c.Res, c.Flags}, true
+}
+
+// Seen moves past the completion Peek returned.
+func (r *Ring) Seen() { r.seen++ }
+
+// Reap copies completions to dst, marks them seen, and returns how many.
+func (r *Ring) Reap(dst []CQE) int {
+	n := 0
+	for n < len(dst) && (r.seen < r.ready || r.look()) {
+		for ; n < len(dst) && r.seen < r.ready; n++ {
+			c := r.g.CQEAt(r.seen)
+			dst[n] = CQE{c.UserData, c.Res, c.Flags}
+			r.seen++
+		}
+	}
+	return n
+}
+
+// look gives the seen completions back and counts anew.
+func (r *Ring) look() bool {
+	r.release()
+	r.ready = r.g.CQReady()
+	return r.ready > 0
+}
+
+// release gives the seen completions back to the kernel: in one store, not one for each.
+func (r *Ring) release() {
+	r.g.CQAdvance(r.seen)
+	r.stats.CQEs += uint64(r.seen)
+	r.ready -= r.seen
+	r.seen = 0
+}

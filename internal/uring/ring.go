@@ -1,0 +1,204 @@
+package uring
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/ringtgt/ringtgt/engine/giouring"
+)
+
+// Config sizes a ring. The zero value is a good one.
+type Config struct {
+	Entries   uint32   // submission entries, rounded up to a power of two; 0: DefaultEntries
+	CQEntries uint32   // completion entries, likewise; 0: DefaultCQEntries, or twice Entries if that is more
+	Without   Features // what not to use even if the kernel has it
+
+	// NoIowait keeps a sleeping loop from being shown as waiting for a disk (iowait, load) while it has nothing to do.
+	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
+	NoIowait bool
+
+	// Kernel replaces Linux in a simulation (package simkernel); nil: Linux.
+	Kernel Kernel
+}
+
+// Kernel is what a ring needs of a kernel: the system calls of io_uring, and an eventfd that wakes the ring.
+type Kernel interface {
+	giouring.Kernel
+	// Eventfd makes an eventfd(2), Signal adds 1 to it from any goroutine, CloseEventfd closes it.
+	Eventfd() (fd int, err error)
+	Signal(fd int)
+	CloseEventfd(fd int)
+}
+
+// Stats counts what a ring did. Only the ring's thread may read it.
+type Stats struct {
+	Enters         uint64 // system calls, blocking ones included
+	BlockingEnters uint64 // those that may have slept
+	SQEs           uint64 // entries the kernel took
+	CQEs           uint64 // completions seen
+}
+
+// Ring is one thread's io_uring.
+type Ring struct {
+	g *giouring.Ring
+
+	// Completions: ready were visible at the last look, seen of them are done with and not yet given back.
+	seen, ready uint32
+
+	features  Features
+	waitFlags uint32 // for blocking enters
+	err       error  // set once, when the kernel refuses the ring itself
+	spare     giouring.SubmissionQueueEntry
+	stats     Stats
+
+	// Timespecs of timeouts not yet submitted, one for each entry of the queue, off the Go heap.
+	timespecs []syscall.Timespec
+	nextSpec  uint32
+
+	files, slabs int // table sizes
+	fd           int // for messages from other rings; constant
+	notify       notifier
+	timeout      syscall.Timespec // of the current wait
+	scratch      *Arena
+	closed       bool
+}
+
+// notifier is the part of a ring that other goroutines touch.
+type notifier struct {
+	kernel  Kernel      // nil: Linux
+	pending atomic.Bool // a signal is on its way and not yet seen
+	mu      sync.RWMutex
+	fd      int // eventfd; -1 once closed
+}
+
+// New makes a ring for the calling thread, which must be locked (runtime.LockOSThread) and stay so until Close. The
+// error satisfies errors.Is(err, ErrUnsupported) when the kernel has no usable io_uring.
+func New(cfg Config) (_ *Ring, err error) {
+	if cfg.Entries == 0 {
+		cfg.Entries = DefaultEntries
+	}
+	if cfg.CQEntries == 0 {
+		cfg.CQEntries = max(DefaultCQEntries, 2*cfg.Entries)
+	}
+	if cfg.Entries > MaxEntries || cfg.CQEntries > MaxCQEntries || cfg.CQEntries < cfg.Entries {
+		return nil, fmt.Errorf("uring: %d submission and %d completion entries: want at most %d and %d, and no fewer of the second",
+			cfg.Entries, cfg.CQEntries, MaxEntries, MaxCQEntries)
+	}
+	g, features, err := setup(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &Ring{g: g, features: features, fd: g.RingFd(), notify: notifier{kernel: cfg.Kernel, fd: -1}}
+	defer func() {
+		if err != nil {
+			_ = r.Close()
+		}
+	}()
+	if cfg.Without&RegisteredRing == 0 {
+		if _, err := g.RegisterRingFd(); err == nil {
+			r.features |= RegisteredRing
+		}
+	}
+	if cfg.NoIowait && r.features.Has(NoIowait) {
+		r.waitFlags = giouring.EnterNoIowait
+	}
+	if r.scratch, err = NewArena(int(g.SQEntries()) * 16); err != nil {
+		return nil, err
+	}
+	if r.timespecs, err = Alloc[syscall.Timespec](r.scratch, int(g.SQEntries())); err != nil {
+		return nil, err
+	}
+	if err := r.openNotify(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// setup tries the flags from the best set down.
+func setup(cfg Config) (*giouring.Ring, Features, error) {
+	const base = giouring.SetupCQSize | giouring.SetupSubmitAll
+	ladder := []struct {
+		features Features
+		flags    uint32
+	}{
+		{DeferTaskrun | NoSQArray, giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun | giouring.SetupTaskrunFlag | giouring.SetupNoSQArray},
+		{DeferTaskrun, giouring.SetupSingleIssuer | giouring.SetupDeferTaskrun | giouring.SetupTaskrunFlag},
+		{CoopTaskrun, giouring.SetupSingleIssuer | giouring.SetupCoopTaskrun | giouring.SetupTaskrunFlag},
+		{0, giouring.SetupSingleIssuer},
+	}
+	err := error(syscall.EINVAL)
+	for _, step := range ladder {
+		if step.features&cfg.Without != 0 {
+			continue
+		}
+		g := giouring.NewRing()
+		if cfg.Kernel != nil {
+			g.SetKernel(cfg.Kernel)
+		}
+		err = g.QueueInitParams(cfg.Entries, &giouring.Params{Flags: base | step.flags, CQEntries: cfg.CQEntries})
+		if err == nil {
+			return g, (step.features | kernelFeatures(g)) &^ cfg.Without, nil
+		}
+		if !errors.Is(err, syscall.EINVAL) {
+			break
+		}
+	}
+	return nil, 0, setupError(err)
+}
+
+// Features says what the ring uses and the kernel offers.
+func (r *Ring) Features() Features { return r.features }
+
+// Stats returns the counters.
+func (r *Ring) Stats() Stats { return r.stats }
+
+// FD is the ring's descriptor, the target of MsgRing.
+func (r *Ring) FD() int { return r.fd }
+
+// Close cancels what can be cancelled (polls, accepts, receives, sends, timeouts), drops its completions, lets go of
+// registered files and buffers, and closes the ring. Cancel an Accept and see its last completion before: a descriptor
+// accepted and not seen is lost. Close does not wait for disk requests either: drain them before, or keep their memory.
+// Call it on the ring's thread; after it only Notify, and Wake of it by others, are allowed.
+func (r *Ring) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	r.closeNotify()
+	r.cancelAll()
+	if r.files > 0 {
+		_, _ = r.g.UnregisterFiles()
+	}
+	if r.slabs > 0 {
+		_, _ = r.g.UnregisterBuffers()
+	}
+	r.g.QueueExit()
+	if r.scratch != nil {
+		return r.scratch.Close()
+	}
+	return nil
+}
+
+// cancelAll empties the ring. Closing the descriptor alone would leave that to a kernel worker, and sockets would live
+// on for a while.
+func (r *Ring) cancelAll() {
+	drop := func() {
+		_ = r.enter(giouring.EnterGetEvents)
+		r.g.CQAdvance(r.g.CQReady())
+	}
+	for range closeRounds {
+		drop()
+		_, err := r.g.RegisterSyncCancel(&giouring.SyncCancelReg{
+			Flags:   giouring.AsyncCancelAny | giouring.AsyncCancelAll,
+			Timeout: syscall.NsecToTimespec(int64(closeWait)),
+		})
+		if err != nil && !errors.Is(err, syscall.EALREADY) && !errors.Is(err, syscall.ETIME) {
+			break // ENOENT: nothing is left
+		}
+	}
+	drop() // with its completion a request lets go of its file
+	r.seen, r.ready = 0, 0
+}

@@ -1,0 +1,106 @@
+package uring
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"github.com/ringtgt/ringtgt/engine/giouring"
+)
+
+// Submit hands over what was prepared and lets the kernel make the completions that are due. It does not wait, and
+// makes no system call when there is nothing to do. An error is final: the ring is of no more use.
+func (r *Ring) Submit() error {
+	r.release()
+	if r.g.SQReady() == 0 && r.g.SQFlags()&(giouring.SQTaskrun|giouring.SQCQOverflow) == 0 {
+		return r.err
+	}
+	return r.enter(giouring.EnterGetEvents)
+}
+
+// SubmitAndWait hands over what was prepared and waits until there is a completion, a signal, or the timeout is over
+// (negative: never). It may return without a completion. With completions already there, or a timeout of 0, it does
+// not wait. An error is final.
+func (r *Ring) SubmitAndWait(timeout time.Duration) error {
+	r.release()
+	if timeout == 0 || r.g.CQReady() > 0 {
+		return r.Submit()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	r.stats.Enters++
+	r.stats.BlockingEnters++
+	submit := r.g.FlushSQ()
+	var errno syscall.Errno
+	if timeout < 0 {
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil, 0, nil)
+	} else {
+		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: passed through the Kernel interface, a local variable would be allocated
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout, 0, nil)
+	}
+	r.stats.SQEs += uint64(submit - r.g.SQReady())
+	return r.check(errno)
+}
+
+// enter submits without waiting. flags is EnterGetEvents to have completions made as well.
+func (r *Ring) enter(flags uint32) error {
+	if r.err != nil {
+		return r.err
+	}
+	r.stats.Enters++
+	submit := r.g.FlushSQ()
+	var n uint
+	var errno syscall.Errno
+	if submit <= maxRawEntries {
+		n, errno = r.g.EnterRaw(submit, flags)
+	} else {
+		n, errno = r.g.EnterSys(submit, 0, flags)
+	}
+	if errno != 0 {
+		return r.check(errno)
+	}
+	r.stats.SQEs += uint64(n)
+	return nil
+}
+
+// check sorts the errors of enter. What passes by itself is none: a signal, a timeout, a kernel short of memory or of
+// room for completions (the entries stay in the queue for the next turn).
+func (r *Ring) check(errno syscall.Errno) error {
+	switch errno {
+	case 0, syscall.EINTR, syscall.ETIME, syscall.EAGAIN, syscall.EBUSY:
+		return nil
+	case syscall.EEXIST, syscall.EBADF, syscall.EINVAL:
+		// A registered index is the thread's own: EBADF or EINVAL when the other thread has none of that number.
+		r.err = fmt.Errorf("uring: used from another thread than the one that made it: %w", errno)
+	case syscall.EBADR:
+		r.err = fmt.Errorf("uring: the kernel lost completions for want of memory: %w", errno)
+	default:
+		r.err = fmt.Errorf("uring: enter: %w", errno)
+	}
+	return r.err
+}
+
+// sqe returns a free entry to prepare.
+func (r *Ring) sqe() *giouring.SubmissionQueueEntry {
+	if e := r.g.GetSQE(); e != nil {
+		return e
+	}
+	return r.sqeFull()
+}
+
+// sqeFull makes room by submitting. When the ring is beyond use it returns an entry that goes nowhere; the next
+// Submit says so.
+func (r *Ring) sqeFull() *giouring.SubmissionQueueEntry {
+	for range retryEnters {
+		if r.enter(0) != nil {
+			return &r.spare
+		}
+		if e := r.g.GetSQE(); e != nil {
+			return e
+		}
+		_ = r.enter(giouring.EnterGetEvents) // completing something frees what the kernel lacks
+	}
+	r.err = fmt.Errorf("uring: the kernel takes no submissions: %w", syscall.EAGAIN)
+	return &r.spare
+}
