@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/engine/giouring"
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"golang.org/x/sys/unix"
 )
 
@@ -229,20 +229,15 @@ func TestDiscard(t *testing.T) {
 // loopDevice attaches a file to a free loop device.
 func loopDevice(t testing.TB, fd int) int {
 	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("only root attaches loop devices")
-	}
 	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("losetup", "--find", "--show", path).CombinedOutput()
+	d, err := loopdev.Attach(t, path)
 	if err != nil {
-		t.Skipf("losetup: %v: %s", err, out)
+		t.Skip(err)
 	}
-	name := strings.TrimSpace(string(out))
-	t.Cleanup(func() { _ = exec.Command("losetup", "--detach", name).Run() })
-	dev, err := unix.Open(name, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	dev, err := unix.Open(d.Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,10 @@ package backend_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/backend/conformance"
@@ -105,16 +104,6 @@ func TestTmpfsFileConforms(t *testing.T) {
 // loopDevice makes a block device of size bytes with logical blocks of bs bytes out of a sparse file.
 func loopDevice(t *testing.T, size int64, bs uint32) (path, skip string) {
 	t.Helper()
-	if os.Getuid() != 0 {
-		return "", "loop devices need root"
-	}
-	if _, err := os.Stat("/dev/loop-control"); err != nil {
-		return "", "no loop devices here: " + err.Error()
-	}
-	losetup, err := exec.LookPath("losetup")
-	if err != nil {
-		return "", "losetup (package mount) is not installed"
-	}
 	image := filepath.Join(t.TempDir(), "image")
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -123,17 +112,11 @@ func loopDevice(t *testing.T, size int64, bs uint32) (path, skip string) {
 		t.Fatal(err)
 	}
 	size512 := map[uint32]string{512: "512", 4096: "4096"}[bs]
-	out, err := exec.Command(losetup, "--find", "--show", "--sector-size", size512, image).CombinedOutput()
+	d, err := loopdev.Attach(t, image, "--sector-size", size512)
 	if err != nil {
-		return "", "losetup: " + strings.TrimSpace(string(out))
+		return "", err.Error()
 	}
-	path = strings.TrimSpace(string(out))
-	t.Cleanup(func() {
-		if out, err := exec.Command(losetup, "--detach", path).CombinedOutput(); err != nil {
-			t.Errorf("losetup --detach %s: %v: %s", path, err, out)
-		}
-	})
-	return path, ""
+	return d.Path, ""
 }
 
 func TestBlockDeviceConforms(t *testing.T) {

@@ -36,6 +36,7 @@ var rules = []rule{
 	{folder: "internal/steer"},
 	{folder: "internal/hist"},
 	{folder: "internal/medium"},
+	{folder: "internal/loopdev"},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist"}},
 	{folder: "engine/giouring"},
 	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu", "internal/uring", "internal/steer", "internal/hist"}},

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
@@ -90,18 +90,12 @@ func loopDevice(t *testing.T, file string, size int64) string {
 	if err := os.Truncate(file, size); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	d, err := loopdev.Attach(t, file)
 	if err != nil {
-		t.Logf("no loop device, so only files are tested: %v: %s", err, out)
+		t.Logf("no loop device, so only files are tested: %v", err)
 		return ""
 	}
-	dev := strings.TrimSpace(string(out))
-	t.Cleanup(func() {
-		if out, err := exec.Command("losetup", "--detach", dev).CombinedOutput(); err != nil {
-			t.Errorf("losetup --detach %s: %v: %s", dev, err, out)
-		}
-	})
-	return dev
+	return d.Path
 }
 
 const (

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"golang.org/x/sys/unix"
 )
@@ -132,12 +132,11 @@ func TestRealFaultsAreTold(t *testing.T) {
 	if err := os.WriteFile(image, make([]byte, 4<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("losetup", "--find", "--show", image).CombinedOutput()
+	loop, err := loopdev.Attach(t, image)
 	if err != nil {
-		t.Skipf("no loop devices here: %v: %s", err, out)
+		t.Skip(err)
 	}
-	device := strings.TrimSpace(string(out))
-	defer exec.Command("losetup", "--detach", device).Run()
+	device := loop.Path
 
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "file:"+full+"/thick.img:8M", "--lun", "file:"+full+"/thin.img:8M,thin",
 		"--lun", "block:"+device, "--metrics", "127.0.0.1:0")

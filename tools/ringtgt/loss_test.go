@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
@@ -35,13 +35,11 @@ func fullDevice(t *testing.T) (path, skip string) {
 	if err := os.Truncate(file, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	d, err := loopdev.Attach(t, file)
 	if err != nil {
-		return "", fmt.Sprintf("losetup: %v: %s", err, out)
+		return "", err.Error()
 	}
-	path = strings.TrimSpace(string(out))
-	t.Cleanup(func() { exec.Command("losetup", "--detach", path).Run() })
-	return path, ""
+	return d.Path, ""
 }
 
 // A medium accepts writes into the page cache but cannot write them back. Each session's SYNCHRONIZE CACHE reports it, also when

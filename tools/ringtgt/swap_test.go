@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/loopdev"
 )
 
 // loopDevices attaches files to loop devices, or skips the test if there are none.
-func loopDevices(t *testing.T, files ...string) (devices []string) {
+func loopDevices(t *testing.T, files ...string) (devices []*loopdev.Device) {
 	t.Helper()
 	for _, file := range files {
 		if err := errors.Join(os.WriteFile(file, []byte(file), 0o600), os.Truncate(file, 8<<20)); err != nil {
@@ -23,15 +25,13 @@ func loopDevices(t *testing.T, files ...string) (devices []string) {
 	return devices
 }
 
-func attach(t *testing.T, file string) string {
+func attach(t *testing.T, file string) *loopdev.Device {
 	t.Helper()
-	out, err := exec.Command("losetup", "--find", "--show", file).CombinedOutput()
+	d, err := loopdev.Attach(t, file)
 	if err != nil {
-		t.Skipf("no loop device can be made: %v: %s", err, out)
+		t.Skip(err)
 	}
-	dev := strings.TrimSpace(string(out))
-	t.Cleanup(func() { exec.Command("losetup", "--detach", dev).Run() })
-	return dev
+	return d
 }
 
 // refusedStart runs serve, checks that it ends with the exit code, and returns its output.
@@ -54,7 +54,8 @@ func refusedStart(t *testing.T, code int, args ...string) string {
 func TestDeviceNamesSwapped(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	devices := loopDevices(t, at("a.img"), at("b.img"))
+	loops := loopDevices(t, at("a.img"), at("b.img"))
+	devices := []string{loops[0].Path, loops[1].Path}
 	link := func(target, name string) {
 		t.Helper()
 		os.Remove(at(name))
@@ -108,13 +109,13 @@ func TestDeviceNamesSwapped(t *testing.T) {
 		t.Errorf("a loop device and the file behind it:\n%s", said)
 	}
 	// another file behind the same device
-	for _, dev := range devices {
-		if out, err := exec.Command("losetup", "--detach", dev).CombinedOutput(); err != nil {
-			t.Fatalf("losetup --detach: %v: %s", err, out)
+	for _, dev := range loops {
+		if err := dev.Detach(); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if dev := attach(t, at("b.img")); dev == devices[0] {
-		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev); !strings.Contains(said, dev+" is not disk "+first[0]) || !strings.Contains(said, "assigns such names again") {
+	if dev := attach(t, at("b.img")); dev.Path == devices[0] {
+		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev.Path); !strings.Contains(said, dev.Path+" is not disk "+first[0]) || !strings.Contains(said, "assigns such names again") {
 			t.Errorf("another file behind the device:\n%s", said)
 		}
 	} else {
