@@ -59,7 +59,7 @@ bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, P
 	@$(GO) build -o bin/benchcompare ./tools/benchcompare
 	@bin/benchcompare -ref '$(value REF)' -bench '$(or $(value BENCH),Window)' -pkg '$(or $(value PKG),./session)' -rounds '$(or $(value ROUNDS),10)'
 
-mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/mcs.md
+mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
 	@$(GO) run ./tools/mcsstudy
 
 lint: ## gofmt, go vet

@@ -25,7 +25,7 @@ type Config struct {
 	// ArenaPerLoop bounds the I/O buffers of a loop in bytes; they are taken into use slab by slab.
 	ArenaPerLoop int
 	// NoSteering loads no eBPF program: connections are spread by the kernel's own means. XDP names interfaces whose packets
-	// are moved to the cores of their connections. See docs/steering.md.
+	// are moved to the cores of their connections. See docs/engine.md.
 	NoSteering bool
 	XDP        []string
 	// Poll is how long a loop may look for completions before it sleeps, at most maxPoll; 0 is defaultPoll, and with a negative

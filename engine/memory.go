@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// The bound of the process's memory is a sum, and each allocation that a peer can cause is in one of its terms (docs/buffers.md
+// The bound of the process's memory is a sum, and each allocation that a peer can cause is in one of its terms (docs/engine.md
 // lists them). It has two parts: mapped memory, whose size is fixed, and the Go heap, where garbage comes on top of live
 // memory. The runtime gets heapLimit as its memory limit, so that it collects in time.
 

@@ -21,7 +21,7 @@ var (
 )
 
 // TestSimulation runs the real engine on a simulated kernel. Each seed is one run: an initiator port's sessions, with 1 to 8
-// connections on 1 to 4 loops. docs/simulation.md describes the events and the rules.
+// connections on 1 to 4 loops. docs/testing.md describes the events and the rules.
 func TestSimulation(t *testing.T) {
 	if *simSeed >= 0 {
 		s := newSimulation(t, uint64(*simSeed), true)

@@ -16,7 +16,7 @@ import (
 )
 
 // TestScenarios plays the scripts in testdata/scenarios in a simulation without faults: nothing is late unless the script says
-// so, and after each line the world runs until it is idle. The oracle checks as usual. docs/simulation.md lists the commands.
+// so, and after each line the world runs until it is idle. The oracle checks as usual. docs/testing.md lists the commands.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/scenarios/*.txt")
 	if err != nil || len(files) < 15 {

@@ -3,7 +3,7 @@ package engine
 import "testing"
 
 // A loop that delivers for the others stops after one request more than the window has slots, and looks at the window again in
-// its next turn (docs/window.md). Requests that arrived meanwhile are delivered then, without any other event.
+// its next turn (docs/session.md). Requests that arrived meanwhile are delivered then, without any other event.
 func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
 	s := newScenario("token")
 	s.play(t, "session conns=3 loops=3 window=2")

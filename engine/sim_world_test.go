@@ -23,7 +23,7 @@ import (
 
 // simWorld is the real engine on a simulated kernel, with a simulated initiator. The loops are coroutines: a scheduler picks
 // one step at a time, of a loop, of the kernel or of the initiator, so that everything follows from the seed.
-// docs/simulation.md describes it.
+// docs/testing.md describes it.
 type simWorld struct {
 	testing.TB
 	rng     *rand.Rand // nil in a scenario: the order is fixed

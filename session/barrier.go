@@ -9,7 +9,7 @@ import (
 
 // barrier is a task-management function as all connections of its session see it. Each connection does its part on its own
 // loop, for the tasks that have allegiance to it (RFC 7143, 4.2.5.1), and reports to the connection that the function came
-// on, its origin. docs/task-management.md has the order of things.
+// on, its origin. docs/session.md has the order of things.
 //
 // A barrier is made for one function and never used again, so that a report which comes late means nothing.
 type barrier struct {

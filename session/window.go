@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // Window is the command window of a session: it puts the requests of all connections into CmdSN order and limits how many more
 // may come (RFC 7143, 4.2.2.1). Any loop may call any method at any time. There is no lock, and no loop ever waits for another.
-// docs/window.md has a drawing and the proof.
+// docs/session.md has a drawing and the proof.
 //
 // Internally numbers have 62 bits, so none ever recurs; the CmdSN on the wire is the low 32 bits. A slot serves the numbers that
 // equal its index modulo len(slots), one after the other. Its turn has the current number and decides who may access the task:

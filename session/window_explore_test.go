@@ -7,7 +7,7 @@ import (
 
 // This file, too, is compiled a second time beside a rewritten window.go: see window_interleave_test.go.
 
-// explorer plays connections that share a window, as a seed says, under a coop, and checks what docs/window.md promises.
+// explorer plays connections that share a window, as a seed says, under a coop, and checks what docs/session.md promises.
 type explorer struct {
 	c   *coop
 	w   Window

@@ -20,7 +20,7 @@ import (
 var windowSeeds = flag.Int("window.seeds", 20000, "number of interleavings of the command window that are tried")
 
 // TestWindowInterleavings interleaves connections that share a window at each access to shared memory, in another order for each
-// seed, and checks every promise of docs/window.md after each access (window_explore_test.go, window_coop_test.go). It runs
+// seed, and checks every promise of docs/session.md after each access (window_explore_test.go, window_coop_test.go). It runs
 // window.go itself, compiled with atomics that switch threads and track the memory order.
 //
 // RINGTGT_WINDOW_SEED=n runs one seed and prints every access.

@@ -1,7 +1,7 @@
 // Package giouring speaks the io_uring ABI of linux/io_uring.h to the kernel.
 //
 // It uses the names of github.com/pawelgaczynski/giouring for ring set-up, submission and completion entries, constants,
-// registration and enter, but is written from the kernel's header. docs/giouring.md of the ringtgt module says why it
+// registration and enter, but is written from the kernel's header. docs/engine.md of the ringtgt module says why it
 // exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard library.
 //
 // # Threads

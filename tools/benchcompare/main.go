@@ -1,5 +1,5 @@
 // Command benchcompare shows whether the Go benchmarks of a package have become slower since another commit, also on a machine that
-// does other work. docs/benchcompare.md explains how it measures and how to read the result.
+// does other work. docs/benchmarking.md explains how it measures and how to read the result.
 //
 //	go run ./tools/benchcompare -ref main                    the working tree against main
 //	go run ./tools/benchcompare -ref HEAD~1 -new HEAD        one commit against another

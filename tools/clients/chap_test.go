@@ -86,14 +86,15 @@ func TestMutualCHAPWithoutASecret(t *testing.T) {
 	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
 }
 
-// The clients that docs/chap.md names can log in to the example of docs/chap.md with the URLs given there.
+// The clients that docs/configuration.md names can log in to its CHAP example with the URLs given there.
 func TestCHAPDocument(t *testing.T) {
 	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	doc, err := os.ReadFile("../../docs/chap.md")
+	doc, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok1 := strings.Cut(string(doc), "```toml\n")
+	_, section, _ := strings.Cut(string(doc), "\n## CHAP\n")
+	_, rest, ok1 := strings.Cut(section, "```toml\n")
 	config, rest, ok2 := strings.Cut(rest, "```")
 	_, rest, ok3 := strings.Cut(rest, "libiscsi and qemu: `")
 	url, rest, ok4 := strings.Cut(rest, "`")

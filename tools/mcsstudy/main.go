@@ -1,5 +1,5 @@
 // Command mcsstudy compares one session with several connections with several sessions of one connection each, on one target
-// loop and on two, under the same load in interleaved rounds. docs/mcs.md has the results.
+// loop and on two, under the same load in interleaved rounds. docs/performance.md has the results.
 package main
 
 import (

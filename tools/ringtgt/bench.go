@@ -13,7 +13,7 @@ import (
 	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
-// benchCmd is `ringtgt bench`. docs/bench.md describes each flag.
+// benchCmd is `ringtgt bench`. docs/benchmarking.md describes each flag.
 type benchCmd struct {
 	URL string `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET, the only target of the portal; without LUN, 0."`
 

@@ -10,9 +10,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// docs/bench.md has a row for every flag of `ringtgt bench`, and none for another; the default that one states the other does too.
+// docs/benchmarking.md has a row for every flag of `ringtgt bench`, and none for another; the default that one states the other does too.
 func TestBenchDocsHaveEveryFlag(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(repository, "docs/bench.md"))
+	page, err := os.ReadFile(filepath.Join(repository, "docs/benchmarking.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,18 +35,18 @@ func TestBenchDocsHaveEveryFlag(t *testing.T) {
 			delete(rows, f.Name)
 			switch {
 			case !ok:
-				t.Errorf("docs/bench.md has no row for --%s", f.Name)
+				t.Errorf("docs/benchmarking.md has no row for --%s", f.Name)
 			case f.PlaceHolder == "" && !f.IsBool():
 				t.Errorf("--%s does not say what it takes", f.Name)
 			case !strings.HasSuffix(f.Help, "."):
 				t.Errorf("--%s: %q", f.Name, f.Help)
 			}
 			if m := simple.FindStringSubmatch(f.Help); m != nil && !strings.Contains(strings.ReplaceAll(row, "`", ""), "Default: "+m[1]) {
-				t.Errorf("--%s: the help says %q, docs/bench.md %q", f.Name, m[0], row)
+				t.Errorf("--%s: the help says %q, docs/benchmarking.md %q", f.Name, m[0], row)
 			}
 		}
 	}
 	for name := range rows {
-		t.Errorf("docs/bench.md has a row for --%s, which is no flag", name)
+		t.Errorf("docs/benchmarking.md has a row for --%s, which is no flag", name)
 	}
 }
