@@ -59,67 +59,20 @@ func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
 	return d, nil
 }
 
-func (d *daemon) start() (err error) {
-	cfg := d.cfg
-	if d.topology, err = engine.ReadTopology(); err != nil {
-		return err
-	}
-	if d.cores, err = d.topology.ParseCores(cfg.Server.Cores); err != nil {
-		return fail(exitUsage, config.Problems{{At: cfg.Server.CoresAt, Text: err.Error()}})
-	}
-	if ps := checkInterfaces(cfg.Server.XDP); len(ps) > 0 {
-		return fail(exitStart, ps) // it may come yet
-	}
-	d.prepareProcess()
-	portals := make([]netip.AddrPort, len(cfg.Portals))
-	for i, p := range cfg.Portals {
-		portals[i] = p.Addr
-		if err := waitFree(p.Addr, d.log); err != nil {
-			return err
-		}
-	}
-	// Before anything is created, including the state directory, which may belong on a file system that is not mounted.
-	if _, ps, err := lookAtMedia(cfg); len(ps) > 0 {
-		return fail(exitUsage, ps)
-	} else if err != nil {
-		return err
-	}
-	until := time.Now().Add(lockWait)
-	if cfg.Server.State != "" {
-		if d.state, err = state.Open(cfg.Server.State, lockWait); errors.Is(err, state.ErrInUse) {
-			return fmt.Errorf("%w; give this one a directory of its own with --state", err)
-		} else if err != nil {
-			return err
-		}
-		d.store = health.NewStore(d.state, d.state.Dir(), d.log)
-	}
-	d.node = session.NewNode(session.NodeConfig{
-		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
-		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery), StrictLogin: cfg.Server.StrictLogin,
-	})
-	d.engine, err = engine.New(engine.Config{
-		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
-		LimitHeap: os.Getenv("GOMEMLIMIT") == "", NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
-	})
+func (d *daemon) start() error {
+	portals, err := d.prepare()
 	if err != nil {
 		return err
 	}
-	for i := range cfg.Targets {
-		d.makeTarget(&cfg.Targets[i])
-	}
-	if err := d.openUnits(until); err != nil {
+	until := time.Now().Add(lockWait)
+	if err := d.openState(); err != nil {
 		return err
 	}
-	if err := d.identify(); err != nil {
+	if err := d.makeEngine(portals); err != nil {
 		return err
 	}
-	if err := d.checkNames(); err != nil {
+	if err := d.makeTargets(until); err != nil {
 		return err
-	}
-	for _, t := range d.targets {
-		if err := d.addUnits(t); err != nil {
-			return err
-		}
 	}
 	d.watchHealth()
 	if err := d.listenControl(); err != nil {
@@ -138,6 +91,84 @@ func (d *daemon) start() (err error) {
 	d.logSteering(d.engine.Status().Steering)
 	d.health.Start()
 	d.running.Store(true)
+	return nil
+}
+
+// prepare checks the machine, the portals and the media, before anything is created. That includes the state directory, which
+// may belong on a file system that is not mounted.
+func (d *daemon) prepare() (portals []netip.AddrPort, err error) {
+	cfg := d.cfg
+	if d.topology, err = engine.ReadTopology(); err != nil {
+		return nil, err
+	}
+	if d.cores, err = d.topology.ParseCores(cfg.Server.Cores); err != nil {
+		return nil, fail(exitUsage, config.Problems{{At: cfg.Server.CoresAt, Text: err.Error()}})
+	}
+	if ps := checkInterfaces(cfg.Server.XDP); len(ps) > 0 {
+		return nil, fail(exitStart, ps) // it may appear later
+	}
+	d.prepareProcess()
+	for _, p := range cfg.Portals {
+		portals = append(portals, p.Addr)
+		if err := waitFree(p.Addr, d.log); err != nil {
+			return nil, err
+		}
+	}
+	if _, ps, err := lookAtMedia(cfg); len(ps) > 0 {
+		return nil, fail(exitUsage, ps)
+	} else if err != nil {
+		return nil, err
+	}
+	return portals, nil
+}
+
+// openState opens and locks the state directory, if there is one.
+func (d *daemon) openState() (err error) {
+	if d.cfg.Server.State == "" {
+		return nil
+	}
+	if d.state, err = state.Open(d.cfg.Server.State, lockWait); errors.Is(err, state.ErrInUse) {
+		return fmt.Errorf("%w; give this one a directory of its own with --state", err)
+	} else if err != nil {
+		return err
+	}
+	d.store = health.NewStore(d.state, d.state.Dir(), d.log)
+	return nil
+}
+
+// makeEngine makes the node and the engine, which does not run yet.
+func (d *daemon) makeEngine(portals []netip.AddrPort) (err error) {
+	cfg := d.cfg
+	d.node = session.NewNode(session.NodeConfig{
+		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
+		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery), StrictLogin: cfg.Server.StrictLogin,
+	})
+	d.engine, err = engine.New(engine.Config{
+		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
+		LimitHeap: os.Getenv("GOMEMLIMIT") == "", NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
+	})
+	return err
+}
+
+// makeTargets makes the targets, opens their media and adds the units.
+func (d *daemon) makeTargets(until time.Time) error {
+	for i := range d.cfg.Targets {
+		d.makeTarget(&d.cfg.Targets[i])
+	}
+	if err := d.openUnits(until); err != nil {
+		return err
+	}
+	if err := d.identify(); err != nil {
+		return err
+	}
+	if err := d.checkNames(); err != nil {
+		return err
+	}
+	for _, t := range d.targets {
+		if err := d.addUnits(t); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

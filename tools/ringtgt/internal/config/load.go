@@ -84,8 +84,33 @@ func loadFile(name string, check bool, ps *Problems) (*Config, bool) {
 
 // overlay puts the flags over what the file said.
 func (f *Flags) overlay(c *Config, ps *Problems) {
-	flag := func(name, value string) Where { return Where{Flag: strings.TrimSpace(name + " " + value)} }
-	s := &c.Server
+	f.overlayServer(&c.Server, ps)
+	f.overlayLog(&c.Server, ps)
+	if f.Metrics != "" {
+		a, err := ParseMetrics(f.Metrics)
+		c.Metrics = Metrics{Listen: a, At: flagAt("--metrics", f.Metrics)}
+		if err != nil {
+			ps.add(Where{Flag: "--metrics"}, "%v", err)
+		}
+	}
+	f.overlayPortals(c, ps)
+	if f.Config == "" {
+		f.target(c, ps)
+		return
+	}
+	const inFile = "with --config the targets are the file's: write it there"
+	if f.Target != "" {
+		ps.add(Where{Flag: "--target"}, inFile)
+	}
+	if len(f.LUN) > 0 {
+		ps.add(Where{Flag: "--lun"}, inFile)
+	}
+}
+
+// flagAt is the place of a flag's value.
+func flagAt(name, value string) Where { return Where{Flag: strings.TrimSpace(name + " " + value)} }
+
+func (f *Flags) overlayServer(s *Server, ps *Problems) {
 	if f.State != "" {
 		s.State = f.State
 	}
@@ -93,11 +118,11 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 		s.Control = f.Control
 	}
 	if f.Cores != "" {
-		s.Cores, s.CoresAt = f.Cores, flag("--cores", f.Cores)
+		s.Cores, s.CoresAt = f.Cores, flagAt("--cores", f.Cores)
 	}
 	if f.Buffers != "" {
 		n, err := ParseSize(f.Buffers)
-		s.Buffers, s.BuffersAt = n, flag("--buffers", f.Buffers)
+		s.Buffers, s.BuffersAt = n, flagAt("--buffers", f.Buffers)
 		if err != nil {
 			ps.add(Where{Flag: "--buffers"}, "%v", err)
 		}
@@ -107,24 +132,20 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 		if err != nil {
 			ps.add(Where{Flag: "--poll"}, "%q is not a time such as 50us", f.Poll)
 		}
-		s.setPoll(d, flag("--poll", f.Poll))
+		s.setPoll(d, flagAt("--poll", f.Poll))
 	}
 	if f.Steering != "" {
-		s.Steering, s.SteeringAt = f.Steering, flag("--steering", f.Steering)
+		s.Steering, s.SteeringAt = f.Steering, flagAt("--steering", f.Steering)
 	}
 	if len(f.XDP) > 0 {
 		s.XDP = nil
 	}
 	for _, name := range f.XDP {
-		s.XDP = append(s.XDP, Interface{Name: name, At: flag("--xdp", name)})
+		s.XDP = append(s.XDP, Interface{Name: name, At: flagAt("--xdp", name)})
 	}
-	if f.Metrics != "" {
-		a, err := ParseMetrics(f.Metrics)
-		c.Metrics = Metrics{Listen: a, At: flag("--metrics", f.Metrics)}
-		if err != nil {
-			ps.add(Where{Flag: "--metrics"}, "%v", err)
-		}
-	}
+}
+
+func (f *Flags) overlayLog(s *Server, ps *Problems) {
 	if f.LogLevel != "" {
 		l, err := ParseLevel(f.LogLevel)
 		if err != nil {
@@ -139,6 +160,9 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 	default:
 		ps.add(Where{Flag: "--log-format"}, "%q is neither text nor json", f.LogFormat)
 	}
+}
+
+func (f *Flags) overlayPortals(c *Config, ps *Problems) {
 	if len(f.Listen) > 0 {
 		c.Portals = nil
 	}
@@ -148,20 +172,8 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 			ps.add(Where{Flag: "--listen"}, "%v", err)
 			continue
 		}
-		c.Portals = append(c.Portals, Portal{Addr: a, Group: 1, At: flag("--listen", text)})
+		c.Portals = append(c.Portals, Portal{Addr: a, Group: 1, At: flagAt("--listen", text)})
 	}
-	if f.Config != "" {
-		for _, given := range []struct {
-			name string
-			is   bool
-		}{{"--target", f.Target != ""}, {"--lun", len(f.LUN) > 0}} {
-			if given.is {
-				ps.add(Where{Flag: given.name}, "with --config the targets are the file's: write it there")
-			}
-		}
-		return
-	}
-	f.target(c, ps)
 }
 
 // target makes the one target that flags describe.

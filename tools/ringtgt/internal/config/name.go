@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // CheckName says what is wrong with an iSCSI name (RFC 7143 4.2.7). Of the characters that 4.2.7.2 allows, those beyond
@@ -30,24 +31,18 @@ func CheckName(s string) error {
 	return fmt.Errorf("there is no type %q; want iqn., eui. or naa. (RFC 7143 4.2.7.3)", kind+".")
 }
 
-// checkIQN looks at what follows "iqn." (RFC 7143 4.2.7.4): the month in which the naming authority had its domain, the
-// domain reversed, and what the authority likes.
+// checkIQN checks what follows "iqn." (RFC 7143 4.2.7.4): the month in which the naming authority owned its domain, the
+// domain reversed, and a string of the authority's choice.
 func checkIQN(s string) error {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == ':':
-		case c >= 'A' && c <= 'Z':
+	const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-.:"
+	if i := strings.IndexFunc(s, func(r rune) bool { return !strings.ContainsRune(allowed, r) }); i >= 0 {
+		if s[i] >= 'A' && s[i] <= 'Z' {
 			return fmt.Errorf("must be lower case: iqn.%s (RFC 7143 4.2.7.2)", strings.ToLower(s))
-		default:
-			return fmt.Errorf("%q is not allowed; only a-z, 0-9, dash, dot and colon are (RFC 7143 4.2.7.2)", rune(c))
 		}
+		return fmt.Errorf("%q is not allowed; only a-z, 0-9, dash, dot and colon are (RFC 7143 4.2.7.2)", rune(s[i]))
 	}
 	date, domain, ok := strings.Cut(s, ".")
-	month := ""
-	if len(date) == 7 && date[4] == '-' {
-		month = date[5:]
-	}
-	if month < "01" || month > "12" || !digits(date[:4]) || !digits(month) {
+	if _, err := time.Parse("2006-01", date); err != nil {
 		return errors.New("after iqn. comes the date YYYY-MM in which the naming authority owned its domain (RFC 7143 4.2.7.4)")
 	}
 	domain, _, _ = strings.Cut(domain, ":")
@@ -61,8 +56,6 @@ func checkIQN(s string) error {
 	}
 	return nil
 }
-
-func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 func checkHex(s, prefix string, lengths ...int) error {
 	if strings.Trim(s, "0123456789abcdefABCDEF") != "" {

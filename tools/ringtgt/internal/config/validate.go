@@ -229,6 +229,15 @@ func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 	if l.Number < 0 || l.Number >= lun.MaxLUNs {
 		ps.add(l.At, "lun %d is not between 0 and %d", l.Number, lun.MaxLUNs-1)
 	}
+	validateSizes(l, ps)
+	validateIdentity(l, ps)
+	if l.Persistent() && l.Path != "" {
+		validatePath(l, media, ps)
+	}
+}
+
+// validateSizes checks the sizes of a unit and its blocks, and the keys that only some kinds have.
+func validateSizes(l *LUN, ps *Problems) {
 	if l.BlockSize != 0 && l.BlockSize != 512 && l.BlockSize != 4096 {
 		ps.add(l.At, "block size %d is neither 512 nor 4096", l.BlockSize)
 	}
@@ -260,18 +269,19 @@ func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 			ps.add(l.At, "a block device has the size it has")
 		}
 	}
+}
+
+// validateIdentity checks what INQUIRY's pages will carry.
+func validateIdentity(l *LUN, ps *Problems) {
 	if strings.ContainsFunc(l.Serial, func(r rune) bool { return r < ' ' || r > '~' }) || len(l.Serial) > maxSerial {
 		ps.add(l.At, "serial: want at most %d printable ASCII characters (SPC-4 7.8.14)", maxSerial)
 	}
 	if strings.ContainsFunc(l.ID, func(r rune) bool { return r < '!' || r > '~' }) || len(l.ID) > maxID {
 		ps.add(l.At, "id: want at most %d printable ASCII characters without spaces", maxID)
 	}
-	if l.Persistent() && l.Path != "" {
-		validatePath(l, media, ps)
-	}
 }
 
-// validatePath says early what opening would say: before anything has been created.
+// validatePath reports what opening the medium would report, before anything has been created.
 func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	path := medium.Real(l.Path)
 	places := []string{"path " + path}
