@@ -231,12 +231,17 @@ func (c *conn) FreeTask(st *session.Task) {
 	c.recycle(t)
 }
 
-// Post is session.Host's. What fn did to the connection is looked at afterwards.
-func (c *conn) Post(fn func()) {
+// Post is session.Host's.
+func (c *conn) Post(m session.Message) {
+	c.run(func() { c.s.Receive(c.loop.now, m) })
+}
+
+// run has the connection's loop run fn, and then look at the connection's events.
+func (c *conn) run(fn func()) {
 	l := c.home.Load()
 	l.Post(func() {
 		if c.home.Load() != l {
-			c.Post(fn) // it moved meanwhile
+			c.run(fn) // it moved meanwhile
 			return
 		}
 		fn()

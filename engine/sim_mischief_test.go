@@ -263,9 +263,9 @@ func (s *simulation) leave(c *simConn) bool {
 func (s *simulation) administrator(c *simConn) bool {
 	t := c.sock.target.c
 	if s.rng.IntN(2) == 0 {
-		t.Post(func() { t.s.Shutdown(t.loop.now) })
+		t.run(func() { t.s.Shutdown(t.loop.now) })
 	} else {
-		t.Post(func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
+		t.run(func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
 	}
 	s.stats["administrator"]++
 	return true

@@ -185,8 +185,8 @@ func (t *simTarget) FreeTask(st *session.Task) {
 	t.w.preempt()
 }
 
-func (t *simTarget) Post(fn func()) {
-	t.c.Post(fn)
+func (t *simTarget) Post(m session.Message) {
+	t.c.Post(m)
 	t.w.preempt()
 }
 

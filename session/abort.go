@@ -117,7 +117,7 @@ func (c *Conn) settle() {
 	if len(c.tm.visits) > 0 {
 		c.manageSoon()
 	}
-	if c.out.task != nil || len(c.out.quiet) > 0 {
+	if c.out.task != nil || c.out.quiet {
 		c.logoutProgress()
 	}
 	if c.end.closed {

@@ -139,7 +139,7 @@ func TestOneSecretForBothDirections(t *testing.T) {
 func TestJoinLooksAtTheAccount(t *testing.T) {
 	m := newMCS(t, 1)
 	r := m.dial(7)
-	if _, err := m.session().join(r.conn, "b", func() {}); err == nil || err.Status != pdu.LoginSessionDoesNotExist {
+	if _, err := m.session().join(r.conn, "b"); err == nil || err.Status != pdu.LoginSessionDoesNotExist {
 		t.Fatalf("account b joins a session that was logged in without one: %v", err)
 	}
 	if len(m.session().Conns()) != 1 || r.conn.sess != nil {

@@ -38,7 +38,7 @@ func (h *loopHost) FreeTask(t *Task) {
 
 func (h *loopHost) Memory(n int) []byte  { return make([]byte, n) }
 func (h *loopHost) Release([]byte)       {}
-func (h *loopHost) Post(func())          {}
+func (h *loopHost) Post(Message)         {}
 func (h *loopHost) Wake(int)             {}
 func (h *loopHost) Place([]int, int) int { return 0 }
 

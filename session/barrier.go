@@ -152,27 +152,27 @@ func marker(c *Conn, b *barrier, owes bool) *Task {
 	return m
 }
 
-// ask runs fn for every member but the origin, on its own loop; each is to report.
-func (s *Session) ask(b *barrier, fn func(o *Conn)) (n int) {
+// ask posts a message about b to every member but the origin; each must report.
+func (s *Session) ask(b *barrier, kind messageKind) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.conns {
 		if o != b.origin {
 			n++
 			b.missing.Add(1)
-			o.host.Post(func() { fn(o) })
+			o.host.Post(Message{kind: kind, barrier: b})
 		}
 	}
 	return n
 }
 
-// pass ends the first round: commands that come behind the function go on. It reports whether there are other members, each
-// of which runs fn and is to report.
-func (s *Session) pass(b *barrier, fn func(o *Conn)) bool {
+// pass ends the first round: commands behind the function go on. It reports whether there are other members, each of which
+// clears the barrier and must report.
+func (s *Session) pass(b *barrier) bool {
 	s.mu.Lock()
 	b.stage.Store(barrierPassed)
 	s.mu.Unlock()
-	return s.ask(b, fn) > 0
+	return s.ask(b, messageClear) > 0
 }
 
 // lower ends a barrier.
@@ -187,7 +187,7 @@ func (s *Session) lower(b *barrier) {
 	s.barriers = slices.Delete(s.barriers, i, i+1)
 	for _, o := range s.conns {
 		if o != b.origin {
-			o.host.Post(func() { o.forget(b) })
+			o.host.Post(Message{kind: messageForget, barrier: b})
 		}
 	}
 }
@@ -299,10 +299,10 @@ func (c *Conn) report(b *barrier) {
 	if b.missing.Add(-1) == 0 && b.origin != c {
 		o := b.origin
 		if b.fn == orderOnly {
-			o.host.Post(func() { o.orderMoved(b.lun) })
+			o.host.Post(Message{kind: messageOrderMoved, lun: b.lun})
 			return
 		}
-		o.host.Post(o.manageSoon)
+		o.host.Post(Message{kind: messageReported})
 	}
 }
 

@@ -173,17 +173,13 @@ func (c *Conn) leave(now int64) {
 		// Where we dropped the connection the initiator may not know it. Where it was closed or reset, it does; and a
 		// message that names the CID could reach it when it has already used that CID again.
 		if e.reason != nil && e.lost() && c.fullFeature() {
-			s.one(func(o *Conn) { o.asyncDropOther(c.cid) })
+			s.one(Message{kind: messageDropped, cid: c.cid})
 		}
 		// Its requests that ended without an answer may have opened the window.
-		s.each(nil, func(o *Conn) { o.tellWindow() })
+		s.each(nil, Message{kind: messageWindow})
 	case leftLogout:
 		// Had it the session's logout to answer, those that wait for its end need not any more.
-		s.each(nil, func(o *Conn) {
-			if o.out.by == c {
-				o.fail(errLogout)
-			}
-		})
+		s.each(nil, Message{kind: messageFollow, from: c})
 	case leftKeeper:
 		e.keeps = true
 		e.keepBy = now + s.Params.keepFor()

@@ -59,7 +59,7 @@ func (c *Conn) divert(t *Task) bool {
 func (c *Conn) pass(b *barrier) bool {
 	b.missing.Store(1)
 	v := c.tm.visit(b)
-	if v == nil || !c.sess.pass(b, func(o *Conn) { o.clear(b) }) {
+	if v == nil || !c.sess.pass(b) {
 		return false
 	}
 	v.stage = visitFences

@@ -43,7 +43,7 @@ func (c *Conn) fenceCommand(t *Task) bool {
 	}
 	b := &barrier{origin: c, fn: fenceOnly, lun: t.LUN, tag: t.ITT}
 	b.missing.Store(1)
-	if !c.sess.begin(b, func(o *Conn) { o.clear(b) }) {
+	if !c.sess.begin(b) {
 		c.sess.lower(b)
 		return false
 	}
@@ -55,11 +55,11 @@ func (c *Conn) fenceCommand(t *Task) bool {
 }
 
 // begin is pass for a barrier that was not raised.
-func (s *Session) begin(b *barrier, fn func(o *Conn)) bool {
+func (s *Session) begin(b *barrier) bool {
 	s.mu.Lock()
 	s.barriers = append(s.barriers, b)
 	s.mu.Unlock()
-	return s.pass(b, fn)
+	return s.pass(b)
 }
 
 // commandFenced moves the fence of a command on: its response may go, or has gone and is to be acknowledged.

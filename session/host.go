@@ -28,9 +28,9 @@ type Host interface {
 	// FreeTask gives a task and its buffers back. The session holds no reference to it afterwards, but where a data segment
 	// is still arriving in t.Out the memory stays until the framer is through with it.
 	FreeTask(t *Task)
-	// Post runs fn on this connection's loop soon, and then looks at the connection's events; it may be called from any
-	// loop. Not for the data path.
-	Post(fn func())
+	// Post calls Conn.Receive with m soon, on this connection's loop, and then looks at the connection's events. Any loop may
+	// call it. Not for the data path.
+	Post(m Message)
 	// Wake has the connection's events looked at soon: requests were delivered to it. It is called on the thread of the loop
 	// with that index, which may be another's than the connection's, and allocates nothing.
 	Wake(from int)

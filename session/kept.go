@@ -45,7 +45,7 @@ func (r *registry) keeps(c *Conn) {
 		return
 	}
 	r.kept = slices.DeleteFunc(r.kept, func(o *Conn) bool { return o == oldest })
-	oldest.host.Post(oldest.expire)
+	oldest.host.Post(Message{kind: messageExpire})
 }
 
 // keptNoMore notes that c keeps its session no longer, for whatever reason.

@@ -273,23 +273,23 @@ func (c *Conn) loginRest(now int64) {
 	c.reply(resp.BHS(), piece)
 }
 
+// loginResumes takes the message that what the login waited for has ended. It goes on in Advance.
+func (c *Conn) loginResumes() {
+	if l := c.login; l != nil && !l.gone && l.waiting {
+		l.resume = true
+	}
+}
+
 // loginComplete makes the session, or joins it. When another one of the same I_T nexus lives, that one ends first (session
 // reinstatement, 6.3.5), and when the session has a connection with the same CID, that one does (connection reinstatement,
 // 6.3.4).
 func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 	l := c.login
-	ended := func() {
-		c.host.Post(func() {
-			if !l.gone && l.waiting {
-				l.resume = true // goes on with the loop's clock: Advance
-			}
-		})
-	}
 	var made entry
 	var foreign error
 	if l.tsih != 0 {
 		var err *LoginError
-		if made, err = l.sess.join(c, l.chap.user(), ended); err != nil {
+		if made, err = l.sess.join(c, l.chap.user()); err != nil {
 			c.loginDenied(now, resp, err.Status, err.Why)
 			return
 		}
@@ -303,7 +303,7 @@ func (c *Conn) loginComplete(now int64, resp *pdu.LoginResponse, text []byte) {
 		if l.sess == nil {
 			l.sess = c.newSession(l)
 		}
-		made, foreign = c.node.reg.enter(l.sess, c, ended)
+		made, foreign = c.node.reg.enter(l.sess, c)
 	}
 	switch made {
 	case entryWait:

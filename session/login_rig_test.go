@@ -37,14 +37,19 @@ func newLogin(t testing.TB, n *Node) *loginRig {
 // turn lets everything that was posted happen, and the timers that are due.
 func (r *loginRig) turn() {
 	for len(r.host.posts) > 0 {
-		fn := r.host.posts[0]
-		r.host.posts = r.host.posts[1:]
-		fn()
+		r.receive()
 	}
 	if at := r.conn.Timer(); at != 0 && at <= r.now {
 		r.conn.Advance(r.now)
 	}
 	r.pump()
+}
+
+// receive delivers the oldest message that was posted.
+func (r *rig) receive() {
+	m := r.host.posts[0]
+	r.host.posts = r.host.posts[1:]
+	r.conn.Receive(r.now, m)
 }
 
 // loginFlags are the bits of byte 1, and what a test changes in a request.

@@ -7,9 +7,8 @@ type logoutState struct {
 	task   *Task
 	turn   uint32 // counts logouts, so that a report for an earlier one is known
 	others int    // connections of the session that have not reported yet
-	// quiet is who wants to know when the connection has no task with the host any more: a logout on another one.
-	quiet []func()
-	by    *Conn // the session is being logged out on that connection
+	by     *Conn  // the session is being logged out on that connection
+	quiet  bool   // that connection waits until the host has no task of this one
 }
 
 // logoutTurn carries out a Logout Request (RFC 7143, 11.14). What is still being executed is implicitly terminated (7.6);
@@ -27,7 +26,7 @@ func (c *Conn) logoutTurn(t *Task) {
 		c.logoutBegins(t)
 		c.stopAll(t)
 		c.sess.close()
-		c.out.others = c.sess.quiesce(c, c.reporter())
+		c.out.others = c.sess.quiesce(c, c.logoutReport())
 	case pdu.LogoutCloseConnection:
 		if h.CID() == c.cid {
 			c.logoutBegins(t)
@@ -35,7 +34,7 @@ func (c *Conn) logoutTurn(t *Task) {
 			break
 		}
 		c.logoutBegins(t)
-		if c.out.others = c.sess.drop(h.CID(), c.reporter()); c.out.others == 0 {
+		if c.out.others = c.sess.drop(h.CID(), c, c.logoutReport()); c.out.others == 0 {
 			c.out.task = nil
 			code = pdu.LogoutResponseCIDNotFound
 		}
@@ -60,16 +59,16 @@ func (c *Conn) logoutBegins(t *Task) {
 	c.out.others = 0
 }
 
-// reporter makes what another connection runs, on its own loop, when it is quiet or gone.
-func (c *Conn) reporter() func() {
-	turn := c.out.turn
-	return func() {
-		c.host.Post(func() {
-			if c.out.task != nil && c.out.turn == turn {
-				c.out.others--
-				c.logoutProgress()
-			}
-		})
+// logoutReport is the message that the logout waits for from each of the other connections.
+func (c *Conn) logoutReport() Message {
+	return Message{kind: messageLogoutReport, turn: c.out.turn}
+}
+
+// logoutReported takes that message. One for an earlier logout means nothing.
+func (c *Conn) logoutReported(turn uint32) {
+	if c.out.task != nil && c.out.turn == turn {
+		c.out.others--
+		c.logoutProgress()
 	}
 }
 
@@ -79,13 +78,13 @@ func (c *Conn) closesSelf(t *Task) bool {
 	return h.Reason() == pdu.LogoutCloseSession || h.CID() == c.cid
 }
 
-// quieten stops the connection's tasks and its input, since its session is being logged out on another; told runs when the
-// host has none of them any more.
-func (c *Conn) quieten(by *Conn, told func()) {
+// quieten stops the connection's tasks and its input, since its session is being logged out on another. That one receives its
+// report when the host has none of them left.
+func (c *Conn) quieten(by *Conn) {
 	c.out.by = by
 	c.end.deaf = true
 	c.stopAll(nil)
-	c.out.quiet = append(c.out.quiet, told)
+	c.out.quiet = true
 	c.logoutProgress()
 }
 
@@ -100,11 +99,9 @@ func (c *Conn) busy() bool {
 
 // logoutProgress answers the logout once the host has no task any more that it is to end, here or on other connections.
 func (c *Conn) logoutProgress() {
-	if len(c.out.quiet) > 0 && !c.busy() {
-		for _, told := range c.out.quiet {
-			told()
-		}
-		c.out.quiet = nil
+	if c.out.quiet && !c.busy() {
+		c.out.quiet = false
+		c.sess.quieted(c)
 	}
 	t := c.out.task
 	if t == nil || c.out.others > 0 || t.st.phase != phaseData || c.closesSelf(t) && c.busy() {
@@ -134,7 +131,7 @@ func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
 	c.out.task = nil
 	c.last(t, ev)
 	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession {
-		c.sess.each(c, func(o *Conn) { o.finish(now, errLogout) })
+		c.sess.each(c, Message{kind: messageFinish, reason: errLogout})
 		c.end.ends = true
 	} else {
 		c.end.ends = c.sess.closeAfter(c)

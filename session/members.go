@@ -13,7 +13,7 @@ type members struct {
 	homes []home // the last loop of each CID, for a connection that returns
 	over  bool   // logged out or replaced: no connection may join
 	keep  *Conn  // the lost last connection, which keeps the session until Time2Retain is over
-	// waiters are functions to run when a member is gone.
+	// waiters are posted when a member is gone.
 	waiters []waiter
 	// barriers belong to task management functions under way that affect whole task sets.
 	barriers []*barrier
@@ -24,14 +24,6 @@ type home struct {
 	loop int
 }
 
-// waiter runs fn when conn is gone or, with quiet, when the host has no task of conn.
-type waiter struct {
-	conn  *Conn
-	login *Conn // the connection whose login waits; nil: it is not a login that waits
-	fn    func()
-	quiet bool
-}
-
 // Conns is a snapshot of the session's connections, for status.
 func (s *Session) Conns() []*Conn {
 	s.mu.Lock()
@@ -39,31 +31,30 @@ func (s *Session) Conns() []*Conn {
 	return slices.Clone(s.conns)
 }
 
-// each runs fn for every member but one, on the member's own loop. A member may be gone when fn runs.
-func (s *Session) each(but *Conn, fn func(c *Conn)) {
+// each posts m to every member but one. A member may be gone when m arrives.
+func (s *Session) each(but *Conn, m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		if c != but {
-			c.host.Post(func() { fn(c) })
+			c.host.Post(m)
 		}
 	}
 }
 
-// one runs fn for one member, on its own loop.
-func (s *Session) one(fn func(c *Conn)) {
+// one posts m to one member.
+func (s *Session) one(m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.conns) > 0 {
-		c := s.conns[0]
-		c.host.Post(func() { fn(c) })
+		s.conns[0].host.Post(m)
 	}
 }
 
 // join makes c a member, or says why not (RFC 7143, 11.13.5). Where the CID is taken, "the login request performs the
-// logout function of the old connection" (6.3.4): the old one ends, and gone runs (on any loop) when it has; join is then
-// called again.
-func (s *Session) join(c *Conn, account string, gone func()) (entry, *LoginError) {
+// logout function of the old connection" (6.3.4): the old one ends, and c receives messageResumeLogin when it has; join is
+// then called again.
+func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Account != account {
@@ -90,8 +81,8 @@ func (s *Session) join(c *Conn, account string, gone func()) (entry, *LoginError
 		s.enroll(c)
 	}
 	if old != nil {
-		s.waiters = append(s.waiters, waiter{conn: old, login: c, fn: gone})
-		old.host.Post(func() { old.fail(errConnReinstated) })
+		s.waiters = append(s.waiters, waiter{conn: old, to: c, m: Message{kind: messageResumeLogin}})
+		old.host.Post(Message{kind: messageFail, reason: errConnReinstated})
 		return entryWait, nil
 	}
 	return entryMade, nil
@@ -104,7 +95,7 @@ func (s *Session) enroll(c *Conn) {
 	s.acquaint(c)
 	if k := s.keep; k != nil {
 		s.keep = nil
-		k.host.Post(func() { k.relieved() })
+		k.host.Post(Message{kind: messageRelieved})
 	}
 }
 
@@ -205,15 +196,15 @@ func (s *Session) closeAfter(c *Conn) bool {
 	return s.over
 }
 
-// quiesce quietens all members but one, and returns how many there are. told runs once for each.
-func (s *Session) quiesce(but *Conn, told func()) (n int) {
+// quiesce quietens all members but one, and returns how many there are. by receives report once for each.
+func (s *Session) quiesce(by *Conn, report Message) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
-		if c != but {
+		if c != by {
 			n++
-			s.waiters = append(s.waiters, waiter{conn: c, fn: told, quiet: true})
-			c.host.Post(func() { c.quieten(but, func() { s.quieted(c) }) })
+			s.waiters = append(s.waiters, waiter{conn: c, quiet: true, to: by, m: report})
+			c.host.Post(Message{kind: messageQuieten, from: by})
 		}
 	}
 	return n
@@ -225,37 +216,28 @@ func (s *Session) quieted(c *Conn) { s.tell(func(w waiter) bool { return w.conn 
 // forgetWaiter removes a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
 func (s *Session) forgetWaiter(login *Conn) {
 	s.mu.Lock()
-	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.login == login })
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.resumes(login) })
 	s.mu.Unlock()
 }
 
-// tell runs, without the lock, what waits for a member and matches.
+// tell posts, without the lock, what waits for a member and matches.
 func (s *Session) tell(match func(waiter) bool) {
-	var fns []func()
 	s.mu.Lock()
-	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
-		if match(w) {
-			fns = append(fns, w.fn)
-			return true
-		}
-		return false
-	})
+	ws := take(&s.waiters, match)
 	s.mu.Unlock()
-	for _, fn := range fns {
-		fn()
-	}
+	tell(ws)
 }
 
 // drop ends the members with that CID, and returns how many there are: one that is being replaced, and its successor whose
-// login waits for that, are two. gone runs for each when it is gone.
-func (s *Session) drop(cid uint16, gone func()) (n int) {
+// login waits for that, are two. by receives report for each when it is gone.
+func (s *Session) drop(cid uint16, by *Conn, report Message) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		if c.cid == cid {
 			n++
-			s.waiters = append(s.waiters, waiter{conn: c, fn: gone})
-			c.host.Post(func() { c.fail(errLogout) })
+			s.waiters = append(s.waiters, waiter{conn: c, to: by, m: report})
+			c.host.Post(Message{kind: messageFail, reason: errLogout})
 		}
 	}
 	return n

@@ -50,12 +50,12 @@ const (
 )
 
 // enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
-// closed" first (RFC 7143, 6.3.5): its connections are told to end, and ended runs (on any loop) when they have; s then
+// closed" first (RFC 7143, 6.3.5): its connections are told to end, and c receives messageResumeLogin when they have; s then
 // enters again. Discovery sessions have no nexus worth the name: they live side by side.
 //
 // With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. The error tells
 // why an entry is foreign.
-func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
+func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !s.Discovery {
@@ -63,7 +63,7 @@ func (r *registry) enter(s *Session, c *Conn, ended func()) (entry, error) {
 			if o.Account != s.Account {
 				return entryForeign, errForeignSession
 			}
-			o.ended = append(o.ended, waiter{login: c, fn: ended})
+			o.ended = append(o.ended, waiter{to: c, m: Message{kind: messageResumeLogin}})
 			o.replace()
 			return entryWait, nil
 		}
@@ -101,10 +101,10 @@ func (r *registry) newTSIH(random func([]byte)) uint16 {
 // replace ends a session whose initiator has begun another in its place.
 func (s *Session) replace() {
 	s.close()
-	s.each(nil, func(c *Conn) { c.fail(errReinstated) })
+	s.each(nil, Message{kind: messageFail, reason: errReinstated})
 	s.mu.Lock()
 	if k := s.keep; k != nil {
-		k.host.Post(func() { k.expire() })
+		k.host.Post(Message{kind: messageExpire})
 	}
 	s.mu.Unlock()
 }
@@ -140,9 +140,7 @@ func (r *registry) leave(s *Session) {
 	ended := s.ended
 	s.ended = nil
 	r.mu.Unlock()
-	for _, w := range ended {
-		w.fn()
-	}
+	tell(ended)
 }
 
 // forgetWaiter removes a login that ended while it waited for another session of its I_T nexus to end. That may take long, and
@@ -154,7 +152,7 @@ func (r *registry) forgetWaiter(s *Session, login *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if o := r.nexuses[s.nexus()]; o != nil {
-		o.ended = slices.DeleteFunc(o.ended, func(w waiter) bool { return w.login == login })
+		o.ended = slices.DeleteFunc(o.ended, func(w waiter) bool { return w.resumes(login) })
 	}
 }
 

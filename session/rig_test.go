@@ -499,7 +499,7 @@ type fakeHost struct {
 	unsent   []*Task
 	holdSent bool
 	closed   bool
-	posts    []func()
+	posts    []Message
 	short    bool // Memory has none
 	most     int  // Memory has none longer than this; 0: no limit
 	memory   map[*byte][]byte
@@ -571,7 +571,7 @@ func (h *fakeHost) FreeTask(t *Task) {
 	delete(h.live, t)
 }
 
-func (h *fakeHost) Post(fn func()) { h.posts = append(h.posts, fn) }
+func (h *fakeHost) Post(m Message) { h.posts = append(h.posts, m) }
 func (h *fakeHost) Wake(int)       {}
 
 // Place keeps the connection where it is, or moves it where the test wants it.

@@ -69,6 +69,6 @@ type ConnParams struct {
 // is short of memory makes the window smaller, and larger again. Any loop may call it.
 func (s *Session) Resize(n int) {
 	if s.window.Resize(min(n, s.Target.window())) {
-		s.each(nil, func(c *Conn) { c.tellWindow() })
+		s.each(nil, Message{kind: messageWindow})
 	}
 }

@@ -141,7 +141,7 @@ func (s *sim) FreeTask(t *Task) {
 }
 func (s *sim) Memory(n int) []byte  { return s.host.Memory(n) }
 func (s *sim) Release(b []byte)     { s.host.Release(b) }
-func (s *sim) Post(fn func())       { s.Fatal("Post") }
+func (s *sim) Post(m Message)       { s.Fatal("Post: ", m) }
 func (s *sim) Wake(int)             {}
 func (s *sim) Place([]int, int) int { return 0 }
 

@@ -65,7 +65,7 @@ func (c *Conn) refer(t *Task) {
 	c.tm.waiting.push(t)
 	if !c.find(b) {
 		t.st.tmf.open = c.sess.window.Welcome(t.refCmdSN())
-		c.sess.ask(b, func(o *Conn) { o.findFor(b) })
+		c.sess.ask(b, messageFind)
 	}
 	c.manageSoon()
 }
@@ -126,7 +126,7 @@ func (c *Conn) abortOver(t *Task) {
 		b.missing.Store(1)
 		c.tm.waiting.push(t)
 		if !c.find(b) {
-			c.sess.ask(b, func(o *Conn) { o.findFor(b) })
+			c.sess.ask(b, messageFind)
 		}
 	default:
 		c.managed(t, pdu.TMFResponseTaskDoesNotExist)
@@ -326,7 +326,7 @@ func (c *Conn) manageResponse(now int64, t *Task, ev *Event) {
 		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host sees to those of
 		// other sessions.
 		c.sess.close()
-		c.sess.each(c, func(o *Conn) { o.finish(now, errColdReset) })
+		c.sess.each(c, Message{kind: messageFinish, reason: errColdReset})
 		c.finish(now, errColdReset)
 	}
 }

@@ -142,9 +142,7 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 	b.pump()
 	b.gone()
 	for len(next.host.posts) > 0 { // before its timers run: it is still in the login phase
-		fn := next.host.posts[0]
-		next.host.posts = next.host.posts[1:]
-		fn()
+		next.receive()
 	}
 	next.pump()
 	next.wantIdle("its login waits still")
@@ -260,10 +258,8 @@ func membersInLogin(t *testing.T, seed uint64) {
 				break
 			}
 		default:
-			if n := len(r.host.posts); n > 0 {
-				fn := r.host.posts[0]
-				r.host.posts = r.host.posts[1:]
-				fn()
+			if len(r.host.posts) > 0 {
+				r.receive()
 			}
 		}
 		r.pump()

@@ -46,5 +46,5 @@ var sessionMutants = []mutant{
 	{"login: a PDU that outlasts it", "session/login.go", "		c.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
 	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != l.isid || s.InitiatorName != l.initiator:", "case false:", "session", "Join|Session"},
 	{"login: a TSIH that is taken", "session/registry.go", "if t != 0 && r.sessions[t] == nil {", "if t != 0 {", "session", ""},
-	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.reporter())", "", "session", "Logout"},
+	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.logoutReport())", "", "session", "Logout"},
 }

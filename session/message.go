@@ -1,0 +1,133 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Message is what one connection tells another through Host.Post. It is a value: it holds no closure, so a message that has
+// not been received yet can be printed, copied, and written down. The zero Message means nothing.
+type Message struct {
+	kind    messageKind
+	from    *Conn    // messageQuieten, messageFollow: the connection that logs the session out
+	barrier *barrier // messageFind, messageClear, messageForget
+	lun     uint64   // messageOrderMoved
+	cid     uint16   // messageDropped: the connection that is gone
+	turn    uint32   // messageLogoutReport: the logout that it is for
+	reason  error    // messageFail, messageFinish
+}
+
+// messageKind says what the receiver does.
+type messageKind uint8
+
+const (
+	messageFail         messageKind = iota + 1 // close at once, for a reason
+	messageFinish                              // close once everything queued was sent, for a reason
+	messageFollow                              // close if the session's logout on the sending connection is why the input is ignored
+	messageQuieten                             // stop all tasks: the session is being logged out on the sending connection
+	messageLogoutReport                        // a connection that a logout waits for is quiet or gone
+	messageResumeLogin                         // the session or connection that this login waits for has ended
+	messageExpire                              // end the session that the receiver keeps
+	messageRelieved                            // another connection continues the session that the receiver keeps
+	messageWindow                              // announce the command window if it has opened
+	messageDropped                             // tell the initiator that another connection was dropped
+	messageFind                                // look for the task that a task management function names
+	messageClear                               // begin the second round of a barrier
+	messageForget                              // a barrier is over
+	messageOrderMoved                          // a connection has reported to an ORDERED command's barrier
+	messageReported                            // all connections have reported to a barrier
+)
+
+var messageNames = [...]string{
+	messageFail: "fail", messageFinish: "finish", messageFollow: "follow", messageQuieten: "quieten",
+	messageLogoutReport: "logout report", messageResumeLogin: "resume login", messageExpire: "expire",
+	messageRelieved: "relieved", messageWindow: "window", messageDropped: "dropped", messageFind: "find",
+	messageClear: "clear", messageForget: "forget", messageOrderMoved: "order moved", messageReported: "reported",
+}
+
+func (k messageKind) String() string {
+	if int(k) < len(messageNames) && messageNames[k] != "" {
+		return messageNames[k]
+	}
+	return fmt.Sprintf("message %d", uint8(k))
+}
+
+// String names the message, for logs and tests.
+func (m Message) String() string {
+	if m.reason != nil {
+		return m.kind.String() + ": " + m.reason.Error()
+	}
+	return m.kind.String()
+}
+
+// Receive takes a message that was posted to the connection. The host calls it on the connection's loop. The connection may
+// have ended since the message was posted; each case allows for that.
+func (c *Conn) Receive(now int64, m Message) {
+	c.now = max(c.now, now)
+	switch m.kind {
+	case messageFail:
+		c.fail(m.reason)
+	case messageFinish:
+		c.finish(now, m.reason)
+	case messageFollow:
+		if c.out.by == m.from {
+			c.fail(errLogout)
+		}
+	case messageQuieten:
+		c.quieten(m.from)
+	case messageLogoutReport:
+		c.logoutReported(m.turn)
+	case messageResumeLogin:
+		c.loginResumes()
+	case messageExpire:
+		c.expire()
+	case messageRelieved:
+		c.relieved()
+	case messageWindow:
+		c.tellWindow()
+	case messageDropped:
+		c.asyncDropOther(m.cid)
+	case messageFind:
+		c.findFor(m.barrier)
+	case messageClear:
+		c.clear(m.barrier)
+	case messageForget:
+		c.forget(m.barrier)
+	case messageOrderMoved:
+		c.orderMoved(m.lun)
+	case messageReported:
+		c.manageSoon()
+	default:
+		panic("session: Receive of an unknown " + m.kind.String())
+	}
+}
+
+// waiter is a message that is posted once a member is gone or, with quiet, once the host has no task of it.
+type waiter struct {
+	conn  *Conn // the member
+	quiet bool
+	to    *Conn
+	m     Message
+}
+
+// tell posts what is to be posted.
+func tell(ws []waiter) {
+	for _, w := range ws {
+		w.to.host.Post(w.m)
+	}
+}
+
+// take removes the waiters that match from the list, and returns them.
+func take(ws *[]waiter, match func(waiter) bool) (taken []waiter) {
+	*ws = slices.DeleteFunc(*ws, func(w waiter) bool {
+		if match(w) {
+			taken = append(taken, w)
+			return true
+		}
+		return false
+	})
+	return taken
+}
+
+// resumes reports whether w is the message that login waits for.
+func (w waiter) resumes(login *Conn) bool { return w.to == login && w.m.kind == messageResumeLogin }

@@ -1,0 +1,42 @@
+package session
+
+import (
+	"reflect"
+	"testing"
+)
+
+// What crosses loops is a value: no field of a message, or of the lists that hold messages, is or contains a function.
+func TestMessageIsAValue(t *testing.T) {
+	for _, v := range []any{Message{}, waiter{}, barrier{}, visit{}} {
+		typ := reflect.TypeOf(v)
+		for i := range typ.NumField() {
+			if f := typ.Field(i); f.Type.Kind() == reflect.Func {
+				t.Errorf("%v.%s is a function", typ, f.Name)
+			}
+		}
+	}
+}
+
+func TestMessageNames(t *testing.T) {
+	seen := map[string]messageKind{}
+	for k := messageFail; k <= messageReported; k++ {
+		name := k.String()
+		if o, twice := seen[name]; twice || messageNames[k] == "" {
+			t.Errorf("kind %d has the name %q, like kind %d", k, name, o)
+		}
+		seen[name] = k
+	}
+	if got := (Message{kind: messageFail, reason: errLogout}).String(); got != "fail: logout" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestReceiveOfNothing(t *testing.T) {
+	r := newRig(t)
+	defer func() {
+		if recover() == nil {
+			t.Error("the zero message was accepted")
+		}
+	}()
+	r.conn.Receive(r.now, Message{})
+}
