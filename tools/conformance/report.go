@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode/utf8"
 )
 
 // summary is the end of a run for the terminal.
@@ -68,7 +67,7 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 	}
 	b.WriteString("| **all** |")
 	for _, k := range kinds {
-		fmt.Fprintf(&b, " **%s** |", cell(total(r[k.name])))
+		fmt.Fprintf(&b, " %s |", cell(total(r[k.name])))
 	}
 	b.WriteString("\n\nThe kinds:\n\n")
 	for _, k := range kinds {
@@ -99,14 +98,14 @@ func report(name string, t tool, kinds []kind, r results, v verdict) string {
 	return wrapped(b.String())
 }
 
-// proseColumns is where the page's prose wraps.
-const proseColumns = 100
+// maxLine is where the page's prose wraps.
+const maxLine = 100
 
-// wrapped breaks paragraphs and list items of Markdown, each on one line, at proseColumns. Tables stay as they are.
+// wrapped breaks paragraphs and list items of Markdown, each on one line, at maxLine. Tables stay as they are.
 func wrapped(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "|") || utf8.RuneCountInString(line) <= proseColumns {
+		if strings.HasPrefix(line, "|") || len(line) <= maxLine {
 			b.WriteString(line)
 			continue
 		}
@@ -116,10 +115,10 @@ func wrapped(text string) string {
 		}
 		column := 0
 		for i, word := range strings.Fields(line) {
-			n := utf8.RuneCountInString(word)
+			n := len(word)
 			switch {
 			case i == 0:
-			case column+1+n > proseColumns && word != "-" && word != "+" && word != "*": // these would begin a list
+			case column+1+n > maxLine && word != "-" && word != "+" && word != "*": // these would begin a list
 				b.WriteString("\n" + indent)
 				column = len(indent)
 			default:

@@ -4,21 +4,22 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
-	"unicode/utf8"
 )
 
 const repository = "../.."
 
-// proseColumns is where the prose of README.md and docs wraps.
-const proseColumns = 100
+const (
+	maxLine  = 100 // bytes in a line of README.md, the other pages at the top, and docs
+	maxPages = 14  // pages in docs
+)
 
 var (
 	fileInDocs = regexp.MustCompile("`([a-z/]+/[a-z0-9_]+\\.go)`")
 	link       = regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
-	listItem   = regexp.MustCompile(`^\s*([-*+]|\d+[.)])\s`)
 )
 
 // A file that docs/architecture.md names exists, and so does every page and heading that README and docs link to.
@@ -50,64 +51,46 @@ func TestDocsNameWhatIsThere(t *testing.T) {
 	}
 }
 
-// Prose wraps, so that a change to a sentence is a change to a line or two. Tables, headings, code and what only the address
-// of a link makes long are exempt.
-func TestDocsProseWraps(t *testing.T) {
+// No line is longer than maxLine, so that pages read well in an editor and a change to a sentence is a change to a line or two.
+// A wide table becomes a list.
+func TestDocsLinesAreShort(t *testing.T) {
 	for _, name := range docPages(t) {
-		for _, line := range longProse(readDoc(t, name)) {
-			t.Errorf("%s:%d: prose over %d columns", strings.TrimPrefix(name, repository+"/"), line, proseColumns)
+		for _, n := range longLines(readDoc(t, name)) {
+			t.Errorf("%s:%d: over %d bytes", strings.TrimPrefix(name, repository+"/"), n, maxLine)
 		}
 	}
 }
 
-func TestLongProse(t *testing.T) {
-	long := strings.Repeat("word ", 21)
-	for text, want := range map[string]int{
-		long:                                   1,
-		"- " + long:                            1,
-		"- item\n\n    " + long:                1,
-		"1. item\n   " + long:                  1,
-		strings.Repeat("é", 100):               0,
-		strings.Repeat("é", 101):               1,
-		"# " + long:                            0,
-		"| " + long + "|":                      0,
-		"```\n" + long + "\n```":               0,
-		"```\n```\n" + long:                    1,
-		"Text.\n\n    " + long:                 0,
-		"Text\n    " + long:                    1,
-		"[a](" + strings.Repeat("x", 99) + ")": 0,
+func TestLongLines(t *testing.T) {
+	for text, want := range map[string][]int{
+		strings.Repeat("x", maxLine):                            nil,
+		strings.Repeat("x", maxLine+1):                          {1},
+		strings.Repeat("é", maxLine/2+1):                        {1},
+		"```\n" + strings.Repeat("x", maxLine+1) + "\n```\n":    {2},
+		"short\n\n| " + strings.Repeat("x", maxLine) + "|\n":    {3},
+		strings.Repeat("x", maxLine) + "\r\nshort\nshort again": nil,
 	} {
-		if got := len(longProse(text)); got != want {
-			t.Errorf("%q: %d long lines, want %d", text, got, want)
+		if got := longLines(text); !slices.Equal(got, want) {
+			t.Errorf("%q: long lines %v, want %v", text, got, want)
 		}
 	}
 }
 
-// longProse returns the numbers of the lines of prose in a page that are longer than proseColumns.
-func longProse(page string) []int {
+// A reader can survey maxPages. A subject that needs a page of its own takes the place of one that does not.
+func TestDocsHaveFewPages(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(repository, "docs/*.md"))
+	if err != nil || len(pages) > maxPages {
+		t.Errorf("docs has %d pages, want %d at most (%v)", len(pages), maxPages, err)
+	}
+}
+
+// longLines returns the numbers of the lines of a page that are longer than maxLine.
+func longLines(page string) []int {
 	var long []int
-	fenced, indented, inList, blank := false, false, false, true
 	for i, line := range strings.Split(page, "\n") {
-		text := strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(text, "```"):
-			fenced = !fenced
-		case fenced:
-			continue
-		case text == "":
-			blank = true
-			continue
-		case strings.HasPrefix(text, "|"), strings.HasPrefix(line, "#"):
-		default:
-			inList = listItem.MatchString(line) || inList && (!blank || line[0] == ' ')
-			indented = !inList && strings.HasPrefix(line, "    ") && (blank || indented)
-			if !indented && utf8.RuneCountInString(link.ReplaceAllString(line, "]")) > proseColumns {
-				long = append(long, i+1)
-			}
-			blank = false
-			continue
+		if len(strings.TrimSuffix(line, "\r")) > maxLine {
+			long = append(long, i+1)
 		}
-		inList, indented, blank = false, false, false
 	}
 	return long
 }
@@ -141,7 +124,11 @@ func docPages(t *testing.T) []string {
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("no pages in docs: %v", err)
 	}
-	return append(pages, filepath.Join(repository, "README.md"))
+	top, err := filepath.Glob(filepath.Join(repository, "*.md"))
+	if err != nil || len(top) == 0 {
+		t.Fatalf("no pages at the top: %v", err)
+	}
+	return append(pages, top...)
 }
 
 func readDoc(t *testing.T, name string) string {
