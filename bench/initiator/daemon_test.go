@@ -207,7 +207,7 @@ func TestDaemonDiscovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(kvs) != 2 || kvs[0] != (pdu.KeyValue{Key: "TargetName", Value: daemonTarget}) || !strings.HasPrefix(kvs[1].Value, d.addr+",") {
+	if len(kvs) != 2 || kvs[0] != (pdu.KeyValue{Key: "TargetName", Value: daemonTarget}) || !strings.HasPrefix(kvs[1].Value, d.Addr()+",") {
 		t.Errorf("SendTargets=All returns %v", kvs)
 	}
 	if err := s.Logout(t.Context()); err != nil {

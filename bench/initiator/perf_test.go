@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // TestClientCost compares what a request costs this initiator and iscsi-perf (libiscsi-bin): one connection, 4 KiB random reads, depth 32,
@@ -19,9 +21,9 @@ func TestClientCost(t *testing.T) {
 	if err != nil {
 		t.Skip("set RINGTGT_CLIENT_COST to the length of a round, such as 5s")
 	}
-	perf, taskset := need(t, "iscsi-perf", "libiscsi-bin"), need(t, "taskset", "util-linux")
+	perf, taskset := harness.Need(t, "iscsi-perf", "libiscsi-bin"), harness.Need(t, "taskset", "util-linux")
 	d := startDaemon(t, "", "--lun", "mem:256M", "--cores", "0")
-	if out, err := exec.Command(taskset, "-apc", "0", strconv.Itoa(d.pid)).CombinedOutput(); err != nil {
+	if out, err := exec.Command(taskset, "-apc", "0", strconv.Itoa(d.PID())).CombinedOutput(); err != nil {
 		t.Fatalf("taskset: %v\n%s", err, out)
 	}
 	var average = regexp.MustCompile(`iops average (\d+)`)
@@ -38,7 +40,7 @@ func TestClientCost(t *testing.T) {
 			r.IOPS(), ours, r.Loops[0].User.Round(time.Millisecond), r.Loops[0].System.Round(time.Millisecond), h.Quantile(0.5), h.Quantile(0.99), h.Quantile(0.999),
 			float64(r.Loops[0].SentPDUs)/float64(r.Loops[0].Sends), float64(r.Loops[0].Receives)/float64(r.Loops[0].Turns), float64(r.Loops[0].Enters)/float64(r.Loops[0].Turns))
 
-		cmd := exec.Command(taskset, "-c", "1", perf, "-r", "-b", "8", "-m", "32", "-t", strconv.Itoa(int(length.Seconds())), "iscsi://"+d.addr+"/"+daemonTarget+"/0")
+		cmd := exec.Command(taskset, "-c", "1", perf, "-r", "-b", "8", "-m", "32", "-t", strconv.Itoa(int(length.Seconds())), "iscsi://"+d.Addr()+"/"+daemonTarget+"/0")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("iscsi-perf: %v\n%s", err, out)

@@ -3,48 +3,44 @@ package initiator
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/tgtd"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
 const tgtTarget = "iqn.2026-11.io.tgt:disk"
 
-// startTgt serves 16 MiB as LUN 1 by tgtd, with a control number of its own.
+// startTgt serves 16 MiB as LUN 1 by tgtd.
 func startTgt(t testing.TB) string {
 	t.Helper()
-	tgtd, tgtadm := need(t, "tgtd", "tgt"), need(t, "tgtadm", "tgt")
-	addr := freePort(t)
-	_, port, _ := net.SplitHostPort(addr)
-	n, err := strconv.Atoi(port)
-	if err != nil {
-		t.Fatal(err)
-	}
-	control := strconv.Itoa(1000 + n/4) // tgtd takes a number of 15 bits; nobody else is likely to have this one
-	image := filepath.Join(t.TempDir(), "disk")
+	harness.Need(t, "tgtd", "tgt")
+	dir := t.TempDir()
+	image := filepath.Join(dir, "disk")
 	if err := os.WriteFile(image, make([]byte, 16<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	startServer(t, exec.Command(tgtd, "-f", "--iscsi", "portal="+addr, "-C", control), &log, addr)
-	for _, args := range [][]string{
-		{"--op", "new", "--mode", "target", "--tid", "1", "-T", tgtTarget},
-		{"--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b", image},
-		{"--op", "update", "--mode", "target", "--tid", "1", "--name", "HeaderDigest", "--value", "CRC32C,None"},
-		{"--op", "update", "--mode", "target", "--tid", "1", "--name", "DataDigest", "--value", "CRC32C,None"},
-		{"--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"},
-	} {
-		if out, err := exec.Command(tgtadm, append([]string{"-C", control, "--lld", "iscsi"}, args...)...).CombinedOutput(); err != nil {
-			t.Fatalf("tgtadm %v: %v\n%s", args, err, out)
-		}
+	d, err := tgtd.Start(t.Context(), tgtd.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return addr
+	t.Cleanup(func() {
+		_ = d.Kill()
+		if t.Failed() {
+			t.Logf("tgtd's log:\n%s", d.Log())
+		}
+	})
+	if err := d.Configure(t.Context(),
+		tgtd.NewTarget("1", tgtTarget), tgtd.NewLUN("1", "1", image),
+		tgtd.Set("1", "HeaderDigest", "CRC32C,None"), tgtd.Set("1", "DataDigest", "CRC32C,None"), tgtd.AdmitAll("1"),
+	); err != nil {
+		t.Fatal(err)
+	}
+	return d.Addr
 }
 
 // A target of other hands: what this initiator takes for the standard is not what the project's own target does only.

@@ -7,11 +7,11 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // depthOne measures one request at a time: our p50 beside that of a bare TCP responder of the same sizes, with the same client,

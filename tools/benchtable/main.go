@@ -16,11 +16,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 func main() {
@@ -31,7 +31,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := command(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
-	daemon.Cleanup()
+	harness.Cleanup()
 	os.Exit(code)
 }
 
@@ -147,7 +147,7 @@ func measure(ctx context.Context, b *bench, selected []row, command []string) (*
 	if b.binary == "" {
 		var err error
 		b.say("building ringtgt")
-		if b.binary, err = daemon.Build(ctx); err != nil {
+		if b.binary, err = harness.Build(ctx); err != nil {
 			return nil, err
 		}
 	}

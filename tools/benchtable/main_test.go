@@ -7,7 +7,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // The test binary is the responder's process, as the command is.
@@ -16,5 +16,5 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, echo.Main())
 		os.Exit(1)
 	}
-	daemon.Main(m)
+	harness.Main(m)
 }

@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // small is the benchmark in miniature: every row, for a moment.

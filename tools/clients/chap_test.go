@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // Names and secrets of the CHAP tests. RFC 7143 12.1.3 wants secrets of at least 96 bits.
@@ -42,8 +42,8 @@ memory = "16MiB"
 // One-way CHAP (RFC 7143 12.1.3): the right secret gets in; a wrong one, an unknown name and none at all do not.
 func TestCHAP(t *testing.T) {
 	needQemu(t)
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{Config: chapConfig(false), Target: chapTarget})
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{Config: chapConfig(false), Target: chapTarget})
 	qemuIO(t, d.AuthURL(chapUser, chapSecret, 0), "write -P 0x77 0 1M", "read -P 0x77 0 1M")
 	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
 	for name, url := range map[string]string{
@@ -60,8 +60,8 @@ func TestCHAP(t *testing.T) {
 
 // Mutual CHAP: the target proves itself too, and an initiator that expects another secret of it leaves.
 func TestMutualCHAP(t *testing.T) {
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{Config: chapConfig(true), Target: chapTarget})
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{Config: chapConfig(true), Target: chapTarget})
 	url := d.AuthURL(chapUser, chapSecret, 0)
 	run(t, "iscsi-inq", url)
 	run(t, "iscsi-inq", url+"?target_user="+mutualUser+"&target_password="+mutualSecret)
@@ -77,8 +77,8 @@ func TestMutualCHAP(t *testing.T) {
 
 // A target without a secret of its own must not let mutual CHAP pass (a trap that others fell into).
 func TestMutualCHAPWithoutASecret(t *testing.T) {
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{Config: chapConfig(false), Target: chapTarget})
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{Config: chapConfig(false), Target: chapTarget})
 	url := d.AuthURL(chapUser, chapSecret, 0) + "?target_user=" + mutualUser + "&target_password=" + mutualSecret
 	if out, err := try(t, "", "iscsi-inq", url); err == nil {
 		t.Errorf("mutual CHAP passed with a target that has no secret:\n%s", out)
@@ -88,7 +88,7 @@ func TestMutualCHAPWithoutASecret(t *testing.T) {
 
 // The clients that docs/configuration.md names can log in to its CHAP example with the URLs given there.
 func TestCHAPDocument(t *testing.T) {
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
 	doc, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestCHAPDocument(t *testing.T) {
 	}
 	t.Setenv("HOST_7_SECRET", chapSecret)
 	_, target, _ := strings.Cut(url, ":3260/")
-	d := daemon.StartT(t, daemon.Options{Config: "[[portal]]\nlisten = \"{{ADDR}}\"\n" + config, Target: strings.TrimSuffix(target, "/0")})
+	d := harness.StartT(t, harness.Options{Config: "[[portal]]\nlisten = \"{{ADDR}}\"\n" + config, Target: strings.TrimSuffix(target, "/0")})
 	url = strings.NewReplacer("SECRET", chapSecret, "192.0.2.1:3260", d.Addr()).Replace(url)
 	_, secret, _ := strings.Cut(config, "[target.mutual_chap]")
 	_, secret, _ = strings.Cut(secret, "secret = \"")

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 const (
@@ -23,7 +23,7 @@ const (
 )
 
 // cutSession is a session with LUN 0 of d, which is ready.
-func cutSession(t *testing.T, d *daemon.Daemon) *initiator.Session {
+func cutSession(t *testing.T, d *harness.Daemon) *initiator.Session {
 	t.Helper()
 	s, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{d.Addr()}, TargetName: d.Target(), InitiatorName: "iqn.2026-11.com.example:cut", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
@@ -71,8 +71,8 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "lun.img")
-			o := daemon.Options{LUNs: []string{"file:" + path + ":256K,bs=4096"}, State: filepath.Join(dir, "state"), Args: []string{"-q"}}
-			d := daemon.StartT(t, o)
+			o := harness.Options{LUNs: []string{"file:" + path + ":256K,bs=4096"}, State: filepath.Join(dir, "state"), Args: []string{"-q"}}
+			d := harness.StartT(t, o)
 			s := cutSession(t, d)
 			for lba := byte(0); lba < cutBlocks; lba += cutRead {
 				if status, key := cutRange(t, s, nil, pattern(lba), lba); status != 0 {
@@ -107,7 +107,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 				t.Errorf("the end of a daemon that lost acknowledged data: %v, want exit status 3", err)
 			}
 
-			program, err := daemon.Build(t.Context())
+			program, err := harness.Build(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 			if out, code := ends(t, program, "adopt", "--state", o.State, "file:"+path); code != 0 || !strings.Contains(out, "data from byte 163840 on was lost") {
 				t.Fatalf("adopt: exit code %d\n%s", code, out)
 			}
-			s = cutSession(t, daemon.StartT(t, o))
+			s = cutSession(t, harness.StartT(t, o))
 			for lba := byte(0); lba < cutBlocks; lba += cutRead {
 				want := pattern(lba)
 				if lba >= cutLeft {

@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
-func TestMain(m *testing.M) { daemon.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // clientTime bounds one run of a client. None of the jobs here takes a tenth of it; what exceeds it hangs.
 const clientTime = 60 * time.Second
@@ -30,8 +30,8 @@ const (
 // needQemu skips unless qemu-img and qemu-io are there and have the iscsi driver, which Debian keeps in another package.
 func needQemu(t testing.TB) {
 	t.Helper()
-	daemon.Need(t, "qemu-io", pkgQemu)
-	daemon.Need(t, "qemu-img", pkgQemu)
+	harness.Need(t, "qemu-io", pkgQemu)
+	harness.Need(t, "qemu-img", pkgQemu)
 	files, err := filepath.Glob("/usr/lib/*/qemu/block-iscsi.so")
 	if err != nil {
 		t.Fatal(err)
@@ -152,10 +152,10 @@ var dataKinds = []lunKind{
 }
 
 // forEachKind runs a test on every kind, against a daemon of its own.
-func forEachKind(t *testing.T, test func(t *testing.T, k lunKind, d *daemon.Daemon)) {
+func forEachKind(t *testing.T, test func(t *testing.T, k lunKind, d *harness.Daemon)) {
 	for _, k := range dataKinds {
 		t.Run(k.name, func(t *testing.T) {
-			d := daemon.StartT(t, daemon.Options{LUNs: []string{k.spec(t.TempDir())}})
+			d := harness.StartT(t, harness.Options{LUNs: []string{k.spec(t.TempDir())}})
 			test(t, k, d)
 			if err := d.Terminate(0); err != nil {
 				t.Error(err)

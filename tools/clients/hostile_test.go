@@ -11,12 +11,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/pdu"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
 // stillServes is the working client beside the hostile one.
-func stillServes(t testing.TB, d *daemon.Daemon) {
+func stillServes(t testing.TB, d *harness.Daemon) {
 	t.Helper()
 	if err := d.Alive(); err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func stillServes(t testing.TB, d *daemon.Daemon) {
 // PDU except a Login Request before the login phase is started MUST terminate the connection" (RFC 7143 6.3).
 func TestPortScanner(t *testing.T) {
 	t.Parallel() // some wait for the login timeout
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	login := loginRequest{isid: 1, target: d.Target()}
 
 	opcode := func(op pdu.Opcode) []byte {
@@ -124,7 +124,7 @@ func (r *raw) wantEnd() {
 // "If the target receives any PDU except a Login Request after the login phase has started, it MUST send a Login reject (with Status
 // 'invalid during login') and then disconnect" (RFC 7143 6.3).
 func TestOtherPDUDuringLogin(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for _, op := range []pdu.Opcode{pdu.OpNOPOut, pdu.OpSCSICommand, pdu.OpTaskManagementRequest, pdu.OpTextRequest, pdu.OpDataOut, pdu.OpLogoutRequest} {
 		t.Run(op.String(), func(t *testing.T) {
 			r := dialRaw(t, d.Addr())
@@ -155,7 +155,7 @@ func TestOtherPDUDuringLogin(t *testing.T) {
 
 // A second login on a connection in full feature phase is a protocol error (RFC 7143 6.3), as is a length that was not negotiated.
 func TestProtocolErrorsInFullFeaturePhase(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	l := loginRequest{isid: 1, target: d.Target()}
 	for _, tt := range []struct {
 		name string
@@ -225,7 +225,7 @@ func clientHello(t testing.TB) []byte {
 // Sessions of one initiator name with distinct ISIDs live side by side; the same ISID again reinstates: the old session is closed
 // (RFC 7143 6.3.5) and the others are left alone.
 func TestManySessionsOfOneInitiator(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	sessions := make([]*raw, 200)
 	for i := range sessions {
 		sessions[i] = dialRaw(t, d.Addr())

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // silentConnections is how many clients connect and say nothing.
@@ -20,7 +20,7 @@ func TestSilentConnections(t *testing.T) {
 	needFiles(t, silentConnections+200)
 	needQemu(t)
 	t.Parallel() // it waits for the login timeout most of the time
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	stillServes(t, d)
 	before, err := d.RSS()
 	if err != nil {
@@ -109,7 +109,7 @@ func TestClientsThatDoNotMoveData(t *testing.T) {
 }
 
 func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers int64) {
-	d := daemon.StartT(t, daemon.Options{
+	d := harness.StartT(t, harness.Options{
 		LUNs: []string{"mem:64M", "file:" + t.TempDir() + "/lun.img:64M"},
 		Args: []string{"--buffers", fmt.Sprint(buffers)},
 	})

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/pdu"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
 // killsEnv is how many times TestKillAndRestartAtOnce kills the daemon: 300 by hand, a few in every run.
@@ -40,7 +40,7 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %#x, %d cycles (%s)", seed, cycles, killsEnv)
 	dir := t.TempDir()
-	o := daemon.Options{
+	o := harness.Options{
 		LUNs:  []string{"file:" + filepath.Join(dir, "lun.img") + ":8M,bs=4096,thin"},
 		State: filepath.Join(dir, "state"), Args: []string{"-q"},
 	}
@@ -64,9 +64,9 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 }
 
 // restart starts the daemon at the port of the previous one, and waits until the new one serves there.
-func restart(t *testing.T, cycle int, o *daemon.Options) *daemon.Daemon {
+func restart(t *testing.T, cycle int, o *harness.Options) *harness.Daemon {
 	t.Helper()
-	d, err := daemon.Start(context.Background(), *o)
+	d, err := harness.Start(context.Background(), *o)
 	if err != nil {
 		t.Fatalf("start %d: %v", cycle, err)
 	}
@@ -127,7 +127,7 @@ type killModel struct {
 }
 
 // check reads everything back. What it finds replaces what was uncertain.
-func (m *killModel) check(d *daemon.Daemon) {
+func (m *killModel) check(d *harness.Daemon) {
 	m.t.Helper()
 	for n := range m.luns {
 		r := dialRaw(m.t, d.Addr())
@@ -193,7 +193,7 @@ func (m *killModel) checkKey(r *raw) {
 }
 
 // workAndKill writes over one connection for each LUN, registers over another, and kills the daemon after some answers.
-func (m *killModel) workAndKill(d *daemon.Daemon) {
+func (m *killModel) workAndKill(d *harness.Daemon) {
 	m.t.Helper()
 	var mu sync.Mutex // the model, and answers
 	answers, enough := 0, make(chan struct{})

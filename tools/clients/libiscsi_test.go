@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // iscsi-ls logs in to a discovery session, sends SendTargets, and with -s asks every target for its LUNs. It takes the last LBA for the
 // number of blocks, so its sizes are rounded down to the MiB below.
 func TestDiscovery(t *testing.T) {
-	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M", "mem:32M"}})
+	harness.Need(t, "iscsi-ls", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M", "mem:32M"}})
 	mustContain(t, run(t, "iscsi-ls", d.Portal()), "Target:"+d.Target(), "Portal:"+d.Addr())
 	mustContain(t, run(t, "iscsi-ls", "--url", d.Portal()), "iscsi://"+d.Addr()+"/"+d.Target())
 	out := run(t, "iscsi-ls", "-s", d.Portal())
@@ -21,8 +21,8 @@ func TestDiscovery(t *testing.T) {
 
 // INQUIRY and the vital product data pages that initiators of the field ask for.
 func TestInquiry(t *testing.T) {
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M,thin"}})
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M,thin"}})
 	mustContain(t, run(t, "iscsi-inq", d.URL(0)), "Peripheral Device Type:DIRECT_ACCESS", "Removable:0", "Version:6", "ReponseDataFormat:2")
 	for page, want := range map[int]string{
 		0x00: "Page:0x83",
@@ -40,8 +40,8 @@ func TestInquiry(t *testing.T) {
 }
 
 func TestReadCapacity16(t *testing.T) {
-	daemon.Need(t, "iscsi-readcapacity16", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M", "mem:64M,bs=4096,thin"}})
+	harness.Need(t, "iscsi-readcapacity16", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M", "mem:64M,bs=4096,thin"}})
 	for lun, want := range []string{
 		"RETURNED LOGICAL BLOCK ADDRESS:131071",
 		"RETURNED LOGICAL BLOCK ADDRESS:16383",
@@ -55,9 +55,9 @@ func TestReadCapacity16(t *testing.T) {
 
 // The SWP bit of the control mode page (SPC-4 7.5.8): writes are refused until it is cleared again.
 func TestSoftwareWriteProtect(t *testing.T) {
-	daemon.Need(t, "iscsi-swp", pkgLibiscsi)
+	harness.Need(t, "iscsi-swp", pkgLibiscsi)
 	needQemu(t)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	qemuIO(t, d.URL(0), "write -P 0x11 0 64k")
 	run(t, "iscsi-swp", "--swp=on", d.URL(0))
 	if out, err := tryQemuIO(t, d.URL(0), "write -P 0x22 0 64k"); err == nil {
@@ -69,8 +69,8 @@ func TestSoftwareWriteProtect(t *testing.T) {
 
 // A name that is not served is refused with a reason (RFC 7143 11.13.5, status 0203h), and the daemon serves on.
 func TestUnknownTargetAndLUN(t *testing.T) {
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	out, err := try(t, "", "iscsi-inq", d.Portal()+"/iqn.2026-11.io.ringtgt:nosuch/0")
 	if err == nil {
 		t.Errorf("login to an unknown target succeeded:\n%s", out)
@@ -84,10 +84,10 @@ func TestUnknownTargetAndLUN(t *testing.T) {
 
 // Two targets of one portal are two disks; discovery shows both.
 func TestSeveralTargets(t *testing.T) {
-	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
+	harness.Need(t, "iscsi-ls", pkgLibiscsi)
 	needQemu(t)
 	const a, b = "iqn.2026-11.io.ringtgt:a", "iqn.2026-11.io.ringtgt:b"
-	d := daemon.StartT(t, daemon.Options{Config: `
+	d := harness.StartT(t, harness.Options{Config: `
 [[portal]]
 listen = "{{ADDR}}"
 
@@ -121,12 +121,12 @@ func TestReadOnlyLUN(t *testing.T) {
 	needQemu(t)
 	dir := t.TempDir()
 	spec := "file:" + dir + "/lun.img:16M"
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{spec}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{spec}})
 	qemuIO(t, d.URL(0), "write -P 0x5a 1M 1M", "flush")
 	if err := d.Terminate(0); err != nil {
 		t.Fatal(err)
 	}
-	d = daemon.StartT(t, daemon.Options{LUNs: []string{spec + ",ro"}})
+	d = harness.StartT(t, harness.Options{LUNs: []string{spec + ",ro"}})
 	out, err := try(t, "", "qemu-io", "-r", "-f", "raw", "-c", "read -P 0x5a 1M 1M", d.URL(0))
 	if err != nil {
 		t.Fatalf("reading: %v\n%s", err, out)

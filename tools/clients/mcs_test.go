@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 var (
@@ -46,7 +46,7 @@ func TestMCSVerify(t *testing.T) {
 // there, so that each block has one version that is right.
 type verify struct {
 	*testing.T
-	d     *daemon.Daemon
+	d     *harness.Daemon
 	s     *initiator.Session
 	conns int
 	left  atomic.Int64
@@ -69,7 +69,7 @@ func newVerify(t *testing.T, conns int, spec, addr string) *verify {
 	t.Helper()
 	v := &verify{T: t, conns: conns}
 	v.again = sync.NewCond(&v.mu)
-	v.d = daemon.StartT(t, daemon.Options{LUNs: []string{spec}, Args: []string{"--cores", "0-1"}})
+	v.d = harness.StartT(t, harness.Options{LUNs: []string{spec}, Args: []string{"--cores", "0-1"}})
 	cfg := initiator.Config{
 		Portals: []string{v.d.Addr()}, TargetName: v.d.Target(), InitiatorName: "iqn.2026-11.io.ringtgt:verify",
 		ISID: [6]byte{0x80, 0, 0, 1, 0, byte(conns)}, Connections: conns, FirstCmdSN: 0xffffff00,

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/pdu"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
 // manyTargets returns a configuration of n targets whose names differ in a number.
@@ -26,10 +26,10 @@ func manyTargets(n int) string {
 // libiscsi accepts only answers of one PDU: all targets come in one, up to the length that it declares (RFC 7143 13.12,
 // appendix C).
 func TestManyTargets(t *testing.T) {
-	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
+	harness.Need(t, "iscsi-ls", pkgLibiscsi)
 	for _, n := range []int{73, 200, 1500} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			d := daemon.StartT(t, daemon.Options{Config: manyTargets(n)})
+			d := harness.StartT(t, harness.Options{Config: manyTargets(n)})
 			out := run(t, "iscsi-ls", d.Portal())
 			if got := strings.Count(out, "Target:iqn.2026-11.io.ringtgt:many."); got != n {
 				t.Errorf("iscsi-ls finds %d targets of %d:\n%s", got, n, clip(out))
@@ -42,8 +42,8 @@ func TestManyTargets(t *testing.T) {
 // A user in the URL makes libiscsi offer CHAP; a target without it answers None, and libiscsi declares its names again. Only a
 // strict node rejects that (docs/conformance.md).
 func TestUserWithoutCHAP(t *testing.T) {
-	daemon.Need(t, "iscsi-ls", pkgLibiscsi)
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
+	harness.Need(t, "iscsi-ls", pkgLibiscsi)
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
 	needQemu(t)
 	config := func(server string) string {
 		return server + `
@@ -57,12 +57,12 @@ lun = 0
 memory = "16MiB"
 `
 	}
-	d := daemon.StartT(t, daemon.Options{Config: config(""), Target: chapTarget})
+	d := harness.StartT(t, harness.Options{Config: config(""), Target: chapTarget})
 	mustContain(t, run(t, "iscsi-ls", "iscsi://"+chapUser+"%"+chapSecret+"@"+d.Addr()), "Target:"+chapTarget)
 	run(t, "iscsi-inq", d.AuthURL(chapUser, chapSecret, 0))
 	qemuIO(t, d.AuthURL(chapUser, chapSecret, 0), "write -P 0x17 0 1M", "read -P 0x17 0 1M")
 
-	strict := daemon.StartT(t, daemon.Options{Config: config("[server]\nstrict_login = true"), Target: chapTarget})
+	strict := harness.StartT(t, harness.Options{Config: config("[server]\nstrict_login = true"), Target: chapTarget})
 	run(t, "iscsi-inq", strict.URL(0))
 	if out, err := try(t, "", "iscsi-inq", strict.AuthURL(chapUser, chapSecret, 0)); err == nil {
 		t.Errorf("a strict node accepts names that are declared again:\n%s", out)
@@ -83,7 +83,7 @@ func TestLimits(t *testing.T) {
 		"initial_r2t = true\nmax_burst_length = 65536", "initial_r2t = true\nimmediate_data = false\nmax_burst_length = 65536",
 	} {
 		t.Run(strings.ReplaceAll(limits, "\n", ", "), func(t *testing.T) {
-			d := daemon.StartT(t, daemon.Options{Target: chapTarget, Config: `
+			d := harness.StartT(t, harness.Options{Target: chapTarget, Config: `
 [[portal]]
 listen = "{{ADDR}}"
 
@@ -104,7 +104,7 @@ memory = "16MiB"
 
 // A ping of the length that the target declares comes back whole (RFC 7143 11.18, 13.12).
 func TestLongestPing(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:1M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:1M"}})
 	r := dialRaw(t, d.Addr())
 	r.login(loginRequest{target: d.Target(), keys: []string{"MaxRecvDataSegmentLength=16777215"}})
 	data := bytes.Repeat([]byte("0123456789abcdef"), 262144/16)

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/pdu"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
 const badInitiator = "iqn.2026-11.io.ringtgt:bad-neighbour"
@@ -45,9 +45,9 @@ func (s daemonStatus) connections() (n int) {
 	return n
 }
 
-func statusOf(t testing.TB, d *daemon.Daemon) (s daemonStatus) {
+func statusOf(t testing.TB, d *harness.Daemon) (s daemonStatus) {
 	t.Helper()
-	binary, err := daemon.Build(t.Context())
+	binary, err := harness.Build(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (f *flood) goesOn(t *testing.T) {
 	eventually(t, clientTime, func() (bool, string) { return f.sent.Load() > before, "the flood does not go on" })
 }
 
-func startFlood(t *testing.T, d *daemon.Daemon, conns int, request func(*pdu.BHS) []byte) *flood {
+func startFlood(t *testing.T, d *harness.Daemon, conns int, request func(*pdu.BHS) []byte) *flood {
 	f := &flood{}
 	var stop atomic.Bool
 	var all sync.WaitGroup
@@ -165,7 +165,7 @@ func startFlood(t *testing.T, d *daemon.Daemon, conns int, request func(*pdu.BHS
 }
 
 // connection floods until the target closes it.
-func (f *flood) connection(d *daemon.Daemon, isid byte, stop *atomic.Bool, request func(*pdu.BHS) []byte) {
+func (f *flood) connection(d *harness.Daemon, isid byte, stop *atomic.Bool, request func(*pdu.BHS) []byte) {
 	c, err := net.DialTimeout("tcp", d.Addr(), rawTime)
 	if err != nil {
 		return
@@ -194,15 +194,15 @@ func (f *flood) connection(d *daemon.Daemon, isid byte, stop *atomic.Bool, reque
 }
 
 // startNeighbours starts a daemon with one loop and little memory, shared by all initiators.
-func startNeighbours(t *testing.T) *daemon.Daemon {
-	return daemon.StartT(t, daemon.Options{
+func startNeighbours(t *testing.T) *harness.Daemon {
+	return harness.StartT(t, harness.Options{
 		LUNs: []string{"file:" + t.TempDir() + "/lun.img:64M", "mem:1M"},
 		Args: []string{"--cores", "0", "--buffers", "32M"},
 	})
 }
 
 // readsAreServed plays the well-behaved initiator: 4 KiB reads one after another, each of which must be answered.
-func readsAreServed(t *testing.T, d *daemon.Daemon) {
+func readsAreServed(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	r := dialRaw(t, d.Addr())
 	r.loginReady(loginRequest{isid: 0xee, target: d.Target()})
@@ -216,7 +216,7 @@ func readsAreServed(t *testing.T, d *daemon.Daemon) {
 	}
 }
 
-func belowBound(t *testing.T, d *daemon.Daemon) {
+func belowBound(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	bound := statusOf(t, d).Daemon.Bound
 	if peak, err := d.PeakRSS(); err != nil || peak > bound {

@@ -4,8 +4,8 @@ import (
 	"net"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/pdu"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
 )
 
 // bytes returns the whole Login Request PDU.
@@ -30,7 +30,7 @@ func testUnitReady(sn uint32) []byte {
 // Commands in one packet with the Login Request, on a leading and on a joining connection. An initiator must wait for the final
 // Login Response (RFC 7143 6.3). The commands are executed with their nexus or not at all, and other sessions are not affected.
 func TestCommandsBehindALogin(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for i := range byte(40) {
 		login := loginRequest{isid: i, target: d.Target(), keys: []string{"MaxConnections=4", "DefaultTime2Retain=0"}}
 		in := login.bytes()
@@ -70,7 +70,7 @@ func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 
 // A login replaces the only connection of a session (RFC 7143 6.3.4) and is reset before it is answered, while the session ends.
 func TestJoinThatGoesAway(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	beside := dialRaw(t, d.Addr())
 	beside.loginReady(loginRequest{isid: 0xed, target: d.Target()})
 	for i := range byte(120) {

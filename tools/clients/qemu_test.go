@@ -7,13 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // An image goes to the LUN and comes back, byte for byte.
 func TestQemuImgConvert(t *testing.T) {
 	needQemu(t)
-	forEachKind(t, func(t *testing.T, k lunKind, d *daemon.Daemon) {
+	forEachKind(t, func(t *testing.T, k lunKind, d *harness.Daemon) {
 		image := randomFile(t, lunSize, 7)
 		run(t, "qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", "-t", "none", image, d.URL(0))
 		mustContain(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", image, d.URL(0)), "Images are identical.")
@@ -27,7 +27,7 @@ func TestQemuImgConvert(t *testing.T) {
 // Patterns at the edges: one block, across 64 KiB and 1 MiB, the last block, larger than one burst; zeros, discard, many at once.
 func TestQemuIOPatterns(t *testing.T) {
 	needQemu(t)
-	forEachKind(t, func(t *testing.T, k lunKind, d *daemon.Daemon) {
+	forEachKind(t, func(t *testing.T, k lunKind, d *harness.Daemon) {
 		b := k.block
 		end := int64(lunSize)
 		cmds := []string{
@@ -71,7 +71,7 @@ func TestThin4K(t *testing.T) {
 	needQemu(t)
 	for name, spec := range map[string]string{"memory": "mem:64M,thin,bs=4096", "file": "file:" + t.TempDir() + "/lun.img:64M,thin,bs=4096"} {
 		t.Run(name, func(t *testing.T) {
-			d := daemon.StartT(t, daemon.Options{LUNs: []string{spec}})
+			d := harness.StartT(t, harness.Options{LUNs: []string{spec}})
 			var cmds []string
 			for i := range 64 {
 				at := i * 28672
@@ -89,7 +89,7 @@ func TestThin4K(t *testing.T) {
 // libiscsi negotiates a CRC32C header digest when qemu is told to want it (RFC 7143 13.1); every PDU then carries one.
 func TestHeaderDigest(t *testing.T) {
 	needQemu(t)
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for _, digest := range []string{"none", "none-crc32c", "crc32c-none", "crc32c"} {
 		image := "driver=raw,file.driver=iscsi,file.transport=tcp,file.portal=" + d.Addr() + ",file.target=" + d.Target() +
 			",file.lun=0,file.header-digest=" + digest
@@ -108,7 +108,7 @@ func TestRandomVerify(t *testing.T) {
 	if testing.Short() {
 		rounds = 2
 	}
-	forEachKind(t, func(t *testing.T, k lunKind, d *daemon.Daemon) {
+	forEachKind(t, func(t *testing.T, k lunKind, d *harness.Daemon) {
 		seed := rand.Uint64()
 		t.Logf("seed %#x", seed)
 		rng := rand.New(rand.NewPCG(seed, 0))

@@ -14,26 +14,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // What was written is there after SIGTERM and a new start, and the disk is the same disk: its identifiers do not change.
 func TestRestartKeepsDataAndIdentity(t *testing.T) {
 	needQemu(t)
-	daemon.Need(t, "iscsi-inq", pkgLibiscsi)
+	harness.Need(t, "iscsi-inq", pkgLibiscsi)
 	for name, options := range map[string]string{"file": "", "thin": ",thin", "4k": ",bs=4096"} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			o := daemon.Options{LUNs: []string{"file:" + dir + "/lun.img:64M" + options}, State: filepath.Join(dir, "state")}
+			o := harness.Options{LUNs: []string{"file:" + dir + "/lun.img:64M" + options}, State: filepath.Join(dir, "state")}
 			image := randomFile(t, lunSize, 11)
-			d := daemon.StartT(t, o)
+			d := harness.StartT(t, o)
 			run(t, "qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", image, d.URL(0))
 			identity := run(t, "iscsi-inq", "-e", "1", "-c", "131", d.URL(0)) + run(t, "iscsi-inq", "-e", "1", "-c", "128", d.URL(0))
 			for range 2 {
 				if err := d.Terminate(0); err != nil {
 					t.Fatal(err)
 				}
-				d = daemon.StartT(t, o)
+				d = harness.StartT(t, o)
 				mustContain(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", image, d.URL(0)), "Images are identical.")
 				again := run(t, "iscsi-inq", "-e", "1", "-c", "131", d.URL(0)) + run(t, "iscsi-inq", "-e", "1", "-c", "128", d.URL(0))
 				if again != identity {
@@ -46,7 +46,7 @@ func TestRestartKeepsDataAndIdentity(t *testing.T) {
 
 // An idle session does not keep the daemon from ending: SIGTERM logs it out or drops it and exits 0.
 func TestTerminateWithSessionsOpen(t *testing.T) {
-	d := daemon.StartT(t, daemon.Options{LUNs: []string{"mem:64M"}})
+	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for i := range 3 {
 		dialRaw(t, d.Addr()).login(loginRequest{isid: byte(i), target: d.Target()})
 	}
@@ -92,15 +92,15 @@ func TestKillKeepsAcknowledgedWrites(t *testing.T) {
 			t.Logf("seed %#x", seed)
 			rng := rand.New(rand.NewPCG(seed, 0))
 			dir := t.TempDir()
-			o := daemon.Options{LUNs: []string{"file:" + dir + "/lun.img:64M" + tt.options}, State: filepath.Join(dir, "state")}
+			o := harness.Options{LUNs: []string{"file:" + dir + "/lun.img:64M" + tt.options}, State: filepath.Join(dir, "state")}
 			s := newCrashModel()
 			for round := range rounds {
-				d := daemon.StartT(t, o)
+				d := harness.StartT(t, o)
 				qemuIO(t, d.URL(0), s.checks()...)
 				killAmid(t, d, s, rng, tt.write, tt.covered)
 				t.Logf("round %d: killed with %d writes acknowledged", round, s.acknowledged)
 			}
-			d := daemon.StartT(t, o)
+			d := harness.StartT(t, o)
 			out, err := tryQemuIO(t, d.URL(0), s.checks()...)
 			if err != nil {
 				t.Fatalf("seed %#x: an acknowledged write is gone: %v\n%s", seed, err, clip(out))
@@ -110,7 +110,7 @@ func TestKillKeepsAcknowledgedWrites(t *testing.T) {
 }
 
 // killAmid feeds writes to qemu-io one by one and kills the daemon while it works.
-func killAmid(t *testing.T, d *daemon.Daemon, s *crashModel, rng *rand.Rand, write string, covered func(string, *crashModel)) {
+func killAmid(t *testing.T, d *harness.Daemon, s *crashModel, rng *rand.Rand, write string, covered func(string, *crashModel)) {
 	t.Helper()
 	// line-buffered, or an acknowledgement would stay in qemu-io's buffer
 	cmd := exec.Command("stdbuf", "-oL", "qemu-io", "-f", "raw", "-t", "none", d.URL(0))

@@ -29,7 +29,6 @@ type fakeTarget struct {
 
 func (fakeTarget) url(lun int) string { return fmt.Sprintf("iscsi://fake/%d", lun) }
 func (f fakeTarget) alive() error     { return f.dead }
-func (fakeTarget) log() string        { return "" }
 func (f fakeTarget) stop() error      { f.stopped.Add(1); return nil }
 
 func fakeCampaign(tl tool, dead error) (*campaign, *atomic.Int32) {

@@ -5,10 +5,10 @@ import (
 	"os"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
-func TestMain(m *testing.M) { daemon.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // testWriter passes progress on to the test's log.
 type testWriter struct{ t *testing.T }
@@ -21,7 +21,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 // TestConformance runs the whole of iscsi-test-cu against ringtgt on every kind of LUN: nothing may fail or hang, and every
 // test must really run somewhere. With -short it runs the thin memory LUN alone, without the minutes that Sanitize sleeps.
 func TestConformance(t *testing.T) {
-	daemon.Need(t, toolName, toolPackage)
+	harness.Need(t, toolName, toolPackage)
 	tl, err := findTool(context.Background())
 	if err != nil {
 		t.Fatal(err)

@@ -18,12 +18,12 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 func main() {
 	code := run(os.Args[1:])
-	daemon.Cleanup()
+	harness.Cleanup()
 	os.Exit(code)
 }
 

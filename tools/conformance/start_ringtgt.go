@@ -6,17 +6,17 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // ringtgtTarget is our own daemon.
-type ringtgtTarget struct{ d *daemon.Daemon }
+type ringtgtTarget struct{ d *harness.Daemon }
 
 // startRingtgt configures by file, because keepalive has no flag. It is off: some tests sleep without reading their connections
 // (Sanitize.Reset 60 s at a time); a dropped one comes back with a unit attention, and Sanitize.Reset then never ends.
 func startRingtgt(ctx context.Context, k kind, luns int, dir string) (target, error) {
 	var toml strings.Builder
-	fmt.Fprintf(&toml, "[server]\nnop_interval = \"0s\"\n\n[[portal]]\nlisten = \"{{ADDR}}\"\n\n[[target]]\nname = %q\n", daemon.DefaultTarget)
+	fmt.Fprintf(&toml, "[server]\nnop_interval = \"0s\"\n\n[[portal]]\nlisten = \"{{ADDR}}\"\n\n[[target]]\nname = %q\n", harness.DefaultTarget)
 	for i := range luns {
 		spec := k.spec
 		if k.image {
@@ -24,7 +24,7 @@ func startRingtgt(ctx context.Context, k kind, luns int, dir string) (target, er
 		}
 		fmt.Fprintf(&toml, "\n[[target.lun]]\nlun = %d\n%s", i, spec)
 	}
-	d, err := daemon.Start(ctx, daemon.Options{State: filepath.Join(dir, "state"), Config: toml.String()})
+	d, err := harness.Start(ctx, harness.Options{State: filepath.Join(dir, "state"), Config: toml.String()})
 	if err != nil {
 		return nil, err
 	}
@@ -33,5 +33,4 @@ func startRingtgt(ctx context.Context, k kind, luns int, dir string) (target, er
 
 func (t ringtgtTarget) url(lun int) string { return t.d.URL(lun) }
 func (t ringtgtTarget) alive() error       { return t.d.Alive() }
-func (t ringtgtTarget) log() string        { return t.d.Log() }
 func (t ringtgtTarget) stop() error        { return t.d.Terminate(0) }

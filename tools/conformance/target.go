@@ -8,7 +8,6 @@ import (
 type target interface {
 	url(lun int) string
 	alive() error // nil while the process runs
-	log() string
 	stop() error
 }
 

@@ -21,7 +21,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 func main() {
@@ -88,7 +88,7 @@ func run(ctx context.Context, duration time.Duration, seed uint64, actors int, r
 	if out, err := exec.Command("go", append(args, "./tools/ringtgt")...).CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %v\n%s", err, out)
 	}
-	d, err := daemon.Start(ctx, daemon.Options{
+	d, err := harness.Start(ctx, harness.Options{
 		Binary: binary, Config: fmt.Sprintf(config, dir, cores()), Ready: time.Minute,
 		Env: []string{"GORACE=halt_on_error=1 exitcode=66"},
 	})

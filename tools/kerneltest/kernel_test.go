@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
-func TestMain(m *testing.M) { daemon.Main(m) }
+func TestMain(m *testing.M) { harness.Main(m) }
 
 // TestKernelInitiator runs every case against a target, in one guest. RINGTGT_KERNEL=1 turns it on;
 // RINGTGT_KERNEL_TARGET=tgt runs Debian's tgt instead of ringtgt, RINGTGT_KERNEL_CONSOLE=1 shows the guest's console
@@ -64,24 +64,24 @@ func TestKernelInitiator(t *testing.T) {
 			} else if detail != "" {
 				log(detail)
 			}
-			if !tgt.process.running() {
-				t.Errorf("the target ended: %v; see %s", tgt.process.err, filepath.Join(last, "target.log"))
+			if tgt.child.Alive() != nil {
+				t.Errorf("the target ended: %v; see %s", tgt.child.Err(), filepath.Join(last, "target.log"))
 			}
 		})
 		// One case that ends target or guest does not hide what the others would show.
-		if !tgt.process.running() {
+		if tgt.child.Alive() != nil {
 			if err := tgt.start(ctx); err != nil {
 				t.Fatalf("starting the target again: %v", err)
 			}
 		}
-		if !g.process.running() {
+		if g.child.Alive() != nil {
 			g = bootGuest(t, tgt, image, last)
 		}
 	}
 	if tgt.kind.ignoresTerm {
 		return
 	}
-	if err := tgt.process.stop(targetLimit); err != nil {
+	if err := tgt.child.Terminate(targetLimit); err != nil {
 		t.Errorf("the target's end after SIGTERM: %v", err)
 	}
 }
@@ -130,7 +130,7 @@ func startTarget(t *testing.T, last string) *target {
 	if err := tgt.start(t.Context()); err != nil {
 		t.Fatalf("%v; see %s", err, filepath.Join(last, "target.log"))
 	}
-	t.Cleanup(func() { tgt.process.kill() })
+	t.Cleanup(func() { _ = tgt.child.Kill() })
 	return tgt
 }
 
@@ -188,10 +188,10 @@ func hostActions(ctx context.Context, tgt *target, g *guest) func(verb string, a
 		case verb == "link" && len(args) == 1:
 			return g.monitor.setLink(args[0] == "on")
 		case verb == "target" && len(args) == 1 && args[0] == "kill":
-			tgt.process.kill()
+			_ = tgt.child.Kill()
 			return nil
 		case verb == "target" && len(args) == 1 && args[0] == "stop":
-			return tgt.process.stop(targetLimit)
+			return tgt.child.Terminate(targetLimit)
 		case verb == "target" && len(args) == 1 && args[0] == "start":
 			return tgt.start(ctx)
 		case verb == "sha256" && len(args) == 5:

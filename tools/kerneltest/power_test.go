@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
@@ -150,7 +150,7 @@ func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env m
 	}
 	programs := map[string]string{}
 	for name, pkg := range map[string]string{"ringtgt": "./tools/ringtgt", "power": "./tools/kerneltest/power/guest"} {
-		if path := os.Getenv(daemon.BinaryEnv); path != "" && name == "ringtgt" { // must be statically linked
+		if path := os.Getenv(harness.BinaryEnv); path != "" && name == "ringtgt" { // must be statically linked
 			programs[name] = path
 			continue
 		}

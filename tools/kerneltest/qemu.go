@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/process"
 )
 
 const (
@@ -39,7 +41,7 @@ func ensureQemu(ctx context.Context, log func(string, ...any)) error {
 
 // guest is a running virtual machine. Its first serial port is the console, its second the control channel.
 type guest struct {
-	process *process
+	child   *process.Child
 	monitor *monitor
 	control net.Conn
 	lines   chan message // from the control channel; closed when the guest is gone
@@ -115,7 +117,7 @@ func startGuest(ctx context.Context, o guestOptions) (*guest, error) {
 	cmd.Stderr = o.console
 	g := &guest{lines: make(chan message, 16), console: newConsole(o.console, o.echo)}
 	// The control socket is there before the guest runs: connect while its kernel boots.
-	if g.process, err = startProcess(cmd); err != nil {
+	if g.child, err = process.Start(cmd); err != nil {
 		return nil, err
 	}
 	go g.console.read(stdout)
@@ -158,8 +160,8 @@ func (g *guest) connect(ctx context.Context, dir string) error {
 		}
 		select {
 		case <-retry.C:
-		case <-g.process.exited:
-			return fmt.Errorf("qemu ended: %v", g.process.err)
+		case <-g.child.Exited():
+			return fmt.Errorf("qemu ended: %v", g.child.Err())
 		case <-ctx.Done():
 			return fmt.Errorf("qemu does not listen: %w", err)
 		}
@@ -228,7 +230,7 @@ func (g *guest) stop() {
 	if g.control != nil {
 		g.control.Close()
 	}
-	g.process.kill()
+	_ = g.child.Kill()
 }
 
 // console keeps what the guest printed since the last mark, each line with the seconds since the machine was started.

@@ -8,13 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // ringtgtKind runs the serve command of tools/ringtgt. A restart finds its state where the killed one left it.
 var ringtgtKind = targetKind{
 	command: func(ctx context.Context, c targetConfig) (*exec.Cmd, error) {
-		binary, err := daemon.Build(ctx)
+		binary, err := harness.Build(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"time"
+
+	"github.com/ringtgt/ringtgt/internal/process"
 )
 
 // lunSpec is a LUN that a target serves from a file.
@@ -67,10 +68,10 @@ type targetKind struct {
 
 // target is a running daemon that can be killed and started again on what it left behind.
 type target struct {
-	kind    targetKind
-	config  targetConfig
-	log     io.Writer
-	process *process
+	kind   targetKind
+	config targetConfig
+	log    io.Writer
+	child  *process.Child
 }
 
 // start runs the daemon and waits until it accepts connections.
@@ -80,11 +81,11 @@ func (t *target) start(ctx context.Context) error {
 		return err
 	}
 	cmd.Stdout, cmd.Stderr = t.log, t.log
-	if t.process, err = startProcess(cmd); err != nil {
+	if t.child, err = process.Start(cmd); err != nil {
 		return err
 	}
 	if err := t.waitListening(ctx); err != nil {
-		t.process.kill()
+		_ = t.child.Kill()
 		return err
 	}
 	if t.kind.setUp == nil {
@@ -93,42 +94,17 @@ func (t *target) start(ctx context.Context) error {
 	return t.kind.setUp(ctx, t.config)
 }
 
-// waitListening returns when the daemon accepts a connection. That connection says nothing and is closed at once, as a
-// port scanner would: the target has to bear it.
+// waitListening returns when the daemon accepts a connection.
 func (t *target) waitListening(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, targetLimit)
 	defer cancel()
-	retry := time.NewTicker(20 * time.Millisecond)
-	defer retry.Stop()
-	for {
-		conn, err := net.Dial("tcp", t.config.listen)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-retry.C:
-		case <-t.process.exited:
-			return fmt.Errorf("the target ended: %v", t.process.err)
-		case <-ctx.Done():
-			return fmt.Errorf("the target does not listen on %s within %v", t.config.listen, targetLimit)
-		}
-	}
+	return t.child.AwaitPortal(ctx, t.config.listen)
 }
 
 // targetKinds are the values of RINGTGT_KERNEL_TARGET. tgt is there for comparison: a case that both fail is suspect.
 var targetKinds = map[string]targetKind{
 	"ringtgt": ringtgtKind,
 	"tgt":     tgtKind,
-}
-
-// freePort finds a TCP port of the loopback that nobody listens on.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // Names and secrets of the cases. Secrets are longer than the 12 bytes that RFC 7143 section 9.2.1 asks for as a minimum.
@@ -148,7 +124,7 @@ var (
 
 // newTargetConfig lays out the targets of the kernel tests, with LUN numbers from first up and their files in dir.
 func newTargetConfig(dir string, first int) (targetConfig, error) {
-	port, err := freePort()
+	listen, err := process.FreePort()
 	if err != nil {
 		return targetConfig{}, err
 	}
@@ -158,7 +134,7 @@ func newTargetConfig(dir string, first int) (targetConfig, error) {
 	data, second, readOnly, big := lun(first, "data", 256), lun(first+1, "second", 64), lun(first+2, "readonly", 8), lun(first+3, "4k", 64)
 	data.thin, readOnly.readOnly, big.blockSize = true, true, 4096
 	config := targetConfig{
-		listen: "127.0.0.1:" + strconv.Itoa(port),
+		listen: listen,
 		dir:    dir,
 		targets: []targetSpec{
 			{iqn: iqnPlain, luns: []lunSpec{data, second, readOnly, big}},

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 func main() {
@@ -32,10 +32,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	defer daemon.Cleanup()
+	defer harness.Cleanup()
 	if err := study(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mcsstudy:", err)
-		daemon.Cleanup()
+		harness.Cleanup()
 		os.Exit(1)
 	}
 }

@@ -13,18 +13,18 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/tools/internal/daemon"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // target is a daemon with a unit in memory.
 type target struct {
-	d      *daemon.Daemon
+	d      *harness.Daemon
 	binary string
 	state  string
 }
 
 func startTarget(ctx context.Context, loops int, unit string) (*target, error) {
-	binary, err := daemon.Build(ctx)
+	binary, err := harness.Build(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +36,8 @@ func startTarget(ctx context.Context, loops int, unit string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := daemon.Start(ctx, daemon.Options{
-		Binary: binary, Target: daemon.DefaultTarget, State: state, Args: []string{"--cores", cores},
+	d, err := harness.Start(ctx, harness.Options{
+		Binary: binary, Target: harness.DefaultTarget, State: state, Args: []string{"--cores", cores},
 		LUNs: []string{strings.ReplaceAll(unit, "LOOPS", strconv.Itoa(loops))},
 	})
 	if err != nil {

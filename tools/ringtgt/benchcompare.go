@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // idleOfComparison is how long each target of a comparison is looked at idle, unless --idle says it.

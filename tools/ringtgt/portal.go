@@ -1,18 +1,13 @@
 package main
 
 import (
-	"bufio"
-	"encoding/binary"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/host"
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"golang.org/x/sys/unix"
@@ -94,7 +89,7 @@ func waitFree(addr netip.AddrPort, log *slog.Logger) error {
 // checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
 // and the kernel would let a second daemon of the same user in as well: initiators would then land on either.
 //
-// A bind without SO_REUSEPORT tells for certain; /proc/net/tcp, which misses sockets while others come and go, only who it is.
+// A bind without SO_REUSEPORT decides; /proc/net/tcp misses sockets while others come and go, and only names the other socket.
 func checkFree(addr netip.AddrPort) error {
 	if addr.Port() == 0 {
 		return nil
@@ -113,52 +108,8 @@ func checkFree(addr netip.AddrPort) error {
 		return nil
 	}
 	other := addr
-	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		f, err := os.Open(file)
-		if err != nil {
-			continue
-		}
-		if o, found := listener(bufio.NewScanner(f), addr); found {
-			other = o
-		}
-		f.Close()
+	if bound, found := host.Conflict(addr); found {
+		other = bound
 	}
 	return fmt.Errorf("portal %s is in use: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, other, addr.Port())
-}
-
-// stateListen is TCP_LISTEN in the fourth column of /proc/net/tcp.
-const stateListen = "0A"
-
-// listener finds a listening socket in the text of /proc/net/tcp that takes connections meant for addr.
-func listener(lines *bufio.Scanner, addr netip.AddrPort) (netip.AddrPort, bool) {
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[3] != stateListen {
-			continue
-		}
-		local, ok := procAddr(fields[1])
-		if !ok || local.Port() != addr.Port() {
-			continue
-		}
-		a, b := local.Addr().Unmap(), addr.Addr().Unmap()
-		if a == b || a.IsUnspecified() && (a.Is6() || b.Is4()) || b.IsUnspecified() && (b.Is6() || a.Is4()) {
-			return local, true
-		}
-	}
-	return netip.AddrPort{}, false
-}
-
-// procAddr reads 0100007F:0CBC: the address in words of the machine's byte order, and the port.
-func procAddr(s string) (netip.AddrPort, bool) {
-	host, port, _ := strings.Cut(s, ":")
-	b, err := hex.DecodeString(host)
-	n, err2 := strconv.ParseUint(port, 16, 16)
-	if err != nil || err2 != nil || len(b)%4 != 0 {
-		return netip.AddrPort{}, false
-	}
-	for i := 0; i < len(b); i += 4 {
-		binary.NativeEndian.PutUint32(b[i:], binary.BigEndian.Uint32(b[i:]))
-	}
-	ip, ok := netip.AddrFromSlice(b)
-	return netip.AddrPortFrom(ip, uint16(n)), ok
 }

@@ -1,48 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"net"
 	"net/netip"
-	"strings"
 	"testing"
 )
-
-// Lines of /proc/net/tcp and tcp6 as a little-endian machine writes them.
-const (
-	tcpHeader = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
-	listens   = "   0: 0100007F:0CBC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
-	anyPort99 = "   1: 00000000:0063 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
-	connected = "   2: 0100007F:0FA0 0100007F:0CBC 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
-	any6      = "   0: 00000000000000000000000000000000:0064 00000000000000000000000000000000:0000 0A 00000000:00000000 00:0 0 0 0 1\n"
-	loop6     = "   1: 00000000000000000000000001000000:0065 00000000000000000000000000000000:0000 0A 00000000:00000000 00:0 0 0 0 1\n"
-	mapped6   = "   2: 0000000000000000FFFF00000100007F:0066 00000000000000000000000000000000:0000 0A 00000000:00000000 00:0 0 0 0 1\n"
-)
-
-func TestListenerFindsWhoTakesOurConnections(t *testing.T) {
-	table := tcpHeader + listens + anyPort99 + connected + any6 + loop6 + mapped6 + "garbage\n   3: xyz:1 00000000:0000 0A\n"
-	for addr, want := range map[string]string{
-		"127.0.0.1:3260": "127.0.0.1:3260",
-		"127.0.0.2:3260": "",
-		"0.0.0.0:3260":   "127.0.0.1:3260", // a wildcard would take what is meant for it
-		"[::]:3260":      "127.0.0.1:3260",
-		"[::1]:3260":     "",
-		"192.0.2.1:99":   "0.0.0.0:99",
-		"[::1]:99":       "",
-		"192.0.2.1:100":  "[::]:100",
-		"[::1]:100":      "[::]:100",
-		"[::1]:101":      "[::1]:101",
-		"0.0.0.0:101":    "",
-		"127.0.0.1:102":  "[::ffff:127.0.0.1]:102",
-		"127.0.0.1:4000": "", // a connection, no listener
-		"127.0.0.1:1":    "",
-	} {
-		got, found := listener(bufio.NewScanner(strings.NewReader(table)), netip.MustParseAddrPort(addr))
-		if found != (want != "") || found && got.String() != want {
-			t.Errorf("%s: %v, %t; want %q", addr, got, found, want)
-		}
-	}
-}
 
 // The real table: a socket that listens is found, one that is only bound, as by whoever reserves a port, is not.
 func TestCheckFree(t *testing.T) {

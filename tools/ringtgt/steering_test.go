@@ -19,8 +19,8 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/steer"
-	harness "github.com/ringtgt/ringtgt/tools/internal/daemon"
 	"golang.org/x/sys/unix"
 )
 

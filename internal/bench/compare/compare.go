@@ -11,10 +11,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // Options describe a comparison.

@@ -4,30 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
-
-// ringtgt builds our own target, or takes RINGTGT_BINARY.
-func ringtgt(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("RINGTGT_BINARY"); path != "" {
-		return path
-	}
-	path := filepath.Join(t.TempDir(), "ringtgt")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/ringtgt/ringtgt/tools/ringtgt").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
-}
 
 // Our target beside tgt, for real: every figure of both sides is there, and nobody is left afterwards. No figure is asserted.
 func TestCompareWithTgt(t *testing.T) {
@@ -39,7 +25,7 @@ func TestCompareWithTgt(t *testing.T) {
 		EqualLoad:  0.5,
 		TargetCPUs: cpus[:1],
 		LUN:        peer.LUN{Memory: 8 << 20},
-		Binary:     ringtgt(t),
+		Binary:     harness.BuildT(t),
 	}
 	var told []string
 	o.Round = func(s string) { told = append(told, s) }

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // What speaks against figures is said, each in a sentence that names the side and the limit; what does not is not mentioned.

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // find returns the process behind a URL, 0 where there is none to be found on this machine.

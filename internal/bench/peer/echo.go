@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+
+	"github.com/ringtgt/ringtgt/internal/process"
 )
 
 // Echo is the name of the bare TCP responder, see package echo.
@@ -41,11 +43,11 @@ func StartEcho(ctx context.Context, argv []string, cpus []int) (*Target, error) 
 	cmd.ExtraFiles = []*os.File{f}
 	// Its thread blocks in system calls that the runtime does not know of, and would be sent a signal every 10 ms to make room.
 	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1")
-	c, err := launch(cmd, cpus)
+	c, err := process.Start(cmd, cpus...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("peer: %w", err)
 	}
-	t := &Target{Name: Echo, PID: cmd.Process.Pid, Software: "echo", Portal: l.Addr().String(), IQN: echoIQN, child: c}
+	t := &Target{Name: Echo, PID: c.PID(), Software: "echo", Portal: l.Addr().String(), IQN: echoIQN, child: c}
 	t.setURL()
 	return t, nil
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 func startEcho(t *testing.T) *Target {

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // childEnv makes this test binary a benchmark that starts the peer it names, says where it is, and ends badly.
@@ -27,11 +25,7 @@ func TestMain(m *testing.M) {
 	if name := os.Getenv(childEnv); name != "" {
 		badBenchmark(name)
 	}
-	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
-	os.Exit(code)
+	harness.Main(m)
 }
 
 // badBenchmark starts a peer and panics, without any of its deferred calls, when its standard input ends.
@@ -52,49 +46,15 @@ func badBenchmark(name string) {
 	select {}
 }
 
-// built is the one build of ringtgt that the tests share.
-var built struct {
-	once sync.Once
-	dir  string
-	path string
-	err  error
-}
-
-// ringtgt returns the path of our own target.
-func ringtgt(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("RINGTGT_BINARY"); path != "" {
-		return path
-	}
-	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "ringtgt-bin-"); built.err != nil {
-			return
-		}
-		built.path = filepath.Join(built.dir, "ringtgt")
-		if out, err := exec.Command("go", "build", "-o", built.path, "github.com/ringtgt/ringtgt/tools/ringtgt").CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("go build: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.path
-}
-
 // need skips a test whose program is missing and names the Debian package; with CI=true that is a failure.
 func need(t testing.TB, name string) Options {
 	t.Helper()
 	o := Options{LUN: LUN{Memory: 16 << 20}}
 	switch name {
 	case Ringtgt:
-		o.Binary = ringtgt(t)
+		o.Binary = harness.BuildT(t)
 	case Tgt:
-		if _, err := lookPath("tgtd"); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal("tgtd is missing: install the Debian package tgt")
-			}
-			t.Skip("tgtd is missing: install the Debian package tgt")
-		}
+		harness.Need(t, "tgtd", "tgt")
 	}
 	return o
 }

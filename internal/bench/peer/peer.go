@@ -11,6 +11,9 @@ import (
 	"os"
 	"strconv"
 	"sync"
+
+	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/process"
 )
 
 // The targets that Start knows.
@@ -55,12 +58,11 @@ type Target struct {
 	Portal, IQN string
 	Unit        int
 
-	child   *child
-	dir     *workDir
-	release func() // the port
-	gentle  bool   // it ends in order when it is asked to
-	once    sync.Once
-	err     error
+	child *process.Child
+	dir   *workDir
+	ours  *harness.Daemon // nil: another program, which SIGTERM does not end
+	once  sync.Once
+	err   error
 }
 
 // Start starts a target: Ringtgt or Tgt. ctx bounds the start alone. Errors wrap ErrMissing where the target is not installed
@@ -95,35 +97,40 @@ func (o *Options) check() error {
 }
 
 // Exited is closed when the target has ended for whatever reason.
-func (t *Target) Exited() <-chan struct{} { return t.child.exited }
+func (t *Target) Exited() <-chan struct{} { return t.child.Exited() }
 
 // Log returns the end of what the target wrote.
-func (t *Target) Log() string { return t.child.log.String() }
+func (t *Target) Log() string { return t.child.Log() }
 
 // Alive returns an error with the end of the log once the target is gone.
 func (t *Target) Alive() error {
-	select {
-	case <-t.child.exited:
-		return fmt.Errorf("peer: %s is gone (%v)\n%s", t.Name, t.child.err, t.Log())
-	default:
-		return nil
+	if err := t.child.Alive(); err != nil {
+		return fmt.Errorf("peer: %w", err)
 	}
+	return nil
 }
 
 // Stop ends the target and removes what it had. It may be called more than once.
 func (t *Target) Stop() error {
 	t.once.Do(func() {
-		if t.gentle {
-			t.err = t.child.terminate(drainTimeout)
-		} else {
-			t.child.kill()
-		}
-		if t.release != nil {
-			t.release()
-		}
+		t.err = t.end()
 		t.dir.remove()
 	})
 	return t.err
+}
+
+// end ends the process. One that does not end within drainTimeout is killed: a session that was cut off in the middle of a
+// benchmark may keep it, and nothing that it holds is worth waiting for. If it had ended before, or ends badly, that is an error.
+func (t *Target) end() error {
+	if t.ours == nil {
+		return t.child.Kill()
+	}
+	gone := t.Alive()
+	err := t.ours.Terminate(drainTimeout)
+	if errors.Is(err, process.ErrStubborn) {
+		err = nil
+	}
+	return errors.Join(gone, err)
 }
 
 func (t *Target) setURL() {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/host"
 	"golang.org/x/sys/unix"
 )
 

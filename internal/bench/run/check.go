@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // plan is what Options mean: complete but for what only the target can tell.

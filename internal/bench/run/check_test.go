@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 const someURL = "iscsi://127.0.0.1/iqn.2026-11.io.ringtgt:disk0/3"

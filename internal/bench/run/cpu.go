@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // process finds whose processor time is the target's; 0 with a reason for people, or with none where it was not asked for or

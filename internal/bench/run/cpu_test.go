@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // Between two looks processor time is taken to go on evenly; outside them nothing is known.

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // Do carries out a benchmark. When ctx ends, so does the run, and the result is of what was measured until then.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 func do(t *testing.T, o Options) *result.Run {

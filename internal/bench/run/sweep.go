@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ringtgt/ringtgt/internal/bench/host"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/host"
 )
 
 // parameter is something that a sweep varies.

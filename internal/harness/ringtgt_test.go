@@ -1,4 +1,4 @@
-package daemon
+package harness
 
 import (
 	"context"
@@ -163,32 +163,5 @@ func TestTerminateReportsExitCodesAndStubbornness(t *testing.T) {
 	case <-d.Exited():
 	default:
 		t.Error("the process still runs after Terminate gave up")
-	}
-}
-
-func TestReservedPortsAreDistinct(t *testing.T) {
-	seen := map[string]bool{}
-	for range 200 {
-		r, err := reservePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer r.close()
-		if seen[r.addr] {
-			t.Fatalf("%s was given twice", r.addr)
-		}
-		seen[r.addr] = true
-	}
-}
-
-func TestTailKeepsTheEnd(t *testing.T) {
-	tl := newTail(10)
-	fmt.Fprint(tl, "0123456")
-	if tl.String() != "0123456" {
-		t.Errorf("%q", tl.String())
-	}
-	fmt.Fprint(tl, "789abc")
-	if got, want := tl.String(), "[...]3456789abc"; got != want {
-		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -1,19 +1,14 @@
-package daemon
+package process
 
 import "sync"
 
-// logTailBytes is how much of a daemon's output is kept: enough for a Go crash report with every goroutine.
-const logTailBytes = 1 << 20
-
-// tail is an io.Writer that remembers the last max bytes.
+// tail is an io.Writer that keeps the last max bytes.
 type tail struct {
 	mu  sync.Mutex
 	max int
 	buf []byte
 	cut bool
 }
-
-func newTail(max int) *tail { return &tail{max: max} }
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()

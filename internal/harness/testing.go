@@ -1,14 +1,25 @@
-package daemon
+package harness
 
 import (
 	"context"
 	"os"
-	"os/exec"
-	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/process"
 )
 
+// TB is the part of testing.TB that this package uses; package testing itself does not belong in a program.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Failed() bool
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Skipf(format string, args ...any)
+}
+
 // StartT starts a daemon for a test, kills it when the test ends, and shows its log if the test failed.
-func StartT(t testing.TB, o Options) *Daemon {
+func StartT(t TB, o Options) *Daemon {
 	t.Helper()
 	d, err := Start(context.Background(), o)
 	if err != nil {
@@ -23,11 +34,21 @@ func StartT(t testing.TB, o Options) *Daemon {
 	return d
 }
 
+// BuildT returns the path of the ringtgt that tests share. The package's TestMain calls Main or Cleanup.
+func BuildT(t TB) string {
+	t.Helper()
+	path, err := Build(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // Need returns the path of a client program, or skips the test and names the Debian package that has it. With CI=true a
 // missing package is a failure.
-func Need(t testing.TB, program, pkg string) string {
+func Need(t TB, program, pkg string) string {
 	t.Helper()
-	path, err := exec.LookPath(program)
+	path, err := process.LookPath(program)
 	if err == nil {
 		return path
 	}

@@ -87,19 +87,43 @@ func local(ip netip.Addr) bool {
 
 // listeners returns the inodes of the sockets that take connections to addr.
 func listeners(addr netip.AddrPort) ([]string, error) {
-	best, found := rank(0), []string(nil)
-	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-		f, err := os.Open(file)
-		if errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		best, found = scanListeners(f, addr, best, found)
-		f.Close()
+	c := choice{addr: addr}
+	err := eachListener(c.add)
+	return c.inodes, err
+}
+
+// choice keeps the sockets that fit an address best.
+type choice struct {
+	addr   netip.AddrPort
+	best   rank
+	inodes []string
+}
+
+func (c *choice) add(bound netip.AddrPort, inode string) {
+	k := fits(bound, c.addr)
+	if k > c.best {
+		c.best, c.inodes = k, nil
 	}
-	return found, nil
+	if k == c.best && k > 0 {
+		c.inodes = append(c.inodes, inode)
+	}
+}
+
+// Conflict finds a listening socket that takes connections meant for addr, or whose connections a socket at addr would take.
+func Conflict(addr netip.AddrPort) (bound netip.AddrPort, found bool) {
+	_ = eachListener(func(b netip.AddrPort, _ string) { // without /proc there is nothing to name
+		if !found && overlap(b, addr) {
+			bound, found = b, true
+		}
+	})
+	return bound, found
+}
+
+// overlap reports whether one of two addresses takes what is meant for the other. The IPv6 wildcard takes IPv4 too.
+func overlap(x, y netip.AddrPort) bool {
+	a, b := x.Addr().Unmap(), y.Addr().Unmap()
+	covers := func(any, one netip.Addr) bool { return any.IsUnspecified() && (any.Is6() || one.Is4()) }
+	return x.Port() == y.Port() && (a == b || covers(a, b) || covers(b, a))
 }
 
 // rank says how well a listening socket fits an address; 0 is not at all.
@@ -127,26 +151,33 @@ func fits(bound, addr netip.AddrPort) rank {
 // stateListen is TCP_LISTEN in the column st of /proc/net/tcp (proc_pid_net(5)).
 const stateListen = "0A"
 
-// scanListeners reads a table of sockets; it keeps the inodes of those that fit best.
-func scanListeners(r io.Reader, addr netip.AddrPort, best rank, found []string) (rank, []string) {
+// eachListener calls f for each listening TCP socket of this network namespace.
+func eachListener(f func(bound netip.AddrPort, inode string)) error {
+	for _, name := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		table, err := os.Open(name)
+		if errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		scanListeners(table, f)
+		table.Close()
+	}
+	return nil
+}
+
+// scanListeners reads a table of sockets.
+func scanListeners(r io.Reader, each func(bound netip.AddrPort, inode string)) {
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		f := strings.Fields(lines.Text())
 		if len(f) < 10 || f[3] != stateListen {
 			continue
 		}
-		bound, ok := procAddr(f[1])
-		if !ok {
-			continue
-		}
-		k := fits(bound, addr)
-		if k > best {
-			best, found = k, nil
-		}
-		if k == best && k > 0 {
-			found = append(found, f[9])
+		if bound, ok := procAddr(f[1]); ok {
+			each(bound, f[9])
 		}
 	}
-	return best, found
 }
 
 // procAddr reads 0100007F:0CBC: the address in words of the machine's byte order, and the port.

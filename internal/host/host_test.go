@@ -96,9 +96,10 @@ func TestScanListeners(t *testing.T) {
    4: 0100007F:0CBD 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 15 1 0 100 0 0 10 0
    5: zz:0CBC 00000000:0000 0A
 `
-	_, inodes := scanListeners(strings.NewReader(table), netip.MustParseAddrPort("127.0.0.1:3260"), 0, nil)
-	if !slices.Equal(inodes, []string{"11", "13"}) {
-		t.Errorf("inodes %v", inodes)
+	c := choice{addr: netip.MustParseAddrPort("127.0.0.1:3260")}
+	scanListeners(strings.NewReader(table), c.add)
+	if !slices.Equal(c.inodes, []string{"11", "13"}) {
+		t.Errorf("inodes %v", c.inodes)
 	}
 }
 

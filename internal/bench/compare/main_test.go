@@ -1,0 +1,9 @@
+package compare
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }

@@ -1,0 +1,16 @@
+package process
+
+import "time"
+
+// Every bound, with its reason.
+const (
+	// logTail is how much of a child's output is kept: enough for a Go crash report with every goroutine.
+	logTail = 1 << 20
+	// readyInterval is the time between two tries to reach a child that starts: each is one system call that fails at once.
+	readyInterval = 5 * time.Millisecond
+	// portTries is how many ports FreePort tries: another process may take one at any time.
+	portTries = 20
+	// portFirst and portCount are FreePort's ports: below the kernel's usual range for outgoing connections (32768), above what
+	// services register.
+	portFirst, portCount = 20000, 10000
+)
