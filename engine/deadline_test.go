@@ -26,7 +26,7 @@ func TestSendDeadline(t *testing.T) {
 	}
 	began := now
 	for !w.late(w.look, 9, timeout) {
-		if now, looks = w.look, looks+1; looks > 10 {
+		if looks++; looks > 10 {
 			t.Fatal("never late")
 		}
 	}

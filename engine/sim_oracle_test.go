@@ -75,7 +75,6 @@ type simCmd struct {
 	executed *simTarget
 	cleared  bool   // another initiator's reset cleared it
 	freed    bool   // and the target has released everything of it
-	later    bool   // it had to wait for memory
 	task     *task  // while it runs
 	use      uint64 // the use of task that it has
 	wrote    []bool // blocks of a write that have taken effect

@@ -319,16 +319,6 @@ func (w *simWorld) deadline() (at int64) {
 	return at
 }
 
-// asleep reports whether nothing can happen until time passes.
-func (w *simWorld) asleep() bool {
-	for _, sl := range w.loops {
-		if sl.runnable() {
-			return false
-		}
-	}
-	return len(w.helpers) == 0 || w.busy
-}
-
 // shutDown stops the engine as Engine.Shutdown does, and checks that nothing is left.
 func (w *simWorld) shutDown() {
 	settle := func() {

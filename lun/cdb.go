@@ -19,9 +19,6 @@ func planIn8(at int) planFunc {
 func planIn16(at int) planFunc {
 	return func(_ *Unit, c *[16]byte) (out, in int64) { return 0, int64(cdb16(c, at)) }
 }
-func planIn24(at int) planFunc {
-	return func(_ *Unit, c *[16]byte) (out, in int64) { return 0, int64(cdb24(c, at)) }
-}
 func planIn32(at int) planFunc {
 	return func(_ *Unit, c *[16]byte) (out, in int64) { return 0, int64(cdb32(c, at)) }
 }

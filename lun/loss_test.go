@@ -22,7 +22,6 @@ type cache struct {
 	syncs  int // under way
 	total  int // so far
 	worst  int // the most at one time
-	failed int // FUA writes whose flush failed
 	broken error
 }
 

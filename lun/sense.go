@@ -126,17 +126,11 @@ func fieldPointer(inCDB bool, index, bit int) (p [3]byte) {
 // good ends t with GOOD status; t.In is its data-in.
 func (t *Task) good() { t.end(StatusGood) }
 
-// conditionMet ends t with CONDITION MET (PRE-FETCH).
-func (t *Task) conditionMet() { t.end(StatusConditionMet) }
-
 // conflict ends t with RESERVATION CONFLICT (SPC-4 5.13).
 func (t *Task) conflict() { t.end(StatusReservationConflict) }
 
 // busy ends t with BUSY: resources are short now, the initiator may try again (SAM-5 5.3.1).
 func (t *Task) busy() { t.end(StatusBusy) }
-
-// taskSetFull ends t with TASK SET FULL (SAM-5 5.3.1).
-func (t *Task) taskSetFull() { t.end(StatusTaskSetFull) }
 
 // check ends t with CHECK CONDITION and sense data.
 func (t *Task) check(key SenseKey, asc ASC) { t.checkSense(&sense{key: key, asc: asc}) }

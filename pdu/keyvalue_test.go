@@ -77,7 +77,7 @@ func TestParseTextErrors(t *testing.T) {
 		if !errors.As(err, &te) || te.Offset != c.offset || te.Key != c.key {
 			t.Errorf("%s: %#v, want offset %d, key %q", c.name, err, c.offset, c.key)
 		}
-		if s := err.Error(); strings.ContainsAny(s, "\x00\xff") || len(s) > 200 {
+		if s := err.Error(); strings.Contains(s, "\x00") || strings.Contains(s, "\xff") || len(s) > 200 {
 			t.Errorf("%s: the message repeats the peer's bytes: %q", c.name, s)
 		}
 	}

@@ -1,5 +1,7 @@
 package session
 
+//lint:file-ignore SA4016 a state whose value is 0 is named like the others
+
 import "sync/atomic"
 
 // Window is the command window of a session: it puts the requests of all connections into CmdSN order and limits how many more

@@ -11,6 +11,8 @@ import (
 // This file stands alone: window_interleave_test.go compiles it a second time, beside a copy of window.go that uses coopUint64
 // for atomic.Uint64 and coopPlain for what is not atomic.
 
+//lint:file-ignore U1000 what is unused here is used in that second build
+
 // coop runs threads one at a time, and changes from one to another before each access to shared memory, as a seed says. It
 // keeps vector clocks, by which it knows which accesses are ordered by the atomic ones (the Go memory model: an atomic
 // operation that sees the effect of another comes after it).

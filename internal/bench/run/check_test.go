@@ -54,7 +54,7 @@ func TestCheckRefuses(t *testing.T) {
 		{"size", Options{Size: "120%"}, `--size "120%": want 1% to 100%, or a whole number`},
 		{"seed of what was written", Options{RW: "read", Verify: true}, "--verify with --rw read: it compares with what an earlier run wrote: want the --seed that this one shows"},
 		{"process", Options{TargetPID: -2}, "--target-pid -2: want a process number, or -1 for none"},
-		{"initiator", Options{Initiator: "host-7"}, `--initiator "host-7": a name begins with iqn., eui. or naa.`},
+		{"initiator", Options{Initiator: "host-7"}, `--initiator "host-7": a name begins with "iqn.", "eui." or "naa."`},
 		{"user without secret", Options{URL: "iscsi://host-7@127.0.0.1"}, "there is no secret for host-7: want USER%SECRET, --chap-secret-file FILE or --chap-secret-env NAME"},
 		{"secret without user", Options{CHAP: CHAP{SecretEnv: "PATH"}}, "a secret for CHAP and no USER"},
 		{"both references", Options{CHAP: CHAP{SecretEnv: "PATH", SecretFile: "x"}}, "--chap-secret-file and --chap-secret-env: want one of them"},

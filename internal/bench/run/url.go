@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -97,7 +98,7 @@ func splitPortal(s string) (host string, port int, err error) {
 // checkName holds a name against RFC 7143 4.2.7: a type, and nothing that ends a word.
 func checkName(s string) error {
 	if !strings.HasPrefix(s, "iqn.") && !strings.HasPrefix(s, "eui.") && !strings.HasPrefix(s, "naa.") {
-		return fmt.Errorf("a name begins with iqn., eui. or naa.")
+		return errors.New(`a name begins with "iqn.", "eui." or "naa."`)
 	}
 	if len(s) > maxName || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f || r == ',' }) {
 		return fmt.Errorf("a name has at most %d bytes and no spaces or commas", maxName)

@@ -43,7 +43,7 @@ func TestParseURL(t *testing.T) {
 		"iscsi://::1":                        "an IPv6 address stands in brackets",
 		"iscsi://[::1":                       "portal",
 		"iscsi://[::g]":                      "is no IPv6 address",
-		"iscsi://h/0":                        `target "0": a name begins with iqn., eui. or naa.`,
+		"iscsi://h/0":                        `target "0": a name begins with "iqn.", "eui." or "naa."`,
 		"iscsi://h/iqn.a b":                  "no spaces",
 		"iscsi://h/" + iqn + "/x":            `LUN "x"`,
 		"iscsi://h/" + iqn + "/16384":        `LUN "16384"`,

@@ -45,9 +45,6 @@ type Entry struct {
 	data            int64 // offset of its data in the log, in bytes
 }
 
-// Barrier reports whether all earlier entries were on the medium before this one.
-func (e Entry) Barrier() bool { return e.Flags&FlagFlush != 0 }
-
 // Writes reports whether the entry changes the medium.
 func (e Entry) Writes() bool { return e.Sectors > 0 && e.Flags&FlagMark == 0 }
 

@@ -78,7 +78,7 @@ func (l *LUN) option(name, value string, has bool) (err error) {
 		}
 	case "bs", "pbs", "direct", "serial", "id", "sanitize-rate":
 		if value == "" {
-			return fmt.Errorf("%s needs a value: %s=...", name, name)
+			return fmt.Errorf("%s needs a value: %s=VALUE", name, name)
 		}
 	}
 	switch name {
