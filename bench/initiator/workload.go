@@ -97,7 +97,7 @@ func orDefault(v, def int) int {
 	return v
 }
 
-// check says what is wrong with a workload that has its defaults.
+// check validates a workload that has its defaults.
 func (w *Workload) check() error {
 	switch {
 	case w.BlockLen == 0 || w.Capacity == 0:
@@ -110,6 +110,16 @@ func (w *Workload) check() error {
 		return fmt.Errorf("%w: ReadPercent %d", ErrUsage, w.ReadPercent)
 	case w.First < 0 || w.Last-w.First < int64(w.BlockSize) || w.First%int64(w.BlockLen) != 0 || w.Last > int64(w.Capacity)*int64(w.BlockLen):
 		return fmt.Errorf("%w: the range %d to %d", ErrUsage, w.First, w.Last)
+	}
+	if err := w.checkTimes(); err != nil {
+		return err
+	}
+	return w.checkSplit()
+}
+
+// checkTimes checks the durations and the rate.
+func (w *Workload) checkTimes() error {
+	switch {
 	case w.Duration <= 0 && w.Count == 0:
 		return fmt.Errorf("%w: neither Duration nor Count", ErrUsage)
 	case w.Duration < 0 || w.Warmup < 0:
@@ -123,7 +133,7 @@ func (w *Workload) check() error {
 	case w.Interval < 0 || w.Interval > 0 && w.Interval < minInterval:
 		return fmt.Errorf("%w: Interval %v, at least %v", ErrUsage, w.Interval, minInterval)
 	}
-	return w.checkSplit()
+	return nil
 }
 
 func (w *Workload) checkSplit() error {

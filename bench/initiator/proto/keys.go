@@ -168,9 +168,8 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("initiator: login: %s=%s: %s (offered %q)", e.Key, e.Value, e.Why, e.Offered)
 }
 
-// answer takes one key of the target's into p. offered says what we offered
-// for it, "" for nothing. Numbers that the target may only lower, or only
-// raise, are held to that (13, "Result function").
+// answer takes one of the target's keys into p. offered is the value that we offered for it, "" for none. A target may only
+// answer what the key's result function gives (chapter 13).
 func (p *Params) answer(kv pdu.KeyValue, offered string, leading bool) error {
 	p.Answers = append(p.Answers, kv)
 	bad := func(why string) error { return &KeyError{Key: kv.Key, Value: kv.Value, Offered: offered, Why: why} }
@@ -183,103 +182,117 @@ func (p *Params) answer(kv pdu.KeyValue, offered string, leading bool) error {
 	case "Irrelevant", "NotUnderstood":
 		return nil // the default holds
 	}
-	number := func(lo, hi uint64) (uint64, error) {
-		v, err := pdu.ParseNumber(kv.Value, lo, hi)
-		if err != nil {
-			return 0, bad(err.Error())
-		}
-		return v, nil
+	k, known := answerKeys[kv.Key]
+	if !known {
+		return nil
 	}
-	// lower and higher parse the result of the functions Minimum and Maximum.
-	bound := func(lo, hi uint64, above bool) (uint64, error) {
-		v, err := number(lo, hi)
-		if err != nil || offered == "" {
-			return v, err
-		}
-		if ours, perr := pdu.ParseNumber(offered, 0, 1<<32); perr == nil && (above && v < ours || !above && v > ours) {
-			return 0, bad("not what the result function gives")
-		}
-		return v, nil
+	if why := k.take(p, kv.Value, offered); why != "" {
+		return bad(why)
 	}
-	var v uint64
-	var err error
-	switch kv.Key {
-	case "HeaderDigest", "DataDigest":
-		on := kv.Value == "CRC32C"
-		if !on && kv.Value != "None" || kv.Value != offered {
-			return bad("not among what was offered")
-		}
-		if kv.Key == "HeaderDigest" {
-			p.Conn.HeaderDigest = on
-		} else {
-			p.Conn.DataDigest = on
-		}
-	case "MaxRecvDataSegmentLength": // declared, each way its own (13.12)
-		v, err = number(512, 1<<24-1)
-		p.Conn.MaxSendDataSegmentLength = uint32(v)
-	case "TargetPortalGroupTag":
-		p.TargetPortalGroupTag = kv.Value
-	case "TargetAlias":
-		p.TargetAlias = kv.Value
-	case "MaxConnections":
-		v, err = bound(1, 65535, false)
-		p.MaxConnections = int(v)
-	case "InitialR2T", "ImmediateData":
-		yes, perr := pdu.ParseBool(kv.Value)
-		if perr != nil {
-			return bad(perr.Error())
-		}
-		if kv.Key == "InitialR2T" { // OR (13.10)
-			if !yes && offered == "Yes" {
-				return bad("not what the result function gives")
-			}
-			p.InitialR2T = yes
-		} else { // AND (13.11)
-			if yes && offered == "No" {
-				return bad("not what the result function gives")
-			}
-			p.ImmediateData = yes
-		}
-	case "MaxBurstLength":
-		v, err = bound(512, 1<<24-1, false)
-		p.MaxBurstLength = uint32(v)
-	case "FirstBurstLength":
-		v, err = bound(512, 1<<24-1, false)
-		p.FirstBurstLength = uint32(v)
-	case "DefaultTime2Wait":
-		v, err = bound(0, 3600, true)
-		p.DefaultTime2Wait = uint16(v)
-	case "DefaultTime2Retain":
-		v, err = bound(0, 3600, false)
-		p.DefaultTime2Retain = uint16(v)
-	case "MaxOutstandingR2T":
-		v, err = bound(1, 65535, false)
-		p.MaxOutstandingR2T = uint32(v)
-	case "ErrorRecoveryLevel":
-		_, err = bound(0, 2, false)
-	case "DataPDUInOrder", "DataSequenceInOrder":
-		if kv.Value != "Yes" {
-			return bad("not what the result function gives")
-		}
-	case "TaskReporting":
-		p.TaskReporting = kv.Value
-	case "iSCSIProtocolLevel":
-		v, err = bound(0, 31, false)
-		p.ProtocolLevel = int(v)
-	}
-	if err != nil {
-		return err
-	}
-	if !leading && leadingOnly[kv.Key] {
+	if !leading && k.leadingOnly {
 		return bad("a key of the leading login only")
 	}
 	return nil
 }
 
-// leadingOnly are the keys with Use LO: a target has no business with them in
-// a join.
-var leadingOnly = map[string]bool{
-	"MaxConnections": true, "InitialR2T": true, "ImmediateData": true, "MaxBurstLength": true, "FirstBurstLength": true,
-	"DefaultTime2Wait": true, "DefaultTime2Retain": true, "MaxOutstandingR2T": true, "DataPDUInOrder": true,
-	"DataSequenceInOrder": true, "ErrorRecoveryLevel": true, "TaskReporting": true, "iSCSIProtocolLevel": true,
+// answerKey describes a key of the target's. take sets the parameter, or says what is wrong with the value.
+type answerKey struct {
+	leadingOnly bool // Use: LO (13): it has no place in a join
+	take        func(p *Params, value, offered string) (why string)
+}
+
+const notTheResult = "not what the result function gives"
+
+var answerKeys = map[string]answerKey{
+	"HeaderDigest":             {false, digest(func(p *Params, on bool) { p.Conn.HeaderDigest = on })},
+	"DataDigest":               {false, digest(func(p *Params, on bool) { p.Conn.DataDigest = on })},
+	"MaxRecvDataSegmentLength": {false, ownNumber(512, 1<<24-1, func(p *Params, v uint64) { p.Conn.MaxSendDataSegmentLength = uint32(v) })},
+	"TargetPortalGroupTag":     {false, text(func(p *Params, s string) { p.TargetPortalGroupTag = s })},
+	"TargetAlias":              {false, text(func(p *Params, s string) { p.TargetAlias = s })},
+	"MaxConnections":           {true, minimum(1, 65535, func(p *Params, v uint64) { p.MaxConnections = int(v) })},
+	"InitialR2T":               {true, boolean("Yes", func(p *Params, yes bool) { p.InitialR2T = yes })},   // OR (13.10)
+	"ImmediateData":            {true, boolean("No", func(p *Params, yes bool) { p.ImmediateData = yes })}, // AND (13.11)
+	"MaxBurstLength":           {true, minimum(512, 1<<24-1, func(p *Params, v uint64) { p.MaxBurstLength = uint32(v) })},
+	"FirstBurstLength":         {true, minimum(512, 1<<24-1, func(p *Params, v uint64) { p.FirstBurstLength = uint32(v) })},
+	"DefaultTime2Wait":         {true, maximum(0, 3600, func(p *Params, v uint64) { p.DefaultTime2Wait = uint16(v) })},
+	"DefaultTime2Retain":       {true, minimum(0, 3600, func(p *Params, v uint64) { p.DefaultTime2Retain = uint16(v) })},
+	"MaxOutstandingR2T":        {true, minimum(1, 65535, func(p *Params, v uint64) { p.MaxOutstandingR2T = uint32(v) })},
+	"ErrorRecoveryLevel":       {true, minimum(0, 2, func(*Params, uint64) {})},
+	"DataPDUInOrder":           {true, always("Yes")},
+	"DataSequenceInOrder":      {true, always("Yes")},
+	"TaskReporting":            {true, text(func(p *Params, s string) { p.TaskReporting = s })},
+	"iSCSIProtocolLevel":       {true, minimum(0, 31, func(p *Params, v uint64) { p.ProtocolLevel = int(v) })},
+}
+
+type take = func(p *Params, value, offered string) string
+
+// digest takes the one digest that we offered.
+func digest(set func(*Params, bool)) take {
+	return func(p *Params, value, offered string) string {
+		if value != "CRC32C" && value != "None" || value != offered {
+			return "not among what was offered"
+		}
+		set(p, value == "CRC32C")
+		return ""
+	}
+}
+
+func text(set func(*Params, string)) take {
+	return func(p *Params, value, _ string) string {
+		set(p, value)
+		return ""
+	}
+}
+
+func always(want string) take {
+	return func(_ *Params, value, _ string) string {
+		if value != want {
+			return notTheResult
+		}
+		return ""
+	}
+}
+
+// boolean takes Yes or No. If we offered decides, the result is that: Yes for OR, No for AND.
+func boolean(decides string, set func(*Params, bool)) take {
+	return func(p *Params, value, offered string) string {
+		yes, err := pdu.ParseBool(value)
+		if err != nil {
+			return err.Error()
+		}
+		if offered == decides && value != decides {
+			return notTheResult
+		}
+		set(p, yes)
+		return ""
+	}
+}
+
+// ownNumber takes a number that each side declares for itself, such as MaxRecvDataSegmentLength (13.12).
+func ownNumber(lo, hi uint64, set func(*Params, uint64)) take {
+	return number(lo, hi, func(_, _ uint64) bool { return true }, set)
+}
+
+// minimum takes a number that the target may only lower.
+func minimum(lo, hi uint64, set func(*Params, uint64)) take {
+	return number(lo, hi, func(v, ours uint64) bool { return v <= ours }, set)
+}
+
+// maximum takes a number that the target may only raise.
+func maximum(lo, hi uint64, set func(*Params, uint64)) take {
+	return number(lo, hi, func(v, ours uint64) bool { return v >= ours }, set)
+}
+
+func number(lo, hi uint64, result func(v, ours uint64) bool, set func(*Params, uint64)) take {
+	return func(p *Params, value, offered string) string {
+		v, err := pdu.ParseNumber(value, lo, hi)
+		if err != nil {
+			return err.Error()
+		}
+		if ours, err := pdu.ParseNumber(offered, 0, 1<<32); offered != "" && err == nil && !result(v, ours) {
+			return notTheResult
+		}
+		set(p, v)
+		return ""
+	}
 }

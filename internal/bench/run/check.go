@@ -94,8 +94,15 @@ func (p *plan) checkTarget(bad *problems) {
 	}
 }
 
-// checkLoad reads what a request is like.
+// checkLoad reads the options that describe a request.
 func (p *plan) checkLoad(bad *problems) {
+	p.checkMix(bad)
+	p.checkBlocks(bad)
+	p.checkRange(bad)
+}
+
+// checkMix reads --rw and --rwmixread.
+func (p *plan) checkMix(bad *problems) {
 	p.RW = or(p.RW, "randread")
 	known := slices.IndexFunc(workloads, func(w workload) bool { return w.name == p.RW })
 	mixed := false
@@ -117,6 +124,10 @@ func (p *plan) checkLoad(bad *problems) {
 	} else if p.ReadMix != 0 && known >= 0 {
 		bad.add("--rwmixread %d: it is for --rw rw and randrw, and this is %s", p.ReadMix, p.RW)
 	}
+}
+
+// checkBlocks reads --bs and --bssplit.
+func (p *plan) checkBlocks(bad *problems) {
 	var err error
 	switch {
 	case p.BlockSplit != "" && p.BlockSize != "":
@@ -137,6 +148,11 @@ func (p *plan) checkLoad(bad *problems) {
 		}
 		p.BlockSize = formatSize(int64(p.work.BlockSize))
 	}
+}
+
+// checkRange reads the part of the LUN, the rate and the seed.
+func (p *plan) checkRange(bad *problems) {
+	var err error
 	if p.size, err = parsePart(p.Size); err != nil {
 		bad.add("--size %q: %v", p.Size, err)
 	}
@@ -146,7 +162,7 @@ func (p *plan) checkLoad(bad *problems) {
 	if p.Poisson && p.Rate == 0 {
 		bad.add("--poisson: it needs a --rate")
 	}
-	p.checkSeed(bad, known >= 0 && p.work.ReadPercent == 100)
+	p.checkSeed(bad, p.work.ReadPercent == 100)
 }
 
 // checkSeed chooses a seed where none is given.

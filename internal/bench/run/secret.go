@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator"
 )
 
-// credentials gathers what the login needs. The errors have no secret in them.
+// credentials gathers what the login needs. No problem that it reports contains a secret.
 func (o *Options) credentials(u URL) (c initiator.CHAP, problems []string) {
 	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if u.HasSecret && (o.CHAP.SecretFile != "" || o.CHAP.SecretEnv != "") {
@@ -34,6 +34,13 @@ func (o *Options) credentials(u URL) (c initiator.CHAP, problems []string) {
 	case given && c.Secret == "":
 		add("%s: the secret of %s is empty", u, u.User)
 	}
+	problems = append(problems, o.mutual(u, &c)...)
+	return c, problems
+}
+
+// mutual adds what the target must prove.
+func (o *Options) mutual(u URL, c *initiator.CHAP) (problems []string) {
+	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	mutual, given, err := read("mutual-chap-secret", o.CHAP.MutualSecretFile, o.CHAP.MutualSecretEnv)
 	switch {
 	case err != nil:
@@ -48,7 +55,7 @@ func (o *Options) credentials(u URL) (c initiator.CHAP, problems []string) {
 		add("--mutual-chap-user %s: there is no secret: want --mutual-chap-secret-file FILE or --mutual-chap-secret-env NAME", o.CHAP.MutualUser)
 	}
 	c.MutualUser, c.MutualSecret = o.CHAP.MutualUser, mutual
-	return c, problems
+	return problems
 }
 
 // read takes a secret from a file, all of it but one line end, or from the environment.
