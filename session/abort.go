@@ -6,53 +6,59 @@ import "slices"
 // task whose answer is under way is left to end by itself; Closed frees it. One that waits for a fence is not under way.
 func (c *Conn) stop(t *Task) {
 	switch t.st.phase {
-	case phaseHeld:
-		if !c.sess.window.Withdraw(t.CmdSN) {
-			c.callOff(t) // it is being delivered to us: see deliver
+	case phaseHeld, phaseHeldDraining:
+		switch {
+		case c.sess.window.Withdraw(t.CmdSN):
+			t.st.place = placeNone // the plug in its place gives it back
+			c.free(t)
+		case t.st.phase == phaseHeld:
+			c.callOff(t, phaseHeldStopped) // it is being delivered to us: see deliver
+		}
+	case phaseArriving, phaseData, phaseDraining, phaseBarred, phaseReady, phaseFenced:
+		c.free(t)
+	case phaseRunning:
+		if t.st.kind != kindCommand {
+			c.callOff(t, phaseUnwanted) // the host cannot interrupt a function
 			return
 		}
-		t.st.credit = false // goes with the plug
-		t.st.phase = phaseData
-		c.free(t)
-	case phaseArriving, phaseData, phaseBarred, phaseReady:
-		c.free(t)
-	case phaseAnswer:
-		if c.heldBack(t) {
-			c.free(t)
-		}
-	case phaseRunning:
-		c.callOff(t)
-		if t.st.kind == kindCommand {
-			t.st.phase = phaseStop
-			c.todo.push(t)
-		}
-		// Else it is a Manage, which cannot be called off: the task is freed when Managed comes.
+		c.callOff(t, phaseStop)
+		c.todo.push(t)
 	}
 }
 
 // callOff suppresses every further answer of t. The task stays until the host, the window and its data release it.
-func (c *Conn) callOff(t *Task) {
-	if !t.st.aborted && t.st.kind == kindCommand {
+func (c *Conn) callOff(t *Task, to taskPhase) {
+	t.move(to)
+	if t.st.kind == kindCommand {
 		c.tm.stopped++
 	}
-	t.st.aborted = true
 }
 
 // drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
 // whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
 func (c *Conn) drain(t *Task) bool {
-	if t.st.phase != phaseData && t.st.phase != phaseHeld || !t.st.out.pending() || c.end.deaf {
+	if !t.st.out.pending() || c.end.deaf {
 		return false
 	}
-	c.callOff(t)
-	t.st.drains = true
+	switch t.st.phase {
+	case phaseDraining, phaseHeldDraining:
+		return true // it was stopped by another function
+	case phaseData:
+		c.callOff(t, phaseDraining)
+	case phaseHeld:
+		c.callOff(t, phaseHeldDraining)
+	case phaseHeldStopped:
+		t.move(phaseHeldDraining)
+	default:
+		return false
+	}
 	c.spoil(t, senseDataPhase) // nothing lands any more
 	return true
 }
 
 // drained ends a task that was stopped, once nothing is to come for it.
 func (c *Conn) drained(t *Task) {
-	if t.st.drains && t.st.out.pending() && !c.end.deaf {
+	if t.st.out.pending() && !c.end.deaf {
 		return
 	}
 	c.free(t)
@@ -92,7 +98,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 		}
 		switch t.st.phase {
 		case phaseData:
-			if !fast || t.st.aborted {
+			if !fast {
 				return
 			}
 		case phaseReady, phaseRunning, phaseStop, phaseStopping:

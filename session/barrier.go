@@ -148,7 +148,7 @@ func (s *Session) acquaint(c *Conn) {
 func marker(c *Conn, b *barrier, owes bool) *Task {
 	m := &Task{Conn: c}
 	m.st.kind = kindMarker
-	m.st.tmf = tmfState{barrier: b, begun: owes}
+	m.st.tmf = tmfState{barrier: b, owes: owes}
 	return m
 }
 
@@ -285,6 +285,7 @@ func (c *Conn) letGo() {
 		next := r.next
 		if !m.holds(r) {
 			r.unlist()
+			r.move(phaseAnswer)
 			c.answers.push(r)
 		}
 		r = next
@@ -332,7 +333,7 @@ func (c *Conn) stopFor(v *visit) {
 	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
 	awaits := c.sess.Params.TaskReporting != ReportFastAbort
 	c.tags.each(func(r *Task) {
-		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer && !c.heldBack(r) || !v.b.covers(r) {
+		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !v.b.covers(r) {
 			return
 		}
 		if !slices.Contains(v.luns, r.LUN) {
@@ -351,7 +352,7 @@ func (c *Conn) stopFor(v *visit) {
 func (c *Conn) ending(b *barrier) bool {
 	found := false
 	if c.tm.stopped > 0 {
-		c.tags.each(func(r *Task) { found = found || r.st.aborted && b.covers(r) })
+		c.tags.each(func(r *Task) { found = found || r.st.phase.stopped() && b.covers(r) })
 	}
 	return found
 }

@@ -46,13 +46,10 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 		t.st.out.unsolicited = !t.st.final
 		return // the data segment is discarded
 	}
-	switch c.host.DataOut(t, n == 0 && t.st.final) {
-	case OutRefused:
-		t.st.out.full = true
+	t.st.out.memory = c.host.DataOut(t, n == 0 && t.st.final)
+	if t.st.out.memory == OutRefused {
 		t.st.out.unsolicited = !t.st.final
 		return
-	case OutLater:
-		t.st.out.later = true
 	}
 	t.Received = 0
 	if !t.Write {
@@ -126,7 +123,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	}
 	c.tags.add(t)
 	if immediate {
-		t.st.urgent = true
+		t.st.place = placeImmediate
 		c.immediates++
 	}
 	return t
@@ -140,12 +137,18 @@ func (c *Conn) commandPayload(t *Task, rx *rxState) {
 
 // deliver is a request's turn in CmdSN order.
 func (c *Conn) deliver(t *Task) {
-	t.st.phase = phaseData
 	t.Times.Turn = c.now
-	if t.st.aborted {
-		c.drained(t) // when it was stopped the window had it in hand
+	switch t.st.phase {
+	case phaseHeldStopped:
+		c.free(t)
+		c.settle()
+		return
+	case phaseHeldDraining:
+		t.move(phaseDraining)
+		c.drained(t)
 		return
 	}
+	t.move(phaseData)
 	switch t.st.kind {
 	case kindCommand:
 		c.progress(t)
@@ -158,7 +161,7 @@ func (c *Conn) deliver(t *Task) {
 	case kindLogout:
 		c.logoutTurn(t)
 	case kindMarker:
-		c.meet(t.st.tmf.barrier, t.st.tmf.begun)
+		c.meet(t.st.tmf.barrier, t.st.tmf.owes)
 	}
 	if c.tm.waiting.head != nil {
 		c.manageSoon() // a task management function may wait for this CmdSN
@@ -169,11 +172,11 @@ func (c *Conn) deliver(t *Task) {
 func (c *Conn) ready(t *Task) {
 	t.Times.ready(c.now, t.st.phase == phaseBarred)
 	if len(c.tm.visits) > 0 && c.tm.bars(t) {
-		t.st.phase = phaseBarred
+		t.move(phaseBarred)
 		c.tm.barred.push(t)
 		return
 	}
-	t.st.phase = phaseReady
+	t.move(phaseReady)
 	c.todo.push(t)
 }
 
@@ -192,7 +195,7 @@ func (c *Conn) Complete(now int64, t *Task) {
 
 // answer queues a task whose response is known.
 func (c *Conn) answer(t *Task) {
-	t.st.phase = phaseAnswer // first: divert may end the connection, which stops every task that is not answered
+	t.move(phaseAnswer) // first: divert may end the connection, which stops every task that is not answered
 	c.orderMovedBy(t)
 	if c.diverts && c.divert(t) {
 		return

@@ -103,13 +103,13 @@ func (c *Conn) nextTodo(ev *Event) {
 	ev.Task = t
 	switch {
 	case t.st.phase == phaseStop:
-		t.st.phase = phaseStopping
+		t.move(phaseStopping)
 		ev.Kind = Abort
 	case t.st.kind == kindManagement:
-		t.st.phase = phaseRunning
+		t.move(phaseRunning)
 		ev.Kind = Manage
 	default:
-		t.st.phase = phaseRunning
+		t.move(phaseRunning)
 		ev.Kind = Execute
 		c.orderMovedBy(t)
 	}

@@ -90,12 +90,11 @@ func (c *Conn) offer(t *Task) {
 		return
 	}
 	// From the Offer on t may be delivered by any loop, so it is made ready for that before.
-	t.st.credit = true
-	t.st.phase = phaseHeld
+	t.st.place = placeWindow
+	t.move(phaseHeld)
 	ok, again := c.sess.window.Offer(t.CmdSN, t, c)
 	if !ok { // taken meanwhile by another with that CmdSN
-		t.st.credit = false
-		t.st.phase = phaseArriving
+		t.st.place = placeNone
 		c.free(t)
 		return
 	}

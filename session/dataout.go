@@ -5,8 +5,8 @@ import "github.com/ringtgt/ringtgt/pdu"
 // dataOut is a write's way to its data (RFC 7143, 4.2.5.2).
 type dataOut struct {
 	fault senseCode // what went wrong: CHECK CONDITION once no more data is to come
-	full  bool      // no memory: TASK SET FULL once no more data is to come
-	later bool      // memory will come by Conn.Buffer
+	// memory: OutLater until Conn.Buffer is called; with OutRefused the answer is TASK SET FULL once no more data is to come.
+	memory OutState
 
 	// unsolicited: Data-Out PDUs without R2T are still to come, in sequence first.
 	unsolicited bool
@@ -30,23 +30,26 @@ type sequence struct {
 // pending says that Data-Out PDUs are still to come.
 func (o *dataOut) pending() bool { return o.unsolicited || o.n > 0 }
 
+// sound reports whether the data is still wanted: nothing was wrong with it, and there is memory for it.
+func (o *dataOut) sound() bool { return o.fault == 0 && o.memory != OutRefused }
+
 // dataHeader takes a Data-Out PDU (11.7). One that belongs to no task is discarded without a word: it may have been under
 // way when its task was aborted or answered.
 func (c *Conn) dataHeader(h *pdu.DataOut) {
 	t := c.tags.find(h.ITT())
-	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.aborted && !t.st.drains {
+	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.phase.stopped() && !t.st.phase.draining() {
 		return
 	}
 	o := &t.st.out
 	s := o.find(h.TTT())
 	if s == nil {
-		if !t.st.aborted {
+		if !t.st.phase.stopped() {
 			c.strayData(t, h)
 		}
 		return
 	}
 	c.rx.act, c.rx.task, c.rx.at = actData, t, s
-	if o.fault != 0 || o.full {
+	if !o.sound() {
 		return
 	}
 	n := uint32(h.BHS().DataLen())
@@ -109,7 +112,7 @@ func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
 	if h.BHS().DataLen() > 0 {
 		c.data.came = c.now
 	}
-	if o.fault == 0 && !o.full {
+	if o.sound() {
 		c.landed(t, rx)
 		s.next += uint32(h.BHS().DataLen())
 	}
@@ -121,13 +124,13 @@ func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
 func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
-		if o.fault == 0 && !o.full && s.next == s.end {
+		if o.sound() && s.next == s.end {
 			// The last byte came without the F bit that ends every sequence (11.7.1): nothing that follows can be right.
 			c.spoil(t, senseIncorrectAmount)
 		}
 		return
 	}
-	if o.fault == 0 && !o.full && s.short(t) {
+	if o.sound() && s.short(t) {
 		c.spoil(t, senseIncorrectAmount)
 	}
 	if s == &o.first {
@@ -135,11 +138,10 @@ func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
 	} else {
 		o.drop(s)
 	}
-	if t.st.phase == phaseData {
-		if t.st.aborted {
-			c.drained(t)
-			return
-		}
+	switch t.st.phase {
+	case phaseDraining:
+		c.drained(t)
+	case phaseData:
 		c.progress(t)
 	}
 }
@@ -186,7 +188,7 @@ func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 // strayPayload is unsolicited data that nobody announced: "unexpected unsolicited data" (11.4.7.2).
 func (c *Conn) strayPayload(t *Task) {
 	c.spoil(t, senseUnexpectedData)
-	if t.st.phase == phaseData && !t.st.aborted {
+	if t.st.phase == phaseData {
 		c.progress(t)
 	}
 }
@@ -202,7 +204,7 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 		// Only the front of the segment is wanted, and the framer takes whole segments. Without a buffer for it the command
 		// cannot be carried out now.
 		if c.rx.data = c.borrow(int(n)); c.rx.data == nil {
-			t.st.out.full = true
+			t.st.out.memory = OutRefused
 			return
 		}
 		c.rx.part = t.Out[offset:]
@@ -237,7 +239,7 @@ func (c *Conn) landed(t *Task, rx *rxState) {
 func (c *Conn) progress(t *Task) {
 	o := &t.st.out
 	if o.pending() {
-		if o.fault == 0 && !o.full && !o.unsolicited {
+		if o.sound() && !o.unsolicited {
 			c.ask(t)
 		}
 		return
@@ -245,10 +247,10 @@ func (c *Conn) progress(t *Task) {
 	switch {
 	case o.fault != 0:
 		c.check(t)
-	case o.full:
+	case o.memory == OutRefused:
 		t.Result = Result{Status: statusTaskSetFull}
 		c.answer(t)
-	case o.later:
+	case o.memory == OutLater:
 	case !t.Write || t.Received == uint32(len(t.Out)):
 		c.ready(t)
 	default:
@@ -258,15 +260,15 @@ func (c *Conn) progress(t *Task) {
 
 // Buffer says that t.Out, promised by OutLater, is there.
 func (c *Conn) Buffer(now int64, t *Task) {
-	if !t.st.out.later {
+	if t.st.out.memory != OutLater {
 		panic("session: Buffer that was not promised")
 	}
 	c.now = now
-	t.st.out.later = false
+	t.st.out.memory = OutReady
 	if uint64(len(t.Out)) > uint64(t.EDTL) {
 		t.Out = t.Out[:t.EDTL]
 	}
-	if t.st.phase == phaseData && !t.st.aborted {
+	if t.st.phase == phaseData {
 		c.progress(t)
 	}
 }

@@ -35,9 +35,6 @@ func (m *management) holds(r *Task) bool {
 	return false
 }
 
-// heldBack says that the answer of t waits for a fence.
-func (c *Conn) heldBack(t *Task) bool { return t.st.on == &c.tm.held }
-
 // divert takes what is not answered now: everything when the transport is gone, and status behind a fence.
 func (c *Conn) divert(t *Task) bool {
 	if c.end.closed {
@@ -50,6 +47,7 @@ func (c *Conn) divert(t *Task) bool {
 	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
 		return false
 	}
+	t.move(phaseFenced)
 	c.tm.held.push(t)
 	return true
 }
@@ -248,11 +246,12 @@ func (c *Conn) visitsAdvance(now int64) {
 		}
 		v.by = 0
 		c.tags.each(func(r *Task) {
-			if r.st.drains && v.b.covers(r) {
-				r.st.drains = false
-				if r.st.phase == phaseData {
-					c.free(r)
-				}
+			switch {
+			case !v.b.covers(r):
+			case r.st.phase == phaseDraining:
+				c.free(r)
+			case r.st.phase == phaseHeldDraining:
+				r.move(phaseHeldStopped)
 			}
 		})
 		c.settle()
@@ -305,7 +304,7 @@ func (c *Conn) askAgain() {
 		return
 	}
 	c.tags.each(func(r *Task) {
-		if r.st.kind == kindCommand && r.st.phase == phaseData && !r.st.aborted {
+		if r.st.kind == kindCommand && r.st.phase == phaseData {
 			c.progress(r)
 		}
 	})

@@ -67,7 +67,7 @@ func (c *Conn) commandFenced(v *visit) {
 	switch t := c.tags.find(v.b.tag); {
 	case v.b.missing.Load() > 0:
 	case t != nil && t.st.tmf.barrier == v.b:
-		if t.st.on == &c.tm.held {
+		if t.st.phase == phaseFenced {
 			c.letGo()
 		}
 	default:

@@ -66,19 +66,15 @@ func (tt *tagTable) find(itt uint32) *Task {
 func (tt *tagTable) add(t *Task) {
 	b := &tt.buckets[tagBucket(t.ITT)]
 	t.st.chain, *b = *b, t
-	t.st.tagged = true
 	tt.n++
 }
 
 func (tt *tagTable) remove(t *Task) {
-	if !t.st.tagged {
-		return
-	}
 	p := &tt.buckets[tagBucket(t.ITT)]
 	for *p != t {
 		p = &(*p).st.chain
 	}
-	*p, t.st.chain, t.st.tagged = t.st.chain, nil, false
+	*p, t.st.chain = t.st.chain, nil
 	tt.n--
 }
 

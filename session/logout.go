@@ -92,7 +92,8 @@ func (c *Conn) quieten(by *Conn) {
 func (c *Conn) busy() bool {
 	busy := false
 	c.tags.each(func(t *Task) {
-		busy = busy || t.st.phase == phaseStop || t.st.phase == phaseStopping || t.st.phase == phaseRunning
+		busy = busy || t.st.phase == phaseStop || t.st.phase == phaseStopping || t.st.phase == phaseRunning ||
+			t.st.phase == phaseUnwanted
 	})
 	return busy
 }

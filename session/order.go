@@ -94,7 +94,7 @@ func (c *Conn) unstarted(b *barrier, butMemory bool) bool {
 	found := false
 	c.tags.each(func(r *Task) {
 		if r.st.phase >= phaseHeld && r.st.phase <= phaseReady && b.covers(r) {
-			found = found || !butMemory || !r.st.out.later
+			found = found || !butMemory || r.st.out.memory != OutLater
 		}
 	})
 	return found
@@ -110,7 +110,7 @@ func (c *Conn) orderLate(v *visit) {
 			v.stage, v.by = visitWaits, 0
 			c.report(v.b)
 		}
-	} else if t := c.tags.find(v.b.tag); t != nil && t.st.out.later {
+	} else if t := c.tags.find(v.b.tag); t != nil && t.st.out.memory == OutLater {
 		c.lower(v.b)
 	}
 }

@@ -13,7 +13,7 @@ func (c *Conn) ask(t *Task) {
 // wants says that there is data to ask for, and room for an R2T.
 func (o *dataOut) wants(t *Task, s *Session) bool {
 	o.asked = max(o.asked, t.Received)
-	return !o.later && o.asked < uint32(len(t.Out)) && uint32(o.n) < s.Params.MaxOutstandingR2T
+	return o.memory != OutLater && o.asked < uint32(len(t.Out)) && uint32(o.n) < s.Params.MaxOutstandingR2T
 }
 
 // nextR2T makes the R2T at the front of Conn.asking (11.8), up to MaxBurstLength long (13.13).

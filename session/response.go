@@ -101,7 +101,7 @@ func (c *Conn) last(t *Task, ev *Event) {
 	c.tags.remove(t)
 	c.release(t)
 	t.unlist()
-	t.st.phase = phaseSending
+	t.move(phaseSending)
 	c.sending.push(t)
 	ev.Release = t
 	c.stamp(ev, snNext)
@@ -109,14 +109,13 @@ func (c *Conn) last(t *Task, ev *Event) {
 
 // release gives back a task's place among the unanswered requests.
 func (c *Conn) release(t *Task) {
-	if t.st.credit {
-		t.st.credit = false
+	switch t.st.place {
+	case placeWindow:
 		c.sess.window.Release()
-	}
-	if t.st.urgent {
-		t.st.urgent = false
+	case placeImmediate:
 		c.immediates--
 	}
+	t.st.place = placeNone
 }
 
 // Sent says that the kernel took the PDU with Release == t.
@@ -129,13 +128,13 @@ func (c *Conn) Sent(now int64, t *Task) {
 
 // free ends a task. The host has it back when this returns.
 func (c *Conn) free(t *Task) {
-	if t.st.phase == phaseFreed {
-		panic("session: task is freed twice")
+	was := t.st.phase
+	t.move(phaseFreed)
+	if was != phaseSending {
+		c.tags.remove(t)
+		c.release(t)
 	}
-	c.tags.remove(t)
-	c.release(t)
 	t.unlist()
-	t.st.phase = phaseFreed
 	if c.rx.task == t {
 		c.rx = rxState{} // what is still arriving of its data means nothing
 	}
@@ -144,7 +143,7 @@ func (c *Conn) free(t *Task) {
 	case t.st.kind == kindManagement:
 		c.managedOver(t)
 		c.functionOver(t.st.tmf.counts)
-	case t.st.kind == kindCommand && t.st.aborted:
+	case t.st.kind == kindCommand && was.stopped():
 		c.tm.stopped--
 	}
 	c.orderMovedBy(t)

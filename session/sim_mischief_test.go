@@ -113,7 +113,7 @@ func (s *sim) cleared() bool {
 	}
 	var ended []uint32
 	s.conn.AbortTasks(s.now, func(t *Task) bool {
-		if !t.st.aborted {
+		if !t.st.phase.stopped() {
 			ended = append(ended, t.ITT)
 		}
 		return true

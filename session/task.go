@@ -65,21 +65,28 @@ type taskState struct {
 	// window's holder's.
 	handed *Task
 
-	kind    taskKind
-	phase   taskPhase
-	tagged  bool // in the tag table
-	credit  bool // holds a place in the command window
-	urgent  bool // counts as an immediate request
-	aborted bool // no answer of it goes out any more
-	raises  bool // its turn is a barrier for other connections
-	drains  bool // and its data that is announced is waited for
-	final   bool // its header had the F bit
+	kind  taskKind
+	phase taskPhase
+	place place
+
+	// What the request's PDU said.
+	final  bool // it had the F bit
+	raises bool // its turn raises a barrier on other connections
 
 	out dataOut
 	in  dataIn
 	tmf tmfState
 	ctl *ctlRequest // nil in a SCSI command
 }
+
+// place is what a request takes of those that may be unanswered at a time.
+type place uint8
+
+const (
+	placeNone      place = iota
+	placeWindow          // one of the command window
+	placeImmediate       // one of MaxImmediate
+)
 
 type taskKind uint8
 
@@ -90,21 +97,4 @@ const (
 	kindText
 	kindLogout
 	kindMarker // a barrier in an inbox: no request at all
-)
-
-// taskPhase says who is to act on a task.
-type taskPhase uint8
-
-const (
-	phaseArriving taskPhase = iota // its own PDU is not complete
-	phaseHeld                      // in the command window, before its turn
-	phaseData                      // its turn has come; data-out, memory or other tasks are waited for
-	phaseBarred                    // complete, but a task-management function is to be carried out first
-	phaseReady                     // on Conn.todo: Execute or Manage is to be taken
-	phaseRunning                   // with the host
-	phaseStop                      // on Conn.todo: Abort is to be taken
-	phaseStopping                  // with the host, which owes Aborted
-	phaseAnswer                    // on Conn.answers
-	phaseSending                   // on Conn.sending: the host owes Sent
-	phaseFreed
 )

@@ -28,11 +28,20 @@ type management struct {
 // tmfState is a function's own part of taskState.
 type tmfState struct {
 	barrier *barrier
-	begun   bool // its tasks were stopped, or asked for; in a marker: a report is owed
-	passed  bool // the host carried it out
-	open    bool // RefCmdSN had not been received when its task was looked for
+	stage   functionStage
 	counts  bool // towards maxFunctions
+	owes    bool // of a marker: a report is owed
 }
+
+// functionStage is how far a task management function is. Its task is in phaseData but while the host carries it out.
+type functionStage uint8
+
+const (
+	functionWaits   functionStage = iota // for the requests before it in CmdSN order
+	functionAsks                         // for what the connections report: tasks have ended, or were found or not
+	functionAsksRef                      // the same, and RefCmdSN had not been received when its task was looked for
+	functionPassed                       // the host carried it out; it waits for the second round (fence.go)
+)
 
 // manage is the turn of a task-management function.
 func (c *Conn) manage(t *Task) {
@@ -61,10 +70,12 @@ func (c *Conn) manage(t *Task) {
 // looked for on others.
 func (c *Conn) refer(t *Task) {
 	b := newBarrier(t)
-	t.st.tmf.begun = true
+	t.st.tmf.stage = functionAsks
 	c.tm.waiting.push(t)
 	if !c.find(b) {
-		t.st.tmf.open = c.sess.window.Welcome(t.refCmdSN())
+		if c.sess.window.Welcome(t.refCmdSN()) {
+			t.st.tmf.stage = functionAsksRef
+		}
 		c.sess.ask(b, messageFind)
 	}
 	c.manageSoon()
@@ -82,7 +93,7 @@ func (c *Conn) find(b *barrier) bool {
 	found := false
 	if b.fn == pdu.TMFQueryTaskSet {
 		c.tags.each(func(r *Task) {
-			found = found || r.st.kind == kindCommand && b.spans(r) && r.st.phase != phaseArriving && r.st.phase != phaseHeld
+			found = found || r.st.kind == kindCommand && b.spans(r) && !phasesUnreceived.has(r.st.phase)
 		})
 	} else if r := c.tags.find(b.tag); r != nil && c.refersTo(b, r) {
 		found = true
@@ -103,7 +114,7 @@ func (c *Conn) find(b *barrier) bool {
 // refersTo says that the function is about command r. When its answer is queued a command is over, and when it has not all
 // arrived it does not exist yet: its CmdSN has not been received.
 func (c *Conn) refersTo(b *barrier, r *Task) bool {
-	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && (r.st.phase != phaseAnswer || c.heldBack(r))
+	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && r.st.phase != phaseAnswer
 }
 
 func (t *Task) refCmdSN() uint32 { return (*pdu.TaskManagementRequest)(&t.st.ctl.h).RefCmdSN() }
@@ -119,9 +130,9 @@ func (c *Conn) abortOver(t *Task) {
 		if t.st.phase == phaseData { // else what the plug delivered ended the connection
 			c.managed(t, pdu.TMFResponseComplete)
 		}
-	case t.st.tmf.open:
+	case t.st.tmf.stage == functionAsksRef:
 		// Nobody had the task and now its CmdSN cannot be plugged: it arrived in between.
-		t.st.tmf.open = false
+		t.st.tmf.stage = functionAsks
 		b := t.st.tmf.barrier
 		b.missing.Store(1)
 		c.tm.waiting.push(t)
@@ -196,7 +207,7 @@ func (c *Conn) functionOver(counted bool) {
 // expecting says that a function waits for commands that may arrive on other connections.
 func (c *Conn) expecting() bool {
 	for t := c.tm.waiting.head; t != nil; t = t.next {
-		if !t.st.tmf.begun {
+		if t.st.tmf.stage == functionWaits {
 			return true
 		}
 	}
@@ -206,7 +217,7 @@ func (c *Conn) expecting() bool {
 // movable finds a function that has what it waited for.
 func (c *Conn) movable() *Task {
 	for t := c.tm.waiting.head; t != nil; t = t.next {
-		if !t.st.tmf.begun {
+		if t.st.tmf.stage == functionWaits {
 			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3, b). A
 			// reset of the target might do without and plug what is missing; but a NOP-Out or a Text Request that is under way
 			// on another connection would then never be answered.
@@ -224,8 +235,8 @@ func (c *Conn) movable() *Task {
 func (c *Conn) moveOn(t *Task) {
 	b := t.st.tmf.barrier
 	switch {
-	case !t.st.tmf.begun:
-		t.st.tmf.begun = true
+	case t.st.tmf.stage == functionWaits:
+		t.st.tmf.stage = functionAsks
 		if t.Immediate {
 			c.sess.raise(b, c.cfg.Loop) // otherwise delivery did
 		}
@@ -234,7 +245,7 @@ func (c *Conn) moveOn(t *Task) {
 		c.stopFor(v)
 		c.visitProgress(v)
 		return
-	case t.st.tmf.passed:
+	case t.st.tmf.stage == functionPassed:
 		t.unlist()
 		if !c.sess.fences() {
 			c.managedOver(t)
@@ -257,16 +268,16 @@ func (c *Conn) moveOn(t *Task) {
 
 // toHost asks the host to carry a function out.
 func (c *Conn) toHost(t *Task) {
-	t.st.phase = phaseReady
+	t.move(phaseReady)
 	c.todo.push(t)
 }
 
 // Managed is the host's answer to Manage: a response code of RFC 7143, 11.6.1.
 func (c *Conn) Managed(now int64, t *Task, resp byte) {
-	if t.st.kind != kindManagement || t.st.phase != phaseRunning {
+	if t.st.kind != kindManagement || t.st.phase != phaseRunning && t.st.phase != phaseUnwanted {
 		panic("session: Managed of a task without Manage")
 	}
-	if t.st.aborted || c.end.closed {
+	if t.st.phase == phaseUnwanted || c.end.closed {
 		c.free(t)
 		c.settle()
 		return
@@ -283,8 +294,8 @@ func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
 	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && c.pass(b) {
-		t.st.phase = phaseData
-		t.st.tmf.passed = true
+		t.move(phaseData)
+		t.st.tmf.stage = functionPassed
 		c.tm.waiting.push(t)
 		c.manageSoon()
 		return
