@@ -41,6 +41,8 @@ type cli struct {
 	Version versionCmd `cmd:"" help:"Show the version."`
 	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
+
+	ShowVersion kong.VersionFlag `name:"version" help:"Show the version."`
 }
 
 // streams are where commands write for people and programs.
@@ -62,7 +64,8 @@ func run(args []string, s streams) int {
 		kong.Name("ringtgt"),
 		kong.Description("ringtgt serves disks over iSCSI, with one io_uring event loop per core."),
 		kong.Writers(s.out, s.err),
-		kong.Exit(func(code int) { done = code }), // after --help
+		kong.Vars{"version": versionLine()},
+		kong.Exit(func(code int) { done = code }), // after --help and --version
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	ctx, err := parser.Parse(args)

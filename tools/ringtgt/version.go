@@ -10,11 +10,17 @@ import (
 type versionCmd struct{}
 
 func (versionCmd) Run(s streams) error {
-	fmt.Fprintf(s.out, "ringtgt %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	fmt.Fprintln(s.out, versionLine())
 	return nil
 }
 
-// version is what the Go toolchain wrote into the binary: the module's version where it was installed by one, else the commit.
+// versionLine is the output of ringtgt version and ringtgt --version.
+func versionLine() string {
+	return fmt.Sprintf("ringtgt %s %s %s/%s", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// version is the version that the Go toolchain recorded in the binary: the module's after go install ...@VERSION, the commit
+// after a build in a checkout.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
