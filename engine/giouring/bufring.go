@@ -21,9 +21,6 @@ const MaxBufRingEntries = 1 << 15
 // BufRingMask is the mask for BufRingAdd.
 func BufRingMask(entries uint32) int { return int(entries - 1) }
 
-// BufRingInit empties a ring that the kernel has not seen yet.
-func (br *BufAndRing) BufRingInit() { br.Tail = 0 }
-
 // BufRingAdd writes a buffer at bufOffset entries after the tail. The kernel sees it after BufRingAdvance.
 func (br *BufAndRing) BufRingAdd(addr uintptr, length uint32, bid uint16, mask, bufOffset int) {
 	slot := (int(br.Tail) + bufOffset) & mask
@@ -40,28 +37,10 @@ func (br *BufAndRing) BufRingAdvance(count int) {
 	atomic.StoreUint32(word, uint32(br.Tail+uint16(count))<<16|uint32(br.Bid))
 }
 
-// BufRingCQAdvance gives back count buffers and as many completions.
-func (ring *Ring) BufRingCQAdvance(br *BufAndRing, count int) {
-	br.BufRingAdvance(count)
-	ring.CQAdvance(uint32(count))
-}
-
-// RegisterBufferRing registers reg's ring of buffers; flags are or-ed to reg.Flags.
-func (ring *Ring) RegisterBufferRing(reg *BufReg, flags uint32) (uint, error) {
-	reg.Flags |= uint16(flags)
-	return ring.register(RegisterPbufRing, unsafe.Pointer(reg), 1)
-}
-
-// UnregisterBufferRing drops the buffer group.
-func (ring *Ring) UnregisterBufferRing(bgid int) (uint, error) {
-	reg := BufReg{Bgid: uint16(bgid)}
-	return ring.register(UnregisterPbufRing, unsafe.Pointer(&reg), 1)
-}
-
 // SetupBufRing maps and registers an empty ring of nentries buffers, a power of two up to MaxBufRingEntries, for group
-// bgid. FreeBufRing or QueueExit unmaps it.
+// bgid; flags are 0 or PbufRingInc. FreeBufRing or QueueExit unmaps it.
 func (ring *Ring) SetupBufRing(nentries uint32, bgid int, flags uint32) (*BufAndRing, error) {
-	if nentries == 0 || nentries > MaxBufRingEntries || nentries&(nentries-1) != 0 || flags&uint32(PbufRingMMap) != 0 {
+	if nentries == 0 || nentries > MaxBufRingEntries || nentries&(nentries-1) != 0 || flags&^uint32(PbufRingInc) != 0 {
 		return nil, syscall.EINVAL
 	}
 	mem, err := syscall.Mmap(-1, 0, int(nentries)*int(unsafe.Sizeof(BufAndRing{})),
@@ -70,8 +49,8 @@ func (ring *Ring) SetupBufRing(nentries uint32, bgid int, flags uint32) (*BufAnd
 		return nil, err
 	}
 	br := (*BufAndRing)(unsafe.Pointer(unsafe.SliceData(mem)))
-	reg := BufReg{RingAddr: uint64(uintptr(unsafe.Pointer(br))), RingEntries: nentries, Bgid: uint16(bgid)}
-	if _, err := ring.RegisterBufferRing(&reg, flags); err != nil {
+	reg := BufReg{RingAddr: uint64(uintptr(unsafe.Pointer(br))), RingEntries: nentries, Bgid: uint16(bgid), Flags: uint16(flags)}
+	if _, err := ring.register(RegisterPbufRing, unsafe.Pointer(&reg), 1); err != nil {
 		_ = syscall.Munmap(mem)
 		return nil, err
 	}
@@ -84,7 +63,8 @@ func (ring *Ring) SetupBufRing(nentries uint32, bgid int, flags uint32) (*BufAnd
 
 // FreeBufRing unregisters and unmaps a ring of SetupBufRing. The buffers themselves are the caller's.
 func (ring *Ring) FreeBufRing(bgid int) error {
-	if _, err := ring.UnregisterBufferRing(bgid); err != nil {
+	reg := BufReg{Bgid: uint16(bgid)}
+	if _, err := ring.register(UnregisterPbufRing, unsafe.Pointer(&reg), 1); err != nil {
 		return err
 	}
 	mem, ok := ring.bufRings[uint16(bgid)]
@@ -93,13 +73,4 @@ func (ring *Ring) FreeBufRing(bgid int) error {
 	}
 	delete(ring.bufRings, uint16(bgid))
 	return syscall.Munmap(mem)
-}
-
-// BufRingHead returns how many buffers of the group the kernel has taken so far, modulo 2^16 (6.8).
-func (ring *Ring) BufRingHead(bgid int) (uint16, error) {
-	st := BufStatus{BufGroup: uint32(uint16(bgid))}
-	if _, err := ring.register(RegisterPbufStatus, unsafe.Pointer(&st), 1); err != nil {
-		return 0, err
-	}
-	return uint16(st.Head), nil
 }

@@ -29,9 +29,7 @@ func TestBufRing(t *testing.T) {
 			e.PrepareRecv(a, 0, 0, 0)
 		}
 		e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 3, 1
-		if _, err := ring.Submit(); err != nil {
-			t.Fatal(err)
-		}
+		submit(t, ring)
 	}
 	arm(true)
 	for i := range 2 {
@@ -48,12 +46,6 @@ func TestBufRing(t *testing.T) {
 	if c := want(t, ring, 1, neg(syscall.ENOBUFS)); c.Flags&(CQEFMore|CQEFBuffer) != 0 {
 		t.Errorf("flags %#x without buffers", c.Flags)
 	}
-	if head, err := ring.BufRingHead(3); err == nil && head != 2 {
-		t.Errorf("head %d after two buffers", head)
-	} else if err != nil && !errors.Is(err, syscall.EINVAL) { // before 6.8
-		t.Error(err)
-	}
-
 	br.BufRingAdd(addressOf(mem), 64, 7, mask, 0)
 	br.BufRingAdvance(1)
 	arm(false)
@@ -92,9 +84,7 @@ func TestBufRingLargest(t *testing.T) {
 			e.PrepareRecv(a, 0, 0, 0)
 			e.Flags, e.BufIG = SqeBufferSelect, 1
 		}
-		if _, err := ring.SubmitAndWait(uint32(len(chunk))); err != nil {
-			t.Fatal(err)
-		}
+		await(t, ring, uint32(len(chunk)))
 		if n := ring.CQReady(); n != uint32(len(chunk)) {
 			t.Fatalf("%d completions", n)
 		}
@@ -107,7 +97,8 @@ func TestBufRingLargest(t *testing.T) {
 			mem[bid] = 0
 			br.BufRingAdd(addressOf(mem[bid:]), 1, bid, mask, i)
 		}
-		ring.BufRingCQAdvance(br, len(chunk))
+		br.BufRingAdvance(len(chunk))
+		ring.CQAdvance(uint32(len(chunk)))
 	}
 }
 
@@ -127,9 +118,7 @@ func TestBufRingIncremental(t *testing.T) {
 	e.PrepareRecvMultishot(a, 0, 0, 0)
 	e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 1, 1
 	for i, more := range []bool{true, true, false} {
-		if _, err := ring.Submit(); err != nil {
-			t.Fatal(err)
-		}
+		submit(t, ring)
 		write(t, b, "abcd")
 		c := want(t, ring, 1, 4)
 		if c.Flags>>CQEBufferShift != 5 || (c.Flags&CQEFBufMore != 0) != more {
@@ -139,78 +128,6 @@ func TestBufRingIncremental(t *testing.T) {
 	if string(mem[:12]) != "abcdabcdabcd" {
 		t.Errorf("buffer holds %q", mem[:12])
 	}
-}
-
-// TestBundle receives into several buffers at once and sends several at once.
-func TestBundle(t *testing.T) {
-	ring := newRing(t, 8, deferred)
-	needFeature(t, ring, FeatRecvsendBundle, "6.10")
-	a, b := socketPair(t)
-	mem := memory(t, 4096)
-	br, err := ring.SetupBufRing(4, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 4 {
-		br.BufRingAdd(addressOf(mem[4*i:]), 4, uint16(i), BufRingMask(4), i)
-	}
-	br.BufRingAdvance(4)
-	// How many buffers one receive fills is the kernel's choice; they follow one another.
-	write(t, b, "aaaabbbbcc")
-	for got, most := 0, int32(0); got < 10; {
-		e := sqe(t, ring)
-		e.PrepareRecv(a, 0, 0, 0)
-		e.IoPrio, e.Flags, e.BufIG, e.UserData = RecvsendBundle, SqeBufferSelect, 1, 1
-		c := next(t, ring)
-		if c.Res <= 0 || c.Flags>>CQEBufferShift != uint32(got/4) {
-			t.Fatalf("after %d bytes: %+v", got, c)
-		}
-		got, most = got+int(c.Res), max(most, c.Res)
-		if got == 10 && (most <= 4 || string(mem[:10]) != "aaaabbbbcc") {
-			t.Errorf("%d bytes at most in one receive, %q", most, mem[:10])
-		}
-	}
-
-	send, err := ring.SetupBufRing(4, 2, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, p := range []int{8, 0, 4} {
-		send.BufRingAdd(addressOf(mem[p:]), uint32(min(4, 10-p)), uint16(i), BufRingMask(4), i)
-	}
-	send.BufRingAdvance(3)
-	e := sqe(t, ring)
-	e.PrepareSendBundle(a, 0, syscall.MSG_WAITALL, 2)
-	e.UserData = 2
-	want(t, ring, 2, 10)
-	if got := read(t, b, 10); got != "ccaaaabbbb" {
-		t.Errorf("read %q", got)
-	}
-}
-
-// TestProvideBuffers is the way before buffer rings.
-func TestProvideBuffers(t *testing.T) {
-	ring := newRing(t, 8, deferred)
-	a, b := socketPair(t)
-	mem := memory(t, 4096)
-	e := sqe(t, ring)
-	e.PrepareProvideBuffers(addressOf(mem), 64, 2, 9, 4)
-	e.UserData = 1
-	if c := next(t, ring); c.UserData != 1 || c.Res < 0 {
-		t.Fatalf("%+v", c)
-	}
-	write(t, b, "hello")
-	e = sqe(t, ring)
-	e.PrepareRecv(a, 0, 64, 0)
-	e.Flags, e.BufIG, e.UserData = SqeBufferSelect, 9, 2
-	c := want(t, ring, 2, 5)
-	if bid := c.Flags >> CQEBufferShift; bid != 4 && bid != 5 {
-		t.Errorf("flags %#x", c.Flags)
-	}
-	e = sqe(t, ring)
-	e.PrepareRemoveBuffers(5, 9)
-	e.UserData = 3
-	want(t, ring, 3, 1)
 }
 
 // TestBufRingRefused wants EINVAL for sizes the kernel's indices do not carry.

@@ -1,247 +1,137 @@
 package giouring
 
+// Constants of linux/io_uring.h, each with the value that the kernel defines, and only those that this module uses.
+
 // Flags of one submission entry (sqe->flags).
 const (
-	SqeFixedFile      uint8 = 1 << iota // Fd is an index into the registered files
-	SqeIODrain                          // start after everything in flight
-	SqeIOLink                           // the next entry starts when this one succeeded
-	SqeIOHardlink                       // as SqeIOLink, but a failure does not break the chain
-	SqeAsync                            // go straight to a worker
-	SqeBufferSelect                     // take a provided buffer of group BufIG
-	SqeCQESkipSuccess                   // no completion when it succeeds
+	SqeFixedFile      uint8 = 1 << 0 // Fd is an index into the registered files
+	SqeBufferSelect   uint8 = 1 << 5 // take a provided buffer of group BufIG
+	SqeCQESkipSuccess uint8 = 1 << 6 // no completion on success
 )
 
 // Flags of io_uring_setup(2).
 const (
-	SetupIOPoll           uint32 = 1 << iota
-	SetupSQPoll                  // a kernel thread submits
-	SetupSQAff                   // Params.SQThreadCPU is valid
-	SetupCQSize                  // Params.CQEntries is valid
-	SetupClamp                   // too many entries become the maximum
-	SetupAttachWQ                // share the workers of the ring Params.WQFd
-	SetupRDisabled               // start disabled, see EnableRings
-	SetupSubmitAll               // 5.18: a bad entry does not stop the batch
-	SetupCoopTaskrun             // 5.19
-	SetupTaskrunFlag             // 5.19: SQTaskrun shows pending task work
-	SetupSQE128                  // not supported by this package
-	SetupCQE32                   // not supported by this package
-	SetupSingleIssuer            // 6.0
-	SetupDeferTaskrun            // 6.1: completions are made inside enter only
-	SetupNoMmap                  // not supported by this package
-	SetupRegisteredFdOnly        // not supported by this package
-	SetupNoSQArray               // 6.6: no index array between tail and entries
-	SetupHybridIOPoll            // 6.13
+	SetupCQSize           uint32 = 1 << 3  // Params.CQEntries is valid
+	SetupSubmitAll        uint32 = 1 << 7  // 5.18: a bad entry does not stop the batch
+	SetupCoopTaskrun      uint32 = 1 << 8  // 5.19
+	SetupTaskrunFlag      uint32 = 1 << 9  // 5.19: SQTaskrun shows pending task work
+	SetupSQE128           uint32 = 1 << 10 // refused
+	SetupCQE32            uint32 = 1 << 11 // refused
+	SetupSingleIssuer     uint32 = 1 << 12 // 6.0
+	SetupDeferTaskrun     uint32 = 1 << 13 // 6.1: completions are made inside enter only
+	SetupNoMmap           uint32 = 1 << 14 // refused
+	SetupRegisteredFdOnly uint32 = 1 << 15 // refused
+	SetupNoSQArray        uint32 = 1 << 16 // 6.6: no index array between tail and entries
 )
 
 // Operations (sqe->opcode).
 const (
-	OpNop uint8 = iota
-	OpReadv
-	OpWritev
-	OpFsync
-	OpReadFixed
-	OpWriteFixed
-	OpPollAdd
-	OpPollRemove
-	OpSyncFileRange
-	OpSendmsg
-	OpRecvmsg
-	OpTimeout
-	OpTimeoutRemove
-	OpAccept
-	OpAsyncCancel
-	OpLinkTimeout
-	OpConnect
-	OpFallocate
-	OpOpenat
-	OpClose
-	OpFilesUpdate
-	OpStatx
-	OpRead
-	OpWrite
-	OpFadvise
-	OpMadvise
-	OpSend
-	OpRecv
-	OpOpenat2
-	OpEpollCtl
-	OpSplice
-	OpProvideBuffers
-	OpRemoveBuffers
-	OpTee
-	OpShutdown
-	OpRenameat
-	OpUnlinkat
-	OpMkdirat
-	OpSymlinkat
-	OpLinkat
-	OpMsgRing // 5.18
-	OpFsetxattr
-	OpSetxattr
-	OpFgetxattr
-	OpGetxattr
-	OpSocket    // 5.19
-	OpUringCmd  // 5.19
-	OpSendZC    // 6.0
-	OpSendMsgZC // 6.1
-	OpReadMultishot
-	OpWaitid
-	OpFutexWait
-	OpFutexWake
-	OpFutexWaitv
-	OpFixedFdInstall
-	OpFtruncate
-	OpBind
-	OpListen
-	OpRecvZC
-	OpEpollWait
-	OpReadvFixed  // 6.15
-	OpWritevFixed // 6.15
-	OpPipe        // 6.16
-
-	OpLast
+	OpNop         uint8 = 0
+	OpFsync       uint8 = 3
+	OpReadFixed   uint8 = 4
+	OpWriteFixed  uint8 = 5
+	OpPollAdd     uint8 = 6
+	OpSendmsg     uint8 = 9
+	OpTimeout     uint8 = 11
+	OpAccept      uint8 = 13
+	OpAsyncCancel uint8 = 14
+	OpFallocate   uint8 = 17
+	OpRead        uint8 = 22
+	OpWrite       uint8 = 23
+	OpRecv        uint8 = 27
+	OpShutdown    uint8 = 34
+	OpMsgRing     uint8 = 40 // 5.18
+	OpUringCmd    uint8 = 46 // 5.19
+	OpSendMsgZC   uint8 = 48 // 6.1
 )
 
 // FsyncDatasync makes OpFsync an fdatasync(2).
 const FsyncDatasync uint32 = 1 << 0
 
-// Flags of OpTimeout and OpTimeoutRemove.
-const (
-	TimeoutAbs uint32 = 1 << iota
-	TimeoutUpdate
-	TimeoutBoottime
-	TimeoutRealtime
-	LinkTimeoutUpdate
-	TimeoutETimeSuccess
-	TimeoutMultishot  // 6.4
-	TimeoutClockMask  = TimeoutBoottime | TimeoutRealtime
-	TimeoutUpdateMask = TimeoutUpdate | LinkTimeoutUpdate
-)
-
-// Flags of OpPollAdd and OpPollRemove, kept in sqe->len.
-const (
-	PollAddMulti uint32 = 1 << iota
-	PollUpdateEvents
-	PollUpdateUserData
-	PollAddLevel
-)
+// PollAddMulti, in sqe->len, makes OpPollAdd multishot.
+const PollAddMulti uint32 = 1 << 0
 
 // Flags of OpAsyncCancel and of SyncCancelReg.
 const (
-	AsyncCancelAll      uint32 = 1 << iota // every match, not only the first
-	AsyncCancelFd                          // match by descriptor
-	AsyncCancelAny                         // match everything
-	AsyncCancelFdFixed                     // the descriptor is a registered one
-	AsyncCancelUserdata                    // 6.6
-	AsyncCancelOp                          // 6.6: match by opcode
+	AsyncCancelAll     uint32 = 1 << 0 // every match, not only the first
+	AsyncCancelFd      uint32 = 1 << 1 // match by descriptor
+	AsyncCancelAny     uint32 = 1 << 2 // match everything
+	AsyncCancelFdFixed uint32 = 1 << 3 // the descriptor is a registered one
 )
 
-// Flags of send and receive operations, kept in sqe->ioprio.
-const (
-	RecvsendPollFirst uint16 = 1 << iota // wait for readiness first, do not try
-	RecvMultishot                        // 6.0
-	RecvsendFixedBuf                     // BufIG is a registered buffer
-	SendZCReportUsage                    // 6.2: the notification says whether data was copied
-	RecvsendBundle                       // 6.10: as many provided buffers as fit
-	SendVectorized                       // 6.17: Addr and Len are iovecs
-)
+// RecvMultishot, in sqe->ioprio, makes OpRecv multishot (6.0).
+const RecvMultishot uint16 = 1 << 1
 
-// NotifUsageZCCopied in the result of a notification: the data was copied after all.
-const NotifUsageZCCopied uint32 = 1 << 31
+// AcceptMultishot, in sqe->ioprio, makes OpAccept multishot.
+const AcceptMultishot uint16 = 1 << 0
 
-// Flags of OpAccept, kept in sqe->ioprio.
-const (
-	AcceptMultishot uint16 = 1 << iota
-	AcceptDontwait
-	AcceptPollFirst
-)
-
-// Commands of OpMsgRing, kept in sqe->addr.
-const (
-	MsgData uint32 = iota
-	MsgSendFd
-)
-
-// Flags of OpMsgRing.
-const (
-	MsgRingCQESkip   uint32 = 1 << iota // no completion on the target (MsgSendFd only)
-	MsgRingFlagsPass                    // 6.3: sqe->file_index becomes the completion's flags
-)
-
-// FileIndexAlloc asks the kernel to choose a free registered file slot.
-const FileIndexAlloc uint32 = 0xffffffff
-
-// SpliceFFdInFixed says that splice's input is a registered file.
-const SpliceFFdInFixed uint32 = 1 << 31
-
-// UringCmdFixed makes OpUringCmd use registered buffer BufIG.
-const UringCmdFixed uint32 = 1 << 0
-
-// Commands of OpUringCmd on a socket.
-const (
-	SocketUringOpSiocinq uint32 = iota
-	SocketUringOpSiocoutq
-	SocketUringOpGetsockopt
-	SocketUringOpSetsockopt
-)
+// MsgData, in sqe->addr, makes OpMsgRing post a completion.
+const MsgData uint32 = 0
 
 // BlockUringCmdDiscard, _IO(0x12, 0) of linux/blkdev.h, discards a range of a block device (6.12).
 const BlockUringCmdDiscard uint32 = 0x1200
 
 // Flags of a completion (cqe->flags).
 const (
-	CQEFBuffer       uint32 = 1 << iota // the upper 16 bits are a buffer id
-	CQEFMore                            // more completions follow for this entry
-	CQEFSockNonempty                    // the socket has more to read
-	CQEFNotif                           // a zero-copy notification
-	CQEFBufMore                         // 6.12: the buffer is not used up yet (PbufRingInc)
+	CQEFBuffer  uint32 = 1 << 0 // the upper 16 bits are a buffer id
+	CQEFMore    uint32 = 1 << 1 // more completions follow for this entry
+	CQEFBufMore uint32 = 1 << 4 // 6.12: the buffer is not used up yet (PbufRingInc)
 )
 
 // CQEBufferShift is where the buffer id starts in cqe->flags.
 const CQEBufferShift uint32 = 16
 
-// Bits the kernel sets in the submission ring's flags.
+// Bits that the kernel sets in the submission ring's flags.
 const (
-	SQNeedWakeup uint32 = 1 << iota
-	SQCQOverflow
-	SQTaskrun
+	SQCQOverflow uint32 = 1 << 1
+	SQTaskrun    uint32 = 1 << 2
 )
-
-// CQEventFdDisabled in the completion ring's flags silences the registered eventfd.
-const CQEventFdDisabled uint32 = 1 << 0
 
 // Flags of io_uring_enter(2).
 const (
-	EnterGetEvents uint32 = 1 << iota
-	EnterSQWakeup
-	EnterSQWait
-	EnterExtArg         // 5.11: the argument is a GetEventsArg
-	EnterRegisteredRing // 5.18: the descriptor is a registered index
-	EnterAbsTimer       // 6.12
-	EnterExtArgReg      // 6.13
-	EnterNoIowait       // 6.15
+	EnterGetEvents      uint32 = 1 << 0
+	EnterExtArg         uint32 = 1 << 3 // 5.11: the argument is a GetEventsArg
+	EnterRegisteredRing uint32 = 1 << 4 // 5.18: the descriptor is a registered index
+	EnterNoIowait       uint32 = 1 << 7 // 6.15
 )
 
-// Features the kernel reports in Params.Features.
+// Features that the kernel reports in Params.Features.
 const (
-	FeatSingleMMap uint32 = 1 << iota
-	FeatNoDrop
-	FeatSubmitStable
-	FeatRWCurPos
-	FeatCurPersonality
-	FeatFastPoll
-	FeatPoll32Bits
-	FeatSQPollNonfixed
-	FeatExtArg
-	FeatNativeWorkers
-	FeatRcrcTags
-	FeatCQESkip
-	FeatLinkedFile
-	FeatRegRegRing     // 6.3
-	FeatRecvsendBundle // 6.10
-	FeatMinTimeout     // 6.12
-	FeatRWAttr         // 6.13
-	FeatNoIowait       // 6.15
+	FeatSingleMMap uint32 = 1 << 0
+	FeatNoDrop     uint32 = 1 << 1
+	FeatExtArg     uint32 = 1 << 8
+	FeatRegRegRing uint32 = 1 << 13 // 6.3
+	FeatMinTimeout uint32 = 1 << 15 // 6.12
+	FeatNoIowait   uint32 = 1 << 17 // 6.15
+)
 
-	FeatRsrcTags = FeatRcrcTags
+// Commands of io_uring_register(2).
+const (
+	UnregisterBuffers     uint32 = 1
+	UnregisterFiles       uint32 = 3
+	RegisterProbe         uint32 = 8
+	RegisterFiles2        uint32 = 13
+	RegisterFilesUpdate2  uint32 = 14
+	RegisterBuffers2      uint32 = 15
+	RegisterBuffersUpdate uint32 = 16
+	RegisterRingFDs       uint32 = 20 // 5.18
+	UnregisterRingFDs     uint32 = 21 // 5.18
+	RegisterPbufRing      uint32 = 22 // 5.19
+	UnregisterPbufRing    uint32 = 23 // 5.19
+	RegisterSyncCancel    uint32 = 24 // 6.0
+
+	// RegisterUseRegisteredRing is or-ed to the command when the descriptor is a registered index (6.3).
+	RegisterUseRegisteredRing uint32 = 1 << 31
+)
+
+// RsrcRegisterSparse registers an empty table (5.19).
+const RsrcRegisterSparse uint32 = 1 << 0
+
+// PbufRingInc in BufReg.Flags: buffers are used up piece by piece (6.12).
+const PbufRingInc uint16 = 1 << 1
+
+// What a Ring remembers about its own descriptor.
+const (
+	IntFlagRegRing    uint8 = 1 // enter by registered index
+	IntFlagRegRegRing uint8 = 2 // register by registered index
 )

@@ -1,8 +1,7 @@
-// Package giouring speaks the io_uring ABI of linux/io_uring.h to the kernel.
+// Package giouring is the io_uring ABI of linux/io_uring.h, as far as package uring calls it.
 //
-// It uses the names of github.com/pawelgaczynski/giouring for ring set-up, submission and completion entries, constants,
-// registration and enter, but is written from the kernel's header. docs/engine.md of the ringtgt module says why it
-// exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard library.
+// It keeps the names of github.com/pawelgaczynski/giouring, but is written from the kernel's header; docs/engine.md says
+// why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard library.
 //
 // # Threads
 //

@@ -16,7 +16,6 @@ func TestLayout(t *testing.T) {
 		reg    BufReg
 		buf    BufAndRing
 		cancel SyncCancelReg
-		status BufStatus
 		probe  Probe
 	)
 	for _, c := range []struct {
@@ -29,16 +28,12 @@ func TestLayout(t *testing.T) {
 		{"sizeof io_sqring_offsets", unsafe.Sizeof(sqOff), 40},
 		{"sizeof io_cqring_offsets", unsafe.Sizeof(cqOff), 40},
 		{"sizeof io_uring_getevents_arg", unsafe.Sizeof(arg), 24},
-		{"sizeof io_uring_files_update", unsafe.Sizeof(FilesUpdate{}), 16},
 		{"sizeof io_uring_rsrc_register", unsafe.Sizeof(RsrcRegister{}), 32},
 		{"sizeof io_uring_rsrc_update", unsafe.Sizeof(RsrcUpdate{}), 16},
 		{"sizeof io_uring_rsrc_update2", unsafe.Sizeof(RsrcUpdate2{}), 32},
 		{"sizeof io_uring_buf", unsafe.Sizeof(buf), 16},
 		{"sizeof io_uring_buf_reg", unsafe.Sizeof(reg), 40},
-		{"sizeof io_uring_buf_status", unsafe.Sizeof(status), 40},
 		{"sizeof io_uring_sync_cancel_reg", unsafe.Sizeof(cancel), 64},
-		{"sizeof io_uring_file_index_range", unsafe.Sizeof(FileIndexRange{}), 16},
-		{"sizeof io_uring_restriction", unsafe.Sizeof(Restriction{}), 16},
 		{"sizeof io_uring_probe_op", unsafe.Sizeof(ProbeOp{}), 8},
 		{"offsetof io_uring_probe.ops", unsafe.Offsetof(probe.Ops), 16},
 
@@ -63,7 +58,6 @@ func TestLayout(t *testing.T) {
 		{"offsetof io_uring_buf_reg.bgid", unsafe.Offsetof(reg.Bgid), 12},
 		{"offsetof io_uring_buf_reg.flags", unsafe.Offsetof(reg.Flags), 14},
 		{"offsetof io_uring_buf_ring.tail", unsafe.Offsetof(buf.Tail), 14},
-		{"offsetof io_uring_buf_status.head", unsafe.Offsetof(status.Head), 4},
 		{"offsetof io_uring_sync_cancel_reg.timeout", unsafe.Offsetof(cancel.Timeout), 16},
 		{"offsetof io_uring_sync_cancel_reg.opcode", unsafe.Offsetof(cancel.OpCode), 32},
 	} {

@@ -31,26 +31,25 @@ const unsupportedSetup = SetupSQE128 | SetupCQE32 | SetupNoMmap | SetupRegistere
 // SubmissionQueue is the submission side of a ring: the pointers into memory shared with the kernel and the part of
 // the queue that only this process sees.
 type SubmissionQueue struct {
-	head, tail, flags, dropped *uint32
-	array                      *uint32 // nil with SetupNoSQArray
-	sqes                       unsafe.Pointer
-	mask, entries              uint32
-	sqeHead, sqeTail           uint32 // published, prepared
+	head, tail, flags *uint32
+	array             *uint32 // nil with SetupNoSQArray
+	sqes              unsafe.Pointer
+	mask, entries     uint32
+	sqeHead, sqeTail  uint32 // published, prepared
 }
 
 // CompletionQueue is the completion side of a ring.
 type CompletionQueue struct {
-	head, tail, flags, overflow *uint32
-	cqes                        unsafe.Pointer
-	mask, entries               uint32
+	head, tail *uint32
+	cqes       unsafe.Pointer
+	mask       uint32
 }
 
-// waitArg is what a wait passes by pointer. It lies in memory of its own outside the Go heap and stacks, so that the
-// addresses inside it stay true while the kernel reads them.
+// waitArg holds what a wait passes by pointer. It lies outside the Go heap and stacks, so the addresses inside it stay
+// valid while the kernel reads them.
 type waitArg struct {
-	arg  GetEventsArg
-	ts   syscall.Timespec
-	mask uint64
+	arg GetEventsArg
+	ts  syscall.Timespec
 }
 
 // Ring is an io_uring instance.
@@ -58,7 +57,6 @@ type Ring struct {
 	sq SubmissionQueue
 	cq CompletionQueue
 
-	flags       uint32
 	features    uint32
 	ringFd      int
 	enterFd     uintptr // ringFd, or its registered index
@@ -73,17 +71,8 @@ type Ring struct {
 	initialized bool
 }
 
-// NewRing returns a ring that QueueInit or QueueInitParams will set up.
+// NewRing returns a ring for QueueInitParams to set up.
 func NewRing() *Ring { return &Ring{ringFd: -1} }
-
-// CreateRing returns a ring with that many submission entries and no flags.
-func CreateRing(entries uint32) (*Ring, error) {
-	ring := NewRing()
-	if err := ring.QueueInit(entries, 0); err != nil {
-		return nil, err
-	}
-	return ring, nil
-}
 
 // Setup is io_uring_setup(2). It returns the descriptor.
 func Setup(entries uint32, p *Params) (uint, error) {
@@ -92,11 +81,6 @@ func Setup(entries uint32, p *Params) (uint, error) {
 		return 0, errno
 	}
 	return uint(fd), nil
-}
-
-// QueueInit sets the ring up with the given flags.
-func (ring *Ring) QueueInit(entries uint32, flags uint32) error {
-	return ring.QueueInitParams(entries, &Params{Flags: flags})
 }
 
 // QueueInitParams sets the ring up with p, which the kernel completes. EINVAL means that the kernel does not know a
@@ -111,7 +95,7 @@ func (ring *Ring) QueueInitParams(entries uint32, p *Params) (err error) {
 	}
 	ring.ringFd = int(fd)
 	ring.enterFd, ring.regFd = uintptr(fd), uintptr(fd)
-	ring.flags, ring.features = p.Flags, p.Features
+	ring.features = p.Features
 	ring.initialized = true
 	if err := ring.mmap(p); err != nil {
 		ring.QueueExit()
@@ -169,16 +153,12 @@ func (ring *Ring) mmap(p *Params) error {
 	word := func(base unsafe.Pointer, off uint32) *uint32 { return (*uint32)(unsafe.Add(base, uintptr(off))) }
 	ring.sq = SubmissionQueue{
 		head: word(sqMem, p.SQOff.Head), tail: word(sqMem, p.SQOff.Tail),
-		flags: word(sqMem, p.SQOff.Flags), dropped: word(sqMem, p.SQOff.Dropped),
-		sqes: sqes, mask: *word(sqMem, p.SQOff.RingMask), entries: *word(sqMem, p.SQOff.RingEntries),
+		flags: word(sqMem, p.SQOff.Flags),
+		sqes:  sqes, mask: *word(sqMem, p.SQOff.RingMask), entries: *word(sqMem, p.SQOff.RingEntries),
 	}
 	ring.cq = CompletionQueue{
 		head: word(cqMem, p.CQOff.Head), tail: word(cqMem, p.CQOff.Tail),
-		overflow: word(cqMem, p.CQOff.Overflow), cqes: unsafe.Add(cqMem, uintptr(p.CQOff.CQEs)),
-		mask: *word(cqMem, p.CQOff.RingMask), entries: *word(cqMem, p.CQOff.RingEntries),
-	}
-	if p.CQOff.Flags != 0 {
-		ring.cq.flags = word(cqMem, p.CQOff.Flags)
+		cqes: unsafe.Add(cqMem, uintptr(p.CQOff.CQEs)), mask: *word(cqMem, p.CQOff.RingMask),
 	}
 	if p.Flags&SetupNoSQArray == 0 {
 		// Entry i always stands in slot i, so the array is written once.
@@ -219,14 +199,8 @@ func (ring *Ring) RingFd() int { return ring.ringFd }
 // Features returns what the kernel reported at set-up (Feat...).
 func (ring *Ring) Features() uint32 { return ring.features }
 
-// Flags returns the set-up flags in force.
-func (ring *Ring) Flags() uint32 { return ring.flags }
-
 // SQEntries returns the number of submission entries.
 func (ring *Ring) SQEntries() uint32 { return ring.sq.entries }
-
-// CQEntries returns the number of completion entries.
-func (ring *Ring) CQEntries() uint32 { return ring.cq.entries }
 
 // GetSQE returns the next free entry with whatever its last use left in it, or nil when the queue is full.
 func (ring *Ring) GetSQE() *SubmissionQueueEntry {
@@ -242,11 +216,5 @@ func (ring *Ring) GetSQE() *SubmissionQueueEntry {
 // SQReady returns the number of entries prepared and not yet taken by the kernel.
 func (ring *Ring) SQReady() uint32 { return ring.sq.sqeTail - atomic.LoadUint32(ring.sq.head) }
 
-// SQSpaceLeft returns the number of free entries.
-func (ring *Ring) SQSpaceLeft() uint32 { return ring.sq.entries - ring.SQReady() }
-
-// SQFlags returns the flags the kernel sets: SQNeedWakeup, SQCQOverflow, SQTaskrun.
+// SQFlags returns the flags that the kernel sets: SQCQOverflow, SQTaskrun.
 func (ring *Ring) SQFlags() uint32 { return atomic.LoadUint32(ring.sq.flags) }
-
-// SQDropped returns the number of entries the kernel refused to read.
-func (ring *Ring) SQDropped() uint32 { return atomic.LoadUint32(ring.sq.dropped) }

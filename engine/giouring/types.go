@@ -1,9 +1,6 @@
 package giouring
 
-import (
-	"syscall"
-	"unsafe"
-)
+import "syscall"
 
 // SubmissionQueueEntry is struct io_uring_sqe, 64 bytes.
 //
@@ -25,26 +22,12 @@ type SubmissionQueueEntry struct {
 	pad2        uint64 // or attr_type_mask
 }
 
-// SetData64 sets the value that comes back in the completion.
-func (entry *SubmissionQueueEntry) SetData64(data uint64) { entry.UserData = data }
-
-// SetData stores a pointer as UserData. The garbage collector does not see it: something else must keep it alive.
-func (entry *SubmissionQueueEntry) SetData(data unsafe.Pointer) {
-	entry.UserData = uint64(uintptr(data))
-}
-
-// SetFlags sets the entry's Sqe flags.
-func (entry *SubmissionQueueEntry) SetFlags(flags uint32) { entry.Flags = uint8(flags) }
-
-// CompletionQueueEvent is struct io_uring_cqe, 16 bytes. It lies in the ring and is valid until CQESeen or CQAdvance.
+// CompletionQueueEvent is struct io_uring_cqe, 16 bytes. It lies in the ring and is valid until CQAdvance.
 type CompletionQueueEvent struct {
 	UserData uint64
 	Res      int32  // result, or a negated errno
 	Flags    uint32 // CQEF...
 }
-
-// GetData64 returns the entry's UserData.
-func (c *CompletionQueueEvent) GetData64() uint64 { return c.UserData }
 
 // Params is struct io_uring_params, 120 bytes. The caller sets Flags and what they name; the kernel fills the rest.
 type Params struct {
@@ -82,13 +65,6 @@ type GetEventsArg struct {
 	Ts          uint64
 }
 
-// FilesUpdate is struct io_uring_files_update, 16 bytes.
-type FilesUpdate struct {
-	Offset uint32
-	Resv   uint32
-	Fds    uint64
-}
-
 // RsrcRegister is struct io_uring_rsrc_register, 32 bytes.
 type RsrcRegister struct {
 	Nr    uint32
@@ -124,13 +100,6 @@ type BufReg struct {
 	Resv        [3]uint64
 }
 
-// BufStatus is struct io_uring_buf_status, 40 bytes.
-type BufStatus struct {
-	BufGroup uint32
-	Head     uint32
-	Resv     [8]uint32
-}
-
 // SyncCancelReg is struct io_uring_sync_cancel_reg, 64 bytes.
 type SyncCancelReg struct {
 	Addr    uint64 // user data to match
@@ -140,21 +109,6 @@ type SyncCancelReg struct {
 	OpCode  uint8
 	Pad     [7]uint8
 	Pad2    [3]uint64
-}
-
-// FileIndexRange is struct io_uring_file_index_range, 16 bytes.
-type FileIndexRange struct {
-	Off  uint32
-	Len  uint32
-	Resv uint64
-}
-
-// Restriction is struct io_uring_restriction, 16 bytes.
-type Restriction struct {
-	OpCode  uint16
-	OpFlags uint8 // register_op, sqe_op or sqe_flags
-	Resv    uint8
-	Resv2   [3]uint32
 }
 
 // ProbeOp is struct io_uring_probe_op, 8 bytes.

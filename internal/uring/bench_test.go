@@ -15,7 +15,7 @@ func BenchmarkNop(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; i < b.N; i += batch {
 				for range batch {
-					r.Nop(1)
+					nop(r, 1)
 				}
 				if err := r.Submit(); err != nil {
 					b.Fatal(err)
@@ -48,7 +48,7 @@ func turn(b *testing.B, r *Ring, n int) {
 func BenchmarkPrepare(b *testing.B) {
 	mem := mapped(b, 4096)
 	for name, f := range map[string]func(r *Ring){
-		"Nop":       func(r *Ring) { r.Nop(1) },
+		"Nop":       func(r *Ring) { nop(r, 1) },
 		"ReadFixed": func(r *Ring) { r.ReadFixed(Slot(3), mem, 8192, 2, 1) },
 		"RecvBuf":   func(r *Ring) { r.RecvBuf(FD(3), 2, 1) },
 	} {

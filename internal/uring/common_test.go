@@ -7,7 +7,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
+	"github.com/ringtgt/ringtgt/engine/giouring"
 	"golang.org/x/sys/unix"
 )
 
@@ -65,6 +67,26 @@ func nextWithin(t testing.TB, r *Ring, d time.Duration) (CQE, bool) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// nop submits an operation that completes with 0.
+func nop(r *Ring, ud uint64) {
+	*r.sqe() = giouring.SubmissionQueueEntry{OpCode: giouring.OpNop, Fd: -1, UserData: ud}
+}
+
+// timeout submits a timeout, which completes with -ETIME. spec lies outside the Go heap.
+func timeout(r *Ring, spec *syscall.Timespec, ud uint64) {
+	*r.sqe() = giouring.SubmissionQueueEntry{
+		OpCode: giouring.OpTimeout, Fd: -1, Addr: uint64(uintptr(unsafe.Pointer(spec))), Len: 1, UserData: ud,
+	}
+}
+
+// timespec places a timespec outside the Go heap.
+func timespec(t testing.TB, d time.Duration) *syscall.Timespec {
+	t.Helper()
+	spec := (*syscall.Timespec)(pointer(mapped(t, 16)))
+	*spec = syscall.NsecToTimespec(int64(d))
+	return spec
 }
 
 // want takes the next completion and compares user data and result.

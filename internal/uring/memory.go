@@ -75,9 +75,6 @@ func (a *Arena) Bytes(n, align int) ([]byte, error) {
 	return a.mem[start : start+n : start+n], nil
 }
 
-// Memory returns the whole arena, for registration.
-func (a *Arena) Memory() []byte { return a.mem }
-
 // Close unmaps the arena.
 func (a *Arena) Close() error {
 	mem := a.mem
@@ -102,8 +99,6 @@ func Alloc[T any](a *Arena, n int) ([]T, error) {
 func pointer(p []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(p)) }
 
 func address(p []byte) uintptr { return uintptr(pointer(p)) }
-
-func addressOf[T any](s []T) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(s))) }
 
 // length is len(p) as the kernel takes it. A longer slice is cut to what one transfer can move.
 func length(p []byte) uint32 { return uint32(min(len(p), MaxTransfer)) }

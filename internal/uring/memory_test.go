@@ -53,8 +53,8 @@ func TestArena(t *testing.T) {
 	if err != nil || uintptr(unsafe.Pointer(&z[0]))%2048 != 0 {
 		t.Fatal(err)
 	}
-	if a.used != 3072 || len(a.Memory()) != 4096 {
-		t.Errorf("used %d of %d", a.used, len(a.Memory()))
+	if a.used != 3072 || len(a.mem) != 4096 {
+		t.Errorf("used %d of %d", a.used, len(a.mem))
 	}
 	if _, err := a.Bytes(1024, 1); err != nil {
 		t.Error(err)

@@ -32,22 +32,6 @@ func (r *Ring) WriteFixed(fd FD, p []byte, off int64, slab int, ud uint64) {
 	e.UserData = ud
 }
 
-// Readv reads from offset off into the pieces of iov, which lies outside the Go heap.
-func (r *Ring) Readv(fd FD, iov []Iovec, off int64, ud uint64) {
-	e := r.sqe()
-	e.PrepareReadv(fd.num(), addressOf(iov), uint32(len(iov)), uint64(off))
-	e.Flags = fd.flags()
-	e.UserData = ud
-}
-
-// Writev writes the pieces of iov at offset off; see Readv.
-func (r *Ring) Writev(fd FD, iov []Iovec, off int64, ud uint64) {
-	e := r.sqe()
-	e.PrepareWritev(fd.num(), addressOf(iov), uint32(len(iov)), uint64(off))
-	e.Flags = fd.flags()
-	e.UserData = ud
-}
-
 // Fsync makes what was written durable: fdatasync(2) with datasync, else fsync(2). It covers the writes that completed
 // before it was submitted.
 func (r *Ring) Fsync(fd FD, datasync bool, ud uint64) {

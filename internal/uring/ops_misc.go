@@ -1,26 +1,6 @@
 package uring
 
-import (
-	"syscall"
-	"time"
-
-	"github.com/ringtgt/ringtgt/engine/giouring"
-)
-
-// Nop completes with 0.
-func (r *Ring) Nop(ud uint64) {
-	e := r.sqe()
-	e.PrepareNop()
-	e.UserData = ud
-}
-
-// Cancel cancels the operation with user data target. Its own completion says 0, -ENOENT (there is none) or -EALREADY
-// (too late to stop: it will complete by itself). The cancelled operation completes too, usually with -ECANCELED.
-func (r *Ring) Cancel(target, ud uint64) {
-	e := r.sqe()
-	e.PrepareCancel64(target, 0)
-	e.UserData = ud
-}
+import "github.com/ringtgt/ringtgt/engine/giouring"
 
 // CancelFD cancels every operation on fd. Res is how many.
 func (r *Ring) CancelFD(fd FD, ud uint64) {
@@ -30,24 +10,6 @@ func (r *Ring) CancelFD(fd FD, ud uint64) {
 		flags |= giouring.AsyncCancelFdFixed
 	}
 	e.PrepareCancelFd(fd.num(), flags)
-	e.UserData = ud
-}
-
-// Timeout completes with -ETIME after d, or -ECANCELED after TimeoutRemove.
-func (r *Ring) Timeout(d time.Duration, ud uint64) {
-	e := r.sqe()
-	// The kernel reads the timespec when it takes the entry, and no more entries than there are timespecs wait.
-	ts := &r.timespecs[r.nextSpec&uint32(len(r.timespecs)-1)]
-	r.nextSpec++
-	*ts = syscall.NsecToTimespec(int64(max(d, 0)))
-	e.PrepareTimeout(ts, 0, 0)
-	e.UserData = ud
-}
-
-// TimeoutRemove cancels the timeout with user data target. Its own completion says 0 or -ENOENT.
-func (r *Ring) TimeoutRemove(target, ud uint64) {
-	e := r.sqe()
-	e.PrepareTimeoutRemove(target, 0)
 	e.UserData = ud
 }
 

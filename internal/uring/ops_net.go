@@ -82,38 +82,10 @@ func (r *Ring) SendMsg(fd FD, msg *Msghdr, flags uint32, ud uint64) {
 	e.UserData = ud
 }
 
-// SendMsgZC is SendMsg without copying. A completion with More carries the result, one with Notif follows when the
-// memory is free; a completion without either is the only one.
-func (r *Ring) SendMsgZC(fd FD, msg *Msghdr, flags uint32, ud uint64) {
-	e := r.sqe()
-	e.PrepareSendmsgZC(fd.num(), msg, flags)
-	e.Flags = fd.flags()
-	e.UserData = ud
-}
-
-// Connect connects to a raw socket address, which lies outside the Go heap.
-func (r *Ring) Connect(fd FD, addr []byte, ud uint64) {
-	e := r.sqe()
-	e.PrepareConnect(fd.num(), pointer(addr), uint64(len(addr)))
-	e.Flags = fd.flags()
-	e.UserData = ud
-}
-
 // Shutdown is shutdown(2).
 func (r *Ring) Shutdown(fd FD, how int, ud uint64) {
 	e := r.sqe()
 	e.PrepareShutdown(fd.num(), how)
 	e.Flags = fd.flags()
-	e.UserData = ud
-}
-
-// CloseFD closes a descriptor or empties a slot.
-func (r *Ring) CloseFD(fd FD, ud uint64) {
-	e := r.sqe()
-	if fd.flags() != 0 {
-		e.PrepareCloseDirect(uint32(fd.num()))
-	} else {
-		e.PrepareClose(fd.num())
-	}
 	e.UserData = ud
 }

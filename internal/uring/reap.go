@@ -17,9 +17,6 @@ type CQE struct {
 // More reports that further completions of the same operation follow.
 func (c CQE) More() bool { return c.Flags&giouring.CQEFMore != 0 }
 
-// Notif reports that this is a zero-copy send's second completion: the memory is free again.
-func (c CQE) Notif() bool { return c.Flags&giouring.CQEFNotif != 0 }
-
 // BufferID returns the provided buffer the completion used, if any. A completion that carries one must be followed by
 // a Recycle of it, even when its result is an error or 0.
 func (c CQE) BufferID() (uint16, bool) {
@@ -28,9 +25,6 @@ func (c CQE) BufferID() (uint16, bool) {
 
 // BufferMore reports that the kernel goes on filling the same buffer (an incremental BufRing).
 func (c CQE) BufferMore() bool { return c.Flags&giouring.CQEFBufMore != 0 }
-
-// SocketNonEmpty reports that the socket had more to read after this receive.
-func (c CQE) SocketNonEmpty() bool { return c.Flags&giouring.CQEFSockNonempty != 0 }
 
 // Errno returns the error as a number, 0 if there is none.
 func (c CQE) Errno() syscall.Errno {
@@ -69,19 +63,6 @@ func (r *Ring) Peek() (CQE, bool) {
 
 // Seen moves past the completion Peek returned.
 func (r *Ring) Seen() { r.seen++ }
-
-// Reap copies completions to dst, marks them seen, and returns how many.
-func (r *Ring) Reap(dst []CQE) int {
-	n := 0
-	for n < len(dst) && (r.seen < r.ready || r.look()) {
-		for ; n < len(dst) && r.seen < r.ready; n++ {
-			c := r.g.CQEAt(r.seen)
-			dst[n] = CQE{c.UserData, c.Res, c.Flags}
-			r.seen++
-		}
-	}
-	return n
-}
 
 // look gives the seen completions back and counts anew.
 func (r *Ring) look() bool {

@@ -54,15 +54,10 @@ type Ring struct {
 	spare     giouring.SubmissionQueueEntry
 	stats     Stats
 
-	// Timespecs of timeouts not yet submitted, one for each entry of the queue, off the Go heap.
-	timespecs []syscall.Timespec
-	nextSpec  uint32
-
 	files, slabs int // table sizes
 	fd           int // for messages from other rings; constant
 	notify       notifier
 	timeout      syscall.Timespec // of the current wait
-	scratch      *Arena
 	closed       bool
 }
 
@@ -104,12 +99,6 @@ func New(cfg Config) (_ *Ring, err error) {
 	}
 	if cfg.NoIowait && r.features.Has(NoIowait) {
 		r.waitFlags = giouring.EnterNoIowait
-	}
-	if r.scratch, err = NewArena(int(g.SQEntries()) * 16); err != nil {
-		return nil, err
-	}
-	if r.timespecs, err = Alloc[syscall.Timespec](r.scratch, int(g.SQEntries())); err != nil {
-		return nil, err
 	}
 	if err := r.openNotify(); err != nil {
 		return nil, err
@@ -176,9 +165,6 @@ func (r *Ring) Close() error {
 		_, _ = r.g.UnregisterBuffers()
 	}
 	r.g.QueueExit()
-	if r.scratch != nil {
-		return r.scratch.Close()
-	}
 	return nil
 }
 

@@ -34,10 +34,10 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	submit := r.g.FlushSQ()
 	var errno syscall.Errno
 	if timeout < 0 {
-		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil, 0, nil)
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil)
 	} else {
 		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: passed through the Kernel interface, a local variable would be allocated
-		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout, 0, nil)
+		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout)
 	}
 	r.stats.SQEs += uint64(submit - r.g.SQReady())
 	return r.check(errno)

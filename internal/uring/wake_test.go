@@ -178,7 +178,7 @@ func TestNotifyOverflow(t *testing.T) {
 	r := newRing(t, Config{Entries: 4, CQEntries: 4})
 	for round := range 5 {
 		for range 20 {
-			r.Nop(1)
+			nop(r, 1)
 		}
 		r.Notify()
 		for nops, woken := 0, 0; nops < 20 || woken == 0; {
