@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +24,16 @@ deps: ## install the Debian packages that the tests need (only as root with apt)
 TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
 
 test: deps ## run every test except those that boot a kernel; continue after a failed phase, list what was skipped and what failed
-	@$(TESTRUN) lint race daemon unit
+	@$(TESTRUN) lint race daemon unit upstream
 
 test-unit: ## units, vectors, simulation, fuzz seeds
 	@$(TESTRUN) unit
 
 test-race: ## the packages that share memory between loops, under the race detector
 	@$(TESTRUN) race
+
+test-upstream: ## engine/giouring compared with upstream, opcode by opcode
+	@$(TESTRUN) upstream
 
 test-daemon: ## test-clients and test-conformance in parallel: both mostly wait
 	@$(TESTRUN) daemon

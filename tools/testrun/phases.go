@@ -33,6 +33,8 @@ var phases = []phase{
 		without: []string{"tools/conformance", "tools/clients"}},
 	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race", "-short"}, skip: oneGoroutine,
 		packages: []string{"./session/...", "./lun/...", "./engine", "./bench/initiator/...", "./internal/bench/run", "./internal/bench/compare", "./tools/ringtgt/..."}},
+	{name: "upstream", title: "engine/giouring compared with the module whose names it keeps", packages: []string{"./engine/giouring"},
+		flags: []string{"-tags", "upstream", "-ldflags=-checklinkname=0", "-run", "Upstream"}},
 	{name: "daemon", title: "the daemon with real clients on loopback, and iscsi-test-cu", flags: []string{"-count=1", "-timeout", "12m"},
 		packages: []string{"./tools/clients", "./tools/conformance"}},
 	{name: "clients", title: "real clients on loopback", flags: []string{"-count=1", "-timeout", "10m"}, packages: []string{"./tools/clients"}},
