@@ -9,9 +9,9 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
-	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // depthOne measures one request at a time: our p50 beside that of a bare TCP responder of the same sizes, with the same client,
@@ -45,9 +45,9 @@ func depthOne(ctx context.Context, b *bench, r *Row) error {
 		ratios = append(ratios, p50[0].Seconds()/p50[1].Seconds())
 		own, bare, plain = append(own, p50[0].Seconds()), append(bare, p50[1].Seconds()), append(plain, h.Quantile(0.5).Seconds())
 	}
-	r.figure("p50, times a bare TCP echo's", Requirement{AtMost: true, Value: 1.25, Unit: "x"}, result.SpreadOf(ratios))
+	r.figure("p50, times a bare TCP echo's", Requirement{AtMost: true, Value: 1.25, Unit: "x"}, stat.Of(ratios))
 	r.detail("p50: ringtgt %s, echo %s with the same client; %s with a client of plain system calls",
-		seconds(result.SpreadOf(own).Median), seconds(result.SpreadOf(bare).Median), seconds(result.SpreadOf(plain).Median))
+		seconds(stat.Median(own)), seconds(stat.Median(bare)), seconds(stat.Median(plain)))
 	if err := b.idleRow(ctx, ours, r); err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (b *bench) idleRow(ctx context.Context, t *peer.Target, r *Row) error {
 	if err != nil {
 		return err
 	}
-	r.figure("target's idle CPU", Requirement{AtMost: true, Value: idleZero, Unit: "%"}, result.SpreadOf([]float64{share}))
+	r.figure("target's idle CPU", Requirement{AtMost: true, Value: idleZero, Unit: "%"}, stat.Of([]float64{share}))
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // fileRow measures our target in front of a file with O_DIRECT beside fio on the same file, in turns: with loops that stay awake while the
@@ -107,16 +108,16 @@ func besideFio(ctx context.Context, b *bench, r *Row, path string, lun peer.Opti
 		ratios, own, local = append(ratios, mine/best), append(own, mine), append(local, best)
 	}
 	if req != nil {
-		r.figure(name, *req, result.SpreadOf(ratios))
+		r.figure(name, *req, stat.Of(ratios))
 	} else {
-		r.detail("%s: %s", name, result.FormatRatio(result.SpreadOf(ratios)))
+		r.detail("%s: %s", name, result.FormatRatio(stat.Of(ratios)))
 	}
 	cpu := ""
 	if len(perCPU) > 0 {
-		cpu = fmt.Sprintf(", %s per target CPU-second", result.FormatSI(result.SpreadOf(perCPU).Median, ""))
+		cpu = fmt.Sprintf(", %s per target CPU-second", result.FormatSI(stat.Median(perCPU), ""))
 	}
 	r.detail("ringtgt %s IOPS%s; fio %s IOPS on the same CPU (the better of plain, %d times, and --fixedbufs --registerfiles, %d times)",
-		result.FormatSI(result.SpreadOf(own).Median, ""), cpu, result.FormatSI(result.SpreadOf(local).Median, ""), names[0], names[1])
+		result.FormatSI(stat.Median(own), ""), cpu, result.FormatSI(stat.Median(local), ""), names[0], names[1])
 	return nil
 }
 

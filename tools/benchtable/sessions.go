@@ -11,6 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // sessionsRow measures what many sessions cost: IOPS per second of the target's CPU beside few, and memory for each that is idle.
@@ -58,12 +59,12 @@ func sessionsRow(ctx context.Context, b *bench, r *Row) error {
 		ratio = append(ratio, perCPU[1][i]/perCPU[0][i])
 		smallRatio = append(smallRatio, perCPU[3][i]/perCPU[2][i])
 	}
-	r.figure(fmt.Sprintf("IOPS per target CPU-second, %d sessions to %d", b.many, b.few), Requirement{Value: 0.85, Unit: "x"}, result.SpreadOf(ratio))
+	r.figure(fmt.Sprintf("IOPS per target CPU-second, %d sessions to %d", b.many, b.few), Requirement{Value: 0.85, Unit: "x"}, stat.Of(ratio))
 	for n, o := range variants {
 		r.detail("%d sessions of depth %d: %s IOPS per target CPU-second, %s IOPS", o.Sessions, o.IODepth,
-			result.FormatSI(result.SpreadOf(perCPU[n]).Median, ""), result.FormatSI(result.SpreadOf(iops[n]).Median, ""))
+			result.FormatSI(stat.Median(perCPU[n]), ""), result.FormatSI(stat.Median(iops[n]), ""))
 	}
-	r.detail("at depth %d the ratio is %s", smallDepth, result.FormatRatio(result.SpreadOf(smallRatio)))
+	r.detail("at depth %d the ratio is %s", smallDepth, result.FormatRatio(stat.Of(smallRatio)))
 	return nil
 }
 
@@ -103,7 +104,7 @@ func (b *bench) idleMemory(ctx context.Context, r *Row) error {
 	}
 	n := float64(all.Connections())
 	each := float64(after.resident-before.resident) / n
-	r.figure("memory of an idle connection", Requirement{AtMost: true, Value: 64 << 10, Unit: "KiB"}, result.SpreadOf([]float64{each}))
+	r.figure("memory of an idle connection", Requirement{AtMost: true, Value: 64 << 10, Unit: "KiB"}, stat.Of([]float64{each}))
 	r.detail("resident memory of the target with %d idle connections: %.1f MiB, with %d %.1f MiB", b.few, float64(before.resident)/(1<<20),
 		b.few+b.many, float64(after.resident)/(1<<20))
 	r.detail("besides, in the kernel, for both ends of a connection: %.1f KiB of TCP buffers, %.1f sockets (/proc/net/sockstat)",

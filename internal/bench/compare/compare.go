@@ -15,6 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // Options describe a comparison.
@@ -315,7 +316,7 @@ func ratios(c *result.Comparison) []map[string]result.Spread {
 				}
 			}
 			if len(values) > 0 {
-				all[k][f.Name] = result.SpreadOf(values)
+				all[k][f.Name] = stat.Of(values)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // verdict says in plain words why the figures are not to be trusted; nothing if nothing was seen.
@@ -34,7 +35,7 @@ func variation(s *result.Side) []string {
 			continue
 		}
 		if cv := coefficient(values); cv > maxVariation {
-			sp := result.SpreadOf(values)
+			sp := stat.Of(values)
 			return []string{fmt.Sprintf("%s: the rounds differ too much: %s from %s to %s, standard deviation %.0f%% of the mean (at most %.0f%%)",
 				s.Name, name, result.FormatSI(sp.Low, ""), result.FormatSI(sp.High, ""), 100*cv, 100*maxVariation)}
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/hist"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 func viewComparison(c *result.Comparison) view {
@@ -234,7 +235,7 @@ func medianRun(runs []result.Run) *result.Run {
 	for i := range runs {
 		iops = append(iops, runs[i].Total.IOPS)
 	}
-	median := result.SpreadOf(iops).Median
+	median := stat.Median(iops)
 	var best *result.Run
 	for i := range runs {
 		r := &runs[i]

@@ -1,6 +1,10 @@
 package result
 
-import "time"
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/internal/stat"
+)
 
 // Comparison is interleaved rounds of several targets under one workload: rounds A B, B A, ... so that what drifts hits all.
 type Comparison struct {
@@ -50,12 +54,8 @@ func (c *Comparison) FigureName(name string) string {
 	return name
 }
 
-// Spread is a median with the lowest and the highest.
-type Spread struct {
-	Median float64 `json:"median"`
-	Low    float64 `json:"low"`
-	High   float64 `json:"high"`
-}
+// Spread is a median with the lowest and the highest value.
+type Spread = stat.Spread
 
 // The names of what is compared. Higher is better for the first three, lower for the others.
 const (

@@ -1,8 +1,9 @@
 package result
 
 import (
-	"slices"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // Figure is something that runs are compared by.
@@ -68,7 +69,7 @@ func (s *Side) Figure(name string) (Spread, bool) {
 			values = append(values, v)
 		}
 	}
-	return SpreadOf(values), len(values) > 0
+	return stat.Of(values), len(values) > 0
 }
 
 // idle is the share of a CPU below which a process that waits is idle: timers and housekeeping. A ratio of two such shares says
@@ -92,17 +93,6 @@ func (c *Comparison) Ratio(i int, f Figure) (s Spread, verdict string, ok bool) 
 		}
 	}
 	return s, Better(s, f.Higher), true
-}
-
-// SpreadOf returns the median of values, the mean of the middle two if they are even in number, with the lowest and the
-// highest; zeros for none.
-func SpreadOf(values []float64) Spread {
-	n := len(values)
-	if n == 0 {
-		return Spread{}
-	}
-	v := slices.Sorted(slices.Values(values))
-	return Spread{Median: (v[(n-1)/2] + v[n/2]) / 2, Low: v[0], High: v[n-1]}
 }
 
 // ClientCPU returns the processor time that the client's threads took, user and system, for a request.

@@ -129,12 +129,6 @@ func finite(v float64) float64 {
 	return v
 }
 
-// MarshalJSON implements json.Marshaler.
-func (s Spread) MarshalJSON() ([]byte, error) {
-	type plain Spread
-	return json.Marshal(plain{finite(s.Median), finite(s.Low), finite(s.High)})
-}
-
 func (p plainStats) full() (s Stats, err error) {
 	s = Stats(p.stats)
 	s.Latency, err = p.Latency.decode()

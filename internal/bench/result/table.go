@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/ringtgt/ringtgt/internal/hist"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // Table writes a run for people.
@@ -197,10 +198,10 @@ func ranges(all []*Stats) string {
 			p99 = append(p99, s.Latency.Quantile(0.99).Seconds())
 		}
 	}
-	s := SpreadOf(iops)
+	s := stat.Of(iops)
 	text := fmt.Sprintf(": of all, IOPS %s to %s", FormatSI(s.Low, ""), FormatSI(s.High, ""))
 	if len(p99) > 0 {
-		s = SpreadOf(p99)
+		s = stat.Of(p99)
 		text += fmt.Sprintf(", p99 %s to %s", FormatFigure(s.Low, "s"), FormatFigure(s.High, "s"))
 	}
 	return text

@@ -189,22 +189,6 @@ func TestRatio(t *testing.T) {
 	}
 }
 
-func TestSpreadOf(t *testing.T) {
-	for _, c := range []struct {
-		values []float64
-		want   result.Spread
-	}{
-		{nil, result.Spread{}},
-		{[]float64{3}, result.Spread{Median: 3, Low: 3, High: 3}},
-		{[]float64{5, 1, 3}, result.Spread{Median: 3, Low: 1, High: 5}},
-		{[]float64{8, 1, 3, 4}, result.Spread{Median: 3.5, Low: 1, High: 8}},
-	} {
-		if got := result.SpreadOf(c.values); got != c.want {
-			t.Errorf("%v: %v, want %v", c.values, got, c.want)
-		}
-	}
-}
-
 // Figures are those of the run, and what was not measured is not 0.
 func TestFigure(t *testing.T) {
 	cpu, idle := 2*time.Second, 0.01

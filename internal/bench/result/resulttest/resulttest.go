@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/hist"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // Shape says what a run is to look like.
@@ -220,7 +221,7 @@ func Comparison(s Shape) *result.Comparison {
 			}
 		}
 		if len(v) > 0 {
-			ratios[f.Name] = result.SpreadOf(v)
+			ratios[f.Name] = stat.Of(v)
 		}
 	}
 	c.Ratios = []map[string]result.Spread{ratios}

@@ -1,0 +1,58 @@
+// Package stat summarises and compares repeated measurements. Medians, confidence intervals and significance tests are those of
+// golang.org/x/perf/benchmath, which benchstat uses: nothing here assumes a normal distribution. No function changes its argument.
+package stat
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+)
+
+// Median returns the median of values, the mean of the middle two if their number is even; 0 for none.
+func Median(values []float64) float64 { return Of(values).Median }
+
+// Spread is a median with the lowest and the highest value.
+type Spread struct {
+	Median float64 `json:"median"`
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+}
+
+// Of returns the spread of values; zeros for none.
+func Of(values []float64) Spread {
+	if len(values) == 0 {
+		return Spread{}
+	}
+	s := sample(values, benchmath.DefaultThresholds.CompareAlpha)
+	return Spread{benchmath.AssumeNothing.Summary(s, 0).Center, s.Values[0], s.Values[len(s.Values)-1]}
+}
+
+// MarshalJSON writes 0 for what JSON has no number for.
+func (s Spread) MarshalJSON() ([]byte, error) {
+	type plain Spread // without this method
+	return json.Marshal(plain{finite(s.Median), finite(s.Low), finite(s.High)})
+}
+
+func finite(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return 0
+	}
+	return v
+}
+
+// Interval returns the bounds between which the median of the underlying distribution lies with the given confidence (0.95 is
+// usual). One of them is infinite if there are too few values: 0.95 takes 6.
+func Interval(values []float64, confidence float64) (lo, hi float64) {
+	if len(values) == 0 {
+		return math.Inf(-1), math.Inf(1)
+	}
+	s := benchmath.AssumeNothing.Summary(sample(values, 1-confidence), confidence)
+	return s.Lo, s.Hi
+}
+
+// sample copies values because benchmath sorts them in place.
+func sample(values []float64, alpha float64) *benchmath.Sample {
+	return benchmath.NewSample(slices.Clone(values), &benchmath.Thresholds{CompareAlpha: alpha})
+}
