@@ -23,7 +23,7 @@ func TestBenchScripts(t *testing.T) {
 		Dir: "testdata/bench",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(control.RuntimeDirEnv, filepath.Join(e.WorkDir, ".run"))
-			d := &daemons{byName: map[string]*process{}}
+			d := &daemons{byName: map[string]*running{}}
 			e.Values[daemonsKey{}] = d
 			e.Defer(d.kill)
 			return nil
@@ -56,7 +56,7 @@ func cmdFreeze(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeze NAME")
 	}
-	ts.Check(named(ts, args[0]).cmd.Process.Signal(syscall.SIGSTOP))
+	ts.Check(named(ts, args[0]).Signal(syscall.SIGSTOP))
 }
 
 func cmdMeasured(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +12,11 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/process"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv(control.RuntimeDirEnv, filepath.Join(e.WorkDir, ".run"))
 			e.Setenv("DEEP", strings.Repeat("a-name-of-some-length/", 6)+"state")
-			d := &daemons{byName: map[string]*process{}}
+			d := &daemons{byName: map[string]*running{}}
 			e.Values[daemonsKey{}] = d
 			e.Defer(d.kill)
 			return nil
@@ -63,15 +63,16 @@ const patience = 30 * time.Second
 
 // daemons are the processes of one script.
 type daemons struct {
-	byName map[string]*process
+	byName map[string]*running
 	conns  []net.Conn
 }
 
 type daemonsKey struct{}
 
-type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{}
+// running is a daemon: its state is valid once it has ended.
+type running struct {
+	*process.Child
+	cmd *exec.Cmd
 }
 
 func (d *daemons) kill() {
@@ -79,14 +80,13 @@ func (d *daemons) kill() {
 		c.Close()
 	}
 	for _, p := range d.byName {
-		p.cmd.Process.Kill()
-		<-p.exited
+		_ = p.Kill()
 	}
 }
 
 func get(ts *testscript.TestScript) *daemons { return ts.Value(daemonsKey{}).(*daemons) }
 
-func named(ts *testscript.TestScript, name string) *process {
+func named(ts *testscript.TestScript, name string) *running {
 	p := get(ts).byName[name]
 	if p == nil {
 		ts.Fatalf("nothing was started as %s", name)
@@ -101,7 +101,6 @@ func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 		if _, err := os.Stat(path); err == nil && dir != "" {
 			cmd := exec.Command(path, args...)
 			cmd.Dir = ts.MkAbs(".")
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			for _, name := range []string{"PATH", "HOME", "TMPDIR", "NOTIFY_SOCKET", "SECRET", control.RuntimeDirEnv} {
 				if v := ts.Getenv(name); v != "" {
 					cmd.Env = append(cmd.Env, name+"="+v)
@@ -114,37 +113,31 @@ func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return nil
 }
 
-// launch starts a daemon whose log goes to log, which is closed at its end. serving gets its first portal when it serves.
-func launch(cmd *exec.Cmd, log io.WriteCloser) (p *process, serving <-chan string, err error) {
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		return nil, nil, err
+// launch starts a daemon whose log goes to log. serving gets its first portal when it serves.
+func launch(cmd *exec.Cmd, log io.Writer) (p *running, serving <-chan string, err error) {
+	portals := make(chan string, 1)
+	cmd.Stderr = io.MultiWriter(log, &portalWatch{portals: portals})
+	child, err := process.Start(cmd)
+	return &running{child, cmd}, portals, err
+}
+
+// portalWatch reads a log and sends the first portal that it names.
+type portalWatch struct {
+	portals chan string // nil once it is sent
+	seen    []byte
+}
+
+func (w *portalWatch) Write(p []byte) (int, error) {
+	if w.portals == nil {
+		return len(p), nil
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, nil, err
+	w.seen = append(w.seen, p...)
+	end := bytes.LastIndexByte(w.seen, '\n') + 1 // a line that is not complete may be cut in the portal
+	if m := firstPortal.FindSubmatch(w.seen[:end]); m != nil {
+		w.portals <- string(m[1]) + string(m[2])
+		w.portals = nil
 	}
-	p = &process{cmd: cmd, exited: make(chan struct{})}
-	portal := make(chan string, 1)
-	var logged sync.WaitGroup
-	logged.Go(func() {
-		defer log.Close()
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			fmt.Fprintln(log, lines.Text())
-			if m := firstPortal.FindStringSubmatch(lines.Text()); m != nil {
-				select {
-				case portal <- m[1] + m[2]:
-				default:
-				}
-			}
-		}
-	})
-	go func() {
-		logged.Wait()
-		cmd.Wait()
-		close(p.exited)
-	}()
-	return p, portal, nil
+	return len(p), nil
 }
 
 var firstPortal = regexp.MustCompile(`portals="?\[([^ \]]+)|"portals":\["([^"]+)`)
@@ -160,6 +153,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	defer out.Close()
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
+	ts.Defer(func() { log.Close() })
 	cmd.Stdout = out
 	p, serving, err := launch(cmd, log)
 	ts.Check(err)
@@ -168,7 +162,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	case portal := <-serving:
 		ts.Setenv(name, portal)
 		ts.Setenv(name+"_PID", strconv.Itoa(cmd.Process.Pid))
-	case <-p.exited:
+	case <-p.Exited():
 		text, _ := os.ReadFile(log.Name())
 		ts.Fatalf("%s ended before it served: %v\n%s", name, cmd.ProcessState, text)
 	case <-time.After(patience):
@@ -184,7 +178,7 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok {
 		ts.Fatalf("no signal %s", args[1])
 	}
-	ts.Check(named(ts, args[0]).cmd.Process.Signal(sig))
+	ts.Check(named(ts, args[0]).Signal(sig))
 }
 
 func cmdInsist(ts *testscript.TestScript, neg bool, args []string) {
@@ -195,10 +189,10 @@ func cmdInsist(ts *testscript.TestScript, neg bool, args []string) {
 	defer tick.Stop()
 	for p := named(ts, args[0]); ; {
 		select {
-		case <-p.exited:
+		case <-p.Exited():
 			return
 		case <-tick.C:
-			_ = p.cmd.Process.Signal(map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}[args[1]]) // it may have ended
+			_ = p.Signal(map[string]syscall.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}[args[1]])
 		}
 	}
 }
@@ -232,7 +226,7 @@ func cmdEnded(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p := named(ts, args[0])
 	select {
-	case <-p.exited:
+	case <-p.Exited():
 	case <-time.After(patience):
 		ts.Fatalf("%s still runs after %v", args[0], patience)
 	}

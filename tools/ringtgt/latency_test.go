@@ -106,7 +106,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 	if r, w := sum(after, "read"), sum(after, "write"); r != 2*n || w != 2*n {
 		t.Errorf("%d reads and %d writes, want %d each", r, w, 2*n)
 	}
-	if before.PID != s.cmd.Process.Pid || !before.Since.Equal(before.Started) || len(before.Loops) == 0 || before.Held <= 0 {
+	if before.PID != s.PID() || !before.Since.Equal(before.Started) || len(before.Loops) == 0 || before.Held <= 0 {
 		t.Errorf("%+v", before)
 	}
 	after.Sub(&before.Latency)

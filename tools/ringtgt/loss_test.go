@@ -100,8 +100,8 @@ func TestLostWritesAreTold(t *testing.T) {
 	for _, i := range []*initiator.Session{a, b, c} {
 		i.Close()
 	}
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	<-s.exited
+	s.Signal(syscall.SIGTERM)
+	<-s.Exited()
 	if code := s.cmd.ProcessState.ExitCode(); code != exitRun {
 		t.Errorf("exit code %d, want %d", code, exitRun)
 	}
@@ -129,8 +129,8 @@ func TestLostAtTheEnd(t *testing.T) {
 		}
 	}
 	i.Close()
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	<-s.exited
+	s.Signal(syscall.SIGTERM)
+	<-s.Exited()
 	if code := s.cmd.ProcessState.ExitCode(); code != exitRun || !strings.Contains(s.text(), "the last flush failed") {
 		t.Errorf("exit code %d, want %d and a line in the log", code, exitRun)
 	}

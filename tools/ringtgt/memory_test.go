@@ -197,7 +197,7 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 	look := func() {
 		d := s.status(t).Daemon
 		bound = d.ResidentBound
-		worst = max(worst, d.Resident, peak(t, s.cmd.Process.Pid))
+		worst = max(worst, d.Resident, peak(t, s.PID()))
 	}
 	for k, g := range all {
 		g.gorge()

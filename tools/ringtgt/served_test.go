@@ -15,7 +15,7 @@ import (
 
 // served is a daemon of a test.
 type served struct {
-	*process
+	*running
 	portal, control, log string // log: a path
 }
 
@@ -28,7 +28,6 @@ func serve(t *testing.T, wrap []string, args ...string) *served {
 	words = append(words, args...)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), control.RuntimeDirEnv+"="+filepath.Join(dir, "run"))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	log, err := os.Create(s.log)
 	if err != nil {
 		t.Fatal(err)
@@ -37,17 +36,17 @@ func serve(t *testing.T, wrap []string, args ...string) *served {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.process = p
+	s.running = p
 	t.Cleanup(func() {
-		p.cmd.Process.Kill()
-		<-p.exited
+		_ = p.Kill()
+		log.Close()
 		if t.Failed() {
 			t.Logf("its log:\n%s", s.text())
 		}
 	})
 	select {
 	case s.portal = <-serving:
-	case <-p.exited:
+	case <-p.Exited():
 		t.Fatalf("ended before it served: %v", cmd.ProcessState)
 	case <-time.After(patience):
 		t.Fatalf("does not serve after %v", patience)
@@ -73,9 +72,9 @@ func (s *served) status(t *testing.T) *control.Status {
 // stop drains it and wants an end in order.
 func (s *served) stop(t *testing.T) {
 	t.Helper()
-	s.cmd.Process.Signal(syscall.SIGTERM)
+	s.Signal(syscall.SIGTERM)
 	select {
-	case <-s.exited:
+	case <-s.Exited():
 	case <-time.After(patience):
 		t.Fatalf("still runs %v after SIGTERM", patience)
 	}
