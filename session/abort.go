@@ -37,7 +37,7 @@ func (c *Conn) callOff(t *Task, to taskPhase) {
 // drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
 // whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
 func (c *Conn) drain(t *Task) bool {
-	if !t.st.out.pending() || c.end.deaf {
+	if !t.st.out.pending() || c.end.deaf() {
 		return false
 	}
 	switch t.st.phase {
@@ -58,7 +58,7 @@ func (c *Conn) drain(t *Task) bool {
 
 // drained ends a task that was stopped, once nothing is to come for it.
 func (c *Conn) drained(t *Task) {
-	if t.st.out.pending() && !c.end.deaf {
+	if t.st.out.pending() && !c.end.deaf() {
 		return
 	}
 	c.free(t)
@@ -126,8 +126,7 @@ func (c *Conn) settle() {
 	if c.out.task != nil || c.out.quiet {
 		c.logoutProgress()
 	}
-	if c.end.closed {
-		c.end.eventful = true
+	if c.end.closed() {
 		return
 	}
 	c.tellWindow()

@@ -18,7 +18,7 @@ func (c *Conn) asyncLogout(grace int64) {
 
 // asyncDropOther says that the target has dropped the connection with that CID, on another one of its session: event 2.
 func (c *Conn) asyncDropOther(cid uint16) {
-	if !c.fullFeature() || c.end.deaf || c.sess.byCID(cid) != nil {
+	if !c.fullFeature() || c.end.deaf() || c.sess.byCID(cid) != nil {
 		return
 	}
 	var b pdu.BHS
@@ -34,7 +34,7 @@ func (c *Conn) asyncDropOther(cid uint16) {
 // asyncTerminated says that all tasks of a logical unit that the connection has are being terminated: event 5, for initiators
 // that negotiated FastAbort (11.9.1). They stop sending data, and acknowledge by a NOP-Out.
 func (c *Conn) asyncTerminated(lun uint64) {
-	if c.end.deaf {
+	if c.end.deaf() {
 		return
 	}
 	var b pdu.BHS

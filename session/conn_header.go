@@ -36,7 +36,7 @@ func (c *Conn) Header(now int64) []byte {
 	c.now = max(c.now, now)
 	c.rx = rxState{}
 	h := c.framer.Header()
-	if c.end.deaf {
+	if c.end.deaf() {
 		return nil
 	}
 	if c.login != nil {
@@ -67,7 +67,7 @@ func (c *Conn) Header(now int64) []byte {
 // Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
 func (c *Conn) Payload(now int64, digestOK bool) {
 	c.now = max(c.now, now)
-	if !c.end.deaf {
+	if !c.end.deaf() {
 		c.payload(now, digestOK)
 	}
 	c.giveBack()
@@ -105,7 +105,7 @@ func (c *Conn) payload(now int64, digestOK bool) {
 // found at ErrorRecoveryLevel 0, and the connection is closed (RFC 7143, 7.8); lengths above what was declared are format
 // errors, with the same end (7.7).
 func (c *Conn) HeaderError(now int64, err error) {
-	if c.end.deaf {
+	if c.end.deaf() {
 		return
 	}
 	if c.login != nil {

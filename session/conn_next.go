@@ -75,10 +75,10 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 		c.nextTodo(ev)
 		return true
 	}
-	if c.end.eventful && c.nextOfLife(now, ev) {
+	if (c.end.connPhase != connOpen || c.login != nil) && c.nextOfLife(now, ev) {
 		return true
 	}
-	if !room || c.end.mute {
+	if !room || c.end.mute() {
 		return false
 	}
 	switch {
@@ -88,11 +88,8 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 		c.nextR2T(ev)
 	case c.answers.head != nil:
 		c.nextAnswer(now, ev)
-	case c.end.flush:
-		c.end.flush, c.end.mute = false, true
-		ev.Kind, ev.Reason, ev.Last = Flush, c.end.reason, c.end.ends
 	default:
-		return false
+		return c.nextFlush(ev)
 	}
 	return true
 }

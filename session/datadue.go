@@ -20,7 +20,7 @@ func (c *Conn) dataWanted(t *Task) {
 // queued behind other tasks' data is not late.
 func (c *Conn) dataAdvance(now int64) {
 	d := &c.data
-	if d.by == 0 || now < d.by || c.end.deaf {
+	if d.by == 0 || now < d.by || c.end.deaf() {
 		return
 	}
 	d.by = 0

@@ -19,7 +19,7 @@ func (s *Session) fences() bool {
 
 // hold notes whether answers have to be looked at before they are queued.
 func (c *Conn) hold() {
-	c.diverts = c.end.closed || c.sess.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
+	c.diverts = c.end.closed() || c.sess.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
 }
 
 // holds says that the answer of command r is to wait for a fence.
@@ -37,11 +37,11 @@ func (m *management) holds(r *Task) bool {
 
 // divert takes what is not answered now: everything when the transport is gone, and status behind a fence.
 func (c *Conn) divert(t *Task) bool {
-	if c.end.closed {
+	if c.end.closed() {
 		c.free(t)
 		return true
 	}
-	if !c.sess.fences() || t.st.kind != kindCommand || c.end.deaf {
+	if !c.sess.fences() || t.st.kind != kindCommand || c.end.deaf() {
 		return false // without input no fence is ever cleared here
 	}
 	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
@@ -69,7 +69,7 @@ func (c *Conn) pass(b *barrier) bool {
 // clear begins another connection's part of the second round.
 func (c *Conn) clear(b *barrier) {
 	v := c.tm.visit(b)
-	if b.stage.Load() == barrierOver || c.end.mute || v == nil && !c.fullFeature() {
+	if b.stage.Load() == barrierOver || c.end.mute() || v == nil && !c.fullFeature() {
 		c.report(b)
 		return
 	}
@@ -131,7 +131,7 @@ func (c *Conn) fenceProgress(v *visit) {
 // answering says that answers are still queued which go before the function's: those of tasks that it affects, and behind a
 // fence all of its logical unit that were queued when it came up. Later ones are held.
 func (c *Conn) answering(b *barrier) bool {
-	if c.end.mute {
+	if c.end.mute() {
 		return false
 	}
 	fenced := c.sess.fences()
@@ -160,7 +160,7 @@ func (c *Conn) fence(v *visit) {
 
 // acknowledged says that the initiator has everything before the mark, or will never say so.
 func (c *Conn) acknowledged(v *visit) bool {
-	return c.end.deaf || pdu.SNLessEq(v.mark, c.sn.expStatSN)
+	return c.end.deaf() || pdu.SNLessEq(v.mark, c.sn.expStatSN)
 }
 
 // numbered is how many of the queued replies will take a StatSN.
@@ -232,7 +232,7 @@ func (c *Conn) visitsDue() int64 {
 // visitsAdvance ends what the initiator has let wait for too long.
 func (c *Conn) visitsAdvance(now int64) {
 	for _, v := range slices.Clone(c.tm.visits) {
-		if c.end.deaf || v.by <= 0 || now < v.by {
+		if c.end.deaf() || v.by <= 0 || now < v.by {
 			continue
 		}
 		if v.b.fn == orderOnly {
@@ -300,7 +300,7 @@ func (c *Conn) silenced(t *Task) bool {
 
 // askAgain sends the R2Ts that were kept back.
 func (c *Conn) askAgain() {
-	if c.end.deaf {
+	if c.end.deaf() {
 		return
 	}
 	c.tags.each(func(r *Task) {

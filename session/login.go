@@ -21,6 +21,7 @@ type loginState struct {
 	waiting, resume bool
 	loop            int
 	placed          bool // the host was asked for loop
+	moves           bool // the host has to take Move
 	held            *pdu.LoginResponse
 	heldText        []byte
 
@@ -98,7 +99,7 @@ func (c *Conn) loginDue() int64 {
 // loginTimer runs when loginDue has come.
 func (c *Conn) loginTimer(now int64) {
 	l := c.login
-	if c.end.deaf {
+	if c.end.deaf() {
 		return // it has ended
 	}
 	if l.laterAt != 0 && now >= l.laterAt {
@@ -343,7 +344,17 @@ func (c *Conn) place(l *loginState) bool {
 	if l.loop = l.sess.place(c); l.loop == c.cfg.Loop {
 		return false
 	}
-	c.end.move, c.end.eventful = true, true
+	l.moves = true
+	return true
+}
+
+// nextMove returns the Move event.
+func (l *loginState) nextMove(ev *Event) bool {
+	if !l.moves {
+		return false
+	}
+	l.moves = false
+	ev.Kind, ev.Loop = Move, l.loop
 	return true
 }
 
@@ -351,7 +362,7 @@ func (c *Conn) place(l *loginState) bool {
 func (c *Conn) Moved(now int64, loop int) {
 	c.cfg.Loop = loop
 	l := c.login
-	if l == nil || c.end.deaf {
+	if l == nil || c.end.deaf() {
 		return
 	}
 	l.waiting = false

@@ -9,6 +9,7 @@ type logoutState struct {
 	others int    // connections of the session that have not reported yet
 	by     *Conn  // the session is being logged out on that connection
 	quiet  bool   // that connection waits until the host has no task of this one
+	ends   bool   // the session ends with the logout that was answered
 }
 
 // logoutTurn carries out a Logout Request (RFC 7143, 11.14). What is still being executed is implicitly terminated (7.6);
@@ -26,7 +27,7 @@ func (c *Conn) logoutTurn(t *Task) {
 		c.logoutBegins(t)
 		c.stopAll(t)
 		c.sess.close()
-		c.out.others = c.sess.quiesce(c, c.logoutReport())
+		c.out.others = c.sess.quiesce(c, c.out.turn)
 	case pdu.LogoutCloseConnection:
 		if h.CID() == c.cid {
 			c.logoutBegins(t)
@@ -34,7 +35,7 @@ func (c *Conn) logoutTurn(t *Task) {
 			break
 		}
 		c.logoutBegins(t)
-		if c.out.others = c.sess.drop(h.CID(), c, c.logoutReport()); c.out.others == 0 {
+		if c.out.others = c.sess.drop(h.CID(), c, c.out.turn); c.out.others == 0 {
 			c.out.task = nil
 			code = pdu.LogoutResponseCIDNotFound
 		}
@@ -59,11 +60,6 @@ func (c *Conn) logoutBegins(t *Task) {
 	c.out.others = 0
 }
 
-// logoutReport is the message that the logout waits for from each of the other connections.
-func (c *Conn) logoutReport() Message {
-	return Message{kind: messageLogoutReport, turn: c.out.turn}
-}
-
 // logoutReported takes that message. One for an earlier logout means nothing.
 func (c *Conn) logoutReported(turn uint32) {
 	if c.out.task != nil && c.out.turn == turn {
@@ -82,7 +78,9 @@ func (c *Conn) closesSelf(t *Task) bool {
 // report when the host has none of them left.
 func (c *Conn) quieten(by *Conn) {
 	c.out.by = by
-	c.end.deaf = true
+	if c.end.connPhase == connOpen {
+		c.end.move(connQuiet)
+	}
 	c.stopAll(nil)
 	c.out.quiet = true
 	c.logoutProgress()
@@ -133,9 +131,9 @@ func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
 	c.last(t, ev)
 	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession {
 		c.sess.each(c, Message{kind: messageFinish, reason: errLogout})
-		c.end.ends = true
+		c.out.ends = true
 	} else {
-		c.end.ends = c.sess.closeAfter(c)
+		c.out.ends = c.sess.closeAfter(c)
 	}
 	c.finish(now, errLogout)
 }

@@ -119,7 +119,7 @@ func (m *tmfRig) clean() {
 		if len(tm.visits) > 0 || tm.waiting.head != nil || tm.barred.head != nil || tm.held.head != nil || tm.alert {
 			m.Fatalf("connection %d: %+v", i, *tm)
 		}
-		if !r.conn.end.closed && r.conn.diverts != s.fences() {
+		if !r.conn.end.closed() && r.conn.diverts != s.fences() {
 			m.Fatalf("connection %d looks at its answers: %v", i, r.conn.diverts)
 		}
 		r.wantNoTasks()

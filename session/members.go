@@ -11,10 +11,11 @@ import (
 type members struct {
 	conns []*Conn
 	homes []home // the last loop of each CID, for a connection that returns
-	over  bool   // logged out or replaced: no connection may join
-	keep  *Conn  // the lost last connection, which keeps the session until Time2Retain is over
-	// waiters are posted when a member is gone.
-	waiters []waiter
+	phase sessionPhase
+	// keep is the lost last connection, which keeps the session until Time2Retain is over. A session that ends while it is kept
+	// has one until that connection learns of it.
+	keep    *Conn
+	waiters []waiter // who is told when a member is gone or quiet
 	// barriers belong to task management functions under way that affect whole task sets.
 	barriers []*barrier
 }
@@ -60,7 +61,7 @@ func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 	if s.Account != account {
 		return 0, refuseForeign()
 	}
-	if s.over {
+	if s.phase != sessionUp && s.phase != sessionKept {
 		return 0, refuse(pdu.LoginSessionDoesNotExist, "the session has ended")
 	}
 	var old *Conn
@@ -81,7 +82,7 @@ func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 		s.enroll(c)
 	}
 	if old != nil {
-		s.waiters = append(s.waiters, waiter{conn: old, to: c, m: Message{kind: messageResumeLogin}})
+		s.waiters = append(s.waiters, waiter{why: waitJoin, who: c, of: old})
 		old.host.Post(Message{kind: messageFail, reason: errConnReinstated})
 		return entryWait, nil
 	}
@@ -93,6 +94,10 @@ func (s *Session) enroll(c *Conn) {
 	s.conns = append(s.conns, c)
 	c.sess = s
 	s.acquaint(c)
+	if s.phase == sessionUp {
+		return
+	}
+	s.move(sessionUp)
 	if k := s.keep; k != nil {
 		s.keep = nil
 		k.host.Post(Message{kind: messageRelieved})
@@ -155,16 +160,18 @@ func (s *Session) leave(c *Conn, lost bool) leaving {
 	}
 	left := leftOthers
 	switch {
-	case len(s.conns) > 0 && s.over:
+	case len(s.conns) > 0 && s.phase == sessionEnding:
 		left = leftLogout
 	case len(s.conns) > 0:
-	case lost && !s.over && !s.Discovery && s.Params.keepFor() > 0:
+	case lost && s.phase == sessionUp && !s.Discovery && s.Params.keepFor() > 0:
+		s.move(sessionKept)
 		s.keep, left = c, leftKeeper
 	default:
-		s.over, left = true, leftNobody
+		s.end()
+		left = leftNobody
 	}
 	s.mu.Unlock()
-	s.tell(func(w waiter) bool { return w.conn == c })
+	s.tell(func(w waiter) bool { return w.of == c })
 	return left
 }
 
@@ -175,52 +182,55 @@ func (s *Session) expire(c *Conn) bool {
 	if s.keep != c {
 		return false
 	}
-	s.keep, s.over = nil, true
+	s.keep = nil
+	s.end()
 	return true
 }
 
-// close lets nobody join any more.
+// close ends the session for joins: no connection may join any more.
 func (s *Session) close() {
 	s.mu.Lock()
-	s.over = true
+	s.end()
 	s.mu.Unlock()
 }
 
-// closeAfter lets nobody join any more if c is the only member.
+// closeAfter does the same if c is the only member, and reports whether no connection may join any more.
 func (s *Session) closeAfter(c *Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.conns) == 1 && s.conns[0] == c {
-		s.over = true
+		s.end()
 	}
-	return s.over
+	return s.phase == sessionEnding
 }
 
-// quiesce quietens all members but one, and returns how many there are. by receives report once for each.
-func (s *Session) quiesce(by *Conn, report Message) (n int) {
+// quiesce quietens all members but by, whose logout turn waits for each of them, and returns how many there are.
+func (s *Session) quiesce(by *Conn, turn uint32) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		if c != by {
 			n++
-			s.waiters = append(s.waiters, waiter{conn: c, quiet: true, to: by, m: report})
+			s.waiters = append(s.waiters, waiter{why: waitQuiet, who: by, of: c, turn: turn})
 			c.host.Post(Message{kind: messageQuieten, from: by})
 		}
 	}
 	return n
 }
 
-// quieted tells those who wait that c is quiet.
-func (s *Session) quieted(c *Conn) { s.tell(func(w waiter) bool { return w.conn == c && w.quiet }) }
+// quieted ends the waits for c to be quiet.
+func (s *Session) quieted(c *Conn) {
+	s.tell(func(w waiter) bool { return w.of == c && w.why == waitQuiet })
+}
 
 // forgetWaiter removes a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
 func (s *Session) forgetWaiter(login *Conn) {
 	s.mu.Lock()
-	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.resumes(login) })
+	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.login(login) })
 	s.mu.Unlock()
 }
 
-// tell posts, without the lock, what waits for a member and matches.
+// tell ends the waits that match. It posts without the lock.
 func (s *Session) tell(match func(waiter) bool) {
 	s.mu.Lock()
 	ws := take(&s.waiters, match)
@@ -228,15 +238,15 @@ func (s *Session) tell(match func(waiter) bool) {
 	tell(ws)
 }
 
-// drop ends the members with that CID, and returns how many there are: one that is being replaced, and its successor whose
-// login waits for that, are two. by receives report for each when it is gone.
-func (s *Session) drop(cid uint16, by *Conn, report Message) (n int) {
+// drop ends the members with that CID, and returns how many there are: a connection that is being replaced, and its successor
+// whose login waits for that, are two. The logout turn of by waits for each of them.
+func (s *Session) drop(cid uint16, by *Conn, turn uint32) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
 		if c.cid == cid {
 			n++
-			s.waiters = append(s.waiters, waiter{conn: c, to: by, m: report})
+			s.waiters = append(s.waiters, waiter{why: waitDropped, who: by, of: c, turn: turn})
 			c.host.Post(Message{kind: messageFail, reason: errLogout})
 		}
 	}

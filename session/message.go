@@ -1,9 +1,6 @@
 package session
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Message is what one connection tells another through Host.Post. It is a value: it holds no closure, so a message that has
 // not been received yet can be printed, copied, and written down. The zero Message means nothing.
@@ -101,33 +98,3 @@ func (c *Conn) Receive(now int64, m Message) {
 		panic("session: Receive of an unknown " + m.kind.String())
 	}
 }
-
-// waiter is a message that is posted once a member is gone or, with quiet, once the host has no task of it.
-type waiter struct {
-	conn  *Conn // the member
-	quiet bool
-	to    *Conn
-	m     Message
-}
-
-// tell posts what is to be posted.
-func tell(ws []waiter) {
-	for _, w := range ws {
-		w.to.host.Post(w.m)
-	}
-}
-
-// take removes the waiters that match from the list, and returns them.
-func take(ws *[]waiter, match func(waiter) bool) (taken []waiter) {
-	*ws = slices.DeleteFunc(*ws, func(w waiter) bool {
-		if match(w) {
-			taken = append(taken, w)
-			return true
-		}
-		return false
-	})
-	return taken
-}
-
-// resumes reports whether w is the message that login waits for.
-func (w waiter) resumes(login *Conn) bool { return w.to == login && w.m.kind == messageResumeLogin }

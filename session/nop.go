@@ -30,7 +30,7 @@ func (n *nopState) due() int64 {
 // nopAdvance asks a silent initiator whether it lives, or gives it up.
 func (c *Conn) nopAdvance(now int64) {
 	n := &c.nop
-	if due := n.due(); due == 0 || now < due || c.end.deaf {
+	if due := n.due(); due == 0 || now < due || c.end.deaf() {
 		return
 	}
 	if n.askedAt != 0 {
@@ -55,7 +55,7 @@ func (c *Conn) nopIn(ttt uint32) {
 // tellWindow reports that the command window, closed when the initiator last heard of it, is open again: without a
 // response to carry that, it would wait for ever.
 func (c *Conn) tellWindow() {
-	if !c.fullFeature() || c.end.deaf {
+	if !c.fullFeature() || c.end.deaf() {
 		return
 	}
 	exp, maxSN := c.cmdWindow()

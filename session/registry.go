@@ -63,7 +63,7 @@ func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 			if o.Account != s.Account {
 				return entryForeign, errForeignSession
 			}
-			o.ended = append(o.ended, waiter{to: c, m: Message{kind: messageResumeLogin}})
+			o.ended = append(o.ended, waiter{why: waitReinstate, who: c})
 			o.replace()
 			return entryWait, nil
 		}
@@ -139,6 +139,9 @@ func (r *registry) leave(s *Session) {
 	}
 	ended := s.ended
 	s.ended = nil
+	s.mu.Lock()
+	s.move(sessionGone)
+	s.mu.Unlock()
 	r.mu.Unlock()
 	tell(ended)
 }
@@ -152,7 +155,7 @@ func (r *registry) forgetWaiter(s *Session, login *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if o := r.nexuses[s.nexus()]; o != nil {
-		o.ended = slices.DeleteFunc(o.ended, func(w waiter) bool { return w.resumes(login) })
+		o.ended = slices.DeleteFunc(o.ended, func(w waiter) bool { return w.login(login) })
 	}
 }
 

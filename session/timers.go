@@ -1,23 +1,15 @@
 package session
 
-// Timer returns when Advance is next to be called without input, in ns of the host's clock; 0: never.
+// Timer returns when the host has to call Advance if no input arrives, in ns of its clock; 0: never.
 func (c *Conn) Timer() int64 {
 	e := &c.end
-	if e.keeps {
-		return e.keepBy
-	}
-	if e.closed || e.close {
-		return 0
-	}
-	var at int64
+	at := e.by
 	earliest := func(t int64) {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
 		}
 	}
-	earliest(e.flushBy)
-	earliest(e.logoutBy)
-	if !e.deaf {
+	if !e.deaf() {
 		earliest(c.loginDue())
 		if c.fullFeature() {
 			earliest(c.nop.due())
@@ -30,26 +22,33 @@ func (c *Conn) Timer() int64 {
 
 // Advance does what is due.
 func (c *Conn) Advance(now int64) {
-	e := &c.end
-	if e.keeps && now >= e.keepBy {
-		c.expire()
-	}
-	if e.closed {
+	if c.end.deaf() {
+		c.phaseTimer(now)
 		return
 	}
 	if due := c.loginDue(); due != 0 && now >= due {
 		c.loginTimer(now)
 	}
-	if e.flushBy != 0 && now >= e.flushBy {
-		c.fail(errFlushTimeout)
-	}
-	if e.logoutBy != 0 && now >= e.logoutBy {
-		c.asyncDrop()
-		c.finish(now, errShutdown)
-	}
+	c.phaseTimer(now)
 	if c.fullFeature() {
 		c.nopAdvance(now)
 		c.visitsAdvance(now)
 		c.dataAdvance(now)
+	}
+}
+
+// phaseTimer ends a phase that has lasted too long.
+func (c *Conn) phaseTimer(now int64) {
+	if by := c.end.by; by == 0 || now < by {
+		return
+	}
+	switch c.end.connPhase {
+	case connOpen, connQuiet:
+		c.asyncDrop()
+		c.finish(now, errShutdown)
+	case connFlushing, connFlushed:
+		c.fail(errFlushTimeout)
+	case connKeeping:
+		c.expire()
 	}
 }

@@ -277,7 +277,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	if t.st.kind != kindManagement || t.st.phase != phaseRunning && t.st.phase != phaseUnwanted {
 		panic("session: Managed of a task without Manage")
 	}
-	if t.st.phase == phaseUnwanted || c.end.closed {
+	if t.st.phase == phaseUnwanted || c.end.closed() {
 		c.free(t)
 		c.settle()
 		return

@@ -318,7 +318,7 @@ func TestRequestThatOutlastsALogin(t *testing.T) {
 					t.Error("the command is executed")
 				}
 			}
-			if !r.conn.end.deaf {
+			if !r.conn.end.deaf() {
 				t.Error("the connection goes on")
 			}
 		})

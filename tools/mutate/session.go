@@ -38,7 +38,7 @@ var sessionMutants = []mutant{
 	{"tmf: a later command is covered", "session/barrier.go", "	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {\n		return false\n	}\n", "", "session", ""},
 	{"tmf: another unit's task is covered", "session/barrier.go", "return r.LUN == b.lun\n	case", "return true\n	case", "session", ""},
 	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if c.ending(v.b) {\n			return\n		}\n", "", "session", ""},
-	{"tmf: an unacknowledged fence opens", "session/fence.go", "return c.end.deaf || pdu.SNLessEq(v.mark, c.sn.expStatSN)", "return c.end.deaf || pdu.SNLessEq(v.mark, v.mark)", "session", "Fence"},
+	{"tmf: an unacknowledged fence opens", "session/fence.go", "return c.end.deaf() || pdu.SNLessEq(v.mark, c.sn.expStatSN)", "return c.end.deaf() || pdu.SNLessEq(v.mark, v.mark)", "session", "Fence"},
 
 	// Login and authentication (6, 9.2).
 	{"login: CHAP takes any response", "session/chap.go", "if subtle.ConstantTimeCompare(sum, response)&subtle", "if subtle.ConstantTimeCompare(sum, sum)&subtle", "session", "CHAP"},
@@ -46,5 +46,5 @@ var sessionMutants = []mutant{
 	{"login: a PDU that outlasts it", "session/login.go", "		c.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
 	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != l.isid || s.InitiatorName != l.initiator:", "case false:", "session", "Join|Session"},
 	{"login: a TSIH that is taken", "session/registry.go", "if t != 0 && r.sessions[t] == nil {", "if t != 0 {", "session", ""},
-	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.logoutReport())", "", "session", "Logout"},
+	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.out.turn)", "", "session", "Logout"},
 }

@@ -1,0 +1,49 @@
+package session
+
+// sessionPhase is the life of a session, from its first connection's login to the moment the node forgets it. docs/session.md,
+// "The end of a session", has the drawing.
+type sessionPhase uint8
+
+const (
+	sessionNew    sessionPhase = iota // its leading login is not complete: nobody can find it
+	sessionUp                         // it has connections, and others may join
+	sessionKept                       // it has lost its last connection, and waits for another to continue it (kept.go)
+	sessionEnding                     // logged out, replaced or given up: no connection may join any more
+	sessionGone                       // the registry has forgotten it
+	sessionPhases
+)
+
+var sessionPhaseNames = [sessionPhases]string{
+	sessionNew: "new", sessionUp: "up", sessionKept: "kept", sessionEnding: "ending", sessionGone: "gone",
+}
+
+func (p sessionPhase) String() string {
+	if p < sessionPhases {
+		return sessionPhaseNames[p]
+	}
+	return "no phase"
+}
+
+// sessionNext is the table of transitions: which phases may follow each.
+var sessionNext = [sessionPhases]uint8{
+	sessionNew:    1 << sessionUp,
+	sessionUp:     1<<sessionKept | 1<<sessionEnding,
+	sessionKept:   1<<sessionUp | 1<<sessionEnding,
+	sessionEnding: 1 << sessionGone,
+}
+
+// move takes the session to its next phase, under mu. It is the only code that changes the phase.
+func (m *members) move(to sessionPhase) {
+	if sessionNext[m.phase]>>to&1 == 0 {
+		panic("session: a session cannot move from " + m.phase.String() + " to " + to.String())
+	}
+	m.phase = to
+}
+
+// end takes the session to its end, under mu, unless that has begun already: a session may be logged out, replaced and lose its
+// last connection at the same time.
+func (m *members) end() {
+	if m.phase < sessionEnding {
+		m.move(sessionEnding)
+	}
+}

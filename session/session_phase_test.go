@@ -1,0 +1,66 @@
+package session
+
+import (
+	"strings"
+	"testing"
+)
+
+// Every legal transition of a session happens, by what its connections really do; every other one is caught.
+func TestSessionPhases(t *testing.T) {
+	retain := names("MaxConnections", "4")
+	lead := func() *loginRig {
+		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
+		r.ok(toFull, retain...)
+		return r
+	}
+	walked := map[[2]sessionPhase]bool{}
+	walk := func(s *Session, to sessionPhase, act func()) {
+		t.Helper()
+		from := s.phase
+		act()
+		if s.phase != to {
+			t.Fatalf("from %v to %v; want %v", from, s.phase, to)
+		}
+		walked[[2]sessionPhase{from, to}] = true
+	}
+
+	r := lead()
+	s := r.conn.newSession(&loginState{target: r.conn.sess.Target})
+	walk(s, sessionUp, func() { s.enroll(r.conn) })
+
+	s = lead().conn.sess
+	old := s.conns[0]
+	r = newLogin(t, old.node)
+	r.tsih, r.conn.cfg.Remote = s.TSIH, old.cfg.Remote
+	walk(s, sessionKept, func() {
+		old.Closed(0)
+		for old.Next(0, true, new(Event)) {
+		}
+	})
+	walk(s, sessionUp, func() { r.ok(toFull, names()...) })
+	walk(s, sessionEnding, func() { s.replace() })
+	walk(s, sessionGone, func() { r.turn(); r.gone() })
+
+	r = lead()
+	s = r.conn.sess
+	walk(s, sessionKept, func() { r.gone() })
+	walk(s, sessionEnding, func() { r.conn.Advance(r.conn.Timer()) })
+	walk(s, sessionGone, func() { r.pump() })
+
+	for from := range sessionPhases {
+		for to := range sessionPhases {
+			legal := sessionNext[from]>>to&1 != 0
+			if legal != walked[[2]sessionPhase{from, to}] {
+				t.Errorf("%v to %v is legal: %v; walked: %v", from, to, legal, !legal)
+			}
+			if legal {
+				continue
+			}
+			m := members{phase: from}
+			why := panics(func() { m.move(to) })
+			if !strings.Contains(why, " "+from.String()+" ") || !strings.HasSuffix(why, " "+to.String()) || m.phase != from {
+				t.Errorf("%v to %v: %q", from, to, why)
+			}
+		}
+	}
+}
