@@ -65,13 +65,21 @@ type Queued interface {
 	RequestQueued(ns int64)
 }
 
-// Backend stores blocks. All methods but Close may be called from any loop; Submit never blocks.
+// Backend stores blocks. All methods may be called from any loop, and so by several at once. Package conformance
+// (lun/backend/conformance) tests this contract:
+//
+//   - A request completes exactly once, by r.Done.RequestDone on l. Moved then is how many bytes were done, Len after success.
+//   - A range that is not wholly on the medium fails with ErrMedium and changes nothing. One of length 0 succeeds.
+//   - Overlapping requests in flight race as they do on a disk: for each block, one of them is last. A block that was
+//     discarded or zeroed reads as zeroes.
+//   - Close does not wait: requests in flight complete as they would have, later ones with ErrGone.
 type Backend interface {
 	Geometry() Geometry
-	// Submit starts r on l. The request may complete before Submit returns.
+	// Submit starts r on l. It does not block: what may block belongs in l.Go. The request may complete before Submit returns.
 	Submit(l Loop, r *Request)
-	// Extents describes the provisioning state from lba on, appending at most max runs to dst. It may read metadata
-	// (lseek SEEK_DATA) and so may block: callers use it from Loop.Go only.
+	// Extents appends to dst the provisioning state from lba on: at most max runs, in order and without gaps, no two of which
+	// could be one; none if lba is not on the medium. It may read metadata (lseek SEEK_DATA) and so may block: callers use it
+	// from Loop.Go only.
 	Extents(dst []Extent, lba uint64, max int) ([]Extent, error)
 	Close() error
 }
