@@ -28,7 +28,7 @@ type Conn struct {
 	framer pdu.Framer
 	now    int64 // the latest that Header, Payload, Buffer and Next were told: for Times
 
-	login *loginState // nil from full feature phase on, and only then
+	login *login // nil from full feature phase on, and only then
 	// sess is the session that the connection is a member of. It is set when the login is granted, which may be long before
 	// the answer (members.enroll), and never changes again; nil before.
 	sess *Session
@@ -74,7 +74,7 @@ func NewConn(cfg ConnConfig) *Conn {
 	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
-	c.startLogin(cfg.Now)
+	c.login = startLogin(&c.cfg, connLogin{c}, c.cp)
 	return c
 }
 
@@ -116,23 +116,3 @@ func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
 
 // InFlight is how many requests of the connection are unanswered.
 func (c *Conn) InFlight() int { return c.tags.n }
-
-// enterFullFeature ends the login of a member and sets c.cp. The final Login Response is already queued.
-func (c *Conn) enterFullFeature(now int64, lead bool) {
-	c.login = nil
-	// What negotiation let through is what the data path divides by and indexes with; of the session's, see newSession.
-	c.cp.MaxXmitDataSegmentLength = max(c.cp.MaxXmitDataSegmentLength, 512)
-	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
-	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
-	c.framer.SetDigests(c.cp.HeaderDigest, c.cp.DataDigest)
-	c.hold()
-	c.nop.start(now, c.node)
-	c.sn.expStatSN = c.sn.statSN
-	switch {
-	case c.sess.Discovery:
-	case lead:
-		c.end.enters = SessionUp
-	default:
-		c.end.enters = SessionJoined
-	}
-}

@@ -31,7 +31,9 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 		if c.live > 0 {
 			return false
 		}
-		c.loginGone()
+		if c.login != nil {
+			c.login.gone()
+		}
 		e.move(c.leave(now))
 		if e.connPhase == connLast && !c.sess.Discovery {
 			ev.Kind, ev.Session = SessionDown, c.sess

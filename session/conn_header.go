@@ -40,7 +40,9 @@ func (c *Conn) Header(now int64) []byte {
 		return nil
 	}
 	if c.login != nil {
-		return c.loginHeader(now, h)
+		c.rx.act = actLogin
+		c.rx.data = c.login.header(now, h)
+		return c.rx.data
 	}
 	c.nop.heard(now)
 	c.sn.acknowledge((*pdu.SCSICommand)(h).ExpStatSN()) // at the same place in every initiator PDU (11.3.3)
@@ -97,7 +99,12 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	case actStray:
 		c.strayPayload(rx.task)
 	case actLogin:
-		c.loginPayload(now, digestOK)
+		if c.login == nil {
+			// The login waited for another connection to end, and was granted while this request arrived.
+			c.fail(errLoginInFullFeature)
+			return
+		}
+		c.login.payload(now, h)
 	}
 }
 
@@ -109,7 +116,7 @@ func (c *Conn) HeaderError(now int64, err error) {
 		return
 	}
 	if c.login != nil {
-		c.loginHeaderError(now, err)
+		c.login.headerError(now, c.framer.Header(), err)
 		return
 	}
 	c.fail(err)

@@ -7,7 +7,6 @@ type serials struct {
 	statSN    uint32 // of the next response
 	expStatSN uint32 // what the initiator acknowledged
 	toldMax   uint32 // the last MaxCmdSN that was sent
-	firstCmd  uint32 // CmdSN of the login, in force until there is a session
 }
 
 // acknowledge takes an initiator's ExpStatSN: everything before it has arrived (RFC 7143, 4.2.2.2). A number that was
@@ -47,10 +46,8 @@ func (c *Conn) stamp(ev *Event, rule snRule) {
 // cmdWindow returns ExpCmdSN and MaxCmdSN.
 func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 	s := c.sess
-	if s == nil { // a joining login gets the session's ExpCmdSN and MaxCmdSN
-		if s = c.login.sess; s == nil {
-			return c.sn.firstCmd, c.sn.firstCmd
-		}
+	if s == nil {
+		return c.login.window()
 	}
 	return s.window.ExpCmdSN(), s.window.MaxCmdSN()
 }

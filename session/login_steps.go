@@ -10,8 +10,7 @@ import (
 
 // loginExchange is one request with all its keys, and the answer that is made of them.
 type loginExchange struct {
-	c    *Conn
-	l    *loginState
+	l    *login
 	now  int64
 	req  *pdu.LoginRequest
 	at   int64 // earliest time of the answer, if later than now
@@ -35,7 +34,7 @@ func (x *loginExchange) header() *LoginError {
 	if !q.Continue() || q.BHS().DataLen() == 0 {
 		l.pdus++
 	}
-	x.c.beginLogin(q)
+	l.begin(q)
 	switch {
 	case q.VersionMin() > 0:
 		return refuse(pdu.LoginUnsupportedVersion, "version "+strconv.Itoa(int(q.VersionMin()))+" or later wanted")
@@ -43,11 +42,11 @@ func (x *loginExchange) header() *LoginError {
 		return refuse(pdu.LoginInitiatorError, "too many login requests")
 	case q.BHS().AHSLen() > 0:
 		return refuse(pdu.LoginInitiatorError, "additional header segments")
-	case l.waiting:
+	case l.phase.answering():
 		return refuse(pdu.LoginInitiatorError, "another request before the last was answered")
 	}
 	switch {
-	case q.ISID() != l.isid, q.TSIH() != l.tsih, q.CID() != x.c.cid:
+	case q.ISID() != l.isid, q.TSIH() != l.tsih, q.CID() != l.cid:
 		return refuse(pdu.LoginInitiatorError, "ISID, TSIH or CID changed during login")
 	case q.CSG() != pdu.StageSecurityNegotiation && q.CSG() != pdu.StageLoginOperationalNegotiation:
 		return refuse(pdu.LoginInitiatorError, "no such stage") // 11.12.3
@@ -59,19 +58,6 @@ func (x *loginExchange) header() *LoginError {
 		return refuse(pdu.LoginInitiatorError, "transition to an earlier stage")
 	}
 	return nil
-}
-
-// beginLogin takes from the first request what holds for all.
-func (c *Conn) beginLogin(q *pdu.LoginRequest) {
-	l := c.login
-	if l.begun {
-		return
-	}
-	l.begun = true
-	l.isid, l.tsih, l.stage = q.ISID(), q.TSIH(), q.CSG()
-	c.cid = q.CID()
-	c.sn.statSN = q.ExpStatSN() // where the initiator expects it (11.13.4 lets us choose)
-	c.sn.firstCmd = q.CmdSN()
 }
 
 // run answers a request whose text is complete.
@@ -114,7 +100,7 @@ func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
 	l := x.l
 	changes := x.req.CSG() == pdu.StageLoginOperationalNegotiation && !l.operational
 	l.operational = l.operational || changes
-	if !changes || x.c.node.cfg.StrictLogin {
+	if !changes || x.l.node.cfg.StrictLogin {
 		return nil
 	}
 	left := l.declared // each may be repeated once
@@ -140,7 +126,7 @@ func (x *loginExchange) declares() {
 
 // identify takes the names of the first request (6.3, 13.4, 13.5, 13.21) and finds the target.
 func (x *loginExchange) identify() *LoginError {
-	l, c := x.l, x.c
+	l := x.l
 	if l.identified {
 		return nil
 	}
@@ -165,7 +151,7 @@ func (x *loginExchange) identify() *LoginError {
 		}
 	}
 	if l.tsih != 0 {
-		s, err := c.node.reg.find(l)
+		s, err := l.node.reg.find(l.tsih, l.nexus(), l.discovery)
 		if err != nil {
 			return err
 		}
@@ -178,22 +164,31 @@ func (x *loginExchange) identify() *LoginError {
 	return nil
 }
 
+// nexus names the I_T nexus that the login is for.
+func (l *login) nexus() nexusName {
+	n := nexusName{initiator: l.initiator, isid: l.isid, tpgt: l.tpgt}
+	if l.target != nil {
+		n.target = l.target.Name
+	}
+	return n
+}
+
 // findTarget looks the target up, and whether the initiator may have it.
 func (x *loginExchange) findTarget() *LoginError {
-	l, c := x.l, x.c
+	l := x.l
 	name, ok := x.keys.Get("TargetName")
 	if !ok || name == "" {
 		return refuse(pdu.LoginMissingParameter, "no TargetName")
 	}
-	t := c.node.target(name)
+	t := l.node.target(name)
 	if t == nil {
 		return refuse(pdu.LoginNotFound, "no target "+quoted(name))
 	}
-	group, ok := t.group(c.cfg.Local)
+	group, ok := t.group(l.cfg.Local)
 	if !ok {
 		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
 	}
-	if !t.ACL.Admits(l.initiator, c.cfg.Remote.Addr()) {
+	if !t.ACL.Admits(l.initiator, l.cfg.Remote.Addr()) {
 		// The same status as for an unknown target, so that an initiator learns of no target that it may not use.
 		return refuse(pdu.LoginNotFound, "not on the access list of "+t.Name)
 	}
@@ -204,8 +199,8 @@ func (x *loginExchange) findTarget() *LoginError {
 		}
 		// 11.13.5: a redirection carries TargetAddress, of which "the comma and portal-group-tag MUST be omitted" (13.8).
 		addr, _, _ := strings.Cut(r.Addr, ",")
-		x.c.loginRefuseWith(x.now, x.req, &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + addr},
-			pdu.AppendText(nil, "TargetAddress", addr))
+		l.end(x.now, loginAnswer{resp: l.response(x.req), text: pdu.AppendText(nil, "TargetAddress", addr),
+			err: &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + addr}})
 		return errAnswered
 	}
 	l.target, l.tpgt = t, group
@@ -217,7 +212,7 @@ var errAnswered = &LoginError{}
 
 func (x *loginExchange) auth() *Auth {
 	if x.l.discovery {
-		return &x.c.node.cfg.DiscoveryAuth
+		return &x.l.node.cfg.DiscoveryAuth
 	}
 	return &x.l.target.Auth
 }
@@ -260,21 +255,21 @@ func (x *loginExchange) security() *LoginError {
 
 // chap advances the exchange by one step. The answer may be delayed: guess.go.
 func (x *loginExchange) chap(a *Auth) *LoginError {
-	l, c := x.l, x.c
+	l := x.l
 	user, answers := x.keys.Get("CHAP_N")
 	if answers = answers && l.chap.step == chapWantsResponse; answers {
 		var ok bool
-		if x.at, ok = c.node.guesses.turn(c.cfg.Remote.Addr(), x.now); !ok {
+		if x.at, ok = l.node.guesses.turn(l.cfg.Remote.Addr(), x.now); !ok {
 			return refuse(pdu.LoginOutOfResources, "too many CHAP logins from this address after some that failed")
 		}
 	}
 	var err error
-	if x.out, err = l.chap.advance(a, c.cfg.Rand, x.keys.Get, x.out); err == nil {
+	if x.out, err = l.chap.advance(a, l.cfg.Rand, x.keys.Get, x.out); err == nil {
 		return nil
 	}
 	e := refuse(pdu.LoginAuthenticationFailure, err.Error())
 	if answers && err == errCHAPSecret {
-		e.Failed, e.User = c.node.guesses.wrong(c.cfg.Remote.Addr(), x.now), quoted(user)
+		e.Failed, e.User = l.node.guesses.wrong(l.cfg.Remote.Addr(), x.now), quoted(user)
 	}
 	return e
 }
@@ -339,11 +334,11 @@ func (x *loginExchange) answer() *LoginError {
 		l.neg.conn.MaxRecvDataSegmentLength = l.neg.limits.MaxRecvDataSegmentLength
 		x.out = pdu.AppendText(x.out, "MaxRecvDataSegmentLength", strconv.Itoa(int(l.neg.limits.MaxRecvDataSegmentLength)))
 	}
-	resp := x.c.loginResponse(q)
+	resp := loginResponse(q)
 	if q.Transit() && (!x.auth().Required() || l.chap.step == chapDone) {
 		resp.SetTransit(true)
 		resp.SetNSG(q.NSG())
 	}
-	x.say(func(now int64) { x.c.loginAnswer(now, resp, x.out) })
+	x.say(loginAnswer{resp: resp, text: x.out})
 	return nil
 }

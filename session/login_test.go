@@ -216,7 +216,7 @@ func TestContinuedAnswer(t *testing.T) {
 	resp.SetCSG(1)
 	resp.SetTransit(true)
 	resp.SetNSG(3)
-	r.conn.loginAnswer(r.now, resp, []byte(strings.Repeat("x", 20000)))
+	r.conn.login.send(r.now, loginAnswer{resp: resp, text: []byte(strings.Repeat("x", 20000))})
 	r.pump()
 	got := 0
 	for i := range 3 {

@@ -75,7 +75,9 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageLogoutReport:
 		c.logoutReported(m.turn)
 	case messageResumeLogin:
-		c.loginResumes()
+		if c.login != nil {
+			c.login.resume()
+		}
 	case messageExpire:
 		c.expire()
 	case messageRelieved:

@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// negotiation is what the keys of a login have come to.
+// negotiation is the result of the keys of a login so far.
 type negotiation struct {
 	limits Limits
 	params Params
@@ -17,7 +17,7 @@ type negotiation struct {
 	firstBurst uint32 // the FirstBurstLength that was answered; 0: none yet
 }
 
-// defaultParams are in force for what nobody negotiates (RFC 7143, 13).
+// defaultParams returns the defaults of RFC 7143, 13, for keys that are not negotiated.
 func defaultParams() Params {
 	return Params{MaxConnections: 1, InitialR2T: true, ImmediateData: true, MaxBurstLength: 262144, FirstBurstLength: 65536,
 		DefaultTime2Wait: 2, DefaultTime2Retain: 20, MaxOutstandingR2T: 1, ProtocolLevel: 1}
@@ -28,68 +28,93 @@ const answerReject = "Reject"
 // answer negotiates one key and returns the answer, "" for none. A value out of its key's syntax or range is answered
 // Reject and changes nothing (6.2, 6.2.2).
 func (n *negotiation) answer(row *keyRow, value string) string {
-	set := func(v uint32) {
-		if row.set != nil {
-			row.set(n, v)
-		}
-	}
 	switch row.kind {
 	case keyList:
-		for v := range strings.SplitSeq(value, ",") {
-			if i := slices.Index(row.list, v); i >= 0 {
-				set(uint32(i))
-				return v
-			}
-		}
-		return answerReject
+		return n.answerList(row, value)
 	case keyAnd, keyOr:
-		v, err := pdu.ParseBool(value)
-		if err != nil {
-			return answerReject
-		}
-		if row.kind == keyAnd {
-			v = v && row.yes(&n.limits)
-		} else {
-			v = v || row.yes(&n.limits)
-		}
-		if v {
-			set(1)
-			return "Yes"
-		}
-		set(0)
-		return "No"
+		return n.answerBool(row, value)
 	case keyMin, keyMax:
-		v, err := pdu.ParseNumber(value, row.lo, row.hi)
-		if err != nil {
-			return answerReject
-		}
-		r := min(uint32(v), row.num(&n.limits))
-		if row.kind == keyMax {
-			r = max(uint32(v), row.num(&n.limits))
-		}
-		if row.most != nil {
-			r = min(r, row.most(n))
-		}
-		if row.least != nil && r < row.least(n) {
-			// An earlier answer stands: "The negotiated key is left at its current value" (6.2).
-			return answerReject
-		}
-		set(r)
-		return strconv.FormatUint(uint64(r), 10)
+		return n.answerNumber(row, value)
 	case keyDeclared:
-		if row.set == nil {
-			return ""
-		}
-		v, err := pdu.ParseNumber(value, row.lo, row.hi)
-		if err != nil {
-			return answerReject
-		}
-		set(uint32(v))
-		return ""
+		return n.declare(row, value)
 	case keyFixed:
 		return row.fixed
 	}
 	return answerReject
+}
+
+// store stores the result of a key, unless there is nothing to store.
+func (r *keyRow) store(n *negotiation, v uint32) {
+	if r.set != nil {
+		r.set(n, v)
+	}
+}
+
+// answerList chooses the first of the offered values that we support.
+func (n *negotiation) answerList(row *keyRow, value string) string {
+	for v := range strings.SplitSeq(value, ",") {
+		if i := slices.Index(row.list, v); i >= 0 {
+			row.store(n, uint32(i))
+			return v
+		}
+	}
+	return answerReject
+}
+
+// answerBool combines the offered value with ours.
+func (n *negotiation) answerBool(row *keyRow, value string) string {
+	v, err := pdu.ParseBool(value)
+	if err != nil {
+		return answerReject
+	}
+	if row.kind == keyAnd {
+		v = v && row.yes(&n.limits)
+	} else {
+		v = v || row.yes(&n.limits)
+	}
+	row.store(n, bit(v))
+	return yesNo(v)
+}
+
+// answerNumber takes the smaller or larger of the offered number and ours, within what other keys allow.
+func (n *negotiation) answerNumber(row *keyRow, value string) string {
+	v, err := pdu.ParseNumber(value, row.lo, row.hi)
+	if err != nil {
+		return answerReject
+	}
+	r := min(uint32(v), row.num(&n.limits))
+	if row.kind == keyMax {
+		r = max(uint32(v), row.num(&n.limits))
+	}
+	if row.most != nil {
+		r = min(r, row.most(n))
+	}
+	if row.least != nil && r < row.least(n) {
+		// An earlier answer stands: "The negotiated key is left at its current value" (6.2).
+		return answerReject
+	}
+	row.store(n, r)
+	return strconv.FormatUint(uint64(r), 10)
+}
+
+// declare takes a value that the initiator declares. It is not answered unless it is malformed.
+func (n *negotiation) declare(row *keyRow, value string) string {
+	if row.set == nil {
+		return ""
+	}
+	v, err := pdu.ParseNumber(value, row.lo, row.hi)
+	if err != nil {
+		return answerReject
+	}
+	row.store(n, uint32(v))
+	return ""
+}
+
+func yesNo(v bool) string {
+	if v {
+		return "Yes"
+	}
+	return "No"
 }
 
 // inForce returns the answer to a session-wide key that a joining connection offers: the value that the leading login negotiated.
@@ -99,10 +124,7 @@ func (n *negotiation) inForce(row *keyRow) string {
 	case keyList:
 		return row.list[v]
 	case keyAnd, keyOr:
-		if v == 1 {
-			return "Yes"
-		}
-		return "No"
+		return yesNo(v == 1)
 	}
 	return strconv.FormatUint(uint64(v), 10)
 }

@@ -110,21 +110,21 @@ func (s *Session) replace() {
 }
 
 // find returns the session that a login with a TSIH is to join, or why it may not (11.13.5).
-func (r *registry) find(l *loginState) (*Session, *LoginError) {
+func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *LoginError) {
 	r.mu.Lock()
-	s := r.sessions[l.tsih]
+	s := r.sessions[tsih]
 	r.mu.Unlock()
 	switch {
 	case s == nil:
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
-	case s.ISID != l.isid || s.InitiatorName != l.initiator:
+	case s.ISID != n.isid || s.InitiatorName != n.initiator:
 		// Not told apart from one that does not exist: whose sessions there are is nobody else's business.
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
-	case s.Discovery || l.discovery:
+	case s.Discovery || discovery:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.2
-	case s.Target.Name != l.target.Name:
+	case s.Target.Name != n.target:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "the session is with another target")
-	case s.TPGT != l.tpgt:
+	case s.TPGT != n.tpgt:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "this portal is of another portal group than the session's") // 4.4.1
 	}
 	return s, nil

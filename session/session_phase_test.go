@@ -25,7 +25,7 @@ func TestSessionPhases(t *testing.T) {
 	}
 
 	r := lead()
-	s := r.conn.newSession(&loginState{target: r.conn.sess.Target})
+	s := (&login{target: r.conn.sess.Target}).newSession()
 	walk(s, sessionUp, func() { s.enroll(r.conn) })
 
 	s = lead().conn.sess

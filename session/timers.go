@@ -10,8 +10,9 @@ func (c *Conn) Timer() int64 {
 		}
 	}
 	if !e.deaf() {
-		earliest(c.loginDue())
-		if c.fullFeature() {
+		if c.login != nil {
+			earliest(c.login.next())
+		} else {
 			earliest(c.nop.due())
 			earliest(c.visitsDue())
 			earliest(c.data.by)
@@ -26,8 +27,8 @@ func (c *Conn) Advance(now int64) {
 		c.phaseTimer(now)
 		return
 	}
-	if due := c.loginDue(); due != 0 && now >= due {
-		c.loginTimer(now)
+	if c.login != nil {
+		c.login.timer(now)
 	}
 	c.phaseTimer(now)
 	if c.fullFeature() {

@@ -43,8 +43,8 @@ var sessionMutants = []mutant{
 	// Login and authentication (6, 9.2).
 	{"login: CHAP takes any response", "session/chap.go", "if subtle.ConstantTimeCompare(sum, response)&subtle", "if subtle.ConstantTimeCompare(sum, sum)&subtle", "session", "CHAP"},
 	{"login: CHAP reflects", "session/chap.go", "if bytes.Equal(challenge, s.challenge) {", "if bytes.Equal(nil, s.challenge) {", "session", "CHAP"},
-	{"login: a PDU that outlasts it", "session/login.go", "		c.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
-	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != l.isid || s.InitiatorName != l.initiator:", "case false:", "session", "Join|Session"},
+	{"login: a PDU that outlasts it", "session/login.go", "		l.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
+	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != n.isid || s.InitiatorName != n.initiator:", "case false:", "session", "Join|Session"},
 	{"login: a TSIH that is taken", "session/registry.go", "if t != 0 && r.sessions[t] == nil {", "if t != 0 {", "session", ""},
 	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.out.turn)", "", "session", "Logout"},
 }

@@ -1,0 +1,97 @@
+package session
+
+import "github.com/ringtgt/ringtgt/pdu"
+
+// complete makes the session, or joins it. If another session of the same I_T nexus lives, that one ends first (session
+// reinstatement, RFC 7143, 6.3.5); if the session has a connection with the same CID, that one does (connection reinstatement,
+// 6.3.4).
+func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
+	made, err := l.register()
+	if err != nil {
+		l.deny(now, resp, err.Status, err.Why)
+		return
+	}
+	switch {
+	// Before anything else is waited for: now nothing is under way on the connection, not even a receive.
+	case l.tsih != 0 && l.elsewhere():
+		l.wait(loginMoves, resp, text)
+	case made == entryWait:
+		l.wait(loginWaits, resp, text)
+	default:
+		// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
+		resp.SetTSIH(l.sess.TSIH)
+		l.conn.reply(resp.BHS(), text)
+		l.conn.grant(now, l.neg.conn, l.tsih == 0)
+	}
+}
+
+// register makes the connection a member of its session.
+func (l *login) register() (entry, *LoginError) {
+	if l.tsih != 0 {
+		return l.conn.join(l.sess, l.chap.user())
+	}
+	if l.sess == nil {
+		l.sess = l.newSession()
+	}
+	made, foreign := l.conn.enter(l.sess)
+	switch made {
+	case entryFull:
+		return made, refuse(pdu.LoginOutOfResources, "too many sessions")
+	case entryForeign:
+		return made, refuse(pdu.LoginAuthorizationFailure, foreign.Error())
+	}
+	return made, nil
+}
+
+// newSession makes the session of a leading login.
+func (l *login) newSession() *Session {
+	s := &Session{InitiatorName: l.initiator, Account: l.chap.user(), ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
+		Params: l.neg.params, node: l.node}
+	// The data path divides by these and indexes with them, whatever was negotiated. From here on they do not change:
+	// connections on other loops read them.
+	p := &s.Params
+	p.MaxBurstLength, p.FirstBurstLength = max(p.MaxBurstLength, 512), max(p.FirstBurstLength, 512)
+	p.MaxOutstandingR2T = min(max(p.MaxOutstandingR2T, 1), MaxOutstandingR2T)
+	s.window.Init(l.firstCmd, l.target.window(), s.Params.MaxConnections > 1)
+	return s
+}
+
+// wait holds the final response back.
+func (l *login) wait(until loginPhase, resp *pdu.LoginResponse, text []byte) {
+	l.move(until)
+	l.held = loginAnswer{resp: resp, text: append([]byte(nil), text...)}
+}
+
+// elsewhere asks the host, once, on which loop the connection will live, and reports whether it has to move.
+func (l *login) elsewhere() bool {
+	if l.placed {
+		return false
+	}
+	l.placed = true
+	l.loop = l.conn.place(l.sess)
+	return l.loop != l.cfg.Loop
+}
+
+// nextMove returns the Move event.
+func (l *login) nextMove(ev *Event) bool {
+	if l.phase != loginMoves {
+		return false
+	}
+	l.move(loginMoving)
+	ev.Kind, ev.Loop = Move, l.loop
+	return true
+}
+
+// moved continues a login whose connection has moved.
+func (l *login) moved(now int64) {
+	l.move(loginServes)
+	l.complete(now, l.held.resp, l.held.text)
+}
+
+// resume takes the message that what the login waits for has ended. The login continues when its timer runs. A login that moves
+// has no use for the message: it looks again when it has moved.
+func (l *login) resume() {
+	if l.phase == loginWaits {
+		l.move(loginResumes)
+	}
+}
