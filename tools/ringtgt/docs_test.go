@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -138,4 +140,37 @@ func readDoc(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return string(page)
+}
+
+// docs/ringtgt.toml, with its directories moved into one of the test's own, is a configuration that `ringtgt check` accepts
+// without a warning.
+func TestExampleConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	text := readDoc(t, filepath.Join(repository, "docs/ringtgt.toml"))
+	for old, folder := range map[string]string{"/srv/iscsi": "media", "/var/lib/ringtgt": "state", "/etc/ringtgt": "secrets"} {
+		if !strings.Contains(text, old) {
+			t.Errorf("the example has nothing in %s", old)
+		}
+		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		text = strings.ReplaceAll(text, old, filepath.Join(dir, folder))
+	}
+	write := func(name, content string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, m := range regexp.MustCompile(`secrets/([a-z0-9-]+\.secret)`).FindAllStringSubmatch(text, -1) {
+		write("secrets/"+m[1], fmt.Sprintf("secret number %d of the example\n", i))
+	}
+	write("media/debian.iso", strings.Repeat("x", 1<<20))
+	write("ringtgt.toml", text)
+	out, err := exec.Command("ringtgt", "check", "--config", filepath.Join(dir, "ringtgt.toml")).CombinedOutput()
+	if err != nil || strings.Contains(string(out), "warning") {
+		t.Errorf("check: %v\n%s", err, out)
+	}
+	if n := strings.Count(string(out), "\n  target "); n < 3 {
+		t.Errorf("the example has %d targets", n)
+	}
 }
