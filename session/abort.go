@@ -4,30 +4,32 @@ import "slices"
 
 // stop ends a task without an answer, as far as its phase lets it: at once, or by an Abort event when the host has it. A
 // task whose answer is under way is left to end by itself; Closed frees it. One that waits for a fence is not under way.
-func (c *Conn) stop(t *Task) {
+func (t *Task) stop() {
+	c := t.Conn
 	switch t.st.phase {
 	case phaseHeld, phaseHeldDraining:
 		switch {
 		case c.sess.window.Withdraw(t.CmdSN):
 			t.st.place = placeNone // the plug in its place gives it back
-			c.free(t)
+			t.free()
 		case t.st.phase == phaseHeld:
-			c.callOff(t, phaseHeldStopped) // it is being delivered to us: see deliver
+			t.callOff(phaseHeldStopped) // it is being delivered to us: see deliver
 		}
 	case phaseArriving, phaseData, phaseDraining, phaseBarred, phaseReady, phaseFenced:
-		c.free(t)
+		t.free()
 	case phaseRunning:
 		if t.st.kind != kindCommand {
-			c.callOff(t, phaseUnwanted) // the host cannot interrupt a function
+			t.callOff(phaseUnwanted) // the host cannot interrupt a function
 			return
 		}
-		c.callOff(t, phaseStop)
+		t.callOff(phaseStop)
 		c.todo.push(t)
 	}
 }
 
 // callOff suppresses every further answer of t. The task stays until the host, the window and its data release it.
-func (c *Conn) callOff(t *Task, to taskPhase) {
+func (t *Task) callOff(to taskPhase) {
+	c := t.Conn
 	t.move(to)
 	if t.st.kind == kindCommand {
 		c.tm.stopped++
@@ -36,7 +38,8 @@ func (c *Conn) callOff(t *Task, to taskPhase) {
 
 // drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
 // whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
-func (c *Conn) drain(t *Task) bool {
+func (t *Task) drain() bool {
+	c := t.Conn
 	if !t.st.out.pending() || c.end.deaf() {
 		return false
 	}
@@ -44,24 +47,25 @@ func (c *Conn) drain(t *Task) bool {
 	case phaseDraining, phaseHeldDraining:
 		return true // it was stopped by another function
 	case phaseData:
-		c.callOff(t, phaseDraining)
+		t.callOff(phaseDraining)
 	case phaseHeld:
-		c.callOff(t, phaseHeldDraining)
+		t.callOff(phaseHeldDraining)
 	case phaseHeldStopped:
 		t.move(phaseHeldDraining)
 	default:
 		return false
 	}
-	c.spoil(t, senseDataPhase) // nothing lands any more
+	t.spoil(senseDataPhase) // nothing lands any more
 	return true
 }
 
 // drained ends a task that was stopped, once nothing is to come for it.
-func (c *Conn) drained(t *Task) {
+func (t *Task) drained() {
+	c := t.Conn
 	if t.st.out.pending() && !c.end.deaf() {
 		return
 	}
-	c.free(t)
+	t.free()
 	c.settle()
 }
 
@@ -69,7 +73,7 @@ func (c *Conn) drained(t *Task) {
 func (c *Conn) stopAll(but *Task) {
 	c.tags.each(func(t *Task) {
 		if t != but {
-			c.stop(t)
+			t.stop()
 		}
 	})
 }
@@ -79,7 +83,7 @@ func (c *Conn) Aborted(now int64, t *Task) {
 	if t.st.phase != phaseStopping {
 		panic("session: Aborted of a task without Abort")
 	}
-	c.free(t)
+	t.free()
 	c.settle()
 }
 
@@ -109,7 +113,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 			if fast && !slices.Contains(luns, t.LUN) {
 				luns = append(luns, t.LUN)
 			}
-			c.stop(t)
+			t.stop()
 		}
 	})
 	for _, lun := range luns {
@@ -120,8 +124,8 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 
 // settle is called when tasks ended without an answer: others may have waited for that.
 func (c *Conn) settle() {
-	if len(c.tm.visits) > 0 {
-		c.manageSoon()
+	if len(c.tm.parts) > 0 {
+		c.tm.schedule()
 	}
 	if c.out.task != nil || c.out.quiet {
 		c.logoutProgress()

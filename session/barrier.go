@@ -90,35 +90,36 @@ func (b *barrier) covers(r *Task) bool {
 }
 
 // visit is a barrier's stay at one connection.
-type visit struct {
+type part struct {
 	b     *barrier
-	stage visitStage
+	stage partStage
 	luns  []uint64 // logical units of the tasks that were stopped
 	by    int64    // when patience ends, 0 never, undated until the loop says what time it is
 	mark  uint32   // ExpStatSN that is waited for
 }
 
-// visitStage is how far a connection is with its part.
-type visitStage uint8
+// partStage is how far a connection is with its part.
+type partStage uint8
 
 const (
-	visitComes  visitStage = iota // at the origin: earlier CmdSNs have not arrived. Commands of the set are held back
-	visitStops                    // and tasks are being stopped. A report is owed
-	visitWaits                    // and all of them have ended
-	visitClears                   // nothing is held back any more, but answers that precede the function's; some are queued. A report is owed
-	visitAsks                     // their acknowledgement is waited for. A report is owed
-	visitFences                   // the function's own response is to be acknowledged, here or at the origin
+	partOpens  partStage = iota // at the origin: earlier CmdSNs have not arrived. Commands of the set are held back
+	partStops                   // and tasks are being stopped. A report is owed
+	partWaits                   // and all of them have ended
+	partClears                  // nothing is held back any more, but answers that precede the function's; some are queued. A report is owed
+	partAsks                    // their acknowledgement is waited for. A report is owed
+	partFences                  // the function's own response is to be acknowledged, here or at the origin
 )
 
 const undated = -1
 
-// raise announces the function or ORDERED command t, whose turn has come, to the other connections. All requests before it in
-// CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on any loop.
-func (c *Conn) raise(t *Task) {
+// raises announces the function or ORDERED command t, whose turn has come, to the other connections. All requests before it in
+// CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on the loop with
+// index from, which may be any.
+func (s *Session) raises(t *Task, from int) {
 	b := newBarrier(t)
-	c.sess.raise(b, c.cfg.Loop)
+	s.raise(b, from)
 	if b.fn == orderOnly {
-		t.Conn.hand(marker(t.Conn, b, true), c.cfg.Loop) // before t itself
+		t.Conn.turns.hand(marker(t.Conn, b, true), from) // before t itself
 	}
 }
 
@@ -130,17 +131,17 @@ func (s *Session) raise(b *barrier, from int) {
 	for _, o := range s.conns {
 		if o != b.origin {
 			b.missing.Add(1) // before o can report
-			if !o.hand(marker(o, b, true), from) {
+			if !o.turns.hand(marker(o, b, true), from) {
 				b.missing.Add(-1) // it is gone, and its tasks with it
 			}
 		}
 	}
 }
 
-// acquaint shows the session's barriers to c, which joins: it has nothing to report, but holds back what they do.
-func (s *Session) acquaint(c *Conn) {
+// showBarriers shows the session's barriers to c, which joins: it has nothing to report, but holds back what they do.
+func (s *Session) showBarriers(c *Conn) {
 	for _, b := range s.barriers {
-		c.hand(marker(c, b, false), c.cfg.Loop)
+		c.turns.hand(marker(c, b, false), c.Loop())
 	}
 }
 
@@ -193,111 +194,108 @@ func (s *Session) lower(b *barrier) {
 }
 
 // meet is the marker's turn: commands of the function's set that come behind it are held back.
-func (c *Conn) meet(b *barrier, owes bool) {
-	v := &visit{b: b, stage: visitWaits}
+func (m *management) arrives(b *barrier, owes bool) {
+	p := &part{b: b, stage: partWaits}
 	stage := b.stage.Load()
 	switch {
-	case stage == barrierOver, stage == barrierPassed && !c.sess.fences():
+	case stage == barrierOver, stage == barrierPassed && !m.conn.session().fences():
 		if owes {
-			c.report(b)
+			m.report(b)
 		}
 		return
 	case stage == barrierPassed:
-		v.stage = visitFences
+		p.stage = partFences
 	case owes:
-		v.stage = visitStops
+		p.stage = partStops
 	}
-	c.welcome(v)
-	if v.stage == visitStops {
+	m.addPart(p)
+	if p.stage == partStops {
 		if b.fn == orderOnly {
-			v.by = undated
-			c.tm.alert = true
+			p.by = undated
+			m.alert = true
 		} else {
-			c.stopFor(v)
+			m.stopFor(p)
 		}
-		c.visitProgress(v)
-		c.manageSoon()
+		m.partProgress(p)
+		m.schedule()
 	}
 }
 
 // welcome begins a visit.
-func (c *Conn) welcome(v *visit) {
-	c.tm.visits = append(c.tm.visits, v)
-	if v.b.fn == orderOnly {
-		c.tm.orders++
+func (m *management) addPart(p *part) {
+	m.parts = append(m.parts, p)
+	if p.b.fn == orderOnly {
+		m.orders++
 	}
-	c.hold()
+	m.updateDiverts()
 }
 
 // visit finds a barrier's, nil when it is over here.
-func (m *management) visit(b *barrier) *visit {
-	i := slices.IndexFunc(m.visits, func(v *visit) bool { return v.b == b })
+func (m *management) part(b *barrier) *part {
+	i := slices.IndexFunc(m.parts, func(p *part) bool { return p.b == b })
 	if i < 0 {
 		return nil
 	}
-	return m.visits[i]
+	return m.parts[i]
 }
 
 // forget ends a visit: what it held back goes on.
-func (c *Conn) forget(b *barrier) {
-	m := &c.tm
-	if b.origin == c && b.counts {
+func (m *management) dropPart(b *barrier) {
+	if b.origin == m.conn.self() && b.counts {
 		b.counts = false
-		c.functionOver(true)
+		m.functionOver(true)
 	}
-	n := len(m.visits)
-	m.visits = slices.DeleteFunc(m.visits, func(v *visit) bool { return v.b == b })
-	if len(m.visits) != n {
+	n := len(m.parts)
+	m.parts = slices.DeleteFunc(m.parts, func(p *part) bool { return p.b == b })
+	if len(m.parts) != n {
 		if b.fn == orderOnly {
 			m.orders--
-			c.orderMoved(b.lun)
+			m.orderMoved(b.lun)
 		}
-		c.letGo()
+		m.release()
 	}
 }
 
 // bars says that a function which is not carried out yet holds command r back.
 func (m *management) bars(r *Task) bool {
-	for _, v := range m.visits {
-		if v.stage > visitWaits {
+	for _, p := range m.parts {
+		if p.stage > partWaits {
 			continue
 		}
-		if v.b.fn == orderOnly && v.b.holdsBack(r) || v.b.fn != orderOnly && v.b.spans(r) {
+		if p.b.fn == orderOnly && p.b.holdsBack(r) || p.b.fn != orderOnly && p.b.spans(r) {
 			return true
 		}
 	}
 	return false
 }
 
-// letGo moves what nothing holds back any more: commands, and answers.
-func (c *Conn) letGo() {
-	m := &c.tm
+// release moves what nothing holds back any more: commands, and answers.
+func (m *management) release() {
 	for r := m.barred.head; r != nil; {
 		next := r.next
 		if !m.bars(r) {
 			r.unlist()
-			c.ready(r)
+			r.ready()
 		}
 		r = next
 	}
-	c.hold()
+	m.updateDiverts()
 	for r := m.held.head; r != nil; {
 		next := r.next
 		if !m.holds(r) {
 			r.unlist()
-			r.move(phaseAnswer)
-			c.answers.push(r)
+			m.conn.queueAnswer(r)
 		}
 		r = next
 	}
-	if c.sess.Params.TaskReporting == ReportFastAbort {
-		c.askAgain()
+	if m.conn.session().Params.TaskReporting == ReportFastAbort {
+		m.askAgain()
 	}
 }
 
 // report tells the origin that the connection has done its part of the round.
-func (c *Conn) report(b *barrier) {
-	if b.missing.Add(-1) == 0 && b.origin != c {
+func (m *management) report(b *barrier) {
+	if b.missing.Add(-1) == 0 && b.origin != m.conn.self() {
 		o := b.origin
 		if b.fn == orderOnly {
 			o.host.Post(Message{kind: messageOrderMoved, lun: b.lun})
@@ -307,65 +305,65 @@ func (c *Conn) report(b *barrier) {
 	}
 }
 
-// visitProgress does what can be done for one visit.
-func (c *Conn) visitProgress(v *visit) {
-	if v.b.fn == orderOnly {
-		c.orderProgress(v)
+// partProgress does what can be done for one visit.
+func (m *management) partProgress(p *part) {
+	if p.b.fn == orderOnly {
+		m.orderProgress(p)
 		return
 	}
-	if v.stage == visitStops {
-		if c.ending(v.b) {
+	if p.stage == partStops {
+		if m.ending(p.b) {
 			return
 		}
-		v.stage, v.by = visitWaits, 0
-		if v.b.fn == pdu.TMFAbortTask {
-			c.forget(v.b)
+		p.stage, p.by = partWaits, 0
+		if p.b.fn == pdu.TMFAbortTask {
+			m.dropPart(p.b)
 		}
-		c.report(v.b)
+		m.report(p.b)
 		return
 	}
-	c.fenceProgress(v)
+	m.fenceProgress(p)
 }
 
 // stopFor stops what the barrier covers.
-func (c *Conn) stopFor(v *visit) {
+func (m *management) stopFor(p *part) {
 	// "MUST wait for responses on currently valid Target Transfer Tags of the affected tasks from the issuing initiator"
 	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
-	awaits := c.sess.Params.TaskReporting != ReportFastAbort
-	c.tags.each(func(r *Task) {
-		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !v.b.covers(r) {
+	awaits := m.conn.session().Params.TaskReporting != ReportFastAbort
+	m.conn.each(func(r *Task) {
+		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !p.b.covers(r) {
 			return
 		}
-		if !slices.Contains(v.luns, r.LUN) {
-			v.luns = append(v.luns, r.LUN)
+		if !slices.Contains(p.luns, r.LUN) {
+			p.luns = append(p.luns, r.LUN)
 		}
-		if awaits && c.drain(r) {
-			v.by = undated
-			c.tm.alert = true
+		if awaits && r.drain() {
+			p.by = undated
+			m.alert = true
 			return
 		}
-		c.stop(r)
+		r.stop()
 	})
 }
 
 // ending says that tasks which the barrier's function stopped have not ended.
-func (c *Conn) ending(b *barrier) bool {
+func (m *management) ending(b *barrier) bool {
 	found := false
-	if c.tm.stopped > 0 {
-		c.tags.each(func(r *Task) { found = found || r.st.phase.stopped() && b.covers(r) })
+	if m.stopped > 0 {
+		m.conn.each(func(r *Task) { found = found || r.st.phase.stopped() && b.covers(r) })
 	}
 	return found
 }
 
-// partVisits makes the reports that a connection which leaves its session owes, and ends its own functions.
-func (c *Conn) partVisits() {
-	for _, v := range slices.Clone(c.tm.visits) {
+// leave makes the reports that a connection which leaves its session owes, and ends its own functions.
+func (m *management) leave() {
+	for _, p := range slices.Clone(m.parts) {
 		switch {
-		case v.b.origin == c:
-			c.lower(v.b)
-		case v.stage == visitStops || v.stage == visitClears || v.stage == visitAsks:
-			c.report(v.b)
+		case p.b.origin == m.conn.self():
+			m.lower(p.b)
+		case p.stage == partStops || p.stage == partClears || p.stage == partAsks:
+			m.report(p.b)
 		}
 	}
-	c.tm.visits, c.tm.orders = nil, 0
+	m.parts, m.orders = nil, 0
 }

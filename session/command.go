@@ -61,7 +61,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	}
 	if !t.st.final {
 		t.st.out.unsolicited = true
-		c.dataWanted(t)
+		t.dataWanted()
 		t.st.out.first = sequence{end: min(c.sess.Params.FirstBurstLength, t.EDTL)}
 	}
 	if n > 0 {
@@ -105,7 +105,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 		c.refuse(pdu.RejectTaskInProgress)
 		return nil
 	case immediate && c.immediates >= MaxImmediate,
-		immediate && kind == kindManagement && c.tooManyFunctions():
+		immediate && kind == kindManagement && c.tm.tooManyFunctions():
 		c.refuse(pdu.RejectImmediateCommand)
 		return nil
 	}
@@ -119,7 +119,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	t.ITT, t.CmdSN, t.Immediate = h.ITT(), sn, immediate
 	t.st.kind = kind
 	if kind == kindManagement {
-		c.functionBegins(t)
+		c.tm.functionBegins(t)
 	}
 	c.tags.add(t)
 	if immediate {
@@ -131,47 +131,49 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 
 // commandPayload is a SCSI Command with its immediate data complete.
 func (c *Conn) commandPayload(t *Task, rx *rxState) {
-	c.landed(t, rx)
-	c.offer(t)
+	t.landed(rx)
+	t.offer()
 }
 
 // deliver is a request's turn in CmdSN order.
-func (c *Conn) deliver(t *Task) {
+func (t *Task) deliver() {
+	c := t.Conn
 	t.Times.Turn = c.now
 	switch t.st.phase {
 	case phaseHeldStopped:
-		c.free(t)
+		t.free()
 		c.settle()
 		return
 	case phaseHeldDraining:
 		t.move(phaseDraining)
-		c.drained(t)
+		t.drained()
 		return
 	}
 	t.move(phaseData)
 	switch t.st.kind {
 	case kindCommand:
-		c.progress(t)
+		t.progress()
 	case kindManagement:
-		c.manage(t)
+		c.tm.begin(t)
 	case kindNOP:
-		c.answer(t)
+		t.answer()
 	case kindText:
 		c.textTurn(t)
 	case kindLogout:
 		c.logoutTurn(t)
 	case kindMarker:
-		c.meet(t.st.tmf.barrier, t.st.tmf.owes)
+		c.tm.arrives(t.st.tmf.barrier, t.st.tmf.owes)
 	}
 	if c.tm.waiting.head != nil {
-		c.manageSoon() // a task management function may wait for this CmdSN
+		c.tm.schedule() // a task management function may wait for this CmdSN
 	}
 }
 
 // ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
-func (c *Conn) ready(t *Task) {
+func (t *Task) ready() {
+	c := t.Conn
 	t.Times.ready(c.now, t.st.phase == phaseBarred)
-	if len(c.tm.visits) > 0 && c.tm.bars(t) {
+	if len(c.tm.parts) > 0 && c.tm.bars(t) {
 		t.move(phaseBarred)
 		c.tm.barred.push(t)
 		return
@@ -184,9 +186,9 @@ func (c *Conn) ready(t *Task) {
 func (c *Conn) Complete(now int64, t *Task) {
 	switch t.st.phase {
 	case phaseRunning:
-		c.answer(t)
+		t.answer()
 	case phaseStop, phaseStopping:
-		c.free(t) // its answer was called off
+		t.free() // its answer was called off
 		c.settle()
 	default:
 		panic("session: Complete of a task that is not with the host")
@@ -194,25 +196,26 @@ func (c *Conn) Complete(now int64, t *Task) {
 }
 
 // answer queues a task whose response is known.
-func (c *Conn) answer(t *Task) {
+func (t *Task) answer() {
+	c := t.Conn
 	t.move(phaseAnswer) // first: divert may end the connection, which stops every task that is not answered
-	c.orderMovedBy(t)
-	if c.diverts && c.divert(t) {
+	c.tm.orderMovedBy(t)
+	if c.tm.diverts && c.tm.divert(t) {
 		return
 	}
 	c.answers.push(t)
 }
 
 // check ends a command with CHECK CONDITION before the host ever had it.
-func (c *Conn) check(t *Task) {
+func (t *Task) check() {
 	t.Result = Result{Status: statusCheckCondition}
-	c.answer(t)
+	t.answer()
 }
 
 // taskSetFull answers a command for which the host has no task.
 func (c *Conn) taskSetFull(h *pdu.BHS) {
 	cmd := (*pdu.SCSICommand)(h)
-	if !cmd.BHS().Immediate() && !c.plug(cmd.CmdSN()) {
+	if !cmd.BHS().Immediate() && !c.turns.plug(cmd.CmdSN()) {
 		return
 	}
 	var r pdu.BHS

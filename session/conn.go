@@ -4,7 +4,6 @@ package session
 
 import (
 	"net/netip"
-	"sync/atomic"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -35,14 +34,8 @@ type Conn struct {
 	cp   ConnParams
 	cid  uint16
 
-	in        inbox
-	turn      taskList
-	redeliver bool        // the window asked for another Deliver
-	watching  bool        // in watch
-	stirred   atomic.Bool // ExpCmdSN moved while watching
-
-	at      int  // the loop it lives on; guarded by the session's mu
-	watched bool // guarded by the session's mu
+	turns delivery
+	at    int // the loop it lives on; guarded by the session's mu
 
 	rx      rxState
 	tags    tagTable
@@ -59,10 +52,9 @@ type Conn struct {
 	txt     textNegotiation
 	end     endState
 
-	diverts    bool // answers do not simply go out: see divert
-	live       int  // tasks from NewTask to FreeTask
-	immediates int  // unanswered immediate requests
-	rejects    int  // Rejects sent so far
+	live       int // tasks from NewTask to FreeTask
+	immediates int // unanswered immediate requests
+	rejects    int // Rejects sent so far
 	nextTTT    uint32
 	scratch    [maxSense + 2]byte // data segment of the response at hand
 	borrowed   []byte             // memory for a data segment of which a command takes only the front
@@ -74,6 +66,7 @@ func NewConn(cfg ConnConfig) *Conn {
 	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
+	c.tm.conn, c.turns.c = tmConn{c}, c
 	c.login = startLogin(&c.cfg, connLogin{c}, c.cp)
 	return c
 }

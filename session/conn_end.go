@@ -93,17 +93,17 @@ func (c *Conn) Closed(now int64) {
 	}
 	e.move(connClosed)
 	e.by = 0
-	c.diverts = true
+	c.tm.diverts = true
 	c.replies = replyQueue{}
 	c.giveBack()
 	for t := c.sending.head; t != nil; t = c.sending.head {
-		c.free(t)
+		t.free()
 	}
 	for t := c.answers.head; t != nil; t = c.answers.head {
-		c.free(t)
+		t.free()
 	}
 	for t := c.tm.held.head; t != nil; t = c.tm.held.head {
-		c.free(t)
+		t.free()
 	}
 	c.stopAll(nil)
 }
@@ -137,9 +137,9 @@ func (c *Conn) leave(now int64) connPhase {
 	if s == nil {
 		return connGone
 	}
-	c.watch(false)
-	c.shutInbox()
-	c.partVisits()
+	c.turns.watch(false)
+	c.turns.shut()
+	c.tm.leave()
 	switch s.leave(c, e.lost()) {
 	case leftOthers:
 		// If we dropped the connection, the initiator may not know it. If the initiator closed or reset it, it does; a message
@@ -192,14 +192,3 @@ func (c *Conn) relieved() {
 
 // Over reports whether nothing more follows: the host may forget the connection.
 func (c *Conn) Over() bool { return c.end.connPhase == connGone }
-
-// shutInbox ends what other loops may hand to the connection.
-func (c *Conn) shutInbox() {
-	c.emptyInbox()
-	for t := c.in.head.Swap(shut); t != nil && t != shut; {
-		next := t.st.handed
-		c.turn.push(t)
-		t = next
-	}
-	c.takeTurns()
-}

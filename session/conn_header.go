@@ -95,9 +95,9 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	case actPong:
 		// Header noted that the initiator lives; there is no more to it.
 	case actData:
-		c.dataPayload(rx.task, (*pdu.DataOut)(h), &rx)
+		rx.task.dataPayload((*pdu.DataOut)(h), &rx)
 	case actStray:
-		c.strayPayload(rx.task)
+		rx.task.strayPayload()
 	case actLogin:
 		if c.login == nil {
 			// The login waited for another connection to end, and was granted while this request arrived.
@@ -134,9 +134,9 @@ func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {
 	case actDiscard:
 		return // would have been ignored: stale, or of no task
 	case actCommand, actRequest:
-		c.free(rx.task)
+		rx.task.free()
 	case actData:
-		c.dataLost(rx.task, (*pdu.DataOut)(h), rx)
+		rx.task.dataLost((*pdu.DataOut)(h), rx)
 	}
 	c.reject(pdu.RejectDataDigestError, h)
 }

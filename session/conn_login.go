@@ -36,7 +36,7 @@ func (c connLogin) grant(now int64, params ConnParams, leads bool) {
 	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
 	c.framer.SetDigests(c.cp.HeaderDigest, c.cp.DataDigest)
-	c.hold()
+	c.tm.updateDiverts()
 	c.nop.start(now, c.node)
 	c.sn.expStatSN = c.sn.statSN
 	switch {

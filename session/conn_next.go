@@ -66,7 +66,7 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 		return true
 	}
 	if c.sess != nil {
-		c.look(now)
+		c.turns.look(now)
 	}
 	if c.todo.head != nil {
 		c.nextTodo(ev)
@@ -105,6 +105,6 @@ func (c *Conn) nextTodo(ev *Event) {
 	default:
 		t.move(phaseRunning)
 		ev.Kind = Execute
-		c.orderMovedBy(t)
+		c.tm.orderMovedBy(t)
 	}
 }

@@ -28,38 +28,50 @@ func (b *inbox) put(t *Task) (first, open bool) {
 	}
 }
 
+// delivery brings requests into CmdSN order: it offers those of its connection to the session's window, delivers what has its
+// turn, for any connection, and takes what other loops delivered to its own.
+type delivery struct {
+	c *Conn
+
+	in        inbox
+	due       taskList    // requests whose turn has come, in CmdSN order
+	redeliver bool        // the window asked for another Deliver
+	watching  bool        // in watch
+	stirred   atomic.Bool // ExpCmdSN moved while watching
+	watched   bool        // guarded by the session's mu
+}
+
 // delivered implements receiver: t's turn has come. Requests of this connection are processed after the delivery; requests of
 // other connections go into their inboxes.
-func (c *Conn) delivered(t *Task) {
+func (d *delivery) delivered(t *Task) {
 	if t.st.raises {
-		c.raise(t)
+		d.c.sess.raises(t, d.c.cfg.Loop)
 	}
-	o := t.Conn
-	if o == c {
+	if t.Conn == d.c {
 		// Requests in the inbox have lower CmdSNs. No loop adds one while this loop holds the token.
-		c.emptyInbox()
-		c.turn.push(t)
+		d.emptyInbox()
+		d.due.push(t)
 		return
 	}
-	o.hand(t, c.cfg.Loop)
+	t.Conn.turns.hand(t, d.c.cfg.Loop)
 }
 
 // hand gives a connection, on whatever loop, something to look at. from is the loop that we are on. It reports whether the
 // connection will look at it.
-func (o *Conn) hand(t *Task, from int) bool {
-	first, open := o.in.put(t)
+func (d *delivery) hand(t *Task, from int) bool {
+	first, open := d.in.put(t)
 	if first {
-		o.host.Wake(from)
+		d.c.host.Wake(from)
 	}
 	return open
 }
 
 // emptyInbox appends what was handed to us to the queue.
-func (c *Conn) emptyInbox() {
-	if h := c.in.head.Load(); h == nil || h == shut {
+func (d *delivery) emptyInbox() {
+	if h := d.in.head.Load(); h == nil || h == shut {
 		return
 	}
-	t := c.in.head.Swap(nil)
+	t := d.in.head.Swap(nil)
 	var first *Task
 	for t != nil { // latest first
 		next := t.st.handed
@@ -68,71 +80,72 @@ func (c *Conn) emptyInbox() {
 	}
 	for first != nil {
 		next := first.st.handed
-		c.turn.push(first)
+		d.due.push(first)
 		first = next
 	}
 }
 
 // takeTurns looks at the requests whose turn has come.
-func (c *Conn) takeTurns() {
-	c.emptyInbox()
-	for t := c.turn.pop(); t != nil; t = c.turn.pop() {
-		c.deliver(t)
+func (d *delivery) takeTurns() {
+	d.emptyInbox()
+	for t := d.due.pop(); t != nil; t = d.due.pop() {
+		t.deliver()
 	}
 }
 
 // offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
 // (RFC 7143, 4.2.2.1).
-func (c *Conn) offer(t *Task) {
+func (t *Task) offer() {
+	c := t.Conn
 	t.Times.Complete = c.now
 	if t.Immediate {
-		c.deliver(t)
+		t.deliver()
 		return
 	}
 	// From the Offer on t may be delivered by any loop, so it is made ready for that before.
 	t.st.place = placeWindow
 	t.move(phaseHeld)
-	ok, again := c.sess.window.Offer(t.CmdSN, t, c)
+	ok, again := c.sess.window.Offer(t.CmdSN, t, &c.turns)
 	if !ok { // taken meanwhile by another with that CmdSN
 		t.st.place = placeNone
-		c.free(t)
+		t.free()
 		return
 	}
-	c.offered(again)
+	c.turns.offered(again)
 }
 
 // plug makes a CmdSN count as received, and reports whether it was missing.
-func (c *Conn) plug(sn uint32) bool {
-	ok, again := c.sess.window.Offer(sn, nil, c)
+func (d *delivery) plug(sn uint32) bool {
+	ok, again := d.c.sess.window.Offer(sn, nil, d)
 	if ok {
-		c.offered(again)
+		d.offered(again)
 	}
 	return ok
 }
 
 // offered follows every call of the window that delivers.
-func (c *Conn) offered(again bool) {
-	c.redeliver = c.redeliver || again
-	if c.sess.watchers.Load() > 0 {
-		c.sess.wakeWatchers(c.cfg.Loop)
+func (d *delivery) offered(again bool) {
+	d.redeliver = d.redeliver || again
+	if d.c.sess.watchers.Load() > 0 {
+		d.c.sess.wakeWatchers(d.c.cfg.Loop)
 	}
-	c.takeTurns()
+	d.takeTurns()
 }
 
 // watch arranges for the connection to be woken when ExpCmdSN moves. It reports whether it was not watching before.
-func (c *Conn) watch(on bool) bool {
-	if c.watching == on {
+func (d *delivery) watch(on bool) bool {
+	if d.watching == on {
 		return false
 	}
-	c.watching = on
-	c.tm.alert = c.tm.alert || on
-	c.sess.mu.Lock()
-	c.watched = on
-	c.sess.mu.Unlock()
+	d.watching = on
+	d.c.tm.alert = d.c.tm.alert || on
+	d.c.sess.mu.Lock()
+	d.watched = on
+	d.c.sess.mu.Unlock()
 	if on {
-		c.sess.watchers.Add(1)
+		d.c.sess.watchers.Add(1)
 	} else {
-		c.sess.watchers.Add(-1)
+		d.c.sess.watchers.Add(-1)
 	}
 	return on
 }
@@ -141,23 +154,34 @@ func (s *Session) wakeWatchers(from int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
-		if c.watched {
-			c.stirred.Store(true)
+		if c.turns.watched {
+			c.turns.stirred.Store(true)
 			c.host.Wake(from)
 		}
 	}
 }
 
 // look is what Next does first: requests that were handed over, deliveries that we owe, and what task management waits for.
-func (c *Conn) look(now int64) {
-	if c.redeliver {
-		c.redeliver = false
-		c.offered(c.sess.window.Deliver(c))
+func (d *delivery) look(now int64) {
+	if d.redeliver {
+		d.redeliver = false
+		d.offered(d.c.sess.window.Deliver(d))
 	}
-	if c.in.head.Load() != nil {
-		c.takeTurns()
+	if d.in.head.Load() != nil {
+		d.takeTurns()
 	}
-	if c.tm.alert {
-		c.attend(now)
+	if d.c.tm.alert {
+		d.c.tm.attend(now)
 	}
+}
+
+// shut ends what other loops may hand to the connection.
+func (d *delivery) shut() {
+	d.emptyInbox()
+	for t := d.in.head.Swap(shut); t != nil && t != shut; {
+		next := t.st.handed
+		d.due.push(t)
+		t = next
+	}
+	d.takeTurns()
 }

@@ -9,7 +9,8 @@ type dataWatch struct {
 }
 
 // dataWanted notes that t's data is outstanding from now on.
-func (c *Conn) dataWanted(t *Task) {
+func (t *Task) dataWanted() {
+	c := t.Conn
 	t.st.out.since = c.now
 	if c.data.by == 0 {
 		c.data.by = c.now + c.node.cfg.DataTimeout

@@ -14,7 +14,8 @@ type dataIn struct {
 // nextDataIn makes the next Data-In PDU of t (RFC 7143, 11.7), no longer than the initiator's MaxRecvDataSegmentLength
 // and ending with the F bit at MaxBurstLength (13.13). The last one carries the status if that is GOOD: a Data-In PDU has no
 // place for sense data (11.7.3). The A bit is never set at ErrorRecoveryLevel 0 (11.7.2).
-func (c *Conn) nextDataIn(t *Task, ev *Event) {
+func (t *Task) nextDataIn(ev *Event) {
+	c := t.Conn
 	in := &t.st.in
 	p := &c.sess.Params
 	left := in.length - in.sent
@@ -46,5 +47,5 @@ func (c *Conn) nextDataIn(t *Task, ev *Event) {
 	h.SetOverflow(over)
 	h.SetUnderflow(under)
 	h.SetResidualCount(count)
-	c.last(t, ev)
+	t.last(ev)
 }

@@ -54,14 +54,15 @@ func (c *Conn) dataHeader(h *pdu.DataOut) {
 	}
 	n := uint32(h.BHS().DataLen())
 	if fault := o.judge(t, s, h, n); fault != 0 {
-		c.spoil(t, fault)
+		t.spoil(fault)
 	} else if n > 0 {
 		c.land(t, s.next, n)
 	}
 }
 
 // spoil notes what is wrong with a command's data. Its first fault is answered once no more data is to come.
-func (c *Conn) spoil(t *Task, fault senseCode) {
+func (t *Task) spoil(fault senseCode) {
+	c := t.Conn
 	if t.st.out.fault == 0 {
 		t.st.out.fault = fault
 	}
@@ -107,31 +108,32 @@ func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCod
 }
 
 // dataPayload is a Data-Out PDU complete.
-func (c *Conn) dataPayload(t *Task, h *pdu.DataOut, rx *rxState) {
+func (t *Task) dataPayload(h *pdu.DataOut, rx *rxState) {
+	c := t.Conn
 	o, s := &t.st.out, rx.at
 	if h.BHS().DataLen() > 0 {
 		c.data.came = c.now
 	}
 	if o.sound() {
-		c.landed(t, rx)
+		t.landed(rx)
 		s.next += uint32(h.BHS().DataLen())
 	}
 	s.dataSN++
-	c.sequenceEnd(t, s, h.Final())
+	t.sequenceEnd(s, h.Final())
 }
 
 // sequenceEnd closes a sequence at its F bit and moves the task on.
-func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
+func (t *Task) sequenceEnd(s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
 		if o.sound() && s.next == s.end {
 			// The last byte came without the F bit that ends every sequence (11.7.1): nothing that follows can be right.
-			c.spoil(t, senseIncorrectAmount)
+			t.spoil(senseIncorrectAmount)
 		}
 		return
 	}
 	if o.sound() && s.short(t) {
-		c.spoil(t, senseIncorrectAmount)
+		t.spoil(senseIncorrectAmount)
 	}
 	if s == &o.first {
 		o.unsolicited = false
@@ -140,9 +142,9 @@ func (c *Conn) sequenceEnd(t *Task, s *sequence, final bool) {
 	}
 	switch t.st.phase {
 	case phaseDraining:
-		c.drained(t)
+		t.drained()
 	case phaseData:
-		c.progress(t)
+		t.progress()
 	}
 }
 
@@ -168,9 +170,9 @@ func (o *dataOut) drop(s *sequence) {
 
 // dataLost is a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
 // wait to receive all the data (signaled by a data PDU with the Final bit set for all outstanding R2Ts)".
-func (c *Conn) dataLost(t *Task, h *pdu.DataOut, rx *rxState) {
-	c.spoil(t, senseCRC)
-	c.sequenceEnd(t, rx.at, h.Final())
+func (t *Task) dataLost(h *pdu.DataOut, rx *rxState) {
+	t.spoil(senseCRC)
+	t.sequenceEnd(rx.at, h.Final())
 }
 
 // strayData is a Data-Out PDU for a task that expects none such.
@@ -186,10 +188,10 @@ func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 }
 
 // strayPayload is unsolicited data that nobody announced: "unexpected unsolicited data" (11.4.7.2).
-func (c *Conn) strayPayload(t *Task) {
-	c.spoil(t, senseUnexpectedData)
+func (t *Task) strayPayload() {
+	t.spoil(senseUnexpectedData)
 	if t.st.phase == phaseData {
-		c.progress(t)
+		t.progress()
 	}
 }
 
@@ -226,7 +228,7 @@ func (c *Conn) giveBack() {
 }
 
 // landed accounts for a data segment that land placed.
-func (c *Conn) landed(t *Task, rx *rxState) {
+func (t *Task) landed(rx *rxState) {
 	switch {
 	case rx.part != nil:
 		t.Received += uint32(copy(rx.part, rx.data))
@@ -236,25 +238,25 @@ func (c *Conn) landed(t *Task, rx *rxState) {
 }
 
 // progress moves a command whose turn has come: to its next R2T, to the host, or to its end when something went wrong.
-func (c *Conn) progress(t *Task) {
+func (t *Task) progress() {
 	o := &t.st.out
 	if o.pending() {
 		if o.sound() && !o.unsolicited {
-			c.ask(t)
+			t.ask()
 		}
 		return
 	}
 	switch {
 	case o.fault != 0:
-		c.check(t)
+		t.check()
 	case o.memory == OutRefused:
 		t.Result = Result{Status: statusTaskSetFull}
-		c.answer(t)
+		t.answer()
 	case o.memory == OutLater:
 	case !t.Write || t.Received == uint32(len(t.Out)):
-		c.ready(t)
+		t.ready()
 	default:
-		c.ask(t)
+		t.ask()
 	}
 }
 
@@ -269,6 +271,6 @@ func (c *Conn) Buffer(now int64, t *Task) {
 		t.Out = t.Out[:t.EDTL]
 	}
 	if t.st.phase == phaseData {
-		c.progress(t)
+		t.progress()
 	}
 }

@@ -2,8 +2,6 @@ package session
 
 import (
 	"slices"
-
-	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // The second round of a barrier, once the host has carried its function out. The initiator is to have the answers of the
@@ -18,8 +16,8 @@ func (s *Session) fences() bool {
 }
 
 // hold notes whether answers have to be looked at before they are queued.
-func (c *Conn) hold() {
-	c.diverts = c.end.closed() || c.sess.fences() || slices.ContainsFunc(c.tm.visits, func(v *visit) bool { return v.stage >= visitClears })
+func (m *management) updateDiverts() {
+	m.diverts = m.conn.closed() || m.conn.session().fences() || slices.ContainsFunc(m.parts, func(p *part) bool { return p.stage >= partClears })
 }
 
 // holds says that the answer of command r is to wait for a fence.
@@ -27,8 +25,8 @@ func (m *management) holds(r *Task) bool {
 	if b := r.st.tmf.barrier; b != nil && b.fn == fenceOnly {
 		return b.missing.Load() > 0 // a fence of its own: two do not wait for each other
 	}
-	for _, v := range m.visits {
-		if v.stage >= visitClears && v.b.spans(r) && !v.b.covers(r) {
+	for _, p := range m.parts {
+		if p.stage >= partClears && p.b.spans(r) && !p.b.covers(r) {
 			return true
 		}
 	}
@@ -36,106 +34,106 @@ func (m *management) holds(r *Task) bool {
 }
 
 // divert takes what is not answered now: everything when the transport is gone, and status behind a fence.
-func (c *Conn) divert(t *Task) bool {
-	if c.end.closed() {
-		c.free(t)
+func (m *management) divert(t *Task) bool {
+	if m.conn.closed() {
+		t.free()
 		return true
 	}
-	if !c.sess.fences() || t.st.kind != kindCommand || c.end.deaf() {
+	if !m.conn.session().fences() || t.st.kind != kindCommand || m.conn.deaf() {
 		return false // without input no fence is ever cleared here
 	}
-	if !(t.fenced() && c.fenceCommand(t)) && !c.tm.holds(t) {
+	if !(t.fenced() && m.fenceCommand(t)) && !m.holds(t) {
 		return false
 	}
 	t.move(phaseFenced)
-	c.tm.held.push(t)
+	m.held.push(t)
 	return true
 }
 
 // pass is the host's answer to function t: what comes behind it goes on, and the second round begins. It reports whether
 // there is one.
-func (c *Conn) pass(b *barrier) bool {
+func (m *management) pass(b *barrier) bool {
 	b.missing.Store(1)
-	v := c.tm.visit(b)
-	if v == nil || !c.sess.pass(b) {
+	p := m.part(b)
+	if p == nil || !m.conn.session().pass(b) {
 		return false
 	}
-	v.stage = visitFences
-	c.letGo()
+	p.stage = partFences
+	m.release()
 	b.missing.Add(-1)
 	return true
 }
 
 // clear begins another connection's part of the second round.
-func (c *Conn) clear(b *barrier) {
-	v := c.tm.visit(b)
-	if b.stage.Load() == barrierOver || c.end.mute() || v == nil && !c.fullFeature() {
-		c.report(b)
+func (m *management) clear(b *barrier) {
+	p := m.part(b)
+	if b.stage.Load() == barrierOver || m.conn.mute() || p == nil && !m.conn.fullFeature() {
+		m.report(b)
 		return
 	}
-	if v == nil {
-		v = &visit{b: b}
-		c.welcome(v)
+	if p == nil {
+		p = &part{b: b}
+		m.addPart(p)
 	}
-	if !c.fullFeature() { // it has sent nothing yet, but its login may end at any time
-		v.stage = visitFences
-		c.letGo()
-		c.report(b)
+	if !m.conn.fullFeature() { // it has sent nothing yet, but its login may end at any time
+		p.stage = partFences
+		m.release()
+		m.report(b)
 		return
 	}
-	v.stage = visitClears
-	c.endUnfed(v)
-	c.letGo()
-	c.settle()
+	p.stage = partClears
+	m.endUnfed(p)
+	m.release()
+	m.conn.settle()
 }
 
 // fenceProgress does what can be done for a visit in the second round.
-func (c *Conn) fenceProgress(v *visit) {
-	switch v.stage {
-	case visitClears:
-		if c.answering(v.b) {
-			c.tm.alert = true
+func (m *management) fenceProgress(p *part) {
+	switch p.stage {
+	case partClears:
+		if m.answering(p.b) {
+			m.alert = true
 			return
 		}
-		v.stage = visitAsks
-		c.tellTerminated(v)
-		c.fence(v)
-		c.letGo()
+		p.stage = partAsks
+		m.tellTerminated(p)
+		m.fence(p)
+		m.release()
 		fallthrough
-	case visitAsks:
-		if c.sess.fences() && !c.acknowledged(v) {
-			c.tm.alert = true
+	case partAsks:
+		if m.conn.session().fences() && !m.conn.acknowledged(p.mark) {
+			m.alert = true
 			return
 		}
-		v.stage, v.by = visitFences, 0
-		if !c.sess.fences() {
-			c.forget(v.b)
+		p.stage, p.by = partFences, 0
+		if !m.conn.session().fences() {
+			m.dropPart(p.b)
 		}
-		c.report(v.b)
-	case visitFences:
-		if v.by == 0 && v.b.fn == fenceOnly && v.b.origin == c {
-			c.tm.alert = true
-			c.commandFenced(v)
+		m.report(p.b)
+	case partFences:
+		if p.by == 0 && p.b.fn == fenceOnly && p.b.origin == m.conn.self() {
+			m.alert = true
+			m.commandFenced(p)
 		}
-		if v.by == 0 {
+		if p.by == 0 {
 			return
 		}
-		if !c.acknowledged(v) {
-			c.tm.alert = true
+		if !m.conn.acknowledged(p.mark) {
+			m.alert = true
 			return
 		}
-		c.lower(v.b)
+		m.lower(p.b)
 	}
 }
 
 // answering says that answers are still queued which go before the function's: those of tasks that it affects, and behind a
 // fence all of its logical unit that were queued when it came up. Later ones are held.
-func (c *Conn) answering(b *barrier) bool {
-	if c.end.mute() {
+func (m *management) answering(b *barrier) bool {
+	if m.conn.mute() {
 		return false
 	}
-	fenced := c.sess.fences()
-	for r := c.answers.head; r != nil; r = r.next {
+	fenced := m.conn.session().fences()
+	for r := m.conn.answers(); r != nil; r = r.next {
 		if b.covers(r) || fenced && r.st.kind == kindCommand && b.spans(r) {
 			return true
 		}
@@ -145,116 +143,100 @@ func (c *Conn) answering(b *barrier) bool {
 
 // fence notes which StatSN is to be acknowledged: that of the last response sent, and of those that are made already; and
 // asks the initiator to do so.
-func (c *Conn) fence(v *visit) {
-	if !c.sess.fences() {
+func (m *management) fence(p *part) {
+	if !m.conn.session().fences() {
 		return
 	}
-	v.mark = c.sn.statSN + c.replies.numbered()
-	if c.acknowledged(v) {
+	p.mark = m.conn.queuedSN()
+	if m.conn.acknowledged(p.mark) {
 		return
 	}
-	v.by = undated
-	c.tm.alert = true
-	c.nopIn(c.newTTT())
-}
-
-// acknowledged says that the initiator has everything before the mark, or will never say so.
-func (c *Conn) acknowledged(v *visit) bool {
-	return c.end.deaf() || pdu.SNLessEq(v.mark, c.sn.expStatSN)
-}
-
-// numbered is how many of the queued replies will take a StatSN.
-func (q *replyQueue) numbered() (n uint32) {
-	for i := range q.n {
-		if q.ring[(q.head+i)%len(q.ring)].rule == snNext {
-			n++
-		}
-	}
-	return n
+	p.by = undated
+	m.alert = true
+	m.conn.ping()
 }
 
 // responseSent follows a function's response: the fence is cleared when it is acknowledged.
-func (c *Conn) responseSent(t *Task) {
+func (m *management) responseSent(t *Task) {
 	b := t.st.tmf.barrier
 	if b == nil {
 		return
 	}
 	t.st.tmf.barrier = nil // which outlives the task
 	b.counts, t.st.tmf.counts = t.st.tmf.counts, false
-	v := c.tm.visit(b)
-	if v == nil {
-		c.lower(b)
+	p := m.part(b)
+	if p == nil {
+		m.lower(b)
 		return
 	}
-	v.mark, v.by = c.sn.statSN, undated
-	c.tm.alert = true
-	c.nopIn(c.newTTT())
+	p.mark, p.by = m.conn.statSN(), undated
+	m.alert = true
+	m.conn.ping()
 }
 
 // attend does what waits for the initiator's ExpStatSN or for ExpCmdSN to move, and dates what waits for a time.
-func (c *Conn) attend(now int64) {
-	m := &c.tm
-	news := c.watching && c.stirred.Swap(false) || m.due || m.moved.any
-	m.alert, m.due = c.watching, false
-	for _, v := range m.visits {
-		if v.by == undated {
-			v.by = now + v.patience()
+func (m *management) attend(now int64) {
+	news := m.conn.watching() && m.conn.stirred() || m.scheduled || m.moved.any
+	m.alert, m.scheduled = m.conn.watching(), false
+	for _, p := range m.parts {
+		if p.by == undated {
+			p.by = now + p.patience()
 		}
-		news = news || v.stage == visitClears || v.stage == visitAsks || v.stage == visitFences && (v.by != 0 || v.b.fn == fenceOnly && v.b.origin == c)
+		news = news || p.stage == partClears || p.stage == partAsks || p.stage == partFences && (p.by != 0 || p.b.fn == fenceOnly && p.b.origin == m.conn.self())
 	}
 	if news {
-		c.manageProgress()
+		m.progress()
 	}
 }
 
 // patience is how long a visit waits for the initiator.
-func (v *visit) patience() int64 {
+func (p *part) patience() int64 {
 	switch {
-	case v.b.fn == orderOnly:
+	case p.b.fn == orderOnly:
 		return orderGrace
-	case v.stage == visitStops:
+	case p.stage == partStops:
 		return drainGrace
 	}
 	return fenceGrace
 }
 
-// visitsDue is when patience ends, 0 never.
-func (c *Conn) visitsDue() int64 {
+// due is when patience ends, 0 never.
+func (m *management) due() int64 {
 	var at int64
-	for _, v := range c.tm.visits {
-		if v.by > 0 && (at == 0 || v.by < at) {
-			at = v.by
+	for _, p := range m.parts {
+		if p.by > 0 && (at == 0 || p.by < at) {
+			at = p.by
 		}
 	}
 	return at
 }
 
-// visitsAdvance ends what the initiator has let wait for too long.
-func (c *Conn) visitsAdvance(now int64) {
-	for _, v := range slices.Clone(c.tm.visits) {
-		if c.end.deaf() || v.by <= 0 || now < v.by {
+// advance ends what the initiator has let wait for too long.
+func (m *management) advance(now int64) {
+	for _, p := range slices.Clone(m.parts) {
+		if m.conn.deaf() || p.by <= 0 || now < p.by {
 			continue
 		}
-		if v.b.fn == orderOnly {
-			c.orderLate(v)
-			c.manageProgress()
+		if p.b.fn == orderOnly {
+			m.orderLate(p)
+			m.progress()
 			continue
 		}
-		if v.stage != visitStops {
-			c.fail(errNoAcknowledgement)
+		if p.stage != partStops {
+			m.conn.fail(errNoAcknowledgement)
 			return
 		}
-		v.by = 0
-		c.tags.each(func(r *Task) {
+		p.by = 0
+		m.conn.each(func(r *Task) {
 			switch {
-			case !v.b.covers(r):
+			case !p.b.covers(r):
 			case r.st.phase == phaseDraining:
-				c.free(r)
+				r.free()
 			case r.st.phase == phaseHeldDraining:
 				r.move(phaseHeldStopped)
 			}
 		})
-		c.settle()
+		m.conn.settle()
 	}
 }
 
@@ -263,35 +245,35 @@ func (c *Conn) visitsAdvance(now int64) {
 // that connection for any task of the logical unit that has an R2T.
 
 // tellTerminated sends these messages.
-func (c *Conn) tellTerminated(v *visit) {
-	if c.sess.Params.TaskReporting != ReportFastAbort {
+func (m *management) tellTerminated(p *part) {
+	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return
 	}
-	for _, lun := range v.luns {
-		c.asyncTerminated(lun)
+	for _, lun := range p.luns {
+		m.conn.terminated(lun)
 	}
 }
 
 // endUnfed stops commands that came behind the function but had got an R2T before the function was known here: their data
 // will not come.
-func (c *Conn) endUnfed(v *visit) {
-	if c.sess.Params.TaskReporting != ReportFastAbort {
+func (m *management) endUnfed(p *part) {
+	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return
 	}
-	c.tags.each(func(r *Task) {
-		if r.st.phase == phaseData && r.st.out.n > 0 && slices.Contains(v.luns, r.LUN) {
-			c.stop(r)
+	m.conn.each(func(r *Task) {
+		if r.st.phase == phaseData && r.st.out.n > 0 && slices.Contains(p.luns, r.LUN) {
+			r.stop()
 		}
 	})
 }
 
 // silenced says that no R2T may be sent for t before the message of a function's end.
-func (c *Conn) silenced(t *Task) bool {
-	if c.sess.Params.TaskReporting != ReportFastAbort {
+func (m *management) silenced(t *Task) bool {
+	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return false
 	}
-	for _, v := range c.tm.visits {
-		if v.stage <= visitClears && v.b.origin != c && v.b.spans(t) {
+	for _, p := range m.parts {
+		if p.stage <= partClears && p.b.origin != m.conn.self() && p.b.spans(t) {
 			return true
 		}
 	}
@@ -299,13 +281,13 @@ func (c *Conn) silenced(t *Task) bool {
 }
 
 // askAgain sends the R2Ts that were kept back.
-func (c *Conn) askAgain() {
-	if c.end.deaf() {
+func (m *management) askAgain() {
+	if m.conn.deaf() {
 		return
 	}
-	c.tags.each(func(r *Task) {
+	m.conn.each(func(r *Task) {
 		if r.st.kind == kindCommand && r.st.phase == phaseData {
-			c.progress(r)
+			r.progress()
 		}
 	})
 }

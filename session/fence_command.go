@@ -36,21 +36,21 @@ func (t *Task) fenced() bool {
 
 // fenceCommand begins the fence of a command that the host has completed, and reports whether there is one to wait for: what
 // was sent on other connections is to be acknowledged first.
-func (c *Conn) fenceCommand(t *Task) bool {
-	if len(c.tm.visits) >= maxFences {
-		c.fail(errNoAcknowledgement) // the response is queued and goes away with the connection
+func (m *management) fenceCommand(t *Task) bool {
+	if len(m.parts) >= maxFences {
+		m.conn.fail(errNoAcknowledgement) // the response is queued and goes away with the connection
 		return false
 	}
-	b := &barrier{origin: c, fn: fenceOnly, lun: t.LUN, tag: t.ITT}
+	b := &barrier{origin: m.conn.self(), fn: fenceOnly, lun: t.LUN, tag: t.ITT}
 	b.missing.Store(1)
-	if !c.sess.begin(b) {
-		c.sess.lower(b)
+	if !m.conn.session().begin(b) {
+		m.conn.session().lower(b)
 		return false
 	}
 	t.st.tmf.barrier = b
-	c.welcome(&visit{b: b, stage: visitFences})
+	m.addPart(&part{b: b, stage: partFences})
 	b.missing.Add(-1)
-	c.tm.alert = true
+	m.alert = true
 	return true
 }
 
@@ -63,15 +63,15 @@ func (s *Session) begin(b *barrier) bool {
 }
 
 // commandFenced moves the fence of a command on: its response may go, or has gone and is to be acknowledged.
-func (c *Conn) commandFenced(v *visit) {
-	switch t := c.tags.find(v.b.tag); {
-	case v.b.missing.Load() > 0:
-	case t != nil && t.st.tmf.barrier == v.b:
+func (m *management) commandFenced(p *part) {
+	switch t := m.conn.find(p.b.tag); {
+	case p.b.missing.Load() > 0:
+	case t != nil && t.st.tmf.barrier == p.b:
 		if t.st.phase == phaseFenced {
-			c.letGo()
+			m.release()
 		}
 	default:
-		v.mark, v.by = c.sn.statSN, undated
-		c.nopIn(c.newTTT())
+		p.mark, p.by = m.conn.statSN(), undated
+		m.conn.ping()
 	}
 }

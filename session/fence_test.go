@@ -531,8 +531,8 @@ func TestUnacknowledgedFencedCommands(t *testing.T) {
 		m.settle()
 	}
 	for i := range maxFences {
-		if fenced(); len(a.conn.tm.visits) != i+1 || len(a.events) > 0 {
-			t.Fatalf("%d responses wait for an acknowledgement after %d commands, %v", len(a.conn.tm.visits), i+1, a.events)
+		if fenced(); len(a.conn.tm.parts) != i+1 || len(a.events) > 0 {
+			t.Fatalf("%d responses wait for an acknowledgement after %d commands, %v", len(a.conn.tm.parts), i+1, a.events)
 		}
 		a.got = nil
 		m.ack(1)

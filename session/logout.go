@@ -18,7 +18,7 @@ func (c *Conn) logoutTurn(t *Task) {
 	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
 	if c.out.task != nil {
 		t.st.ctl.response = byte(pdu.LogoutResponseCleanupFailed) // one at a time
-		c.answer(t)
+		t.answer()
 		return
 	}
 	var code pdu.LogoutResponseCode
@@ -48,7 +48,7 @@ func (c *Conn) logoutTurn(t *Task) {
 	}
 	t.st.ctl.response = byte(code)
 	if code != pdu.LogoutResponseSuccess {
-		c.answer(t)
+		t.answer()
 		return
 	}
 	c.logoutProgress()
@@ -109,7 +109,7 @@ func (c *Conn) logoutProgress() {
 	if !c.closesSelf(t) {
 		c.out.task = nil
 	}
-	c.answer(t)
+	t.answer()
 }
 
 // logoutResponse makes the Logout Response (11.15), after which the connection is closed.
@@ -120,7 +120,7 @@ func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
 	h.SetITT(t.ITT)
 	h.SetResponse(pdu.LogoutResponseCode(t.st.ctl.response))
 	if t != c.out.task {
-		c.last(t, ev)
+		t.last(ev)
 		return
 	}
 	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() != pdu.LogoutCloseSession {
@@ -128,7 +128,7 @@ func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
 		h.SetTime2Retain(c.sess.Params.DefaultTime2Retain)
 	}
 	c.out.task = nil
-	c.last(t, ev)
+	t.last(ev)
 	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession {
 		c.sess.each(c, Message{kind: messageFinish, reason: errLogout})
 		c.out.ends = true

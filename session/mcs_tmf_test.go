@@ -69,10 +69,10 @@ func (m *tmfRig) manage(i int, f pdu.TaskFunction, immediate bool, lun uint64) *
 
 // abortTask sends ABORT TASK for r on connection i.
 func (m *tmfRig) abortTask(i int, r *pdu.SCSICommand) *pdu.TaskManagementRequest {
-	return m.refer(i, pdu.TMFAbortTask, r)
+	return m.search(i, pdu.TMFAbortTask, r)
 }
 
-func (m *tmfRig) refer(i int, f pdu.TaskFunction, r *pdu.SCSICommand) *pdu.TaskManagementRequest {
+func (m *tmfRig) search(i int, f pdu.TaskFunction, r *pdu.SCSICommand) *pdu.TaskManagementRequest {
 	h := m.function(i, f, true, r.BHS().LUN()>>48)
 	h.SetReferencedTaskTag(r.ITT())
 	h.SetRefCmdSN(r.CmdSN())
@@ -116,11 +116,11 @@ func (m *tmfRig) clean() {
 	}
 	for i, r := range m.conns {
 		tm := &r.conn.tm
-		if len(tm.visits) > 0 || tm.waiting.head != nil || tm.barred.head != nil || tm.held.head != nil || tm.alert {
+		if len(tm.parts) > 0 || tm.waiting.head != nil || tm.barred.head != nil || tm.held.head != nil || tm.alert {
 			m.Fatalf("connection %d: %+v", i, *tm)
 		}
-		if !r.conn.end.closed() && r.conn.diverts != s.fences() {
-			m.Fatalf("connection %d looks at its answers: %v", i, r.conn.diverts)
+		if !r.conn.end.closed() && r.conn.tm.diverts != s.fences() {
+			m.Fatalf("connection %d looks at its answers: %v", i, r.conn.tm.diverts)
 		}
 		r.wantNoTasks()
 	}
@@ -256,11 +256,11 @@ func TestQueryOnAnotherConnection(t *testing.T) {
 	m := newTMF(t, 3, "iSCSIProtocolLevel", "2")
 	h := m.write(2, 1, 512)
 	m.conns[2].wantR2T(h.ITT(), 0, 0, 512, "")
-	f := m.refer(0, pdu.TMFQueryTask, h)
+	f := m.search(0, pdu.TMFQueryTask, h)
 	m.settle()
 	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseFunctionSucceeded, "connection 2 has it")
 	h.SetITT(0x4711)
-	f = m.refer(0, pdu.TMFQueryTask, h)
+	f = m.search(0, pdu.TMFQueryTask, h)
 	m.settle()
 	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "nobody has it")
 	for lun, want := range map[uint64]pdu.TaskResponse{1: pdu.TMFResponseFunctionSucceeded, 2: pdu.TMFResponseComplete} {

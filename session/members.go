@@ -93,7 +93,7 @@ func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 func (s *Session) enroll(c *Conn) {
 	s.conns = append(s.conns, c)
 	c.sess = s
-	s.acquaint(c)
+	s.showBarriers(c)
 	if s.phase == sessionUp {
 		return
 	}

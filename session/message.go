@@ -87,15 +87,15 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageDropped:
 		c.asyncDropOther(m.cid)
 	case messageFind:
-		c.findFor(m.barrier)
+		c.tm.findFor(m.barrier)
 	case messageClear:
-		c.clear(m.barrier)
+		c.tm.clear(m.barrier)
 	case messageForget:
-		c.forget(m.barrier)
+		c.tm.dropPart(m.barrier)
 	case messageOrderMoved:
-		c.orderMoved(m.lun)
+		c.tm.orderMoved(m.lun)
 	case messageReported:
-		c.manageSoon()
+		c.tm.schedule()
 	default:
 		panic("session: Receive of an unknown " + m.kind.String())
 	}

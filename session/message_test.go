@@ -7,7 +7,7 @@ import (
 
 // What crosses loops is a value: no field of a message, or of the lists that hold messages, is or contains a function.
 func TestMessageIsAValue(t *testing.T) {
-	for _, v := range []any{Message{}, waiter{}, barrier{}, visit{}} {
+	for _, v := range []any{Message{}, waiter{}, barrier{}, part{}} {
 		typ := reflect.TypeOf(v)
 		for i := range typ.NumField() {
 			if f := typ.Field(i); f.Type.Kind() == reflect.Func {

@@ -79,5 +79,5 @@ func (c *Conn) pingResponse(t *Task, ev *Event) {
 	}
 	ev.Data = data
 	h.BHS().SetDataLen(len(data))
-	c.last(t, ev)
+	t.last(ev)
 }

@@ -31,8 +31,7 @@ type moves struct {
 func (m *moves) on(lun uint64) bool { return m.any && (m.all || m.lun == lun) }
 
 // orderMoved notes that something happened on a logical unit.
-func (c *Conn) orderMoved(lun uint64) {
-	m := &c.tm
+func (m *management) orderMoved(lun uint64) {
 	if m.orders == 0 {
 		return
 	}
@@ -42,46 +41,46 @@ func (c *Conn) orderMoved(lun uint64) {
 }
 
 // orderMovedBy notes that command t was handed to the host or has ended.
-func (c *Conn) orderMovedBy(t *Task) {
-	if c.tm.orders > 0 && t.st.kind == kindCommand {
-		c.orderMoved(t.LUN)
+func (m *management) orderMovedBy(t *Task) {
+	if m.orders > 0 && t.st.kind == kindCommand {
+		m.orderMoved(t.LUN)
 	}
 }
 
 // orderProgress does what can be done for the visit of an ORDERED command's barrier.
-func (c *Conn) orderProgress(v *visit) {
-	b := v.b
-	if v.stage == visitStops {
-		if c.behindAnother(v) || c.unstarted(b, false) {
+func (m *management) orderProgress(p *part) {
+	b := p.b
+	if p.stage == partStops {
+		if m.behindAnother(p) || m.unstarted(b, false) {
 			return
 		}
-		v.stage, v.by = visitWaits, 0
-		c.report(b)
+		p.stage, p.by = partWaits, 0
+		m.report(b)
 	}
-	if b.origin != c {
+	if b.origin != m.conn.self() {
 		return
 	}
-	switch t := c.tags.find(b.tag); {
+	switch t := m.conn.find(b.tag); {
 	case t == nil || t.st.tmf.barrier != b || t.st.phase > phaseReady:
-		c.lower(b) // it was handed over, or has ended
+		m.lower(b) // it was handed over, or has ended
 	case b.missing.Load() == 0:
-		if v.by == 0 {
-			v.by = undated
-			c.tm.alert = true
+		if p.by == 0 {
+			p.by = undated
+			m.alert = true
 		}
 		if t.st.phase == phaseBarred {
-			c.letGo()
+			m.release()
 		}
 	}
 }
 
-// behindAnother says that the visit of an ORDERED command before v's is not through here: then v's cannot be.
-func (c *Conn) behindAnother(v *visit) bool {
-	for _, o := range c.tm.visits {
-		if o == v {
+// behindAnother says that the visit of an ORDERED command before p's is not through here: then p's cannot be.
+func (m *management) behindAnother(p *part) bool {
+	for _, o := range m.parts {
+		if o == p {
 			break
 		}
-		if o.b.fn == orderOnly && o.stage == visitStops && o.b.lun == v.b.lun {
+		if o.b.fn == orderOnly && o.stage == partStops && o.b.lun == p.b.lun {
 			return true
 		}
 	}
@@ -90,9 +89,9 @@ func (c *Conn) behindAnother(v *visit) bool {
 
 // unstarted says that commands which precede an ORDERED one have not been handed to the host; all of them, or those that wait
 // for anything but memory.
-func (c *Conn) unstarted(b *barrier, butMemory bool) bool {
+func (m *management) unstarted(b *barrier, butMemory bool) bool {
 	found := false
-	c.tags.each(func(r *Task) {
+	m.conn.each(func(r *Task) {
 		if r.st.phase >= phaseHeld && r.st.phase <= phaseReady && b.covers(r) {
 			found = found || !butMemory || r.st.out.memory != OutLater
 		}
@@ -101,16 +100,16 @@ func (c *Conn) unstarted(b *barrier, butMemory bool) bool {
 }
 
 // orderLate gives an order up that waits for memory only: those who are to free it may wait behind the barrier.
-func (c *Conn) orderLate(v *visit) {
-	v.by = undated
-	c.tm.alert = true
-	c.orderMoved(v.b.lun)
-	if v.stage == visitStops {
-		if !c.unstarted(v.b, true) {
-			v.stage, v.by = visitWaits, 0
-			c.report(v.b)
+func (m *management) orderLate(p *part) {
+	p.by = undated
+	m.alert = true
+	m.orderMoved(p.b.lun)
+	if p.stage == partStops {
+		if !m.unstarted(p.b, true) {
+			p.stage, p.by = partWaits, 0
+			m.report(p.b)
 		}
-	} else if t := c.tags.find(v.b.tag); t != nil && t.st.out.memory == OutLater {
-		c.lower(v.b)
+	} else if t := m.conn.find(p.b.tag); t != nil && t.st.out.memory == OutLater {
+		m.lower(p.b)
 	}
 }

@@ -234,8 +234,8 @@ func TestWaitingOrderedCommandsCostNothing(t *testing.T) {
 		ordered = append(ordered, m.attr(0, m.readLater(0, l), pdu.TaskAttrOrdered))
 	}
 	m.idle("writes before them wait for data")
-	if len(a.conn.tm.visits) != luns {
-		t.Fatalf("%d barriers, want %d", len(a.conn.tm.visits), luns)
+	if len(a.conn.tm.parts) != luns {
+		t.Fatalf("%d barriers, want %d", len(a.conn.tm.parts), luns)
 	}
 	a.send(a.nopOut(a.nextITT(), pdu.ReservedTag, true), nil)
 	a.want(pdu.OpNOPIn, "a ping is answered")

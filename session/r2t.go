@@ -3,8 +3,9 @@ package session
 import "github.com/ringtgt/ringtgt/pdu"
 
 // ask queues a write for its next R2T, if it may have one more outstanding (RFC 7143, 13.17).
-func (c *Conn) ask(t *Task) {
-	if t.st.on != nil || !t.st.out.wants(t, c.sess) || len(c.tm.visits) > 0 && c.silenced(t) {
+func (t *Task) ask() {
+	c := t.Conn
+	if t.st.on != nil || !t.st.out.wants(t, c.sess) || len(c.tm.parts) > 0 && c.tm.silenced(t) {
 		return
 	}
 	c.asking.push(t)
@@ -24,7 +25,7 @@ func (c *Conn) nextR2T(ev *Event) {
 	s := &o.solicited[o.n]
 	*s = sequence{ttt: c.newTTT(), next: o.asked, end: end}
 	o.n++
-	c.dataWanted(t)
+	t.dataWanted()
 
 	ev.Kind = Send
 	h := (*pdu.R2T)(&ev.Header)

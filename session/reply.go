@@ -51,6 +51,16 @@ func (c *Conn) replyWith(h *pdu.BHS, data []byte, rule snRule) *reply {
 	return r
 }
 
+// numbered is how many of the queued replies will take a StatSN.
+func (q *replyQueue) numbered() (n uint32) {
+	for i := range q.n {
+		if q.ring[(q.head+i)%len(q.ring)].rule == snNext {
+			n++
+		}
+	}
+	return n
+}
+
 // nextReply builds the PDU at the front of the queue.
 func (c *Conn) nextReply(ev *Event) {
 	q := &c.replies

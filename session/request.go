@@ -68,7 +68,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	}
 	if kind == kindText {
 		if reason := c.txt.judge((*pdu.TextRequest)(h)); reason != 0 {
-			c.free(t)
+			t.free()
 			c.refuse(reason)
 			return
 		}
@@ -77,7 +77,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	// A ping may be as long as our MaxRecvDataSegmentLength (13.12).
 	if n := h.DataLen(); n > 0 && (kind == kindNOP || kind == kindText) {
 		if t.st.ctl.data = c.host.Memory(n); t.st.ctl.data == nil {
-			c.free(t)
+			t.free()
 			c.noMemory(h)
 			return
 		}
@@ -108,10 +108,10 @@ func (c *Conn) requestPayload(t *Task) {
 		t.st.raises = t.overSet(c.sess) && t.st.tmf.counts
 	case kindText:
 		if reason := c.textArrived(t); reason != 0 {
-			c.free(t)
+			t.free()
 			c.reject(reason, h)
 			return
 		}
 	}
-	c.offer(t)
+	t.offer()
 }

@@ -15,12 +15,12 @@ func (c *Conn) nextAnswer(now int64, ev *Event) {
 			}
 		}
 		if in.sent < in.length {
-			c.nextDataIn(t, ev)
+			t.nextDataIn(ev)
 			return
 		}
-		c.scsiResponse(t, ev)
+		t.scsiResponse(ev)
 	case kindManagement:
-		c.manageResponse(now, t, ev)
+		c.tm.response(now, t, ev)
 	case kindNOP:
 		c.pingResponse(t, ev)
 	case kindText:
@@ -31,7 +31,8 @@ func (c *Conn) nextAnswer(now int64, ev *Event) {
 }
 
 // scsiResponse makes a SCSI Response (RFC 7143, 11.4).
-func (c *Conn) scsiResponse(t *Task, ev *Event) {
+func (t *Task) scsiResponse(ev *Event) {
+	c := t.Conn
 	ev.Kind = Send
 	h := (*pdu.SCSIResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpSCSIResponse)
@@ -44,16 +45,17 @@ func (c *Conn) scsiResponse(t *Task, ev *Event) {
 	h.SetOverflow(over)
 	h.SetUnderflow(under)
 	h.SetResidualCount(count)
-	if n := c.putSense(t); n > 0 {
+	if n := t.putSense(); n > 0 {
 		ev.Data, ev.Copy = c.scratch[:n], true
 		h.BHS().SetDataLen(n)
 	}
-	c.last(t, ev)
+	t.last(ev)
 }
 
 // putSense writes the data segment of a response, SenseLength and sense data (11.4.7), to c.scratch and returns its
 // length.
-func (c *Conn) putSense(t *Task) int {
+func (t *Task) putSense() int {
+	c := t.Conn
 	n := 0
 	switch {
 	case t.st.out.fault != 0:
@@ -97,9 +99,10 @@ func (t *Task) residual() (over, under bool, count uint32) {
 
 // last ends a task with the PDU in ev: its tag is free again and its place in the command window open, which this very
 // PDU tells the initiator.
-func (c *Conn) last(t *Task, ev *Event) {
+func (t *Task) last(ev *Event) {
+	c := t.Conn
 	c.tags.remove(t)
-	c.release(t)
+	t.release()
 	t.unlist()
 	t.move(phaseSending)
 	c.sending.push(t)
@@ -108,7 +111,8 @@ func (c *Conn) last(t *Task, ev *Event) {
 }
 
 // release gives back a task's place among the unanswered requests.
-func (c *Conn) release(t *Task) {
+func (t *Task) release() {
+	c := t.Conn
 	switch t.st.place {
 	case placeWindow:
 		c.sess.window.Release()
@@ -123,16 +127,17 @@ func (c *Conn) Sent(now int64, t *Task) {
 	if t.st.phase != phaseSending {
 		panic("session: Sent of a task that is not being sent")
 	}
-	c.free(t)
+	t.free()
 }
 
 // free ends a task. The host has it back when this returns.
-func (c *Conn) free(t *Task) {
+func (t *Task) free() {
+	c := t.Conn
 	was := t.st.phase
 	t.move(phaseFreed)
 	if was != phaseSending {
 		c.tags.remove(t)
-		c.release(t)
+		t.release()
 	}
 	t.unlist()
 	if c.rx.task == t {
@@ -141,12 +146,12 @@ func (c *Conn) free(t *Task) {
 	c.live--
 	switch {
 	case t.st.kind == kindManagement:
-		c.managedOver(t)
-		c.functionOver(t.st.tmf.counts)
+		c.tm.managedOver(t)
+		c.tm.functionOver(t.st.tmf.counts)
 	case t.st.kind == kindCommand && was.stopped():
 		c.tm.stopped--
 	}
-	c.orderMovedBy(t)
+	c.tm.orderMovedBy(t)
 	if c.out.task == t {
 		c.out.task = nil
 	}

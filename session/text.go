@@ -116,7 +116,7 @@ func (c *Conn) textTurn(t *Task) {
 		x.ttt = c.newTTT()
 		r.ttt = x.ttt
 	}
-	c.answer(t)
+	t.answer()
 }
 
 // textKeys starts the answer to the keys of a text exchange.
@@ -166,7 +166,7 @@ func (c *Conn) textResponse(t *Task, ev *Event) {
 	h.SetContinue(r.more)
 	h.SetITT(t.ITT)
 	h.SetTTT(r.ttt)
-	c.last(t, ev)
+	t.last(ev)
 }
 
 // segmentLength parses a MaxRecvDataSegmentLength (13.12).

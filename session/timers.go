@@ -14,7 +14,7 @@ func (c *Conn) Timer() int64 {
 			earliest(c.login.next())
 		} else {
 			earliest(c.nop.due())
-			earliest(c.visitsDue())
+			earliest(c.tm.due())
 			earliest(c.data.by)
 		}
 	}
@@ -33,7 +33,7 @@ func (c *Conn) Advance(now int64) {
 	c.phaseTimer(now)
 	if c.fullFeature() {
 		c.nopAdvance(now)
-		c.visitsAdvance(now)
+		c.tm.advance(now)
 		c.dataAdvance(now)
 	}
 }

@@ -13,16 +13,18 @@ import (
 // connections, all of them have ended, the host carries it out (Manage), the response. Commands that come after it are held
 // back until then.
 type management struct {
-	waiting taskList // functions of this connection that wait for their CmdSN, for tasks to end, or for other connections
-	visits  []*visit // barriers that are not over, at most as many as the session may have unanswered functions
-	barred  taskList // commands that wait for a function to be carried out
-	held    taskList // answers that wait for a fence
-	alert   bool     // attend has something to look at
-	due     bool     // manageProgress has to run
-	orders  int      // visits of ORDERED commands' barriers
-	moved   moves    // what those may have waited for
-	begun   int      // this connection's functions that count towards maxFunctions
-	stopped int      // commands that were called off and are not over
+	conn      tmConn
+	diverts   bool     // answers have to be looked at before they are queued: divert
+	waiting   taskList // functions of this connection that wait for their CmdSN, for tasks to end, or for other connections
+	parts     []*part  // barriers that are not over, at most as many as the session may have unanswered functions
+	barred    taskList // commands that wait for a function to be carried out
+	held      taskList // answers that wait for a fence
+	alert     bool     // attend has something to look at
+	scheduled bool     // progress has to run
+	orders    int      // parts of ORDERED commands' barriers
+	moved     moves    // what those may have waited for
+	begun     int      // this connection's functions that count towards maxFunctions
+	stopped   int      // commands that were called off and are not over
 }
 
 // tmfState is a function's own part of taskState.
@@ -44,76 +46,76 @@ const (
 )
 
 // manage is the turn of a task-management function.
-func (c *Conn) manage(t *Task) {
+func (m *management) begin(t *Task) {
 	switch {
 	case !t.st.tmf.counts:
-		c.managed(t, pdu.TMFResponseRejected)
-	case t.overSet(c.sess):
-		c.manageSet(t)
+		m.managed(t, pdu.TMFResponseRejected)
+	case t.overSet(m.conn.session()):
+		m.beginSet(t)
 	case t.Manage == pdu.TMFAbortTask:
-		c.refer(t)
+		m.search(t)
 	case t.Manage == pdu.TMFTaskReassign:
 		// Needs ErrorRecoveryLevel 2, which is not offered (11.6.1).
-		c.managed(t, pdu.TMFResponseReassignNotSupported)
-	case c.sess.Params.ProtocolLevel < 2: // RFC 7144; and CLEAR ACA: NormACA is not supported
-		c.managed(t, pdu.TMFResponseFunctionNotSupported)
+		m.managed(t, pdu.TMFResponseReassignNotSupported)
+	case m.conn.session().Params.ProtocolLevel < 2: // RFC 7144; and CLEAR ACA: NormACA is not supported
+		m.managed(t, pdu.TMFResponseFunctionNotSupported)
 	case t.Manage == pdu.TMFQueryTask, t.Manage == pdu.TMFQueryTaskSet:
-		c.refer(t)
+		m.search(t)
 	case t.Manage == pdu.TMFQueryAsyncEvent:
-		c.toHost(t)
+		m.conn.toHost(t)
 	default:
-		c.managed(t, pdu.TMFResponseFunctionNotSupported)
+		m.managed(t, pdu.TMFResponseFunctionNotSupported)
 	}
 }
 
 // refer begins a function that looks for tasks. A tag is of one connection only (11.2.1.8): what is found here is not
 // looked for on others.
-func (c *Conn) refer(t *Task) {
+func (m *management) search(t *Task) {
 	b := newBarrier(t)
 	t.st.tmf.stage = functionAsks
-	c.tm.waiting.push(t)
-	if !c.find(b) {
-		if c.sess.window.Welcome(t.refCmdSN()) {
+	m.waiting.push(t)
+	if !m.find(b) {
+		if m.conn.session().window.Welcome(t.refCmdSN()) {
 			t.st.tmf.stage = functionAsksRef
 		}
-		c.sess.ask(b, messageFind)
+		m.conn.session().ask(b, messageFind)
 	}
-	c.manageSoon()
+	m.schedule()
 }
 
 // findFor is the part of another connection.
-func (c *Conn) findFor(b *barrier) {
-	c.find(b)
-	c.manageSoon()
+func (m *management) findFor(b *barrier) {
+	m.find(b)
+	m.schedule()
 }
 
 // find looks for the function's task among the connection's own, and reports to its origin: at once, but where the task
 // is to be aborted when it has ended.
-func (c *Conn) find(b *barrier) bool {
+func (m *management) find(b *barrier) bool {
 	found := false
 	if b.fn == pdu.TMFQueryTaskSet {
-		c.tags.each(func(r *Task) {
+		m.conn.each(func(r *Task) {
 			found = found || r.st.kind == kindCommand && b.spans(r) && !phasesUnreceived.has(r.st.phase)
 		})
-	} else if r := c.tags.find(b.tag); r != nil && c.refersTo(b, r) {
+	} else if r := m.conn.find(b.tag); r != nil && m.refersTo(b, r) {
 		found = true
 		if b.fn == pdu.TMFAbortTask {
-			c.welcome(&visit{b: b, stage: visitStops})
-			c.stop(r)
+			m.addPart(&part{b: b, stage: partStops})
+			r.stop()
 		}
 	}
 	if found {
 		b.found.Store(true)
 	}
 	if !found || b.fn != pdu.TMFAbortTask {
-		c.report(b)
+		m.report(b)
 	}
 	return found
 }
 
 // refersTo says that the function is about command r. When its answer is queued a command is over, and when it has not all
 // arrived it does not exist yet: its CmdSN has not been received.
-func (c *Conn) refersTo(b *barrier, r *Task) bool {
+func (m *management) refersTo(b *barrier, r *Task) bool {
 	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && r.st.phase != phaseAnswer
 }
 
@@ -121,92 +123,92 @@ func (t *Task) refCmdSN() uint32 { return (*pdu.TaskManagementRequest)(&t.st.ctl
 
 // abortOver ends ABORT TASK. Where there is no such task, but RefCmdSN is in the command window and before the function's own
 // CmdSN, that CmdSN counts as received and the function is complete; else the task does not exist (11.6.1).
-func (c *Conn) abortOver(t *Task) {
+func (m *management) abortOver(t *Task) {
 	ref := t.refCmdSN()
 	switch {
 	case t.st.tmf.barrier.found.Load():
-		c.managed(t, pdu.TMFResponseComplete)
-	case pdu.SNLess(ref, t.CmdSN) && c.plug(ref):
+		m.managed(t, pdu.TMFResponseComplete)
+	case pdu.SNLess(ref, t.CmdSN) && m.conn.plug(ref):
 		if t.st.phase == phaseData { // else what the plug delivered ended the connection
-			c.managed(t, pdu.TMFResponseComplete)
+			m.managed(t, pdu.TMFResponseComplete)
 		}
 	case t.st.tmf.stage == functionAsksRef:
 		// Nobody had the task and now its CmdSN cannot be plugged: it arrived in between.
 		t.st.tmf.stage = functionAsks
 		b := t.st.tmf.barrier
 		b.missing.Store(1)
-		c.tm.waiting.push(t)
-		if !c.find(b) {
-			c.sess.ask(b, messageFind)
+		m.waiting.push(t)
+		if !m.find(b) {
+			m.conn.session().ask(b, messageFind)
 		}
 	default:
-		c.managed(t, pdu.TMFResponseTaskDoesNotExist)
+		m.managed(t, pdu.TMFResponseTaskDoesNotExist)
 	}
 }
 
-// manageSet begins a function over many tasks: an immediate one before its CmdSN may have been reached.
-func (c *Conn) manageSet(t *Task) {
-	w := &c.sess.window
+// beginSet begins a function over many tasks: an immediate one before its CmdSN may have been reached.
+func (m *management) beginSet(t *Task) {
+	w := &m.conn.session().window
 	if t.Immediate {
 		if pdu.SNLess(w.MaxCmdSN()+1, t.CmdSN) {
 			t.CmdSN = w.ExpCmdSN() // that CmdSN cannot arrive: do not wait for it
 		}
 		newBarrier(t) // for others delivery has made one
 	}
-	c.tm.waiting.push(t)
-	c.welcome(&visit{b: t.st.tmf.barrier})
-	c.manageSoon()
+	m.waiting.push(t)
+	m.addPart(&part{b: t.st.tmf.barrier})
+	m.schedule()
 }
 
-// manageSoon schedules one run of manageProgress before the next event.
-func (c *Conn) manageSoon() { c.tm.alert, c.tm.due = true, true }
+// schedule schedules one run of progress before the next event.
+func (m *management) schedule() { m.alert, m.scheduled = true, true }
 
-// manageProgress moves what waits: the connection's part in the barriers of its session, and its own functions.
-func (c *Conn) manageProgress() {
-	moved := c.tm.moved
-	c.tm.moved = moves{}
-	for _, v := range slices.Clone(c.tm.visits) {
-		if v.b.fn != orderOnly || moved.on(v.b.lun) {
-			c.visitProgress(v)
+// progress moves what waits: the connection's part in the barriers of its session, and its own functions.
+func (m *management) progress() {
+	moved := m.moved
+	m.moved = moves{}
+	for _, p := range slices.Clone(m.parts) {
+		if p.b.fn != orderOnly || moved.on(p.b.lun) {
+			m.partProgress(p)
 		}
 	}
 	for again := true; again; {
-		for t := c.movable(); t != nil; t = c.movable() {
-			c.moveOn(t)
+		for t := m.movable(); t != nil; t = m.movable() {
+			m.moveOn(t)
 		}
 		// ExpCmdSN may have moved between our look at it and the moment from which other loops wake us.
-		again = c.sess.Params.MaxConnections > 1 && c.watch(c.expecting())
+		again = m.conn.session().Params.MaxConnections > 1 && m.conn.watch(m.expecting())
 	}
 }
 
 // tooManyFunctions reports whether another function must be refused. "An iSCSI target MUST be able to handle at least one
 // immediate task management command ... per connection at any time" (RFC 7143, 4.2.2.1).
-func (c *Conn) tooManyFunctions() bool {
-	return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions
+func (m *management) tooManyFunctions() bool {
+	return m.begun > 0 && m.conn.session().functions.Load() >= maxFunctions
 }
 
 // functionBegins counts function t. A non-immediate function over the limit cannot be rejected: it is answered in its turn
 // (11.6.1, "Function rejected") and has no effect before that.
-func (c *Conn) functionBegins(t *Task) {
-	if c.tooManyFunctions() {
+func (m *management) functionBegins(t *Task) {
+	if m.tooManyFunctions() {
 		return
 	}
 	t.st.tmf.counts = true
-	c.tm.begun++
-	c.sess.functions.Add(1)
+	m.begun++
+	m.conn.session().functions.Add(1)
 }
 
 // functionOver is called when a function, or the barrier that outlives it, is over.
-func (c *Conn) functionOver(counted bool) {
+func (m *management) functionOver(counted bool) {
 	if counted {
-		c.tm.begun--
-		c.sess.functions.Add(-1)
+		m.begun--
+		m.conn.session().functions.Add(-1)
 	}
 }
 
 // expecting says that a function waits for commands that may arrive on other connections.
-func (c *Conn) expecting() bool {
-	for t := c.tm.waiting.head; t != nil; t = t.next {
+func (m *management) expecting() bool {
+	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
 			return true
 		}
@@ -215,13 +217,13 @@ func (c *Conn) expecting() bool {
 }
 
 // movable finds a function that has what it waited for.
-func (c *Conn) movable() *Task {
-	for t := c.tm.waiting.head; t != nil; t = t.next {
+func (m *management) movable() *Task {
+	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
 			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3, b). A
 			// reset of the target might do without and plug what is missing; but a NOP-Out or a Text Request that is under way
 			// on another connection would then never be answered.
-			if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {
+			if !pdu.SNLess(m.conn.session().window.ExpCmdSN(), t.CmdSN) {
 				return t
 			}
 		} else if t.st.tmf.barrier.missing.Load() == 0 {
@@ -232,44 +234,38 @@ func (c *Conn) movable() *Task {
 }
 
 // moveOn is a function's next step.
-func (c *Conn) moveOn(t *Task) {
+func (m *management) moveOn(t *Task) {
 	b := t.st.tmf.barrier
 	switch {
 	case t.st.tmf.stage == functionWaits:
 		t.st.tmf.stage = functionAsks
 		if t.Immediate {
-			c.sess.raise(b, c.cfg.Loop) // otherwise delivery did
+			m.conn.session().raise(b, m.conn.loop()) // otherwise delivery did
 		}
-		v := c.tm.visit(b)
-		v.stage = visitStops
-		c.stopFor(v)
-		c.visitProgress(v)
+		p := m.part(b)
+		p.stage = partStops
+		m.stopFor(p)
+		m.partProgress(p)
 		return
 	case t.st.tmf.stage == functionPassed:
 		t.unlist()
-		if !c.sess.fences() {
-			c.managedOver(t)
+		if !m.conn.session().fences() {
+			m.managedOver(t)
 		}
-		c.answer(t)
+		t.answer()
 		return
 	}
 	t.unlist()
 	switch {
 	case t.Manage == pdu.TMFAbortTask:
-		c.abortOver(t)
+		m.abortOver(t)
 	case t.Manage != pdu.TMFQueryTask:
-		c.toHost(t)
+		m.conn.toHost(t)
 	case b.found.Load():
-		c.managed(t, pdu.TMFResponseFunctionSucceeded)
+		m.managed(t, pdu.TMFResponseFunctionSucceeded)
 	default:
-		c.managed(t, pdu.TMFResponseComplete)
+		m.managed(t, pdu.TMFResponseComplete)
 	}
-}
-
-// toHost asks the host to carry a function out.
-func (c *Conn) toHost(t *Task) {
-	t.move(phaseReady)
-	c.todo.push(t)
 }
 
 // Managed is the host's answer to Manage: a response code of RFC 7143, 11.6.1.
@@ -278,7 +274,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 		panic("session: Managed of a task without Manage")
 	}
 	if t.st.phase == phaseUnwanted || c.end.closed() {
-		c.free(t)
+		t.free()
 		c.settle()
 		return
 	}
@@ -286,42 +282,42 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	if t.Manage == pdu.TMFQueryTaskSet && r == pdu.TMFResponseComplete && t.st.tmf.barrier.found.Load() {
 		r = pdu.TMFResponseFunctionSucceeded // the host knows whether the unit exists, the session whether it has the task
 	}
-	c.managed(t, r)
+	c.tm.managed(t, r)
 }
 
 // managed is a function's result: held-back commands go on, and the response is queued.
-func (c *Conn) managed(t *Task, r pdu.TaskResponse) {
+func (m *management) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
-	if b := t.st.tmf.barrier; b != nil && t.overSet(c.sess) && c.pass(b) {
+	if b := t.st.tmf.barrier; b != nil && t.overSet(m.conn.session()) && m.pass(b) {
 		t.move(phaseData)
 		t.st.tmf.stage = functionPassed
-		c.tm.waiting.push(t)
-		c.manageSoon()
+		m.waiting.push(t)
+		m.schedule()
 		return
 	}
-	c.managedOver(t)
-	c.answer(t)
+	m.managedOver(t)
+	t.answer()
 }
 
 // managedOver ends what function t held back.
-func (c *Conn) managedOver(t *Task) {
+func (m *management) managedOver(t *Task) {
 	if b := t.st.tmf.barrier; b != nil {
 		t.st.tmf.barrier = nil
-		c.lower(b)
+		m.lower(b)
 	}
 }
 
 // lower ends a barrier of this connection's.
-func (c *Conn) lower(b *barrier) {
+func (m *management) lower(b *barrier) {
 	if b.stage.Load() != barrierOver {
-		c.sess.lower(b)
+		m.conn.session().lower(b)
 	}
-	c.forget(b)
+	m.dropPart(b)
 }
 
-// manageResponse makes the Task Management Function Response (11.6).
-func (c *Conn) manageResponse(now int64, t *Task, ev *Event) {
+// response makes the Task Management Function Response (11.6).
+func (m *management) response(now int64, t *Task, ev *Event) {
 	ev.Kind = Send
 	h := (*pdu.TaskManagementResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpTaskManagementResponse)
@@ -331,13 +327,13 @@ func (c *Conn) manageResponse(now int64, t *Task, ev *Event) {
 		h.SetAdditionalResponseInformation(t.ManageInfo)
 	}
 	cold := t.Manage == pdu.TMFTargetColdReset && pdu.TaskResponse(t.st.ctl.response) == pdu.TMFResponseComplete
-	c.last(t, ev)
-	c.responseSent(t)
+	t.last(ev)
+	m.responseSent(t)
 	if cold {
 		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host sees to those of
 		// other sessions.
-		c.sess.close()
-		c.sess.each(c, Message{kind: messageFinish, reason: errColdReset})
-		c.finish(now, errColdReset)
+		m.conn.session().close()
+		m.conn.session().each(m.conn.self(), Message{kind: messageFinish, reason: errColdReset})
+		m.conn.finish(now, errColdReset)
 	}
 }

@@ -121,7 +121,7 @@ func TestUnacknowledgedFunctionsCount(t *testing.T) {
 			a.got = a.got[1:]
 		}
 	}
-	if n := len(a.conn.tm.visits); n != maxFunctions || refused != 8 {
+	if n := len(a.conn.tm.parts); n != maxFunctions || refused != 8 {
 		t.Fatalf("%d functions wait for an acknowledgement, %d were rejected; want %d and 8", n, refused, maxFunctions)
 	}
 }

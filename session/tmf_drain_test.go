@@ -163,14 +163,14 @@ func TestDrainOfADelivery(t *testing.T) {
 		a.wantStatus(missing.ITT(), statusGood, "")
 		bar := &barrier{origin: a.conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
 		bar.missing.Store(2)
-		b.conn.meet(bar, true)
+		b.conn.tm.arrives(bar, true)
 		switch how {
 		case "death":
 			b.gone()
 		case "grace":
-			b.conn.attend(b.now)
+			b.conn.tm.attend(b.now)
 			b.now += drainGrace
-			b.conn.visitsAdvance(b.now)
+			b.conn.tm.advance(b.now)
 		case "data":
 			b.turn()
 			if bar.missing.Load() != 2 {
@@ -182,7 +182,7 @@ func TestDrainOfADelivery(t *testing.T) {
 		if bar.missing.Load() != 1 {
 			t.Fatalf("missing %d; want one report", bar.missing.Load())
 		}
-		b.conn.forget(bar)
+		b.conn.tm.dropPart(bar)
 		m.clean()
 	}
 }

@@ -3,7 +3,7 @@ package main
 // engineMutants break the event loop; the simulation and the tests with real sockets must see it.
 var engineMutants = []mutant{
 	// Between the protocol and the loop.
-	{"engine: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestDelivery"},
+	{"engine: redeliver dropped", "session/conn_turn.go", "d.redeliver = d.redeliver || again", "_ = again", "engine", "TestDelivery"},
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, Message{kind: messageWindow})\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if c.nextTTT == pdu.ReservedTag {\n		c.nextTTT = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: dirty left set on a moved connection", "engine/conn.go", " && !c.dirty { // if it was marked again, it is pumped again this turn", " {", "engine", "TestMarked"},

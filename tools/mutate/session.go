@@ -9,7 +9,7 @@ var sessionMutants = []mutant{
 	{"window: a smaller window never comes", "session/window.go", "if uint32(v) <= uint32(v>>32) {", "if true {", "session", "Window|Resize"},
 	{"window: withdrawing what was delivered", "session/window.go", "return uint32(n) == sn && turn&3 == slotFull && s.turn", "return uint32(n) == sn && s.turn", "session", "Window|Abort"},
 	{"window: initiator not told of a reopened window", "session/nop.go", "	c.nopIn(pdu.ReservedTag)\n}", "}", "session", ""},
-	{"window: redeliver dropped", "session/conn_turn.go", "c.redeliver = c.redeliver || again", "_ = again", "engine", "TestDelivery"},
+	{"window: redeliver dropped", "session/conn_turn.go", "d.redeliver = d.redeliver || again", "_ = again", "engine", "TestDelivery"},
 
 	// Data-Out and R2T (11.7, 11.8).
 	{"data-out: DataSN is not looked at", "session/dataout.go", "case h.DataSN() != s.dataSN:", "case false:", "session", "Data"},
@@ -29,16 +29,16 @@ var sessionMutants = []mutant{
 	{"answer: an initiator that does not answer pings keeps its connection", "session/nop.go", "	if n.askedAt != 0 {\n		c.fail(errNoPong)\n		return\n	}\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
 
 	// Task management (11.5, 4.2.3.3).
-	{"tmf: functions are not bounded", "session/tmf.go", "return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions", "return false", "session", "FunctionsAreBounded"},
-	{"tmf: not even one for each connection", "session/tmf.go", "return c.tm.begun > 0 && c.sess.functions.Load() >= maxFunctions", "return c.sess.functions.Load() >= maxFunctions", "session", "FunctionsAreBounded"},
+	{"tmf: functions are not bounded", "session/tmf.go", "return m.begun > 0 && m.conn.session().functions.Load() >= maxFunctions", "return false", "session", "FunctionsAreBounded"},
+	{"tmf: not even one for each connection", "session/tmf.go", "return m.begun > 0 && m.conn.session().functions.Load() >= maxFunctions", "return m.conn.session().functions.Load() >= maxFunctions", "session", "FunctionsAreBounded"},
 	{"tmf: a fenced function does not count", "session/fence.go", "b.counts, t.st.tmf.counts = t.st.tmf.counts, false", "", "session", "UnacknowledgedFunctions"},
-	{"tmf: a reset does not wait for its CmdSN", "session/tmf.go", "if !pdu.SNLess(c.sess.window.ExpCmdSN(), t.CmdSN) {", "if true {", "session", ""},
-	{"tmf: what comes behind a reset is executed", "session/command.go", "if len(c.tm.visits) > 0 && c.tm.bars(t) {", "if false {", "session", "Set|Reset|TMF"},
-	{"tmf: RefCmdSN is not plugged", "session/tmf.go", "case pdu.SNLess(ref, t.CmdSN) && c.plug(ref):", "case ref != ref:", "session", "Abort"},
+	{"tmf: a reset does not wait for its CmdSN", "session/tmf.go", "if !pdu.SNLess(m.conn.session().window.ExpCmdSN(), t.CmdSN) {", "if true {", "session", ""},
+	{"tmf: what comes behind a reset is executed", "session/command.go", "if len(c.tm.parts) > 0 && c.tm.bars(t) {", "if false {", "session", "Set|Reset|TMF"},
+	{"tmf: RefCmdSN is not plugged", "session/tmf.go", "case pdu.SNLess(ref, t.CmdSN) && m.conn.plug(ref):", "case ref != ref:", "session", "Abort"},
 	{"tmf: a later command is covered", "session/barrier.go", "	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {\n		return false\n	}\n", "", "session", ""},
 	{"tmf: another unit's task is covered", "session/barrier.go", "return r.LUN == b.lun\n	case", "return true\n	case", "session", ""},
-	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if c.ending(v.b) {\n			return\n		}\n", "", "session", ""},
-	{"tmf: an unacknowledged fence opens", "session/fence.go", "return c.end.deaf() || pdu.SNLessEq(v.mark, c.sn.expStatSN)", "return c.end.deaf() || pdu.SNLessEq(v.mark, v.mark)", "session", "Fence"},
+	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if m.ending(p.b) {\n			return\n		}\n", "", "session", ""},
+	{"tmf: an unacknowledged fence opens", "session/tmf_conn.go", "return k.deaf() || pdu.SNLessEq(mark, k.c.sn.expStatSN)", "return k.deaf() || pdu.SNLessEq(mark, mark)", "session", "Fence"},
 
 	// Login and authentication (6, 9.2).
 	{"login: CHAP takes any response", "session/chap.go", "if subtle.ConstantTimeCompare(sum, response)&subtle", "if subtle.ConstantTimeCompare(sum, sum)&subtle", "session", "CHAP"},
