@@ -7,8 +7,12 @@ import (
 )
 
 // Place is session.Host's: a CID that returns goes where it was; else a connection goes to another loop only when its own
-// has more of the session's connections than that one, so that they spread evenly over the loops.
+// has more of the session's connections than that one, so that they spread evenly over the loops. While a receive is with the
+// kernel it stays, because what is received comes to this loop: so it is when the final answer to its login was delayed.
 func (c *conn) Place(loops []int, last int) int {
+	if c.recv.armed {
+		return c.loop.index
+	}
 	all := c.loop.engine.loops
 	if last >= 0 && last < len(all) {
 		if last != c.loop.index {

@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"crypto/md5"
+	"fmt"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
+)
+
+// chapLogin logs in by CHAP (RFC 7143, 12.1.3). It goes to nsg with the answer to the challenge; the keys are sent with that.
+// The result is the status, and the TSIH if the login is complete.
+func (r *rig) chapLogin(secret string, isid byte, tsih, cid uint16, nsg pdu.Stage, keys ...string) (*initiator, pdu.LoginStatus) {
+	r.t.Helper()
+	i := r.dial()
+	var stat uint32
+	ask := func(transit bool, text ...string) (*pdu.LoginResponse, string) {
+		r.t.Helper()
+		var h pdu.BHS
+		h.Init(pdu.OpLoginRequest)
+		q := (*pdu.LoginRequest)(&h)
+		q.SetImmediate(true)
+		q.SetTransit(transit)
+		q.SetCSG(pdu.StageSecurityNegotiation)
+		if transit {
+			q.SetNSG(nsg)
+		}
+		q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
+		q.SetTSIH(tsih)
+		q.SetCID(cid)
+		q.SetCmdSN(i.cmdSN)
+		q.SetExpStatSN(stat)
+		var b []byte
+		for k := 0; k < len(text); k += 2 {
+			b = pdu.AppendText(b, text[k], text[k+1])
+		}
+		i.send(&h, b)
+		i.read()
+		p := (*pdu.LoginResponse)(&i.hdr)
+		stat = p.StatSN() + 1
+		i.expStatSN = stat
+		return p, string(i.data)
+	}
+	ask(false, "InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid), "TargetName", testTarget, "SessionType", "Normal", "AuthMethod", "CHAP")
+	_, text := ask(false, "CHAP_A", "5")
+	pairs, err := pdu.ParseText([]byte(text), 16)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var id, challenge string
+	for _, kv := range pairs {
+		switch kv.Key {
+		case "CHAP_I":
+			id = kv.Value
+		case "CHAP_C":
+			challenge = kv.Value
+		}
+	}
+	n, _ := pdu.ParseNumber(id, 0, 255)
+	c, err := pdu.DecodeBinary(challenge, 1024)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sum := md5.Sum(append(append([]byte{byte(n)}, secret...), c...))
+	p, _ := ask(true, append([]string{"CHAP_N", "user", "CHAP_R", pdu.EncodeHex(sum[:])}, keys...)...)
+	return i, p.Status()
+}
+
+// A delayed answer to a right secret may be the final Login Response of a connection that joins. While it waits, a receive is
+// with the kernel, so the connection stays on the loop where it was accepted: its next bytes come there.
+func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20))
+	const secret = "a secret of the initiator"
+	r.e.cfg.Node.SetTargets([]*session.Target{{
+		Name: testTarget, Portals: []session.Portal{{Addr: r.addr, TPGT: 1}}, Owner: r.target,
+		Auth: session.Auth{Accounts: []session.Account{{User: "user", Secret: []byte(secret)}}},
+	}})
+	for range 3 {
+		if _, s := r.chapLogin("not the secret at all", 1, 0, 0, pdu.StageLoginOperationalNegotiation); s != pdu.LoginAuthenticationFailure {
+			t.Fatalf("a wrong secret is answered %#x", uint16(s))
+		}
+	}
+	lead, s := r.chapLogin(secret, 1, 0, 0, pdu.StageLoginOperationalNegotiation)
+	if s != pdu.LoginSuccess {
+		t.Fatalf("the leading login: %#x", uint16(s))
+	}
+	tsih := lead.negotiate(1, "MaxConnections", "8")
+	// More connections of one session on two loops: those that were accepted where most are would move. The steering gives an
+	// initiator's connections to the loops in turn; the idle ones make it give most of these to one.
+	for cid := uint16(1); cid <= 6; cid++ {
+		r.dial()
+		c, s := r.chapLogin(secret, 1, tsih, cid, pdu.StageFullFeaturePhase)
+		if s != pdu.LoginSuccess {
+			t.Fatalf("connection %d: %#x", cid, uint16(s))
+		}
+		c.cmdSN = lead.cmdSN
+		c.ping()
+	}
+}
+
+// negotiate ends a login in the operational stage and returns the TSIH.
+func (i *initiator) negotiate(isid byte, keys ...string) uint16 {
+	i.t.Helper()
+	var h pdu.BHS
+	h.Init(pdu.OpLoginRequest)
+	q := (*pdu.LoginRequest)(&h)
+	q.SetImmediate(true)
+	q.SetTransit(true)
+	q.SetCSG(pdu.StageLoginOperationalNegotiation)
+	q.SetNSG(pdu.StageFullFeaturePhase)
+	q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
+	q.SetCmdSN(i.cmdSN)
+	q.SetExpStatSN(i.expStatSN)
+	var text []byte
+	for k := 0; k < len(keys); k += 2 {
+		text = pdu.AppendText(text, keys[k], keys[k+1])
+	}
+	i.send(&h, text)
+	i.read()
+	p := (*pdu.LoginResponse)(&i.hdr)
+	if p.Status() != pdu.LoginSuccess || !p.Transit() {
+		i.t.Fatalf("login answered %#x", uint16(p.Status()))
+	}
+	i.expStatSN = p.StatSN() + 1
+	return p.TSIH()
+}
