@@ -176,7 +176,7 @@ func (l *loop) disown(c *conn) {
 
 // drop forgets a connection of which nobody has anything any more.
 func (l *loop) drop(c *conn) {
-	c.dropped = true
+	c.enter(connDropped)
 	l.forgetLatency(c)
 	l.timers.disarm(c)
 	c.leaveShare()
@@ -197,18 +197,15 @@ func (c *conn) closeSocket() {
 
 // shutdown ends both directions; what is under way with the kernel completes.
 func (c *conn) shutdown() {
-	if !c.shut {
-		c.shut = true
+	if !c.shut() {
+		c.enter(connShut)
 		c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_RDWR)
 	}
 }
 
 // linger shuts our direction down and leaves the peer some time to read what it was sent.
 func (c *conn) linger() {
-	if c.finSent {
-		return
-	}
-	c.finSent = true
+	c.enter(connLingering)
 	c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_WR)
 	c.lingerBy = c.loop.now + int64(lingerGrace)
 	c.rearm()

@@ -23,7 +23,8 @@ type conn struct {
 	nextStirred *conn
 	placement   placement
 	steered     bool // engine.steer knows where it lives
-	moveTo      int  // loop index + 1 that it is to move to when nothing is being sent; nothing is received meanwhile
+	phase       connPhase
+	moveTo      int // index of the loop that it moves to, in connMoving
 
 	nx *lun.Nexus // nil before full feature phase and in a discovery session
 
@@ -43,17 +44,9 @@ type conn struct {
 	nextD    *conn
 	wantRecv bool  // on loop.rearms
 	timer    int   // 1 + the place of its entry in the loop's timers, 0 none
-	lingerBy int64 // when lingering ends, 0 if it has not begun
+	lingerBy int64 // when connLingering ends
 	// abandonBy is when to look for aborted tasks that the backend keeps, 0 if there are none.
 	abandonBy int64
-	closing   bool // no more input is taken; the socket is shut down once what is queued has left
-	// lingering: after the last PDU only our direction is shut down, and input is thrown away until the peer closes or
-	// lingerGrace is over: closing a socket with unread input resets it, and the peer would lose that last PDU.
-	lingering bool
-	finSent   bool
-	shut      bool // shutdown(2) was called
-	toldGone  bool // session.Conn.Closed was called
-	dropped   bool // its descriptor and its place in loop.conns may be another's
 }
 
 // connName is what the log and status call a connection.
@@ -62,7 +55,7 @@ type connName struct{ local, remote netip.AddrPort }
 // mark puts the connection on the list of those that are pumped at the end of the turn. One that was dropped has nothing to
 // pump: a backend that answers late may still mark it.
 func (c *conn) mark() {
-	if !c.dirty && !c.dropped {
+	if !c.dirty && c.phase != connDropped {
 		c.dirty = true
 		c.nextD = c.loop.dirty
 		c.loop.dirty = c
@@ -73,7 +66,7 @@ func (c *conn) mark() {
 func (c *conn) take() {
 	l := c.loop
 	for {
-		room := c.send.room() && !c.shut
+		room := c.send.room() && !c.shut()
 		if !c.s.Next(l.now, room, &l.ev) {
 			break
 		}
@@ -91,7 +84,10 @@ func (c *conn) take() {
 			c.nx = ev.Session.Owner.(*lun.Nexus)
 			c.settled()
 		case session.Move:
-			c.moveTo = ev.Loop + 1
+			if c.phase == connServing { // else its input ended behind the request that moves it
+				c.moveTo = ev.Loop
+				c.enter(connMoving)
+			}
 		case session.SessionDown:
 			ev.Session.Owner.(*lun.Nexus).Close()
 		case session.Flush:
@@ -100,12 +96,13 @@ func (c *conn) take() {
 					"failed", e.Failed)
 			}
 			l.about(&l.ends, l.engine.log.Info, "connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
-			c.closing, c.lingering = true, true
+			if c.phase < connFlushing {
+				c.enter(connFlushing)
+			}
 			if ev.Last {
 				c.dropNexus()
 			}
 		case session.Close:
-			c.closing = true
 			l.about(&l.ends, l.engine.log.Info, "connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.shutdown()
 		}
@@ -116,7 +113,7 @@ func (c *conn) take() {
 func (c *conn) pump() {
 	c.take()
 	c.flushSend()
-	if c.moveTo != 0 && c.send.idle() && !c.closing && !c.dirty { // if it was marked again, it is pumped again this turn
+	if c.phase == connMoving && c.send.idle() && !c.dirty { // if it was marked again, it is pumped again this turn
 		c.move()
 		return
 	}
@@ -126,21 +123,22 @@ func (c *conn) pump() {
 
 // finish moves a closing connection on: shut down when nothing is left to send, gone when the kernel has nothing of it.
 func (c *conn) finish() {
-	if !c.closing {
+	if c.takesInput() {
 		return
 	}
 	if c.send.idle() {
-		if c.lingering && !c.shut {
-			c.linger()
-		} else {
+		switch c.phase {
+		case connDraining:
 			c.shutdown()
+		case connFlushing:
+			c.linger()
 		}
 	}
-	if !c.shut || c.recv.armed || c.send.inFlight {
+	if !c.shut() || c.recv.armed || c.send.inFlight {
 		return
 	}
-	if !c.toldGone {
-		c.toldGone = true // and with that no payload arrives any more: see recycle
+	if c.phase == connShut {
+		c.enter(connClosed) // and with that no payload arrives any more: see recycle
 		c.closeSocket()
 		c.recv.dropHeld(c.loop)
 		c.s.Closed(c.loop.now)
@@ -210,7 +208,7 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 
 // giveBack releases a block; if a payload is still arriving in it, later.
 func (c *conn) giveBack(b []byte) {
-	if !c.toldGone && c.recv.writesTo(b, c.s) {
+	if c.phase < connClosed && c.recv.writesTo(b, c.s) {
 		c.recv.hold(b)
 	} else {
 		c.loop.release(b)

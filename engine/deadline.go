@@ -44,10 +44,10 @@ func (c *conn) slowSend() {
 // due is the connection's next deadline, 0 if it has none.
 func (c *conn) due() int64 {
 	at := earlier(c.s.Timer(), c.abandonBy)
-	if c.send.inFlight && !c.shut {
+	if c.send.inFlight && !c.shut() {
 		at = earlier(at, c.send.watch.look)
 	}
-	if !c.shut {
+	if c.phase == connLingering {
 		at = earlier(at, c.lingerBy)
 	}
 	return at
@@ -76,10 +76,10 @@ func (c *conn) timerDue() {
 	if c.abandonBy != 0 && c.abandonBy <= now {
 		c.abandonLate()
 	}
-	if c.lingerBy != 0 && c.lingerBy <= now {
+	if c.phase == connLingering && c.lingerBy <= now {
 		c.shutdown()
 	}
-	if w := &c.send.watch; c.send.inFlight && !c.shut && w.look <= now {
+	if w := &c.send.watch; c.send.inFlight && !c.shut() && w.look <= now {
 		c.slowSend()
 	}
 	c.mark()

@@ -236,7 +236,6 @@ func (l *loop) askToLogOut() {
 func (l *loop) disconnect() {
 	for _, c := range l.conns {
 		if c != nil {
-			c.closing = true
 			c.shutdown()
 			c.mark()
 		}

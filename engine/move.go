@@ -73,8 +73,8 @@ func (c *conn) settled() {
 // by which the new loop takes the connection.
 func (c *conn) move() {
 	l := c.loop
-	to := l.engine.loops[c.moveTo-1]
-	c.moveTo = 0
+	to := l.engine.loops[c.moveTo]
+	c.enter(connServing)
 	l.forget(c)
 	l.disown(c)
 	c.leaveShare()

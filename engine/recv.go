@@ -23,12 +23,12 @@ type recvState struct {
 // whichever provided buffer the kernel takes when bytes arrive.
 func (c *conn) armRecv() {
 	r := &c.recv
-	if r.armed || c.shut || c.moveTo != 0 || c.closing && !c.lingering {
+	if r.armed || !c.mayReceive() {
 		return
 	}
 	r.armed = true
 	l := c.loop
-	if p := c.s.Framer().Pending(); !c.closing && len(p) >= directRecvMin && l.arena.slabOf(p) >= 0 {
+	if p := c.s.Framer().Pending(); c.takesInput() && len(p) >= directRecvMin && l.arena.slabOf(p) >= 0 {
 		r.direct = p
 		l.ring.RecvInto(uring.FD(c.fd), p, true, userData(opRecv, c.index))
 		return
@@ -47,13 +47,13 @@ func (c *conn) received(cqe uring.CQE) {
 	switch {
 	case cqe.Res > 0 && direct:
 		l.stats.DirectReceives++
-		if !c.closing {
+		if c.takesInput() {
 			st, err := c.s.Framer().Received(int(cqe.Res))
 			c.framed(st, err)
 		}
 	case cqe.Res > 0 && provided:
 		l.stats.Receives++
-		if !c.closing {
+		if c.takesInput() {
 			c.feed(l.recvBufs.Bytes(id, int(cqe.Res)))
 		}
 	case cqe.Res == -int32(unix.ENOBUFS):
@@ -62,10 +62,9 @@ func (c *conn) received(cqe uring.CQE) {
 	case cqe.Res == -int32(unix.EINTR) || cqe.Res == -int32(unix.EAGAIN):
 	default:
 		// The peer closed (0), or the socket failed.
-		if !c.closing && c.s.Session() != nil {
+		if c.takesInput() && c.s.Session() != nil {
 			l.about(&l.ends, l.engine.log.Info, "connection lost", "remote", c.name.remote, "local", c.name.local, "why", lostWhy(cqe.Res))
 		}
-		c.closing = true
 		c.shutdown()
 	}
 	if provided {
@@ -77,7 +76,7 @@ func (c *conn) received(cqe uring.CQE) {
 	l.tick()
 	c.take()
 	r.dropHeldUnless(c)
-	if !c.shut && (!c.closing || c.lingering) {
+	if c.mayReceive() {
 		c.rearm()
 	}
 	c.mark()
@@ -111,7 +110,7 @@ func (c *conn) framed(st pdu.State, err error) bool {
 	f := c.s.Framer()
 	if err != nil {
 		c.s.HeaderError(c.loop.now, err)
-		c.closing = true
+		c.enter(connDraining)
 		return false
 	}
 	switch st {
@@ -125,7 +124,7 @@ func (c *conn) framed(st pdu.State, err error) bool {
 	case pdu.PDUReady:
 		c.s.Payload(c.loop.lat.began, f.DataDigestOK())
 	}
-	return !c.closing
+	return c.takesInput()
 }
 
 // writesTo tells whether the payload that is arriving goes into block.

@@ -185,7 +185,7 @@ func (c *conn) flushSend() {
 		return
 	}
 	b := s.batch
-	if c.shut {
+	if c.shut() {
 		c.sent()
 		return
 	}
@@ -208,7 +208,6 @@ func (c *conn) sendDone(cqe uring.CQE) {
 	b := s.batch
 	if cqe.Res < 0 && cqe.Res != -int32(unix.EINTR) && cqe.Res != -int32(unix.EAGAIN) {
 		s.inFlight = false
-		c.closing = true
 		c.shutdown()
 		c.sent()
 		c.mark()

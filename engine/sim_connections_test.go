@@ -362,7 +362,7 @@ func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 	case pdu.AsyncEventDropConnection:
 		for _, o := range c.sess.conns {
 			// The message may be older than the connection that uses the CID now.
-			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.c.toldGone {
+			if o.cid == h.Parameter1() && o.sock.target != nil && o.sock.target.c.phase >= connClosed {
 				o.die("the target says so")
 			}
 		}

@@ -20,7 +20,8 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 	var c *conn
 	from.Post(func() {
 		c = from.conns[0] // accepted and marked in this turn
-		c.moveTo = to.index + 1
+		c.moveTo = to.index
+		c.enter(connMoving)
 		c.pump()
 		if c.loop != from {
 			t.Error("the connection moved while it was on its loop's dirty list")

@@ -466,7 +466,7 @@ func (c *simTarget) loggedIn() {
 			continue
 		}
 		if os == s && o.c.s.CID() == c.c.s.CID() || os != s && os.ISID == s.ISID && os.InitiatorName == s.InitiatorName {
-			if !o.c.toldGone {
+			if o.c.phase < connClosed {
 				c.w.Fatalf("%v: the login is answered before %v, which it replaces, is closed", c, o)
 			}
 			o.end(true)
@@ -485,12 +485,12 @@ func (c *simTarget) loggedOut(m *simCmd, code pdu.LogoutResponseCode) {
 		case o.c.s.Session() != c.c.s.Session():
 		case l.Reason() == pdu.LogoutCloseSession:
 			o.end(o == c)
-		case o.c.s.CID() == l.CID() && o != c && !o.c.toldGone:
+		case o.c.s.CID() == l.CID() && o != c && o.c.phase < connClosed:
 			// A connection that joined with this CID since then is another one, without these tasks.
 			if o.before(m) {
 				c.w.Fatalf("%v: %v is answered before %v is closed", c, m, o)
 			}
-		case o.c.s.CID() == l.CID() && (o == c || o.c.toldGone):
+		case o.c.s.CID() == l.CID() && (o == c || o.c.phase >= connClosed):
 			o.end(true)
 		}
 	}

@@ -116,7 +116,7 @@ func (w *simWorld) host(c *conn) session.Host {
 }
 
 // deaf reports whether the engine takes no more requests from the connection.
-func (t *simTarget) deaf() bool { return t.c.closing || t.c.shut }
+func (t *simTarget) deaf() bool { return !t.c.takesInput() }
 
 // acknowledged reports whether the target knows that the initiator has received StatSN sn.
 func (t *simTarget) acknowledged(sn uint32) bool {
@@ -247,7 +247,7 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 	if last != nil {
 		last.look()
 	}
-	w.targets = slices.DeleteFunc(w.targets, func(t *simTarget) bool { return t.c.dropped })
+	w.targets = slices.DeleteFunc(w.targets, func(t *simTarget) bool { return t.c.phase == connDropped })
 }
 
 // called runs at the start of every Host call.

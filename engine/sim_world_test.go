@@ -415,7 +415,7 @@ func (w *simWorld) describe() string {
 	}
 	for _, t := range w.targets {
 		c := t.c
-		fmt.Fprintf(&b, "%v: loop %d closing %v shut %v told %v armed %v inflight %v dirty %v", t, c.loop.index, c.closing, c.shut, c.toldGone, c.recv.armed, c.send.inFlight, c.dirty)
+		fmt.Fprintf(&b, "%v: loop %d %v armed %v inflight %v dirty %v", t, c.loop.index, c.phase, c.recv.armed, c.send.inFlight, c.dirty)
 		up, down := t.sock.s.Pending()
 		fmt.Fprintf(&b, " up %d down %d reset %v silent %v", up, down, t.sock.s.WasReset(), t.sock.s.IsSilent())
 		for o := c.tasks; o != nil; o = o.next {

@@ -160,7 +160,7 @@ func factsOf(n *session.Session) (f sessionFacts) {
 func (l *loop) appendFacts(out []connFacts, at int) (_ []connFacts, more bool) {
 	end := min(at+statusChunk, len(l.conns))
 	for _, c := range l.conns[min(at, end):end] {
-		if c == nil || c.toldGone { // of the latter, the session waits for another one
+		if c == nil || c.phase >= connClosed { // of the latter, the session waits for another one
 			continue
 		}
 		f := connFacts{
