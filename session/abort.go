@@ -117,7 +117,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 		}
 	})
 	for _, lun := range luns {
-		c.asyncTerminated(lun)
+		tmConn{c}.terminated(lun)
 	}
 	c.settle()
 }
@@ -127,9 +127,7 @@ func (c *Conn) settle() {
 	if len(c.tm.parts) > 0 {
 		c.tm.schedule()
 	}
-	if c.out.task != nil || c.out.quiet {
-		c.logoutProgress()
-	}
+	c.out.progress()
 	if c.end.closed() {
 		return
 	}

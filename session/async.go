@@ -6,50 +6,39 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// asyncLogout asks for a logout within grace ns: Asynchronous Message, event 1, Parameter3 in seconds (RFC 7143, 11.9.1).
-func (c *Conn) asyncLogout(grace int64) {
+// async makes an Asynchronous Message (RFC 7143, 11.9).
+func async(event pdu.AsyncEvent) *pdu.AsyncMessage {
 	var b pdu.BHS
 	b.Init(pdu.OpAsyncMessage)
 	h := (*pdu.AsyncMessage)(&b)
-	h.SetAsyncEvent(pdu.AsyncEventLogoutRequest)
+	h.SetAsyncEvent(event)
+	return h
+}
+
+// asyncLogout asks for a logout within grace ns: event 1, with the time in seconds in Parameter3 (11.9.1).
+func asyncLogout(grace int64) *pdu.BHS {
+	h := async(pdu.AsyncEventLogoutRequest)
 	h.SetParameter3(uint16(grace / int64(time.Second)))
-	c.reply(&b, nil)
+	return h.BHS()
 }
 
-// asyncDropOther says that the target has dropped the connection with that CID, on another one of its session: event 2.
-func (c *Conn) asyncDropOther(cid uint16) {
-	if !c.fullFeature() || c.end.deaf() || c.sess.byCID(cid) != nil {
-		return
-	}
-	var b pdu.BHS
-	b.Init(pdu.OpAsyncMessage)
-	h := (*pdu.AsyncMessage)(&b)
-	h.SetAsyncEvent(pdu.AsyncEventDropConnection)
+// asyncDropped reports that the target has dropped another connection of the session: event 2. Parameter2 is Time2Wait; Parameter3,
+// Time2Retain, is 0, because the tasks of the connection have ended and cannot be reassigned.
+func asyncDropped(cid, time2Wait uint16) *pdu.BHS {
+	h := async(pdu.AsyncEventDropConnection)
 	h.SetParameter1(cid)
-	h.SetParameter2(c.sess.Params.DefaultTime2Wait)
-	h.SetParameter3(0) // its tasks are gone: there is nothing to reassign
-	c.reply(&b, nil)
+	h.SetParameter2(time2Wait)
+	return h.BHS()
 }
 
-// asyncTerminated says that all tasks of a logical unit that the connection has are being terminated: event 5, for initiators
-// that negotiated FastAbort (11.9.1). They stop sending data, and acknowledge by a NOP-Out.
-func (c *Conn) asyncTerminated(lun uint64) {
-	if c.end.deaf() {
-		return
-	}
-	var b pdu.BHS
-	b.Init(pdu.OpAsyncMessage)
-	h := (*pdu.AsyncMessage)(&b)
+// asyncDropAll reports that the target drops all connections of the session: event 3. Parameter2 and Parameter3, Time2Wait and
+// Time2Retain, are 0: the initiator may log in again at once, and nothing of this session is kept.
+func asyncDropAll() *pdu.BHS { return async(pdu.AsyncEventDropAllConnections).BHS() }
+
+// asyncTerminated reports that all tasks of a logical unit on this connection are being terminated: event 5, for initiators that
+// negotiated FastAbort (11.9.1). They stop sending data, and acknowledge with a NOP-Out.
+func asyncTerminated(lun uint64) *pdu.BHS {
+	h := async(pdu.AsyncEventTasksTerminated)
 	h.SetLUN(lun)
-	h.SetAsyncEvent(pdu.AsyncEventTasksTerminated)
-	c.reply(&b, nil)
-}
-
-// asyncDrop says that the target drops all connections of this session: event 3. Parameter2 and Parameter3, Time2Wait and
-// Time2Retain, are 0: a new session may come at once, and nothing is kept of this one.
-func (c *Conn) asyncDrop() {
-	var b pdu.BHS
-	b.Init(pdu.OpAsyncMessage)
-	(*pdu.AsyncMessage)(&b).SetAsyncEvent(pdu.AsyncEventDropAllConnections)
-	c.reply(&b, nil)
+	return h.BHS()
 }

@@ -61,7 +61,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	}
 	if !t.st.final {
 		t.st.out.unsolicited = true
-		t.dataWanted()
+		c.data.wanted(t, c.now)
 		t.st.out.first = sequence{end: min(c.sess.Params.FirstBurstLength, t.EDTL)}
 	}
 	if n > 0 {
@@ -111,7 +111,7 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	}
 	t := c.host.NewTask(c)
 	if t == nil {
-		c.noMemory(h)
+		c.refuse(noMemory(h))
 		return nil
 	}
 	c.live++
@@ -158,9 +158,10 @@ func (t *Task) deliver() {
 	case kindNOP:
 		t.answer()
 	case kindText:
-		c.textTurn(t)
+		c.txt.execute(t.st.ctl, connText{c})
+		t.answer()
 	case kindLogout:
-		c.logoutTurn(t)
+		c.out.execute(t)
 	case kindMarker:
 		c.tm.arrives(t.st.tmf.barrier, t.st.tmf.owes)
 	}

@@ -46,7 +46,7 @@ type Conn struct {
 	replies replyQueue
 	sn      serials
 	tm      management
-	out     logoutState
+	out     logout
 	nop     nopState
 	data    dataWatch
 	txt     textNegotiation
@@ -55,7 +55,7 @@ type Conn struct {
 	live       int // tasks from NewTask to FreeTask
 	immediates int // unanswered immediate requests
 	rejects    int // Rejects sent so far
-	nextTTT    uint32
+	ttt        transferTags
 	scratch    [maxSense + 2]byte // data segment of the response at hand
 	borrowed   []byte             // memory for a data segment of which a command takes only the front
 }
@@ -66,7 +66,8 @@ func NewConn(cfg ConnConfig) *Conn {
 	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
-	c.tm.conn, c.turns.c = tmConn{c}, c
+	c.tm.conn, c.turns.c, c.out.conn = tmConn{c}, c, connLogout{c}
+	c.data.timeout = cfg.Node.cfg.DataTimeout
 	c.login = startLogin(&c.cfg, connLogin{c}, c.cp)
 	return c
 }

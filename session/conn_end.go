@@ -74,13 +74,13 @@ func (c *Conn) finish(now int64, reason error) {
 	c.stopAll(nil)
 }
 
-// nextFlush ends a graceful close: everything that was queued is sent.
-func (c *Conn) nextFlush(ev *Event) bool {
-	if c.end.connPhase != connFlushing {
+// nextFlush returns Flush once everything that was queued is sent. last: the session ends with the connection.
+func (e *endState) nextFlush(ev *Event, last bool) bool {
+	if e.connPhase != connFlushing {
 		return false
 	}
-	c.end.move(connFlushed)
-	ev.Kind, ev.Reason, ev.Last = Flush, c.end.reason, c.out.ends
+	e.move(connFlushed)
+	ev.Kind, ev.Reason, ev.Last = Flush, e.reason, last
 	return true
 }
 
@@ -126,7 +126,7 @@ func (c *Conn) Shutdown(now int64) {
 		c.finish(now, errShutdown)
 	case e.by == 0:
 		e.by = now + shutdownGrace
-		c.asyncLogout(shutdownGrace)
+		c.reply(asyncLogout(shutdownGrace), nil)
 	}
 }
 

@@ -91,7 +91,7 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	case actCommand:
 		c.commandPayload(rx.task, &rx)
 	case actRequest:
-		c.requestPayload(rx.task)
+		rx.task.requestPayload()
 	case actPong:
 		// Header noted that the initiator lives; there is no more to it.
 	case actData:

@@ -80,13 +80,13 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	}
 	switch {
 	case c.replies.n > 0:
-		c.nextReply(ev)
+		c.stamp(ev, c.replies.next(ev))
 	case c.asking.head != nil:
 		c.nextR2T(ev)
 	case c.answers.head != nil:
 		c.nextAnswer(now, ev)
 	default:
-		return c.nextFlush(ev)
+		return c.end.nextFlush(ev, c.out.ends)
 	}
 	return true
 }

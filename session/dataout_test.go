@@ -430,7 +430,7 @@ func TestDataSegmentTooLong(t *testing.T) {
 // FFFFFFFFh is not a Target Transfer Tag: it means that there is none (RFC 7143, 11.7.4, 11.8.5).
 func TestTTTIsNeverTheReservedOne(t *testing.T) {
 	r := newRig(t)
-	r.conn.nextTTT = pdu.ReservedTag - 2
+	r.conn.ttt.latest = pdu.ReservedTag - 2
 	seen := map[uint32]bool{}
 	for range 4 {
 		h := r.write(512)

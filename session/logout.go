@@ -2,138 +2,143 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// logoutState is the logout that is being carried out.
-type logoutState struct {
-	task   *Task
-	turn   uint32 // counts logouts, so that a report for an earlier one is known
-	others int    // connections of the session that have not reported yet
-	by     *Conn  // the session is being logged out on that connection
-	quiet  bool   // that connection waits until the host has no task of this one
-	ends   bool   // the session ends with the logout that was answered
+// logout is a connection's part in logouts: the one that it received, and one of the session that another connection received.
+type logout struct {
+	conn   logoutConn
+	task   *Task  // the Logout Request that is carried out; nil: none
+	turn   uint32 // counts logouts, to recognize a report for an earlier one
+	others int    // connections that have not reported yet
+	// ends: the session ends with the logout that was answered. It is read when Flush is taken, after the task has gone.
+	ends bool
+
+	by *Conn // the connection on which the session is being logged out; nil: none
+	// owes: by waits for the report that the host has no task of this connection. Both logouts may be under way at once.
+	owes bool
 }
 
-// logoutTurn carries out a Logout Request (RFC 7143, 11.14). What is still being executed is implicitly terminated (7.6);
-// answers that are queued go out before the response.
-func (c *Conn) logoutTurn(t *Task) {
-	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
-	if c.out.task != nil {
-		t.st.ctl.response = byte(pdu.LogoutResponseCleanupFailed) // one at a time
-		t.answer()
-		return
-	}
-	var code pdu.LogoutResponseCode
-	switch h.Reason() {
-	case pdu.LogoutCloseSession:
-		c.logoutBegins(t)
-		c.stopAll(t)
-		c.sess.close()
-		c.out.others = c.sess.quiesce(c, c.out.turn)
-	case pdu.LogoutCloseConnection:
-		if h.CID() == c.cid {
-			c.logoutBegins(t)
-			c.stopAll(t)
-			break
-		}
-		c.logoutBegins(t)
-		if c.out.others = c.sess.drop(h.CID(), c, c.out.turn); c.out.others == 0 {
-			c.out.task = nil
-			code = pdu.LogoutResponseCIDNotFound
-		}
-	case pdu.LogoutRemoveConnectionForRecovery:
-		// Needs ErrorRecoveryLevel 2, which is not offered.
-		code = pdu.LogoutResponseRecoveryNotSupported
-		if c.sess.byCID(h.CID()) == nil {
-			code = pdu.LogoutResponseCIDNotFound
-		}
+// logoutConn is all that a logout uses of its connection. conn_logout.go implements it.
+type logoutConn interface {
+	// self is what the session knows the connection by.
+	self() *Conn
+	session() *Session
+	CID() uint16
+	// busy reports whether the host has tasks of the connection.
+	busy() bool
+	// stopAll stops every task but one.
+	stopAll(but *Task)
+	// deafen stops every task and ignores input from now on.
+	deafen()
+	// finish closes the connection once everything that is queued was sent.
+	finish(now int64, reason error)
+}
+
+// execute carries out a Logout Request (RFC 7143, 11.14). Commands that have not ended are implicitly terminated (7.6); answers
+// that are queued are sent before the response.
+func (o *logout) execute(t *Task) {
+	code := pdu.LogoutResponseCode(pdu.LogoutResponseCleanupFailed) // one at a time
+	if o.task == nil {
+		code = o.begin(t)
 	}
 	t.st.ctl.response = byte(code)
 	if code != pdu.LogoutResponseSuccess {
 		t.answer()
 		return
 	}
-	c.logoutProgress()
+	o.progress()
 }
 
-func (c *Conn) logoutBegins(t *Task) {
-	c.out.task = t
-	c.out.turn++
-	c.out.others = 0
-}
-
-// logoutReported takes that message. One for an earlier logout means nothing.
-func (c *Conn) logoutReported(turn uint32) {
-	if c.out.task != nil && c.out.turn == turn {
-		c.out.others--
-		c.logoutProgress()
-	}
-}
-
-// closesSelf says that a logout is about the connection that it came on, or the whole session.
-func (c *Conn) closesSelf(t *Task) bool {
+// begin starts to end what the request asks for. A code other than success answers it at once.
+func (o *logout) begin(t *Task) pdu.LogoutResponseCode {
 	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
-	return h.Reason() == pdu.LogoutCloseSession || h.CID() == c.cid
-}
-
-// quieten stops the connection's tasks and its input, since its session is being logged out on another. That one receives its
-// report when the host has none of them left.
-func (c *Conn) quieten(by *Conn) {
-	c.out.by = by
-	if c.end.connPhase == connOpen {
-		c.end.move(connQuiet)
+	s, self := o.conn.session(), o.conn.self()
+	if h.Reason() == pdu.LogoutRemoveConnectionForRecovery {
+		// This needs ErrorRecoveryLevel 2, which is not offered.
+		if s.byCID(h.CID()) == nil {
+			return pdu.LogoutResponseCIDNotFound
+		}
+		return pdu.LogoutResponseRecoveryNotSupported
 	}
-	c.stopAll(nil)
-	c.out.quiet = true
-	c.logoutProgress()
-}
-
-// busy says that the host has tasks of the connection.
-func (c *Conn) busy() bool {
-	busy := false
-	c.tags.each(func(t *Task) {
-		busy = busy || t.st.phase == phaseStop || t.st.phase == phaseStopping || t.st.phase == phaseRunning ||
-			t.st.phase == phaseUnwanted
-	})
-	return busy
-}
-
-// logoutProgress answers the logout once the host has no task any more that it is to end, here or on other connections.
-func (c *Conn) logoutProgress() {
-	if c.out.quiet && !c.busy() {
-		c.out.quiet = false
-		c.sess.quieted(c)
+	o.task, o.others = t, 0
+	o.turn++
+	switch {
+	case h.Reason() == pdu.LogoutCloseSession:
+		o.conn.stopAll(t)
+		s.close()
+		o.others = s.quiesce(self, o.turn)
+	case h.CID() == o.conn.CID():
+		o.conn.stopAll(t)
+	default:
+		if o.others = s.drop(h.CID(), self, o.turn); o.others == 0 {
+			o.task = nil
+			return pdu.LogoutResponseCIDNotFound
+		}
 	}
-	t := c.out.task
-	if t == nil || c.out.others > 0 || t.st.phase != phaseData || c.closesSelf(t) && c.busy() {
+	return pdu.LogoutResponseSuccess
+}
+
+// reported counts down the connections that have not reported. A report for an earlier logout means nothing.
+func (o *logout) reported(turn uint32) {
+	if o.task != nil && o.turn == turn {
+		o.others--
+		o.progress()
+	}
+}
+
+// closesSelf reports whether a logout is about the connection that it came on, or the whole session.
+func (o *logout) closesSelf(t *Task) bool {
+	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
+	return h.Reason() == pdu.LogoutCloseSession || h.CID() == o.conn.CID()
+}
+
+// quieten stops the connection's tasks and its input: its session is being logged out on another connection, which receives a
+// report when the host has none of these tasks left.
+func (o *logout) quieten(by *Conn) {
+	o.by = by
+	o.conn.deafen()
+	o.owes = true
+	o.progress()
+}
+
+// progress reports and answers what the host's tasks have held up, once they have ended.
+func (o *logout) progress() {
+	if o.owes && !o.conn.busy() {
+		o.owes = false
+		o.conn.session().quieted(o.conn.self())
+	}
+	t := o.task
+	if t == nil || o.others > 0 || t.st.phase != phaseData || o.closesSelf(t) && o.conn.busy() {
 		return
 	}
-	if !c.closesSelf(t) {
-		c.out.task = nil
+	if !o.closesSelf(t) {
+		o.task = nil
 	}
 	t.answer()
 }
 
-// logoutResponse makes the Logout Response (11.15), after which the connection is closed.
-func (c *Conn) logoutResponse(now int64, t *Task, ev *Event) {
+// response makes the Logout Response (11.15), after which the connection is closed.
+func (o *logout) response(now int64, t *Task, ev *Event) {
 	ev.Kind = Send
 	h := (*pdu.LogoutResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpLogoutResponse)
 	h.SetITT(t.ITT)
 	h.SetResponse(pdu.LogoutResponseCode(t.st.ctl.response))
-	if t != c.out.task {
+	if t != o.task {
 		t.last(ev)
 		return
 	}
-	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() != pdu.LogoutCloseSession {
-		h.SetTime2Wait(c.sess.Params.DefaultTime2Wait)
-		h.SetTime2Retain(c.sess.Params.DefaultTime2Retain)
+	s, self := o.conn.session(), o.conn.self()
+	whole := (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession
+	if !whole {
+		h.SetTime2Wait(s.Params.DefaultTime2Wait)
+		h.SetTime2Retain(s.Params.DefaultTime2Retain)
 	}
-	c.out.task = nil
+	o.task = nil
 	t.last(ev)
-	if (*pdu.LogoutRequest)(&t.st.ctl.h).Reason() == pdu.LogoutCloseSession {
-		c.sess.each(c, Message{kind: messageFinish, reason: errLogout})
-		c.out.ends = true
+	if whole {
+		s.each(self, Message{kind: messageFinish, reason: errLogout})
+		o.ends = true
 	} else {
-		c.out.ends = c.sess.closeAfter(c)
+		o.ends = s.closeAfter(self)
 	}
-	c.finish(now, errLogout)
+	o.conn.finish(now, errLogout)
 }

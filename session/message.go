@@ -71,9 +71,9 @@ func (c *Conn) Receive(now int64, m Message) {
 			c.fail(errLogout)
 		}
 	case messageQuieten:
-		c.quieten(m.from)
+		c.out.quieten(m.from)
 	case messageLogoutReport:
-		c.logoutReported(m.turn)
+		c.out.reported(m.turn)
 	case messageResumeLogin:
 		if c.login != nil {
 			c.login.resume()
@@ -85,7 +85,9 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageWindow:
 		c.tellWindow()
 	case messageDropped:
-		c.asyncDropOther(m.cid)
+		if c.fullFeature() && !c.end.deaf() && c.sess.byCID(m.cid) == nil {
+			c.reply(asyncDropped(m.cid, c.sess.Params.DefaultTime2Wait), nil)
+		}
 	case messageFind:
 		c.tm.findFor(m.barrier)
 	case messageClear:

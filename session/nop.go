@@ -2,10 +2,10 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// nopState watches over a silent connection (RFC 7143, 11.19).
+// nopState finds out whether the initiator of a silent connection is still there (RFC 7143, 11.19).
 type nopState struct {
 	interval, timeout int64
-	last              int64 // when the last PDU came
+	last              int64 // when the last PDU arrived
 	askedAt           int64 // when NOP-In was queued, 0 if none is unanswered
 }
 
@@ -13,10 +13,10 @@ func (n *nopState) start(now int64, node *Node) {
 	n.interval, n.timeout, n.last = node.cfg.NOPInterval, node.cfg.NOPTimeout, now
 }
 
-// heard notes a PDU: whatever it is, the initiator lives.
+// heard notes the arrival of a PDU: whatever it is, the initiator is there.
 func (n *nopState) heard(now int64) { n.last, n.askedAt = now, 0 }
 
-// due is when there is something to do, 0 never.
+// due returns when advance has something to do; 0: never.
 func (n *nopState) due() int64 {
 	switch {
 	case n.interval == 0:
@@ -27,22 +27,21 @@ func (n *nopState) due() int64 {
 	return n.last + n.interval
 }
 
-// nopAdvance asks a silent initiator whether it lives, or gives it up.
-func (c *Conn) nopAdvance(now int64) {
-	n := &c.nop
-	if due := n.due(); due == 0 || now < due || c.end.deaf() {
-		return
-	}
-	if n.askedAt != 0 {
-		c.fail(errNoPong)
-		return
+// advance asks a silent initiator for a sign of life. asks: a NOP-In with a Target Transfer Tag has to be sent. dead: the last
+// one was not answered in time.
+func (n *nopState) advance(now int64) (asks, dead bool) {
+	switch due := n.due(); {
+	case due == 0 || now < due:
+		return false, false
+	case n.askedAt != 0:
+		return false, true
 	}
 	n.askedAt = now
-	c.nopIn(c.newTTT())
+	return true, false
 }
 
 // nopIn queues a NOP-In without Initiator Task Tag: with a Target Transfer Tag it asks for an answer, with the reserved
-// one it only brings news of the command window (11.19).
+// one it only announces the command window (11.19).
 func (c *Conn) nopIn(ttt uint32) {
 	var b pdu.BHS
 	b.Init(pdu.OpNOPIn)
@@ -52,8 +51,8 @@ func (c *Conn) nopIn(ttt uint32) {
 	c.replyWith(&b, nil, snCurrent)
 }
 
-// tellWindow reports that the command window, closed when the initiator last heard of it, is open again: without a
-// response to carry that, it would wait for ever.
+// tellWindow announces that the command window is open, if the last PDU that the initiator got said that it was closed. Without
+// that, and with no response to send, the initiator would wait for ever.
 func (c *Conn) tellWindow() {
 	if !c.fullFeature() || c.end.deaf() {
 		return
@@ -67,17 +66,12 @@ func (c *Conn) tellWindow() {
 }
 
 // pingResponse echoes a NOP-Out's ping data, up to the initiator's MaxRecvDataSegmentLength (11.18.3).
-func (c *Conn) pingResponse(t *Task, ev *Event) {
+func pingResponse(itt uint32, data []byte, most uint32, ev *Event) {
 	ev.Kind = Send
 	h := (*pdu.NOPIn)(&ev.Header)
 	h.BHS().Init(pdu.OpNOPIn)
-	h.SetITT(t.ITT)
+	h.SetITT(itt)
 	h.SetTTT(pdu.ReservedTag)
-	data := t.st.ctl.data
-	if n := int(c.cp.MaxXmitDataSegmentLength); len(data) > n {
-		data = data[:n]
-	}
-	ev.Data = data
-	h.BHS().SetDataLen(len(data))
-	t.last(ev)
+	ev.Data = data[:min(len(data), int(most))]
+	h.BHS().SetDataLen(len(ev.Data))
 }

@@ -23,9 +23,9 @@ func (c *Conn) nextR2T(ev *Event) {
 	o := &t.st.out
 	end := o.asked + min(uint32(len(t.Out))-o.asked, c.sess.Params.MaxBurstLength)
 	s := &o.solicited[o.n]
-	*s = sequence{ttt: c.newTTT(), next: o.asked, end: end}
+	*s = sequence{ttt: c.ttt.next(), next: o.asked, end: end}
 	o.n++
-	t.dataWanted()
+	c.data.wanted(t, c.now)
 
 	ev.Kind = Send
 	h := (*pdu.R2T)(&ev.Header)
@@ -44,11 +44,14 @@ func (c *Conn) nextR2T(ev *Event) {
 	c.stamp(ev, snCurrent)
 }
 
-// newTTT makes a Target Transfer Tag: neither the reserved one nor 0, which is nobody's.
-func (c *Conn) newTTT() uint32 {
-	c.nextTTT++
-	if c.nextTTT == pdu.ReservedTag {
-		c.nextTTT = 1
+// transferTags makes a connection's Target Transfer Tags.
+type transferTags struct{ latest uint32 }
+
+// next returns a tag that is neither the reserved one nor 0, which means none.
+func (tags *transferTags) next() uint32 {
+	tags.latest++
+	if tags.latest == pdu.ReservedTag {
+		tags.latest = 1
 	}
-	return c.nextTTT
+	return tags.latest
 }

@@ -2,7 +2,7 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// reply is a PDU to be sent that has no task behind it.
+// reply is a queued PDU that belongs to no task.
 type reply struct {
 	h    pdu.BHS
 	rule snRule
@@ -61,9 +61,8 @@ func (q *replyQueue) numbered() (n uint32) {
 	return n
 }
 
-// nextReply builds the PDU at the front of the queue.
-func (c *Conn) nextReply(ev *Event) {
-	q := &c.replies
+// next takes the PDU at the front of the queue, and returns what it does with StatSN.
+func (q *replyQueue) next(ev *Event) snRule {
 	r := &q.ring[q.head]
 	q.head = (q.head + 1) % len(q.ring)
 	q.n--
@@ -76,5 +75,5 @@ func (c *Conn) nextReply(ev *Event) {
 		ev.Data, ev.Keep = r.data, true
 		r.data = nil // owned by the host from now on
 	}
-	c.stamp(ev, r.rule)
+	return r.rule
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// ctlRequest is what a request that is no SCSI command carries besides its Task. It is made for each, off the data path.
+// ctlRequest holds what a request other than a SCSI command needs beside its Task. It is allocated for each, off the data path.
 type ctlRequest struct {
 	h    pdu.BHS
 	data []byte // ping data or text, in the host's memory
@@ -33,10 +33,22 @@ func (r *ctlRequest) drop(h Host) {
 	r.data, r.reply.data = nil, nil
 }
 
+// requestKind returns the kind of a request that is no SCSI command.
+func requestKind(op pdu.Opcode) taskKind {
+	switch op {
+	case pdu.OpNOPOut:
+		return kindNOP
+	case pdu.OpLogoutRequest:
+		return kindLogout
+	case pdu.OpTaskManagementRequest:
+		return kindManagement
+	}
+	return kindText
+}
+
 // requestHeader takes a NOP-Out, Text, Logout or Task Management Function Request.
 func (c *Conn) requestHeader(h *pdu.BHS) {
-	op := h.Opcode()
-	if op == pdu.OpNOPOut && h.ITT() == pdu.ReservedTag {
+	if h.Opcode() == pdu.OpNOPOut && h.ITT() == pdu.ReservedTag {
 		// The answer to a NOP-In, or a NOP-Out that wants none: always immediate (11.18.1).
 		if !h.Immediate() {
 			c.refuse(pdu.RejectProtocolError)
@@ -45,15 +57,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 		c.rx.act = actPong
 		return
 	}
-	kind := kindText
-	switch op {
-	case pdu.OpNOPOut:
-		kind = kindNOP
-	case pdu.OpLogoutRequest:
-		kind = kindLogout
-	case pdu.OpTaskManagementRequest:
-		kind = kindManagement
-	}
+	kind := requestKind(h.Opcode())
 	if c.sess.Discovery && kind != kindText && kind != kindLogout {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3
 		return
@@ -66,48 +70,55 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	if t == nil {
 		return
 	}
-	if kind == kindText {
-		if reason := c.txt.judge((*pdu.TextRequest)(h)); reason != 0 {
-			t.free()
-			c.refuse(reason)
-			return
-		}
-	}
 	t.st.ctl = &ctlRequest{h: *h}
-	// A ping may be as long as our MaxRecvDataSegmentLength (13.12).
-	if n := h.DataLen(); n > 0 && (kind == kindNOP || kind == kindText) {
-		if t.st.ctl.data = c.host.Memory(n); t.st.ctl.data == nil {
-			t.free()
-			c.noMemory(h)
-			return
-		}
-		c.rx.data = t.st.ctl.data
+	if reason := t.prepare(); reason != 0 {
+		t.free()
+		c.refuse(reason)
+		return
 	}
-	if kind == kindText {
-		c.txt.task = t
-	}
+	c.rx.data = t.st.ctl.data
 	c.rx.act, c.rx.task = actRequest, t
 }
 
-// noMemory refuses a request because memory is short. The initiator may try again, with the same CmdSN if it has one (11.17.1).
-func (c *Conn) noMemory(h *pdu.BHS) {
-	if h.Immediate() {
-		c.refuse(pdu.RejectImmediateCommand)
-	} else {
-		c.refuse(pdu.RejectLongOperation)
+// prepare makes room for a request's data, and returns why the request is rejected, or 0.
+func (t *Task) prepare() pdu.RejectReason {
+	c, ctl := t.Conn, t.st.ctl
+	if t.st.kind == kindText {
+		if reason := c.txt.judge((*pdu.TextRequest)(&ctl.h)); reason != 0 {
+			return reason
+		}
 	}
+	// A ping may be as long as our MaxRecvDataSegmentLength (13.12).
+	if n := ctl.h.DataLen(); n > 0 && (t.st.kind == kindNOP || t.st.kind == kindText) {
+		if ctl.data = c.host.Memory(n); ctl.data == nil {
+			return noMemory(&ctl.h)
+		}
+	}
+	if t.st.kind == kindText {
+		c.txt.task = t
+	}
+	return 0
 }
 
-// requestPayload is such a request complete.
-func (c *Conn) requestPayload(t *Task) {
-	h := &t.st.ctl.h
+// noMemory returns the reason for a Reject when memory is short. The initiator may try again, with the same CmdSN if the request
+// has one (11.17.1).
+func noMemory(h *pdu.BHS) pdu.RejectReason {
+	if h.Immediate() {
+		return pdu.RejectImmediateCommand
+	}
+	return pdu.RejectLongOperation
+}
+
+// requestPayload takes such a request once it is complete.
+func (t *Task) requestPayload() {
+	c, h := t.Conn, &t.st.ctl.h
 	switch t.st.kind {
 	case kindManagement:
 		m := (*pdu.TaskManagementRequest)(h)
 		t.Manage, t.LUN = m.Function(), m.LUN()
 		t.st.raises = t.overSet(c.sess) && t.st.tmf.counts
 	case kindText:
-		if reason := c.textArrived(t); reason != 0 {
+		if reason := c.txt.arrived(t.st.ctl); reason != 0 {
 			t.free()
 			c.reject(reason, h)
 			return

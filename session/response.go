@@ -22,11 +22,14 @@ func (c *Conn) nextAnswer(now int64, ev *Event) {
 	case kindManagement:
 		c.tm.response(now, t, ev)
 	case kindNOP:
-		c.pingResponse(t, ev)
+		pingResponse(t.ITT, t.st.ctl.data, c.cp.MaxXmitDataSegmentLength, ev)
+		t.last(ev)
 	case kindText:
-		c.textResponse(t, ev)
+		c.txt.task = nil
+		t.st.ctl.reply.response(t.ITT, ev)
+		t.last(ev)
 	case kindLogout:
-		c.logoutResponse(now, t, ev)
+		c.out.response(now, t, ev)
 	}
 }
 

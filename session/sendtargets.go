@@ -35,10 +35,18 @@ func newListing(t *Target) *listing {
 	return l
 }
 
+// asker is the connection that a SendTargets came on, as far as the answer depends on it.
+type asker struct {
+	node   *Node
+	sess   *Session
+	local  netip.AddrPort
+	remote netip.Addr
+}
+
 // list returns the targets that SendTargets=value asks for. It does not check whether the initiator may see them.
-func (n *Node) list(c *Conn, value string) []*listing {
-	t := n.targets.Load()
-	s := c.sess
+func (a asker) list(value string) []*listing {
+	t := a.node.targets.Load()
+	s := a.sess
 	if s.Discovery {
 		if value == "All" {
 			return t.listings
@@ -57,19 +65,18 @@ func (n *Node) list(c *Conn, value string) []*listing {
 }
 
 // record appends the target's record, or nothing for an initiator that may not log in to it.
-func (l *listing) record(dst []byte, c *Conn) []byte {
+func (l *listing) record(dst []byte, who asker) []byte {
 	t := l.target
-	if !t.ACL.Admits(c.sess.InitiatorName, c.cfg.Remote.Addr()) {
+	if !t.ACL.Admits(who.sess.InitiatorName, who.remote) {
 		return dst
 	}
 	dst = pdu.AppendText(dst, "TargetName", t.Name)
-	local := c.cfg.Local
 	if len(l.portals) == 0 {
-		return appendAddress(dst, local, ",1")
+		return appendAddress(dst, who.local, ",1")
 	}
 	for _, p := range l.portals {
 		if p.addr == "" {
-			dst = appendAddress(dst, netip.AddrPortFrom(local.Addr(), p.port), p.tpgt)
+			dst = appendAddress(dst, netip.AddrPortFrom(who.local.Addr(), p.port), p.tpgt)
 			continue
 		}
 		dst = append(dst, "TargetAddress="...)

@@ -19,6 +19,16 @@ type textNegotiation struct {
 	segment uint32
 }
 
+// textConn is all that a text exchange uses of its connection.
+type textConn interface {
+	// params are those of the connection: an exchange may change MaxXmitDataSegmentLength.
+	params() *ConnParams
+	// memory allocates the data segment of a response from the host; nil: there is none now.
+	memory(n int) []byte
+	newTTT() uint32
+	asker() asker
+}
+
 // reset drops the exchange, but not a request that is not answered yet.
 func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
@@ -36,7 +46,7 @@ type textRequest struct {
 	seen keysSeen // the exchange's keys, including these
 }
 
-// judge looks at a Text Request's header; 0 means that it is welcome.
+// judge checks the header of a Text Request, and returns why it is rejected, or 0.
 func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	fresh := h.TTT() == pdu.ReservedTag // a new exchange resets earlier negotiation (11.10.4)
 	switch {
@@ -56,16 +66,15 @@ func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	return 0
 }
 
-// textArrived checks the text of a request before its CmdSN counts as received, since a rejected request's does not (7.3). No
+// arrived checks the text of a request before its CmdSN counts as received, since a rejected request's does not (7.3). No
 // other request can change the exchange until this one is answered: judge.
-func (c *Conn) textArrived(t *Task) pdu.RejectReason {
-	x := &c.txt
-	h := (*pdu.TextRequest)(&t.st.ctl.h)
+func (x *textNegotiation) arrived(ctl *ctlRequest) pdu.RejectReason {
+	h := (*pdu.TextRequest)(&ctl.h)
 	fresh := h.TTT() == pdu.ReservedTag
 	if h.Continue() || !fresh && x.answer.pending() {
 		return 0
 	}
-	text := t.st.ctl.data
+	text := ctl.data
 	if !fresh && len(x.gather) > 0 {
 		text = append(x.gather, text...)
 	}
@@ -79,13 +88,12 @@ func (c *Conn) textArrived(t *Task) pdu.RejectReason {
 		x.reset()
 		return pdu.RejectProtocolError
 	}
-	t.st.ctl.text = &textRequest{keys, seen}
+	ctl.text = &textRequest{keys, seen}
 	return 0
 }
 
-// textTurn executes a Text Request (11.10).
-func (c *Conn) textTurn(t *Task) {
-	x, ctl := &c.txt, t.st.ctl
+// execute carries out a Text Request (11.10), whose response is then ready.
+func (x *textNegotiation) execute(ctl *ctlRequest, conn textConn) {
 	h := (*pdu.TextRequest)(&ctl.h)
 	if h.TTT() == pdu.ReservedTag {
 		x.reset()
@@ -99,49 +107,48 @@ func (c *Conn) textTurn(t *Task) {
 	default:
 		if !x.answer.pending() {
 			x.gather, x.seen = nil, ctl.text.seen
-			c.textKeys(ctl.text.keys)
+			x.keys(ctl.text.keys)
 			ctl.text = nil // the response may wait for an initiator that does not read
 		}
-		c.textPiece(r)
+		x.piece(r, conn)
 		r.more = x.answer.pending()
 		r.final = h.Final() && !r.more
 	}
 	r.ttt = pdu.ReservedTag
 	if r.final {
 		if x.segment != 0 {
-			c.cp.MaxXmitDataSegmentLength = x.segment
+			conn.params().MaxXmitDataSegmentLength = x.segment
 		}
 		x.reset()
 	} else {
-		x.ttt = c.newTTT()
+		x.ttt = conn.newTTT()
 		r.ttt = x.ttt
 	}
-	t.answer()
 }
 
-// textKeys starts the answer to the keys of a text exchange.
-func (c *Conn) textKeys(keys pdu.Text) {
+// keys starts the answer to the keys of an exchange.
+func (x *textNegotiation) keys(keys pdu.Text) {
 	if v, ok := keys.Get("MaxRecvDataSegmentLength"); ok {
 		if n, ok := segmentLength(v); ok {
-			c.txt.segment = n
+			x.segment = n
 		}
 	}
-	c.txt.answer = textAnswer{keys: keys}
+	x.answer = textAnswer{keys: keys}
 }
 
-// textPiece builds the next response, as long as the initiator's MaxRecvDataSegmentLength allows (13.12): libiscsi accepts only
+// piece builds the next response, as long as the initiator's MaxRecvDataSegmentLength allows (13.12): libiscsi accepts only
 // answers of one PDU. The request cannot be refused any more, since its CmdSN counts as received, so if memory is short the
 // piece is shorter.
-func (c *Conn) textPiece(r *textReply) {
-	x := &c.txt
-	most := min(int(c.cp.MaxXmitDataSegmentLength), maxTextPiece)
+func (x *textNegotiation) piece(r *textReply, conn textConn) {
+	most := min(int(conn.params().MaxXmitDataSegmentLength), maxTextPiece)
 	if x.segment != 0 {
 		most = min(most, int(x.segment))
 	}
+	who := conn.asker()
 	look := x.answer
-	n := look.advance(c, nil, most)
+	n := look.advance(who, nil, most)
 	for n > 0 {
-		if r.data = c.host.Memory(n); r.data != nil {
+		if r.data = conn.memory(n); r.data != nil {
 			break
 		}
 		if n <= minSegment {
@@ -150,23 +157,19 @@ func (c *Conn) textPiece(r *textReply) {
 		}
 		n = max(n/4, minSegment)
 	}
-	x.answer.advance(c, r.data[:0], n)
+	x.answer.advance(who, r.data[:0], n)
 }
 
-// textResponse makes the Text Response (11.11).
-func (c *Conn) textResponse(t *Task, ev *Event) {
-	c.txt.task = nil
-	r := &t.st.ctl.reply
-	ev.Kind = Send
-	ev.Data, ev.Keep = r.data, r.own
+// response makes the Text Response (11.11).
+func (r *textReply) response(itt uint32, ev *Event) {
+	ev.Kind, ev.Data, ev.Keep = Send, r.data, r.own
 	h := (*pdu.TextResponse)(&ev.Header)
 	h.BHS().Init(pdu.OpTextResponse)
 	h.BHS().SetDataLen(len(r.data))
 	h.SetFinal(r.final)
 	h.SetContinue(r.more)
-	h.SetITT(t.ITT)
+	h.SetITT(itt)
 	h.SetTTT(r.ttt)
-	t.last(ev)
 }
 
 // segmentLength parses a MaxRecvDataSegmentLength (13.12).
@@ -189,10 +192,10 @@ func (a *textAnswer) pending() bool {
 }
 
 // advance moves forward by up to most bytes, appends them to dst unless dst is nil, and returns their number.
-func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
+func (a *textAnswer) advance(who asker, dst []byte, most int) (n int) {
 	var buf [512]byte
 	for a.pending() {
-		record, next := a.record(c, buf[:0])
+		record, next := a.record(who, buf[:0])
 		if a.skip < len(record) {
 			if n == most {
 				return n
@@ -213,17 +216,17 @@ func (a *textAnswer) advance(c *Conn, dst []byte, most int) (n int) {
 }
 
 // record returns the next record of the answer, for a key or a target, and the position after it.
-func (a *textAnswer) record(c *Conn, dst []byte) (record []byte, next textAnswer) {
+func (a *textAnswer) record(who asker, dst []byte) (record []byte, next textAnswer) {
 	kv, rest := a.keys.First()
 	next = textAnswer{keys: rest}
 	if kv.Key == "SendTargets" {
 		if a.targets == nil {
-			a.targets = c.node.list(c, kv.Value)
+			a.targets = who.list(kv.Value)
 		}
 		if len(a.targets) == 0 {
 			return dst, next
 		}
-		if dst = a.targets[0].record(dst, c); len(a.targets) > 1 {
+		if dst = a.targets[0].record(dst, who); len(a.targets) > 1 {
 			next = textAnswer{keys: a.keys, targets: a.targets[1:]}
 		}
 		return dst, next

@@ -32,9 +32,15 @@ func (c *Conn) Advance(now int64) {
 	}
 	c.phaseTimer(now)
 	if c.fullFeature() {
-		c.nopAdvance(now)
+		if asks, dead := c.nop.advance(now); dead {
+			c.fail(errNoPong)
+		} else if asks {
+			c.nopIn(c.ttt.next())
+		}
 		c.tm.advance(now)
-		c.dataAdvance(now)
+		if !c.end.deaf() && c.data.late(now, &c.tags) {
+			c.fail(errNoData)
+		}
 	}
 }
 
@@ -45,7 +51,7 @@ func (c *Conn) phaseTimer(now int64) {
 	}
 	switch c.end.connPhase {
 	case connOpen, connQuiet:
-		c.asyncDrop()
+		c.reply(asyncDropAll(), nil)
 		c.finish(now, errShutdown)
 	case connFlushing, connFlushed:
 		c.fail(errFlushTimeout)

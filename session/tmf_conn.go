@@ -42,12 +42,18 @@ func (k tmConn) plug(sn uint32) bool   { return k.c.turns.plug(sn) }
 func (k tmConn) watch(on bool) bool    { return k.c.turns.watch(on) }
 func (k tmConn) watching() bool        { return k.c.turns.watching }
 func (k tmConn) stirred() bool         { return k.c.turns.stirred.Swap(false) }
-func (k tmConn) terminated(lun uint64) { k.c.asyncTerminated(lun) }
 
 // What it sends.
 
 // ping asks the initiator to acknowledge what was sent, with a NOP-In.
-func (k tmConn) ping() { k.c.nopIn(k.c.newTTT()) }
+func (k tmConn) ping() { k.c.nopIn(k.c.ttt.next()) }
+
+// terminated tells the initiator that all tasks of a logical unit are being terminated.
+func (k tmConn) terminated(lun uint64) {
+	if !k.deaf() {
+		k.c.reply(asyncTerminated(lun), nil)
+	}
+}
 
 // statSN is the number of the next response.
 func (k tmConn) statSN() uint32 { return k.c.sn.statSN }

@@ -5,7 +5,7 @@ var engineMutants = []mutant{
 	// Between the protocol and the loop.
 	{"engine: redeliver dropped", "session/conn_turn.go", "d.redeliver = d.redeliver || again", "_ = again", "engine", "TestDelivery"},
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, Message{kind: messageWindow})\n", "", "engine", "TestSimulation|TestScenarios"},
-	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if c.nextTTT == pdu.ReservedTag {\n		c.nextTTT = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
+	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if tags.latest == pdu.ReservedTag {\n		tags.latest = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: dirty left set on a moved connection", "engine/conn.go", " && !c.dirty { // if it was marked again, it is pumped again this turn", " {", "engine", "TestMarked"},
 	{"engine: an aborted task is given up in the time of another", "engine/execute.go", "t.aborting && t.abandonAt <= l.now", "t.aborting", "engine", "TestTimeOfAnAbortIsItsTasks"},
 	{"engine: one EINVAL turns hole punching off", "lun/backend/disk.go", "		if e != unix.EINVAL {\n", "		if true {\n", "engine", "TestSimulation|TestScenarios"},

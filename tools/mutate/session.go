@@ -19,14 +19,14 @@ var sessionMutants = []mutant{
 	{"data-out: sequence too short", "session/dataout.go", "return s.next < s.end", "return false", "session", "Data|Short|Sequence"},
 	{"r2t: more than MaxOutstandingR2T", "session/r2t.go", "&& uint32(o.n) < s.Params.MaxOutstandingR2T", "&& int(o.n) < len(o.solicited)", "session", "R2T|Data"},
 	{"r2t: longer than MaxBurstLength", "session/r2t.go", "min(uint32(len(t.Out))-o.asked, c.sess.Params.MaxBurstLength)", "uint32(len(t.Out))-o.asked", "session", "R2T|Data|Burst"},
-	{"r2t: TTT FFFFFFFFh", "session/r2t.go", "if c.nextTTT == pdu.ReservedTag {", "if false {", "session", "TTT"},
+	{"r2t: TTT FFFFFFFFh", "session/r2t.go", "if tags.latest == pdu.ReservedTag {", "if false {", "session", "TTT"},
 
 	// Answers.
 	{"answer: residual overflow untold", "session/response.go", "case required > edtl:", "case false:", "session", "Residual|Overflow"},
 	{"answer: residual underflow untold", "session/response.go", "case moved < edtl:", "case false:", "session", "Residual|Underflow"},
 	{"answer: ExpDataSN without R2Ts", "session/response.go", "h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)", "h.SetExpDataSN(t.st.in.dataSN)", "session", ""},
 	{"answer: more data-in than the EDTL", "session/response.go", "uint32(min(uint64(len(t.Result.In)), uint64(t.EDTL)))", "uint32(len(t.Result.In))", "session", ""},
-	{"answer: an initiator that does not answer pings keeps its connection", "session/nop.go", "	if n.askedAt != 0 {\n		c.fail(errNoPong)\n		return\n	}\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
+	{"answer: an initiator that does not answer pings keeps its connection", "session/nop.go", "	case n.askedAt != 0:\n		return false, true\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
 
 	// Task management (11.5, 4.2.3.3).
 	{"tmf: functions are not bounded", "session/tmf.go", "return m.begun > 0 && m.conn.session().functions.Load() >= maxFunctions", "return false", "session", "FunctionsAreBounded"},
@@ -46,5 +46,5 @@ var sessionMutants = []mutant{
 	{"login: a PDU that outlasts it", "session/login.go", "		l.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
 	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != n.isid || s.InitiatorName != n.initiator:", "case false:", "session", "Join|Session"},
 	{"login: a TSIH that is taken", "session/registry.go", "if t != 0 && r.sessions[t] == nil {", "if t != 0 {", "session", ""},
-	{"logout: others go on", "session/logout.go", "c.out.others = c.sess.quiesce(c, c.out.turn)", "", "session", "Logout"},
+	{"logout: others go on", "session/logout.go", "o.others = s.quiesce(self, o.turn)", "", "session", "Logout"},
 }
