@@ -254,7 +254,7 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 func (t *simTarget) called() {
 	if !t.begun { // let tags wrap around soon
 		t.begun = true
-		next := reflect.ValueOf(t.c.s).Elem().FieldByName("nextTTT")
+		next := reflect.ValueOf(t.c.s).Elem().FieldByName("ttt").FieldByName("latest")
 		*(*uint32)(unsafe.Pointer(next.UnsafeAddr())) = pdu.ReservedTag - uint32(t.w.intN(20))
 	}
 	t.w.observe(t.c.loop, t)
