@@ -100,14 +100,23 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 	}
 	if cqe.Res < 0 {
 		// Out of descriptors or memory: later there may be some again, at once there are not.
-		l.After(int64(acceptRetry), func() {
-			if !l.listeners[i].closed {
-				l.armAccept(i)
-			}
-		})
+		l.After(int64(acceptRetry), acceptAgain{l, i})
 		return
 	}
 	l.armAccept(i)
+}
+
+// acceptAgain accepts at a listener that could not.
+type acceptAgain struct {
+	l        *loop
+	listener int
+}
+
+// Happen implements lun.Event.
+func (a acceptAgain) Happen() {
+	if !a.l.listeners[a.listener].closed {
+		a.l.armAccept(a.listener)
+	}
 }
 
 // welcome makes a connection of an accepted socket.

@@ -231,22 +231,28 @@ func (c *conn) FreeTask(st *session.Task) {
 
 // Post is session.Host's.
 func (c *conn) Post(m session.Message) {
-	c.run(func() { c.s.Receive(c.loop.now, m) })
+	l := c.home.Load()
+	l.Post(connMessage{c, l, m})
 }
 
-// run has the connection's loop run fn, and then look at the connection's events.
-func (c *conn) run(fn func()) {
-	l := c.home.Load()
-	l.Post(func() {
-		if c.home.Load() != l {
-			c.run(fn) // it moved meanwhile
-			return
-		}
-		fn()
-		if l.conns[c.index] == c {
-			c.mark()
-		}
-	})
+// connMessage is a session's message to a connection, sent to the loop that was its home.
+type connMessage struct {
+	c *conn
+	l *loop
+	m session.Message
+}
+
+// Happen implements lun.Event.
+func (e connMessage) Happen() {
+	c := e.c
+	if c.home.Load() != e.l {
+		c.Post(e.m) // it moved meanwhile
+		return
+	}
+	c.s.Receive(c.loop.now, e.m)
+	if e.l.conns[c.index] == c {
+		c.mark()
+	}
 }
 
 // Wake is session.Host's.

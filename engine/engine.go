@@ -179,7 +179,7 @@ func (e *Engine) each(fn func(l *loop)) {
 // ask posts fn; what it returns is closed when fn has run.
 func (l *loop) ask(fn func()) <-chan struct{} {
 	done := make(chan struct{})
-	l.Post(func() { fn(); close(done) })
+	l.Post(query(func() { fn(); close(done) }))
 	return done
 }
 
@@ -194,10 +194,10 @@ func (l *loop) await(done <-chan struct{}) {
 // stopLoops ends the first n loops and closes the portals.
 func (e *Engine) stopLoops(n int) {
 	for _, l := range e.loops[:n] {
-		l.Post(func() {
+		l.Post(query(func() {
 			l.closeListeners()
 			l.stopping = true
-		})
+		}))
 		<-l.stopped
 	}
 	if e.steer != nil {

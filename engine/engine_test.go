@@ -167,7 +167,7 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	blocked := make(chan struct{})
 	release := sync.OnceFunc(func() { close(blocked) })
 	t.Cleanup(release)
-	r.e.loops[1-r.e.Status().Connections[0].Loop].Post(func() { <-blocked })
+	r.e.loops[1-r.e.Status().Connections[0].Loop].Post(query(func() { <-blocked }))
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseFunctionSucceeded)
 	release()
 	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)

@@ -22,7 +22,7 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 	probe := r.login(byte(crowd))
 	// While the loop is held up, everybody's socket fills.
 	l, hold, held := r.e.loops[0], make(chan struct{}), make(chan struct{})
-	l.Post(func() { close(held); <-hold })
+	l.Post(query(func() { close(held); <-hold }))
 	<-held
 	var full, sent sync.WaitGroup
 	for _, i := range all {
@@ -49,9 +49,9 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 			answered <- l.stats.Receives - before.Receives
 			return
 		}
-		l.Post(watch)
+		l.Post(query(watch))
 	}
-	l.Post(watch)
+	l.Post(query(watch))
 	go close(hold)
 	probe.ping()
 	// The kernel reports some twenty wake-ups a turn, so that it takes the probe's nine turns to be heard of at all.

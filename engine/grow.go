@@ -83,9 +83,27 @@ func (l *loop) openArena() (err error) {
 
 // prepareSlab makes a helper populate a slab.
 func (l *loop) prepareSlab(mem []byte) {
-	var err error
-	l.Go(func() { err = l.engine.machine.populate(mem) }, func() { l.slabDone(err) })
+	l.Go(&slabWork{l: l, mem: mem})
 }
+
+// slabWork makes the kernel allocate a slab's pages.
+type slabWork struct {
+	l   *loop
+	mem []byte
+	err error
+}
+
+// Do implements lun.Work.
+func (w *slabWork) Do() { w.err = w.l.engine.machine.populate(w.mem) }
+
+// Happen implements lun.Work.
+func (w *slabWork) Happen() { w.l.slabDone(w.err) }
+
+// slabRetry is another attempt after there was no memory.
+type slabRetry struct{ a *arena }
+
+// Happen implements lun.Event.
+func (r slabRetry) Happen() { r.a.retry() }
 
 // slabDone adds the slab. If there is no memory for it, the requests that wait for it continue to wait. After any other error its
 // pages are allocated when they are touched.
@@ -96,7 +114,7 @@ func (l *loop) slabDone(err error) {
 			log.Warn("no memory for more I/O buffers: commands wait until there is", "loop", l.index, "buffers", a.ready*slabSize, "err", err)
 		}
 		a.failed()
-		l.After(int64(growRetry), a.retry)
+		l.After(int64(growRetry), slabRetry{a})
 		l.released = true // serves requests that need not keep the reserve now
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/uring"
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )
@@ -163,7 +164,7 @@ func (l *loop) turn() {
 		if e.conn != nil {
 			e.conn.timerDue()
 		} else {
-			e.fn()
+			e.event.Happen()
 		}
 	}
 	l.tick()
@@ -270,18 +271,18 @@ func (l *loop) Index() int { return l.index }
 func (l *loop) Now() int64 { return l.now }
 
 // Post is lun.Loop's.
-func (l *loop) Post(fn func()) { l.mail.post(fn) }
+func (l *loop) Post(e lun.Event) { l.mail.post(e) }
 
 // Go is lun.Loop's.
-func (l *loop) Go(work, done func()) {
+func (l *loop) Go(w lun.Work) {
 	l.engine.machine.helper(func() {
-		work()
-		l.Post(done)
+		w.Do()
+		l.Post(w)
 	})
 }
 
 // After is lun.Loop's.
-func (l *loop) After(d int64, fn func()) { l.timers.add(timer{at: l.now + d, fn: fn}) }
+func (l *loop) After(d int64, e lun.Event) { l.timers.add(timer{at: l.now + d, event: e}) }
 
 // Alloc implements lun.Loop. The memory of commands that work piece by piece belongs to no share. The last part of the arena is left
 // to initiators that hold little.

@@ -1,11 +1,15 @@
 package engine
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// mailbox carries functions from any goroutine to a loop: a lock-free stack that the loop takes whole and turns around.
+	"github.com/ringtgt/ringtgt/lun"
+)
+
+// mailbox carries events from any goroutine to a loop: a lock-free stack that the loop takes whole and turns around.
 // It is the control path (drains, task management, hand-overs); commands do not pass through it.
 type mailbox struct {
-	head atomic.Pointer[letter]
+	head atomic.Pointer[posted]
 	// sleeping is set by the loop before it blocks; the sender that clears it wakes the loop, so that a busy loop is
 	// never signalled.
 	sleeping atomic.Bool
@@ -15,17 +19,24 @@ type mailbox struct {
 	stirred atomic.Pointer[conn]
 }
 
-type letter struct {
-	fn   func()
-	next *letter
+type posted struct {
+	event lun.Event
+	next  *posted
 }
 
-// post puts fn into the box and wakes the loop if it sleeps.
-func (m *mailbox) post(fn func()) {
-	l := &letter{fn: fn}
+// query is an event that asks a loop for something or stops it, for a caller outside that waits for it. It alone is a function:
+// it ends with its caller, so nobody has to write it down.
+type query func()
+
+// Happen implements lun.Event.
+func (q query) Happen() { q() }
+
+// post puts e into the box and wakes the loop if it sleeps.
+func (m *mailbox) post(e lun.Event) {
+	p := &posted{event: e}
 	for {
-		l.next = m.head.Load()
-		if m.head.CompareAndSwap(l.next, l) {
+		p.next = m.head.Load()
+		if m.head.CompareAndSwap(p.next, p) {
 			break
 		}
 	}
@@ -64,17 +75,17 @@ func (m *mailbox) takeStirred(fn func(c *conn)) {
 	}
 }
 
-// drain runs what was posted, oldest first.
+// drain makes happen what was posted, oldest first.
 func (m *mailbox) drain() {
-	l := m.head.Swap(nil)
-	var first *letter
-	for l != nil {
-		next := l.next
-		l.next = first
-		first = l
-		l = next
+	p := m.head.Swap(nil)
+	var first *posted
+	for p != nil {
+		next := p.next
+		p.next = first
+		first = p
+		p = next
 	}
-	for l := first; l != nil; l = l.next {
-		l.fn()
+	for p := first; p != nil; p = p.next {
+		p.event.Happen()
 	}
 }

@@ -8,18 +8,55 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// abortGroup waits until tasks on any loop are out of the way, then runs done on the loop that asked.
+// abortGroup aborts tasks on all loops and waits until they are out of the way. Then it happens on the loop that began it.
 type abortGroup struct {
 	pending atomic.Int64
 	home    *loop
-	done    func()
+	job     abortJob
+	hits    []map[*lun.Nexus]bool // by loop
+}
+
+// abortJob says which tasks are to be aborted, and what follows when they are.
+type abortJob interface {
+	matches(t *task) bool
+	// done is called on the loop that began it, with the nexuses that had tasks aborted.
+	done(hit map[*lun.Nexus]bool)
 }
 
 // leave counts one task (or one loop's search) out.
 func (g *abortGroup) leave() {
 	if g.pending.Add(-1) == 0 {
-		g.home.Post(g.done)
+		g.home.Post(g)
 	}
+}
+
+// Happen implements lun.Event.
+func (g *abortGroup) Happen() {
+	all := map[*lun.Nexus]bool{}
+	for _, m := range g.hits {
+		for n := range m {
+			all[n] = true
+		}
+	}
+	g.job.done(all)
+}
+
+// abortSearch is a group's search on one loop.
+type abortSearch struct {
+	g *abortGroup
+	l *loop
+}
+
+// Happen implements lun.Event.
+func (s abortSearch) Happen() {
+	hit := map[*lun.Nexus]bool{}
+	s.g.hits[s.l.index] = hit
+	for _, c := range s.l.conns {
+		if c != nil {
+			c.abortMatching(s.g, hit)
+		}
+	}
+	s.g.leave()
 }
 
 // manage carries out a task-management function that reaches beyond the connection it came on (RFC 7143 11.5, SAM-5 7).
@@ -59,49 +96,41 @@ func (c *conn) manage(st *session.Task) {
 }
 
 // AbortTasks is lun.Aborter's: PREEMPT AND ABORT.
-func (e *Engine) AbortTasks(from lun.Loop, u *lun.Unit, match func(*lun.Nexus) bool, done func()) {
-	e.abortTasks(from.(*loop), func(t *task) bool {
-		return t.onUnit(u.Target(), u) && match(t.conn.nexus())
-	}, func(map[*lun.Nexus]bool) { done() })
+func (e *Engine) AbortTasks(from lun.Loop, u *lun.Unit, of lun.NexusSet, done lun.Event) {
+	e.abortTasks(from.(*loop), preempting{u, of, done})
 }
 
-// abortTasks aborts all commands on all loops that match, and runs done on loop home when they are gone. done is told
-// which nexuses had tasks aborted.
-func (e *Engine) abortTasks(home *loop, match func(*task) bool, done func(hit map[*lun.Nexus]bool)) {
-	g := &abortGroup{home: home}
-	hits := make([]map[*lun.Nexus]bool, len(e.loops))
-	g.done = func() {
-		all := map[*lun.Nexus]bool{}
-		for _, m := range hits {
-			for n := range m {
-				all[n] = true
-			}
-		}
-		done(all)
-	}
+// preempting aborts the commands of some nexuses for a unit.
+type preempting struct {
+	u     *lun.Unit
+	of    lun.NexusSet
+	after lun.Event
+}
+
+func (p preempting) matches(t *task) bool {
+	return t.onUnit(p.u.Target(), p.u) && p.of.Has(t.conn.nexus())
+}
+
+func (p preempting) done(map[*lun.Nexus]bool) { p.after.Happen() }
+
+// abortTasks aborts the commands on all loops that match.
+func (e *Engine) abortTasks(home *loop, job abortJob) {
+	g := &abortGroup{home: home, job: job, hits: make([]map[*lun.Nexus]bool, len(e.loops))}
 	g.pending.Store(int64(len(e.loops)))
-	for i, l := range e.loops {
-		l.Post(func() {
-			hits[i] = map[*lun.Nexus]bool{}
-			for _, c := range l.conns {
-				if c != nil {
-					c.abortMatching(g, match, hits[i])
-				}
-			}
-			g.leave()
-		})
+	for _, l := range e.loops {
+		l.Post(abortSearch{g, l})
 	}
 }
 
 // abortMatching aborts the connection's tasks that match and counts them in g.
-func (c *conn) abortMatching(g *abortGroup, match func(*task) bool, hit map[*lun.Nexus]bool) {
+func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	if c.nexus() == nil || c.tasks == nil {
 		return
 	}
 	some := false
 	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
 		t := st.Owner.(*task)
-		if t.phase == answering || !match(t) {
+		if t.phase == answering || !g.job.matches(t) {
 			return false // answered already: that is under way
 		}
 		some = true
@@ -133,14 +162,24 @@ func (t *task) leaveGroups() {
 // grace (session.Conn.Shutdown). The last one goes when its answer is out.
 func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
 	for _, l := range e.loops {
-		l.Post(func() {
-			for _, c := range l.conns {
-				if c != nil && c != last && c.nexus() != nil && c.target() == tgt {
-					c.s.Shutdown(l.now)
-					c.mark()
-				}
-			}
-		})
+		l.Post(targetReset{l, tgt, last})
+	}
+}
+
+// targetReset is dropTarget on one loop.
+type targetReset struct {
+	l    *loop
+	tgt  *lun.Target
+	last *conn
+}
+
+// Happen implements lun.Event.
+func (r targetReset) Happen() {
+	for _, c := range r.l.conns {
+		if c != nil && c != r.last && c.nexus() != nil && c.target() == r.tgt {
+			c.s.Shutdown(r.l.now)
+			c.mark()
+		}
 	}
 }
 

@@ -69,8 +69,8 @@ func (c *conn) settled() {
 }
 
 // move hands the connection over to another loop: at the end of its login, when nothing of it is with the kernel. What other
-// threads post for it meanwhile goes to this loop until home changes, and is passed on; after that it comes behind the letter
-// by which the new loop takes the connection.
+// threads post for it meanwhile goes to this loop until home changes, and is passed on; after that it comes behind the arrival
+// at the new loop.
 func (c *conn) move() {
 	l := c.loop
 	to := l.engine.loops[c.moveTo]
@@ -81,13 +81,22 @@ func (c *conn) move() {
 	c.share = nil
 	l.timers.disarm(c)
 	c.loop = to
-	to.Post(func() {
-		to.adopt(c)
-		c.s.Moved(to.now, to.index)
-		c.rearm()
-		c.mark()
-	})
+	to.Post(arrival{c, to})
 	c.home.Store(to)
+}
+
+// arrival is a connection that has moved to a loop.
+type arrival struct {
+	c *conn
+	l *loop
+}
+
+// Happen implements lun.Event.
+func (a arrival) Happen() {
+	a.l.adopt(a.c)
+	a.c.s.Moved(a.l.now, a.l.index)
+	a.c.rearm()
+	a.c.mark()
 }
 
 // forget takes a connection off the loop's list of those to receive next. It is not on the list of those to pump: see pump.

@@ -263,9 +263,9 @@ func (s *simulation) leave(c *simConn) bool {
 func (s *simulation) administrator(c *simConn) bool {
 	t := c.sock.target.c
 	if s.rng.IntN(2) == 0 {
-		t.run(func() { t.s.Shutdown(t.loop.now) })
+		onHome(t, func() { t.s.Shutdown(t.loop.now) })
 	} else {
-		t.run(func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
+		onHome(t, func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
 	}
 	s.stats["administrator"]++
 	return true
@@ -273,18 +273,41 @@ func (s *simulation) administrator(c *simConn) bool {
 
 // clear plays another initiator's LOGICAL UNIT RESET: the session's commands end without an answer.
 func (s *simulation) clear(home *loop, lun uint64) {
-	home.Post(func() {
-		s.engine.abortTasks(home, func(t *task) bool {
-			if t.s.LUN != lun<<48 {
-				return false
-			}
-			for _, o := range s.targets {
-				if o.c == t.conn {
-					o.look()
-					o.byITT[t.s.ITT].cleared = true
-				}
-			}
-			return true
-		}, func(map[*lunpkg.Nexus]bool) {})
-	})
+	home.Post(query(func() { s.engine.abortTasks(home, clearing{s, lun}) }))
+}
+
+// clearing is the job of clear.
+type clearing struct {
+	s   *simulation
+	lun uint64
+}
+
+func (j clearing) matches(t *task) bool {
+	if t.s.LUN != j.lun<<48 {
+		return false
+	}
+	for _, o := range j.s.targets {
+		if o.c == t.conn {
+			o.look()
+			o.byITT[t.s.ITT].cleared = true
+		}
+	}
+	return true
+}
+
+func (clearing) done(map[*lunpkg.Nexus]bool) {}
+
+// onHome calls fn on the connection's loop, wherever it moves meanwhile.
+func onHome(c *conn, fn func()) {
+	l := c.home.Load()
+	l.Post(query(func() {
+		if c.home.Load() != l {
+			onHome(c, fn)
+			return
+		}
+		fn()
+		if l.conns[c.index] == c {
+			c.mark()
+		}
+	}))
 }

@@ -18,7 +18,7 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 	}
 	from, to := w.engine.loops[0], w.engine.loops[1]
 	var c *conn
-	from.Post(func() {
+	from.Post(query(func() {
 		c = from.conns[0] // accepted and marked in this turn
 		c.moveTo = to.index
 		c.enter(connMoving)
@@ -27,7 +27,7 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 			t.Error("the connection moved while it was on its loop's dirty list")
 			c.dirty = false
 		}
-	})
+	}))
 	for w.loops[0].runnable() { // the other loop has a message for a connection that has not logged in
 		w.loops[0].run()
 	}

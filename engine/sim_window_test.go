@@ -29,7 +29,7 @@ func TestDeliveryThatWasLaidDownGoesOn(t *testing.T) {
 		more = more[1:]
 		for _, sl := range s.loops {
 			if !sl.running {
-				sl.l.Post(func() {}) // wakes the loop for an unrelated reason
+				sl.l.Post(query(func() {})) // wakes the loop for an unrelated reason
 			}
 		}
 		wake()

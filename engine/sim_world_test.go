@@ -130,10 +130,10 @@ func (w *simWorld) open(l *loop) {
 		sl.occupy(w.cfg.arena)
 	}
 	sl.fd = w.k.Listen(simPortal)
-	l.Post(func() {
+	l.Post(query(func() {
 		l.listeners = append(l.listeners, listener{fd: sl.fd, addr: simPortal})
 		l.armAccept(0)
-	})
+	}))
 	sl.next, sl.stop = iter.Pull(func(yield func(struct{}) bool) {
 		sl.yield = yield
 		l.serve()
@@ -352,10 +352,10 @@ func (w *simWorld) shutDown() {
 		}
 		w.batchesHome(l)
 		w.buffersHome(l)
-		l.Post(func() {
+		l.Post(query(func() {
 			l.closeListeners()
 			l.stopping = true
-		})
+		}))
 	}
 	settle()
 	for _, sl := range w.loops {

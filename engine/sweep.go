@@ -53,13 +53,13 @@ func (l *loop) launchSweeps() {
 	for i, s := range l.sweeps {
 		l.sweeps[i] = nil
 		l.stats.Sweeps++
-		l.engine.abortTasks(l, s.hits, s.done)
+		l.engine.abortTasks(l, s)
 	}
 	l.sweeps = l.sweeps[:0]
 }
 
-// hits reports whether the sweep ends t.
-func (s *sweep) hits(t *task) bool {
+// matches reports whether the sweep ends t.
+func (s *sweep) matches(t *task) bool {
 	if t.conn.nexus() == s.from || t.conn.target() != s.tgt {
 		return false
 	}

@@ -1,14 +1,16 @@
 package engine
 
+import "github.com/ringtgt/ringtgt/lun"
+
 // timers is a loop's heap of deadlines in monotonic nanoseconds. An entry is either a connection's (its protocol is asked for
-// its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or a function's. A connection
+// its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or an event's. A connection
 // has at most one entry, and none when the loop has dropped it.
 type timers struct{ heap []timer }
 
 type timer struct {
-	at   int64
-	conn *conn
-	fn   func()
+	at    int64
+	conn  *conn
+	event lun.Event
 }
 
 func (t *timers) add(e timer) {

@@ -12,14 +12,14 @@ type bareLoop struct {
 	ended int
 }
 
-func (l *bareLoop) Index() int           { return 0 }
-func (l *bareLoop) Now() int64           { return 0 }
-func (l *bareLoop) Post(func())          { panic("the data path posts") }
-func (l *bareLoop) Go(func(), func())    { panic("the data path calls a helper") }
-func (l *bareLoop) After(int64, func())  { panic("the data path waits") }
-func (l *bareLoop) Alloc(int) []byte     { panic("the data path takes memory") }
-func (l *bareLoop) Free([]byte)          { panic("the data path gives memory") }
-func (l *bareLoop) TaskDone(t *lun.Task) { l.ended++ }
+func (l *bareLoop) Index() int             { return 0 }
+func (l *bareLoop) Now() int64             { return 0 }
+func (l *bareLoop) Post(lun.Event)         { panic("the data path posts") }
+func (l *bareLoop) Go(lun.Work)            { panic("the data path calls a helper") }
+func (l *bareLoop) After(int64, lun.Event) { panic("the data path waits") }
+func (l *bareLoop) Alloc(int) []byte       { panic("the data path takes memory") }
+func (l *bareLoop) Free([]byte)            { panic("the data path gives memory") }
+func (l *bareLoop) TaskDone(t *lun.Task)   { l.ended++ }
 
 // dataPath returns the commands of the data path on a unit, each ready to be sent again and again.
 func dataPath(tb testing.TB, b lun.Backend) map[string]func() {

@@ -118,12 +118,12 @@ type Loop interface {
 	Index() int
 	// Now is the loop's monotonic clock in nanoseconds.
 	Now() int64
-	// Post runs fn on this loop soon. Any goroutine may call it. Not for the data path: it allocates.
-	Post(fn func())
-	// Go runs work on a helper goroutine (it may block), then done on this loop. Not for the data path.
-	Go(work func(), done func())
-	// After runs fn on this loop once d nanoseconds have passed. Not for the data path.
-	After(d int64, fn func())
+	// Post makes e happen on this loop soon. Any goroutine may call it. Not for the data path: it allocates.
+	Post(e Event)
+	// Go has a helper goroutine do w (it may block); then w happens on this loop. Not for the data path.
+	Go(w Work)
+	// After makes e happen on this loop once d nanoseconds have passed. Not for the data path.
+	After(d int64, e Event)
 	// Alloc takes n bytes of arena memory for a command that needs more than Plan asked for (EXTENDED COPY, WRITE SAME,
 	// SANITIZE); nil when there is none now. Free gives it back.
 	Alloc(n int) []byte

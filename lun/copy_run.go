@@ -33,7 +33,7 @@ func (op *copyOp) start() {
 	t := op.parent
 	op.Loop = t.Loop
 	t.scratch.any = op
-	t.giveUp = op.giveUp
+	t.copy = op
 	op.at = -1
 	if len(op.segments) == 0 {
 		op.good()
@@ -232,12 +232,20 @@ func (op *copyOp) TaskDone(*Task) {
 		op.ended = true
 		return
 	}
-	op.resume(op.next)
+	if op.parent.enter() {
+		op.run(op.next())
+	}
+	op.parent.drive()
 }
 
-// resume goes on with the parent from outside.
-func (op *copyOp) resume(next func() bool) {
-	op.parent.resume(func(*Task) { op.run(next()) })
+// copyTurn continues a copy that has let others have the loop.
+type copyTurn struct{ op *copyOp }
+
+func (e copyTurn) Happen() {
+	if e.op.parent.enter() {
+		e.op.run(true)
+	}
+	e.op.parent.drive()
 }
 
 // next looks at how the child ended. False: wait, or the task has ended.
@@ -262,7 +270,7 @@ func (op *copyOp) next() bool {
 	op.record.moved(n)
 	more := op.done < op.length || op.nextSegment()
 	if more && t.spent(2*n) {
-		t.Loop.Post(func() { op.resume(func() bool { return true }) })
+		t.Loop.Post(copyTurn{op})
 		return false
 	}
 	return more

@@ -115,12 +115,16 @@ func (t *Task) admitState(s unitState) bool {
 func (t *Task) gatePassed() {
 	t.waiting = false
 	t.unit.gate.passed(t)
-	t.resume(func(t *Task) {
-		if t.admit() {
-			t.cmd.run(t)
-		}
-	})
+	if t.enter() && t.admit() {
+		t.cmd.run(t)
+	}
+	t.drive()
 }
+
+// admission is the event of a task that the gate has let in.
+type admission Task
+
+func (a *admission) Happen() { (*Task)(a).gatePassed() }
 
 // noUnit answers for a LUN that is not there (SPC-4 6.6.2, SAM-5 4.7.5).
 func (t *Task) noUnit() {

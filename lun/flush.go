@@ -97,17 +97,20 @@ func (f *flusher) answer(err error) {
 		if l := r.Done.(flushed).flushLoop(); l.Index() == here {
 			r.Done.RequestDone(r, err)
 		} else {
-			answerOn(l, r, err)
+			l.Post(flushAnswer{r, err})
 		}
 		r = next
 	}
 	f.batch = nil
 }
 
-// answerOn is a function of its own so that a flush on a single loop allocates no closure.
-func answerOn(l Loop, r *Request, err error) {
-	l.Post(func() { r.Done.RequestDone(r, err) })
+// flushAnswer answers a flush on the loop of its task.
+type flushAnswer struct {
+	r   *Request
+	err error
 }
+
+func (a flushAnswer) Happen() { a.r.Done.RequestDone(a.r, a.err) }
 
 // submit starts r on l: flushes go to the flusher, all other requests to the backend.
 func (u *Unit) submit(l Loop, r *Request) {

@@ -38,10 +38,10 @@ func (c *raceCache) Submit(l lun.Loop, r *lun.Request) {
 		if c.lost.CompareAndSwap(true, false) {
 			err = lun.ErrMedium
 		}
-		l.Post(func() {
+		l.Post(luntest.Func(func() {
 			c.under.Add(-1)
 			r.Done.RequestDone(r, err)
-		})
+		}))
 	}()
 }
 
@@ -64,7 +64,7 @@ func TestFlushRace(t *testing.T) {
 			n := tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", ISID: [6]byte{5: byte(i)}, TPGT: 1, RelPort: 1})
 			send := func(cdb [16]byte) lun.Status {
 				task := &lun.Task{Target: tg, Nexus: n, Loop: live.Loop(i), CDB: cdb, Owner: make(chan struct{}, 1), Out: make([]byte, 512)}
-				live.Loop(i).Post(task.Start)
+				live.Loop(i).Post(luntest.Func(task.Start))
 				<-task.Owner.(chan struct{})
 				return task.Status
 			}

@@ -250,7 +250,7 @@ func (g *gate) next() {
 
 func (g *gate) grant(t *Task, s gateState) {
 	t.gated = s
-	t.Loop.Post(t.gatePassed)
+	t.Loop.Post((*admission)(t))
 }
 
 func (g *gate) enqueue(t *Task) {

@@ -32,7 +32,7 @@ func (s *slab) Extents(dst []lun.Extent, _ uint64, _ int) ([]lun.Extent, error) 
 
 func (s *slab) Submit(l lun.Loop, r *lun.Request) {
 	if s.later != nil && s.later(r) {
-		l.Go(func() {}, func() { s.perform(r) })
+		l.Go(luntest.Job{Work: func() {}, Then: func() { s.perform(r) }})
 		return
 	}
 	s.perform(r)
@@ -86,7 +86,7 @@ func (c *crowd) start(loop int, attr lun.Attr, cdb [16]byte, out []byte, done fu
 	t := &lun.Task{Target: c.tg, Nexus: c.n[loop], CDB: cdb, Attr: attr, Loop: l, Out: out, Owner: done}
 	_, in := c.tg.Plan(0, &cdb)
 	t.Buf = make([]byte, in)
-	l.Post(t.Start)
+	l.Post(luntest.Func(t.Start))
 	return t
 }
 
@@ -224,11 +224,11 @@ func TestGateUnderLoad(t *testing.T) {
 					inFlight.Done()
 				})
 				if k := rng.IntN(8); k < 2 {
-					c.live.Loop(loop).Post(func() {
+					c.live.Loop(loop).Post(luntest.Func(func() {
 						if t.Abort(); k == 0 {
 							t.Abandon()
 						}
-					})
+					}))
 				}
 			}
 			inFlight.Wait()

@@ -6,11 +6,11 @@ import "testing"
 type postLoop struct {
 	Loop
 	index  int
-	posted []func()
+	posted []Event
 }
 
 func (l *postLoop) Index() int       { return l.index }
-func (l *postLoop) Post(fn func())   { l.posted = append(l.posted, fn) }
+func (l *postLoop) Post(e Event)     { l.posted = append(l.posted, e) }
 func (l *postLoop) TaskDone(*Task)   {}
 func (l *postLoop) granted() (n int) { n, l.posted = len(l.posted), nil; return n }
 

@@ -7,6 +7,10 @@ import (
 
 // lbaQuery is a GET LBA STATUS while the backend looks its metadata up.
 type lbaQuery struct {
+	t       *Task
+	backend Backend
+	lba     uint64
+	limit   int
 	extents []Extent
 	err     error
 }
@@ -21,7 +25,7 @@ func lbaStatus(t *Task) {
 		return
 	}
 	alloc := int(min(cdb32(&t.CDB, 10), MaxParam))
-	q := &lbaQuery{}
+	q := &lbaQuery{lba: lba}
 	t.scratch.any, t.scratch.lba = q, lba
 	if !u.thin() { // SBC-3 4.7.2: every block of a fully provisioned unit is mapped
 		q.extents = []Extent{{LBA: lba, Blocks: g.Blocks - lba, Mapped: true}}
@@ -29,9 +33,15 @@ func lbaStatus(t *Task) {
 		return
 	}
 	limit := min(max((alloc-8)/16, 1), maxLBAExtents)
-	backend := u.backend
-	t.background(func() { q.extents, q.err = backend.Extents(nil, lba, limit) }, lbaAnswer)
+	q.t, q.backend, q.limit = t, u.backend, limit
+	t.Loop.Go(q)
 }
+
+// Do implements Work. The task may be aborted meanwhile.
+func (q *lbaQuery) Do() { q.extents, q.err = q.backend.Extents(nil, q.lba, q.limit) }
+
+// Happen implements Work.
+func (q *lbaQuery) Happen() { q.t.resume(stepLBAStatus) }
 
 func lbaAnswer(t *Task) {
 	q := t.scratch.any.(*lbaQuery)

@@ -32,7 +32,7 @@ func (c *cache) Submit(l lun.Loop, r *lun.Request) {
 	}
 	if r.Kind == lun.OpWrite && c.broken != nil {
 		err := c.broken
-		l.Post(func() { r.Done.RequestDone(r, err) })
+		l.Post(luntest.Func(func() { r.Done.RequestDone(r, err) }))
 		return
 	}
 	err := c.lost
@@ -43,10 +43,10 @@ func (c *cache) Submit(l lun.Loop, r *lun.Request) {
 	c.worst = max(c.worst, c.syncs)
 	answer := func() { c.syncs--; r.Done.RequestDone(r, err) }
 	if c.hold {
-		c.held = append(c.held, func() { l.Post(answer) })
+		c.held = append(c.held, func() { l.Post(luntest.Func(answer)) })
 		return
 	}
-	l.Post(answer)
+	l.Post(luntest.Func(answer))
 }
 
 func (c *cache) release() {
@@ -70,7 +70,7 @@ func newCacheRig(t testing.TB, direct bool, more ...option) (*rig, *cache) {
 
 // pass advances the fake clock by d ns.
 func (r *rig) pass(d int64) {
-	r.w.On(0, func(l *luntest.Loop) { l.After(d, func() {}) })
+	r.w.On(0, func(l *luntest.Loop) { l.After(d, luntest.Func(func() {})) })
 	r.w.Run()
 }
 

@@ -5,7 +5,8 @@ import "encoding/binary"
 // modeSelectState is what a MODE SELECT remembers while it flushes and saves.
 type modeSelectState struct {
 	values modeValues
-	save   bool
+	saves  bool // SP: also in the Store
+	unit   *Unit
 	err    error
 }
 
@@ -33,7 +34,7 @@ func modeSelect(t *Task) {
 		t.check(IllegalRequest, ascParameterListLength)
 		return
 	}
-	s := &modeSelectState{values: *u.mode.Load(), save: c[1]&0x01 != 0}
+	s := &modeSelectState{values: *u.mode.Load(), saves: c[1]&0x01 != 0}
 	if !t.parseModeList(t.Out[:length], modeHeader(c[0]), &s.values) {
 		return
 	}
@@ -53,16 +54,18 @@ func modeFlushed(t *Task, err error) {
 		t.failed(err)
 		return
 	}
-	if s.save {
-		u := t.unit
-		t.settle(func() { s.err = u.saveMode(s.values) }, modeSaved)
+	if s.saves {
+		s.unit = t.unit
+		t.settle(s)
 		return
 	}
-	modeSaved(t)
+	s.saved(t)
 }
 
-func modeSaved(t *Task) {
-	s, u := t.scratch.any.(*modeSelectState), t.unit
+func (s *modeSelectState) save() { s.err = s.unit.saveMode(s.values) }
+
+func (s *modeSelectState) saved(t *Task) {
+	u := t.unit
 	if s.err != nil {
 		t.check(HardwareError, ascInternalTargetFailure)
 		return

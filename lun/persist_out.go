@@ -235,8 +235,11 @@ func persistReserveOut(t *Task) {
 		fail.end(t)
 		return
 	}
-	t.unit.turn(t, func(t *Task) { r.carryOut(t) })
+	t.scratch.any = r
+	t.unit.turn(t, stepPersist)
 }
+
+func persistTurn(t *Task) { t.scratch.any.(*prRequest).carryOut(t) }
 
 // persists says whether the APTPL bit is valid for r (SPC-4 table 216).
 func (r *prRequest) persists() bool {
@@ -271,20 +274,32 @@ func (r *prRequest) carryOut(t *Task) {
 		r.finish(t, &effects)
 		return
 	}
-	image := next.encode()
-	var err error
 	u.mu.Lock()
 	u.pr.stored = true // even if it fails: who knows what is there
 	u.mu.Unlock()
-	t.settle(func() { err = u.saveReservations(image) }, func(t *Task) {
-		if err != nil {
-			u.endTurn()
-			t.check(HardwareError, ascInternalTargetFailure)
-			return
-		}
-		u.commit(t, &next, &effects)
-		r.finish(t, &effects)
-	})
+	t.settle(&prChange{r: r, unit: u, next: next, effects: effects, image: next.encode()})
+}
+
+// prChange is a change of reservations that is being saved.
+type prChange struct {
+	r       *prRequest
+	unit    *Unit
+	next    prState
+	effects prEffects
+	image   []byte // next, encoded
+	err     error
+}
+
+func (c *prChange) save() { c.err = c.unit.saveReservations(c.image) }
+
+func (c *prChange) saved(t *Task) {
+	if c.err != nil {
+		c.unit.endTurn()
+		t.check(HardwareError, ascInternalTargetFailure)
+		return
+	}
+	c.unit.commit(t, &c.next, &c.effects)
+	c.r.finish(t, &c.effects)
 }
 
 // commit makes next the unit's state, gives the turn away and tells those concerned.
@@ -305,20 +320,31 @@ func (u *Unit) attendIDs(a attention, ids []nexusID) {
 	if len(ids) == 0 {
 		return
 	}
-	match := idSet(ids)
-	u.attendIf(a, match)
+	u.attendIf(a, nexusSet(ids).Has)
 }
 
-func idSet(ids []nexusID) func(*Nexus) bool {
-	set := make(map[nexusID]struct{}, len(ids))
+// NexusSet is a set of I_T nexuses.
+type NexusSet struct{ ids map[nexusID]struct{} }
+
+func nexusSet(ids []nexusID) NexusSet {
+	s := NexusSet{make(map[nexusID]struct{}, len(ids))}
 	for _, id := range ids {
-		set[id] = struct{}{}
+		s.ids[id] = struct{}{}
 	}
-	return func(n *Nexus) bool {
-		_, ok := set[n.id()]
-		return ok
-	}
+	return s
 }
+
+// Has reports whether n is in the set.
+func (s NexusSet) Has(n *Nexus) bool {
+	_, ok := s.ids[n.id()]
+	return ok
+}
+
+// preemption ends a PREEMPT AND ABORT whose tasks are aborted. That may be so at once, inside the command's own step, which a
+// task must not be resumed in.
+type preemption struct{ t *Task }
+
+func (p preemption) Happen() { p.t.pause(stepGood) }
 
 // finish answers a command that was carried out. PREEMPT AND ABORT is done when the preempted nexuses' tasks are
 // (SPC-4 5.13.11.2.6): from GOOD status on, none of them touches the medium.
@@ -328,10 +354,10 @@ func (r *prRequest) finish(t *Task, e *prEffects) {
 		t.good()
 		return
 	}
-	preempted := idSet(e.abort)
+	preempted := nexusSet(e.abort)
 	u.mu.Lock()
 	for n := range u.prevent { // item h): as if they had allowed medium removal
-		if preempted(n) {
+		if preempted.Has(n) {
 			delete(u.prevent, n)
 		}
 	}
@@ -341,8 +367,6 @@ func (r *prRequest) finish(t *Task, e *prEffects) {
 		t.good()
 		return
 	}
-	// The sender is not among them, and so neither is this command. done may be called at once; resume must not be.
-	aborter.AbortTasks(t.Loop, u, preempted, func() {
-		t.pause((*Task).good)
-	})
+	// The sender is not among them, and so neither is this command.
+	aborter.AbortTasks(t.Loop, u, preempted, preemption{t})
 }

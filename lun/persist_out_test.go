@@ -389,7 +389,7 @@ func TestPreemptAndAbortWaits(t *testing.T) {
 	}
 	r.conflict("a writes meanwhile", func() prResult { r.attentions(a); return r.write(a) }())
 	r.good("others change reservations meanwhile", r.prout(r.login(3, 1, 1), saRegister, 0, 0, k3, 0))
-	r.w.On(0, func(*luntest.Loop) { r.aborter.done() })
+	r.w.On(0, func(*luntest.Loop) { r.aborter.done.Happen() })
 	r.w.Run()
 	if *result == nil || (*result).status != lun.StatusGood {
 		t.Fatal("no GOOD status")

@@ -57,7 +57,7 @@ func (l *prLive) client(i int) func(cdb []byte, out []byte) prResult {
 			copy(t.CDB[:], cdb)
 			_, in := l.tg.Plan(0, &t.CDB)
 			t.Buf = make([]byte, in)
-			l.live.Loop(i).Post(t.Start)
+			l.live.Loop(i).Post(luntest.Func(t.Start))
 			<-t.Owner.(chan struct{})
 			if p := resultOf(t); p.status != lun.StatusCheckCondition || p.key != lun.UnitAttention {
 				return p

@@ -350,15 +350,15 @@ func (s *prStore) copy() *prStore { return &prStore{m: maps.Clone(s.m)} }
 type prAborter struct {
 	calls int
 	match func(*lun.Nexus) bool
-	done  func()
+	done  lun.Event
 	hold  bool // a test calls done itself
 }
 
-func (a *prAborter) AbortTasks(_ lun.Loop, u *lun.Unit, match func(*lun.Nexus) bool, done func()) {
+func (a *prAborter) AbortTasks(_ lun.Loop, u *lun.Unit, of lun.NexusSet, done lun.Event) {
 	a.calls++
-	a.match, a.done = match, done
+	a.match, a.done = of.Has, done
 	if !a.hold {
-		done()
+		done.Happen()
 	}
 }
 

@@ -6,12 +6,20 @@ package lun
 // prWaiter is a command in line.
 type prWaiter struct {
 	t    *Task
-	step func(t *Task)
+	step taskStep
 }
 
-// turn runs step, on t's loop, once it is the only command that changes u's reservations: now or later. step, or what
-// comes of it, calls endTurn.
-func (u *Unit) turn(t *Task, step func(t *Task)) {
+// Happen gives the command its turn.
+func (w prWaiter) Happen() {
+	if w.t.aborted { // resume ends it, without the step
+		w.t.unit.endTurn()
+	}
+	w.t.resume(w.step)
+}
+
+// turn runs step on t's loop once t is the only command that changes u's reservations: now or later. The step, or what follows
+// from it, calls endTurn.
+func (u *Unit) turn(t *Task, step taskStep) {
 	u.mu.Lock()
 	if u.pr.busy {
 		u.pr.waiting = append(u.pr.waiting, prWaiter{t, step})
@@ -20,7 +28,7 @@ func (u *Unit) turn(t *Task, step func(t *Task)) {
 	}
 	u.pr.busy = true
 	u.mu.Unlock()
-	step(t)
+	taskSteps[step](t)
 }
 
 // endTurn gives the turn to the next in line. Any loop may call it.
@@ -34,10 +42,5 @@ func (u *Unit) endTurn() {
 	w := u.pr.waiting[0]
 	u.pr.waiting = u.pr.waiting[1:]
 	u.mu.Unlock()
-	w.t.Loop.Post(func() {
-		if w.t.aborted { // resume ends it, and does not run step
-			u.endTurn()
-		}
-		w.t.resume(w.step)
-	})
+	w.t.Loop.Post(w)
 }

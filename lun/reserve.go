@@ -27,7 +27,7 @@ func reserveField(t *Task) bool {
 // runReserve: SPC-2 7.21, 7.22.
 func runReserve(t *Task) {
 	if !reserveField(t) {
-		t.unit.turn(t, reserveTurn)
+		t.unit.turn(t, stepReserve)
 	}
 }
 
@@ -56,7 +56,7 @@ func reserveTurn(t *Task) {
 // runRelease: SPC-2 7.16, 7.17. Releasing what somebody else reserves, or nobody, changes nothing and is GOOD.
 func runRelease(t *Task) {
 	if !reserveField(t) {
-		t.unit.turn(t, releaseTurn)
+		t.unit.turn(t, stepRelease)
 	}
 }
 

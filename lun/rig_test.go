@@ -76,9 +76,9 @@ func (d *disk) Submit(l lun.Loop, r *lun.Request) {
 	}
 	switch {
 	case d.hold != nil && d.hold(r):
-		d.held = append(d.held, func() { l.Post(work) })
+		d.held = append(d.held, func() { l.Post(luntest.Func(work)) })
 	case d.posted:
-		l.Post(work)
+		l.Post(luntest.Func(work))
 	default:
 		work()
 	}

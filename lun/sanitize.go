@@ -68,7 +68,7 @@ func sanitize(t *Task) {
 		// From here on the operation goes on without the task (SBC-3 4.11.1: neither an abort nor a reset stops it), and
 		// nobody waits at the gate for it: they get SANITIZE IN PROGRESS.
 		s.waiter = t
-		t.cancel = func(*Task) { s.waiter = nil }
+		t.sanitizer = s
 		u.gate.leave(t)
 	}
 	s.begin()
@@ -127,11 +127,18 @@ func exitFailureMode(t *Task) {
 			t.checkField(1, 4)
 			return
 		}
-		t.settle(func() { u.markSanitize(nil) }, func(t *Task) {
-			u.clear(stateSanitizeFailed)
-			t.good()
-		})
+		t.settle(failureLeft{u})
 		return
 	}
+	t.good()
+}
+
+// failureLeft ends a unit's failure mode.
+type failureLeft struct{ u *Unit }
+
+func (f failureLeft) save() { f.u.markSanitize(nil) }
+
+func (f failureLeft) saved(t *Task) {
+	f.u.clear(stateSanitizeFailed)
 	t.good()
 }

@@ -34,16 +34,40 @@ func (s *sanitizer) begin() {
 	if s.unrestricted {
 		mark[0] = 'u'
 	}
-	u := s.u
-	var err error
-	s.loop.Go(func() { err = u.markSanitize(mark) }, func() {
-		if err != nil {
-			s.end(err)
-			return
-		}
-		s.next()
-	})
+	s.loop.Go(&sanitizeMark{s: s, mark: mark})
 }
+
+// sanitizeMark saves that an operation has begun, or with no mark that it has ended.
+type sanitizeMark struct {
+	s    *sanitizer
+	mark []byte
+	err  error
+}
+
+// Do implements Work.
+func (m *sanitizeMark) Do() { m.err = m.s.u.markSanitize(m.mark) }
+
+// Happen implements Work.
+func (m *sanitizeMark) Happen() {
+	if m.err != nil || m.mark == nil {
+		m.s.end(m.err)
+		return
+	}
+	m.s.next()
+}
+
+// sanitizeNext goes on with the next piece.
+type sanitizeNext struct{ s *sanitizer }
+
+func (e sanitizeNext) Happen() { e.s.next() }
+
+// sanitizeFailure ends the operation.
+type sanitizeFailure struct {
+	s   *sanitizer
+	err error
+}
+
+func (e sanitizeFailure) Happen() { e.s.end(e.err) }
 
 // next submits the next piece, once the rate permits.
 func (s *sanitizer) next() {
@@ -52,7 +76,7 @@ func (s *sanitizer) next() {
 		t := s.waiter
 		s.stop()
 		if t != nil {
-			t.cancel = nil
+			t.sanitizer = nil
 			t.end(StatusTaskAborted)
 		}
 		return
@@ -66,7 +90,7 @@ func (s *sanitizer) next() {
 	if r := u.cfg.SanitizeRate; r > 0 {
 		due := s.began + int64(float64(s.moved.Load())/float64(r)*1e9)
 		if wait := due - s.loop.Now(); wait > 0 {
-			s.loop.After(min(wait, sanitizeNap), s.next)
+			s.loop.After(min(wait, sanitizeNap), sanitizeNext{s})
 			return
 		}
 	}
@@ -87,13 +111,13 @@ func (s *sanitizer) RequestDone(r *Request, err error) {
 		if r.Kind != OpSync { // the flusher records the errors of flushes
 			s.u.faulted(s.loop, r, err)
 		}
-		s.loop.Post(func() { s.end(err) })
+		s.loop.Post(sanitizeFailure{s, err})
 		return
 	}
 	if r.Kind != OpSync {
 		s.off += r.Len
 		s.moved.Add(r.Len)
-		s.loop.Post(s.next)
+		s.loop.Post(sanitizeNext{s})
 		return
 	}
 	if s.pass++; s.pass < s.passes {
@@ -103,11 +127,10 @@ func (s *sanitizer) RequestDone(r *Request, err error) {
 				s.buf[i] ^= 0xFF
 			}
 		}
-		s.loop.Post(s.next)
+		s.loop.Post(sanitizeNext{s})
 		return
 	}
-	u := s.u
-	s.loop.Go(func() { err = u.markSanitize(nil) }, func() { s.end(err) })
+	s.loop.Go(&sanitizeMark{s: s})
 }
 
 // end is the operation's end, or its failure.
@@ -125,7 +148,7 @@ func (s *sanitizer) end(err error) {
 	if t == nil {
 		return
 	}
-	t.cancel = nil
+	t.sanitizer = nil
 	if err != nil {
 		t.check(MediumError, ascSanitizeFailed)
 	} else {

@@ -17,7 +17,7 @@ type Store interface {
 // Aborter is the engine's side of PREEMPT AND ABORT: it aborts the tasks of u whose nexus matches, on whatever loop they
 // are, and then runs done on from, the loop that called. The tasks' answers are suppressed.
 type Aborter interface {
-	AbortTasks(from Loop, u *Unit, match func(*Nexus) bool, done func())
+	AbortTasks(from Loop, u *Unit, of NexusSet, done Event)
 }
 
 // Port is a target port: a portal group and its relative target port identifier.

@@ -44,8 +44,8 @@ type Task struct {
 	req       Request
 	step      func(t *Task, err error) // what comes after req
 	with      holder
-	cancel    func(t *Task)       // removes an aborted task from what it waits for, on its loop
-	giveUp    func() (ended bool) // Abort's action on a task that waits for tasks of its own (EXTENDED COPY)
+	sanitizer *sanitizer // the operation that the task waits for, nil if none
+	copy      *copyOp    // EXTENDED COPY: it waits for tasks of its own
 	todo      todo
 	driving   bool // inside drive: ends and submissions are carried out when the step returns
 	inSubmit  bool
@@ -148,12 +148,11 @@ func (t *Task) abort() bool {
 		t.end(StatusTaskAborted)
 		return true
 	}
-	if t.giveUp != nil {
-		return t.giveUp()
+	if t.copy != nil {
+		return t.copy.giveUp()
 	}
-	if c := t.cancel; c != nil {
-		t.cancel = nil
-		c(t)
+	if s := t.sanitizer; s != nil {
+		t.sanitizer, s.waiter = nil, nil
 		t.end(StatusTaskAborted)
 		return true
 	}
@@ -216,40 +215,42 @@ func (t *Task) ioRange(kind OpKind, off, n int64, next func(t *Task, err error))
 	t.submit(next)
 }
 
-// background runs work on a helper goroutine, where it may block but must not touch t, then next on t's loop.
-func (t *Task) background(work func(), next func(t *Task)) {
-	t.Loop.Go(work, func() { t.resume(next) })
-}
-
-// settle is background for work whose effect others may see even if the task is aborted: then runs in any case, so that the
-// saved state and the current state stay the same. It ends the task.
-func (t *Task) settle(work func(), then func(t *Task)) {
+// settle saves s on a helper goroutine, then carries it out on t's loop. Others may see its effect even if the task is aborted:
+// it is carried out in any case, so that the saved state and the current state stay the same. It ends the task.
+func (t *Task) settle(s saver) {
 	t.with = withStore
-	t.Loop.Go(work, func() {
-		t.with = withTask
-		t.driving = true
-		then(t)
-		if t.aborted && t.done { // nobody waits for the result
-			t.Status, t.SenseLen = StatusTaskAborted, 0
-		}
-		t.drive()
-	})
+	t.Loop.Go(saving{t, s})
 }
 
-// pause gives the loop to others, then goes on with next.
-func (t *Task) pause(next func(t *Task)) {
-	t.Loop.Post(func() { t.resume(next) })
+func (t *Task) settled(s saver) {
+	t.with = withTask
+	t.driving = true
+	s.saved(t)
+	if t.aborted && t.done { // nobody waits for the result
+		t.Status, t.SenseLen = StatusTaskAborted, 0
+	}
+	t.drive()
 }
 
-// resume enters the task from outside: a callback of the loop.
-func (t *Task) resume(next func(t *Task)) {
+// pause lets others have the loop, then continues with a step.
+func (t *Task) pause(next taskStep) { t.Loop.Post(taskEvent{t, next}) }
+
+// resume enters the task from outside, for a step.
+func (t *Task) resume(next taskStep) {
+	if t.enter() {
+		taskSteps[next](t)
+	}
+	t.drive()
+}
+
+// enter begins a step from outside; false: the task was aborted, and ends. The caller calls drive after it.
+func (t *Task) enter() bool {
 	t.driving = true
 	if t.aborted {
 		t.end(StatusTaskAborted)
-	} else {
-		next(t)
+		return false
 	}
-	t.drive()
+	return true
 }
 
 // drive carries out what steps ask for until somebody else is to call, so that a backend which completes inside Submit
@@ -272,7 +273,7 @@ func (t *Task) drive() {
 			}
 			if t.burst += t.req.Len; t.burst > loopSlice && t.burst != t.req.Len {
 				t.burst = 0
-				t.pause((*Task).resubmit)
+				t.pause(stepSubmit)
 				continue
 			}
 			t.inSubmit, t.answered = true, false

@@ -280,7 +280,7 @@ func TestAttentionOnceUnderLoad(t *testing.T) {
 	}
 	tur := func(loop int, n *lun.Nexus) prResult {
 		task := &lun.Task{Target: tg, Nexus: n, Loop: live.Loop(loop), Owner: make(chan struct{}, 1)}
-		live.Loop(loop).Post(task.Start)
+		live.Loop(loop).Post(luntest.Func(task.Start))
 		<-task.Owner.(chan struct{})
 		return resultOf(task)
 	}

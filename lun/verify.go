@@ -116,7 +116,7 @@ func verifyNext(t *Task) {
 			return
 		}
 		if t.spent(n) {
-			t.pause(verifyNext)
+			t.pause(stepVerify)
 			return
 		}
 	}

@@ -41,7 +41,7 @@ func newCutRig(t *testing.T, dir string, direct backend.Direct) *cutRig {
 // pass advances the loops' clock by ns.
 func (r *cutRig) pass(ns int64) {
 	done := false
-	r.w.On(0, func(l *luntest.Loop) { l.After(ns, func() { done = true }) })
+	r.w.On(0, func(l *luntest.Loop) { l.After(ns, luntest.Func(func() { done = true })) })
 	r.w.RunUntil("the time has passed", func() bool { return done })
 }
 
@@ -182,14 +182,14 @@ func TestCutUnderSeveralLoops(t *testing.T) {
 	results := make(chan error)
 	for i := range 3 {
 		l := v.Loop(i)
-		l.Post(func() {
+		l.Post(luntest.Func(func() {
 			for n := range 64 {
 				buf := bytes.Repeat([]byte{byte(n)}, 512)
 				r := &lun.Request{Kind: lun.OpWrite, Off: 512<<10 + int64(n)*4096, Len: 512, Buf: buf}
 				r.Done = completion(func(err error) { results <- err })
 				b.Submit(l, r)
 			}
-		})
+		}))
 	}
 	for range 3 * 64 {
 		if err := <-results; !errors.Is(err, lun.ErrMedium) {

@@ -91,14 +91,14 @@ func (f *Fault) Held() int {
 // Release lets the oldest n held requests go on, each on its own loop; n < 0: all. It may be called from anywhere.
 func (f *Fault) Release(n int) {
 	for _, h := range f.take(n) {
-		h.loop.Post(h.goOn)
+		h.loop.Post(faultReleased{h})
 	}
 }
 
 // Fail ends the oldest n held requests with err, nothing moved; n < 0: all.
 func (f *Fault) Fail(n int, err error) {
 	for _, h := range f.take(n) {
-		h.loop.Post(func() { h.end(0, err) })
+		h.loop.Post(faultFailed{h, err})
 	}
 }
 
@@ -146,7 +146,7 @@ func (f *Fault) Submit(l lun.Loop, r *lun.Request) {
 	switch {
 	case hold:
 	case h.fate.Delay > 0:
-		l.After(h.fate.Delay, h.pass)
+		l.After(h.fate.Delay, faultPassed{h})
 	default:
 		h.pass()
 	}
@@ -290,3 +290,17 @@ func (f *Fault) Close() error {
 	}
 	return nil
 }
+
+// Events of a request that was held or delayed.
+type (
+	faultReleased struct{ h *faulted }
+	faultPassed   struct{ h *faulted }
+	faultFailed   struct {
+		h   *faulted
+		err error
+	}
+)
+
+func (e faultReleased) Happen() { e.h.goOn() }
+func (e faultPassed) Happen()   { e.h.pass() }
+func (e faultFailed) Happen()   { e.h.end(0, e.err) }

@@ -81,7 +81,7 @@ func (m *Memory) Submit(l lun.Loop, r *lun.Request) {
 	}
 	err := m.admit(r)
 	if err == nil && (r.Kind == lun.OpDiscard || r.Kind == lun.OpZero) && r.Len > inlineZero {
-		m.background(l, r)
+		l.Go(&memoryWork{m: m, r: r, loop: i})
 		return
 	}
 	if err == nil {
@@ -90,11 +90,19 @@ func (m *Memory) Submit(l lun.Loop, r *lun.Request) {
 	m.finish(i, r, err)
 }
 
-// background is apart so that its closures cost the data path nothing.
-func (m *Memory) background(l lun.Loop, r *lun.Request) {
-	var err error
-	l.Go(func() { err = m.do(r) }, func() { m.finish(l.Index(), r, err) })
+// memoryWork is a request that takes long.
+type memoryWork struct {
+	m    *Memory
+	r    *lun.Request
+	loop int
+	err  error
 }
+
+// Do implements lun.Work.
+func (w *memoryWork) Do() { w.err = w.m.do(w.r) }
+
+// Happen implements lun.Work.
+func (w *memoryWork) Happen() { w.m.finish(w.loop, w.r, w.err) }
 
 func (m *Memory) finish(i int, r *lun.Request, err error) {
 	m.life.leave(i)

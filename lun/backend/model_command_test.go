@@ -217,7 +217,7 @@ func (c *command) unknown() {
 // learn reads s, which stays locked until then.
 func (m *model) learn(s span) {
 	r := m.newCommand("learn", s.unit, cdb16(0x88, 0, s.lba, s.n), nil)
-	again := func(*command) { m.w.Loop(0).Post(func() { m.learn(s) }) }
+	again := func(*command) { m.w.Loop(0).Post(luntest.Func(func() { m.learn(s) })) }
 	r.lost = again
 	r.good = func(r *command) {
 		u := m.units[s.unit]

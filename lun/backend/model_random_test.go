@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
 // randomCommand starts one command of chance. False: what it would be about is locked.
@@ -374,7 +375,7 @@ func (m *model) countUp() *command {
 			key, _ := c.sense()
 			return key == lun.Miscompare
 		}
-		m.w.Loop(0).Post(func() { m.start(up) })
+		m.w.Loop(0).Post(luntest.Func(func() { m.start(up) }))
 	}
 	return c
 }

@@ -141,7 +141,7 @@ func TestFailedWriteNamesNoBlock(t *testing.T) {
 		t.Errorf("a write over a bad block: %v after %d bytes and %d writes", err, q.Moved, d.calls)
 	}
 	d.bad = func(int64) bool { return false }
-	d.w.On(0, func(l *luntest.Loop) { l.After(1e7, func() {}) })
+	d.w.On(0, func(l *luntest.Loop) { l.After(1e7, luntest.Func(func() {})) })
 	d.w.Run()
 	if err := os.Truncate(d.path, 100*512); err != nil {
 		t.Fatal(err)

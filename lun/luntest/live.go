@@ -53,10 +53,10 @@ func (v *Live) Loop(i int) *LiveLoop { return v.loops[i] }
 // Call runs fn on the loop and waits for it to return. Not from the loop itself.
 func (l *LiveLoop) Call(fn func()) {
 	done := make(chan struct{})
-	l.Post(func() {
+	l.Post(Func(func() {
 		fn()
 		close(done)
-	})
+	}))
 	<-done
 }
 
@@ -72,14 +72,14 @@ type LiveLoop struct {
 
 	mu     sync.Mutex
 	more   sync.Cond
-	todo   []func()
+	todo   []lun.Event
 	closed bool
 }
 
 var _ lun.Loop = (*LiveLoop)(nil)
 
 func (l *LiveLoop) run() {
-	var batch []func()
+	var batch []lun.Event
 	for {
 		l.mu.Lock()
 		for len(l.todo) == 0 && !l.closed {
@@ -91,8 +91,8 @@ func (l *LiveLoop) run() {
 		}
 		batch, l.todo = l.todo, batch[:0]
 		l.mu.Unlock()
-		for i, fn := range batch {
-			fn()
+		for i, e := range batch {
+			e.Happen()
 			batch[i] = nil
 		}
 	}
@@ -104,25 +104,25 @@ func (l *LiveLoop) Index() int { return l.index }
 // Now is the real monotonic clock in nanoseconds.
 func (l *LiveLoop) Now() int64 { return int64(time.Since(l.epoch)) }
 
-// Post runs fn on this loop.
-func (l *LiveLoop) Post(fn func()) {
+// Post makes e happen on this loop.
+func (l *LiveLoop) Post(e lun.Event) {
 	l.mu.Lock()
-	l.todo = append(l.todo, fn)
+	l.todo = append(l.todo, e)
 	l.more.Signal()
 	l.mu.Unlock()
 }
 
-// Go runs work on a goroutine, then done on this loop.
-func (l *LiveLoop) Go(work func(), done func()) {
+// Go does w on a goroutine; then it happens on this loop.
+func (l *LiveLoop) Go(w lun.Work) {
 	go func() {
-		work()
-		l.Post(done)
+		w.Do()
+		l.Post(w)
 	}()
 }
 
-// After runs fn on this loop in d nanoseconds.
-func (l *LiveLoop) After(d int64, fn func()) {
-	time.AfterFunc(time.Duration(d), func() { l.Post(fn) })
+// After makes e happen on this loop in d nanoseconds.
+func (l *LiveLoop) After(d int64, e lun.Event) {
+	time.AfterFunc(time.Duration(d), func() { l.Post(e) })
 }
 
 // Alloc takes n bytes of poisoned memory.
@@ -137,7 +137,7 @@ func (l *LiveLoop) TaskDone(t *lun.Task) { l.Done(t) }
 func (l *LiveLoop) submit(c *Call) {
 	go func() {
 		n := c.perform(l.v.NoSync)
-		l.Post(func() { c.op.QueueDone(l, c.req, n) })
+		l.Post(Func(func() { c.op.QueueDone(l, c.req, n) }))
 	}()
 }
 

@@ -193,23 +193,23 @@ func (l *Loop) Index() int { return l.index }
 // Now is the fake clock in nanoseconds.
 func (l *Loop) Now() int64 { return l.w.now }
 
-// Post runs fn on this loop soon; it may be called from anywhere.
-func (l *Loop) Post(fn func()) { l.w.at(l.w.now, l, fn) }
+// Post makes e happen on this loop soon; it may be called from anywhere.
+func (l *Loop) Post(e lun.Event) { l.w.at(l.w.now, l, e.Happen) }
 
-// Go runs work out of any loop's turn, later, then done on this loop.
-func (l *Loop) Go(work func(), done func()) {
+// Go does w out of any loop's turn, later; then it happens on this loop.
+func (l *Loop) Go(work lun.Work) {
 	l.mine("Go")
 	w := l.w
 	w.at(w.now+w.delay(), nil, func() {
-		work()
-		w.at(w.now+w.delay(), l, done)
+		work.Do()
+		w.at(w.now+w.delay(), l, work.Happen)
 	})
 }
 
-// After runs fn on this loop once d nanoseconds of the fake clock have passed.
-func (l *Loop) After(d int64, fn func()) {
+// After makes e happen on this loop once d nanoseconds of the fake clock have passed.
+func (l *Loop) After(d int64, e lun.Event) {
 	l.mine("After")
-	l.w.at(l.w.now+max(d, 0), l, fn)
+	l.w.at(l.w.now+max(d, 0), l, e.Happen)
 }
 
 // Alloc takes n bytes of poisoned, page-aligned memory off the Go heap; nil when the arena is used up or the seed says so.

@@ -101,9 +101,9 @@ func TestGoAfterPost(t *testing.T) {
 		return func() { got = append(got, fmt.Sprintf("%d %s", w.Now(), s)) }
 	}
 	w.On(1, func(l *Loop) {
-		l.After(50, say("after"))
-		l.Go(say("work"), say("done"))
-		w.Loop(0).Post(say("post"))
+		l.After(50, Func(say("after")))
+		l.Go(Job{say("work"), say("done")})
+		w.Loop(0).Post(Func(say("post")))
 	})
 	w.Run()
 	if want := []string{"0 work", "0 post", "0 done", "50 after"}; !slices.Equal(got, want) {

@@ -10,7 +10,7 @@ var lunMutants = []mutant{
 	{"gate: the waiter is not told", "lun/gate.go", "		if g.word.Load() != gateOpen {\n			g.mu.Lock()\n			g.drained()\n			g.mu.Unlock()\n		}\n", "", "lun", "TestOrdered$|TestRunsAlone$"},
 	{"gate: HEAD OF QUEUE waits in line", "lun/gate.go", "	if t.Attr == AttrHead {\n		g.queue.pushFront(t)", "	if false {\n		g.queue.pushFront(t)", "lun", "TestHeadOfQueue$"},
 	{"task: what is saved and what is in force part", "lun/task.go", "if t.with == withStore {", "if false {", "lun", "TestAbortedWhileSaving"},
-	{"task: not checked again after the gate", "lun/dispatch.go", "		if t.admit() {\n			t.cmd.run(t)\n		}\n", "		t.cmd.run(t)\n", "lun", "CheckedAgain"},
+	{"task: not checked again after the gate", "lun/dispatch.go", "if t.enter() && t.admit() {", "if t.enter() {", "lun", "CheckedAgain"},
 
 	// Blocks (SBC-3).
 	{"blocks: beyond the end", "lun/rw.go", "return lba <= g.Blocks && n <= g.Blocks-lba", "return lba <= g.Blocks", "lun", "TestBeyondTheEnd$"},

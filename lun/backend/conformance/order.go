@@ -174,7 +174,7 @@ func live(t *testing.T, s Suite, w Want) {
 		l := v.Loop(i)
 		walk := &walker{t: t, b: b, l: l, s: s, bs: bs, base: int64(i) * stripe, size: stripe, left: rounds, done: wait.Done}
 		walk.model = make([]byte, stripe)
-		l.Post(walk.next)
+		l.Post(luntest.Func(walk.next))
 	}
 	for range 20 { // what may be asked from anywhere, meanwhile
 		b.Geometry()
@@ -244,7 +244,7 @@ func (k *walker) RequestDone(r *lun.Request, err error) {
 	if r.Buf != nil {
 		k.l.Free(r.Buf)
 	}
-	k.l.Post(k.next)
+	k.l.Post(luntest.Func(k.next))
 }
 
 // short: a transfer that the kernel cuts short is gone on with, until all of it was moved.
