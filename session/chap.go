@@ -16,13 +16,13 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// Auth is how initiators prove themselves to a target, and it to them (RFC 7143, 12.1). Without accounts everybody is
-// taken at his word.
+// Auth is how initiators and a target authenticate to each other (RFC 7143, 12.1). Without accounts no initiator has to
+// authenticate.
 type Auth struct {
-	Accounts []Account // any of them lets an initiator in
-	// Mutual is what the target proves itself with when it is asked to; nil: an initiator that asks is refused.
+	Accounts []Account // an initiator may log in with any of them
+	// Mutual is the account that the target authenticates with if the initiator asks for that; nil: such a login is refused.
 	Mutual *Account
-	// Algorithms that are taken; empty: all. The initiator's order decides.
+	// Algorithms are those that are accepted; empty: all. The initiator's order decides.
 	Algorithms []CHAPAlgorithm
 }
 
@@ -34,7 +34,7 @@ type Account struct {
 	Initiators []string
 }
 
-// Required tells whether a login has to authenticate.
+// Required reports whether a login has to authenticate.
 func (a *Auth) Required() bool { return len(a.Accounts) > 0 }
 
 // Knows reports whether there is an account of that name.
@@ -52,7 +52,7 @@ const (
 	CHAPSHA3256 CHAPAlgorithm = 8
 )
 
-// chapAlgorithms says what each computes.
+// chapAlgorithms has the hash function of each algorithm.
 var chapAlgorithms = map[CHAPAlgorithm]func() hash.Hash{
 	CHAPMD5:     md5.New,
 	CHAPSHA1:    sha1.New,
@@ -95,7 +95,7 @@ func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (
 	case chapWantsAlgorithm:
 		list, ok := get("CHAP_A")
 		if !ok {
-			return out, nil // AuthMethod alone: the initiator goes on with CHAP_A
+			return out, nil // AuthMethod alone: CHAP_A comes in the next request
 		}
 		return s.challengeFor(a, random, list, out)
 	case chapWantsResponse:
@@ -104,7 +104,7 @@ func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (
 	return out, nil
 }
 
-// challengeFor chooses "the algorithm ... from the list" in the initiator's order and sends identifier and challenge.
+// challengeFor chooses the first algorithm of the initiator's list that we accept, and sends identifier and challenge.
 func (s *chapState) challengeFor(a *Auth, random func([]byte), list string, out []byte) ([]byte, error) {
 	for item := range strings.SplitSeq(list, ",") {
 		n, err := pdu.ParseNumber(item, 0, 255)
@@ -166,7 +166,7 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 	return out, nil
 }
 
-// user is the name of the account that logged in, "" without CHAP.
+// user returns the name of the account that logged in, "" without CHAP.
 func (s *chapState) user() string {
 	if s.account == nil {
 		return ""
@@ -196,7 +196,7 @@ func (s *chapState) prove(a *Auth, idText, chText string, out []byte) ([]byte, e
 	return out, nil
 }
 
-// response is RFC 1994, 4.1: the hash of identifier, secret and challenge.
+// response returns the hash of identifier, secret and challenge (RFC 1994, 4.1).
 func (s *chapState) response(id byte, secret, challenge []byte) []byte {
 	h := chapAlgorithms[s.alg]()
 	h.Write([]byte{id})

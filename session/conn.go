@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// ConnConfig is what a connection knows from its first byte on.
+// ConnConfig describes a connection that was just accepted.
 type ConnConfig struct {
 	Node          *Node
 	Host          Host
@@ -18,14 +18,14 @@ type ConnConfig struct {
 	Now           int64        // ns, monotonic
 }
 
-// Conn is one connection. All calls come from its loop's thread; none blocks, locks or allocates once a connection has
-// reached full feature phase and its queues have grown to what its initiator uses.
+// Conn is one connection. All its methods are called on its loop's thread. None blocks, locks or allocates once the connection
+// is in full feature phase and its queues have grown to what its initiator uses.
 type Conn struct {
 	cfg    ConnConfig
 	node   *Node
 	host   Host
 	framer pdu.Framer
-	now    int64 // the latest that Header, Payload, Buffer and Next were told: for Times
+	now    int64 // the latest time passed to Header, Payload, Buffer and Next: for Times
 
 	login *login // nil from full feature phase on, and only then
 	// sess is the session that the connection is a member of. It is set when the login is granted, which may be long before
@@ -35,7 +35,7 @@ type Conn struct {
 	cid  uint16
 
 	turns delivery
-	at    int // the loop it lives on; guarded by the session's mu
+	at    int // the loop it is on; guarded by the session's mu
 
 	rx      rxState
 	tags    tagTable
@@ -63,7 +63,7 @@ type Conn struct {
 // NewConn makes the protocol side of a connection that was just accepted.
 func NewConn(cfg ConnConfig) *Conn {
 	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host, at: cfg.Loop}
-	// A login request has no additional header: what asks for one is something else, and the connection need not wait for it.
+	// A login request has no additional header segments, so the framer refuses any PDU that announces some before they arrive.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
 	c.tm.conn, c.turns.c, c.out.conn = tmConn{c}, c, connLogout{c}
@@ -72,10 +72,10 @@ func NewConn(cfg ConnConfig) *Conn {
 	return c
 }
 
-// Framer is the connection's own framer, fed by the host. The session sets its limits and digests as negotiation goes.
+// Framer is the connection's own framer, fed by the host. The login sets its limits and digests.
 func (c *Conn) Framer() *pdu.Framer { return &c.framer }
 
-// Session is nil before full feature phase.
+// Session returns the connection's session, nil before full feature phase.
 func (c *Conn) Session() *Session {
 	if !c.fullFeature() {
 		return nil
@@ -87,26 +87,26 @@ func (c *Conn) Session() *Session {
 // for another connection to end.
 func (c *Conn) fullFeature() bool { return c.login == nil }
 
-// Params is what was negotiated for this connection alone.
+// Params returns what was negotiated for this connection alone.
 func (c *Conn) Params() *ConnParams { return &c.cp }
 
-// DataDigest says that data segments carry digests in full feature phase.
+// DataDigest reports whether data segments carry digests in full feature phase.
 func (c *Conn) DataDigest() bool { return c.cp.DataDigest }
 
-// CID is the connection's identifier in its session (RFC 7143, 11.12.7).
+// CID returns the connection's identifier in its session (RFC 7143, 11.12.7).
 func (c *Conn) CID() uint16 { return c.cid }
 
-// Remote is the initiator's address.
+// Remote returns the initiator's address.
 func (c *Conn) Remote() netip.AddrPort { return c.cfg.Remote }
 
-// Local is the portal's address.
+// Local returns the portal's address.
 func (c *Conn) Local() netip.AddrPort { return c.cfg.Local }
 
-// Loop is the loop that the connection lives on.
+// Loop returns the index of the loop that the connection is on.
 func (c *Conn) Loop() int { return c.cfg.Loop }
 
-// Unacknowledged is how many responses the initiator has not acknowledged by ExpStatSN (RFC 7143, 4.2.2.2).
+// Unacknowledged returns how many responses the initiator has not acknowledged by ExpStatSN (RFC 7143, 4.2.2.2).
 func (c *Conn) Unacknowledged() uint32 { return c.sn.statSN - c.sn.expStatSN }
 
-// InFlight is how many requests of the connection are unanswered.
+// InFlight returns how many requests of the connection are unanswered.
 func (c *Conn) InFlight() int { return c.tags.n }

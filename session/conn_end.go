@@ -85,7 +85,8 @@ func (e *endState) nextFlush(ev *Event, last bool) bool {
 }
 
 // Closed reports that the transport is gone: no receive or send touches a task's memory any more, and the host does not call
-// Sent again. FreeTask follows for every task, for those that the host has once it has answered their Abort; then SessionDown.
+// Sent again. Every task is freed, those that the host has once it has answered their Abort. SessionDown follows if the session
+// ends.
 func (c *Conn) Closed(now int64) {
 	e := &c.end
 	if e.closed() {

@@ -4,22 +4,22 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// rxState is the PDU at hand, between Header and Payload.
+// rxState is the PDU that is being received, between Header and Payload.
 type rxState struct {
 	act    rxAction
 	reason pdu.RejectReason // actReject
 	task   *Task            // actCommand, actRequest, actData
 	data   []byte           // where the data segment lands, nil if it is discarded
-	part   []byte           // what of data belongs into the task's buffer, where only a part does
+	part   []byte           // the part of data that belongs in the task's buffer, if only a part does
 	at     *sequence        // actData: the sequence that the PDU belongs to
 }
 
-// rxAction is what Payload is to do.
+// rxAction is what Payload does with the PDU.
 type rxAction uint8
 
 const (
 	actDiscard rxAction = iota
-	actReject           // answer by a Reject with reason
+	actReject           // send a Reject with reason
 	actFull             // a command for which there is no task: answer TASK SET FULL
 	actCommand          // a SCSI command in task
 	actRequest          // another request in task
@@ -29,9 +29,9 @@ const (
 	actLogin            // a login request
 )
 
-// Header looks at the header that the framer has complete, and returns where the data segment goes: nil to discard it,
-// else at least DataSegmentLength bytes that the framer may write to until Payload. When the task whose buffer it is was
-// freed in between, the host keeps the memory until then.
+// Header takes a complete header from the framer and returns where the data segment goes: nil to discard it, otherwise at least
+// DataSegmentLength bytes that the framer may write to until Payload. If the task that owns the buffer is freed before that, the
+// host keeps the memory until Payload.
 func (c *Conn) Header(now int64) []byte {
 	c.now = max(c.now, now)
 	c.rx = rxState{}
@@ -54,8 +54,8 @@ func (c *Conn) Header(now int64) []byte {
 	case pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest, pdu.OpTaskManagementRequest:
 		c.requestHeader(h)
 	case pdu.OpLoginRequest:
-		// Full feature phase has begun on this connection, and a second login is a protocol error (RFC 7143, 6.3). A peer
-		// that has so lost its place cannot be answered.
+		// A second login on a connection in full feature phase is a protocol error (RFC 7143, 6.3). There is no answer that a peer
+		// in such a state could understand.
 		c.fail(errLoginInFullFeature)
 	case pdu.OpSNACKRequest:
 		// No recovery level that has SNACK is offered (11.16).
@@ -66,7 +66,7 @@ func (c *Conn) Header(now int64) []byte {
 	return c.rx.data
 }
 
-// Payload says that the PDU of the last Header is complete. digestOK is false when its data digest was wrong.
+// Payload reports that the PDU of the last Header is complete. digestOK is false if its data digest was wrong.
 func (c *Conn) Payload(now int64, digestOK bool) {
 	c.now = max(c.now, now)
 	if !c.end.deaf() {
@@ -93,7 +93,7 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	case actRequest:
 		rx.task.requestPayload()
 	case actPong:
-		// Header noted that the initiator lives; there is no more to it.
+		// Header has noted that the initiator is there; nothing else follows.
 	case actData:
 		rx.task.dataPayload((*pdu.DataOut)(h), &rx)
 	case actStray:
@@ -108,9 +108,9 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	}
 }
 
-// HeaderError says that the framer has given up on the byte stream. After a header digest error the next PDU cannot be
-// found at ErrorRecoveryLevel 0, and the connection is closed (RFC 7143, 7.8); lengths above what was declared are format
-// errors, with the same end (7.7).
+// HeaderError reports that the framer cannot continue. After a header digest error the next PDU cannot be found at
+// ErrorRecoveryLevel 0, and the connection is closed (RFC 7143, 7.8). Lengths above what was declared are format errors, which
+// close it too (7.7).
 func (c *Conn) HeaderError(now int64, err error) {
 	if c.end.deaf() {
 		return
@@ -122,7 +122,7 @@ func (c *Conn) HeaderError(now int64, err error) {
 	c.fail(err)
 }
 
-// refuse makes the PDU at hand end in a Reject.
+// refuse has Payload reject the PDU that is being received.
 func (c *Conn) refuse(reason pdu.RejectReason) {
 	c.rx.act, c.rx.reason = actReject, reason
 }
@@ -132,7 +132,7 @@ func (c *Conn) refuse(reason pdu.RejectReason) {
 func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {
 	switch rx.act {
 	case actDiscard:
-		return // would have been ignored: stale, or of no task
+		return // it would have been ignored anyway: stale, or for no task
 	case actCommand, actRequest:
 		rx.task.free()
 	case actData:

@@ -48,7 +48,7 @@ func (c connLogin) grant(now int64, params ConnParams, leads bool) {
 	}
 }
 
-// Moved reports that the connection lives on the loop that Move named.
+// Moved reports that the connection is on the loop that Move named.
 func (c *Conn) Moved(now int64, loop int) {
 	c.cfg.Loop = loop
 	if c.login != nil && !c.end.deaf() {

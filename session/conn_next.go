@@ -2,7 +2,7 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// serials are the connection's sequence numbers towards the initiator.
+// serials are the sequence numbers that the connection sends, and the one that the initiator has acknowledged.
 type serials struct {
 	statSN    uint32 // of the next response
 	expStatSN uint32 // what the initiator acknowledged
@@ -52,15 +52,15 @@ func (c *Conn) cmdWindow() (exp, maxSN uint32) {
 	return s.window.ExpCmdSN(), s.window.MaxCmdSN()
 }
 
-// Next stores one event in ev and reports whether there was one. Without room only those come that do not wait for the
-// socket (see Event). Data-In PDUs and R2Ts are made here, one by one.
+// Next stores one event in ev and reports whether there was one. Without room it returns only those that do not need the socket
+// (see Event). Data-In PDUs and R2Ts are made here, one by one.
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	c.now = now
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason, ev.Session = nil, nil, nil, false, nil, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last, ev.Keep = false, false, false, false
 	if c.end.enters != 0 {
-		// Before any other event of the session, Execute above all: commands may have come in the same packet as the Login
-		// Request, or another loop may have handed them over.
+		// It precedes every other event of the session, above all Execute: commands may have arrived in the same packet as the
+		// Login Request, or another loop may have handed them over.
 		ev.Kind, ev.Session = c.end.enters, c.sess
 		c.end.enters = 0
 		return true
@@ -91,7 +91,7 @@ func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	return true
 }
 
-// nextTodo takes what is wanted of the host for one task.
+// nextTodo returns what the host has to do for one task.
 func (c *Conn) nextTodo(ev *Event) {
 	t := c.todo.pop()
 	ev.Task = t

@@ -58,7 +58,7 @@ func (p connPhase) closed() bool { return p >= connClosed }
 // endState is the connection's phase and what belongs to it.
 type endState struct {
 	connPhase
-	// asked says that Shutdown was called, which it can be in any phase: a session that must end is not kept.
+	// asked: Shutdown was called, which may happen in any phase. A session that must end is not kept.
 	asked  bool
 	enters EventKind // SessionUp or SessionJoined while the host has to take that event; else 0
 	reason error     // of Close and Flush

@@ -2,65 +2,64 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// EventKind says what a Conn asks of its host.
+// EventKind is what a Conn asks of its host.
 type EventKind uint8
 
 const (
 	// Send: put Header (and Data) on the wire, in the order of the events.
 	Send EventKind = iota + 1
-	// Execute: Task's data-out is complete and it is its turn in CmdSN order; start it. Answered by Conn.Complete.
+	// Execute: start Task. Its data-out is complete and its turn in CmdSN order has come. The host answers with Conn.Complete.
 	Execute
-	// Abort: stop Task, whose Execute was taken, as soon as possible; no answer of it goes out any more. Answered by exactly
-	// one Conn.Aborted (or Conn.Complete, if that is what the backend said) when the backend is done with the task's
-	// buffers or the host has detached it from the backend.
+	// Abort: stop Task, whose Execute was taken, as soon as possible; no response to it is sent any more. The host answers with
+	// exactly one Conn.Aborted (or Conn.Complete, if the backend completes it) once the backend no longer uses the task's buffers
+	// or the host has detached the task from the backend.
 	Abort
-	// Manage: carry out a task-management function that reaches beyond this connection (LUN RESET, CLEAR TASK SET, TARGET
-	// RESET ...): Task.Manage says which. The session's own tasks that it affects were aborted before. Answered by
+	// Manage: carry out the task management function Task.Manage, which reaches beyond this session (LOGICAL UNIT RESET, CLEAR
+	// TASK SET, TARGET WARM RESET ...). The session's own tasks that it affects have been aborted. The host answers with
 	// Conn.Managed.
 	Manage
 	// SessionUp: Session entered full feature phase with this, its leading connection. Host.NewNexus has made its I_T nexus.
 	// It precedes every other event of full feature phase, however early commands were received. A discovery session has no
-	// nexus, and so neither SessionUp nor SessionDown.
+	// nexus, so there is no SessionUp and no SessionDown for it.
 	SessionUp
-	// SessionJoined: the connection entered full feature phase in an existing Session. Like SessionUp it comes first.
+	// SessionJoined: the connection entered full feature phase in an existing Session. Like SessionUp it precedes other events.
 	SessionJoined
-	// Move: the connection is to live on the loop with index Loop from now on. The host takes it there, with whatever input
-	// it has not yet fed, and calls Conn.Moved on that loop, as soon as what was sent before is out; nothing is received in
-	// between. No task exists.
+	// Move: move the connection to the loop with index Loop, with whatever input was not fed yet, as soon as everything sent so far
+	// has left. The host then calls Conn.Moved on that loop; it receives nothing in between. The connection has no tasks.
 	Move
-	// SessionDown: Session ended, all its tasks are freed, and the host drops its nexus. It comes on the session's last
-	// member, which need never have been in full feature phase: a joining login is a member while it waits for the connection
-	// that it replaces.
+	// SessionDown: Session has ended and all its tasks are freed; drop its nexus. The event comes on the session's last member,
+	// which may never have been in full feature phase: a joining login is a member while it waits for the connection that it
+	// replaces.
 	SessionDown
-	// Flush: everything sent so far should reach the wire, then close the connection (graceful).
+	// Flush: close the connection once everything sent so far has reached the wire.
 	Flush
-	// Close: close the connection now. Comes at most once and after it only Abort and SessionDown; it may follow a Flush
-	// that takes too long. After Close or Flush the host calls Conn.Closed.
+	// Close: close the connection now. It comes at most once, perhaps after a Flush that takes too long, and only Abort and
+	// SessionDown follow it. After Close or Flush the host calls Conn.Closed.
 	Close
 )
 
-// Event is one thing a Conn asks of its host. The host passes one variable to Next(now, room, ev) again and again; nothing
-// allocates. With room false (a send is in flight, or the batch is full) Send and Flush are held back while the other
-// kinds still come: a client that never reads must not hold up an Abort, nor its own end.
+// Event is one thing that a Conn asks of its host. The host passes the same variable to every Next, so nothing is allocated. While
+// room is false (a send is in flight, or the batch is full) Next returns no Send and no Flush, but all other kinds: an initiator
+// that never reads must not delay an Abort, or its own disconnection.
 type Event struct {
 	Kind    EventKind
 	Task    *Task
 	Session *Session // in SessionUp, SessionJoined and SessionDown
 	Header  pdu.BHS
-	// Data is the data segment, without padding. Copy says that it must be copied before the next call of the Conn (at most
-	// MaxCopy bytes). Keep: it is immutable Go memory and lives as long as the host refers to it.
-	// Otherwise it lies in the task's memory and stays until Sent.
+	// Data is the data segment, without padding. Copy: the host must copy it (at most MaxCopy bytes) before it calls the Conn
+	// again. Keep: it is immutable Go memory, valid as long as the host refers to it. Otherwise it is the task's memory, valid until
+	// Sent.
 	Data       []byte
 	Copy, Keep bool
 	// Digests to compute for this PDU.
 	HeaderDigest, DataDigest bool
-	// Release is set on a task's last PDU. The host calls Conn.Sent(Release) once the kernel has taken the PDU, or, if Data is all
-	// that it needs of the task and it has a hold on that by itself, as soon as it likes (Task.Command).
+	// Release is set on a task's last PDU. The host calls Conn.Sent(Release) once the kernel has taken the PDU. It may do so earlier
+	// for a SCSI command (Task.Command) if it holds the memory of Data by itself.
 	Release *Task
 	// Reason of Close and Flush, for the log.
 	Reason error
-	// Last says of a Flush that the session ends with it: every task of it is gone, and who reads the Logout Response may rely
-	// on it that what the nexus held is free.
+	// Last: the session ends with this Flush. All its tasks are freed, and an initiator that reads the Logout Response may rely on
+	// the nexus having released everything.
 	Last bool
-	Loop int // of a Move
+	Loop int // in Move
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A session that has lost its last connection is kept so that a new connection can continue it (RFC 7143, 6.3.6). It holds its
+// A session that has lost its last connection is kept, so that a new connection can continue it (RFC 7143, 6.3.6). It holds its
 // nexus and the lost connection's place on its loop, so both the time and the number of kept sessions are bounded.
 
 // keepFor returns how long the session waits for a new connection, in ns; 0: it ends with its last connection. Time2Wait, during

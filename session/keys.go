@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// keyKind is how the answer to an offered value comes about (RFC 7143, 6.2, 13).
+// keyKind is the function that makes the answer from the offered value (RFC 7143, 6.2, 13).
 type keyKind uint8
 
 const (
@@ -18,10 +18,10 @@ const (
 	keyMin                     // number, the smaller
 	keyMax                     // number, the larger
 	keyNotOurs                 // the initiator may not send it: Reject
-	keyFixed                   // ours, whatever is offered
+	keyFixed                   // our value, whatever is offered
 )
 
-// keyStage says where a key may be used (13, "Use").
+// keyStage is where a key may be used (13, "Use").
 type keyStage uint8
 
 const (
@@ -31,11 +31,11 @@ const (
 	useLogin       = useSecurity | useOperational
 )
 
-// keyRow is what we know of one key.
+// keyRow describes one key.
 type keyRow struct {
 	name   string
 	use    keyStage
-	leads  bool // leading login only: it is the session's
+	leads  bool // leading login only: the value is the session's
 	kind   keyKind
 	lo, hi uint64 // range of numbers
 	// list is what we support, num and yes our own side of the result.
@@ -133,14 +133,14 @@ var keyTable = [...]keyRow{
 	{name: "iSCSIProtocolLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
 		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v },
 		get: func(p *Params) uint32 { return p.ProtocolLevel }},
-	// Markers are gone (13.25): an old initiator that offers them is told so in the words of RFC 3720.
+	// RFC 7143 has no markers (13.25). An old initiator that offers them gets the answers of RFC 3720.
 	{name: "IFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
 	{name: "OFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
 	{name: "IFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
 	{name: "OFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
 }
 
-// keyIndex maps names to rows: a text may hold thousands of keys.
+// keyIndex maps names to rows, because a text may hold thousands of keys.
 var keyIndex = func() map[string]int {
 	m := make(map[string]int, len(keyTable))
 	for i := range keyTable {
@@ -149,7 +149,7 @@ var keyIndex = func() map[string]int {
 	return m
 }()
 
-// findKey returns the row of a key, nil for one that is not understood.
+// findKey returns the row of a key, or nil for a key that is not understood.
 func findKey(name string) *keyRow {
 	if i, ok := keyIndex[name]; ok {
 		return &keyTable[i]

@@ -2,8 +2,8 @@ package session
 
 import "time"
 
-// Every bound of the protocol, with its reason. What a peer sends is measured against these before anything is
-// stored, indexed or repeated.
+// Every bound of the protocol, with its reason. Whatever a peer sends is checked against these before it is used as a length, an
+// index or a count.
 const (
 	// DefaultWindow is how many non-immediate requests of a session may be unanswered: Linux's node.session.cmds_max is
 	// 128 by default, and MaxWindow is its highest value in use.
@@ -11,7 +11,7 @@ const (
 	MaxWindow     = 1024
 
 	// maxFunctions bounds the task management functions under way in a session, on all its connections, until their last
-	// acknowledgement: each concerns every connection of the session, so their cost would grow with the square of their
+	// acknowledgement. Each concerns every connection of the session, so their cost would grow with the square of their
 	// number. It is the number of immediate requests that a connection may have. Beyond it every connection may still have one
 	// function (4.2.2.1).
 	maxFunctions = MaxImmediate
@@ -34,11 +34,11 @@ const (
 	// so long that a 1 MiB transfer takes one R2T.
 	FirstBurstLength = 256 << 10
 	MaxBurstLength   = 1 << 20
-	// MaxOutstandingR2T bounds the R2Ts of one task that are not fulfilled (13.17): two keep a link busy; four are room for
-	// an initiator that asks for more. taskState holds that many.
+	// MaxOutstandingR2T bounds the R2Ts of one task that are not fulfilled (13.17): two keep a link busy, and four
+	// leave room for an initiator that asks for more. taskState holds that many.
 	MaxOutstandingR2T = 4
 
-	// maxAHS is the longest additional header segments that we take: an extended CDB of 260 bytes and a bidirectional read
+	// maxAHS is the greatest total length of additional header segments that we accept: an extended CDB of 260 bytes and a bidirectional read
 	// length (11.2.2) are 256 and 8 bytes.
 	maxAHS = 264
 
@@ -67,10 +67,10 @@ const (
 	maxName = 223
 	// maxSessions bounds the sessions of a node: TSIH has 16 bits, and 0 is none.
 	maxSessions = 1<<16 - 1
-	// MaxConnections is how many connections a session may have (13.2): one a core of a large storage node.
+	// MaxConnections is how many connections a session may have (13.2): one for each core of a large storage node.
 	MaxConnections = 64
-	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as may be up, and as many
-	// again, for an initiator that never uses a CID twice.
+	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as a session may have, and as
+	// many again for an initiator that never uses a CID twice.
 	maxHomes = 2 * MaxConnections
 	// DefaultTime2Retain bounds the time, in seconds, that a session without connections is kept (13.16), Time2Wait included.
 	// 20 s is the RFC's default. Initiators that cannot continue a session negotiate 0.
@@ -87,24 +87,24 @@ const (
 	// maxReplies bounds the answers that have no task (Reject, ping, NOP-In, refused commands) and wait to be sent. A peer
 	// that provokes more without reading them loses its connection.
 	maxReplies = 256
-	// maxRejects is how many Rejects a connection gets in its life until one more means that it is closed: each is a bug of
-	// the peer's, and thousands would be a loop.
+	// maxRejects is how many Rejects a connection may provoke before it is closed. Each stands for a bug in the peer, and thousands
+	// mean that the peer is in a loop.
 	maxRejects = 1000
 
 	// tagBuckets is the size of a connection's table of Initiator Task Tags: twice the default window.
 	tagBuckets = 256
 )
 
-// Times, in nanoseconds as the loop counts. A NodeConfig may set others.
+// Times, in nanoseconds of the loop's clock. A NodeConfig may set others.
 const (
 	// loginTimeout ends a login that does not reach full feature phase: open-iscsi's login_timeout is 15 s too.
 	loginTimeout = int64(15 * time.Second)
-	// nopInterval is how long a connection may be silent before it is asked whether it lives.
+	// nopInterval is how long a connection may be silent before it gets a NOP-In that asks for an answer.
 	nopInterval = int64(15 * time.Second)
 	// nopTimeout is how long the answer to that may take.
 	nopTimeout = int64(15 * time.Second)
-	// dataTimeout bounds the wait for solicited or announced data. It equals the time after which keepalive gives up a silent
-	// initiator. Linux itself aborts a write after 30 s.
+	// dataTimeout bounds the wait for solicited or announced data. It equals the time after which a silent initiator is given
+	// up (nopInterval and nopTimeout). Linux itself aborts a write after 30 s.
 	dataTimeout = int64(30 * time.Second)
 	// guessGap is the time between two delayed answers to an address. At two guesses a second a secret of 96 bits is out of
 	// reach, and a host with one wrong secret is hardly delayed in its other logins. guessWait bounds the delay, well below
@@ -115,14 +115,14 @@ const (
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
 	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).
-	// Linux sends none for them without having negotiated FastAbort, so it must end by itself; what comes later is discarded,
-	// and its tag is never given again.
+	// Linux sends none for such writes even if it has not negotiated FastAbort, so the wait must be bounded. Data that arrives later
+	// is discarded, and its Target Transfer Tag is not used again.
 	drainGrace = int64(2 * time.Second)
-	// fenceGrace is how long an initiator may take to acknowledge what a fenced response waits for (4.2.2.3.3), after it was
-	// asked to by a NOP-In. As nopTimeout: who acknowledges nothing for so long is lost.
+	// fenceGrace is how long an initiator may take to acknowledge what a fenced response waits for (4.2.2.3.3), after a
+	// NOP-In asked for that. It equals nopTimeout: an initiator that acknowledges nothing for so long is lost.
 	fenceGrace = int64(15 * time.Second)
-	// orderGrace is how long an ORDERED command waits for one before it that waits for memory, which commands behind it may
-	// hold: a second is long for memory to come back, and short for an initiator.
+	// orderGrace is how long an ORDERED command waits for an earlier command that waits for memory, because later commands may hold
+	// that memory. A second is long for memory to be freed, and short for an initiator.
 	orderGrace = int64(time.Second)
 	// shutdownGrace is how long an initiator has to log out after it was asked to (11.9.1).
 	shutdownGrace = int64(3 * time.Second)

@@ -80,10 +80,10 @@ type loginConn interface {
 	grant(now int64, params ConnParams, leads bool)
 }
 
-// LoginError is why a login was refused: what the initiator is told and what the log says beyond it.
+// LoginError is why a login was refused: the status that the initiator gets, and more for the log.
 type LoginError struct {
 	Status    pdu.LoginStatus
-	Initiator string // as far as it is known
+	Initiator string // "" if unknown
 	Why       string
 	// Failed is the number of failed CHAP logins from the initiator's address, including this one; 0: it was refused for another
 	// reason. User is the name that it gave, made safe for a log.
@@ -107,7 +107,7 @@ func startLogin(cfg *ConnConfig, conn loginConn, params ConnParams) *login {
 		neg: negotiation{params: defaultParams(), conn: params}}
 }
 
-// begin takes from the first request what holds for all.
+// begin takes from the first request what must be the same in all.
 func (l *login) begin(q *pdu.LoginRequest) {
 	if l.phase != loginNew {
 		return
@@ -227,7 +227,7 @@ func (l *login) window() (exp, maxSN uint32) {
 	return l.sess.window.ExpCmdSN(), l.sess.window.MaxCmdSN()
 }
 
-// gone takes note that the connection is over.
+// gone ends a login whose connection has ended.
 func (l *login) gone() {
 	if l.phase != loginOver {
 		l.move(loginOver)

@@ -1,6 +1,6 @@
 package session
 
-// loginPhase says what a login waits for. docs/session.md, "The login phase", has the drawing.
+// loginPhase is what a login waits for. docs/session.md, "The login phase", has the drawing.
 type loginPhase uint8
 
 const (

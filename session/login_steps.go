@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// loginExchange is one request with all its keys, and the answer that is made of them.
+// loginExchange is one request whose text is complete, and its answer.
 type loginExchange struct {
 	l    *login
 	now  int64
@@ -27,7 +27,7 @@ func refuseForeign() *LoginError {
 	return refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH was logged in by another CHAP account")
 }
 
-// header checks what every login request has to keep to (11.12).
+// header checks the rules for every login request (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
 	// Continued PDUs are counted by their bytes: loginPayload. A text may come in any number of them (6.2).
@@ -173,7 +173,7 @@ func (l *login) nexus() nexusName {
 	return n
 }
 
-// findTarget looks the target up, and whether the initiator may have it.
+// findTarget looks the target up, and checks whether the initiator may use it.
 func (x *loginExchange) findTarget() *LoginError {
 	l := x.l
 	name, ok := x.keys.Get("TargetName")
@@ -207,7 +207,7 @@ func (x *loginExchange) findTarget() *LoginError {
 	return nil
 }
 
-// errAnswered says that a step has sent the last response itself.
+// errAnswered is returned by a step that has sent the last response itself.
 var errAnswered = &LoginError{}
 
 func (x *loginExchange) auth() *Auth {
@@ -217,7 +217,7 @@ func (x *loginExchange) auth() *Auth {
 	return &x.l.target.Auth
 }
 
-// security is the SecurityNegotiation stage, or the lack of it.
+// security handles the SecurityNegotiation stage, or its absence.
 func (x *loginExchange) security() *LoginError {
 	l, a := x.l, x.auth()
 	if x.req.CSG() != pdu.StageSecurityNegotiation {
@@ -274,7 +274,7 @@ func (x *loginExchange) chap(a *Auth) *LoginError {
 	return e
 }
 
-// operational answers the keys that are no step's own.
+// operational answers the keys that no other step handles.
 func (x *loginExchange) operational() *LoginError {
 	l := x.l
 	if l.sess != nil && (!x.auth().Required() || l.chap.step == chapDone) && l.sess.Account != l.chap.user() {
@@ -288,7 +288,7 @@ func (x *loginExchange) operational() *LoginError {
 		case row.use&useLogin == 0:
 			x.out = pdu.AppendText(x.out, kv.Key, answerReject)
 		case row.use&useOperational == 0, row.name == "TargetName", row.name == "InitiatorName", row.name == "SessionType":
-			// taken by the other steps
+			// the other steps handle these
 		case row.leads && l.tsih != 0:
 			// Session-wide keys are negotiated by the leading login ("LO", 13). If offered again, the answer is the value in force.
 			x.out = pdu.AppendText(x.out, kv.Key, l.neg.inForce(row))
@@ -317,7 +317,7 @@ func (x *loginExchange) badSegment() bool {
 	return false
 }
 
-// answer adds what we say unasked, and sends the response.
+// answer adds the keys that we declare, and sends the response.
 func (x *loginExchange) answer() *LoginError {
 	l, q := x.l, x.req
 	if l.target != nil && !l.told {

@@ -12,13 +12,14 @@ type logout struct {
 	ends bool
 
 	by *Conn // the connection on which the session is being logged out; nil: none
-	// owes: by waits for the report that the host has no task of this connection. Both logouts may be under way at once.
+	// owes: the connection still has to report that the host has none of its tasks. It is a fact of its own, because both logouts
+	// may be under way at once.
 	owes bool
 }
 
 // logoutConn is all that a logout uses of its connection. conn_logout.go implements it.
 type logoutConn interface {
-	// self is what the session knows the connection by.
+	// self identifies the connection to its session.
 	self() *Conn
 	session() *Session
 	CID() uint16

@@ -15,7 +15,7 @@ type members struct {
 	// keep is the lost last connection, which keeps the session until Time2Retain is over. A session that ends while it is kept
 	// has one until that connection learns of it.
 	keep    *Conn
-	waiters []waiter // who is told when a member is gone or quiet
+	waiters []waiter // connections that wait for a member to be gone or quiet
 	// barriers belong to task management functions under way that affect whole task sets.
 	barriers []*barrier
 }
@@ -52,7 +52,7 @@ func (s *Session) one(m Message) {
 	}
 }
 
-// join makes c a member, or says why not (RFC 7143, 11.13.5). Where the CID is taken, "the login request performs the
+// join makes c a member, or returns why not (RFC 7143, 11.13.5). If the CID is taken, "the login request performs the
 // logout function of the old connection" (6.3.4): the old one ends, and c receives messageResumeLogin when it has; join is
 // then called again.
 func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
@@ -68,7 +68,7 @@ func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 	others := map[uint16]bool{}
 	for _, o := range s.conns {
 		switch {
-		case o == c: // a member since it began to wait
+		case o == c: // it has been a member since it began to wait
 		case o.cid == c.cid:
 			old = o
 		default:
@@ -104,7 +104,7 @@ func (s *Session) enroll(c *Conn) {
 	}
 }
 
-// place asks the host which loop c is to live on, knowing those of the session's other connections, and remembers it.
+// place asks the host on which loop to put c, given those of the session's other connections, and remembers the answer.
 func (s *Session) place(c *Conn) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *Session) place(c *Conn) int {
 	return c.at
 }
 
-// remember keeps the loop of the session's first connection, which stays where it was accepted.
+// remember notes the loop of the session's first connection, which stays where it was accepted.
 func (s *Session) remember(c *Conn) {
 	s.mu.Lock()
 	s.settleAt(c)
@@ -141,18 +141,18 @@ func (s *Session) settleAt(c *Conn) {
 	}
 }
 
-// leaving is what a connection that is gone leaves behind.
+// leaving is what remains of a session when a connection has left it.
 type leaving uint8
 
 const (
-	leftOthers leaving = iota // the session goes on without it
-	leftLogout                // the others are to follow it: the session was logged out
+	leftOthers leaving = iota // the session continues without it
+	leftLogout                // the session was logged out: the others must close too
 	leftKeeper                // it was the last, and keeps the session for Time2Retain
 	leftNobody                // it was the last: the session is over
 )
 
-// leave takes a connection that is gone out of its session. lost says that it was not logged out: then the session may
-// wait for a connection to continue it (6.3.6).
+// leave removes a connection that is gone. If it was lost, not logged out, and was the last, the session may wait for another
+// connection to continue it (6.3.6).
 func (s *Session) leave(c *Conn, lost bool) leaving {
 	s.mu.Lock()
 	if i := slices.Index(s.conns, c); i >= 0 {
@@ -253,7 +253,7 @@ func (s *Session) drop(cid uint16, by *Conn, turn uint32) (n int) {
 	return n
 }
 
-// byCID finds the member with a CID that is not being replaced, nil when there is none.
+// byCID returns the member with a CID that is not being replaced, or nil.
 func (s *Session) byCID(cid uint16) *Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,13 +14,13 @@ type Message struct {
 	reason  error    // messageFail, messageFinish
 }
 
-// messageKind says what the receiver does.
+// messageKind is what the receiver does.
 type messageKind uint8
 
 const (
 	messageFail         messageKind = iota + 1 // close at once, for a reason
 	messageFinish                              // close once everything queued was sent, for a reason
-	messageFollow                              // close if the session's logout on the sending connection is why the input is ignored
+	messageFollow                              // close if input is ignored because of the session's logout on the sending connection
 	messageQuieten                             // stop all tasks: the session is being logged out on the sending connection
 	messageLogoutReport                        // a connection that a logout waits for is quiet or gone
 	messageResumeLogin                         // the session or connection that this login waits for has ended

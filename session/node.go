@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// NodeConfig is what holds for all targets of a Node. Zero values mean the defaults of limits.go; a negative NOPInterval
-// asks no initiator whether it lives.
+// NodeConfig applies to all targets of a Node. Zero values mean the defaults of limits.go. With a negative NOPInterval no NOP-In
+// is sent to silent initiators.
 type NodeConfig struct {
 	LoginTimeout, NOPInterval, NOPTimeout, DataTimeout int64 // ns
 	DiscoveryAuth                                      Auth  // for discovery sessions
@@ -15,7 +15,7 @@ type NodeConfig struct {
 	StrictLogin bool
 }
 
-// Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it; it locks at login, logout and
+// Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it. It takes locks at login, logout and
 // administration only.
 type Node struct {
 	cfg     NodeConfig
@@ -65,7 +65,7 @@ func (n *Node) SetTargets(targets []*Target) {
 // Targets returns the targets.
 func (n *Node) Targets() []*Target { return n.targets.Load().all }
 
-// target finds a target by name, nil when there is none.
+// target returns the target of that name, or nil.
 func (n *Node) target(name string) *Target {
 	if l := n.targets.Load().byName[strings.ToLower(name)]; l != nil {
 		return l.target
@@ -73,5 +73,5 @@ func (n *Node) target(name string) *Target {
 	return nil
 }
 
-// Sessions is a snapshot for status.
+// Sessions returns a snapshot of the sessions, for status.
 func (n *Node) Sessions() []*Session { return n.reg.all() }

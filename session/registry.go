@@ -16,7 +16,8 @@ var (
 )
 
 // registry finds the sessions of a node by TSIH and by I_T nexus. A session is listed from the moment it is complete, with its
-// nexus and its leading connection, until it is over: a session that is found can be joined, replaced and executed in.
+// nexus and its leading connection, until it is over. So any session that is found can be joined and replaced, and can execute
+// commands.
 type registry struct {
 	mu       sync.Mutex
 	sessions map[uint16]*Session
@@ -39,21 +40,21 @@ func newRegistry() registry {
 	return registry{sessions: make(map[uint16]*Session), nexuses: make(map[nexusName]*Session)}
 }
 
-// entry is what came of a session that wants to be.
+// entry is the result of registering a session, or of joining one.
 type entry uint8
 
 const (
 	entryMade entry = iota // it has its TSIH
-	entryWait              // an older one of its I_T nexus is ending; told when it has
+	entryWait              // an older one has to end first; messageResumeLogin follows
 	entryFull
 	entryForeign // the I_T nexus belongs to another account
 )
 
 // enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
 // closed" first (RFC 7143, 6.3.5): its connections are told to end, and c receives messageResumeLogin when they have; s then
-// enters again. Discovery sessions have no nexus worth the name: they live side by side.
+// enters again. Discovery sessions have no nexus, and any number may exist.
 //
-// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. The error tells
+// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. The error says
 // why an entry is foreign.
 func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 	r.mu.Lock()
@@ -109,7 +110,7 @@ func (s *Session) replace() {
 	s.mu.Unlock()
 }
 
-// find returns the session that a login with a TSIH is to join, or why it may not (11.13.5).
+// find returns the session that a login with a TSIH wants to join, or why it may not (11.13.5).
 func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *LoginError) {
 	r.mu.Lock()
 	s := r.sessions[tsih]
@@ -118,7 +119,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 	case s == nil:
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
 	case s.ISID != n.isid || s.InitiatorName != n.initiator:
-		// Not told apart from one that does not exist: whose sessions there are is nobody else's business.
+		// The answer is that for a session that does not exist, so that an initiator learns nothing of others' sessions.
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
 	case s.Discovery || discovery:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.2
@@ -130,7 +131,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 	return s, nil
 }
 
-// leave forgets a session that is over, and tells those who waited for that.
+// leave forgets a session that is over, and resumes the logins that waited for that.
 func (r *registry) leave(s *Session) {
 	r.mu.Lock()
 	delete(r.sessions, s.TSIH)

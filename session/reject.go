@@ -2,9 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// reject answers the PDU with header h by a Reject that carries that header (RFC 7143, 11.17). A request that is rejected
-// does not count as received: its CmdSN is still expected (7.3). A peer that gets more than maxRejects has a bug that no
-// answer will mend, and loses its connection.
+// reject answers the PDU with header h with a Reject that carries that header (RFC 7143, 11.17). A request that is rejected does
+// not count as received: its CmdSN is still expected (7.3). A peer that provokes more than maxRejects is disconnected.
 func (c *Conn) reject(reason pdu.RejectReason, h *pdu.BHS) {
 	if c.rejects++; c.rejects > maxRejects {
 		c.fail(errTooManyRejects)

@@ -11,7 +11,7 @@ type reply struct {
 	head pdu.BHS // the header that a Reject sends back (RFC 7143, 11.17.4)
 }
 
-// replyQueue is a ring of replies, first in first out, that grows to what a connection needs, at most maxReplies.
+// replyQueue is a FIFO of replies in a ring, which grows as needed, up to maxReplies.
 type replyQueue struct {
 	ring    []reply
 	head, n int
@@ -35,7 +35,7 @@ func (q *replyQueue) push() *reply {
 	return r
 }
 
-// reply queues a response with header h and data, which must not change any more: a Login Response's text.
+// reply queues a response with header h. Its data, the text of a Login Response, must not change any more.
 func (c *Conn) reply(h *pdu.BHS, data []byte) {
 	c.replyWith(h, data, snNext)
 }

@@ -35,7 +35,7 @@ func newListing(t *Target) *listing {
 	return l
 }
 
-// asker is the connection that a SendTargets came on, as far as the answer depends on it.
+// asker is what the answer to SendTargets depends on: the connection that it arrived on.
 type asker struct {
 	node   *Node
 	sess   *Session

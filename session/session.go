@@ -6,7 +6,7 @@ import (
 )
 
 // Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). What was negotiated is fixed
-// once it is in full feature phase. Its connections live on loops of their own; members.go is who they are.
+// once it is in full feature phase. Each of its connections (members.go) is on a loop of its own.
 type Session struct {
 	InitiatorName string
 	Account       string // the CHAP account that logged it in, "" without CHAP: no other may join or replace it
@@ -23,7 +23,7 @@ type Session struct {
 
 	node   *Node
 	window Window
-	// watchers counts connections that are to be woken when ExpCmdSN moves: see Conn.watch.
+	// watchers counts the connections that have to be woken when ExpCmdSN advances: see Conn.watch.
 	watchers atomic.Int32
 	// functions counts the session's task management functions, up to maxFunctions.
 	functions atomic.Int32
@@ -34,7 +34,7 @@ type Session struct {
 	ended []waiter // logins that wait for its end; guarded by the registry
 }
 
-// Params is what holds for a whole session (RFC 7143, 13).
+// Params holds the negotiated values of a whole session (RFC 7143, 13).
 type Params struct {
 	MaxConnections     uint32
 	InitialR2T         bool
@@ -58,15 +58,15 @@ const (
 	ReportFastAbort               // FastAbort: that, and 4.2.3.4
 )
 
-// ConnParams is what holds for one connection.
+// ConnParams holds the negotiated values of one connection.
 type ConnParams struct {
 	HeaderDigest, DataDigest bool
 	// MaxRecvDataSegmentLength is what we declared, MaxXmitDataSegmentLength what the initiator did.
 	MaxRecvDataSegmentLength, MaxXmitDataSegmentLength uint32
 }
 
-// Resize sets how many requests of the session may be unanswered, at most what its target's Limits.Window said: a host that
-// is short of memory makes the window smaller, and larger again. Any loop may call it.
+// Resize sets how many requests of the session may be unanswered, up to its target's Limits.Window. A host that is short of
+// memory makes the window smaller, and later larger again. Any loop may call it.
 func (s *Session) Resize(n int) {
 	if s.window.Resize(min(n, s.Target.window())) {
 		s.each(nil, Message{kind: messageWindow})

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Target is one iSCSI target as sessions see it: a value that nobody changes once a Node has it.
+// Target is one iSCSI target. It must not change once a Node has it.
 type Target struct {
 	Name, Alias string
 	Portals     []Portal // empty: every portal, in group 1
@@ -16,19 +16,19 @@ type Target struct {
 	Owner       any // the host's own target
 }
 
-// Portal is an address at which a target is reached (RFC 7143, 4.4.1), and its portal group.
+// Portal is an address at which a target can be reached (RFC 7143, 4.4.1), and its portal group.
 type Portal struct {
 	Addr string // host:port
 	TPGT uint16
 }
 
-// Redirect is another place where the target is (11.13.5, class 1).
+// Redirect sends initiators to another address of the target (11.13.5, class 1).
 type Redirect struct {
 	Addr      string // host:port; a trailing ",TPGT" is dropped (13.8)
 	Permanent bool
 }
 
-// Limits are a target's own bounds and preferences for negotiation; 0 means the default of limits.go.
+// Limits are a target's bounds and preferences for negotiation; 0 means the default of limits.go.
 type Limits struct {
 	Window                   int
 	MaxConnections           int
@@ -39,7 +39,7 @@ type Limits struct {
 	NoImmediateData          bool // refuse immediate data
 }
 
-// window is the size of a session's command window.
+// window returns the size of a session's command window.
 func (t *Target) window() int {
 	if t == nil || t.Limits.Window == 0 {
 		return DefaultWindow
@@ -47,7 +47,7 @@ func (t *Target) window() int {
 	return min(max(t.Limits.Window, 1), MaxWindow)
 }
 
-// limits are the target's, with the defaults filled in.
+// limits returns the target's limits, with the defaults filled in.
 func (t *Target) limits() Limits {
 	var l Limits
 	if t != nil {
@@ -71,7 +71,7 @@ func (t *Target) limits() Limits {
 	return l
 }
 
-// group is the portal group through which the target is reached at local, false when it is not.
+// group returns the portal group of the address local, or false if the target is not at that address.
 func (t *Target) group(local netip.AddrPort) (uint16, bool) {
 	if len(t.Portals) == 0 {
 		return 1, true
@@ -87,13 +87,13 @@ func (t *Target) group(local netip.AddrPort) (uint16, bool) {
 	return 0, false
 }
 
-// ACL says who may log in; an empty list lets everybody.
+// ACL lists the initiators that may log in. An empty list admits all.
 type ACL struct {
-	Initiators []string // names; one that ends in * stands for all that begin so
+	Initiators []string // names; a trailing * matches any suffix
 	Networks   []netip.Prefix
 }
 
-// Admits tells whether the initiator of that name may log in from addr: both lists have to let it.
+// Admits reports whether the initiator of that name may log in from addr: both lists have to admit it.
 func (a *ACL) Admits(name string, addr netip.Addr) bool {
 	return a.admitsName(name) && a.admitsAddr(addr.Unmap())
 }

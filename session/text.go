@@ -9,7 +9,7 @@ import (
 // textNegotiation is the Text exchange of a connection: "an initiator MUST NOT have more than one outstanding Text Request
 // on a connection at any given time" (RFC 7143, 11.10).
 type textNegotiation struct {
-	task     *Task      // the request that was taken, until its response is sent
+	task     *Task      // the request that was accepted, until its response is sent
 	itt, ttt uint32     // of the current exchange; ttt 0: none
 	gather   []byte     // text of preceding requests with the C bit
 	answer   textAnswer // the rest of the answer
@@ -32,7 +32,7 @@ type textConn interface {
 // reset drops the exchange, but not a request that is not answered yet.
 func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
-// textReply is the Text Response of one request.
+// textReply is the Text Response to one request.
 type textReply struct {
 	data        []byte // in the host's memory
 	own         bool   // in Go memory, since the host had none

@@ -21,7 +21,7 @@ func (c *Conn) Timer() int64 {
 	return at
 }
 
-// Advance does what is due.
+// Advance does what is due at now.
 func (c *Conn) Advance(now int64) {
 	if c.end.deaf() {
 		c.phaseTimer(now)
