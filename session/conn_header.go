@@ -122,11 +122,6 @@ func (c *Conn) HeaderError(now int64, err error) {
 	c.fail(err)
 }
 
-// refuse has Payload reject the PDU that is being received.
-func (c *Conn) refuse(reason pdu.RejectReason) {
-	c.rx.act, c.rx.reason = actReject, reason
-}
-
 // payloadDigestError is RFC 7143, 7.8: "it MUST answer with a Reject PDU with a reason code of Data-Digest-Error and
 // discard the PDU". A discarded request was never received, so its CmdSN is still expected (7.3).
 func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {

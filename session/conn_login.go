@@ -1,5 +1,31 @@
 package session
 
+import "github.com/ringtgt/ringtgt/pdu"
+
+// loginConn is all that a login uses of its connection.
+type loginConn interface {
+	// begin takes the CID of the first request, and the StatSN of the first response.
+	begin(cid uint16, statSN uint32)
+	// reply queues a Login Response.
+	reply(h *pdu.BHS, data []byte)
+	// fail closes the connection at once.
+	fail(err error)
+	// finish closes the connection once everything that is queued was sent.
+	finish(now int64, reason error)
+	// enter registers a new session with the connection as its first. With entryWait, login.resume is called when the older
+	// session of the I_T nexus has ended; with entryForeign the error says why.
+	enter(s *Session) (entry, error)
+	// join makes the connection a member of a session. With entryWait, login.resume is called when the older connection with its
+	// CID has ended.
+	join(s *Session, account string) (entry, *LoginError)
+	// forget withdraws the wait that enter or join began.
+	forget(s *Session, joins bool)
+	// place asks the host for the loop on which the connection will live.
+	place(s *Session) int
+	// grant begins full feature phase, after the last response was queued.
+	grant(now int64, params ConnParams, leads bool)
+}
+
 // connLogin is a connection as its login uses it: the methods of loginConn, and no others.
 type connLogin struct{ *Conn }
 

@@ -1,5 +1,21 @@
 package session
 
+// logoutConn is all that a logout uses of its connection.
+type logoutConn interface {
+	// self identifies the connection to its session.
+	self() *Conn
+	session() *Session
+	CID() uint16
+	// busy reports whether the host has tasks of the connection.
+	busy() bool
+	// stopAll stops every task but one.
+	stopAll(but *Task)
+	// deafen stops every task and ignores input from now on.
+	deafen()
+	// finish closes the connection once everything that is queued was sent.
+	finish(now int64, reason error)
+}
+
 // connLogout is a connection as its logout uses it: the methods of logoutConn, and no others.
 type connLogout struct{ *Conn }
 

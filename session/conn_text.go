@@ -1,5 +1,15 @@
 package session
 
+// textConn is all that a text exchange uses of its connection.
+type textConn interface {
+	// params are those of the connection: an exchange may change MaxXmitDataSegmentLength.
+	params() *ConnParams
+	// memory allocates the data segment of a response from the host; nil: there is none now.
+	memory(n int) []byte
+	newTTT() uint32
+	asker() asker
+}
+
 // connText is a connection as its text exchange uses it: the methods of textConn, and no others.
 type connText struct{ *Conn }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -54,49 +53,6 @@ type login struct {
 	method string // chosen AuthMethod, "" before
 	chap   chapState
 	neg    negotiation
-}
-
-// loginConn is all that a login uses of its connection. conn_login.go implements it.
-type loginConn interface {
-	// begin takes the CID of the first request, and the StatSN of the first response.
-	begin(cid uint16, statSN uint32)
-	// reply queues a Login Response.
-	reply(h *pdu.BHS, data []byte)
-	// fail closes the connection at once.
-	fail(err error)
-	// finish closes the connection once everything that is queued was sent.
-	finish(now int64, reason error)
-	// enter registers a new session with the connection as its first. With entryWait, login.resume is called when the older
-	// session of the I_T nexus has ended; with entryForeign the error says why.
-	enter(s *Session) (entry, error)
-	// join makes the connection a member of a session. With entryWait, login.resume is called when the older connection with its
-	// CID has ended.
-	join(s *Session, account string) (entry, *LoginError)
-	// forget withdraws the wait that enter or join began.
-	forget(s *Session, joins bool)
-	// place asks the host for the loop on which the connection will live.
-	place(s *Session) int
-	// grant begins full feature phase, after the last response was queued.
-	grant(now int64, params ConnParams, leads bool)
-}
-
-// LoginError is why a login was refused: the status that the initiator gets, and more for the log.
-type LoginError struct {
-	Status    pdu.LoginStatus
-	Initiator string // "" if unknown
-	Why       string
-	// Failed is the number of failed CHAP logins from the initiator's address, including this one; 0: it was refused for another
-	// reason. User is the name that it gave, made safe for a log.
-	Failed int
-	User   string
-}
-
-func (e *LoginError) Error() string {
-	who := e.Initiator
-	if who == "" {
-		who = "initiator without a name"
-	}
-	return fmt.Sprintf("login of %s refused with status %#04x: %s", who, uint16(e.Status), e.Why)
 }
 
 var errNotLogin = errors.New("first PDU is no login request")

@@ -89,9 +89,9 @@ func (l *login) moved(now int64) {
 }
 
 // resume takes the message that what the login waits for has ended. The login continues when its timer runs. A login that moves
-// has no use for the message: it looks again when it has moved.
+// has no use for the message: it looks again when it has moved. A login that is over, l == nil, ignores it.
 func (l *login) resume() {
-	if l.phase == loginWaits {
+	if l != nil && l.phase == loginWaits {
 		l.move(loginResumes)
 	}
 }

@@ -18,15 +18,6 @@ type loginExchange struct {
 	out  []byte
 }
 
-func refuse(status pdu.LoginStatus, why string) *LoginError {
-	return &LoginError{Status: status, Why: why}
-}
-
-// refuseForeign answers a login to another account's session as if the session did not exist: see registry.find.
-func refuseForeign() *LoginError {
-	return refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH was logged in by another CHAP account")
-}
-
 // header checks the rules for every login request (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req

@@ -17,22 +17,6 @@ type logout struct {
 	owes bool
 }
 
-// logoutConn is all that a logout uses of its connection. conn_logout.go implements it.
-type logoutConn interface {
-	// self identifies the connection to its session.
-	self() *Conn
-	session() *Session
-	CID() uint16
-	// busy reports whether the host has tasks of the connection.
-	busy() bool
-	// stopAll stops every task but one.
-	stopAll(but *Task)
-	// deafen stops every task and ignores input from now on.
-	deafen()
-	// finish closes the connection once everything that is queued was sent.
-	finish(now int64, reason error)
-}
-
 // execute carries out a Logout Request (RFC 7143, 11.14). Commands that have not ended are implicitly terminated (7.6); answers
 // that are queued are sent before the response.
 func (o *logout) execute(t *Task) {

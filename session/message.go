@@ -75,9 +75,7 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageLogoutReport:
 		c.out.reported(m.turn)
 	case messageResumeLogin:
-		if c.login != nil {
-			c.login.resume()
-		}
+		c.login.resume()
 	case messageExpire:
 		c.expire()
 	case messageRelieved:
@@ -88,17 +86,25 @@ func (c *Conn) Receive(now int64, m Message) {
 		if c.fullFeature() && !c.end.deaf() && c.sess.byCID(m.cid) == nil {
 			c.reply(asyncDropped(m.cid, c.sess.Params.DefaultTime2Wait), nil)
 		}
-	case messageFind:
-		c.tm.findFor(m.barrier)
-	case messageClear:
-		c.tm.clear(m.barrier)
-	case messageForget:
-		c.tm.dropPart(m.barrier)
-	case messageOrderMoved:
-		c.tm.orderMoved(m.lun)
-	case messageReported:
-		c.tm.schedule()
+	case messageFind, messageClear, messageForget, messageOrderMoved, messageReported:
+		c.tm.receive(m)
 	default:
 		panic("session: Receive of an unknown " + m.kind.String())
+	}
+}
+
+// receive takes the messages of task management.
+func (m *management) receive(msg Message) {
+	switch msg.kind {
+	case messageFind:
+		m.findFor(msg.barrier)
+	case messageClear:
+		m.clear(msg.barrier)
+	case messageForget:
+		m.dropPart(msg.barrier)
+	case messageOrderMoved:
+		m.orderMoved(msg.lun)
+	case messageReported:
+		m.schedule()
 	}
 }

@@ -17,3 +17,17 @@ func (c *Conn) reject(reason pdu.RejectReason, h *pdu.BHS) {
 		r.h.SetDataLen(pdu.BHSLen)
 	}
 }
+
+// noMemory returns the reason for a Reject when memory is short. The initiator may try again, with the same CmdSN if the request
+// has one (11.17.1).
+func noMemory(h *pdu.BHS) pdu.RejectReason {
+	if h.Immediate() {
+		return pdu.RejectImmediateCommand
+	}
+	return pdu.RejectLongOperation
+}
+
+// refuse has Payload reject the PDU that is being received.
+func (c *Conn) refuse(reason pdu.RejectReason) {
+	c.rx.act, c.rx.reason = actReject, reason
+}

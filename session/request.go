@@ -100,15 +100,6 @@ func (t *Task) prepare() pdu.RejectReason {
 	return 0
 }
 
-// noMemory returns the reason for a Reject when memory is short. The initiator may try again, with the same CmdSN if the request
-// has one (11.17.1).
-func noMemory(h *pdu.BHS) pdu.RejectReason {
-	if h.Immediate() {
-		return pdu.RejectImmediateCommand
-	}
-	return pdu.RejectLongOperation
-}
-
 // requestPayload takes such a request once it is complete.
 func (t *Task) requestPayload() {
 	c, h := t.Conn, &t.st.ctl.h

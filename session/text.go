@@ -19,16 +19,6 @@ type textNegotiation struct {
 	segment uint32
 }
 
-// textConn is all that a text exchange uses of its connection.
-type textConn interface {
-	// params are those of the connection: an exchange may change MaxXmitDataSegmentLength.
-	params() *ConnParams
-	// memory allocates the data segment of a response from the host; nil: there is none now.
-	memory(n int) []byte
-	newTTT() uint32
-	asker() asker
-}
-
 // reset drops the exchange, but not a request that is not answered yet.
 func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
