@@ -1,4 +1,3 @@
-// Package archtest checks the code against the import directions of docs/architecture.md.
 package archtest
 
 import (
@@ -50,8 +49,9 @@ var rules = []rule{
 }
 
 type pkg struct {
-	ImportPath string
-	Imports    []string
+	ImportPath, Name, Doc, Dir         string
+	GoFiles, TestGoFiles, XTestGoFiles []string
+	Imports                            []string
 }
 
 // Imports go along the arrows only, giouring has one importer, and every package has a rule.
@@ -121,7 +121,7 @@ func root(t *testing.T) string {
 // packages lists the module's packages with the imports of their non-test files.
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
 	cmd.Dir = root(t)
 	out, err := cmd.Output()
 	if err != nil {
