@@ -48,24 +48,7 @@ func (t *Task) dispatch() {
 			return
 		}
 	}
-	switch {
-	case t.LongCDB, c == nil && !badAction:
-		t.check(IllegalRequest, ascInvalidOpcode)
-		return
-	case badAction, c.sa != noSA && !u.offered(c): // SPC-4 4.3.4: an unknown service action is an invalid field
-		t.checkField(1, 4)
-		return
-	case !u.offered(c):
-		t.check(IllegalRequest, ascInvalidOpcode)
-		return
-	case t.CDB[controlByte(t.CDB[0])]&0x04 != 0: // SAM-5 5.2: NACA, and NORMACA is zero in our INQUIRY data
-		t.checkField(controlByte(t.CDB[0]), 2)
-		return
-	case t.Attr >= AttrACA: // SAM-5 8.9.4: no ACA condition can exist here
-		t.check(IllegalRequest, ascInvalidMessage)
-		return
-	}
-	if !t.admit() {
+	if !t.valid(badAction) || !t.admit() {
 		return
 	}
 	if c.flags&(gated|exclusive) != 0 || t.Attr == AttrOrdered && c.flags&ignoresUA == 0 {
@@ -75,6 +58,26 @@ func (t *Task) dispatch() {
 		}
 	}
 	c.run(t)
+}
+
+// valid checks what the CDB and the task attribute say, whatever the unit's state. False: it ended t.
+func (t *Task) valid(badAction bool) bool {
+	u, c := t.unit, t.cmd
+	switch {
+	case t.LongCDB, c == nil && !badAction:
+		t.check(IllegalRequest, ascInvalidOpcode)
+	case badAction, c.sa != noSA && !u.offered(c): // SPC-4 4.3.4: an unknown service action is an invalid field
+		t.checkField(1, 4)
+	case !u.offered(c):
+		t.check(IllegalRequest, ascInvalidOpcode)
+	case t.CDB[controlByte(t.CDB[0])]&0x04 != 0: // SAM-5 5.2: NACA, and NORMACA is zero in our INQUIRY data
+		t.checkField(controlByte(t.CDB[0]), 2)
+	case t.Attr >= AttrACA: // SAM-5 8.9.4: no ACA condition can exist here
+		t.check(IllegalRequest, ascInvalidMessage)
+	default:
+		return true
+	}
+	return false
 }
 
 // admit checks what may have changed while a task waited: reservations and the state of the medium. False: it ended t.

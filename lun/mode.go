@@ -49,19 +49,11 @@ func modeSense(t *Task) {
 	}
 	pc, code, sub := c[2]>>6, c[2]&0x3F, c[3]
 
-	var values modeValues
-	switch pc {
-	case pcCurrent, pcChangeable:
-		values = *u.mode.Load()
-	case pcDefault:
-		values = u.defaultMode()
-	case pcSaved:
-		if !u.savesMode() {
-			t.check(IllegalRequest, ascSavingNotSupported)
-			return
-		}
-		values = u.savedMode()
+	if pc == pcSaved && !u.savesMode() {
+		t.check(IllegalRequest, ascSavingNotSupported)
+		return
 	}
+	values := u.modeBy(pc)
 
 	var w pageWriter
 	w.n = head
@@ -69,25 +61,7 @@ func modeSense(t *Task) {
 		u.blockDescriptor(&w, longLBA)
 	}
 	descriptor := w.n - head
-	known, found := false, false
-	for i := range modePages {
-		p := &modePages[i]
-		known = known || p.code == code
-		switch {
-		case code == allPages && (sub == allSubpages || sub == 0 && p.sub == 0):
-		case p.code == code && (p.sub == sub || sub == allSubpages):
-		default:
-			continue
-		}
-		found = true
-		page := p.build(u, &values, w.grow(p.size))
-		if pc == pcChangeable {
-			p.keepChangeable(u, page)
-		}
-		if u.savesMode() {
-			page[0] |= 0x80 // PS
-		}
-	}
+	known, found := u.modePages(&w, &values, pc, code, sub)
 	if !found {
 		if known || code == allPages {
 			t.checkField(3, -1)
@@ -114,6 +88,40 @@ func modeSense(t *Task) {
 		binary.BigEndian.PutUint16(b[6:], uint16(descriptor))
 	}
 	t.reply(b, alloc)
+}
+
+// modeBy returns the values that a page control asks for (SPC-4 6.11.1).
+func (u *Unit) modeBy(pc byte) modeValues {
+	switch pc {
+	case pcDefault:
+		return u.defaultMode()
+	case pcSaved:
+		return u.savedMode()
+	}
+	return *u.mode.Load()
+}
+
+// modePages writes the pages that a page code and subpage code name. known: a page has this code; found: one was written.
+func (u *Unit) modePages(w *pageWriter, values *modeValues, pc, code, sub byte) (known, found bool) {
+	for i := range modePages {
+		p := &modePages[i]
+		known = known || p.code == code
+		switch {
+		case code == allPages && (sub == allSubpages || sub == 0 && p.sub == 0):
+		case p.code == code && (p.sub == sub || sub == allSubpages):
+		default:
+			continue
+		}
+		found = true
+		page := p.build(u, values, w.grow(p.size))
+		if pc == pcChangeable {
+			p.keepChangeable(u, page)
+		}
+		if u.savesMode() {
+			page[0] |= 0x80 // PS
+		}
+	}
+	return known, found
 }
 
 // blockDescriptor writes the short or long LBA block descriptor (SBC-3 6.4.2).

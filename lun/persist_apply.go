@@ -64,14 +64,7 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 	if self < 0 && r.saKey == 0 {
 		return nil // "Do nothing except return GOOD status."
 	}
-	ports := []Port{r.selfPort}
-	if r.allPorts {
-		for _, p := range r.targetPorts {
-			if p.TPGT != r.selfPort.TPGT {
-				ports = append(ports, p)
-			}
-		}
-	}
+	ports := r.ports()
 	for _, named := range r.ids {
 		for _, p := range ports {
 			id := nexusID{named.port, p.TPGT}
@@ -80,25 +73,7 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 			}
 		}
 	}
-	var gone []nexusID
-	for _, p := range ports {
-		id := nexusID{r.self.port, p.TPGT}
-		i := s.find(id)
-		// ALL_TG_PT: "as if the same registration request had been received individually through each target port". Where
-		// it would have conflicted it changes nothing.
-		if r.action == prRegister && (i < 0 && r.key != 0 || i >= 0 && r.key != s.regs[i].key) {
-			continue
-		}
-		switch {
-		case i >= 0 && r.saKey == 0:
-			s.regs = slices.Delete(s.regs, i, i+1)
-			gone = append(gone, id)
-		case i >= 0:
-			s.regs[i].key, s.regs[i].account = r.saKey, r.account
-		case r.saKey != 0:
-			s.regs = append(s.regs, registration{id, p.RelPort, r.saKey, r.account})
-		}
-	}
+	gone := s.registerSelf(r, ports)
 	for _, named := range r.ids {
 		for _, p := range ports {
 			if id := (nexusID{named.port, p.TPGT}); s.find(id) < 0 { // a name may stand in the list twice
@@ -111,10 +86,46 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 	}
 	e.changed = true
 	s.aptpl = r.aptpl
-	if len(gone) > 0 {
+	if gone {
 		s.settle(e, r.self)
 	}
 	return nil
+}
+
+// ports are the target ports that a registration is for.
+func (r *prRequest) ports() []Port {
+	ports := []Port{r.selfPort}
+	if r.allPorts {
+		for _, p := range r.targetPorts {
+			if p.TPGT != r.selfPort.TPGT {
+				ports = append(ports, p)
+			}
+		}
+	}
+	return ports
+}
+
+// registerSelf changes the sender's own registration at each port, and reports whether one was removed.
+func (s *prState) registerSelf(r *prRequest, ports []Port) (gone bool) {
+	for _, p := range ports {
+		id := nexusID{r.self.port, p.TPGT}
+		i := s.find(id)
+		// ALL_TG_PT: "as if the same registration request had been received individually through each target port". Where
+		// it would have conflicted it changes nothing.
+		if r.action == prRegister && (i < 0 && r.key != 0 || i >= 0 && r.key != s.regs[i].key) {
+			continue
+		}
+		switch {
+		case i >= 0 && r.saKey == 0:
+			s.regs = slices.Delete(s.regs, i, i+1)
+			gone = true
+		case i >= 0:
+			s.regs[i].key, s.regs[i].account = r.saKey, r.account
+		case r.saKey != 0:
+			s.regs = append(s.regs, registration{id, p.RelPort, r.saKey, r.account})
+		}
+	}
+	return gone
 }
 
 // settle releases the reservation when its holder is no longer registered, or nobody is for All Registrants types (SPC-4

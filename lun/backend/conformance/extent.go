@@ -82,18 +82,7 @@ func (r *rig) wantExtents(m *model) {
 			r.t.Errorf("runs %+v and %+v are one", all[i-1], e)
 		}
 		for b := e.LBA; b < e.LBA+e.Blocks && b < blocks; b++ {
-			data := m.data[int64(b)*r.bs : int64(b+1)*r.bs]
-			want, sure := true, true
-			switch {
-			case !r.b.Geometry().Thin || r.s.Extents == Nothing:
-			case r.s.Extents == Never:
-				want = false
-			case r.s.Extents == Exact:
-				want = m.written[b]
-			default: // Coarse
-				sure = data[0] != 0
-			}
-			if sure && e.Mapped != want {
+			if want, sure := r.wantMapped(m, b); sure && e.Mapped != want {
 				r.t.Fatalf("block %d: mapped is %v, want %v", b, e.Mapped, want)
 			}
 		}
@@ -102,6 +91,33 @@ func (r *rig) wantExtents(m *model) {
 	if at != blocks {
 		r.t.Fatalf("the runs end at block %d of %d", at, blocks)
 	}
+	r.wantParts(all, blocks)
+	for _, c := range []struct {
+		lba  uint64
+		most int
+	}{{blocks, 9}, {blocks + 1, 9}, {1 << 63, 9}, {0, 0}} {
+		if got := r.extentsFrom(c.lba, c.most); len(got) != 0 {
+			r.t.Errorf("Extents(%d, max %d) gave %v", c.lba, c.most, got)
+		}
+	}
+}
+
+// wantMapped is whether block b is mapped; sure is false where the backend may answer either.
+func (r *rig) wantMapped(m *model, b uint64) (want, sure bool) {
+	switch {
+	case !r.b.Geometry().Thin || r.s.Extents == Nothing:
+		return true, true
+	case r.s.Extents == Never:
+		return false, true
+	case r.s.Extents == Exact:
+		return m.written[b], true
+	}
+	return true, m.data[int64(b)*r.bs] != 0 // Coarse
+}
+
+// wantParts asks for parts of all runs.
+func (r *rig) wantParts(all []lun.Extent, blocks uint64) {
+	r.t.Helper()
 	// From the middle of a run, the rest of it comes first; no more runs than asked for; beyond the end there is none.
 	for _, from := range []uint64{0, 1, blocks / 3, blocks/2 + 1, blocks - 1} {
 		want := []lun.Extent{}
@@ -119,14 +135,6 @@ func (r *rig) wantExtents(m *model) {
 			if got[i] != want[i] {
 				r.t.Fatalf("from %d: %v, want %v", from, got, want)
 			}
-		}
-	}
-	for _, c := range []struct {
-		lba  uint64
-		most int
-	}{{blocks, 9}, {blocks + 1, 9}, {1 << 63, 9}, {0, 0}} {
-		if got := r.extentsFrom(c.lba, c.most); len(got) != 0 {
-			r.t.Errorf("Extents(%d, max %d) gave %v", c.lba, c.most, got)
 		}
 	}
 }

@@ -312,49 +312,8 @@ func errnos(t *testing.T, s Suite, w Want) {
 			}
 		}
 	}
-	// Moved says how many bytes before the bad one were good.
-	for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite} {
-		first := true
-		fail = func(c *luntest.Call) (int, bool) {
-			if first {
-				first = false
-				c.Buf = c.Buf[:4096]
-				return 0, false
-			}
-			return -int(unix.EIO), true
-		}
-		big := r.alloc(16384)
-		o := r.submit(0, kind, 0, 16384, big, false, nil)
-		r.w.Run()
-		if !errors.Is(o.err, lun.ErrMedium) || o.Moved != 4096 {
-			t.Errorf("%s with an error at byte 4096: %v, %d bytes moved", kindName(kind), o.err, o.Moved)
-		}
-	}
-	// A signal, a full queue and a worker that could not be created are transient. A transfer of nothing does not fail a write at once.
-	for _, result := range []int{-int(unix.EINTR), -int(unix.EAGAIN), -int(unix.ECANCELED)} {
-		for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite, lun.OpSync, lun.OpDiscard, lun.OpZero} {
-			times := 0
-			fail = func(*luntest.Call) (int, bool) {
-				times++
-				return result, times <= 2
-			}
-			var b []byte
-			if kind == lun.OpRead || kind == lun.OpWrite {
-				b = buf
-			}
-			err := r.do(kind, 0, n*r.bs, b, false)
-			if kind == lun.OpSync && result != -int(unix.EINTR) {
-				// fdatasync reports a write-back error once: a retry would succeed.
-				if times != 1 || !errors.Is(err, lun.ErrBusy) {
-					t.Errorf("a sync after result %d was tried %d times and ended with %v", result, times, err)
-				}
-				continue
-			}
-			if err != nil {
-				t.Errorf("%s after two results of %d: %v", kindName(kind), result, err)
-			}
-		}
-	}
+	errnoMoved(t, r, &fail)
+	errnoTransient(t, r, &fail, buf)
 	// A medium that has neither holes nor zeroing gets zeroes written.
 	for _, errno := range []unix.Errno{unix.EINVAL, unix.EOPNOTSUPP} {
 		for _, kind := range []lun.OpKind{lun.OpDiscard, lun.OpZero} {
@@ -376,6 +335,60 @@ func errnos(t *testing.T, s Suite, w Want) {
 	fail = func(*luntest.Call) (int, bool) { return 0, true }
 	wantErr(t, "a read of nothing", r.do(lun.OpRead, n*r.bs, n*r.bs, buf, false), lun.ErrMedium)
 	wantErr(t, "a write of nothing", r.do(lun.OpWrite, 0, n*r.bs, buf, false), lun.ErrMedium)
+}
+
+type failing = func(c *luntest.Call) (int, bool)
+
+// errnoMoved: an error in the middle of a transfer.
+func errnoMoved(t *testing.T, r *rig, fail *failing) {
+	// Moved says how many bytes before the bad one were good.
+	for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite} {
+		first := true
+		*fail = func(c *luntest.Call) (int, bool) {
+			if first {
+				first = false
+				c.Buf = c.Buf[:4096]
+				return 0, false
+			}
+			return -int(unix.EIO), true
+		}
+		big := r.alloc(16384)
+		o := r.submit(0, kind, 0, 16384, big, false, nil)
+		r.w.Run()
+		if !errors.Is(o.err, lun.ErrMedium) || o.Moved != 4096 {
+			t.Errorf("%s with an error at byte 4096: %v, %d bytes moved", kindName(kind), o.err, o.Moved)
+		}
+	}
+}
+
+// errnoTransient: what passes by itself.
+func errnoTransient(t *testing.T, r *rig, fail *failing, buf []byte) {
+	const n = 8
+	// A signal, a full queue and a worker that could not be created are transient. A transfer of nothing does not fail a write at once.
+	for _, result := range []int{-int(unix.EINTR), -int(unix.EAGAIN), -int(unix.ECANCELED)} {
+		for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite, lun.OpSync, lun.OpDiscard, lun.OpZero} {
+			times := 0
+			*fail = func(*luntest.Call) (int, bool) {
+				times++
+				return result, times <= 2
+			}
+			var b []byte
+			if kind == lun.OpRead || kind == lun.OpWrite {
+				b = buf
+			}
+			err := r.do(kind, 0, n*r.bs, b, false)
+			if kind == lun.OpSync && result != -int(unix.EINTR) {
+				// fdatasync reports a write-back error once: a retry would succeed.
+				if times != 1 || !errors.Is(err, lun.ErrBusy) {
+					t.Errorf("a sync after result %d was tried %d times and ended with %v", result, times, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s after two results of %d: %v", kindName(kind), result, err)
+			}
+		}
+	}
 }
 
 // closeBusy: Close waits for nobody, and what is in flight still completes once; what comes later is refused.
