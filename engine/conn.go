@@ -180,14 +180,11 @@ func (c *conn) NewTask(*session.Conn) *session.Task {
 // DataOut is session.Host's: the buffer is as long as the shortest of EDTL and what the CDB takes.
 func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	t := st.Owner.(*task)
-	tgt := c.target()
 	// A data digest over a Mapped backend's memory that a write changes in flight would not match: copied instead.
 	var out int
-	if c.s.DataDigest() {
-		out, t.in = tgt.PlanCopy(st.LUN, &st.CDB)
-	} else {
-		out, t.in = tgt.Plan(st.LUN, &st.CDB)
-	}
+	u := &t.l
+	u.Target, u.LUN, u.CDB = c.target(), st.LUN, st.CDB
+	out, t.in = u.Plan(c.s.DataDigest())
 	if !st.Write || out == 0 {
 		st.Out = nil
 		return session.OutReady

@@ -18,10 +18,7 @@ func (c *conn) execute(t *task) {
 func (c *conn) start(t *task) {
 	t.phase = running
 	s, u := &t.s, &t.l
-	u.Target = c.target()
 	u.Nexus = c.nexus()
-	u.LUN = s.LUN
-	u.CDB = s.CDB
 	u.LongCDB = s.LongCDB
 	u.Attr = lun.Attr(s.Attr)
 	if s.Write {

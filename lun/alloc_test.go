@@ -34,9 +34,10 @@ func dataPath(tb testing.TB, b lun.Backend) map[string]func() {
 	send := func(cdb [16]byte) func() {
 		return func() {
 			before := loop.ended
-			out, in := tg.Plan(0, &cdb)
 			task.Reset()
-			task.Target, task.Nexus, task.CDB, task.Loop, task.Attr = tg, n, cdb, loop, lun.AttrSimple
+			task.Target, task.CDB = tg, cdb
+			out, in := task.Plan(false)
+			task.Nexus, task.Loop, task.Attr = n, loop, lun.AttrSimple
 			task.Out, task.Buf = memory[:out], memory[:in]
 			task.Start()
 			if loop.ended != before+1 {

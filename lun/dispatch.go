@@ -1,24 +1,16 @@
 package lun
 
-// Plan says how much memory a command needs before it can start: out bytes for its data-out, in bytes of Task.Buf for
-// its data-in. Each is at most MaxTransfer. A READ from a Mapped backend needs no buffer: Task.In will point at the
-// backend's memory.
-func (tg *Target) Plan(lun uint64, cdb *[16]byte) (out, in int) { return tg.plan(lun, cdb, false) }
-
-// PlanCopy is Plan for a session whose data-in must not change while it is sent (a data digest): a READ from a Mapped
-// backend asks for a buffer too, and copies into it.
-func (tg *Target) PlanCopy(lun uint64, cdb *[16]byte) (out, in int) { return tg.plan(lun, cdb, true) }
-
-func (tg *Target) plan(lun uint64, cdb *[16]byte, copied bool) (out, in int) {
-	c, _ := find(cdb)
-	if c == nil || c.plan == nil {
+// Plan resolves the command that Target, LUN and CDB describe: Start takes what it finds. out and in say how much memory the
+// command needs before it starts: out bytes for its data-out, in bytes of Buf for its data-in, each at most MaxTransfer. A READ
+// from a Mapped backend needs no buffer: In will point at the backend's memory. If the data-in must not change while it is
+// sent, because a data digest covers it, copied asks for a buffer for that too, and such a READ copies into it.
+func (t *Task) Plan(copied bool) (out, in int) {
+	t.resolve()
+	u, c := t.unit, t.cmd
+	if c == nil || c.plan == nil || u == nil && c.flags&withoutUnit == 0 {
 		return 0, 0
 	}
-	u := tg.Lookup(lun)
-	if u == nil && c.flags&withoutUnit == 0 {
-		return 0, 0
-	}
-	o, i := c.plan(u, cdb)
+	o, i := t.RequiredOut, t.RequiredIn
 	if c.flags&mappedIn != 0 && u.mapped != nil && !copied {
 		i = 0
 	}
@@ -30,17 +22,26 @@ func (tg *Target) plan(lun uint64, cdb *[16]byte, copied bool) (out, in int) {
 	return int(min(o, limit)), int(min(i, limit))
 }
 
-// dispatch decides, in this order: is there a unit, a unit attention, such a command, a reservation, a medium.
-func (t *Task) dispatch() {
+// resolve finds the unit and the command, and how much the command moves.
+func (t *Task) resolve() {
 	u := t.Target.Lookup(t.LUN)
 	c, badAction := find(&t.CDB)
-	t.unit, t.cmd = u, c
+	t.unit, t.cmd, t.badAction, t.resolved = u, c, badAction, true
+	if c != nil && c.plan != nil && (u != nil || c.flags&withoutUnit != 0) {
+		t.RequiredOut, t.RequiredIn = c.plan(u, &t.CDB)
+	}
+}
+
+// dispatch decides, in this order: is there a unit, a unit attention, such a command, a reservation, a medium.
+func (t *Task) dispatch() {
+	// Since Plan, which was when the header arrived, a unit may have come or gone. Nothing else that Plan found can change.
+	if !t.resolved || t.unit == nil || t.unit.removed.Load() {
+		t.resolve()
+	}
+	u, c := t.unit, t.cmd
 	if u == nil {
 		t.noUnit()
 		return
-	}
-	if c != nil && c.plan != nil {
-		t.RequiredOut, t.RequiredIn = c.plan(u, &t.CDB)
 	}
 	if t.Nexus.pending[u.lun].Load() != 0 && (c == nil || c.flags&ignoresUA == 0) {
 		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
@@ -48,7 +49,7 @@ func (t *Task) dispatch() {
 			return
 		}
 	}
-	if !t.valid(badAction) || !t.admit() {
+	if !t.valid() || !t.admit() {
 		return
 	}
 	if c.flags&(gated|exclusive) != 0 || t.Attr == AttrOrdered && c.flags&ignoresUA == 0 {
@@ -61,8 +62,8 @@ func (t *Task) dispatch() {
 }
 
 // valid checks what the CDB and the task attribute say, whatever the unit's state. False: it ended t.
-func (t *Task) valid(badAction bool) bool {
-	u, c := t.unit, t.cmd
+func (t *Task) valid() bool {
+	u, c, badAction := t.unit, t.cmd, t.badAction
 	switch {
 	case t.LongCDB, c == nil && !badAction:
 		t.check(IllegalRequest, ascInvalidOpcode)
@@ -134,9 +135,6 @@ func (t *Task) noUnit() {
 	if t.cmd == nil || t.cmd.flags&withoutUnit == 0 {
 		t.check(IllegalRequest, ascLUNotSupported)
 		return
-	}
-	if t.cmd.plan != nil {
-		t.RequiredOut, t.RequiredIn = t.cmd.plan(nil, &t.CDB)
 	}
 	t.cmd.run(t)
 }

@@ -84,7 +84,7 @@ func newCrowd(t *testing.T, loops int, b lun.Backend) *crowd {
 func (c *crowd) start(loop int, attr lun.Attr, cdb [16]byte, out []byte, done func(*lun.Task)) *lun.Task {
 	l := c.live.Loop(loop)
 	t := &lun.Task{Target: c.tg, Nexus: c.n[loop], CDB: cdb, Attr: attr, Loop: l, Out: out, Owner: done}
-	_, in := c.tg.Plan(0, &cdb)
+	_, in := luntest.Plan(c.tg, 0, &cdb, false)
 	t.Buf = make([]byte, in)
 	l.Post(luntest.Func(t.Start))
 	return t

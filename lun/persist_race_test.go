@@ -55,7 +55,7 @@ func (l *prLive) client(i int) func(cdb []byte, out []byte) prResult {
 		for {
 			t := &lun.Task{Target: l.tg, Nexus: n, Loop: l.live.Loop(i), Owner: make(chan struct{}, 1), Out: out}
 			copy(t.CDB[:], cdb)
-			_, in := l.tg.Plan(0, &t.CDB)
+			_, in := luntest.Plan(l.tg, 0, &t.CDB, false)
 			t.Buf = make([]byte, in)
 			l.live.Loop(i).Post(luntest.Func(t.Start))
 			<-t.Owner.(chan struct{})

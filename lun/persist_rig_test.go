@@ -106,7 +106,7 @@ func (r *prRig) start(loop int, n *lun.Nexus, cdb []byte, out []byte) (*lun.Task
 		p := resultOf(t)
 		*result = &p
 	}
-	planned, in := r.tg.Plan(t.LUN, &t.CDB)
+	planned, in := luntest.Plan(r.tg, t.LUN, &t.CDB, false)
 	t.Buf = make([]byte, in)
 	t.Out = out[:min(len(out), planned):min(len(out), planned)]
 	r.w.On(loop, func(*luntest.Loop) { t.Start() })

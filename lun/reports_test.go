@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
 // TestReportTargetPortGroups: SPC-4 6.37, both parameter data formats; and INQUIRY must agree (6.6.2 TPGS, 7.8.6 target
@@ -129,7 +130,7 @@ func TestReportsOverAnyLength(t *testing.T) {
 	} {
 		var c [16]byte
 		copy(c[:], cdb)
-		if _, in := r.tg.Plan(0, &c); in > lun.MaxParam {
+		if _, in := luntest.Plan(r.tg, 0, &c, false); in > lun.MaxParam {
 			t.Errorf("% x plans %d bytes", cdb, in)
 		}
 		r.good("report", r.do(a, cdb))

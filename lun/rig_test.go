@@ -341,11 +341,7 @@ func (r *rig) start(loop int, n *lun.Nexus, lunField uint64, attr lun.Attr, cdb 
 	r.tb.Helper()
 	c := &call{rig: r}
 	t := &lun.Task{Target: r.tg, Nexus: n, LUN: lunField, CDB: cdb, Attr: attr, Loop: r.w.Loop(loop), Owner: c, Expected: int64(len(out))}
-	plan := r.tg.Plan
-	if r.copy {
-		plan = r.tg.PlanCopy
-	}
-	wants, in := plan(lunField, &cdb)
+	wants, in := t.Plan(r.copy)
 	if wants < 0 || in < 0 || wants > lun.MaxTransfer || in > lun.MaxTransfer {
 		r.tb.Fatalf("command %x plans %d out and %d in", cdb, wants, in)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
 // sizes are the forms of one command: how its CDB carries an LBA and a length, and how far they reach.
@@ -161,7 +162,7 @@ func TestMappedReadIsNotCopied(t *testing.T) {
 	r := newRig(t, withMapped)
 	r.do(cdb10(0x2A, 0, 3, 2), pattern(1024, 1)...)
 	cdb := cdb10(0x28, 0, 3, 2)
-	if _, in := r.tg.Plan(0, &cdb); in != 0 {
+	if _, in := luntest.Plan(r.tg, 0, &cdb, false); in != 0 {
 		t.Errorf("a READ from memory plans a buffer of %d bytes", in)
 	}
 	c := r.start(0, r.a, 0, lun.AttrSimple, cdb, nil)
@@ -169,7 +170,7 @@ func TestMappedReadIsNotCopied(t *testing.T) {
 	if &c.task.In[0] != &r.d.data[3*512] {
 		t.Error("the data-in is not where the backend has it")
 	}
-	if _, in := r.tg.PlanCopy(0, &cdb); in != 1024 {
+	if _, in := luntest.Plan(r.tg, 0, &cdb, true); in != 1024 {
 		t.Errorf("PlanCopy plans %d bytes, want 1024", in)
 	}
 	r.copy = true

@@ -14,11 +14,13 @@ const (
 // Task is one SCSI command from Start to Loop.TaskDone. The engine embeds it in its own task and reuses it: Reset
 // before each use, never between Start and TaskDone. All of it belongs to the loop that started it.
 type Task struct {
+	// Set by the engine before Plan.
+	Target *Target
+	LUN    uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
+	CDB    [16]byte
+
 	// Set by the engine before Start.
-	Target  *Target
 	Nexus   *Nexus
-	LUN     uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
-	CDB     [16]byte
 	LongCDB bool // the CDB continued in an AHS: no command here has more than 16 bytes
 	Attr    Attr
 	Out     []byte // data-out that arrived; len(Out) <= Plan's out
@@ -41,6 +43,8 @@ type Task struct {
 
 	unit      *Unit
 	cmd       *command
+	badAction bool // the operation code is known, its service action is not
+	resolved  bool // Plan found unit, cmd and the required lengths
 	req       Request
 	step      func(t *Task, err error) // what comes after req
 	with      holder

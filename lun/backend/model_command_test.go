@@ -92,9 +92,9 @@ func (u *modelUnit) unlock(s span) {
 
 // start gives c arena memory and starts it.
 func (m *model) start(c *command) {
-	wants, in := m.tg.Plan(c.task.LUN, &c.task.CDB)
+	wants, in := luntest.Plan(m.tg, c.task.LUN, &c.task.CDB, false)
 	if m.rng.IntN(3) == 0 {
-		wants, in = m.tg.PlanCopy(c.task.LUN, &c.task.CDB)
+		wants, in = luntest.Plan(m.tg, c.task.LUN, &c.task.CDB, true)
 	}
 	if wants != len(c.task.Out) {
 		m.t.Fatalf("%s %x plans %d bytes of data-out, it has %d", c.name, c.task.CDB, wants, len(c.task.Out))
