@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 P       ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare lint fuzz generate deps clean mcs-study
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare figures lint fuzz generate deps clean mcs-study
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, P
 
 mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
 	@$(GO) run ./tools/mcsstudy
+
+figures: ## rewrite the generated figures in docs/performance.md, in 10 minutes on a quiet machine; ARGS="-run REGEXP"
+	@$(GO) run ./tools/figures $(value ARGS)
 
 lint: ## gofmt, go vet
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "gofmt would change these"; exit 1; }

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A part is replaced by the output of its command; the rest of the page stays.
+func TestRewrite(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.md")
+	write := func() {
+		text := "before\n<!-- figures: a -->\nold a\n<!-- figures end -->\nbetween\n<!-- figures: b -->\nold b\n<!-- figures end -->\n"
+		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := func(c string) (string, error) {
+		if c == "b" {
+			return "", errors.New("no such tool")
+		}
+		return "new " + c, nil
+	}
+	write()
+	if err := rewrite(page, "a", command); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := os.ReadFile(page)
+	want := "before\n<!-- figures: a -->\n```\nnew  a\n```\n<!-- figures end -->\nbetween\n<!-- figures: b -->\nold b\n<!-- figures end -->\n"
+	if string(got) != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	write()
+	if err := rewrite(page, "", command); err == nil {
+		t.Error("a command failed, and rewrite did not")
+	}
+	if got, _ := os.ReadFile(page); !strings.Contains(string(got), "old a") {
+		t.Error("the page was changed in spite of the failure")
+	}
+	if err := rewrite(page, "c", command); err == nil {
+		t.Error("no part matches, and rewrite did not fail")
+	}
+}
+
+// A narrow table stays; a wide one becomes a list, with a heading for each value of its first column. No line is too long.
+func TestFormat(t *testing.T) {
+	narrow := "| a | b |\n|---|---|\n| 1 | 2 |\n"
+	if got := format(narrow); got != "\n"+narrow+"\n" {
+		t.Errorf("a narrow table: %q", got)
+	}
+	long := strings.Repeat("word ", 15) + "end"
+	got := format("a title\n\n| load | figure | required | measured |\n|--|--|--|--|\n| read | " + long + " | 1.0 | 2.0 |\n|  | p99 | | 3.0 |\n")
+	for _, want := range []string{"a title\n", "**read**\n\n- word", "required 1.0;", "\n- p99; measured 3.0\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+	for line := range strings.Lines(got + format(strings.Repeat("Benchmark ", 40))) {
+		if len(line) > maxLine+1 {
+			t.Errorf("too long: %q", line)
+		}
+	}
+}
+
+// Every part of the page has an end, and its command is one line.
+func TestPageHasParts(t *testing.T) {
+	page, err := os.ReadFile("../../docs/performance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, ended := strings.Count(string(page), "<!-- figures: "), strings.Count(string(page), "<!-- figures end -->")
+	if whole := len(part.FindAll(page, -1)); begun < 3 || begun != ended || whole != begun {
+		t.Errorf("%d parts begin, %d end, %d are whole", begun, ended, whole)
+	}
+}
