@@ -183,7 +183,7 @@ func (l *loop) disown(c *conn) {
 	l.live--
 }
 
-// drop forgets a connection of which nobody has anything any more.
+// drop forgets a connection that neither the kernel nor a backend uses any more.
 func (l *loop) drop(c *conn) {
 	c.enter(connDropped)
 	l.forgetLatency(c)

@@ -124,7 +124,7 @@ func (a *arena) find(o int, ready bool) (uint32, bool) {
 		}
 	}
 	// The arena is all in use. However little came back since halves were last put together, it may be the half that was
-	// missing, and somebody who waits in line has nothing else to hope for.
+	// missing, and a request that waits in line can get memory in no other way.
 	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {
 		return 0, false
 	}

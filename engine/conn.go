@@ -62,7 +62,7 @@ func (c *conn) mark() {
 	}
 }
 
-// take takes the protocol's events until there are none, or no room for what is next. What is to be sent is staged.
+// take takes the protocol's events until there are none, or no room for the next one. It stages PDUs to send.
 func (c *conn) take() {
 	l := c.loop
 	for {
@@ -267,7 +267,7 @@ func (c *conn) Wake(from int) {
 	}
 }
 
-// stir looks at a connection to which another loop has handed something.
+// stir marks a connection that another loop has handed requests.
 func (l *loop) stir(c *conn) {
 	if c.home.Load() != l {
 		c.Wake(-1) // it moved meanwhile

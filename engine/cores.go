@@ -21,7 +21,7 @@ type Topology struct {
 	CRC32C         bool // the processor has the CRC32 instruction that header and data digests use
 }
 
-// ReadTopology looks at the processors. A machine that tells nothing of its siblings counts as one thread a core.
+// ReadTopology reads the processors' topology. A machine that reports no siblings counts as one thread per core.
 func ReadTopology() (Topology, error) {
 	t := Topology{
 		Brand: cpuid.CPU.BrandName, ThreadsPerCore: max(cpuid.CPU.ThreadsPerCore, 1),

@@ -117,7 +117,7 @@ func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
 	case ioDiscard:
 		l.ring.Discard(fd, k.off, k.n, ud)
 	}
-	// The medium is to be at work while the rest of a long run of commands is looked at.
+	// The medium works while the rest of a long run of commands is processed.
 	if l.stagedIO++; l.stagedIO == ioBatch {
 		l.stagedIO = 0
 		l.check(l.ring.Submit())

@@ -264,7 +264,7 @@ func (o *opLatency) report(loop int) UnitLatency {
 	return u
 }
 
-// traffic looks at some connections from place at on, and reports whether there are more.
+// traffic reads some connections from index at on, and reports whether there are more.
 func (r *loopReading) traffic(at int) (more bool) {
 	conns := r.l.conns
 	end := min(at+connChunk, len(conns))

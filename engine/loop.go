@@ -148,7 +148,7 @@ func (l *loop) turn() {
 		l.ring.Seen()
 		if uint8(cqe.UserData>>56) == opDisk {
 			if answered++; answered == ioBatch {
-				break // what they answer is to be on its way while the rest of them are looked at
+				break // send their answers before the other completions are processed
 			}
 		}
 	}

@@ -25,7 +25,7 @@ type posted struct {
 }
 
 // query is an event that asks a loop for something or stops it, for a caller outside that waits for it. It alone is a function:
-// it ends with its caller, so nobody has to write it down.
+// it ends with its caller and need not outlive the process.
 type query func()
 
 // Happen implements lun.Event.

@@ -16,7 +16,7 @@ type abortGroup struct {
 	hits    []map[*lun.Nexus]bool // by loop
 }
 
-// abortJob says which tasks are to be aborted, and what follows when they are.
+// abortJob selects the tasks to abort, and does what follows their end.
 type abortJob interface {
 	matches(t *task) bool
 	// done is called on the loop that began it, with the nexuses that had tasks aborted.

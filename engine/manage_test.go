@@ -324,7 +324,7 @@ func (i *initiator) acknowledge(sn, ttt uint32) {
 	i.send(&h, nil)
 }
 
-// Resets that arrive together share one sweep. A sweep looks at every connection of the target, so without that a thousand
+// Resets that arrive together share one sweep. A sweep visits every connection of the target, so without that a thousand
 // resets of one initiator would cost the others a thousand sweeps.
 func TestResetsShareASweep(t *testing.T) {
 	t.Parallel()

@@ -74,7 +74,7 @@ type Status struct {
 	Steering    steer.Status `json:"steering"`
 }
 
-// Status looks at every loop without keeping it from its work for longer than some microseconds at a time.
+// Status reads every loop without interrupting its work for longer than some microseconds at a time.
 func (e *Engine) Status() Status {
 	s := Status{Started: e.started, Loops: make([]LoopStatus, len(e.loops))}
 	for _, p := range e.portals {
@@ -156,7 +156,7 @@ func factsOf(n *session.Session) (f sessionFacts) {
 	return f
 }
 
-// appendFacts looks at some connections from place at on, and reports whether there are more.
+// appendFacts adds some connections from index at on, and reports whether there are more.
 func (l *loop) appendFacts(out []connFacts, at int) (_ []connFacts, more bool) {
 	end := min(at+statusChunk, len(l.conns))
 	for _, c := range l.conns[min(at, end):end] {

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep looks at every connection
+// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep visits every connection
 // of the target, so functions that need the same one within a turn share it: an initiator that sends a thousand resets costs
 // the others one sweep.
 type sweep struct {

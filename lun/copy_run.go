@@ -248,7 +248,7 @@ func (e copyTurn) Happen() {
 	e.op.parent.drive()
 }
 
-// next looks at how the child ended. False: wait, or the task has ended.
+// next checks how the child ended. False: wait, or the task has ended.
 func (op *copyOp) next() bool {
 	t, c := op.parent, &op.child
 	switch {

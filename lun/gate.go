@@ -173,7 +173,7 @@ func (g *gate) passed(t *Task) {
 	g.mu.Unlock()
 }
 
-// idle says whether nobody is inside or waits.
+// idle reports whether no task is inside or waits.
 func (g *gate) idle() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -217,7 +217,7 @@ func (g *gate) empty() bool {
 	return true
 }
 
-// drained lets the waiting owner in once nobody is inside.
+// drained admits the waiting owner once no task is inside.
 func (g *gate) drained() {
 	if g.state() == gateClosing && g.clear() {
 		g.set(gateHeld)

@@ -102,7 +102,7 @@ func (u *Unit) defaultMode() modeValues { return modeValues{writeCache: u.geomet
 // descriptorSense is D_SENSE of the control mode page.
 func (u *Unit) descriptorSense() bool { return u.mode.Load().descriptor }
 
-// setMode makes v the current values; what the data path looks at goes into the unit's state.
+// setMode makes v the current values, and copies those that the data path reads into the unit's state.
 func (u *Unit) setMode(v modeValues) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

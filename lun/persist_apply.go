@@ -128,7 +128,7 @@ func (s *prState) registerSelf(r *prRequest, ports []Port) (gone bool) {
 	return gone
 }
 
-// settle releases the reservation when its holder is no longer registered, or nobody is for All Registrants types (SPC-4
+// settle releases the reservation when its holder is no longer registered, or no nexus is, for All Registrants types (SPC-4
 // table 71). Of a Registrants Only type the other registered nexuses are told (5.13.11.2.3); self is the sender.
 func (s *prState) settle(e *prEffects, self nexusID) {
 	switch {

@@ -176,7 +176,7 @@ func (r *prRequest) parseMove(list []byte) *prFailure {
 
 // resolve fills in what the target knows: the sender, the ports, and the initiator ports of TransportIDs with format code
 // 00b, which name a node and so "all initiator ports known to the device server" of it (SPC-4 7.6.4.6). A node that
-// nobody knows is refused: registering nothing would look like success.
+// does not exist is refused: registering nothing would look like success.
 func (r *prRequest) resolve(n *Nexus) *prFailure {
 	tg := n.target
 	r.self = n.id()

@@ -28,7 +28,7 @@ type prImageReg struct {
 	Account   string `json:",omitempty"` // of the registrant
 }
 
-// encode makes the value that saves s: empty when nothing of s is to survive.
+// encode makes the value that saves s: empty if nothing of s must survive.
 func (s *prState) encode() []byte {
 	if !s.aptpl {
 		return nil
@@ -97,7 +97,7 @@ func (u *Unit) saveReservations(image []byte) error {
 }
 
 // restoreReservations brings back what was saved, before the unit takes its first command. A unit whose reservations
-// cannot be known is not served: somebody may rely on nobody else writing to it.
+// cannot be known is not served: an initiator may rely on exclusive access to it.
 func (u *Unit) restoreReservations() error {
 	if !u.canStore() {
 		return nil

@@ -43,7 +43,7 @@ func reserveTurn(t *Task) {
 		}
 	case p.reserve != nil && p.reserve != n:
 		end = (*Task).conflict
-	case n.closed.Load(): // nobody would release it: nexusLost has been or is about to be here, and goes by what it finds
+	case n.closed.Load(): // nothing would release it: nexusLost has run or is about to
 	default:
 		p.reserve = n
 		u.publishReservation()
@@ -53,7 +53,7 @@ func reserveTurn(t *Task) {
 	end(t)
 }
 
-// runRelease: SPC-2 7.16, 7.17. Releasing what somebody else reserves, or nobody, changes nothing and is GOOD.
+// runRelease: SPC-2 7.16, 7.17. RELEASE of a reservation that the nexus does not hold changes nothing and is GOOD.
 func runRelease(t *Task) {
 	if !reserveField(t) {
 		t.unit.turn(t, stepRelease)

@@ -66,7 +66,7 @@ func sanitize(t *Task) {
 		t.good()
 	} else {
 		// From here on the operation goes on without the task (SBC-3 4.11.1: neither an abort nor a reset stops it), and
-		// nobody waits at the gate for it: they get SANITIZE IN PROGRESS.
+		// no command waits at the gate for it: each gets SANITIZE IN PROGRESS.
 		s.waiter = t
 		t.sanitizer = s
 		u.gate.leave(t)

@@ -47,7 +47,7 @@ func stopFlushed(t *Task, err error) {
 
 func stopped(t *Task) {
 	if t.CDB[4]&ssuLoEj != 0 {
-		if t.unit.removalPrevented() { // somebody did while the cache was flushed
+		if t.unit.removalPrevented() { // an initiator did while the cache was flushed
 			t.check(IllegalRequest, ascMediumRemovalPrevented)
 			return
 		}

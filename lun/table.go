@@ -7,7 +7,7 @@ type command struct {
 	sa    int16 // service action in CDB byte 1 bits 4..0, or noSA
 	name  string
 	usage [16]byte // CDB usage data of REPORT SUPPORTED OPERATION CODES (SPC-4 6.35.3); bits that are evaluated are 1
-	class access   // what a reservation of somebody else does to it (SPC-4 5.13, table "commands allowed")
+	class access   // whether another nexus's reservation allows it (SPC-4 5.13, table "commands allowed")
 	flags commandFlags
 	// plan says how many bytes of data-out and data-in the CDB asks to move, from the CDB and the unit's block size alone.
 	// It runs before unit attentions and reservations are looked at and must not depend on them. u is nil for a

@@ -113,7 +113,7 @@ func (t *Task) spent(n int64) bool {
 type todo uint8
 
 const (
-	todoWait todo = iota // somebody else calls
+	todoWait todo = iota // a completion or event continues the task
 	todoIO               // submit req
 	todoEnd              // TaskDone
 )
@@ -230,7 +230,7 @@ func (t *Task) settled(s saver) {
 	t.with = withTask
 	t.driving = true
 	s.saved(t)
-	if t.aborted && t.done { // nobody waits for the result
+	if t.aborted && t.done { // the result is not sent
 		t.Status, t.SenseLen = StatusTaskAborted, 0
 	}
 	t.drive()
@@ -257,7 +257,7 @@ func (t *Task) enter() bool {
 	return true
 }
 
-// drive carries out what steps ask for until somebody else is to call, so that a backend which completes inside Submit
+// drive carries out what steps ask for until the task must wait, so that a backend which completes inside Submit
 // does not recurse. It does not touch t after TaskDone.
 func (t *Task) drive() {
 	for {

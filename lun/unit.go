@@ -49,7 +49,7 @@ type Unit struct {
 	state   atomic.Uint32              // unitState
 	mode    atomic.Pointer[modeValues] // current values; replaced, never changed
 
-	// resv is who reserves the unit: nil when nobody does, and that is all the data path looks at. Maintained by
+	// resv is the unit's reservation, nil if there is none; the data path reads nothing else of it. Maintained by
 	// persist.go and reserve.go.
 	resv atomic.Pointer[reservation]
 

@@ -41,7 +41,7 @@ var (
 )
 
 // Framer cuts a byte stream into PDUs (RFC 7143, 11.1, 11.2). It is given
-// bytes by Feed and says where the header is and where the payload is to go;
+// bytes by Feed and reports where the header is and where the payload goes;
 // it reads no socket, keeps no byte of payload, and never allocates.
 //
 //	for len(b) > 0 {

@@ -60,7 +60,7 @@ func (v *intervals) take() *part {
 	}
 }
 
-// give hands over a part and returns an empty one; or p itself, to go on with, if whoever is told has fallen far behind.
+// give hands over a part and returns an empty one; or p itself, to continue with, if the receiver has fallen far behind.
 func (v *intervals) give(p *part) *part {
 	if p.last {
 		v.parts <- p

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is one thread of a run: a ring, and connections that nobody else touches. A turn takes what has arrived on all
+// loop is one thread of a run: a ring, and connections that no other thread touches. A turn takes what has arrived on all
 // of them, makes the requests that are due, and then sends on each what that has brought up, in one send each. What a
 // turn does is in proportion to what happened, not to the number of connections.
 type loop struct {
@@ -211,7 +211,7 @@ func (l *loop) work() error {
 
 // flush sends on the connections where something happened, and where another loop or connection may have opened the window.
 func (l *loop) flush() {
-	again := l.kicked.Swap(false) // whoever comes to wait from here on is seen by the next kick
+	again := l.kicked.Swap(false) // the next kick sees waiters that come from here on
 	if len(l.held) > 0 {
 		waiting := l.held[:0]
 		for _, c := range l.held {

@@ -238,7 +238,7 @@ func (c *loopConn) fail(err error) {
 	}
 	l := c.loop
 	c.dead = err
-	if l.ended != endInterrupted { // whoever interrupts does not wait for a slow target
+	if l.ended != endInterrupted { // an interruption does not wait for a slow target
 		if c.report.Err == nil {
 			c.report.Err = err
 		}

@@ -32,7 +32,7 @@ type Workload struct {
 	// processor up to Spin times Rate, so it is for a processor of its own.
 	Spin time.Duration
 	// Poll is how long a loop looks for what arrives before it sleeps, while requests are under way. With it the time that the
-	// client takes to wake up is in no latency, and in a closed loop in no rate; it is for a processor that nobody else uses.
+	// client takes to wake up is in no latency, and in a closed loop in no rate; it is for a processor that nothing else uses.
 	Poll time.Duration
 
 	// Verify writes data that depends on the address and Seed and compares what is read with it: what was not written so

@@ -6,7 +6,7 @@ const (
 	// maxLooks is how often /proc is read again: a table of sockets misses some while others come and go, and threads appear
 	// while a process is being pinned.
 	maxLooks = 5
-	// lookAgain lies between two looks at the sockets.
+	// lookAgain is the interval between two reads of the socket table.
 	lookAgain = 5 * time.Millisecond
 	// maxPID is PID_MAX_LIMIT of a 64-bit kernel (proc_sys_kernel(5)); a larger one would become another's clock.
 	maxPID = 1 << 22

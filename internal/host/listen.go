@@ -22,7 +22,7 @@ var (
 	ErrElsewhere = errors.New("the address is not this machine's")
 	// ErrNobody: no socket listens there, in this network namespace.
 	ErrNobody = errors.New("nobody listens there")
-	// ErrHidden: somebody listens, whose descriptors this user may not see.
+	// ErrHidden: a process listens whose descriptors this user may not read.
 	ErrHidden = errors.New("the process that listens belongs to somebody else")
 )
 
@@ -221,7 +221,7 @@ func has(pid int, want map[string]bool) bool {
 	fds := "/proc/" + strconv.Itoa(pid) + "/fd"
 	dir, err := os.Open(fds)
 	if err != nil {
-		return false // it has ended, or is somebody else's
+		return false // it has ended, or belongs to another user
 	}
 	defer dir.Close()
 	names, _ := dir.Readdirnames(-1)

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// Config says what is to be steered. Loops are numbered as in Cores.
+// Config describes what to steer. Loops are numbered as in Cores.
 type Config struct {
 	Cores   []int    // CPU of each loop, -1 for one that is not pinned
 	XDP     []string // interfaces whose packets the generic XDP program moves; empty: none

@@ -53,7 +53,7 @@ type Backend interface {
 	lun.Backend
 	// Notes are sentences for the person who started the daemon: what was asked for and is not so, and why.
 	Notes() []string
-	// Refresh looks whether the size changed under way, as when somebody grew the file; Geometry has the new one then,
+	// Refresh checks whether the size has changed, for example because the file was extended; Geometry has the new one then,
 	// and the unit's Refresh tells the initiators. It may block.
 	Refresh() (changed bool, err error)
 	// Look reads the rest of Geometry that may change again: whether the medium can be written, its write cache, and whether it
@@ -69,7 +69,7 @@ type Backend interface {
 // Located is a Backend whose medium is somewhere on this machine: a file or a block device.
 type Located interface {
 	Backend
-	// Medium looks at what is open. It may block.
+	// Medium reads the fingerprint of the open medium. It may block.
 	Medium() (medium.Fingerprint, error)
 }
 

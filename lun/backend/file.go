@@ -139,7 +139,7 @@ func create(path string, size int64) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	// Unlike rename(2), link(2) replaces nothing: somebody may have been quicker.
+	// Unlike rename(2), link(2) replaces nothing: another process may have been quicker.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
@@ -151,7 +151,7 @@ func create(path string, size int64) error {
 	return dir.Sync()
 }
 
-// Refresh implements Backend: the file may have been extended or, to somebody's loss, cut.
+// Refresh implements Backend: the file may have been extended, or cut with loss of data.
 func (f *File) Refresh() (changed bool, err error) {
 	if !f.life.enter(helper) {
 		return false, lun.ErrGone

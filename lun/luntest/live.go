@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Live is a set of loops that really run at the same time, a goroutine each, for what the race detector is to see. Block
+// Live is a set of loops that really run at the same time, a goroutine each, for the race detector. Block
 // I/O is done on goroutines of its own. Nothing of it is repeatable; what must be is tested in a World.
 type Live struct {
 	// NoSync is that of Config; set it before the loops have anything to do.

@@ -106,7 +106,7 @@ func (b *bench) idleRow(ctx context.Context, t *peer.Target, r *Row) error {
 	return nil
 }
 
-// idleShare returns the share of one CPU that a process takes while nobody asks it for anything.
+// idleShare returns the share of one CPU that an idle process takes.
 func (b *bench) idleShare(ctx context.Context, pid int) (float64, error) {
 	// What the last requests left to do is no part of it.
 	if err := pause(ctx, b.idle/10); err != nil {

@@ -37,7 +37,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 	if err != nil {
 		return nil, usage(err)
 	}
-	// Targets of this machine that somebody else has started keep the CPUs that they have, unless he says otherwise.
+	// Targets that were already running keep the CPUs that they have, unless --target-cores is given.
 	if all := host.CPUs(); c.TargetCores == "" && first.Peer != "" && second.Peer != "" && len(all) > 1 {
 		target = all[:1]
 		if len(o.Cores) == 0 {

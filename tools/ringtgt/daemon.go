@@ -199,8 +199,8 @@ func (d *daemon) addUnits(t *servedTarget) (err error) {
 	return nil
 }
 
-// listenControl opens the control socket: in the state directory, which is locked and so nobody else's, or in the runtime
-// directory. Only a socket that somebody asked for by path is worth failing for.
+// listenControl opens the control socket: in the state directory, which is locked by this process, or in the runtime
+// directory. Only a socket that was configured by path is worth failing for.
 func (d *daemon) listenControl() error {
 	path := d.cfg.Server.Control
 	var err error
@@ -234,7 +234,7 @@ func (d *daemon) controlPath() string {
 	return d.control.Path()
 }
 
-// note tells people what was asked for and is not so: in the log now, in status for as long as it runs.
+// note reports a setting that could not be honoured: in the log now, and in status as long as the daemon runs.
 func (d *daemon) note(text string) {
 	d.log.Warn(text)
 	d.notes = append(d.notes, text)
@@ -309,7 +309,7 @@ func (d *daemon) abandon() error {
 	return errors.Join(errs...)
 }
 
-// engineStatus asks the loops, at most until ctx is done: a loop that is stuck answers never, and one that has stopped too.
+// engineStatus reads the loops, at most until ctx is done: a loop that is stuck or has stopped never answers.
 func (d *daemon) engineStatus(ctx context.Context) (engine.Status, error) {
 	if !d.running.Load() {
 		return engine.Status{}, errors.New("the daemon is starting")

@@ -58,8 +58,8 @@ func (d *daemon) latency(ctx context.Context, connections int) (*control.Latency
 	}, nil
 }
 
-// readLatency asks the loops, at most until ctx is done. While an answer is still owed nobody asks again: a loop that is stuck is to
-// keep one reader, not one each time that somebody wants to know.
+// readLatency reads the loops, at most until ctx is done. While an answer is outstanding there is no second request: a stuck loop must
+// block one reader, not one for each request.
 func (d *daemon) readLatency(ctx context.Context, connections int) (engine.Latency, error) {
 	if !d.running.Load() {
 		return engine.Latency{}, errors.New("the daemon is starting")

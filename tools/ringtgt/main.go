@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/shell"
 )
 
-// Exit codes. docs/configuration.md tells people.
+// Exit codes; docs/configuration.md lists them.
 const (
 	exitOK          = 0
 	exitUsage       = 1   // the command line or the configuration is wrong

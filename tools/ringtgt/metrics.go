@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 )
 
-// listenMetrics opens the listener for Prometheus if somebody asked for one.
+// listenMetrics opens the listener for Prometheus if one is configured.
 func (d *daemon) listenMetrics() (err error) {
 	if !d.cfg.Metrics.Listen.IsValid() {
 		return nil

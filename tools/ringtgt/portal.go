@@ -86,7 +86,7 @@ func waitFree(addr netip.AddrPort, log *slog.Logger) error {
 	return err
 }
 
-// checkFree fails when somebody listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
+// checkFree fails if a socket listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
 // and the kernel would let a second daemon of the same user in as well: initiators would then land on either.
 //
 // A bind without SO_REUSEPORT decides; /proc/net/tcp misses sockets while others come and go, and only names the other socket.

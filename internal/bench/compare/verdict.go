@@ -22,7 +22,7 @@ func (c *comparer) verdict(out *result.Comparison) []string {
 	return noise
 }
 
-// variation looks at a side's rounds: of IOPS per CPU-second where that is known, else of IOPS.
+// variation is that of a side's rounds: of IOPS per CPU-second where that is known, else of IOPS.
 func variation(s *result.Side) []string {
 	for _, name := range []string{result.FigureIOPSPerCPU, result.FigureIOPS} {
 		var values []float64

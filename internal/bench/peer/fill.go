@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator"
 )
 
-// Fill writes the whole LUN once, so that reads find data: blocks that nobody has written come from one page of zeroes, or
+// Fill writes the whole LUN once, so that reads find data: blocks that were never written come from one page of zeroes, or
 // from a hole in a file, and are faster than any disk. Every target is filled in the same way.
 func (t *Target) Fill(ctx context.Context) error {
 	ls, err := initiator.NewLoops(ctx, initiator.LoopsConfig{Sessions: []initiator.Config{t.Session(0)}})

@@ -29,7 +29,7 @@ type Run struct {
 	Conns    []Conn     `json:"connections"`
 	CPUs     []CPU      `json:"cpus"` // the client's threads
 	Series   []Interval `json:"series"`
-	Notes    []string   `json:"notes,omitempty"` // what whoever reads the figures has to know: noise, a schedule not kept
+	Notes    []string   `json:"notes,omitempty"` // what a reader of the figures must know: noise, a schedule not kept
 }
 
 // Workload is what was asked for, in fio's words.

@@ -36,7 +36,7 @@ func (p *plan) process(portal netip.AddrPort) (pid int, why string) {
 	return 0, fmt.Sprintf("no processor time of the target: %v; --target-pid says which", err)
 }
 
-// sampler looks at a process's processor time again and again, so that it can be told for any two moments afterwards: only
+// sampler reads a process's processor time periodically, so that it is known between any two moments afterwards: only
 // when the run is over is it known when its measured part began and ended. Between two looks time is taken to go on evenly.
 type sampler struct {
 	pid    int

@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// explain says what the refusal of a login means for whoever typed the options (RFC 7143 11.13.5).
+// explain says what the refusal of a login means in terms of the options (RFC 7143 11.13.5).
 func (p *plan) explain(err error) error {
 	var key *initiator.KeyError
 	if errors.As(err, &key) && (key.Key == "HeaderDigest" || key.Key == "DataDigest") {

@@ -53,7 +53,7 @@ const (
 	fewIntervals  = 20
 	minInterval   = 10 * time.Millisecond
 
-	// samplePeriod lies between two looks at the target's processor time, each one system call. Both ends of the measured part lie
+	// samplePeriod is the interval between two reads of the target's processor time, each one system call. Both ends of the measured part lie
 	// between two looks. maxSamples bounds them: a long run is looked at less often, its ends being less of it.
 	samplePeriod = 10 * time.Millisecond
 	maxSamples   = 1 << 16

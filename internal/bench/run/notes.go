@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// notes tells what whoever reads the figures has to know.
+// notes returns what a reader of the figures must know.
 func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initiator.Session) {
 	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	if r.Elapsed < shortRun {

@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// extents: GET LBA STATUS is to tell the truth (SBC-3 5.5). Runs are in order, without gaps, to the end of the medium; no
+// extents: GET LBA STATUS reports what is there (SBC-3 5.5). Runs are in order, without gaps, to the end of the medium; no
 // two neighbours could be one; a block with data is mapped; a block that is not mapped reads as zeroes.
 func extents(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{Seed: 5})

@@ -12,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
-// Shape says what a run is to look like.
+// Shape describes a run to make.
 type Shape struct {
 	Seed      uint64
 	Software  string        // of the target

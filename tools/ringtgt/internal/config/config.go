@@ -40,7 +40,7 @@ type Server struct {
 	CoresAt, BuffersAt, PollAt, SteeringAt Where
 }
 
-// setPoll takes what somebody wrote, where "0s" means not at all.
+// setPoll takes a configured value; "0s" turns polling off.
 func (s *Server) setPoll(d time.Duration, at Where) {
 	s.Poll, s.PollAt = d, at
 	if d == 0 {
@@ -80,7 +80,7 @@ type Target struct {
 
 // Access says who is let in.
 type Access struct {
-	Accounts   []Account      // CHAP accounts of initiators; none: nobody has to prove anything
+	Accounts   []Account      // CHAP accounts of initiators; none: no authentication
 	Mutual     *Account       // what the target proves itself with; nil: it cannot
 	Algorithms []string       // of CHAP that are taken; none: all. The initiator's order decides
 	Initiators []string       // names that may log in, a * at the end stands for the rest; none: all

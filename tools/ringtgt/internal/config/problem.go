@@ -24,7 +24,7 @@ func (w Where) String() string {
 	return fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Col)
 }
 
-// Problem is one thing that is wrong, or that somebody should know.
+// Problem is an error or a warning about the configuration.
 type Problem struct {
 	At      Where
 	Warning bool // it can be served nevertheless

@@ -56,7 +56,7 @@ func validate(c *Config, ps *Problems) {
 	validateSecrets(c, ps)
 }
 
-// validateSteering looks at the words alone; whether this machine has such an interface is seen when it is served.
+// validateSteering checks only the text; whether this machine has such an interface is checked at start.
 func validateSteering(s *Server, ps *Problems) {
 	if s.Steering != SteeringAuto && s.Steering != SteeringOff {
 		ps.add(s.SteeringAt, "steering %q is neither auto nor off", s.Steering)

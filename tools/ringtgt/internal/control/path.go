@@ -45,7 +45,7 @@ func dial(ctx context.Context, path string) (conn net.Conn, err error) {
 
 func listen(path string) (ln *net.UnixListener, err error) {
 	err = short(path, func(p string) error {
-		// The socket has its mode from the first moment. The mask is the process's: nobody else makes files yet.
+		// The socket has its mode from the first moment. The mask is the process's; no other goroutine creates files yet.
 		old := unix.Umask(0o177)
 		defer unix.Umask(old)
 		ln, err = net.ListenUnix("unix", &net.UnixAddr{Name: p, Net: "unix"})
@@ -76,7 +76,7 @@ func RuntimeDir() string {
 	return filepath.Join(os.TempDir(), "ringtgt-"+strconv.Itoa(os.Geteuid()))
 }
 
-// makeRuntimeDir makes it, and refuses one that belongs to somebody else: anybody may make names in /tmp.
+// makeRuntimeDir creates the directory, and refuses one of another user: any user can create names in /tmp.
 func makeRuntimeDir() (string, error) {
 	dir := RuntimeDir()
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {

@@ -21,7 +21,7 @@ type Server struct {
 	served chan struct{}
 }
 
-// Listen opens the listener; whoever reaches it may ask.
+// Listen opens the listener; it authenticates nobody.
 func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
 	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 	if err != nil {
