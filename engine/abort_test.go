@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // The time that a backend has for an aborted task (abortGrace) belongs to that task. When it is over, another task may use the
 // same structure: one that was aborted later has its own time.
 func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
-	f := backend.NewFault(memory(t, 1<<20))
+	f := faulttest.New(memory(t, 1<<20))
 	r := newTimed(t, Config{}, f)
 	i := r.login(1)
 	f.Hold()
@@ -57,7 +57,7 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 // log lines about tasks that a backend keeps is bounded.
 func TestAbortsLeaveNoTimers(t *testing.T) {
 	log := new(lockedBuffer)
-	f := backend.NewFault(memory(t, 1<<20))
+	f := faulttest.New(memory(t, 1<<20))
 	r := newTimed(t, Config{Log: slog.New(slog.NewTextHandler(log, nil))}, f)
 	i := r.login(1)
 	f.Hold()

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -60,7 +60,7 @@ func (i *initiator) pings(done chan<- error) {
 func TestHoldersOfMemoryAreEnded(t *testing.T) {
 	for _, what := range []string{"reads are not fetched", "data does not come"} {
 		t.Run(what, func(t *testing.T) {
-			disk := backend.NewFault(memory(t, 64<<20))
+			disk := faulttest.New(memory(t, 64<<20))
 			r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock, sendTimeout: 200 * time.Millisecond},
 				session.NodeConfig{NOPInterval: -1, DataTimeout: int64(200 * time.Millisecond)}, disk)
 			hog := r.login(1, solicited("iqn.2026-11.test:hog")...)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -98,8 +99,8 @@ func TestSolicitedWrite(t *testing.T) {
 
 // "Abort task hangs until reboot when the backend is slow": here it is answered, and the session lives on.
 func TestAbortOfATaskThatTheBackendNeverAnswers(t *testing.T) {
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRig(t, 1, f)
 	i := r.login(1)
 	stuck := i.startRead(0, 0, 8)
@@ -126,8 +127,8 @@ func TestAbortOfATaskThatTheBackendNeverAnswers(t *testing.T) {
 
 // LUN RESET from one session ends the other's stuck task, tells it by a unit attention, and is answered.
 func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRig(t, 2, f)
 	a, b := r.login(1), r.login(2)
 	a.startRead(0, 0, 8)
@@ -146,8 +147,8 @@ func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
 
 // The task management functions of RFC 7144 are available once iSCSIProtocolLevel 2 is negotiated.
 func TestQueryTaskSetAndNexusReset(t *testing.T) {
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRig(t, 2, f)
 	i := r.login(1, "iSCSIProtocolLevel", "2")
 	ask := func(f pdu.TaskFunction, want pdu.TaskResponse) {

@@ -4,8 +4,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -63,8 +63,8 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 
 // If a task that waits for memory in vain is aborted, tasks behind it that need less go on.
 func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
-	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 1<<20))
-	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
+	stuck, free := faulttest.New(memory(t, 64<<20)), faulttest.New(memory(t, 1<<20))
+	stuck.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Hold: true} })
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
 	a := r.login(1)
 	a.startRead(0, 0, maxBlock/2/512)
@@ -86,8 +86,8 @@ func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
 // waits in a line of its own, its session's window shrinks, and both end with the tasks.
 func TestOneConnectionDoesNotStarveTheOthers(t *testing.T) {
 	// Reads through Fault need memory of the arena; those of a memory unit are sent from where they lie.
-	stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
-	stuck.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Hold: true} })
+	stuck, free := faulttest.New(memory(t, 64<<20)), faulttest.New(memory(t, 8<<20))
+	stuck.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Hold: true} })
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, stuck, free)
 	greedy, other := r.login(1), r.login(2)
 	const wanted = 8

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -148,7 +148,7 @@ func TestABarrierIsWindow(t *testing.T) {
 // Waiting for memory that the initiator's other commands hold counts as queue, for data-in and for data-out.
 func TestWaitForMemoryIsQueue(t *testing.T) {
 	for _, write := range []bool{false, true} {
-		stuck, free := backend.NewFault(memory(t, 64<<20)), backend.NewFault(memory(t, 8<<20))
+		stuck, free := faulttest.New(memory(t, 64<<20)), faulttest.New(memory(t, 8<<20))
 		stuck.Hold()
 		r := newTimed(t, Config{ArenaPerLoop: maxBlock}, stuck, free)
 		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
@@ -174,7 +174,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 
 // A medium that takes its time is backend.
 func TestASlowMediumIsBackend(t *testing.T) {
-	f := backend.NewFault(memory(t, 1<<20))
+	f := faulttest.New(memory(t, 1<<20))
 	r := newTimed(t, Config{}, f)
 	i := r.login(1)
 	f.Hold()
@@ -233,7 +233,7 @@ func TestAFullRingIsQueue(t *testing.T) {
 	}
 	defer in.Close()
 	defer out.Close()
-	p := &pipe{backend.NewFault(memory(t, 1<<20)), in}
+	p := &pipe{faulttest.New(memory(t, 1<<20)), in}
 	r := newTimed(t, Config{}, p)
 	i := r.login(1)
 	r.e.on(r.e.loops[0], func() { // one place is left

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/hist"
-	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
 // The stages follow one another without a gap, whatever a command went through: they add up to the total, and none is negative.
@@ -241,7 +241,7 @@ func TestReadingIsDoneInParts(t *testing.T) {
 
 // Reading while commands run, connections come and go: for the race detector, and what is counted only grows.
 func TestReadingBesideLoad(t *testing.T) {
-	r := newRig(t, 2, memory(t, 16<<20), backend.NewFault(memory(t, 1<<20)))
+	r := newRig(t, 2, memory(t, 16<<20), faulttest.New(memory(t, 1<<20)))
 	stop := make(chan struct{})
 	var readers sync.WaitGroup
 	readers.Go(func() {

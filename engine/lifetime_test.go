@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -35,8 +35,8 @@ var quietNode = session.NodeConfig{NOPInterval: int64(time.Hour), LoginTimeout: 
 // connection then, which must not notice.
 func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
 	t.Parallel()
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRig(t, 1, f)
 	a := r.login(1)
 	a.startRead(0, 0, 8)

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -105,8 +105,8 @@ func (i *initiator) wantManaged(itt uint32, want pdu.TaskResponse) {
 }
 
 // stuck serves a unit whose first block is never read before the test says so, on two loops.
-func stuck(t *testing.T) (*rig, *backend.Fault) {
-	f := backend.NewFault(memory(t, 1<<20))
+func stuck(t *testing.T) (*rig, *faulttest.Backend) {
+	f := faulttest.New(memory(t, 1<<20))
 	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
 	return r, f
 }
@@ -135,8 +135,8 @@ func TestAbortTaskOnAnotherLoop(t *testing.T) {
 }
 
 // hold keeps every read of the first block in the backend.
-func hold(f *backend.Fault) {
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+func hold(f *faulttest.Backend) {
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 }
 
 // LOGICAL UNIT RESET ends the session's tasks on both loops and is answered after that, although the backend has them

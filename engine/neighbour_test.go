@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -43,7 +43,7 @@ func (i *initiator) works(lun byte) {
 // An initiator that takes all the memory it can get, on many connections, leaves most of it to others: its share does not grow
 // with the number of its connections.
 func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
-	disk := backend.NewFault(memory(t, 64<<20)) // its reads need memory of the arena
+	disk := faulttest.New(memory(t, 64<<20)) // its reads need memory of the arena
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
 	good := r.login(1)
 	const conns, each = 8, 4
@@ -71,7 +71,7 @@ func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
 
 // Many such initiators together leave memory to one more.
 func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
-	disk := backend.NewFault(memory(t, 64<<20))
+	disk := faulttest.New(memory(t, 64<<20))
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, memory(t, 64<<20), disk)
 	const crowd = 40
 	sizes := []int{maxBlock, 1 << 20, 64 << 10, 4096}
@@ -102,7 +102,7 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 func TestFloodsLetOthersWork(t *testing.T) {
 	for _, kind := range []string{"pings", "text", "reads"} {
 		t.Run(kind, func(t *testing.T) {
-			disk := backend.NewFault(memory(t, 64<<20))
+			disk := faulttest.New(memory(t, 64<<20))
 			r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, disk)
 			good := r.login(1)
 			const floods = 4
@@ -182,7 +182,7 @@ func (i *initiator) flood(kind string) error {
 // wait; afterwards they have their old size.
 func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	f := backend.NewFault(memory(t, 64<<20))
+	f := faulttest.New(memory(t, 64<<20))
 	f.Hold()
 	r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock}, quietNode, f)
 	i := r.login(1)
@@ -200,7 +200,7 @@ func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
 	if n := window(); n > whole-len(reads) {
 		t.Errorf("the window has %d places and %d requests are unanswered, together %d; want no more than before", n, len(reads), whole)
 	}
-	f.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Err: lun.ErrMedium} })
+	f.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Err: lun.ErrMedium} })
 	f.Fail(-1, lun.ErrMedium)
 	for _, itt := range reads {
 		i.finish(itt)

@@ -3,8 +3,8 @@ package engine
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
-	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -12,8 +12,8 @@ import (
 // its connection goes: both are answered, and everything comes back.
 func TestResetsThatCross(t *testing.T) {
 	t.Parallel()
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
 	a, b, c, d := r.login(1), r.login(2), r.login(3), r.login(4)
 	for _, i := range []*initiator{a, b, c, d} {
@@ -44,8 +44,8 @@ func TestResetsThatCross(t *testing.T) {
 // stuck in the backend.
 func TestColdReset(t *testing.T) {
 	t.Parallel()
-	f := backend.NewFault(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) backend.Fate { return backend.Fate{Hold: r.Off == 0} })
+	f := faulttest.New(memory(t, 1<<20))
+	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
 	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
 	a, b := r.login(1), r.login(2)
 	b.startRead(0, 0, 8)

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -44,8 +45,8 @@ func stress(t *testing.T, seed uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults := []*backend.Fault{backend.NewFault(memory(t, size)), backend.NewFault(file)}
-	odds := backend.Chances{Delay: 200_000, MaxDelay: int64(10 * time.Millisecond), Error: 20_000, Partial: 20_000}
+	faults := []*faulttest.Backend{faulttest.New(memory(t, size)), faulttest.New(file)}
+	odds := faulttest.Chances{Delay: 200_000, MaxDelay: int64(10 * time.Millisecond), Error: 20_000, Partial: 20_000}
 	// An arena of one slab, so that commands wait for memory too.
 	r := newRigWith(t, Config{Cores: make([]int, 2), ArenaPerLoop: maxBlock}, quietNode, faults[0], faults[1])
 	for k, f := range faults {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -148,14 +149,14 @@ func TestFaultConforms(t *testing.T) {
 	t.Run("mem", func(t *testing.T) {
 		conformance.Suite{Open: func(t *testing.T, w conformance.Want) (lun.Backend, string) {
 			b, _ := simple(backend.KindMemory)(t, w)
-			return backend.NewFault(b), ""
+			return faulttest.New(b), ""
 		}}.Run(t)
 	})
 	t.Run("delays", func(t *testing.T) {
 		conformance.Suite{Open: func(t *testing.T, w conformance.Want) (lun.Backend, string) {
 			b, _ := simple(backend.KindMemory)(t, w)
-			f := backend.NewFault(b)
-			f.Chance(1, backend.Chances{Delay: 500_000, MaxDelay: 5000})
+			f := faulttest.New(b)
+			f.Chance(1, faulttest.Chances{Delay: 500_000, MaxDelay: 5000})
 			return f, ""
 		}}.Run(t)
 	})
@@ -165,7 +166,7 @@ func TestFaultConforms(t *testing.T) {
 		inner := s.Open
 		s.Open = func(t *testing.T, w conformance.Want) (lun.Backend, string) {
 			b, skip := inner(t, w)
-			return backend.NewFault(b), skip
+			return faulttest.New(b), skip
 		}
 		s.Run(t)
 	})

@@ -61,11 +61,3 @@ func (b *Block) Inspect() (c Condition) {
 	c.Place = medium.StillAt(b.fd, b.path)
 	return c
 }
-
-// Inspect implements Backend.
-func (f *Fault) Inspect() Condition {
-	if b, ok := f.behind.(Backend); ok {
-		return b.Inspect()
-	}
-	return Condition{}
-}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -68,7 +69,7 @@ func TestInspectOthers(t *testing.T) {
 	}
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
 	r.truncate(0)
-	if c := backend.NewFault(r.b).Inspect(); !c.Lost {
+	if c := faulttest.New(r.b).Inspect(); !c.Lost {
 		t.Errorf("a Fault before a file that was cut: %+v", c)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -66,8 +67,8 @@ func modelKinds() []modelKind {
 			if b == nil {
 				return nil, skip
 			}
-			f := backend.NewFault(b)
-			f.Chance(7, backend.Chances{Delay: 300_000, MaxDelay: 3_000_000, Error: 10_000, Partial: 10_000})
+			f := faulttest.New(b)
+			f.Chance(7, faulttest.Chances{Delay: 300_000, MaxDelay: 3_000_000, Error: 10_000, Partial: 10_000})
 			return f, ""
 		}
 	}

@@ -69,14 +69,6 @@ func (m *Memory) Look() bool { return false }
 // Look implements Backend.
 func (b *Null) Look() bool { return false }
 
-// Look implements Backend.
-func (f *Fault) Look() bool {
-	if b, ok := f.behind.(Backend); ok {
-		return b.Look()
-	}
-	return false
-}
-
 // traitsNow copies the current traits into g.
 func (d *disk) traitsNow(g *lun.Geometry) {
 	t := traits(d.traits.Load())

@@ -36,6 +36,7 @@ var rules = []rule{
 	{folder: "internal/hist"},
 	{folder: "internal/stat", banned: noIO},
 	{folder: "internal/medium"},
+	{folder: "internal/faulttest", ours: []string{"lun"}},
 	{folder: "internal/loopdev"},
 	{folder: "internal/host", ours: []string{"internal/bench/result", "internal/hist"}},
 	{folder: "internal/process"},

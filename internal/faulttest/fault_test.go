@@ -1,4 +1,4 @@
-package backend_test
+package faulttest_test
 
 import (
 	"bytes"
@@ -7,18 +7,27 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-func faultOver(t *testing.T) (*backend.Fault, *backend.Memory, *luntest.World) {
+// ender counts the completions of a request.
+type ender struct {
+	n   int
+	err error
+}
+
+func (e *ender) RequestDone(_ *lun.Request, err error) { e.n, e.err = e.n+1, err }
+
+func faultOver(t *testing.T) (*faulttest.Backend, *backend.Memory, *luntest.World) {
 	t.Helper()
 	m, err := backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: 1 << 20, BlockSize: 512})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return backend.NewFault(m), m, luntest.NewWorld(t, luntest.Config{Loops: 2})
+	return faulttest.New(m), m, luntest.NewWorld(t, luntest.Config{Loops: 2})
 }
 
 // start submits a write of n bytes of c at off, on loop i.
@@ -77,7 +86,7 @@ func TestFaultHolds(t *testing.T) {
 // TestFaultHoldsAnswers: the medium has done it, nobody knows.
 func TestFaultHoldsAnswers(t *testing.T) {
 	f, m, w := faultOver(t)
-	f.Decide(func(*lun.Request) backend.Fate { return backend.Fate{HoldAnswer: true} })
+	f.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{HoldAnswer: true} })
 	a, r := start(w, f, 0, 0, 512, 1)
 	w.Run()
 	if a.n != 0 || m.Bytes(0, 1)[0] != 1 || f.Held() != 1 {
@@ -93,7 +102,7 @@ func TestFaultHoldsAnswers(t *testing.T) {
 // TestFaultPartial: an error in the middle has moved what was before it, and says how much.
 func TestFaultPartial(t *testing.T) {
 	f, m, w := faultOver(t)
-	f.Decide(func(*lun.Request) backend.Fate { return backend.Fate{Err: lun.ErrMedium, Moved: 1024, Delay: 50} })
+	f.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Err: lun.ErrMedium, Moved: 1024, Delay: 50} })
 	a, r := start(w, f, 0, 0, 4096, 1)
 	if a.n != 0 {
 		t.Fatal("completed before its delay")
@@ -111,7 +120,7 @@ func TestFaultPartial(t *testing.T) {
 func TestFaultChance(t *testing.T) {
 	run := func(seed uint64) (log []string) {
 		f, _, w := faultOver(t)
-		f.Chance(seed, backend.Chances{Error: 100_000, Partial: 100_000, Never: 50_000, Delay: 300_000, MaxDelay: 1000, Err: lun.ErrBusy})
+		f.Chance(seed, faulttest.Chances{Error: 100_000, Partial: 100_000, Never: 50_000, Delay: 300_000, MaxDelay: 1000, Err: lun.ErrBusy})
 		for i := range 1000 {
 			end, r := start(w, f, i%2, 0, 4096, 1)
 			w.Run()
