@@ -132,6 +132,6 @@ const PbufRingInc uint16 = 1 << 1
 
 // What a Ring remembers about its own descriptor.
 const (
-	IntFlagRegRing    uint8 = 1 // enter by registered index
-	IntFlagRegRegRing uint8 = 2 // register by registered index
+	regRing    uint8 = 1 // enter uses the registered index
+	regRegRing uint8 = 2 // register uses it too
 )

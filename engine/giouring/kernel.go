@@ -22,13 +22,6 @@ type Kernel interface {
 	Close(fd int)
 }
 
-// Offsets of Kernel.Map.
-const (
-	OffSQRing = offSQRing
-	OffCQRing = offCQRing
-	OffSQEs   = offSQEs
-)
-
 // SetKernel puts k behind a ring that is not set up yet.
 func (ring *Ring) SetKernel(k Kernel) { ring.kernel = k }
 

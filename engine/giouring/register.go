@@ -23,10 +23,10 @@ func (ring *Ring) register(opcode uint32, arg unsafe.Pointer, nrArgs uint32) (ui
 	return n, nil
 }
 
-// RegisterRingFd makes enter go by a registered index, which saves the look-up of the descriptor on every call. The
+// RegisterRingFd makes enter use a registered index, which saves the look-up of the descriptor in every call. The
 // index belongs to the calling thread, of whose 16 it takes one until UnregisterRingFd or QueueExit on that thread.
 func (ring *Ring) RegisterRingFd() (uint, error) {
-	if ring.intFlags&IntFlagRegRing != 0 {
+	if ring.intFlags&regRing != 0 {
 		return 0, syscall.EEXIST
 	}
 	up := RsrcUpdate{Offset: ^uint32(0), Data: uint64(ring.ringFd)}
@@ -38,17 +38,17 @@ func (ring *Ring) RegisterRingFd() (uint, error) {
 		return 0, syscall.EINVAL
 	}
 	ring.enterFd, ring.enterFlags = uintptr(up.Offset), EnterRegisteredRing
-	ring.intFlags |= IntFlagRegRing
+	ring.intFlags |= regRing
 	if ring.features&FeatRegRegRing != 0 {
 		ring.regFd, ring.regFlags = uintptr(up.Offset), RegisterUseRegisteredRing
-		ring.intFlags |= IntFlagRegRegRing
+		ring.intFlags |= regRegRing
 	}
 	return n, nil
 }
 
-// UnregisterRingFd gives the registered index back and goes by the descriptor again.
+// UnregisterRingFd returns the registered index; enter uses the descriptor again.
 func (ring *Ring) UnregisterRingFd() (uint, error) {
-	if ring.intFlags&IntFlagRegRing == 0 {
+	if ring.intFlags&regRing == 0 {
 		return 0, syscall.EINVAL
 	}
 	up := RsrcUpdate{Offset: uint32(ring.enterFd)}
@@ -58,17 +58,17 @@ func (ring *Ring) UnregisterRingFd() (uint, error) {
 	}
 	ring.enterFd, ring.enterFlags = uintptr(ring.ringFd), 0
 	ring.regFd, ring.regFlags = uintptr(ring.ringFd), 0
-	ring.intFlags &^= IntFlagRegRing | IntFlagRegRegRing
+	ring.intFlags &^= regRing | regRegRing
 	return n, nil
 }
 
 // RegisterSyncCancel cancels what reg describes and waits until it is gone. ENOENT says that nothing matched, ETIME
-// that the timeout passed. A Timeout of {-1, -1} waits for ever.
+// that the timeout passed. A Timeout of {-1, -1} waits forever.
 func (ring *Ring) RegisterSyncCancel(reg *SyncCancelReg) (uint, error) {
 	return ring.register(RegisterSyncCancel, unsafe.Pointer(reg), 1)
 }
 
-// GetProbeRing asks which operations the kernel knows.
+// GetProbeRing returns the operations that the kernel has.
 func (ring *Ring) GetProbeRing() (*Probe, error) {
 	probe := &Probe{}
 	if _, err := ring.register(RegisterProbe, unsafe.Pointer(probe), probeOpsSize); err != nil {
@@ -80,7 +80,7 @@ func (ring *Ring) GetProbeRing() (*Probe, error) {
 // opSupported is IO_URING_OP_SUPPORTED.
 const opSupported uint16 = 1 << 0
 
-// IsSupported reports whether the kernel knows operation op.
+// IsSupported reports whether the kernel has operation op.
 func (p *Probe) IsSupported(op uint8) bool {
 	return op <= p.LastOp && p.Ops[op].Flags&opSupported != 0
 }

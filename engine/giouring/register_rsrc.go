@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// Registration structures hold addresses as integers, which neither the garbage collector nor a moving stack knows:
-// what they point to is pinned for the call.
+// Registration structures hold addresses as integers, which the garbage collector does not see and a moving stack does not
+// update: what they point to is pinned for the call.
 
 func pin[T any](p *runtime.Pinner, s []T) uint64 {
 	if len(s) == 0 {

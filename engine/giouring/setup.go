@@ -15,9 +15,9 @@ const (
 
 // Offsets for mmap(2) on the ring's descriptor.
 const (
-	offSQRing = 0
-	offCQRing = 0x8000000
-	offSQEs   = 0x10000000
+	OffSQRing = 0
+	OffCQRing = 0x8000000
+	OffSQEs   = 0x10000000
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 	cqeSize = unsafe.Sizeof(CompletionQueueEvent{})
 )
 
-// unsupportedSetup are the flags that change the layout of the rings into one this package does not read.
+// unsupportedSetup are the flags that change the layout of the rings into one that this package does not read.
 const unsupportedSetup = SetupSQE128 | SetupCQE32 | SetupNoMmap | SetupRegisteredFdOnly
 
 // SubmissionQueue is the submission side of a ring: the pointers into memory shared with the kernel and the part of
@@ -83,8 +83,8 @@ func Setup(entries uint32, p *Params) (uint, error) {
 	return uint(fd), nil
 }
 
-// QueueInitParams sets the ring up with p, which the kernel completes. EINVAL means that the kernel does not know a
-// flag or that p contradicts itself; EPERM that io_uring is forbidden; ENOSYS that there is none.
+// QueueInitParams sets the ring up with p, which the kernel completes. EINVAL: the kernel has not one of
+// the flags, or p contradicts itself. EPERM: io_uring is forbidden. ENOSYS: the kernel has none.
 func (ring *Ring) QueueInitParams(entries uint32, p *Params) (err error) {
 	if ring.initialized || p.Flags&unsupportedSetup != 0 {
 		return syscall.EINVAL
@@ -128,17 +128,17 @@ func (ring *Ring) mmap(p *Params) error {
 	if single {
 		sqSize = max(sqSize, cqSize)
 	}
-	sqMem, err := ring.mapShared(offSQRing, sqSize)
+	sqMem, err := ring.mapShared(OffSQRing, sqSize)
 	if err != nil {
 		return err
 	}
 	cqMem := sqMem
 	if !single {
-		if cqMem, err = ring.mapShared(offCQRing, cqSize); err != nil {
+		if cqMem, err = ring.mapShared(OffCQRing, cqSize); err != nil {
 			return err
 		}
 	}
-	sqes, err := ring.mapShared(offSQEs, uintptr(p.SQEntries)*sqeSize)
+	sqes, err := ring.mapShared(OffSQEs, uintptr(p.SQEntries)*sqeSize)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (ring *Ring) QueueExit() {
 	if !ring.initialized {
 		return
 	}
-	if ring.intFlags&IntFlagRegRing != 0 {
+	if ring.intFlags&regRing != 0 {
 		_, _ = ring.UnregisterRingFd()
 	}
 	if k := ring.kernel; k != nil {

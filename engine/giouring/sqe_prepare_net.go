@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// Every Prepare method overwrites the whole entry first: a slot of the ring still holds what its last use left there,
-// and the kernel refuses, or obeys, flags that nobody meant.
+// Every Prepare method overwrites the whole entry: a slot of the ring still holds what its last use left there, and the kernel
+// would reject stale flags, or obey them.
 
 // PrepareMultishotAccept is accept4(2) that repeats; each completion with CQEFMore promises another.
 func (entry *SubmissionQueueEntry) PrepareMultishotAccept(fd int, addr uintptr, addrLen uint64, flags int) {
