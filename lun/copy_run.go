@@ -211,8 +211,8 @@ func (op *copyOp) prepare(u *Unit, code byte, off, n int64) *Task {
 
 // launch starts the child behind the point where commands are looked at for unit attentions and validity.
 func (op *copyOp) launch(c *Task) {
-	c.started = true
-	c.driving = true
+	c.phaseIs(taskRunning)
+	c.driver = driverStepping
 	if c.admit() {
 		switch {
 		case op.parent.gated == gateAlone && op.parent.unit == c.unit: // this copy has the unit to itself
@@ -220,7 +220,7 @@ func (op *copyOp) launch(c *Task) {
 		case c.unit.gate.enter(c, false):
 			c.cmd.run(c)
 		default:
-			c.waiting = true
+			c.phaseIs(taskAtGate)
 		}
 	}
 	c.drive()
@@ -252,7 +252,7 @@ func (e copyTurn) Happen() {
 func (op *copyOp) next() bool {
 	t, c := op.parent, &op.child
 	switch {
-	case t.aborted:
+	case t.Aborted():
 		op.forget()
 		t.end(StatusTaskAborted)
 		return false
@@ -296,12 +296,12 @@ func (op *copyOp) giveUp() (ended bool) {
 	op.forget()
 	switch {
 	case op.running: // next finds out
-	case t.abandoned:
+	case t.Abandoned():
 		c.Abandon()
 	default:
 		c.abort()
 	}
-	return t.done
+	return t.phase == taskEnded
 }
 
 // abort ends the task with COPY ABORTED in the current segment. field is the byte of the segment descriptor that is at

@@ -54,7 +54,7 @@ func (t *Task) dispatch() {
 	}
 	if c.flags&(gated|exclusive) != 0 || t.Attr == AttrOrdered && c.flags&ignoresUA == 0 {
 		if !u.gate.enter(t, c.flags&exclusive != 0 || t.Attr == AttrOrdered) {
-			t.waiting = true
+			t.phaseIs(taskAtGate)
 			return
 		}
 	}
@@ -117,7 +117,7 @@ func (t *Task) admitState(s unitState) bool {
 
 // gatePassed runs on the task's loop once the gate let it in.
 func (t *Task) gatePassed() {
-	t.waiting = false
+	t.phaseIs(taskRunning)
 	t.unit.gate.passed(t)
 	if t.enter() && t.admit() {
 		t.cmd.run(t)

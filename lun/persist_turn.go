@@ -11,7 +11,7 @@ type prWaiter struct {
 
 // Happen gives the command its turn.
 func (w prWaiter) Happen() {
-	if w.t.aborted { // resume ends it, without the step
+	if w.t.Aborted() { // resume ends it, without the step
 		w.t.unit.endTurn()
 	}
 	w.t.resume(w.step)

@@ -47,21 +47,15 @@ type Task struct {
 	resolved  bool // Plan found unit, cmd and the required lengths
 	req       Request
 	step      func(t *Task, err error) // what comes after req
-	with      holder
+	phase     taskPhase
+	fate      taskFate
+	driver    driver
 	sanitizer *sanitizer // the operation that the task waits for, nil if none
 	copy      *copyOp    // EXTENDED COPY: it waits for tasks of its own
 	todo      todo
-	driving   bool // inside drive: ends and submissions are carried out when the step returns
-	inSubmit  bool
-	answered  bool
 	reqErr    error
 	burst     int64 // bytes done since the loop last got a turn
 	queued    int64 // ns
-	started   bool
-	aborted   bool
-	abandoned bool
-	done      bool
-	waiting   bool // at the gate
 	gated     gateState
 	gateNext  *Task
 	scratch   taskScratch
@@ -122,18 +116,18 @@ const (
 func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
 
 // Aborted says that Abort or Abandon was called before the task ended: its answer, if any, is of no use.
-func (t *Task) Aborted() bool { return t.aborted }
+func (t *Task) Aborted() bool { return t.fate >= fateAborted }
 
 // Abandoned says that Abandon was called.
-func (t *Task) Abandoned() bool { return t.abandoned }
+func (t *Task) Abandoned() bool { return t.fate == fateAbandoned }
 
 // Unit is the unit that the task addresses; nil when there is none (or before Start).
 func (t *Task) Unit() *Unit { return t.unit }
 
 // Start carries the command out. The end is Loop.TaskDone, exactly once, possibly before Start returns.
 func (t *Task) Start() {
-	t.started = true
-	t.driving = true
+	t.phaseIs(taskRunning)
+	t.driver = driverStepping
 	t.dispatch()
 	t.drive()
 }
@@ -143,12 +137,11 @@ func (t *Task) Abort() { t.abort() }
 
 // abort says whether the task has ended; then it is the engine's again.
 func (t *Task) abort() bool {
-	if !t.started || t.done {
+	if !t.underWay() {
 		return true
 	}
-	t.aborted = true
-	if t.waiting && t.unit.gate.cancel(t) {
-		t.waiting = false
+	t.fate = max(t.fate, fateAborted)
+	if t.phase == taskAtGate && t.unit.gate.cancel(t) {
 		t.end(StatusTaskAborted)
 		return true
 	}
@@ -170,17 +163,17 @@ func (t *Task) abort() bool {
 // False: the task is changing the unit's own state (reservations, mode pages), which cannot be held back from others; the
 // abort must wait for TaskDone.
 func (t *Task) Abandon() bool {
-	if !t.started || t.done || t.abandoned {
+	if !t.underWay() || t.Abandoned() {
 		return true
 	}
-	if t.with == withStore {
+	if t.phase == taskSaving {
 		return false
 	}
-	t.abandoned = true
+	t.fate = fateAbandoned
 	if t.abort() || t.unit == nil {
 		return true
 	}
-	if t.with == withBackend && t.req.Kind.changes() {
+	if t.phase == taskInBackend && t.req.Kind.changes() {
 		t.unit.gate.linger(t)
 	} else { // a task that the gate has just admitted leaves in gatePassed
 		t.unit.gate.leave(t)
@@ -188,21 +181,15 @@ func (t *Task) Abandon() bool {
 	return true
 }
 
-// holder is the current owner of a task that has started and not ended.
-type holder uint8
-
-const (
-	withTask    holder = iota // its own step, its loop, the gate, another task
-	withBackend               // the backend has req
-	withStore                 // a helper thread saves the unit's state: see settle
-)
+// underWay reports whether the task has started and not ended.
+func (t *Task) underWay() bool { return t.phase != taskIdle && t.phase != taskEnded }
 
 // submit starts t.req; next gets its result. Call it last in a step.
 func (t *Task) submit(next func(t *Task, err error)) {
 	t.step = next
 	t.todo = todoIO
-	if !t.driving {
-		t.driving = true
+	if t.driver == driverOff {
+		t.driver = driverStepping
 		t.drive()
 	}
 }
@@ -222,15 +209,15 @@ func (t *Task) ioRange(kind OpKind, off, n int64, next func(t *Task, err error))
 // settle saves s on a helper goroutine, then carries it out on t's loop. Others may see its effect even if the task is aborted:
 // it is carried out in any case, so that the saved state and the current state stay the same. It ends the task.
 func (t *Task) settle(s saver) {
-	t.with = withStore
+	t.phaseIs(taskSaving)
 	t.Loop.Go(saving{t, s})
 }
 
 func (t *Task) settled(s saver) {
-	t.with = withTask
-	t.driving = true
+	t.phaseIs(taskRunning)
+	t.driver = driverStepping
 	s.saved(t)
-	if t.aborted && t.done { // the result is not sent
+	if t.Aborted() && t.phase == taskEnded { // the result is not sent
 		t.Status, t.SenseLen = StatusTaskAborted, 0
 	}
 	t.drive()
@@ -249,8 +236,8 @@ func (t *Task) resume(next taskStep) {
 
 // enter begins a step from outside; false: the task was aborted, and ends. The caller calls drive after it.
 func (t *Task) enter() bool {
-	t.driving = true
-	if t.aborted {
+	t.driver = driverStepping
+	if t.Aborted() {
 		t.end(StatusTaskAborted)
 		return false
 	}
@@ -263,15 +250,15 @@ func (t *Task) drive() {
 	for {
 		switch t.todo {
 		case todoEnd:
-			t.driving = false
+			t.driver = driverOff
 			t.finish()
 			return
 		case todoWait:
-			t.driving = false
+			t.driver = driverOff
 			return
 		case todoIO:
 			t.todo = todoWait
-			if t.aborted {
+			if t.Aborted() {
 				t.end(StatusTaskAborted)
 				continue
 			}
@@ -280,13 +267,14 @@ func (t *Task) drive() {
 				t.pause(stepSubmit)
 				continue
 			}
-			t.inSubmit, t.answered = true, false
+			t.driver = driverSubmitting
 			t.unit.submit(t.Loop, &t.req)
-			t.inSubmit = false
-			if t.answered {
+			answered := t.driver == driverAnswered
+			t.driver = driverStepping
+			if answered {
 				t.step(t, t.reqErr)
 			} else {
-				t.with = withBackend
+				t.phaseIs(taskInBackend)
 			}
 		}
 	}
@@ -302,18 +290,18 @@ func (d *taskIO) RequestDone(_ *Request, err error) {
 	t := (*Task)(d)
 	if err != nil && t.req.Kind != OpSync { // the flusher records the errors of flushes
 		t.unit.faulted(t.Loop, &t.req, err)
-		if t.aborted && t.req.FUA && t.unit.geometry().Volatile {
+		if t.Aborted() && t.req.FUA && t.unit.geometry().Volatile {
 			t.unit.lose(t.Loop.Now(), err) // the repeated write that would tell whether the flush failed does not come: see writtenThrough
 		}
 	}
-	if t.inSubmit {
-		t.answered, t.reqErr = true, err
+	if t.driver == driverSubmitting {
+		t.driver, t.reqErr = driverAnswered, err
 		return
 	}
-	t.with = withTask
-	t.driving = true
+	t.phaseIs(taskRunning)
+	t.driver = driverStepping
 	t.burst = 0
-	if t.aborted {
+	if t.Aborted() {
 		t.end(StatusTaskAborted)
 	} else {
 		t.step(t, err)
@@ -329,17 +317,17 @@ func (d *taskIO) RequestQueued(ns int64) { d.queued += ns }
 
 // end records the status. The task is given back when the running step has returned.
 func (t *Task) end(s Status) {
-	if t.done {
+	if t.phase == taskEnded {
 		return
 	}
-	t.done = true
+	t.phaseIs(taskEnded)
 	t.Status = s
 	if s != StatusGood {
 		t.In = nil
 	}
 	t.RequiredIn = int64(len(t.In))
 	t.todo = todoEnd
-	if !t.driving {
+	if t.driver == driverOff {
 		t.finish()
 	}
 }

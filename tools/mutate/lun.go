@@ -9,7 +9,7 @@ var lunMutants = []mutant{
 	{"gate: a reader passes one that runs alone", "lun/gate.go", "	if g.word.Load() == gateOpen {\n		t.gated = gateShared\n		return true\n	}\n	return g.enterSlow(t)", "	t.gated = gateShared\n	return true", "lun", "TestOrdered$|TestRunsAlone$"},
 	{"gate: the waiter is not told", "lun/gate.go", "		if g.word.Load() != gateOpen {\n			g.mu.Lock()\n			g.drained()\n			g.mu.Unlock()\n		}\n", "", "lun", "TestOrdered$|TestRunsAlone$"},
 	{"gate: HEAD OF QUEUE waits in line", "lun/gate.go", "	if t.Attr == AttrHead {\n		g.queue.pushFront(t)", "	if false {\n		g.queue.pushFront(t)", "lun", "TestHeadOfQueue$"},
-	{"task: what is saved and what is in force part", "lun/task.go", "if t.with == withStore {", "if false {", "lun", "TestAbortedWhileSaving"},
+	{"task: what is saved and what is in force part", "lun/task.go", "if t.phase == taskSaving {", "if false {", "lun", "TestAbortedWhileSaving"},
 	{"task: not checked again after the gate", "lun/dispatch.go", "if t.enter() && t.admit() {", "if t.enter() {", "lun", "CheckedAgain"},
 
 	// Blocks (SBC-3).
@@ -37,7 +37,7 @@ var lunMutants = []mutant{
 	{"gate: one that must be alone keeps others out", "lun/gate_late.go", "	if g.state() == gateClosing && g.stepsAside(g.owner) {", "	if false {", "lun", "TestThoseBehindALateWriteKeepNobodyOut$"},
 	{"gate: those behind a late write lose their place", "lun/gate_late.go", "		t.gated = gateWaitShared\n		g.queue.pushFront(t)\n	default", "		t.gated = gateWaitShared\n		g.enqueue(t)\n	default", "lun", "TestOrderedWaitsForThoseBehindALateWrite$"},
 	{"gate: an aborted one is waited for", "lun/gate.go", "		g.behind.remove(t)\n		g.drained() //", "		g.behind.remove(t)\n		//", "lun", "TestOrderedWaitsForThoseBehindALateWrite$"},
-	{"task: abandoned twice", "lun/task.go", "!t.started || t.done || t.abandoned {", "!t.started || t.done {", "lun", "TestAbandonedWriteKeepsItsBlocks$"},
+	{"task: abandoned twice", "lun/task.go", "!t.underWay() || t.Abandoned() {", "!t.underWay() {", "lun", "TestAbandonedWriteKeepsItsBlocks$"},
 
 	// Acknowledged data that is lost: every nexus is told (SPC-4 4.5.7).
 	{"loss: told to the first nexus that asks", "lun/loss.go", "	loss := u.loss.Load()\n	if loss <= n.losses.from {\n		return false", "	loss := u.loss.Swap(0)\n	if loss <= n.losses.from {\n		return false", "lun", "TestEveryNexusIsToldOfALoss$"},
@@ -50,7 +50,7 @@ var lunMutants = []mutant{
 	{"loss: WCE=0 promises nothing", "lun/loss.go", "	if through {\n		return throughDone", "	if through && false {\n		return throughDone", "lun", "TestWhatPromisesTellsOfALoss$"},
 	{"loss: a write that fails is everybody's", "lun/loss.go", "		t.scratch.cause = nil //", "		t.unit.lose(t.Loop.Now(), err) //", "lun", "TestFUAWriteThatFails$"},
 	{"loss: the flush of a failed write is the command's own", "lun/loss.go", "	t.unit.lose(t.Loop.Now(), t.scratch.cause)\n", "", "lun", "TestFUAWriteThatFails$"},
-	{"loss: the flush of an aborted write is forgotten", "lun/task.go", "if t.aborted && t.req.FUA && t.unit.geometry().Volatile {", "if false {", "lun", "TestAbortedFlushLatches$"},
+	{"loss: the flush of an aborted write is forgotten", "lun/task.go", "if t.Aborted() && t.req.FUA && t.unit.geometry().Volatile {", "if false {", "lun", "TestAbortedFlushLatches$"},
 
 	// Flushes.
 	{"flush: several at once", "lun/flush.go", "	if f.busy.CompareAndSwap(false, true) {\n		f.run(l)\n	}\n", "	f.run(l)\n", "lun", "TestFlushesDoNotPassEachOther$|TestFlushesAreShared$"},
@@ -61,7 +61,7 @@ var lunMutants = []mutant{
 
 	// Faults and what they are called.
 	{"health: a busy medium is a fault", "lun/health.go", "case errors.Is(err, ErrBusy), errors.Is(err, ErrUnsupported):", "case errors.Is(err, ErrUnsupported):", "lun", "TestHealthCountsFaults$"},
-	{"health: an aborted command has no fault", "lun/task.go", "	if err != nil && t.req.Kind != OpSync {", "	if err != nil && t.req.Kind != OpSync && !t.aborted {", "lun", "TestHealthCountsFaults$"},
+	{"health: an aborted command has no fault", "lun/task.go", "	if err != nil && t.req.Kind != OpSync {", "	if err != nil && t.req.Kind != OpSync && !t.Aborted() {", "lun", "TestHealthCountsFaults$"},
 	{"health: data lost is no worse than a bad block", "lun/health.go", "if f.Kind == FaultDataLost || f.Kind == FaultGone {", "if f.Kind == FaultGone {", "lun", "TestEveryNexusIsToldOfALoss$"},
 	{"gone: TEST UNIT READY does not look", "lun/gone.go", "	if !t.unit.is(stateGone) {", "	if true {", "lun", "TestGoneMediumIsNotReady$"},
 	{"gone: for good", "lun/gone.go", "		t.unit.clear(stateGone)\n", "", "lun", "TestGoneMediumIsNotReady$"},

@@ -1,0 +1,62 @@
+package lun
+
+import "fmt"
+
+// taskPhase is where a command is between Start and TaskDone. docs/scsi.md draws it.
+type taskPhase uint8
+
+const (
+	taskIdle      taskPhase = iota // not started
+	taskRunning                    // with its own step, an event of its loop, or commands of its own
+	taskAtGate                     // waits until the gate admits it
+	taskInBackend                  // the backend has its request
+	taskSaving                     // a helper thread saves the unit's state: see settle
+	taskEnded                      // has its status; TaskDone is the last that happens to it
+)
+
+var taskPhaseNames = [...]string{"idle", "running", "at the gate", "in the backend", "saving", "ended"}
+
+func (p taskPhase) String() string {
+	if int(p) < len(taskPhaseNames) {
+		return taskPhaseNames[p]
+	}
+	return fmt.Sprintf("taskPhase(%d)", uint8(p))
+}
+
+// taskNext has the phases that may follow each phase. A command ends only from its own step or at the gate: what a backend or
+// the Store has must come back first.
+var taskNext = [...]uint8{
+	taskIdle:      1 << taskRunning,
+	taskRunning:   1<<taskAtGate | 1<<taskInBackend | 1<<taskSaving | 1<<taskEnded,
+	taskAtGate:    1<<taskRunning | 1<<taskEnded,
+	taskInBackend: 1 << taskRunning,
+	taskSaving:    1 << taskRunning,
+	taskEnded:     0, // Reset
+}
+
+// phaseIs moves the task to its next phase. A step that taskNext does not have is an error of this program.
+func (t *Task) phaseIs(next taskPhase) {
+	if taskNext[t.phase]>>next&1 == 0 {
+		panic(fmt.Sprintf("lun: command %#x: phase %v after %v", t.CDB[0], next, t.phase))
+	}
+	t.phase = next
+}
+
+// taskFate is what the engine has asked for: it only grows.
+type taskFate uint8
+
+const (
+	fateWanted    taskFate = iota
+	fateAborted            // Abort: no answer is sent
+	fateAbandoned          // Abandon: the unit does not wait for it any more
+)
+
+// driver is how the task is being carried out on its loop right now.
+type driver uint8
+
+const (
+	driverOff        driver = iota // drive does not run
+	driverStepping                 // a step runs: ends and submissions are carried out when it returns
+	driverSubmitting               // the backend is taking the request
+	driverAnswered                 // and has answered it already
+)
