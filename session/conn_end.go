@@ -5,14 +5,14 @@ import "errors"
 // Why connections are closed.
 var (
 	errLoginInFullFeature = errors.New("login request in full feature phase")
-	errNotReading         = errors.New("initiator does not read its answers")
+	errNotReading         = errors.New("initiator does not read responses")
 	errTooManyRejects     = errors.New("too many rejected PDUs")
 	errNoPong             = errors.New("no answer to NOP-In")
-	errNoAcknowledgement  = errors.New("initiator does not acknowledge its answers")
+	errNoAcknowledgement  = errors.New("initiator does not acknowledge responses")
 	errLoginTimeout       = errors.New("login takes too long")
 	errFlushTimeout       = errors.New("initiator does not read, at a graceful close")
 	errShutdown           = errors.New("shut down by the administrator")
-	errNoData             = errors.New("data of a write does not come")
+	errNoData             = errors.New("the data of a write has not arrived in time")
 	errLogout             = errors.New("logout")
 	errColdReset          = errors.New("TARGET COLD RESET")
 )
@@ -45,7 +45,7 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 		return true
 	}
 	if e.connPhase == connLast {
-		// Only now, with the old nexus gone, may a login that reinstates the session go on (6.3.5).
+		// Only now, with the old nexus gone, may a login that reinstates the session continue (6.3.5).
 		e.move(connGone)
 		c.node.reg.leave(c.sess)
 	}

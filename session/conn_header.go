@@ -122,7 +122,7 @@ func (c *Conn) HeaderError(now int64, err error) {
 	c.fail(err)
 }
 
-// payloadDigestError is RFC 7143, 7.8: "it MUST answer with a Reject PDU with a reason code of Data-Digest-Error and
+// payloadDigestError follows RFC 7143, 7.8: the target "MUST answer with a Reject PDU with a reason code of Data-Digest-Error and
 // discard the PDU". A discarded request was never received, so its CmdSN is still expected (7.3).
 func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {
 	switch rx.act {

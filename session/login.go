@@ -55,7 +55,7 @@ type login struct {
 	neg    negotiation
 }
 
-var errNotLogin = errors.New("first PDU is no login request")
+var errNotLogin = errors.New("first PDU is not a login request")
 
 // startLogin begins the login phase of a new connection.
 func startLogin(cfg *ConnConfig, conn loginConn, params ConnParams) *login {
