@@ -44,7 +44,7 @@ func compareAndWrite(t *Task) {
 		return
 	}
 	if t.borrowAll(size) {
-		t.io(OpRead, off, t.scratch.work[:size], false, compareRead)
+		t.io(OpRead, off, t.scratch.work[:size], false, stepCompareRead)
 	}
 }
 
@@ -101,7 +101,7 @@ func orNext(t *Task) {
 		t.write(s.off-s.moved, t.Out[:s.moved], through, writeDone(through))
 		return
 	}
-	t.io(OpRead, s.off, s.work[:min(s.left, ioPiece)], false, orRead)
+	t.io(OpRead, s.off, s.work[:min(s.left, ioPiece)], false, stepOrRead)
 }
 
 func orRead(t *Task, err error) {

@@ -13,7 +13,7 @@ func testUnitReady(t *Task) {
 		return
 	}
 	if n := int64(t.unit.blockSize()); t.borrow(n) {
-		t.io(OpRead, 0, t.scratch.work, false, probed)
+		t.io(OpRead, 0, t.scratch.work, false, stepProbed)
 	}
 }
 

@@ -167,12 +167,12 @@ func (t *Task) flushFailed() bool { return t.req.Kind == OpSync || t.scratch.cau
 func throughDone(t *Task, err error) { t.kept(promisesWrite, err) }
 func syncDone(t *Task, err error)    { t.kept(promisesAll, err) }
 
-// writeDone returns the function that ends a write; through: it promises to be on the medium.
-func writeDone(through bool) func(*Task, error) {
+// writeDone returns the step that ends a write; through: it promises to be on the medium.
+func writeDone(through bool) requestStep {
 	if through {
-		return throughDone
+		return stepWritten
 	}
-	return ioDone
+	return stepEnd
 }
 
 // lost ends t with a report that acknowledged data was lost. The sense data names no block, since none is known.
@@ -184,24 +184,24 @@ func (t *Task) lost(err error) {
 	t.check(HardwareError, ascWriteError)
 }
 
-// write writes data at off. With through the data is on the medium, not in a cache, when next is called.
-func (t *Task) write(off int64, data []byte, through bool, next func(t *Task, err error)) {
+// write writes data at off. With through the data is on the medium, not in a cache, when next begins.
+func (t *Task) write(off int64, data []byte, through bool, next requestStep) {
 	switch {
 	case !through:
 		t.io(OpWrite, off, data, false, next)
 	case t.unit.geometry().Buffered:
-		// RWF_DSYNC on a page cache would flush behind the flusher's back: see there.
+		// RWF_DSYNC on a page cache would flush without the flusher: see there.
 		t.scratch.then = next
-		t.io(OpWrite, off, data, false, writtenToFlush)
+		t.io(OpWrite, off, data, false, stepWrittenToFlush)
 	default:
 		t.scratch.then = next
-		t.io(OpWrite, off, data, true, writtenThrough)
+		t.io(OpWrite, off, data, true, stepWrittenThrough)
 	}
 }
 
 func writtenToFlush(t *Task, err error) {
 	if err != nil {
-		t.scratch.then(t, err)
+		t.scratch.then.take(t, err)
 		return
 	}
 	t.ioRange(OpSync, 0, 0, t.scratch.then)
@@ -211,20 +211,20 @@ func writtenToFlush(t *Task, err error) {
 // command, or the flush after it, by which any data may be lost. It repeats the write without FUA.
 func writtenThrough(t *Task, err error) {
 	if err == nil || !t.unit.geometry().Volatile || errors.Is(err, ErrBusy) || errors.Is(err, ErrGone) {
-		t.scratch.then(t, err)
+		t.scratch.then.take(t, err)
 		return
 	}
 	t.burst = 0 // an abort must not interfere
 	t.scratch.cause = err
-	t.io(OpWrite, t.req.Off, t.req.Buf, false, rewritten)
+	t.io(OpWrite, t.req.Off, t.req.Buf, false, stepRewritten)
 }
 
 func rewritten(t *Task, err error) {
 	if err != nil {
 		t.scratch.cause = nil // the write itself failed
-		t.scratch.then(t, err)
+		t.scratch.then.take(t, err)
 		return
 	}
 	t.unit.lose(t.Loop.Now(), t.scratch.cause)
-	t.scratch.then(t, t.scratch.cause)
+	t.scratch.then.take(t, t.scratch.cause)
 }

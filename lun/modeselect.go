@@ -42,7 +42,7 @@ func modeSelect(t *Task) {
 	if old := u.mode.Load(); old.writeCache && !s.values.writeCache {
 		// SBC-3 6.4.5: what is cached goes to the medium when the cache is turned off. MODE SELECT runs alone, so no write
 		// comes in between.
-		t.ioRange(OpSync, 0, 0, modeFlushed)
+		t.ioRange(OpSync, 0, 0, stepModeFlushed)
 		return
 	}
 	modeFlushed(t, nil)

@@ -99,7 +99,7 @@ func readMedium(t *Task) {
 	}
 	if t.CDB[0] >= 0x20 && t.CDB[1]&cdbFUA != 0 && t.unit.mapped == nil {
 		// SBC-3 5.8: with FUA what is read is what the medium holds, so what is cached goes there first.
-		t.ioRange(OpSync, 0, 0, readSynced)
+		t.ioRange(OpSync, 0, 0, stepReadSynced)
 		return
 	}
 	t.readBlocks(off, n)
@@ -130,7 +130,7 @@ func (t *Task) readBlocks(off, n int64) {
 		t.check(HardwareError, ascInternalTargetFailure)
 		return
 	}
-	t.io(OpRead, off, t.Buf[:n], false, readDone)
+	t.io(OpRead, off, t.Buf[:n], false, stepRead)
 }
 
 func readDone(t *Task, err error) {

@@ -33,7 +33,7 @@ func startStop(t *Task) {
 	case b&ssuNoFlush != 0 || u.is(stateEjected):
 		stopped(t)
 	default: // SBC-3 5.22: cached data goes to the medium before it stops
-		t.ioRange(OpSync, 0, 0, stopFlushed)
+		t.ioRange(OpSync, 0, 0, stepStopFlushed)
 	}
 }
 

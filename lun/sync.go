@@ -21,7 +21,7 @@ func synchronizeCache(t *Task) {
 	}
 	// The range does not matter: a flush covers everything. It always reaches the backend, whatever WCE is: only the medium
 	// knows which caches it has, and that may have changed since it was opened.
-	t.ioRange(OpSync, 0, 0, syncDone)
+	t.ioRange(OpSync, 0, 0, stepSynced)
 }
 
 // preFetch has no cache of its own to fill, so it answers GOOD, not CONDITION MET (SBC-3 5.6: "if the specified logical

@@ -46,7 +46,7 @@ type Task struct {
 	badAction bool // the operation code is known, its service action is not
 	resolved  bool // Plan found unit, cmd and the required lengths
 	req       Request
-	step      func(t *Task, err error) // what comes after req
+	step      requestStep // what comes after req
 	phase     taskPhase
 	fate      taskFate
 	driver    driver
@@ -65,16 +65,15 @@ type Task struct {
 type taskScratch struct {
 	lba    uint64
 	blocks uint64
-	off    int64              // the next byte of the medium
-	left   int64              // bytes to go
-	moved  int64              // bytes (or descriptors) done
-	kind   OpKind             // for commands on ranges
-	check  byteCheck          // for commands that compare
-	next   func(*Task) bool   // sets the next range; false: there is none
-	work   []byte             // from Loop.Alloc; freed when the task ends
-	then   func(*Task, error) // the continuation of a write through the cache: see Task.write
-	cause  error              // why that write failed
-	any    any                // state of a command outside the data path
+	off    int64       // the next byte of the medium
+	left   int64       // bytes to go
+	moved  int64       // bytes (or descriptors) done
+	kind   OpKind      // for commands on ranges
+	check  byteCheck   // for commands that compare
+	work   []byte      // from Loop.Alloc; freed when the task ends
+	then   requestStep // what follows a write through the cache: see Task.write
+	cause  error       // why that write failed
+	any    any         // state of a command outside the data path
 }
 
 // borrow takes a work buffer of one piece, n bytes at most. False: there is none and t is BUSY.
@@ -185,7 +184,7 @@ func (t *Task) Abandon() bool {
 func (t *Task) underWay() bool { return t.phase != taskIdle && t.phase != taskEnded }
 
 // submit starts t.req; next gets its result. Call it last in a step.
-func (t *Task) submit(next func(t *Task, err error)) {
+func (t *Task) submit(next requestStep) {
 	t.step = next
 	t.todo = todoIO
 	if t.driver == driverOff {
@@ -195,13 +194,13 @@ func (t *Task) submit(next func(t *Task, err error)) {
 }
 
 // io fills t.req and submits it.
-func (t *Task) io(kind OpKind, off int64, buf []byte, fua bool, next func(t *Task, err error)) {
+func (t *Task) io(kind OpKind, off int64, buf []byte, fua bool, next requestStep) {
 	t.req = Request{Kind: kind, FUA: fua, Off: off, Len: int64(len(buf)), Buf: buf, Done: (*taskIO)(t)}
 	t.submit(next)
 }
 
 // ioRange is io for a request without a buffer: OpSync, OpDiscard, OpZero.
-func (t *Task) ioRange(kind OpKind, off, n int64, next func(t *Task, err error)) {
+func (t *Task) ioRange(kind OpKind, off, n int64, next requestStep) {
 	t.req = Request{Kind: kind, Off: off, Len: n, Done: (*taskIO)(t)}
 	t.submit(next)
 }
@@ -272,7 +271,7 @@ func (t *Task) drive() {
 			answered := t.driver == driverAnswered
 			t.driver = driverStepping
 			if answered {
-				t.step(t, t.reqErr)
+				t.step.take(t, t.reqErr)
 			} else {
 				t.phaseIs(taskInBackend)
 			}
@@ -304,7 +303,7 @@ func (d *taskIO) RequestDone(_ *Request, err error) {
 	if t.Aborted() {
 		t.end(StatusTaskAborted)
 	} else {
-		t.step(t, err)
+		t.step.take(t, err)
 	}
 	t.drive()
 }

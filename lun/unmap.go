@@ -60,7 +60,6 @@ func unmap(t *Task) {
 	}
 	t.scratch.moved = 0 // the next descriptor
 	t.scratch.blocks = uint64(count)
-	t.scratch.next = nextDescriptor
 	t.ranges(OpDiscard)
 }
 

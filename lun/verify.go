@@ -79,7 +79,7 @@ func writeAndVerify(t *Task) {
 		return
 	}
 	t.scratch.off, t.scratch.left = off, int64(len(data))
-	t.write(off, data, true, writtenToVerify)
+	t.write(off, data, true, stepVerifyWritten)
 }
 
 func writtenToVerify(t *Task, err error) {
@@ -109,7 +109,7 @@ func verifyNext(t *Task) {
 	for s.left > 0 {
 		n := min(s.left, ioPiece)
 		if t.unit.mapped == nil {
-			t.io(OpRead, s.off, s.work[:n], false, verifyRead)
+			t.io(OpRead, s.off, s.work[:n], false, stepVerifyRead)
 			return
 		}
 		if !t.verifyPiece(t.unit.mapped.Bytes(s.off, int(n))) {

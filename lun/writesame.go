@@ -80,7 +80,7 @@ func sameNext(t *Task, err error) {
 	n := min(s.left, ioPiece)
 	off := s.off
 	s.off, s.left = s.off+n, s.left-n
-	t.io(OpWrite, off, s.work[:n], false, sameNext)
+	t.io(OpWrite, off, s.work[:n], false, stepWriteSame)
 }
 
 // ranges carries out kind (OpZero, OpDiscard) on the t.scratch.left bytes at t.scratch.off.
@@ -96,7 +96,7 @@ func rangeNext(t *Task, err error) {
 	}
 	s := &t.scratch
 	for s.left == 0 {
-		if s.next != nil && s.next(t) {
+		if nextDescriptor(t) {
 			continue
 		}
 		t.piecesDone()
@@ -108,13 +108,13 @@ func rangeNext(t *Task, err error) {
 	}
 	off := s.off
 	s.off, s.left = s.off+n, s.left-n
-	t.ioRange(s.kind, off, n, rangeNext)
+	t.ioRange(s.kind, off, n, stepRange)
 }
 
 // piecesDone ends a command of many pieces. With the write cache off, one flush covers all of them.
 func (t *Task) piecesDone() {
 	if t.unit.is(stateWriteThrough) {
-		t.ioRange(OpSync, 0, 0, throughDone)
+		t.ioRange(OpSync, 0, 0, stepWritten)
 		return
 	}
 	t.good()

@@ -47,7 +47,7 @@ var lunMutants = []mutant{
 	{"loss: a port that comes back is a stranger", "lun/loss.go", "	if known, ok := tg.seen[port]; ok {\n		return known\n	}\n", "", "lun", "TestWhoComesBackIsTold$"},
 	{"loss: another port of the initiator is a stranger", "lun/loss.go", "	if found {\n		return best", "	if found && false {\n		return best", "lun", "TestWhoComesBackIsTold$"},
 	{"loss: told on every unit", "lun/loss.go", "	loss := u.loss.Load()\n	if loss <= n.losses.from {\n		return false", "	loss := u.target.losses.Load()\n	if loss <= n.losses.from {\n		return false", "lun", "TestLossOfOneUnit$"},
-	{"loss: WCE=0 promises nothing", "lun/loss.go", "	if through {\n		return throughDone", "	if through && false {\n		return throughDone", "lun", "TestWhatPromisesTellsOfALoss$"},
+	{"loss: WCE=0 promises nothing", "lun/loss.go", "	if through {\n		return stepWritten", "	if through && false {\n		return stepWritten", "lun", "TestWhatPromisesTellsOfALoss$"},
 	{"loss: a write that fails is everybody's", "lun/loss.go", "		t.scratch.cause = nil //", "		t.unit.lose(t.Loop.Now(), err) //", "lun", "TestFUAWriteThatFails$"},
 	{"loss: the flush of a failed write is the command's own", "lun/loss.go", "	t.unit.lose(t.Loop.Now(), t.scratch.cause)\n", "", "lun", "TestFUAWriteThatFails$"},
 	{"loss: the flush of an aborted write is forgotten", "lun/task.go", "if t.Aborted() && t.req.FUA && t.unit.geometry().Volatile {", "if false {", "lun", "TestAbortedFlushLatches$"},
@@ -57,7 +57,7 @@ var lunMutants = []mutant{
 	{"flush: a loss is noted after the answers", "lun/flush.go", "	if err != nil {\n		f.unit.FlushFailed(err, f.loop.Now())\n	}\n", "", "lun", "TestFlushesDoNotPassEachOther$|TestEveryNexusIsToldOfALoss$"},
 	{"flush: one for each that waits", "lun/flush.go", "		f.batch = oldestFirst(f.waiting.Swap(nil))\n", "		f.batch = f.waiting.Load()\n		if f.batch != nil {\n			f.waiting.Store(f.batch.Retry)\n			f.batch.Retry = nil\n		}\n", "lun", "TestFlushesAreShared$"},
 	{"flush: answered on the flush's loop", "lun/flush.go", "l.Index() == here {", "l.Index() == here || true {", "lun", "TestFlushesAreShared$"},
-	{"flush: SYNCHRONIZE CACHE of a medium without a cache", "lun/sync.go", "	t.ioRange(OpSync, 0, 0, syncDone)\n", "	if !t.unit.geometry().Volatile {\n		t.good()\n		return\n	}\n	t.ioRange(OpSync, 0, 0, syncDone)\n", "lun", "TestFlushAlwaysReachesTheBackend$"},
+	{"flush: SYNCHRONIZE CACHE of a medium without a cache", "lun/sync.go", "	t.ioRange(OpSync, 0, 0, stepSynced)\n", "	if !t.unit.geometry().Volatile {\n		t.good()\n		return\n	}\n	t.ioRange(OpSync, 0, 0, stepSynced)\n", "lun", "TestFlushAlwaysReachesTheBackend$"},
 
 	// Faults and what they are called.
 	{"health: a busy medium is a fault", "lun/health.go", "case errors.Is(err, ErrBusy), errors.Is(err, ErrUnsupported):", "case errors.Is(err, ErrUnsupported):", "lun", "TestHealthCountsFaults$"},
