@@ -33,7 +33,7 @@ func TestComplaints(t *testing.T) {
 	// The program's path may be relative to another folder or contain blanks.
 	b.Reset()
 	s.program = filepath.Join("my programs", "ringtgt")
-	if code := run([]string{"nosuch"}, s); code != exitUsage || !strings.HasSuffix(b.String(), "\n'my programs/ringtgt' --help shows what there is.\n") {
+	if code := run([]string{"nosuch"}, s); code != exitUsage || !strings.HasSuffix(b.String(), "\n'my programs/ringtgt' --help lists the commands.\n") {
 		t.Errorf("code %d, %q", code, b.String())
 	}
 }

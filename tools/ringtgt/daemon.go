@@ -250,7 +250,7 @@ func (d *daemon) refresh() {
 			d.look(t, u)
 			changed, err := u.backend.Refresh()
 			if err != nil {
-				log.Error("cannot look at the medium's size", "err", err)
+				log.Error("cannot read the medium's size", "err", err)
 			}
 			if changed {
 				u.unit.Refresh()
@@ -272,7 +272,7 @@ func (d *daemon) look(t *servedTarget, u *servedUnit) {
 	}
 	g := u.backend.Geometry()
 	u.unit.Refresh()
-	d.log.Warn("the medium says otherwise of itself", "target", t.cfg.Name, "lun", u.cfg.Number,
+	d.log.Warn("the medium reports otherwise", "target", t.cfg.Name, "lun", u.cfg.Number,
 		"read_only", g.ReadOnly, "write_cache", g.Volatile, "rotating", g.Rotating)
 }
 

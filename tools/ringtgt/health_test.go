@@ -86,7 +86,7 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 		t.Errorf("%d lines for %d errors of one kind in a moment", got, n)
 	}
 	until(t, "the log tells of the blocks", func() bool {
-		return strings.Contains(s.text(), `msg="medium: it was made shorter, and blocks are lost"`)
+		return strings.Contains(s.text(), `msg="medium: it was truncated, and blocks are lost"`)
 	})
 	l := s.status(t).Targets[0].LUNs[0].Health
 	if l.State != "lost" || l.Since == nil || len(l.Faults) != 2 || l.Faults[0].Count != n || l.Faults[1].Count != 1 ||

@@ -56,7 +56,7 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 		}
 		var err error
 		if seen, err = at.Medium(); err != nil {
-			log.Error("the medium's new size is not kept: it cannot be looked at", "err", err)
+			log.Error("the medium's new size is not saved: it cannot be read", "err", err)
 			return err
 		}
 	}
@@ -80,7 +80,7 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 		return err
 	})
 	if err != nil {
-		log.Error("a restart will not know what became of the medium: the state cannot be written", "err", err)
+		log.Error("after a restart the medium's losses are unknown: the state cannot be written", "err", err)
 		return err
 	}
 	k.grown, k.writes = false, writes
@@ -108,7 +108,7 @@ func (d *daemon) keepLast() (errs []error) {
 				errs = append(errs, fmt.Errorf("target %s lun %d: its file was deleted, and all that was written to it is lost now", t.cfg.Name, u.cfg.Number))
 			}
 			if err := d.keep(t, u, c); err != nil {
-				errs = append(errs, fmt.Errorf("target %s lun %d: what became of its medium is not kept: %w", t.cfg.Name, u.cfg.Number, err))
+				errs = append(errs, fmt.Errorf("target %s lun %d: what happened to its medium is not saved: %w", t.cfg.Name, u.cfg.Number, err))
 			}
 		}
 	}

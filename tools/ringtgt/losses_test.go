@@ -88,7 +88,7 @@ func TestLossIsKeptLater(t *testing.T) {
 	if c := k.inspect(target, u); !c.Lost {
 		t.Fatalf("the file was cut: %+v", c)
 	}
-	if why, _, n := k.store.Report(); n != 1 || why == "" || !strings.Contains(k.log.String(), "a restart will not know what became of the medium") {
+	if why, _, n := k.store.Report(); n != 1 || why == "" || !strings.Contains(k.log.String(), "after a restart the medium's losses are unknown") {
 		t.Errorf("nobody was told: %q\n%s", why, &k.log)
 	}
 	k.truncate(8192)

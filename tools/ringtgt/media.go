@@ -86,9 +86,9 @@ func (m *foundMedium) describe() string {
 	}
 	switch {
 	case m.makes() && k.ID != "":
-		return fmt.Sprintf("the file is made: a new disk, %s", k.ID)
+		return fmt.Sprintf("the file will be created: a new disk, %s", k.ID)
 	case m.makes():
-		return "the file is made: a new disk"
+		return "the file will be created: a new disk"
 	case m.finding.Outcome == state.Fresh:
 		return fmt.Sprintf("a new disk: %s", m.ask.Seen)
 	case m.finding.Outcome == state.Renamed:

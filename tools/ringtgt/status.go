@@ -76,7 +76,7 @@ func (c *statusCmd) check() error {
 	case c.For < 0:
 		return fmt.Errorf("--for %v is negative", c.For)
 	case c.For > 0 && !c.Latency:
-		return errors.New("--for goes with --latency")
+		return errors.New("--for needs --latency")
 	}
 	return nil
 }
@@ -85,11 +85,11 @@ func (c *statusCmd) check() error {
 func (c *statusCmd) explain(path string, err error) error {
 	switch {
 	case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
-		err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; --state DIR, --control PATH or --pid N says where", path, control.RuntimeDir())
+		err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; use --state DIR, --control PATH or --pid N", path, control.RuntimeDir())
 	case control.Absent(err):
 		err = fmt.Errorf("no daemon answers at %s", path)
 	case errors.Is(err, os.ErrPermission):
-		return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may ask it: %w", path, err))
+		return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may query it: %w", path, err))
 	default:
 		return err
 	}

@@ -53,7 +53,7 @@ func (d *daemon) logSteering(st steer.Status) {
 	}
 	d.log.Info("steering", args...)
 	if len(d.cfg.Server.XDP) > 0 && st.XDPWhy != "" {
-		d.log.Warn("xdp is not active on every interface that was asked for", "active", st.Interfaces, "why", st.XDPWhy)
+		d.log.Warn("xdp is not active on every configured interface", "active", st.Interfaces, "why", st.XDPWhy)
 	}
 }
 

@@ -229,7 +229,7 @@ func (r *reader) initiators(t *table) []string {
 // notEmpty refuses a list that is given but empty.
 func (r *reader) notEmpty(t *table, key string) {
 	if v, ok := t.values[key].([]any); ok && len(v) == 0 {
-		r.ps.add(t.at(key), "%s is empty, which would let everybody in; leave it out to say so", key)
+		r.ps.add(t.at(key), "%s is empty; to admit everybody, leave it out", key)
 	}
 }
 
@@ -319,7 +319,7 @@ func (r *reader) lun(t *table) LUN {
 		r.ps.add(t.at("size"), `the size of memory and null is their own value: memory = "1GiB"`)
 		t.known = append(t.known, "size")
 	} else if t.size("size", &l.Size) && l.Size == 0 {
-		r.ps.add(t.at("size"), "size = 0: leave it out to take the file as it is")
+		r.ps.add(t.at("size"), "size = 0: leave it out to use the file as it is")
 	}
 	t.size("block_size", &l.BlockSize)
 	t.size("physical_block_size", &l.PhysicalBlock)

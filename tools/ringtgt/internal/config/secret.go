@@ -84,7 +84,7 @@ func (r *reader) account(t *table) Account {
 func (r *reader) length(at Where, what string, secret []byte) {
 	switch {
 	case len(secret) < minSecret:
-		r.ps.add(at, "%s: the secret has %d bytes; fewer than %d (96 bits) are too easily found by trying (RFC 7143 9.2.1)", what, len(secret), minSecret)
+		r.ps.add(at, "%s: the secret has %d bytes; fewer than %d (96 bits) are too easy to guess (RFC 7143 9.2.1)", what, len(secret), minSecret)
 	case len(secret) > maxSecret:
 		r.ps.add(at, "%s: the secret has %d bytes; initiators take at most %d", what, len(secret), maxSecret)
 	}
@@ -128,7 +128,7 @@ func (r *reader) secretEnv(at Where, name string) []byte {
 	value, ok := r.env(name)
 	switch {
 	case name == "" || strings.ContainsAny(name, "= "):
-		r.ps.add(at, "secret_env %q is no name of an environment variable", name)
+		r.ps.add(at, "secret_env %q is not the name of an environment variable", name)
 	case !ok && r.absent == secretOptional:
 		r.ps.warn(at, "the environment variable %s is not set here; serve will need it", name)
 	case !ok:

@@ -64,7 +64,7 @@ func validateSteering(s *Server, ps *Problems) {
 	seen := map[string]Where{}
 	for _, i := range s.XDP {
 		if !interfaceName(i.Name) {
-			ps.add(i.At, "%q is no name of a network interface", i.Name)
+			ps.add(i.At, "%q is not the name of a network interface", i.Name)
 			continue
 		}
 		if first, ok := seen[i.Name]; ok {
@@ -266,7 +266,7 @@ func validateSizes(l *LUN, ps *Problems) {
 		}
 	case backend.KindBlock:
 		if l.Size != 0 {
-			ps.add(l.At, "a block device has the size it has")
+			ps.add(l.At, "the size of a block device cannot be set")
 		}
 	}
 }
@@ -290,7 +290,7 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	}
 	for _, place := range places {
 		if first, ok := media[place]; ok {
-			ps.add(l.At, "%s is served already (%s): two units would not know of each other's reservations", l.Path, first)
+			ps.add(l.At, "%s is served already (%s): two units would not share reservations", l.Path, first)
 			break
 		}
 	}
@@ -304,11 +304,11 @@ func validatePath(l *LUN, media map[string]Where, ps *Problems) {
 	case err != nil:
 		ps.add(l.At, "%v", err)
 	case l.Kind == backend.KindFile && info.Mode().Type() == os.ModeDevice:
-		ps.add(l.At, "%s is a block device, not a file: say block", l.Path)
+		ps.add(l.At, "%s is a block device, not a file: use block", l.Path)
 	case l.Kind == backend.KindFile && !info.Mode().IsRegular():
 		ps.add(l.At, "%s is not a regular file", l.Path)
 	case l.Kind == backend.KindBlock && info.Mode().IsRegular():
-		ps.add(l.At, "%s is a file, not a block device: say file", l.Path)
+		ps.add(l.At, "%s is a file, not a block device: use file", l.Path)
 	case l.Kind == backend.KindBlock && info.Mode().Type() != os.ModeDevice:
 		ps.add(l.At, "%s is not a block device", l.Path)
 	case l.Kind == backend.KindBlock:

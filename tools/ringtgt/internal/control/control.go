@@ -57,7 +57,7 @@ type Answers struct {
 func Listen(path string, a Answers) (*Server, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
-			return nil, fmt.Errorf("control socket: %s is there and no socket", path)
+			return nil, fmt.Errorf("control socket: %s exists and is not a socket", path)
 		}
 		conn, err := dial(context.Background(), path)
 		switch {

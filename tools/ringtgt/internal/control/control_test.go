@@ -103,7 +103,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(file, answers); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(file, answers); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("over a file: %v", err)
 	}
 	if b, _ := os.ReadFile(file); string(b) != "precious" {

@@ -169,7 +169,7 @@ type Where struct {
 type AmbiguousError struct{ PIDs []int }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("several daemons run: processes %s; say which with --pid, --state or --control",
+	return fmt.Sprintf("several daemons run: processes %s; choose one with --pid, --state or --control",
 		strings.Trim(strings.ReplaceAll(fmt.Sprint(e.PIDs), " ", ", "), "[]"))
 }
 

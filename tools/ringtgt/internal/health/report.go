@@ -84,7 +84,7 @@ func (u *watched) report(now time.Time) (r Report) {
 }
 
 func lostText(lba uint64) string {
-	return fmt.Sprintf("it was made shorter: blocks from LBA %d on are lost", lba)
+	return fmt.Sprintf("it was truncated: blocks from LBA %d on are lost", lba)
 }
 
 // faultText returns a text such as "write error 3 times, last 5m3s ago at LBA 100 (EIO)".

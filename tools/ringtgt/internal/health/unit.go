@@ -110,7 +110,7 @@ func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 		u.lost.since = now
 	}
 	u.lost.text = text
-	log.Error("medium: it was made shorter, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
+	log.Error("medium: it was truncated, and blocks are lost", append(u.args(), "first_lost_lba", c.LostLBA)...)
 	// It counts as a fault that has been logged with this line.
 	u.Faults.Report(lun.FaultBlocks, int64(c.LostLBA), 0, 0)
 	u.read(now)

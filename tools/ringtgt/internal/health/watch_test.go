@@ -200,10 +200,10 @@ func TestFindings(t *testing.T) {
 	r.want(`level=INFO msg="medium: the path leads to it again" ` + from)
 	c.Lost, c.LostLBA = true, 8192
 	look()
-	if got := look(); got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[it was made shorter: blocks from LBA 8192 on are lost]" {
+	if got := look(); got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[it was truncated: blocks from LBA 8192 on are lost]" {
 		t.Errorf("made shorter: %+v", got)
 	}
-	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=8192")
+	r.want(`level=ERROR msg="medium: it was truncated, and blocks are lost" ` + from + " first_lost_lba=8192")
 	r.Poll()
 	r.want() // already logged
 	if n := r.health[0].Count(lun.FaultBlocks); n != 1 {
@@ -211,7 +211,7 @@ func TestFindings(t *testing.T) {
 	}
 	c.LostLBA = 100
 	look()
-	r.want(`level=ERROR msg="medium: it was made shorter, and blocks are lost" ` + from + " first_lost_lba=100")
+	r.want(`level=ERROR msg="medium: it was truncated, and blocks are lost" ` + from + " first_lost_lba=100")
 	c.Err = unix.ESTALE
 	if got := look(); got.State != lun.HealthLost || len(got.Why) != 2 {
 		t.Errorf("made shorter and away: %+v", got)

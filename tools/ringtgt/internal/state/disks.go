@@ -229,7 +229,7 @@ func (d *Disks) fits(a Ask, k *Disk) error {
 	why := ""
 	if k.Medium.IsZero() {
 		if born, ok := a.Seen.Born(); ok && born.After(k.Created.Add(bornSlack)) {
-			why = fmt.Sprintf("it was born %s, after the disk's identity was made", born.Format(time.RFC3339))
+			why = fmt.Sprintf("it was created %s, after the disk's identity", born.Format(time.RFC3339))
 		}
 	} else {
 		why = medium.Differs(k.Medium, a.Seen)

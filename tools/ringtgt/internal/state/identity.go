@@ -121,8 +121,8 @@ func (k *Disk) equal(o Disk) bool {
 
 // Errors that Adopt and Forget return.
 var (
-	ErrUnknown = errors.New("the state knows no such disk")
-	ErrNothing = errors.New("there is nothing there")
+	ErrUnknown = errors.New("the state has no such disk")
+	ErrNothing = errors.New("nothing is there")
 )
 
 // Adopt makes the medium at a the medium of the disk that the state knows by that name or by a's ID: it is a copy or was
@@ -185,7 +185,7 @@ func (s *State) Forget(which string) (Disk, error) {
 		case len(here) == 0:
 			return Disk{}, fmt.Errorf("%w as %s", ErrUnknown, which)
 		case len(here) > 1:
-			return Disk{}, fmt.Errorf("%s is two disks, %s and %s: say which one by its ID", which, here[0].Describe(), here[1].Describe())
+			return Disk{}, fmt.Errorf("%s is two disks, %s and %s: name one by its ID", which, here[0].Describe(), here[1].Describe())
 		}
 		k = here[0]
 	}

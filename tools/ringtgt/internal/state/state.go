@@ -171,7 +171,7 @@ func openOwn(path string, flags int, mode os.FileMode) (*os.File, error) {
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file", path)
+		err = fmt.Errorf("%s is not a regular file", path)
 	}
 	if err != nil {
 		f.Close()
@@ -223,7 +223,7 @@ func (s *State) open() error {
 }
 
 func unusable(path string, err error) error {
-	return fmt.Errorf("%s cannot be used: %w; moved out of the way, a new one is made, and persistent reservations and the identities of disks are lost", path, err)
+	return fmt.Errorf("%s cannot be used: %w; if you move it away, a new one is created, and persistent reservations and the identities of disks are lost", path, err)
 }
 
 func openDB(path string) (db *bbolt.DB, err error) {
