@@ -2,8 +2,8 @@ package session
 
 import "slices"
 
-// stop ends a task without an answer, as far as its phase lets it: at once, or by an Abort event when the host has it. A
-// task whose answer is under way is left to end by itself; Closed frees it. One that waits for a fence is not under way.
+// stop ends a task without an answer: at once, or with an Abort event if the host has it. A task whose answer is queued or being
+// sent ends by itself, or in Closed.
 func (t *Task) stop() {
 	c := t.Conn
 	switch t.st.phase {
@@ -27,7 +27,7 @@ func (t *Task) stop() {
 	}
 }
 
-// callOff suppresses every further answer of t. The task stays until the host, the window and its data release it.
+// callOff moves t to a stopped phase: no answer will be sent. The task stays until the host, the window or its data releases it.
 func (t *Task) callOff(to taskPhase) {
 	c := t.Conn
 	t.move(to)
@@ -36,8 +36,8 @@ func (t *Task) callOff(to taskPhase) {
 	}
 }
 
-// drain stops a write for which data is still to come, and has it stay until that has come: it is discarded. It reports
-// whether there is such data: the rest of what was announced without an R2T, and of what R2Ts ask for.
+// drain stops a write that still expects data, and keeps it until that data has come and was discarded. It reports whether data
+// is expected: the rest of the announced unsolicited data, and of what R2Ts asked for.
 func (t *Task) drain() bool {
 	c := t.Conn
 	if !t.st.out.pending() || c.end.deaf() {
@@ -55,11 +55,11 @@ func (t *Task) drain() bool {
 	default:
 		return false
 	}
-	t.spoil(senseDataPhase) // nothing lands any more
+	t.spoil(senseDataPhase) // the data is discarded from now on
 	return true
 }
 
-// drained ends a task that was stopped, once nothing is to come for it.
+// drained frees a stopped task once no more data is expected for it.
 func (t *Task) drained() {
 	c := t.Conn
 	if t.st.out.pending() && !c.end.deaf() {
@@ -69,7 +69,7 @@ func (t *Task) drained() {
 	c.settle()
 }
 
-// stopAll stops every task but one.
+// stopAll stops all tasks except one.
 func (c *Conn) stopAll(but *Task) {
 	c.tags.each(func(t *Task) {
 		if t != but {
@@ -78,7 +78,7 @@ func (c *Conn) stopAll(but *Task) {
 	})
 }
 
-// Aborted is the host's answer to Abort: the backend is done with the task's buffers, or detached from them.
+// Aborted is the host's answer to Abort: the backend no longer uses the task's buffers, or was detached from them.
 func (c *Conn) Aborted(now int64, t *Task) {
 	if t.st.phase != phaseStopping {
 		panic("session: Aborted of a task without Abort")
@@ -87,12 +87,11 @@ func (c *Conn) Aborted(now int64, t *Task) {
 	c.settle()
 }
 
-// AbortTasks ends the commands that match, of those whose turn to be executed has come, without an answer (TAS=0: SAM-5,
-// 5.6): the host calls it when a logical unit is reset or its task set cleared. Commands that wait for data, or for a
-// task-management function of this session, are not in the unit's task set yet: they are executed after the reset. But with
-// FastAbort the initiator is told of the end of all tasks of the unit, and sends no more data for them (4.2.3.4, d and 11.9.1,
-// event 5): those that wait for data end as well.
-// Those that are answered are not in it any more, and whether their initiator fetches the answer is nobody else's business.
+// AbortTasks ends matching commands without an answer (TAS=0: SAM-5, 5.6). The host calls it when a logical unit is reset or its
+// task set cleared. It affects commands that are in the unit's task set: those that are ready or with the host. Commands that wait
+// for data or for a task management function of this session are not in it yet, and are executed after the reset. With FastAbort,
+// however, the initiator is told that all tasks of the unit are terminated, and sends no more data for them (4.2.3.4, d and
+// 11.9.1, event 5), so those that wait for data end as well. Commands that were answered have left the task set.
 func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 	fast := c.fullFeature() && c.sess.Params.TaskReporting == ReportFastAbort
 	var luns []uint64
@@ -122,7 +121,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 	c.settle()
 }
 
-// settle is called when tasks ended without an answer: others may have waited for that.
+// settle is called when tasks have ended without an answer: task management or a logout may wait for that.
 func (c *Conn) settle() {
 	if len(c.tm.parts) > 0 {
 		c.tm.schedule()

@@ -7,39 +7,39 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// barrier is a task-management function as all connections of its session see it. Each connection does its part on its own
-// loop, for the tasks that have allegiance to it (RFC 7143, 4.2.5.1), and reports to the connection that the function came
-// on, its origin. docs/session.md has the order of things.
+// barrier is a task management function as all connections of its session see it. Each connection does its part on its own
+// loop, for the tasks that have allegiance to it (RFC 7143, 4.2.5.1), and reports to the barrier's origin, the connection on
+// which the function arrived. docs/session.md, "Task management", has the order of events.
 //
-// A barrier is made for one function and never used again, so that a report which comes late means nothing.
+// A barrier serves one function and is never reused, so a late report does no harm.
 type barrier struct {
 	origin *Conn
 	fn     pdu.TaskFunction
 	lun    uint64
 	sn     uint32 // CmdSN of the function
-	tag    uint32 // of the task that ABORT TASK or QUERY TASK is about
+	tag    uint32 // of the task that ABORT TASK or QUERY TASK names
 
-	// missing counts who has still to report: the connections of one round, the origin among them.
+	// missing counts the connections that have yet to report in this round, the origin included.
 	missing atomic.Int32
 	counts  bool        // it counts as one of the session's functions until it is over
-	found   atomic.Bool // the task of ABORT TASK or QUERY TASK, or one of the set of QUERY TASK SET
+	found   atomic.Bool // a connection has the task of ABORT TASK or QUERY TASK, or one of QUERY TASK SET
 	stage   atomic.Uint32
 }
 
 // Stages of a barrier, set by its origin under the session's mu.
 const (
-	barrierRaised uint32 = iota // what it covers is being stopped, then the host carries the function out
-	barrierPassed               // the host has: what was held back goes on, the response waits for its fence
+	barrierRaised uint32 = iota // what it covers is being stopped; then the host carries the function out
+	barrierPassed               // the host has done so: what was held back continues, the response waits for its fence
 	barrierOver
 )
 
-// What stands for the function of a barrier that is none: no Task Management Function Request can ask for them.
+// The function codes of barriers that no task management function raised: no request can carry them.
 const (
 	fenceOnly pdu.TaskFunction = 0x80 + iota // the fence of a command's response (fence_command.go)
 	orderOnly                                // an ORDERED command (order.go)
 )
 
-// newBarrier begins function t, or ORDERED command t. Its origin's own report is missing.
+// newBarrier makes the barrier of function t or ORDERED command t. One report is missing: the origin's own.
 func newBarrier(t *Task) *barrier {
 	b := &barrier{origin: t.Conn, fn: t.Manage, lun: t.LUN, sn: t.CmdSN}
 	if t.st.kind == kindCommand {
@@ -52,7 +52,7 @@ func newBarrier(t *Task) *barrier {
 	return b
 }
 
-// overSet says that function t is about a set of tasks, and stops it.
+// overSet reports whether function t stops a set of tasks.
 func (t *Task) overSet(s *Session) bool {
 	switch t.Manage {
 	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
@@ -63,7 +63,7 @@ func (t *Task) overSet(s *Session) bool {
 	return false
 }
 
-// spans says that r's task set is one that the function is about.
+// spans reports whether r is in a task set that the function concerns.
 func (b *barrier) spans(r *Task) bool {
 	switch b.fn {
 	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet, fenceOnly, orderOnly:
@@ -74,7 +74,7 @@ func (b *barrier) spans(r *Task) bool {
 	return true
 }
 
-// covers says that the function affects command r: in its task set and before it in CmdSN order (11.5.1).
+// covers reports whether the function affects command r: r is in its task set and precedes it in CmdSN order (11.5.1).
 func (b *barrier) covers(r *Task) bool {
 	if r.st.kind != kindCommand || b.fn == fenceOnly {
 		return false
@@ -82,35 +82,12 @@ func (b *barrier) covers(r *Task) bool {
 	if b.fn == pdu.TMFAbortTask {
 		return r.ITT == b.tag
 	}
-	// An immediate command carries the next CmdSN without taking it: with the function's own it came before.
+	// An immediate command carries the next CmdSN without using it up, so one with the function's CmdSN precedes the function.
 	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {
 		return false
 	}
 	return b.spans(r)
 }
-
-// visit is a barrier's stay at one connection.
-type part struct {
-	b     *barrier
-	stage partStage
-	luns  []uint64 // logical units of the tasks that were stopped
-	by    int64    // when patience ends, 0 never, undated until the loop says what time it is
-	mark  uint32   // ExpStatSN that is waited for
-}
-
-// partStage is how far a connection is with its part.
-type partStage uint8
-
-const (
-	partOpens  partStage = iota // at the origin: earlier CmdSNs have not arrived. Commands of the set are held back
-	partStops                   // and tasks are being stopped. A report is owed
-	partWaits                   // and all of them have ended
-	partClears                  // nothing is held back any more, but answers that precede the function's; some are queued. A report is owed
-	partAsks                    // their acknowledgement is waited for. A report is owed
-	partFences                  // the function's own response is to be acknowledged, here or at the origin
-)
-
-const undated = -1
 
 // raises announces the function or ORDERED command t, whose turn has come, to the other connections. All requests before it in
 // CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on the loop with
@@ -123,7 +100,7 @@ func (s *Session) raises(t *Task, from int) {
 	}
 }
 
-// raise hands a marker to every member but the origin.
+// raise puts a marker into the inbox of every member except the origin.
 func (s *Session) raise(b *barrier, from int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,14 +115,14 @@ func (s *Session) raise(b *barrier, from int) {
 	}
 }
 
-// showBarriers shows the session's barriers to c, which joins: it has nothing to report, but holds back what they do.
+// showBarriers gives the session's barriers to c, which joins: it has nothing to report, but holds back what the others do.
 func (s *Session) showBarriers(c *Conn) {
 	for _, b := range s.barriers {
 		c.turns.hand(marker(c, b, false), c.Loop())
 	}
 }
 
-// marker stands for a barrier in the inbox of a connection.
+// marker makes the task that stands for a barrier in the inbox of a connection.
 func marker(c *Conn, b *barrier, owes bool) *Task {
 	m := &Task{Conn: c}
 	m.st.kind = kindMarker
@@ -191,179 +168,4 @@ func (s *Session) lower(b *barrier) {
 			o.host.Post(Message{kind: messageForget, barrier: b})
 		}
 	}
-}
-
-// meet is the marker's turn: commands of the function's set that come behind it are held back.
-func (m *management) arrives(b *barrier, owes bool) {
-	p := &part{b: b, stage: partWaits}
-	stage := b.stage.Load()
-	switch {
-	case stage == barrierOver, stage == barrierPassed && !m.conn.session().fences():
-		if owes {
-			m.report(b)
-		}
-		return
-	case stage == barrierPassed:
-		p.stage = partFences
-	case owes:
-		p.stage = partStops
-	}
-	m.addPart(p)
-	if p.stage == partStops {
-		if b.fn == orderOnly {
-			p.by = undated
-			m.alert = true
-		} else {
-			m.stopFor(p)
-		}
-		m.partProgress(p)
-		m.schedule()
-	}
-}
-
-// welcome begins a visit.
-func (m *management) addPart(p *part) {
-	m.parts = append(m.parts, p)
-	if p.b.fn == orderOnly {
-		m.orders++
-	}
-	m.updateDiverts()
-}
-
-// visit finds a barrier's, nil when it is over here.
-func (m *management) part(b *barrier) *part {
-	i := slices.IndexFunc(m.parts, func(p *part) bool { return p.b == b })
-	if i < 0 {
-		return nil
-	}
-	return m.parts[i]
-}
-
-// forget ends a visit: what it held back goes on.
-func (m *management) dropPart(b *barrier) {
-	if b.origin == m.conn.self() && b.counts {
-		b.counts = false
-		m.functionOver(true)
-	}
-	n := len(m.parts)
-	m.parts = slices.DeleteFunc(m.parts, func(p *part) bool { return p.b == b })
-	if len(m.parts) != n {
-		if b.fn == orderOnly {
-			m.orders--
-			m.orderMoved(b.lun)
-		}
-		m.release()
-	}
-}
-
-// bars says that a function which is not carried out yet holds command r back.
-func (m *management) bars(r *Task) bool {
-	for _, p := range m.parts {
-		if p.stage > partWaits {
-			continue
-		}
-		if p.b.fn == orderOnly && p.b.holdsBack(r) || p.b.fn != orderOnly && p.b.spans(r) {
-			return true
-		}
-	}
-	return false
-}
-
-// release moves what nothing holds back any more: commands, and answers.
-func (m *management) release() {
-	for r := m.barred.head; r != nil; {
-		next := r.next
-		if !m.bars(r) {
-			r.unlist()
-			r.ready()
-		}
-		r = next
-	}
-	m.updateDiverts()
-	for r := m.held.head; r != nil; {
-		next := r.next
-		if !m.holds(r) {
-			r.unlist()
-			m.conn.queueAnswer(r)
-		}
-		r = next
-	}
-	if m.conn.session().Params.TaskReporting == ReportFastAbort {
-		m.askAgain()
-	}
-}
-
-// report tells the origin that the connection has done its part of the round.
-func (m *management) report(b *barrier) {
-	if b.missing.Add(-1) == 0 && b.origin != m.conn.self() {
-		o := b.origin
-		if b.fn == orderOnly {
-			o.host.Post(Message{kind: messageOrderMoved, lun: b.lun})
-			return
-		}
-		o.host.Post(Message{kind: messageReported})
-	}
-}
-
-// partProgress does what can be done for one visit.
-func (m *management) partProgress(p *part) {
-	if p.b.fn == orderOnly {
-		m.orderProgress(p)
-		return
-	}
-	if p.stage == partStops {
-		if m.ending(p.b) {
-			return
-		}
-		p.stage, p.by = partWaits, 0
-		if p.b.fn == pdu.TMFAbortTask {
-			m.dropPart(p.b)
-		}
-		m.report(p.b)
-		return
-	}
-	m.fenceProgress(p)
-}
-
-// stopFor stops what the barrier covers.
-func (m *management) stopFor(p *part) {
-	// "MUST wait for responses on currently valid Target Transfer Tags of the affected tasks from the issuing initiator"
-	// (4.2.3.3, a); with FastAbort the initiator sends nothing more (4.2.3.4).
-	awaits := m.conn.session().Params.TaskReporting != ReportFastAbort
-	m.conn.each(func(r *Task) {
-		if r.st.phase == phaseArriving || r.st.phase == phaseAnswer || !p.b.covers(r) {
-			return
-		}
-		if !slices.Contains(p.luns, r.LUN) {
-			p.luns = append(p.luns, r.LUN)
-		}
-		if awaits && r.drain() {
-			p.by = undated
-			m.alert = true
-			return
-		}
-		r.stop()
-	})
-}
-
-// ending says that tasks which the barrier's function stopped have not ended.
-func (m *management) ending(b *barrier) bool {
-	found := false
-	if m.stopped > 0 {
-		m.conn.each(func(r *Task) { found = found || r.st.phase.stopped() && b.covers(r) })
-	}
-	return found
-}
-
-// leave makes the reports that a connection which leaves its session owes, and ends its own functions.
-func (m *management) leave() {
-	for _, p := range slices.Clone(m.parts) {
-		switch {
-		case p.b.origin == m.conn.self():
-			m.lower(p.b)
-		case p.stage == partStops || p.stage == partClears || p.stage == partAsks:
-			m.report(p.b)
-		}
-	}
-	m.parts, m.orders = nil, 0
 }

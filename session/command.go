@@ -2,8 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// commandHeader takes a SCSI Command (RFC 7143, 11.3). What is wrong with the PDU itself is rejected; what is wrong with
-// the command's data is answered by CHECK CONDITION when its turn has come.
+// commandHeader takes a SCSI Command (RFC 7143, 11.3). A fault of the PDU itself is answered with a Reject; a fault of the
+// command's data with CHECK CONDITION, when the command has its turn.
 func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	if c.sess.Discovery {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3: SendTargets and logout only
@@ -70,7 +70,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	}
 }
 
-// unsolicitedFault judges a command's flags and immediate data of n bytes, and returns the sense of what is wrong.
+// unsolicitedFault checks a command's flags and its immediate data of n bytes, and returns the sense code of the fault, or 0.
 func (c *Conn) unsolicitedFault(t *Task, n uint32) senseCode {
 	p := &c.sess.Params
 	switch {
@@ -129,91 +129,13 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	return t
 }
 
-// commandPayload is a SCSI Command with its immediate data complete.
+// commandPayload takes a SCSI Command whose immediate data is complete.
 func (c *Conn) commandPayload(t *Task, rx *rxState) {
 	t.landed(rx)
 	t.offer()
 }
 
-// deliver is a request's turn in CmdSN order.
-func (t *Task) deliver() {
-	c := t.Conn
-	t.Times.Turn = c.now
-	switch t.st.phase {
-	case phaseHeldStopped:
-		t.free()
-		c.settle()
-		return
-	case phaseHeldDraining:
-		t.move(phaseDraining)
-		t.drained()
-		return
-	}
-	t.move(phaseData)
-	switch t.st.kind {
-	case kindCommand:
-		t.progress()
-	case kindManagement:
-		c.tm.begin(t)
-	case kindNOP:
-		t.answer()
-	case kindText:
-		c.txt.execute(t.st.ctl, connText{c})
-		t.answer()
-	case kindLogout:
-		c.out.execute(t)
-	case kindMarker:
-		c.tm.arrives(t.st.tmf.barrier, t.st.tmf.owes)
-	}
-	if c.tm.waiting.head != nil {
-		c.tm.schedule() // a task management function may wait for this CmdSN
-	}
-}
-
-// ready hands a command whose data-out is complete to the host, unless a task-management function is to be over first.
-func (t *Task) ready() {
-	c := t.Conn
-	t.Times.ready(c.now, t.st.phase == phaseBarred)
-	if len(c.tm.parts) > 0 && c.tm.bars(t) {
-		t.move(phaseBarred)
-		c.tm.barred.push(t)
-		return
-	}
-	t.move(phaseReady)
-	c.todo.push(t)
-}
-
-// Complete says that the host filled t.Result.
-func (c *Conn) Complete(now int64, t *Task) {
-	switch t.st.phase {
-	case phaseRunning:
-		t.answer()
-	case phaseStop, phaseStopping:
-		t.free() // its answer was called off
-		c.settle()
-	default:
-		panic("session: Complete of a task that is not with the host")
-	}
-}
-
-// answer queues a task whose response is known.
-func (t *Task) answer() {
-	c := t.Conn
-	t.move(phaseAnswer) // first: divert may end the connection, which stops every task that is not answered
-	c.tm.orderMovedBy(t)
-	if c.tm.diverts && c.tm.divert(t) {
-		return
-	}
-	c.answers.push(t)
-}
-
-// check ends a command with CHECK CONDITION before the host ever had it.
-func (t *Task) check() {
-	t.Result = Result{Status: statusCheckCondition}
-	t.answer()
-}
-
-// taskSetFull answers a command for which the host has no task.
+// taskSetFull answers a command for which the host had no task.
 func (c *Conn) taskSetFull(h *pdu.BHS) {
 	cmd := (*pdu.SCSICommand)(h)
 	if !cmd.BHS().Immediate() && !c.turns.plug(cmd.CmdSN()) {

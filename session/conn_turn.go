@@ -2,7 +2,7 @@ package session
 
 import "sync/atomic"
 
-// inbox has what other loops hand over to a connection: requests whose turn in CmdSN order has come, and barriers (barrier.go).
+// inbox holds what other loops pass to a connection: requests whose turn in CmdSN order has come, and barriers (barrier.go).
 // Only the loop that delivers from the window adds to it, so it is in CmdSN order, except for barriers of immediate functions.
 // The connection's loop takes all entries at once.
 type inbox struct {
@@ -11,7 +11,7 @@ type inbox struct {
 	_    [56]byte
 }
 
-// shut stands in an inbox that is not read any more.
+// shut marks an inbox that is not read any more.
 var shut = new(Task)
 
 // put reports whether the inbox was empty, and whether it is still read.
@@ -56,8 +56,8 @@ func (d *delivery) delivered(t *Task) {
 	t.Conn.turns.hand(t, d.c.cfg.Loop)
 }
 
-// hand gives a connection, on whatever loop, something to look at. from is the loop that we are on. It reports whether the
-// connection will look at it.
+// hand puts t into the connection's inbox and wakes the connection. It may be called on any loop; from is that loop's index. It
+// reports whether the connection will take t.
 func (d *delivery) hand(t *Task, from int) bool {
 	first, open := d.in.put(t)
 	if first {
@@ -66,7 +66,7 @@ func (d *delivery) hand(t *Task, from int) bool {
 	return open
 }
 
-// emptyInbox appends what was handed to us to the queue.
+// emptyInbox moves the inbox's entries to the queue.
 func (d *delivery) emptyInbox() {
 	if h := d.in.head.Load(); h == nil || h == shut {
 		return
@@ -85,7 +85,7 @@ func (d *delivery) emptyInbox() {
 	}
 }
 
-// takeTurns looks at the requests whose turn has come.
+// takeTurns processes the requests whose turn has come.
 func (d *delivery) takeTurns() {
 	d.emptyInbox()
 	for t := d.due.pop(); t != nil; t = d.due.pop() {
@@ -93,8 +93,43 @@ func (d *delivery) takeTurns() {
 	}
 }
 
-// offer brings a complete request into CmdSN order, and delivers what has its turn. An immediate request has it at once
-// (RFC 7143, 4.2.2.1).
+// deliver is called when the request has its turn in CmdSN order.
+func (t *Task) deliver() {
+	c := t.Conn
+	t.Times.Turn = c.now
+	switch t.st.phase {
+	case phaseHeldStopped:
+		t.free()
+		c.settle()
+		return
+	case phaseHeldDraining:
+		t.move(phaseDraining)
+		t.drained()
+		return
+	}
+	t.move(phaseData)
+	switch t.st.kind {
+	case kindCommand:
+		t.progress()
+	case kindManagement:
+		c.tm.begin(t)
+	case kindNOP:
+		t.answer()
+	case kindText:
+		c.txt.execute(t.st.ctl, connText{c})
+		t.answer()
+	case kindLogout:
+		c.out.execute(t)
+	case kindMarker:
+		c.tm.arrives(t.st.tmf.barrier, t.st.tmf.owes)
+	}
+	if c.tm.waiting.head != nil {
+		c.tm.schedule() // a task management function may wait for this CmdSN
+	}
+}
+
+// offer puts a complete request into the command window, and processes what has its turn. An immediate request has its turn at
+// once (RFC 7143, 4.2.2.1).
 func (t *Task) offer() {
 	c := t.Conn
 	t.Times.Complete = c.now
@@ -102,11 +137,11 @@ func (t *Task) offer() {
 		t.deliver()
 		return
 	}
-	// From the Offer on t may be delivered by any loop, so it is made ready for that before.
+	// Once it is offered, any loop may deliver t.
 	t.st.place = placeWindow
 	t.move(phaseHeld)
 	ok, again := c.sess.window.Offer(t.CmdSN, t, &c.turns)
-	if !ok { // taken meanwhile by another with that CmdSN
+	if !ok { // another request with that CmdSN was faster
 		t.st.place = placeNone
 		t.free()
 		return
@@ -123,7 +158,7 @@ func (d *delivery) plug(sn uint32) bool {
 	return ok
 }
 
-// offered follows every call of the window that delivers.
+// offered is called after every call of the window that may deliver.
 func (d *delivery) offered(again bool) {
 	d.redeliver = d.redeliver || again
 	if d.c.sess.watchers.Load() > 0 {
@@ -161,7 +196,7 @@ func (s *Session) wakeWatchers(from int) {
 	}
 }
 
-// look is what Next does first: requests that were handed over, deliveries that we owe, and what task management waits for.
+// look is what Next does first: deliveries that the window asked for, requests from other loops, and task management.
 func (d *delivery) look(now int64) {
 	if d.redeliver {
 		d.redeliver = false
@@ -175,7 +210,7 @@ func (d *delivery) look(now int64) {
 	}
 }
 
-// shut ends what other loops may hand to the connection.
+// shut closes the inbox, and processes what is in it.
 func (d *delivery) shut() {
 	d.emptyInbox()
 	for t := d.in.head.Swap(shut); t != nil && t != shut; {

@@ -4,8 +4,8 @@ import "github.com/ringtgt/ringtgt/pdu"
 
 // dataOut is a write's way to its data (RFC 7143, 4.2.5.2).
 type dataOut struct {
-	fault senseCode // what went wrong: CHECK CONDITION once no more data is to come
-	// memory: OutLater until Conn.Buffer is called; with OutRefused the answer is TASK SET FULL once no more data is to come.
+	fault senseCode // the first fault; the answer is CHECK CONDITION once no more data is expected
+	// memory is OutLater until Conn.Buffer is called. If it is OutRefused, the answer is TASK SET FULL once no more data is expected.
 	memory OutState
 
 	// unsolicited: Data-Out PDUs without R2T are still to come, in sequence first.
@@ -27,14 +27,14 @@ type sequence struct {
 	next, end uint32 // buffer offset of the next byte, and of the end
 }
 
-// pending says that Data-Out PDUs are still to come.
+// pending reports whether Data-Out PDUs are still expected.
 func (o *dataOut) pending() bool { return o.unsolicited || o.n > 0 }
 
 // sound reports whether the data is still wanted: nothing was wrong with it, and there is memory for it.
 func (o *dataOut) sound() bool { return o.fault == 0 && o.memory != OutRefused }
 
-// dataHeader takes a Data-Out PDU (11.7). One that belongs to no task is discarded without a word: it may have been under
-// way when its task was aborted or answered.
+// dataHeader takes a Data-Out PDU (11.7). One that belongs to no task is silently discarded: it may have been in flight when its
+// task was aborted or answered.
 func (c *Conn) dataHeader(h *pdu.DataOut) {
 	t := c.tags.find(h.ITT())
 	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.phase.stopped() && !t.st.phase.draining() {
@@ -60,7 +60,7 @@ func (c *Conn) dataHeader(h *pdu.DataOut) {
 	}
 }
 
-// spoil notes what is wrong with a command's data. Its first fault is answered once no more data is to come.
+// spoil notes a fault of a command's data. The first one is answered once no more data is expected.
 func (t *Task) spoil(fault senseCode) {
 	c := t.Conn
 	if t.st.out.fault == 0 {
@@ -87,7 +87,7 @@ func (o *dataOut) find(ttt uint32) *sequence {
 	return nil
 }
 
-// judge checks a Data-Out PDU of n bytes against what its sequence expects, and returns the sense of what is wrong.
+// judge checks a Data-Out PDU of n bytes against its sequence, and returns the sense code of the fault, or 0.
 func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCode {
 	switch {
 	case h.DataSN() != s.dataSN:
@@ -107,7 +107,7 @@ func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCod
 	return 0
 }
 
-// dataPayload is a Data-Out PDU complete.
+// dataPayload takes a complete Data-Out PDU.
 func (t *Task) dataPayload(h *pdu.DataOut, rx *rxState) {
 	c := t.Conn
 	o, s := &t.st.out, rx.at
@@ -122,12 +122,12 @@ func (t *Task) dataPayload(h *pdu.DataOut, rx *rxState) {
 	t.sequenceEnd(s, h.Final())
 }
 
-// sequenceEnd closes a sequence at its F bit and moves the task on.
+// sequenceEnd closes a sequence at its F bit, and continues the task.
 func (t *Task) sequenceEnd(s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
 		if o.sound() && s.next == s.end {
-			// The last byte came without the F bit that ends every sequence (11.7.1): nothing that follows can be right.
+			// The last byte came without the F bit that ends every sequence (11.7.1): whatever follows is wrong.
 			t.spoil(senseIncorrectAmount)
 		}
 		return
@@ -148,8 +148,8 @@ func (t *Task) sequenceEnd(s *sequence, final bool) {
 	}
 }
 
-// short says that a sequence ended before its time: a solicited one always has the length of its R2T (11.8.4), an
-// unsolicited one that of FirstBurstLength where the command has more than that (11.4.7.2, "incorrect amount of data").
+// short reports whether a sequence has too little data. A solicited one has exactly the length of its R2T (11.8.4); an
+// unsolicited one has FirstBurstLength if the command has more than that (11.4.7.2, "incorrect amount of data").
 func (s *sequence) short(t *Task) bool {
 	if s == &t.st.out.first && s.end == t.EDTL {
 		return false
@@ -157,7 +157,7 @@ func (s *sequence) short(t *Task) bool {
 	return s.next < s.end
 }
 
-// drop forgets an R2T that was answered.
+// drop removes an R2T that was answered.
 func (o *dataOut) drop(s *sequence) {
 	for i := range o.solicited[:o.n] {
 		if &o.solicited[i] == s {
@@ -168,14 +168,14 @@ func (o *dataOut) drop(s *sequence) {
 	}
 }
 
-// dataLost is a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
+// dataLost takes a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
 // wait to receive all the data (signaled by a data PDU with the Final bit set for all outstanding R2Ts)".
 func (t *Task) dataLost(h *pdu.DataOut, rx *rxState) {
 	t.spoil(senseCRC)
 	t.sequenceEnd(rx.at, h.Final())
 }
 
-// strayData is a Data-Out PDU for a task that expects none such.
+// strayData takes a Data-Out PDU that its task does not expect.
 func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 	switch {
 	case h.TTT() != pdu.ReservedTag:
@@ -183,11 +183,11 @@ func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 	case t.st.phase <= phaseData:
 		c.rx.act, c.rx.task = actStray, t
 	default:
-		// The task has its data; nothing is undone by more.
+		// The task has its data; more of it does no harm.
 	}
 }
 
-// strayPayload is unsolicited data that nobody announced: "unexpected unsolicited data" (11.4.7.2).
+// strayPayload takes unsolicited data that was not announced: "unexpected unsolicited data" (11.4.7.2).
 func (t *Task) strayPayload() {
 	t.spoil(senseUnexpectedData)
 	if t.st.phase == phaseData {
@@ -195,7 +195,7 @@ func (t *Task) strayPayload() {
 	}
 }
 
-// land points the framer at n bytes of t's buffer from offset on. Bytes that the command does not take are discarded.
+// land has the framer write n bytes to t's buffer at offset. Bytes that the command does not take are discarded.
 func (c *Conn) land(t *Task, offset, n uint32) {
 	have := uint32(len(t.Out))
 	switch {
@@ -203,8 +203,8 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	case n <= have-offset:
 		c.rx.data = t.Out[offset : offset+n]
 	default:
-		// Only the front of the segment is wanted, and the framer takes whole segments. Without a buffer for it the command
-		// cannot be carried out now.
+		// Only the front of the segment is wanted, but the framer writes whole segments. Without memory for one the command
+		// cannot be executed now.
 		if c.rx.data = c.borrow(int(n)); c.rx.data == nil {
 			t.st.out.memory = OutRefused
 			return
@@ -213,7 +213,7 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	}
 }
 
-// borrow allocates memory for a data segment of n bytes until the PDU is complete; nil: there is none.
+// borrow gets memory for a data segment of n bytes until the PDU is complete; nil if there is none.
 func (c *Conn) borrow(n int) []byte {
 	c.borrowed = c.host.Memory(n)
 	return c.borrowed
@@ -237,7 +237,7 @@ func (t *Task) landed(rx *rxState) {
 	}
 }
 
-// progress moves a command whose turn has come: to its next R2T, to the host, or to its end when something went wrong.
+// progress takes a command whose turn has come to its next R2T, to the host or, after a fault, to its answer.
 func (t *Task) progress() {
 	o := &t.st.out
 	if o.pending() {
@@ -260,7 +260,7 @@ func (t *Task) progress() {
 	}
 }
 
-// Buffer says that t.Out, promised by OutLater, is there.
+// Buffer reports that t.Out is there, which the host promised with OutLater.
 func (c *Conn) Buffer(now int64, t *Task) {
 	if t.st.out.memory != OutLater {
 		panic("session: Buffer that was not promised")

@@ -4,23 +4,24 @@ import (
 	"slices"
 )
 
-// The second round of a barrier, once the host has carried its function out. The initiator is to have the answers of the
+// The second round of a barrier begins when the host has carried its function out. The initiator must get the answers of the
 // tasks that the function affects before the function's own (RFC 7143, 4.2.3.3, "the responses are guaranteed to have been
-// sent prior to the TMF Response"). Where TaskReporting is ResponseFence or FastAbort the response is fenced as well
-// (4.2.2.3.3): all that was sent on other connections is acknowledged before it, and no status of the logical unit follows
-// until it is acknowledged itself.
+// sent prior to the TMF Response"). If TaskReporting is ResponseFence or FastAbort, the response is fenced as well (4.2.2.3.3):
+// everything that was sent on other connections is acknowledged before it, and no status of the logical unit follows until the
+// response itself is acknowledged.
 
-// fences says that responses of task management are fenced: only several connections need that.
+// fences reports whether task management responses are fenced. A session of one connection needs no fence.
 func (s *Session) fences() bool {
 	return s.Params.TaskReporting != ReportRFC3720 && s.Params.MaxConnections > 1
 }
 
-// hold notes whether answers have to be looked at before they are queued.
+// updateDiverts notes whether divert has to see answers before they are queued.
 func (m *management) updateDiverts() {
-	m.diverts = m.conn.closed() || m.conn.session().fences() || slices.ContainsFunc(m.parts, func(p *part) bool { return p.stage >= partClears })
+	clears := func(p *part) bool { return p.stage >= partClears }
+	m.diverts = m.conn.closed() || m.conn.session().fences() || slices.ContainsFunc(m.parts, clears)
 }
 
-// holds says that the answer of command r is to wait for a fence.
+// holds reports whether the answer of command r has to wait for a fence.
 func (m *management) holds(r *Task) bool {
 	if b := r.st.tmf.barrier; b != nil && b.fn == fenceOnly {
 		return b.missing.Load() > 0 // a fence of its own: two do not wait for each other
@@ -33,7 +34,7 @@ func (m *management) holds(r *Task) bool {
 	return false
 }
 
-// divert takes what is not answered now: everything when the transport is gone, and status behind a fence.
+// divert takes answers that must not be queued now: all of them once the transport is gone, and status behind a fence.
 func (m *management) divert(t *Task) bool {
 	if m.conn.closed() {
 		t.free()
@@ -50,8 +51,8 @@ func (m *management) divert(t *Task) bool {
 	return true
 }
 
-// pass is the host's answer to function t: what comes behind it goes on, and the second round begins. It reports whether
-// there is one.
+// pass is called when the host has carried out b's function: what follows it continues, and the second round begins. It reports
+// whether there is a second round.
 func (m *management) pass(b *barrier) bool {
 	b.missing.Store(1)
 	p := m.part(b)
@@ -87,7 +88,7 @@ func (m *management) clear(b *barrier) {
 	m.conn.settle()
 }
 
-// fenceProgress does what can be done for a visit in the second round.
+// fenceProgress takes a part in the second round as far as it can go now.
 func (m *management) fenceProgress(p *part) {
 	switch p.stage {
 	case partClears:
@@ -126,8 +127,8 @@ func (m *management) fenceProgress(p *part) {
 	}
 }
 
-// answering says that answers are still queued which go before the function's: those of tasks that it affects, and behind a
-// fence all of its logical unit that were queued when it came up. Later ones are held.
+// answering reports whether answers are still queued that precede the function's: those of tasks that it affects and, if it is
+// fenced, all those of its logical unit that were queued when the fence was raised. Later ones are held.
 func (m *management) answering(b *barrier) bool {
 	if m.conn.mute() {
 		return false
@@ -138,11 +139,10 @@ func (m *management) answering(b *barrier) bool {
 			return true
 		}
 	}
-	return false // those that waited behind the fence of an earlier function were stopped
+	return false // those that were held by the fence of an earlier function were stopped
 }
 
-// fence notes which StatSN is to be acknowledged: that of the last response sent, and of those that are made already; and
-// asks the initiator to do so.
+// fence notes the StatSN that has to be acknowledged, that of the last response sent or built, and asks for the acknowledgement.
 func (m *management) fence(p *part) {
 	if !m.conn.session().fences() {
 		return
@@ -156,13 +156,13 @@ func (m *management) fence(p *part) {
 	m.conn.ping()
 }
 
-// responseSent follows a function's response: the fence is cleared when it is acknowledged.
+// responseSent is called when a function's response is sent. The fence is cleared when the response is acknowledged.
 func (m *management) responseSent(t *Task) {
 	b := t.st.tmf.barrier
 	if b == nil {
 		return
 	}
-	t.st.tmf.barrier = nil // which outlives the task
+	t.st.tmf.barrier = nil // the barrier outlives the task
 	b.counts, t.st.tmf.counts = t.st.tmf.counts, false
 	p := m.part(b)
 	if p == nil {
@@ -174,7 +174,7 @@ func (m *management) responseSent(t *Task) {
 	m.conn.ping()
 }
 
-// attend does what waits for the initiator's ExpStatSN or for ExpCmdSN to move, and dates what waits for a time.
+// attend continues what waits for ExpStatSN or ExpCmdSN to move, and sets the deadlines that are wanted.
 func (m *management) attend(now int64) {
 	news := m.conn.watching() && m.conn.stirred() || m.scheduled || m.moved.any
 	m.alert, m.scheduled = m.conn.watching(), false
@@ -182,14 +182,15 @@ func (m *management) attend(now int64) {
 		if p.by == undated {
 			p.by = now + p.patience()
 		}
-		news = news || p.stage == partClears || p.stage == partAsks || p.stage == partFences && (p.by != 0 || p.b.fn == fenceOnly && p.b.origin == m.conn.self())
+		news = news || p.stage == partClears || p.stage == partAsks ||
+			p.stage == partFences && (p.by != 0 || p.b.fn == fenceOnly && p.b.origin == m.conn.self())
 	}
 	if news {
 		m.progress()
 	}
 }
 
-// patience is how long a visit waits for the initiator.
+// patience is how long a part waits for the initiator.
 func (p *part) patience() int64 {
 	switch {
 	case p.b.fn == orderOnly:
@@ -200,7 +201,7 @@ func (p *part) patience() int64 {
 	return fenceGrace
 }
 
-// due is when patience ends, 0 never.
+// due returns the earliest deadline, 0 if there is none.
 func (m *management) due() int64 {
 	var at int64
 	for _, p := range m.parts {
@@ -211,7 +212,7 @@ func (m *management) due() int64 {
 	return at
 }
 
-// advance ends what the initiator has let wait for too long.
+// advance ends what has waited for the initiator past its deadline.
 func (m *management) advance(now int64) {
 	for _, p := range slices.Clone(m.parts) {
 		if m.conn.deaf() || p.by <= 0 || now < p.by {
@@ -254,8 +255,7 @@ func (m *management) tellTerminated(p *part) {
 	}
 }
 
-// endUnfed stops commands that came behind the function but had got an R2T before the function was known here: their data
-// will not come.
+// endUnfed stops commands that follow the function but got an R2T before the function was known here: their data will not come.
 func (m *management) endUnfed(p *part) {
 	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return
@@ -267,7 +267,7 @@ func (m *management) endUnfed(p *part) {
 	})
 }
 
-// silenced says that no R2T may be sent for t before the message of a function's end.
+// silenced reports whether t's R2Ts have to wait for the Asynchronous Message of a function.
 func (m *management) silenced(t *Task) bool {
 	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return false
@@ -280,7 +280,7 @@ func (m *management) silenced(t *Task) bool {
 	return false
 }
 
-// askAgain sends the R2Ts that were kept back.
+// askAgain sends the R2Ts that had to wait.
 func (m *management) askAgain() {
 	if m.conn.deaf() {
 		return

@@ -1,7 +1,7 @@
 package session
 
-// Responses of commands that are fenced (RFC 7143, 4.2.2.3.4) where TaskReporting is ResponseFence or FastAbort and the session
-// has several connections: those that tell of many tasks' end.
+// Command responses that are fenced (RFC 7143, 4.2.2.3.4) if TaskReporting is ResponseFence or FastAbort and the session may have
+// several connections: those that announce the end of many tasks.
 
 const (
 	opPersistentReserveOut = 0x5f
@@ -9,7 +9,7 @@ const (
 	keyUnitAttention       = 6
 )
 
-// fenced says that t's response is: "the first completion message carrying the UA after the multi-task abort on issuing and
+// fenced reports whether t's response is one of them: "the first completion message carrying the UA after the multi-task abort on issuing and
 // third-party sessions", and "the response to a PERSISTENT RESERVE OUT/PREEMPT AND ABORT command" (4.2.2.3.4, a and f).
 func (t *Task) fenced() bool {
 	if t.Result.Status != statusCheckCondition {
@@ -34,11 +34,11 @@ func (t *Task) fenced() bool {
 	return false
 }
 
-// fenceCommand begins the fence of a command that the host has completed, and reports whether there is one to wait for: what
-// was sent on other connections is to be acknowledged first.
+// fenceCommand begins the fence of a command that the host has completed, and reports whether the response has to wait: what was
+// sent on other connections must be acknowledged first.
 func (m *management) fenceCommand(t *Task) bool {
 	if len(m.parts) >= maxFences {
-		m.conn.fail(errNoAcknowledgement) // the response is queued and goes away with the connection
+		m.conn.fail(errNoAcknowledgement) // the response is queued, and discarded with the connection
 		return false
 	}
 	b := &barrier{origin: m.conn.self(), fn: fenceOnly, lun: t.LUN, tag: t.ITT}
@@ -62,7 +62,7 @@ func (s *Session) begin(b *barrier) bool {
 	return s.pass(b)
 }
 
-// commandFenced moves the fence of a command on: its response may go, or has gone and is to be acknowledged.
+// commandFenced continues the fence of a command: its response may be sent, or was sent and has to be acknowledged.
 func (m *management) commandFenced(p *part) {
 	switch t := m.conn.find(p.b.tag); {
 	case p.b.missing.Load() > 0:

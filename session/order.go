@@ -2,27 +2,27 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// ORDERED commands (SAM-5 8.9.2). The device server keeps an ORDERED command behind all that it was given before, and what it
-// is given later behind that. But commands reach it from many connections, and a write only when its data is here. So an
-// ORDERED command brings a barrier as well: it is handed to the host when every command of its logical unit before it in
-// CmdSN order was handed over or has ended, on all connections, and what comes behind it after it was. Nothing is stopped,
-// and there is no response. An immediate command has no place in the order.
+// ORDERED commands (SAM-5 8.9.2). The device server executes an ORDERED command after everything that it was given before it,
+// and before everything that it is given later. But commands reach it from many connections, and a write only with its last
+// byte. So an ORDERED command raises a barrier as well. It is handed to the host once every command of its logical unit that
+// precedes it in CmdSN order was handed over or has ended, on all connections; later commands follow once it was handed over.
+// Nothing is stopped, and there is no response. An immediate command has no place in the order.
 
-// orders says that t brings such a barrier when it has its turn in CmdSN order.
+// orders reports whether t raises such a barrier at its turn in CmdSN order.
 func (t *Task) orders() bool { return pdu.TaskAttr(t.Attr) == pdu.TaskAttrOrdered }
 
-// holdsBack says that the barrier of an ORDERED command holds r back.
+// holdsBack reports whether the barrier of an ORDERED command holds r back.
 func (b *barrier) holdsBack(r *Task) bool {
 	if r.st.tmf.barrier == b {
-		return b.missing.Load() > 0 // it is that command
+		return b.missing.Load() > 0 // r is the ORDERED command itself
 	}
-	// HEAD OF QUEUE passes those that wait (SAM-5 8.9.3).
+	// HEAD OF QUEUE overtakes waiting commands (SAM-5 8.9.3).
 	return b.spans(r) && !b.covers(r) && pdu.TaskAttr(r.Attr) != pdu.TaskAttrHeadOfQueue
 }
 
-// moves are the logical units on which something happened that a barrier of an ORDERED command may wait for: a command was handed
-// to the host or has ended, another barrier is over, a connection has reported. Only those barriers are looked at: a look takes
-// time in proportion to the commands that wait, and an initiator can make hundreds of barriers wait.
+// moves records the logical units with an event that an ORDERED command's barrier may wait for: a command was handed to the host
+// or has ended, another barrier is over, a connection has reported. Only the barriers of these units are checked, because a check
+// takes time in proportion to the waiting commands, and an initiator can make hundreds of barriers wait.
 type moves struct {
 	any, all bool
 	lun      uint64 // the only one, unless all
@@ -30,7 +30,7 @@ type moves struct {
 
 func (m *moves) on(lun uint64) bool { return m.any && (m.all || m.lun == lun) }
 
-// orderMoved notes that something happened on a logical unit.
+// orderMoved notes such an event on a logical unit.
 func (m *management) orderMoved(lun uint64) {
 	if m.orders == 0 {
 		return
@@ -47,7 +47,7 @@ func (m *management) orderMovedBy(t *Task) {
 	}
 }
 
-// orderProgress does what can be done for the visit of an ORDERED command's barrier.
+// orderProgress takes the part in an ORDERED command's barrier as far as it can go now.
 func (m *management) orderProgress(p *part) {
 	b := p.b
 	if p.stage == partStops {
@@ -74,7 +74,7 @@ func (m *management) orderProgress(p *part) {
 	}
 }
 
-// behindAnother says that the visit of an ORDERED command before p's is not through here: then p's cannot be.
+// behindAnother reports whether an earlier ORDERED command of the unit still waits on this connection: then p's must wait too.
 func (m *management) behindAnother(p *part) bool {
 	for _, o := range m.parts {
 		if o == p {
@@ -87,8 +87,8 @@ func (m *management) behindAnother(p *part) bool {
 	return false
 }
 
-// unstarted says that commands which precede an ORDERED one have not been handed to the host; all of them, or those that wait
-// for anything but memory.
+// unstarted reports whether commands that precede an ORDERED one have not been handed to the host. With butMemory, commands that
+// wait for memory do not count.
 func (m *management) unstarted(b *barrier, butMemory bool) bool {
 	found := false
 	m.conn.each(func(r *Task) {
@@ -99,7 +99,7 @@ func (m *management) unstarted(b *barrier, butMemory bool) bool {
 	return found
 }
 
-// orderLate gives an order up that waits for memory only: those who are to free it may wait behind the barrier.
+// orderLate gives up an order that waits for nothing but memory: the commands that hold the memory may be behind the barrier.
 func (m *management) orderLate(p *part) {
 	p.by = undated
 	m.alert = true

@@ -11,13 +11,13 @@ func (t *Task) ask() {
 	c.asking.push(t)
 }
 
-// wants says that there is data to ask for, and room for an R2T.
+// wants reports whether there is data to ask for, and one more R2T may be outstanding.
 func (o *dataOut) wants(t *Task, s *Session) bool {
 	o.asked = max(o.asked, t.Received)
 	return o.memory != OutLater && o.asked < uint32(len(t.Out)) && uint32(o.n) < s.Params.MaxOutstandingR2T
 }
 
-// nextR2T makes the R2T at the front of Conn.asking (11.8), up to MaxBurstLength long (13.13).
+// nextR2T builds the R2T of the task at the front of Conn.asking (11.8), up to MaxBurstLength long (13.13).
 func (c *Conn) nextR2T(ev *Event) {
 	t := c.asking.head
 	o := &t.st.out

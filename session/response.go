@@ -2,7 +2,7 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// nextAnswer makes the next PDU of the task at the front of Conn.answers.
+// nextAnswer builds the next PDU of the task at the front of Conn.answers.
 func (c *Conn) nextAnswer(now int64, ev *Event) {
 	t := c.answers.head
 	switch t.st.kind {
@@ -33,7 +33,7 @@ func (c *Conn) nextAnswer(now int64, ev *Event) {
 	}
 }
 
-// scsiResponse makes a SCSI Response (RFC 7143, 11.4).
+// scsiResponse builds a SCSI Response (RFC 7143, 11.4).
 func (t *Task) scsiResponse(ev *Event) {
 	c := t.Conn
 	ev.Kind = Send
@@ -73,8 +73,8 @@ func (t *Task) putSense() int {
 	return 2 + n
 }
 
-// residual compares what was moved with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes that were not transferred
-// because the EDTL was too small for them, an underflow those of the EDTL that were not transferred.
+// residual compares what was transferred with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes for which the EDTL was too
+// small, an underflow the bytes of the EDTL that were not used.
 func (t *Task) residual() (over, under bool, count uint32) {
 	r := &t.Result
 	edtl := int64(t.EDTL)
@@ -94,14 +94,14 @@ func (t *Task) residual() (over, under bool, count uint32) {
 	switch {
 	case moved < edtl:
 		return false, true, uint32(edtl - moved)
-	case required > edtl: // whatever the status: the initiator is to know that its EDTL was too small
+	case required > edtl: // whatever the status: the initiator has to know that its EDTL was too small
 		return true, false, uint32(min(required-edtl, 1<<32-1))
 	}
 	return false, false, 0
 }
 
-// last ends a task with the PDU in ev: its tag is free again and its place in the command window open, which this very
-// PDU tells the initiator.
+// last makes the PDU in ev the task's last. It releases the tag and the place in the command window, and the same PDU already
+// carries the MaxCmdSN that results.
 func (t *Task) last(ev *Event) {
 	c := t.Conn
 	c.tags.remove(t)
@@ -125,7 +125,7 @@ func (t *Task) release() {
 	t.st.place = placeNone
 }
 
-// Sent says that the kernel took the PDU with Release == t.
+// Sent reports that the host no longer needs t for the PDU that had it in Release.
 func (c *Conn) Sent(now int64, t *Task) {
 	if t.st.phase != phaseSending {
 		panic("session: Sent of a task that is not being sent")
@@ -133,7 +133,7 @@ func (c *Conn) Sent(now int64, t *Task) {
 	t.free()
 }
 
-// free ends a task. The host has it back when this returns.
+// free ends a task and gives it back to the host.
 func (t *Task) free() {
 	c := t.Conn
 	was := t.st.phase

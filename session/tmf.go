@@ -6,28 +6,28 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// management is the connection's part in task management (RFC 7143, 4.2.3, 11.5): the functions that came on it, and those
-// of its session that it has to do with (barrier.go, fence.go).
+// management is task management on one connection (RFC 7143, 4.2.3, 11.5): the functions that arrived on it, and its part in
+// those of its session (barrier.go, part.go, fence.go).
 //
-// A function over a task set goes: its turn in CmdSN order, the session's own tasks that it affects are stopped on all
-// connections, all of them have ended, the host carries it out (Manage), the response. Commands that come after it are held
-// back until then.
+// A function over a task set takes these steps: its turn in CmdSN order comes; the tasks of its session that it affects are
+// stopped on all connections; all of them end; the host carries the function out (Manage); the response is sent. Commands that
+// follow it are held back until the host has carried it out.
 type management struct {
 	conn      tmConn
-	diverts   bool     // answers have to be looked at before they are queued: divert
+	diverts   bool     // divert has to see every answer before it is queued
 	waiting   taskList // functions of this connection that wait for their CmdSN, for tasks to end, or for other connections
 	parts     []*part  // barriers that are not over, at most as many as the session may have unanswered functions
 	barred    taskList // commands that wait for a function to be carried out
 	held      taskList // answers that wait for a fence
 	alert     bool     // attend has something to look at
 	scheduled bool     // progress has to run
-	orders    int      // parts of ORDERED commands' barriers
-	moved     moves    // what those may have waited for
+	orders    int      // how many of parts belong to ORDERED commands
+	moved     moves    // events that those may wait for
 	begun     int      // this connection's functions that count towards maxFunctions
-	stopped   int      // commands that were called off and are not over
+	stopped   int      // stopped commands that are not freed yet
 }
 
-// tmfState is a function's own part of taskState.
+// tmfState is what taskState has for a task management function.
 type tmfState struct {
 	barrier *barrier
 	stage   functionStage
@@ -35,17 +35,17 @@ type tmfState struct {
 	owes    bool // of a marker: a report is owed
 }
 
-// functionStage is how far a task management function is. Its task is in phaseData but while the host carries it out.
+// functionStage is how far a task management function is. Its task is in phaseData, except while the host carries it out.
 type functionStage uint8
 
 const (
-	functionWaits   functionStage = iota // for the requests before it in CmdSN order
-	functionAsks                         // for what the connections report: tasks have ended, or were found or not
-	functionAsksRef                      // the same, and RefCmdSN had not been received when its task was looked for
-	functionPassed                       // the host carried it out; it waits for the second round (fence.go)
+	functionWaits   functionStage = iota // it waits for the requests before it in CmdSN order
+	functionAsks                         // it waits for reports: tasks have ended, or a task was found or not
+	functionAsksRef                      // the same; RefCmdSN had not been received when the search began
+	functionPassed                       // the host has carried it out; it waits for the second round (fence.go)
 )
 
-// manage is the turn of a task-management function.
+// begin is called when a task management function has its turn in CmdSN order.
 func (m *management) begin(t *Task) {
 	switch {
 	case !t.st.tmf.counts:
@@ -68,8 +68,8 @@ func (m *management) begin(t *Task) {
 	}
 }
 
-// refer begins a function that looks for tasks. A tag is of one connection only (11.2.1.8): what is found here is not
-// looked for on others.
+// search begins a function that looks for tasks. A tag belongs to one connection (11.2.1.8), so a task that is found here is
+// not searched for on others.
 func (m *management) search(t *Task) {
 	b := newBarrier(t)
 	t.st.tmf.stage = functionAsks
@@ -83,14 +83,14 @@ func (m *management) search(t *Task) {
 	m.schedule()
 }
 
-// findFor is the part of another connection.
+// findFor is the search on another connection.
 func (m *management) findFor(b *barrier) {
 	m.find(b)
 	m.schedule()
 }
 
-// find looks for the function's task among the connection's own, and reports to its origin: at once, but where the task
-// is to be aborted when it has ended.
+// find looks for the function's task on this connection and reports to the origin: at once, or when a task that has to be
+// aborted has ended.
 func (m *management) find(b *barrier) bool {
 	found := false
 	if b.fn == pdu.TMFQueryTaskSet {
@@ -113,8 +113,8 @@ func (m *management) find(b *barrier) bool {
 	return found
 }
 
-// refersTo says that the function is about command r. When its answer is queued a command is over, and when it has not all
-// arrived it does not exist yet: its CmdSN has not been received.
+// refersTo reports whether the function names command r. A command whose answer is queued is over. One whose PDU is not
+// complete does not exist yet, because its CmdSN has not been received.
 func (m *management) refersTo(b *barrier, r *Task) bool {
 	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && r.st.phase != phaseAnswer
 }
@@ -146,7 +146,7 @@ func (m *management) abortOver(t *Task) {
 	}
 }
 
-// beginSet begins a function over many tasks: an immediate one before its CmdSN may have been reached.
+// beginSet begins a function over a set of tasks. An immediate one may arrive before its CmdSN is reached.
 func (m *management) beginSet(t *Task) {
 	w := &m.conn.session().window
 	if t.Immediate {
@@ -160,10 +160,10 @@ func (m *management) beginSet(t *Task) {
 	m.schedule()
 }
 
-// schedule schedules one run of progress before the next event.
+// schedule has progress run once before the next event.
 func (m *management) schedule() { m.alert, m.scheduled = true, true }
 
-// progress moves what waits: the connection's part in the barriers of its session, and its own functions.
+// progress takes the connection's parts and its own functions as far as they can go now.
 func (m *management) progress() {
 	moved := m.moved
 	m.moved = moves{}
@@ -206,7 +206,7 @@ func (m *management) functionOver(counted bool) {
 	}
 }
 
-// expecting says that a function waits for commands that may arrive on other connections.
+// expecting reports whether a function waits for commands that may arrive on other connections.
 func (m *management) expecting() bool {
 	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
@@ -216,7 +216,7 @@ func (m *management) expecting() bool {
 	return false
 }
 
-// movable finds a function that has what it waited for.
+// movable returns a function that need not wait any longer, nil if there is none.
 func (m *management) movable() *Task {
 	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
@@ -233,7 +233,7 @@ func (m *management) movable() *Task {
 	return nil
 }
 
-// moveOn is a function's next step.
+// moveOn takes a function's next step.
 func (m *management) moveOn(t *Task) {
 	b := t.st.tmf.barrier
 	switch {
@@ -285,7 +285,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	c.tm.managed(t, r)
 }
 
-// managed is a function's result: held-back commands go on, and the response is queued.
+// managed takes a function's result: commands that were held back continue, and the response is queued.
 func (m *management) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
@@ -316,7 +316,7 @@ func (m *management) lower(b *barrier) {
 	m.dropPart(b)
 }
 
-// response makes the Task Management Function Response (11.6).
+// response builds the Task Management Function Response (11.6).
 func (m *management) response(now int64, t *Task, ev *Event) {
 	ev.Kind = Send
 	h := (*pdu.TaskManagementResponse)(&ev.Header)

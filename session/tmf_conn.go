@@ -2,8 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// tmConn is the seam between task management and its connection: all that tmf.go, barrier.go, fence.go, fence_command.go and
-// order.go use of a Conn, beside the methods that tasks have themselves. A test holds those files to it.
+// tmConn is the seam between task management and its connection: all that tmf.go, barrier.go, part.go, fence.go,
+// fence_command.go and order.go use of a Conn, besides the methods that tasks have themselves. A test holds those files to it.
 type tmConn struct{ c *Conn }
 
 // The connection itself.

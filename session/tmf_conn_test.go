@@ -26,7 +26,7 @@ func TestTaskManagementKeepsToItsSeam(t *testing.T) {
 	if !fields["tags"] || !fields["end"] {
 		t.Fatal("the fields of Conn were not found")
 	}
-	for _, name := range []string{"tmf.go", "barrier.go", "fence.go", "fence_command.go", "order.go"} {
+	for _, name := range []string{"tmf.go", "barrier.go", "part.go", "fence.go", "fence_command.go", "order.go"} {
 		for _, d := range parse(t, name).Decls {
 			f, ok := d.(*ast.FuncDecl)
 			if !ok || f.Name.Name == "Managed" {

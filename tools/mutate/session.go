@@ -33,11 +33,11 @@ var sessionMutants = []mutant{
 	{"tmf: not even one for each connection", "session/tmf.go", "return m.begun > 0 && m.conn.session().functions.Load() >= maxFunctions", "return m.conn.session().functions.Load() >= maxFunctions", "session", "FunctionsAreBounded"},
 	{"tmf: a fenced function does not count", "session/fence.go", "b.counts, t.st.tmf.counts = t.st.tmf.counts, false", "", "session", "UnacknowledgedFunctions"},
 	{"tmf: a reset does not wait for its CmdSN", "session/tmf.go", "if !pdu.SNLess(m.conn.session().window.ExpCmdSN(), t.CmdSN) {", "if true {", "session", ""},
-	{"tmf: what comes behind a reset is executed", "session/command.go", "if len(c.tm.parts) > 0 && c.tm.bars(t) {", "if false {", "session", "Set|Reset|TMF"},
+	{"tmf: what comes behind a reset is executed", "session/execute.go", "if len(c.tm.parts) > 0 && c.tm.bars(t) {", "if false {", "session", "Set|Reset|TMF"},
 	{"tmf: RefCmdSN is not plugged", "session/tmf.go", "case pdu.SNLess(ref, t.CmdSN) && m.conn.plug(ref):", "case ref != ref:", "session", "Abort"},
 	{"tmf: a later command is covered", "session/barrier.go", "	if pdu.SNLess(b.sn, r.CmdSN) || r.CmdSN == b.sn && !r.Immediate {\n		return false\n	}\n", "", "session", ""},
 	{"tmf: another unit's task is covered", "session/barrier.go", "return r.LUN == b.lun\n	case", "return true\n	case", "session", ""},
-	{"tmf: the response before the tasks have ended", "session/barrier.go", "		if m.ending(p.b) {\n			return\n		}\n", "", "session", ""},
+	{"tmf: the response before the tasks have ended", "session/part.go", "		if m.ending(p.b) {\n			return\n		}\n", "", "session", ""},
 	{"tmf: an unacknowledged fence opens", "session/tmf_conn.go", "return k.deaf() || pdu.SNLessEq(mark, k.c.sn.expStatSN)", "return k.deaf() || pdu.SNLessEq(mark, mark)", "session", "Fence"},
 
 	// Login and authentication (6, 9.2).

@@ -1,0 +1,44 @@
+package session
+
+// ready hands a command whose data-out is complete to the host, unless a task management function has to be carried out first.
+func (t *Task) ready() {
+	c := t.Conn
+	t.Times.ready(c.now, t.st.phase == phaseBarred)
+	if len(c.tm.parts) > 0 && c.tm.bars(t) {
+		t.move(phaseBarred)
+		c.tm.barred.push(t)
+		return
+	}
+	t.move(phaseReady)
+	c.todo.push(t)
+}
+
+// Complete reports that the host has filled in t.Result.
+func (c *Conn) Complete(now int64, t *Task) {
+	switch t.st.phase {
+	case phaseRunning:
+		t.answer()
+	case phaseStop, phaseStopping:
+		t.free() // it was stopped
+		c.settle()
+	default:
+		panic("session: Complete of a task that is not with the host")
+	}
+}
+
+// answer queues a task whose response is known.
+func (t *Task) answer() {
+	c := t.Conn
+	t.move(phaseAnswer) // first: divert may end the connection, which stops all tasks that are not answered
+	c.tm.orderMovedBy(t)
+	if c.tm.diverts && c.tm.divert(t) {
+		return
+	}
+	c.answers.push(t)
+}
+
+// check ends a command with CHECK CONDITION that the host has never had.
+func (t *Task) check() {
+	t.Result = Result{Status: statusCheckCondition}
+	t.answer()
+}
