@@ -59,8 +59,8 @@ type Completion interface {
 	RequestDone(r *Request, err error)
 }
 
-// Queued is implemented by a Completion that wants to know for how many ns a Queue kept a request of its own before the medium
-// had it. It is told before RequestDone, and only where that is not at once.
+// Queued is an optional interface of a Completion. A Queue that delays a request reports the delay in ns, from submission until the
+// medium got the request. It calls RequestQueued before RequestDone.
 type Queued interface {
 	RequestQueued(ns int64)
 }
@@ -95,7 +95,7 @@ type Mapped interface {
 // fd is an open file descriptor.
 type Queue interface {
 	// PRead reads into buf at off, PWrite writes it; dsync makes the write durable before it completes (RWF_DSYNC).
-	// op is told the result: n >= 0 bytes moved (maybe short), or n < 0, the negated errno.
+	// op gets the result: n >= 0 bytes moved (maybe short), or n < 0, the negated errno.
 	PRead(fd int, buf []byte, off int64, op QueueOp, r *Request)
 	PWrite(fd int, buf []byte, off int64, dsync bool, op QueueOp, r *Request)
 	// FSync is fdatasync(2).

@@ -2,7 +2,7 @@ package lun
 
 import "encoding/binary"
 
-// Commands that read, decide and write, and let nothing in between (SBC-3 5.2, 5.5). They pass the gate alone.
+// Commands that read, decide and write atomically (SBC-3 5.2, 5.5). They pass the gate alone.
 var readModifyWriteCommands = []command{
 	{op: 0x89, sa: noSA, name: "COMPARE AND WRITE", usage: [16]byte{1: 0xF8, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 13: 0xFF, 0x00, 0x04},
 		class: accessWrite, flags: needsMedium | writesMedium | gated | exclusive, plan: planCompareAndWrite, run: compareAndWrite},
@@ -26,8 +26,8 @@ func compareAndWrite(t *Task) {
 		t.check(IllegalRequest, ascLBAOutOfRange)
 		return
 	case t.offered() != t.RequiredOut:
-		// The two halves cannot be told apart when the initiator offers another amount (an initiator that wants 256 blocks
-		// writes 0 into the eight bits of the field).
+		// With any other amount of data-out it is not certain where the second half begins (an initiator that wants 256
+		// blocks writes 0 into the eight-bit field).
 		t.checkField(13, -1)
 		return
 	case int64(len(t.Out)) < t.RequiredOut:

@@ -2,7 +2,7 @@ package lun
 
 import "encoding/binary"
 
-// Fields of a CDB, named by width and place. They stand here so that no command shifts bytes itself.
+// Fields of a CDB, by width and offset.
 
 func cdb16(c *[16]byte, at int) uint16 { return binary.BigEndian.Uint16(c[at : at+2]) }
 func cdb24(c *[16]byte, at int) uint32 {

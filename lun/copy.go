@@ -50,7 +50,7 @@ const (
 	copyStatusBytes = 12
 )
 
-// How LIST ID USAGE speaks of the list identifier (SPC-4 6.4.3.2).
+// Values of LIST ID USAGE (SPC-4 6.4.3.2).
 const (
 	listIDHold    = 0 // it names the copy, and what is known of it is kept
 	listIDDiscard = 2 // it names the copy

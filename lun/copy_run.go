@@ -80,7 +80,7 @@ func (op *copyOp) nextSegment() bool {
 	}
 }
 
-// enter works out what a segment is about. False: the task has ended.
+// enter resolves a segment to units and bytes. False: the task has ended.
 func (op *copyOp) enter(s *copySegment) bool {
 	// SPC-4 6.4.6.1: an index that leads nowhere.
 	if int(s.src) >= len(op.cscds) {
@@ -150,7 +150,7 @@ func (op *copyOp) run(more bool) {
 	op.running = false
 }
 
-// side is the unit that the next child is for.
+// side is the unit that the next child addresses.
 func (op *copyOp) side() *Unit {
 	if op.writing {
 		return op.dst
@@ -209,7 +209,7 @@ func (op *copyOp) prepare(u *Unit, code byte, off, n int64) *Task {
 	return c
 }
 
-// launch starts the child behind the point where commands are looked at for unit attentions and validity.
+// launch starts the child without the checks for unit attentions and validity.
 func (op *copyOp) launch(c *Task) {
 	c.phaseIs(taskRunning)
 	c.driver = driverStepping

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// What a backend says of a request that failed. A backend may wrap them. Anything else is reported as INTERNAL TARGET
-// FAILURE: the medium is not to blame for what nobody understands.
+// Errors of a backend's requests. A backend may wrap them. Any other error is reported as INTERNAL TARGET FAILURE, because
+// nothing shows that the medium is at fault.
 var (
 	// ErrMedium: one or more blocks after r.Moved cannot be read or written.
 	ErrMedium = errors.New("lun: unrecovered medium error")

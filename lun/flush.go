@@ -24,7 +24,7 @@ type flusher struct {
 	err      error
 }
 
-// flushed is a Completion that knows the loop of its request.
+// flushed is a Completion of a flush: it names the loop that the request belongs to.
 type flushed interface {
 	Completion
 	flushLoop() Loop

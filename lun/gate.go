@@ -6,7 +6,7 @@ import (
 )
 
 // gate is a unit's reader/writer lock for tasks, biased to readers. Media commands pass it shared; COMPARE AND WRITE,
-// the other read-modify-write commands and ORDERED tasks (SAM-5 8.9.2) pass it alone. Nobody ever blocks: a task that
+// the other read-modify-write commands and ORDERED tasks (SAM-5 8.9.2) pass it alone. No thread blocks: a task that
 // may not pass waits in the gate's list and is posted to its loop when it may.
 //
 // Passing shared costs one atomic add on the loop's own counter and one load of word; leaving likewise. word is written
@@ -43,7 +43,7 @@ const (
 	gateLateBit = 4 // in addition to one of the above: late is not empty
 )
 
-// gateState is where a task stands.
+// gateState is where a task is with respect to the gate.
 type gateState uint8
 
 const (
@@ -51,8 +51,8 @@ const (
 	gateWaitShared              // in the list
 	gateWaitAlone               // in the list
 	gateDraining                // owner, waiting for the counts
-	gateGrantedShared           // passed, its loop has not yet been told
-	gateGrantedAlone            // passed, its loop has not yet been told
+	gateGrantedShared           // passed; its loop does not know yet
+	gateGrantedAlone            // passed; its loop does not know yet
 	gateShared                  // inside
 	gateAlone                   // inside, alone
 	gateWaitLate                // behind a late request
@@ -161,7 +161,7 @@ func (g *gate) cancel(t *Task) bool {
 	return true
 }
 
-// passed takes note, on t's loop, of a pass that was granted.
+// passed records, on t's loop, that t was admitted.
 func (g *gate) passed(t *Task) {
 	g.mu.Lock()
 	switch t.gated {
@@ -225,7 +225,7 @@ func (g *gate) drained() {
 	}
 }
 
-// next ends the owner's turn and lets in those who wait, up to and excluding the tasks behind the next exclusive one.
+// next ends the owner's turn and admits waiting tasks, up to the next exclusive one.
 func (g *gate) next() {
 	g.owner = nil
 	for t := g.queue.pop(); t != nil; t = g.queue.pop() {

@@ -53,7 +53,7 @@ const (
 	loopSlice = MaxTransfer
 	// maxCopyTargets, maxCopySegments and maxCopyList (bytes of both lists) bound EXTENDED COPY's parameter list: initiators
 	// send two CSCDs and a few segments; the rest is room. A list that is longer by one descriptor must still be shorter
-	// than maxCopyList, so that it is told what is too many.
+	// than maxCopyList, so that the sense data can point at the excess.
 	maxCopyTargets  = 16
 	maxCopySegments = 64
 	maxCopyList     = 4096

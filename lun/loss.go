@@ -118,7 +118,7 @@ func (n *Nexus) knows() uint64 {
 	return n.target.losses.Load()
 }
 
-// lossesOf returns the last loss that a new nexus of a port need not hear of, under mu. A known port continues from what was
+// lossesOf returns the last loss that need not be reported to a new nexus of a port, under mu. A known port continues from what was
 // reported to it. A new port of a known initiator may be the same host on another path: it continues from the initiator's best
 // informed port. An unknown initiator cannot have lost anything. Once more ports exist than are remembered, every initiator
 // counts as known.

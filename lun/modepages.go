@@ -96,7 +96,7 @@ func findModePage(code, sub byte) *modePage {
 	return nil
 }
 
-// defaultMode is the mode values of a unit that nobody changed.
+// defaultMode has the mode values of a new unit.
 func (u *Unit) defaultMode() modeValues { return modeValues{writeCache: u.geometry().Volatile} }
 
 // descriptorSense is D_SENSE of the control mode page.

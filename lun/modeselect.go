@@ -10,7 +10,7 @@ type modeSelectState struct {
 	err    error
 }
 
-// modeSelect: SPC-4 6.10. Everything is looked at before anything is changed.
+// modeSelect: SPC-4 6.10. The whole list is checked before any value changes.
 func modeSelect(t *Task) {
 	u, c := t.unit, &t.CDB
 	length := int(c[4])
@@ -73,7 +73,7 @@ func (s *modeSelectState) saved(t *Task) {
 	old := *u.mode.Load()
 	u.setMode(s.values)
 	if old != s.values {
-		// SPC-4 6.10.1: every other I_T nexus is told, for the pages are shared.
+		// SPC-4 6.10.1: every other I_T nexus gets a unit attention, because the pages are shared.
 		u.attendAll(uaModeChanged, t.Nexus)
 	}
 	t.good()

@@ -50,8 +50,8 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	return n
 }
 
-// greeting returns the unit attention for a new nexus of the initiator port, under mu. losses is the last loss that the port need
-// not hear of.
+// greeting returns the unit attention for a new nexus of the initiator port, under mu. losses is the last loss that need
+// not be reported to the port.
 func (tg *Target) greeting(port string, losses uint64) attention {
 	if _, ok := tg.seen[port]; ok {
 		return uaNexusLoss

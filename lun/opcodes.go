@@ -35,8 +35,8 @@ func (c *command) usageData() []byte {
 	return u[:cdbLength(c.op)]
 }
 
-// Recommended command timeouts in seconds (SPC-4 6.35.4). How long a command takes is the medium's affair; what the unit
-// promises is to answer or be aborted, so the figures are those that initiators use anyway.
+// Recommended command timeouts in seconds (SPC-4 6.35.4). How long a command takes depends on the medium, and a
+// command can always be aborted, so these are the timeouts that initiators use anyway.
 const (
 	timeoutUsual = 30
 	timeoutMedia = 60

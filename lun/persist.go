@@ -105,8 +105,8 @@ type persistState struct {
 	waiting []prWaiter
 }
 
-// reservation is who reserves a unit: an immutable snapshot that Unit.resv points at, nil when nobody does. Reading it is
-// all that the data path does.
+// reservation is a unit's reservation: an immutable snapshot that Unit.resv points at, nil if there is none. The data path only
+// reads it.
 type reservation struct {
 	nexus   *Nexus // holder of a RESERVE(6)/(10) reservation; nil: the reservation is persistent
 	typ     prType
@@ -159,7 +159,7 @@ func (r *reservation) bars(n *Nexus, class access) bool {
 	return r.holder != id
 }
 
-// accessOf is the class of a command as it stands: SBC-3 table 13 tells two commands apart by a bit of their CDB.
+// accessOf is the access class of a command. SBC-3 table 13 makes it depend on a bit of the CDB for two commands.
 func accessOf(c *command, cdb *[16]byte) access {
 	switch cdb[0] {
 	case 0x1B: // START STOP UNIT: START=1 with POWER CONDITION=0 is allowed

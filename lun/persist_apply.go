@@ -76,7 +76,7 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 	gone := s.registerSelf(r, ports)
 	for _, named := range r.ids {
 		for _, p := range ports {
-			if id := (nexusID{named.port, p.TPGT}); s.find(id) < 0 { // a name may stand in the list twice
+			if id := (nexusID{named.port, p.TPGT}); s.find(id) < 0 { // the list may contain a name twice
 				s.regs = append(s.regs, registration{id, p.RelPort, r.saKey, ""})
 			}
 		}
@@ -129,7 +129,7 @@ func (s *prState) registerSelf(r *prRequest, ports []Port) (gone bool) {
 }
 
 // settle releases the reservation when its holder is no longer registered, or no nexus is, for All Registrants types (SPC-4
-// table 71). Of a Registrants Only type the other registered nexuses are told (5.13.11.2.3); self is the sender.
+// table 71). For a Registrants Only type the other registered nexuses get a unit attention (5.13.11.2.3); self is the sender.
 func (s *prState) settle(e *prEffects, self nexusID) {
 	switch {
 	case s.typ == prNone:
@@ -240,7 +240,7 @@ func (s *prState) preempt(r *prRequest, e *prEffects) *prFailure {
 		switch {
 		case g.key != r.saKey && r.saKey != 0: // zero: every registration (All Registrants)
 			return false
-		case g.id == r.self && takes: // who preempts a reservation stays registered
+		case g.id == r.self && takes: // the nexus that preempts a reservation stays registered
 			return false
 		}
 		gone++

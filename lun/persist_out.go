@@ -174,7 +174,7 @@ func (r *prRequest) parseMove(list []byte) *prFailure {
 	return nil
 }
 
-// resolve fills in what the target knows: the sender, the ports, and the initiator ports of TransportIDs with format code
+// resolve fills in the sender, the ports, and the initiator ports of TransportIDs with format code
 // 00b, which name a node and so "all initiator ports known to the device server" of it (SPC-4 7.6.4.6). A node that
 // does not exist is refused: registering nothing would look like success.
 func (r *prRequest) resolve(n *Nexus) *prFailure {
@@ -246,8 +246,8 @@ func (r *prRequest) persists() bool {
 	return r.action == prRegister || r.action == prRegisterAndIgnore || r.action == prRegisterAndMove
 }
 
-// carryOut has the unit's turn. What must survive a loss of power is in the Store before anybody sees it: GOOD status is
-// a promise (SPC-4 5.13.5.1), and a state that others acted upon must not be taken back by a crash.
+// carryOut has the unit's turn. What must survive a loss of power is saved in the Store before it takes effect: GOOD status
+// is a promise (SPC-4 5.13.5.1), and a crash must not undo a state that others have acted upon.
 func (r *prRequest) carryOut(t *Task) {
 	u := t.unit
 	u.mu.Lock()
@@ -275,7 +275,7 @@ func (r *prRequest) carryOut(t *Task) {
 		return
 	}
 	u.mu.Lock()
-	u.pr.stored = true // even if it fails: who knows what is there
+	u.pr.stored = true // even if it fails: the Store may have it all the same
 	u.mu.Unlock()
 	t.settle(&prChange{r: r, unit: u, next: next, effects: effects, image: next.encode()})
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// isidSeparator stands between the iSCSI name and the ISID in the name of an initiator port (SPC-4 7.6.4.6).
+// isidSeparator is between the iSCSI name and the ISID in the name of an initiator port (SPC-4 7.6.4.6).
 const isidSeparator = ",i,0x"
 
 // Sizes of an iSCSI TransportID (SPC-4 7.6.4.6): a header of 4 bytes, then at least 20.

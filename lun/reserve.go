@@ -80,13 +80,13 @@ func releaseTurn(t *Task) {
 }
 
 // compatible says whether a RESERVE or RELEASE of id is GOOD without doing anything although the unit has registrations
-// (SPC-4 5.13.3): id holds the reservation, or is registered under a Registrants Only or All Registrants one. Everybody
-// else conflicts (SPC-2 5.5.1).
+// (SPC-4 5.13.3): id holds the reservation, or is registered under a Registrants Only or All Registrants one. Every
+// other nexus conflicts (SPC-2 5.5.1).
 func (s *prState) compatible(id nexusID) bool {
 	return s.holds(id) || s.typ.registrants() && s.find(id) >= 0
 }
 
-// releaseReserve ends the RESERVE(6)/(10) reservation of n, of anybody when n is nil (SPC-2 5.5.2: a reset or the loss
+// releaseReserve ends the RESERVE(6)/(10) reservation of n, or of any nexus if n is nil (SPC-2 5.5.2: a reset or the loss
 // of the nexus releases it). Persistent reservations stay.
 func (u *Unit) releaseReserve(n *Nexus) {
 	u.mu.Lock()

@@ -119,7 +119,7 @@ func readSynced(t *Task, err error) {
 func (t *Task) readBlocks(off, n int64) {
 	if m := t.unit.mapped; m != nil {
 		data := m.Bytes(off, int(n))
-		if int64(len(t.Buf)) >= n { // Task.Buf was asked for by PlanCopy
+		if int64(len(t.Buf)) >= n { // Plan asked for a copy
 			data = t.Buf[:copy(t.Buf, data)]
 		}
 		t.In = data

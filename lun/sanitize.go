@@ -56,7 +56,7 @@ func sanitize(t *Task) {
 	if t.CDB[1]&0x1F == saOverwrite && !s.overwrite(t) {
 		return
 	}
-	// Cryptographic erase: there is no key to change, so what it promises, that nobody reads the old data, is done by
+	// Cryptographic erase: there is no key to change, so its promise, that the old data cannot be read, is kept by
 	// deallocating every block, as BLOCK ERASE does.
 	s.total = int64(s.passes) * int64(u.blocks()) * int64(u.blockSize())
 	u.sanitizing.Store(s)

@@ -177,7 +177,7 @@ func (u *Unit) sanitizeSense() sense {
 
 func (u *Unit) sanitizeKey() string { return "sanitize/" + u.cfg.ID }
 
-// markSanitize writes down how the medium stands: nil, it is not being sanitized. It blocks.
+// markSanitize saves the state of the sanitize operation; nil: there is none. It blocks.
 func (u *Unit) markSanitize(mark []byte) error {
 	if u.target.cfg.Store == nil || u.cfg.ID == "" {
 		return nil

@@ -56,7 +56,7 @@ func stopped(t *Task) {
 	t.good()
 }
 
-// load brings the medium back. Everybody but by is told that it may be another one (SPC-4 6.47, 28/00).
+// load loads the medium. All nexuses but by get MEDIUM MAY HAVE CHANGED (SPC-4 6.47, 28/00).
 func (u *Unit) load(by *Nexus) {
 	if old := u.state.And(^uint32(stateEjected)); unitState(old)&stateEjected == 0 {
 		return

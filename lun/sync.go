@@ -12,7 +12,7 @@ var syncCommands = []command{
 		class: accessRead, flags: needsMedium, run: preFetch},
 }
 
-// synchronizeCache answers when the medium has everything, with IMMED too: an answer that says less would be of no use.
+// synchronizeCache answers when everything is on the medium, with IMMED too: an earlier answer would promise nothing.
 func synchronizeCache(t *Task) {
 	lba, n, _ := extent(&t.CDB)
 	if !t.unit.geometry().holds(lba, n) {

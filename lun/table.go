@@ -1,7 +1,7 @@
 package lun
 
-// command is one row of the command table: everything the device server knows of an operation code before it runs it.
-// The tables stand beside the code they name (mediaCommands, inquiryCommands ...) and commandTable joins them.
+// command is one row of the command table: what the device server needs to know about an operation code before it runs it.
+// Each table is next to the code that it refers to (mediaCommands, inquiryCommands ...); init joins them.
 type command struct {
 	op    byte
 	sa    int16 // service action in CDB byte 1 bits 4..0, or noSA
@@ -10,7 +10,7 @@ type command struct {
 	class access   // whether another nexus's reservation allows it (SPC-4 5.13, table "commands allowed")
 	flags commandFlags
 	// plan says how many bytes of data-out and data-in the CDB asks to move, from the CDB and the unit's block size alone.
-	// It runs before unit attentions and reservations are looked at and must not depend on them. u is nil for a
+	// It runs before the checks for unit attentions and reservations and must not depend on them. u is nil for a
 	// withoutUnit command sent to a LUN that is not there. nil: none.
 	plan planFunc
 	// run carries the command out and ends in t.good, t.check ..., now or later on the same loop.

@@ -23,7 +23,7 @@ type UnitConfig struct {
 	SanitizeRate int64
 }
 
-// unitState is a set of conditions that commands must look at. Zero is a unit that does everything.
+// unitState is a set of conditions that commands must check. Zero: the unit carries out all commands.
 type unitState uint32
 
 const (
@@ -67,7 +67,7 @@ type Unit struct {
 	mu      sync.Mutex // everything below: never held over I/O
 	pr      persistState
 	saved   *modeValues         // saved mode values; nil: none were saved
-	prevent map[*Nexus]struct{} // who prevents medium removal
+	prevent map[*Nexus]struct{} // nexuses that prevent medium removal
 	// restrictedSanitize says that the failure of a sanitize operation cannot be exited (AUSE was zero).
 	restrictedSanitize bool
 }
@@ -190,8 +190,8 @@ func (u *Unit) reset(a attention) {
 	u.attendAll(a, nil)
 }
 
-// ClearTaskSet says that by cleared the task set (SAM-5 7.4): the engine aborted everybody's tasks; aborted tells whose.
-// They get COMMANDS CLEARED BY ANOTHER INITIATOR. A nil aborted means all but by.
+// ClearTaskSet is called when by has cleared the task set (SAM-5 7.4) and the engine has aborted the tasks in it. The nexuses
+// that had any, as aborted reports, get COMMANDS CLEARED BY ANOTHER INITIATOR. A nil aborted means all but by.
 func (u *Unit) ClearTaskSet(by *Nexus, aborted func(*Nexus) bool) {
 	u.attendIf(uaCommandsCleared, func(n *Nexus) bool { return n != by && (aborted == nil || aborted(n)) })
 }

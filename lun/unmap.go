@@ -19,7 +19,7 @@ const (
 	unmapDescriptor = 16
 )
 
-// unmap: SBC-3 5.25. Every descriptor is looked at before any block is deallocated.
+// unmap: SBC-3 5.25. All descriptors are checked before any block is deallocated.
 func unmap(t *Task) {
 	length := int(cdb16(&t.CDB, 7))
 	switch {

@@ -32,12 +32,12 @@ func writeSame(t *Task) {
 		t.checkField(1, 3)
 	case flags&0x06 != 0 || flags&1 != 0 && !ndob: // PBDATA, LBDATA: obsolete
 		t.checkField(1, highestBit(flags&0x07))
-	case n == 0: // WSNZ is one (SBC-3 6.6.4): nobody wipes a whole medium by a length he forgot
+	case n == 0: // WSNZ is one (SBC-3 6.6.4): a forgotten length must not wipe the whole medium
 		t.checkField(at, -1)
 	case !g.holds(lba, n):
 		t.check(IllegalRequest, ascLBAOutOfRange)
 	case !ndob && (t.offered() != int64(g.BlockSize) || len(t.Out) < int(g.BlockSize)):
-		// One block is what the command is about; of any other amount it cannot be said which.
+		// The data-out must be exactly one block; with any other amount it is not certain which block is meant.
 		t.check(IllegalRequest, ascInvalidFieldInUnit)
 	default:
 		bs := int64(g.BlockSize)

@@ -1,5 +1,4 @@
-// Package backend stores the blocks of logical units: in memory, nowhere, in a file or on a block device. Fault wraps one of
-// these and injects faults.
+// Package backend stores the blocks of logical units: in memory, nowhere, in a file or on a block device.
 //
 // The data path of each (Submit, and everything that it starts for reads, writes and syncs) takes no lock and allocates
 // nothing. Overlapping requests in flight race as they do on a disk: for each block, one of them is last.
@@ -13,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Kind says which backend a Spec asks for.
+// Kind is the kind of backend.
 type Kind string
 
 const (
@@ -23,7 +22,7 @@ const (
 	KindBlock  Kind = "block"
 )
 
-// Direct says whether a file or block device is opened with O_DIRECT.
+// Direct chooses whether a file or block device is opened with O_DIRECT.
 type Direct string
 
 const (
@@ -32,7 +31,7 @@ const (
 	DirectOff  Direct = "off"  // through the page cache
 )
 
-// Spec says what to open.
+// Spec describes what to open.
 type Spec struct {
 	Kind      Kind
 	Path      string // file, block
@@ -48,10 +47,10 @@ type Spec struct {
 	Lost func()
 }
 
-// Backend is what Open returns: a lun.Backend that can say more.
+// Backend is what Open returns: a lun.Backend with methods for the daemon.
 type Backend interface {
 	lun.Backend
-	// Notes are sentences for the person who started the daemon: what was asked for and is not so, and why.
+	// Notes are sentences for the operator: which requested properties the medium does not have, and why.
 	Notes() []string
 	// Refresh checks whether the size has changed, for example because the file was extended; Geometry has the new one then,
 	// and the unit's Refresh tells the initiators. It may block.

@@ -115,8 +115,8 @@ func (b *Block) open(fd int, s Spec, bs uint32, q queueDir) error {
 	return nil
 }
 
-// thin decides how to discard. BLKDISCARD promises nothing about what is read afterwards, and LBPRZ does: the device has
-// to have write zeroes as well. Where that deallocates by itself (Linux 6.17 says so) nothing else is needed.
+// thin decides how to discard. BLKDISCARD does not promise zeroes afterwards, but LBPRZ does: the device must support
+// write zeroes as well. Where write zeroes also deallocates (Linux 6.17 reports that), nothing else is needed.
 func (b *Block) thin(q queueDir) error {
 	discard, zeroes := q.number("discard_max_bytes"), q.number("write_zeroes_max_bytes")
 	switch {

@@ -45,7 +45,7 @@ func (d *disk) setDirect(fd int, bs int64) error {
 	return nil
 }
 
-// openDirect opens path with flags, with O_DIRECT as mode has it. why says why it is without, when nobody asked for that.
+// openDirect opens path with flags, with O_DIRECT as mode has it. why explains why O_DIRECT is not used although mode allows it.
 func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (int64, error)) (fd int, why string, err error) {
 	flags |= unix.O_CLOEXEC | unix.O_NOCTTY
 	if mode != DirectOff {

@@ -126,7 +126,7 @@ func create(path string, size int64) error {
 	if _, err := os.Lstat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
 		return nil // whatever it is, opening it tells
 	}
-	// Under another name first: nobody finds a file that does not have its size yet, not even after a crash.
+	// Under another name first: the name never leads to a file without its full size, not even after a crash.
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ type Condition struct {
 	Err error
 }
 
-// Inspect implements Backend. Nobody else can change memory.
+// Inspect implements Backend. No other process can change the memory.
 func (m *Memory) Inspect() Condition { return Condition{} }
 
 // Inspect implements Backend.

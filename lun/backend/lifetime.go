@@ -14,8 +14,8 @@ var ErrClosed = errors.New("backend: closed already")
 const helper = lun.MaxLoops
 
 // lifetime keeps a backend's resources until its last request is done. Each loop counts its own requests; Close marks the
-// backend and whoever comes last releases it. A request that enters counts first and looks at the mark afterwards, Close
-// marks first and counts afterwards, so that none is missed (both are sequentially consistent).
+// backend and the last to leave releases it. A request counts itself first and checks the mark afterwards; Close
+// marks first and reads the counts afterwards, so that none is missed (both are sequentially consistent).
 type lifetime struct {
 	closed  atomic.Bool
 	freed   atomic.Bool

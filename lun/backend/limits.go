@@ -20,6 +20,6 @@ const (
 	// new end may be accepted. A check is a system call of some tenths of a microsecond: well below a thousandth of a core for
 	// each file that is written.
 	lookEvery = 1_000_000
-	// nullRegion is the zeroes that a null unit shows: the largest piece that anybody asks for at once (lun.MaxTransfer).
+	// nullRegion is the zeroes that a null unit returns: as long as the longest read (lun.MaxTransfer).
 	nullRegion = 4 << 20
 )

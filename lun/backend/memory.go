@@ -190,7 +190,7 @@ func wholly(dst []lun.Extent, lba, blocks uint64, max int) []lun.Extent {
 }
 
 // Close implements lun.Backend: the memory goes back to the machine when the last request is done. Its addresses stay
-// taken, so that a send which is still in flight shows zeroes and never what somebody else put there.
+// taken, so that a send which is still in flight reads zeroes and never memory that was mapped there later.
 func (m *Memory) Close() error { return m.life.close() }
 
 func (m *Memory) release() error {
