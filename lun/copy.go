@@ -2,11 +2,11 @@ package lun
 
 import "encoding/binary"
 
-// EXTENDED COPY(LID1), SPC-4 6.4: the parameter list. copy_run.go carries it out, copy_results.go tells about it.
+// EXTENDED COPY(LID1), SPC-4 6.4: the parameter list. copy_run.go carries it out, copy_results.go reports on it.
 //
-// The copy manager reaches the logical units of the target that the command came to, and no others: what an initiator may
+// The copy manager reaches only the logical units of the target that got the command: what an initiator may
 // see is decided per target. It copies between blocks, segment descriptors 02h and 0Ah, from and to units named by
-// identification descriptors (E4h). VMware and the like need no more.
+// identification descriptors (E4h). Hypervisors need no more.
 
 var copyCommands = []command{
 	{op: 0x83, sa: 0x00, name: "EXTENDED COPY(LID1)", class: accessWrite, plan: planOut32(10), run: extendedCopy,
@@ -52,14 +52,14 @@ const (
 
 // Values of LIST ID USAGE (SPC-4 6.4.3.2).
 const (
-	listIDHold    = 0 // it names the copy, and what is known of it is kept
+	listIDHold    = 0 // it names the copy, and the results are kept
 	listIDDiscard = 2 // it names the copy
-	listIDNone    = 3 // it is zero and names nothing
+	listIDNone    = 3 // it is zero and unused
 )
 
 // cscd is a copy source or copy destination of the list.
 type cscd struct {
-	unit *Unit // nil: it cannot be reached, and asc says why
+	unit *Unit // nil: it cannot be reached; asc is the reason
 	asc  ASC
 	pad  bool
 }
@@ -155,7 +155,7 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 			c.asc = ascCopyTargetType
 		} else if c.unit = t.Target.designated(d[4]&0x0F, d[5]&0x3F, d[8:8+d[7]]); c.unit != nil {
 			bs := uint32(d[29])<<16 | uint32(d[30])<<8 | uint32(d[31])
-			if bs != 0 && bs != c.unit.blockSize() { // DISK BLOCK LENGTH: the initiator takes it for another unit
+			if bs != 0 && bs != c.unit.blockSize() { // DISK BLOCK LENGTH: the initiator means another unit
 				t.checkParam(copyHeader+at+29, -1)
 				return false
 			}
@@ -165,7 +165,7 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 	return true
 }
 
-// designated finds the unit of a designation descriptor (SPC-4 7.8.6): one of those that VPD page 83h gives with
+// designated finds the unit of a designation descriptor (SPC-4 7.8.6): one of those in VPD page 83h with
 // association logical unit. how is ASSOCIATION and DESIGNATOR TYPE. nil: it is none of this target's.
 func (tg *Target) designated(code, how byte, id []byte) *Unit {
 	for _, u := range tg.Units() {

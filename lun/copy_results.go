@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// What RECEIVE COPY RESULTS tells of copies (SPC-4 6.24 to 6.27), and what VPD page 8Fh and RECEIVE COPY OPERATING
-// PARAMETERS tell of the copy manager.
+// What RECEIVE COPY RESULTS reports about copies (SPC-4 6.24 to 6.27), and what VPD page 8Fh and RECEIVE COPY OPERATING
+// PARAMETERS report about the copy manager.
 
 // copyLog has the copies of one I_T nexus by unit and list identifier: those in progress, and the last maxCopyRecords that
 // ended. It goes away with the nexus.
@@ -15,7 +15,7 @@ type copyLog struct {
 	records []*copyRecord // by age
 }
 
-// copyRecord is what is known of one copy. Its fields but unit and id are under the log's mu.
+// copyRecord is the record of one copy. The log's mu guards its fields except unit and id.
 type copyRecord struct {
 	log      *copyLog
 	unit     *Unit
@@ -28,7 +28,7 @@ type copyRecord struct {
 	bytes    uint64
 }
 
-// begin notes a new copy. An older one of the same name is forgotten; false: it is in progress.
+// begin notes a new copy. An older one with the same identifier is dropped; false: that one is in progress.
 func (l *copyLog) begin(u *Unit, id byte) (*copyRecord, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,14 +62,14 @@ func (l *copyLog) remove(r *copyRecord) {
 	}
 }
 
-// drop forgets a copy that was aborted.
+// drop removes the record of an aborted copy.
 func (l *copyLog) drop(r *copyRecord) {
 	l.mu.Lock()
 	l.remove(r)
 	l.mu.Unlock()
 }
 
-// get returns a copy of what is known of a copy, if anything is.
+// get returns a snapshot of a record, if there is one.
 func (l *copyLog) get(u *Unit, id byte) (r copyRecord, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +97,7 @@ func (r *copyRecord) moved(n int64) {
 	}
 }
 
-// finish notes how the copy ended, and forgets the oldest that have when there are too many.
+// finish records how the copy ended, and drops the oldest finished copies beyond the limit.
 func (r *copyRecord) finish(status Status, sense []byte) {
 	if r == nil {
 		return

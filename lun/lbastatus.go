@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// lbaQuery is a GET LBA STATUS while the backend looks its metadata up.
+// lbaQuery is a GET LBA STATUS while the backend reads its metadata.
 type lbaQuery struct {
 	t       *Task
 	backend Backend
@@ -54,7 +54,7 @@ func lbaAnswer(t *Task) {
 	next, end := t.scratch.lba, t.unit.blocks()
 	w.n = 8
 	for _, e := range q.extents {
-		// The answer is contiguous from the starting LBA on, whatever the backend said (SBC-3 5.4.2).
+		// The answer is contiguous from the starting LBA on, whatever the backend returned (SBC-3 5.4.2).
 		if e.LBA > next || e.LBA+e.Blocks <= next {
 			break
 		}
@@ -64,7 +64,7 @@ func lbaAnswer(t *Task) {
 		}
 		next += min(last-next, math.MaxUint32)
 		if next < last {
-			break // a run beyond 32 bits: the initiator asks on from here
+			break // a run beyond 32 bits: the initiator continues from here
 		}
 	}
 	if w.n == 8 { // at least one descriptor (SBC-3 5.4.2); what is not known to be deallocated is mapped

@@ -25,7 +25,7 @@ const (
 	lossWindow = 10e9
 
 	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS
-	// LOSS): names come from peers. Beyond it a port is taken for a new one, which says no less to it.
+	// LOSS): names come from peers. Beyond it a port counts as new: POWER ON reports no less to it.
 	maxSeenPorts = 4096
 
 	// maxCompare is MAXIMUM COMPARE AND WRITE LENGTH in blocks: the NUMBER OF LOGICAL BLOCKS field has 8 bits.
@@ -35,14 +35,14 @@ const (
 	maxUnmapBlocks = 1 << 20
 	// maxUnmapDescriptors is MAXIMUM UNMAP BLOCK DESCRIPTOR COUNT: a list of one 4 KiB page.
 	maxUnmapDescriptors = 256
-	// maxLBAExtents bounds the answer of GET LBA STATUS: 4 KiB. The initiator asks on from its end.
+	// maxLBAExtents bounds the answer of GET LBA STATUS: 4 KiB. The initiator continues from its end.
 	maxLBAExtents = 255
 	// maxAtomic is MAXIMUM ATOMIC TRANSFER LENGTH in blocks where the backend promises at least as much.
 	maxAtomic = 512
 	// atomicUnit is ATOMIC ALIGNMENT and GRANULARITY in bytes: a page, the smallest that media write at once.
 	atomicUnit = 4096
 
-	// ioPiece is how much a command of many pieces (VERIFY, WRITE SAME, SANITIZE) moves with one request: enough for a
+	// ioPiece is the number of bytes that a command of many pieces (VERIFY, WRITE SAME, SANITIZE) moves with one request: enough for a
 	// disk to stream, little enough for the arena and for the requests of others in between.
 	ioPiece = 256 << 10
 	// zeroPiece and discardPiece are the same for requests that carry no data. A memory backend does them on the loop:
@@ -62,9 +62,9 @@ const (
 	// copyPiece is the buffer of a copy, borrowed from the arena for as long as it runs: see ioPiece. Twice as much, as
 	// nothing is read while it is written.
 	copyPiece = 512 << 10
-	// maxCopies is MAXIMUM CONCURRENT COPIES, an 8-bit field; what really bounds copies is the command window.
+	// maxCopies is MAXIMUM CONCURRENT COPIES, an 8-bit field; the command window is the effective bound.
 	maxCopies = 255
-	// maxCopyRecords bounds the finished copies that an I_T nexus can ask about.
+	// maxCopyRecords bounds the finished copies whose results an I_T nexus can read.
 	maxCopyRecords = 64
 	// MaxRegistrations bounds the registered I_T nexuses of a unit (SPC-4 5.13.7): four paths from each of 256 hosts, and
 	// the registrations of a unit are one value of the Store, some 120 KiB then.

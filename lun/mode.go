@@ -90,7 +90,7 @@ func modeSense(t *Task) {
 	t.reply(b, alloc)
 }
 
-// modeBy returns the values that a page control asks for (SPC-4 6.11.1).
+// modeBy returns the values that a page control selects (SPC-4 6.11.1).
 func (u *Unit) modeBy(pc byte) modeValues {
 	switch pc {
 	case pcDefault:

@@ -12,13 +12,13 @@ import (
 // whole logical blocks, of at least 512 bytes.
 const arenaAlign = 512
 
-// setDirect finds out what O_DIRECT wants of fd, which was opened with it, for blocks of bs bytes. An error says why
-// O_DIRECT does not do.
+// setDirect finds the alignment that O_DIRECT requires of fd, which was opened with it, for blocks of bs bytes. An error is why
+// O_DIRECT cannot be used.
 func (d *disk) setDirect(fd int, bs int64) error {
 	mem, off := int64(arenaAlign), bs
 	var st unix.Statx_t
 	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH, unix.STATX_DIOALIGN, &st)
-	if err == nil && st.Mask&unix.STATX_DIOALIGN != 0 { // Linux 6.1; before, the read below has to tell
+	if err == nil && st.Mask&unix.STATX_DIOALIGN != 0 { // Linux 6.1; on older kernels the read below decides
 		mem, off = int64(st.Dio_mem_align), int64(st.Dio_offset_align)
 		if mem == 0 || off == 0 {
 			return errors.New("the filesystem has no direct I/O for this file")
@@ -30,7 +30,7 @@ func (d *disk) setDirect(fd int, bs int64) error {
 	case mem > arenaAlign:
 		return fmt.Errorf("direct I/O needs memory aligned to %d bytes here, and only %d is certain", mem, arenaAlign)
 	}
-	// What the kernel says and what it does are two things on stacked filesystems: read one block as the data path will.
+	// On stacked filesystems the reported alignment may not be the real one: read one block as the data path will.
 	buf, err := unix.Mmap(-1, 0, 2*arenaAlign+int(bs), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func forWriting(path string, flags int, err error) error {
 	return fmt.Errorf("cannot be opened for writing: %w; with ,ro (read_only in the file) it is served read-only", err)
 }
 
-// openRetry is open(2) that goes on after a signal.
+// openRetry is open(2), repeated after a signal.
 func openRetry(path string, flags int) (int, error) {
 	for {
 		fd, err := unix.Open(path, flags, 0o600)
@@ -98,7 +98,7 @@ func openRetry(path string, flags int) (int, error) {
 	}
 }
 
-// aligned says whether b may be handed to d as it is.
+// aligned reports whether d can use b without a copy.
 func (d *disk) aligned(b []byte) bool {
 	return int64(uintptr(unsafe.Pointer(unsafe.SliceData(b))))%d.memAlign == 0
 }

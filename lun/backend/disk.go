@@ -36,9 +36,9 @@ type disk struct {
 
 // Steps of OpDiscard and OpZero, in the order in which each falls back on the next.
 const (
-	stepTrim  = iota // BLKDISCARD: a hint that promises nothing about what is read afterwards
-	stepPunch        // fallocate(PUNCH_HOLE): deallocated where the medium can, and zero for sure
-	stepZero         // fallocate(ZERO_RANGE): zero for sure
+	stepTrim  = iota // BLKDISCARD: a hint that does not promise zeroes afterwards
+	stepPunch        // fallocate(PUNCH_HOLE): deallocated where the medium can, and zero in any case
+	stepZero         // fallocate(ZERO_RANGE): zero in any case
 	stepFill         // zeroes are written
 )
 
@@ -171,7 +171,7 @@ func (d *disk) firstStep(r *lun.Request) uint64 {
 	return stepPunch
 }
 
-// finish hands r back; the backend has no more to do with it.
+// finish completes r; the backend does not use it afterwards.
 func (d *disk) finish(l lun.Loop, r *lun.Request, err error) {
 	d.life.leave(l.Index())
 	r.Done.RequestDone(r, err)
@@ -235,7 +235,7 @@ func (d *disk) QueueDone(l lun.Loop, r *lun.Request, n int) {
 	case transfer:
 		d.moved(l, r, int64(n))
 	case r.Kind == lun.OpDiscard && r.Scratch[0] == stepTrim:
-		// The device took the hint; what makes the range zero comes next.
+		// The device accepted the hint; the next step makes the range zero.
 		r.Scratch[0], r.Scratch[1] = stepPunch, 0
 		d.start(l, r)
 	default:
@@ -244,14 +244,14 @@ func (d *disk) QueueDone(l lun.Loop, r *lun.Request, n int) {
 	}
 }
 
-// moved goes on after a transfer of n bytes, the whole or a part.
+// moved continues after a transfer of n bytes, all or a part.
 func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 	if n == r.Len-r.Moved {
 		r.Moved = r.Len
 		d.finish(l, r, nil)
 		return
 	}
-	// O_DIRECT goes on from an aligned place alone; what a short transfer moved beyond it is moved again.
+	// O_DIRECT can only continue at an aligned offset; bytes that a short transfer moved beyond it are moved again.
 	unit := d.align
 	if searches(r) {
 		unit = int64(d.geom.BlockSize)
@@ -271,7 +271,7 @@ func (d *disk) moved(l lun.Loop, r *lun.Request, n int64) {
 	d.start(l, r)
 }
 
-// again repeats a step that came to nothing, a bounded number of times.
+// again repeats a step that had no effect, a bounded number of times.
 func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
 	if r.Scratch[1]++; r.Scratch[1]&low32 > maxRetries {
 		d.finish(l, r, err)
@@ -280,7 +280,7 @@ func (d *disk) again(l lun.Loop, r *lun.Request, err error) {
 	d.start(l, r)
 }
 
-// refused goes on after errno -n.
+// refused continues after errno -n.
 func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	ranged := r.Kind == lun.OpDiscard || r.Kind == lun.OpZero
 	switch e := unix.Errno(-n); {
@@ -288,7 +288,7 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 		d.again(l, r, failure(n))
 	case ranged && r.Scratch[0] != stepFill && (e == unix.EOPNOTSUPP || e == unix.ENOSYS || e == unix.EINVAL):
 		// fallocate(2) documents the first two for a medium that lacks the operation. EINVAL means a range below its granularity,
-		// and says nothing of the next one.
+		// and does not mean that the next one fails.
 		if e != unix.EINVAL {
 			switch r.Scratch[0] {
 			case stepPunch:
@@ -317,7 +317,7 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	}
 }
 
-// bounce carries r out through memory that is aligned. No arena buffer of a loop is ever unaligned; this is for callers
+// bounce executes r through aligned memory. No arena buffer of a loop is ever unaligned; this is for callers
 // that bring other memory.
 func (d *disk) bounce(l lun.Loop, r *lun.Request) {
 	buf := l.Alloc(len(r.Buf))

@@ -11,7 +11,7 @@ import (
 // ioError is a failed system call and what it means to the initiator.
 type ioError struct {
 	errno unix.Errno
-	kind  error // nil: nothing is known of it
+	kind  error // nil: unknown
 }
 
 func (e *ioError) Error() string {

@@ -5,7 +5,7 @@ const (
 	// maxSize keeps every byte offset, and the sum of two, inside an int64.
 	maxSize = 1 << 62
 	// zeroChunk is the size of the shared buffer of zeroes that is written where the kernel cannot zero a range: large
-	// enough that the medium and not the number of calls decides, and within one command's share of a loop.
+	// enough that the medium is the bottleneck, not the number of calls, and within one command's share of a loop.
 	zeroChunk = 1 << 20
 	// inlineZero is how much memory is cleared on the loop itself, about 0.1 ms; more is left to a helper goroutine.
 	inlineZero = 1 << 20

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poison fills memory that nobody may read yet, or any more.
+// Poison fills memory before its first and after its last use.
 const Poison = 0xa5
 
 func poison(b []byte) {
@@ -23,8 +23,8 @@ func poison(b []byte) {
 	}
 }
 
-// arena gives out page-aligned memory off the Go heap. A buffer that comes back is poisoned and looked at again before it
-// is reused and at the end: whoever still wrote into it is found out. A page of poison behind each catches overruns.
+// arena gives out page-aligned memory off the Go heap. A buffer that comes back is poisoned, and checked before it
+// is reused and at the end, which detects late writes. A page of poison behind each catches overruns.
 type arena struct {
 	t     testing.TB
 	limit int

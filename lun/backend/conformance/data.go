@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// geometry: a backend says what it was asked to be.
+// geometry: a backend reports the geometry that it was opened with.
 func geometry(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{})
 	g := r.b.Geometry()
@@ -66,7 +66,7 @@ func readBack(t *testing.T, s Suite, w Want) {
 	r.wantIs(m.data)
 }
 
-// edges: what lies outside the medium fails with a medium error and does nothing; nothing is a good amount to move.
+// edges: what lies outside the medium fails with a medium error and does nothing; a length of zero succeeds.
 func edges(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{})
 	m := r.model()
@@ -99,7 +99,7 @@ func edges(t *testing.T, s Suite, w Want) {
 	r.wantIs(m.data)
 }
 
-// ranges: a discarded and a zeroed range reads as zeroes, whatever its alignment, and its neighbours stay.
+// ranges: a discarded and a zeroed range reads as zeroes, whatever its alignment, and its neighbours do not change.
 func ranges(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{Seed: 1, MaxDelay: 1000})
 	m := r.model()
@@ -133,7 +133,7 @@ func ranges(t *testing.T, s Suite, w Want) {
 	}
 }
 
-// readOnly: what would change the medium is refused; the rest is as ever.
+// readOnly: what would change the medium is refused; everything else works.
 func readOnly(t *testing.T, s Suite, w Want) {
 	w.ReadOnly = true
 	r := s.rig(t, w, luntest.Config{})
@@ -154,7 +154,7 @@ func readOnly(t *testing.T, s Suite, w Want) {
 	r.wantIs(make([]byte, r.size))
 }
 
-// survives: what was synced is there when the medium is opened again.
+// survives: synced data is there when the medium is opened again.
 func survives(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{})
 	m := r.model()

@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// extents: GET LBA STATUS reports what is there (SBC-3 5.5). Runs are in order, without gaps, to the end of the medium; no
+// extents: GET LBA STATUS reports the allocation (SBC-3 5.5). Runs are in order, without gaps, to the end of the medium; no
 // two neighbours could be one; a block with data is mapped; a block that is not mapped reads as zeroes.
 func extents(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{Seed: 5})
@@ -115,10 +115,10 @@ func (r *rig) wantMapped(m *model, b uint64) (want, sure bool) {
 	return true, m.data[int64(b)*r.bs] != 0 // Coarse
 }
 
-// wantParts asks for parts of all runs.
+// wantParts reads parts of all runs.
 func (r *rig) wantParts(all []lun.Extent, blocks uint64) {
 	r.t.Helper()
-	// From the middle of a run, the rest of it comes first; no more runs than asked for; beyond the end there is none.
+	// From the middle of a run, the rest of it comes first; there are no more runs than requested, and none beyond the end.
 	for _, from := range []uint64{0, 1, blocks / 3, blocks/2 + 1, blocks - 1} {
 		want := []lun.Extent{}
 		for _, e := range all {

@@ -13,7 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// durability: FUA makes each part of its write durable before completion (SBC-3 4.15), and a sync comes after all that was
+// durability: FUA makes each part of its write durable before completion (SBC-3 4.15), and a sync covers everything that was
 // acknowledged before it.
 func durability(t *testing.T, s Suite, w Want) {
 	var calls []luntest.Call
@@ -22,7 +22,7 @@ func durability(t *testing.T, s Suite, w Want) {
 		return 0, false
 	}})
 	if !s.Queued || !r.b.Geometry().Volatile {
-		for _, fua := range []bool{false, true} { // nothing to see but that it works
+		for _, fua := range []bool{false, true} { // it only has to succeed
 			r.write(0, pattern(0, r.bs, 1), fua)
 		}
 		if err := r.do(lun.OpSync, 0, 0, nil, false); err != nil {
@@ -121,7 +121,7 @@ func (r *rig) random(loop int, off, n int64, m *model, end func(late func())) {
 		m.write(off, data)
 		r.submit(loop, lun.OpWrite, off, n, buf, rng.IntN(4) == 0, func(o *op) {
 			good(o)
-			l.Free(buf) // poisoned now: were it written later, the poison would be
+			l.Free(buf) // poisoned now: a later write of the backend would write the poison
 			end(nil)
 		})
 	case 2, 3:
@@ -132,7 +132,7 @@ func (r *rig) random(loop int, off, n int64, m *model, end func(late func())) {
 			if !bytes.Equal(buf, want) {
 				r.t.Errorf("read of %d bytes at %d gave something else than was there", n, off)
 			}
-			l.Free(buf) // looked at when the world ends
+			l.Free(buf) // checked when the world ends
 			end(nil)
 		})
 	case 4:
@@ -176,7 +176,7 @@ func live(t *testing.T, s Suite, w Want) {
 		walk.model = make([]byte, stripe)
 		l.Post(luntest.Func(walk.next))
 	}
-	for range 20 { // what may be asked from anywhere, meanwhile
+	for range 20 { // meanwhile, the calls that any goroutine may make
 		b.Geometry()
 		if _, err := b.Extents(nil, 0, 100); err != nil {
 			t.Errorf("Extents: %v", err)
@@ -247,7 +247,7 @@ func (k *walker) RequestDone(r *lun.Request, err error) {
 	k.l.Post(luntest.Func(k.next))
 }
 
-// short: a transfer that the kernel cuts short is gone on with, until all of it was moved.
+// short: a transfer that the kernel cuts short is continued until all bytes have moved.
 func short(t *testing.T, s Suite, w Want) {
 	calls := 0
 	unit := int(w.BlockSize)
@@ -271,7 +271,7 @@ func short(t *testing.T, s Suite, w Want) {
 	}
 }
 
-// errnos: what the kernel says becomes what the device server knows; what passes by itself is tried again.
+// errnos: an errno becomes one of the errors of package lun; after a transient one the call is repeated.
 func errnos(t *testing.T, s Suite, w Want) {
 	var fail func(c *luntest.Call) (int, bool)
 	calls := 0
@@ -341,7 +341,7 @@ type failing = func(c *luntest.Call) (int, bool)
 
 // errnoMoved: an error in the middle of a transfer.
 func errnoMoved(t *testing.T, r *rig, fail *failing) {
-	// Moved says how many bytes before the bad one were good.
+	// Moved is the number of good bytes before the bad block.
 	for _, kind := range []lun.OpKind{lun.OpRead, lun.OpWrite} {
 		first := true
 		*fail = func(c *luntest.Call) (int, bool) {
@@ -361,7 +361,7 @@ func errnoMoved(t *testing.T, r *rig, fail *failing) {
 	}
 }
 
-// errnoTransient: what passes by itself.
+// errnoTransient: errors after which the call is repeated.
 func errnoTransient(t *testing.T, r *rig, fail *failing, buf []byte) {
 	const n = 8
 	// A signal, a full queue and a worker that could not be created are transient. A transfer of nothing does not fail a write at once.
@@ -391,7 +391,7 @@ func errnoTransient(t *testing.T, r *rig, fail *failing, buf []byte) {
 	}
 }
 
-// closeBusy: Close waits for nobody, and what is in flight still completes once; what comes later is refused.
+// closeBusy: Close does not wait; requests in flight still complete once, and later ones are refused.
 func closeBusy(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{Seed: 4, Loops: 2, MaxDelay: 1000, ShortEvery: 2, ShortUnit: 4096})
 	var ops []*op

@@ -20,12 +20,12 @@ type Want struct {
 
 // Suite describes a backend to the tests.
 type Suite struct {
-	// Open opens a backend that reads as zeroes. The test closes it. nil: this kind cannot be what w asks for, and skip
-	// says why.
+	// Open opens a backend that reads as zeroes. The test closes it. nil: this kind cannot be as w requires, and skip
+	// is the reason.
 	Open func(t *testing.T, w Want) (b lun.Backend, skip string)
 	// Forgets: what is written reads as zeroes.
 	Forgets bool
-	// Extents says how much the backend knows of allocation.
+	// Extents is how exactly the backend reports allocation.
 	Extents Knowledge
 	// Queued: it works through lun.Queue and can be disturbed there.
 	Queued bool
@@ -94,7 +94,7 @@ var cases = []struct {
 	{"survives", survives, func(s Suite) bool { return s.Survives != nil }, false},
 }
 
-// queued: what works without system calls has none that could be short or fail.
+// queued: without system calls, none can be short or fail.
 func (s Suite) queued() bool { return s.Queued }
 
 // rig is one backend in one world.
@@ -134,7 +134,7 @@ func (s Suite) rig(t *testing.T, want Want, cfg luntest.Config) *rig {
 	return r
 }
 
-// op is a request that minds how it is completed.
+// op is a request that checks how it is completed.
 type op struct {
 	lun.Request
 	t     *testing.T
@@ -262,7 +262,7 @@ func differs(a, b []byte) int {
 	return -1
 }
 
-// pattern is n bytes that say where they are and which write they are of; none is zero or the poison for long.
+// pattern is n bytes that depend on their place and on the write; none is zero or the poison for long.
 func pattern(off, n int64, tag byte) []byte {
 	b := make([]byte, n)
 	for i := range b {
