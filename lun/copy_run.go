@@ -52,7 +52,7 @@ func (op *copyOp) start() {
 	op.run(op.nextSegment())
 }
 
-// leavesUnit says whether the copy works on other units than the one it was sent to.
+// leavesUnit reports whether the copy works on other units than the one it was sent to.
 func (op *copyOp) leavesUnit() bool {
 	for _, c := range op.cscds {
 		if c.unit != op.parent.unit {

@@ -125,7 +125,7 @@ func (t *Task) parseModeList(list []byte, head int, v *modeValues) bool {
 	return true
 }
 
-// sameBlocks says whether a block descriptor asks for the blocks that the unit has; others cannot be had (SBC-3 6.4.2).
+// sameBlocks reports whether a block descriptor asks for the blocks that the unit has; others cannot be had (SBC-3 6.4.2).
 func (u *Unit) sameBlocks(d []byte, long bool) bool {
 	g := u.geometry()
 	if long {

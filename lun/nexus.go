@@ -65,7 +65,7 @@ func (tg *Target) greeting(port string, losses uint64) attention {
 // PortName is the SCSI name of the initiator port.
 func (n *Nexus) PortName() string { return n.portName }
 
-// Reset is I_T NEXUS RESET (SAM-5 7.6, RFC 7144): the nexus loss of Close, and the nexus goes on. The engine has aborted
+// Reset is I_T NEXUS RESET (SAM-5 7.6, RFC 7144): the nexus loss of Close, but the nexus stays. The engine has aborted
 // its tasks.
 func (n *Nexus) Reset() {
 	for _, u := range n.target.Units() {

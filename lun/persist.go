@@ -35,7 +35,7 @@ func (t prType) registrants() bool { return t >= prWriteExclusiveRegistrants }
 // all: every registered I_T nexus holds the reservation (All Registrants).
 func (t prType) all() bool { return t == prWriteExclusiveAll || t == prExclusiveAccessAll }
 
-// nexusID is what identifies an I_T nexus over sessions and restarts (RFC 7143 4.4.2): the name of the initiator port,
+// nexusID identifies an I_T nexus across sessions and restarts (RFC 7143 4.4.2): the name of the initiator port,
 // "<iSCSI name>,i,0x<ISID>" in lower case, and the portal group tag of the target port. Two sessions of one initiator
 // name with different ISIDs are two nexuses.
 type nexusID struct {
@@ -81,7 +81,7 @@ func (s *prState) find(id nexusID) int {
 	return -1
 }
 
-// holds says whether id is a persistent reservation holder (SPC-4 5.13.10).
+// holds reports whether id is a persistent reservation holder (SPC-4 5.13.10).
 func (s *prState) holds(id nexusID) bool {
 	switch {
 	case s.typ == prNone:
@@ -97,7 +97,7 @@ func (s *prState) holds(id nexusID) bool {
 type persistState struct {
 	now     prState
 	reserve *Nexus // holder of the RESERVE(6)/(10) reservation
-	// stored says that the Store may hold something for this unit.
+	// stored: the Store may have a value for this unit.
 	stored bool
 
 	// One command at a time changes reservations, because saving them takes time: see turn.
@@ -134,7 +134,7 @@ func (u *Unit) publishReservation() {
 	}
 }
 
-// conflicts says whether r keeps t from being carried out.
+// conflicts reports whether r forbids t.
 func (r *reservation) conflicts(t *Task) bool {
 	if r.nexus != nil {
 		return r.nexus != t.Nexus && !allowedUnderReserve(&t.CDB) || t.cmd.op == opPersistIn || t.cmd.op == opPersistOut
@@ -142,7 +142,7 @@ func (r *reservation) conflicts(t *Task) bool {
 	return r.bars(t.Nexus, accessOf(t.cmd, &t.CDB))
 }
 
-// bars says whether a persistent reservation makes a command of this class conflict when n sends it (SPC-4 5.13.1 table
+// bars reports whether a persistent reservation makes a command of this class conflict when n sends it (SPC-4 5.13.1 table
 // 65, SBC-4 4.17 table 13).
 func (r *reservation) bars(n *Nexus, class access) bool {
 	switch {

@@ -4,7 +4,7 @@ import "slices"
 
 // What each service action does, as functions from state to state: no lock, no time, no I/O.
 
-// prEffects is what a service action does besides changing the state.
+// prEffects are the effects of a service action besides the new state.
 type prEffects struct {
 	changed      bool      // there is a next state
 	preempted    []nexusID // RESERVATIONS PREEMPTED
@@ -13,7 +13,7 @@ type prEffects struct {
 	abort        []nexusID // whose tasks PREEMPT AND ABORT aborts
 }
 
-// apply carries r out on s. s itself stays as it is.
+// apply carries r out on a copy of s.
 func (s prState) apply(r *prRequest) (next prState, e prEffects, fail *prFailure) {
 	self := s.find(r.self)
 	if r.action != prRegister && r.action != prRegisterAndIgnore {

@@ -106,7 +106,7 @@ func prBadParam(at, bit int) *prFailure {
 func prBadCDB(at, bit int) *prFailure { return &prFailure{asc: ascInvalidFieldInCDB, at: at, bit: bit} }
 func prBadLength() *prFailure         { return &prFailure{asc: ascParameterListLength} }
 
-// parsePersistOut reads the CDB and the parameter list (SPC-4 6.16.3, 6.16.4). It keeps nothing of list.
+// parsePersistOut reads the CDB and the parameter list (SPC-4 6.16.3, 6.16.4). It keeps no reference to list.
 func parsePersistOut(cdb *[16]byte, list []byte) (*prRequest, *prFailure) {
 	r := &prRequest{action: cdb[1] & 0x1F, scope: cdb[2] >> 4, typ: prType(cdb[2] & 0x0F)}
 	length := int64(cdb32(cdb, 5))
@@ -241,7 +241,7 @@ func persistReserveOut(t *Task) {
 
 func persistTurn(t *Task) { t.scratch.any.(*prRequest).carryOut(t) }
 
-// persists says whether the APTPL bit is valid for r (SPC-4 table 216).
+// persists reports whether the APTPL bit is valid for r (SPC-4 table 216).
 func (r *prRequest) persists() bool {
 	return r.action == prRegister || r.action == prRegisterAndIgnore || r.action == prRegisterAndMove
 }

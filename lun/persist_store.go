@@ -28,7 +28,7 @@ type prImageReg struct {
 	Account   string `json:",omitempty"` // of the registrant
 }
 
-// encode makes the value that saves s: empty if nothing of s must survive.
+// encode returns the value to save for s: empty if nothing in s must survive.
 func (s *prState) encode() []byte {
 	if !s.aptpl {
 		return nil
@@ -88,7 +88,7 @@ func decodeReservations(value []byte) (s prState, err error) {
 // storeKey names the unit's reservations in the target's Store. They belong to the medium, not to its LUN.
 func (u *Unit) storeKey() string { return "reservations/" + u.cfg.ID }
 
-// canStore says whether the persist through power loss capability is there (PTPL_C).
+// canStore reports whether the persist through power loss capability is there (PTPL_C).
 func (u *Unit) canStore() bool { return u.target.cfg.Store != nil && u.cfg.ID != "" }
 
 // saveReservations is for Loop.Go.
@@ -96,7 +96,7 @@ func (u *Unit) saveReservations(image []byte) error {
 	return u.target.cfg.Store.Save(u.storeKey(), image)
 }
 
-// restoreReservations brings back what was saved, before the unit takes its first command. A unit whose reservations
+// restoreReservations loads the saved reservations, before the unit takes its first command. A unit whose reservations
 // cannot be known is not served: an initiator may rely on exclusive access to it.
 func (u *Unit) restoreReservations() error {
 	if !u.canStore() {

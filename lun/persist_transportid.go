@@ -66,7 +66,7 @@ func parseTransportID(b []byte) (id transportID, n int) {
 	return id, transportIDHeader + size
 }
 
-// iscsiName says whether s can be an iSCSI name: 1 to 223 bytes without controls, blanks or commas (RFC 7143 4.2.7.2).
+// iscsiName reports whether s can be an iSCSI name: 1 to 223 bytes without controls, blanks or commas (RFC 7143 4.2.7.2).
 func iscsiName(s string) bool {
 	if len(s) == 0 || len(s) > MaxISCSIName {
 		return false

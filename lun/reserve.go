@@ -79,7 +79,7 @@ func releaseTurn(t *Task) {
 	end(t)
 }
 
-// compatible says whether a RESERVE or RELEASE of id is GOOD without doing anything although the unit has registrations
+// compatible reports whether a RESERVE or RELEASE of id is GOOD without doing anything although the unit has registrations
 // (SPC-4 5.13.3): id holds the reservation, or is registered under a Registrants Only or All Registrants one. Every
 // other nexus conflicts (SPC-2 5.5.1).
 func (s *prState) compatible(id nexusID) bool {

@@ -57,7 +57,7 @@ func planWrite(u *Unit, c *[16]byte) (out, in int64) {
 	return int64(n) * int64(u.blockSize()), 0
 }
 
-// holds says whether n blocks from lba on are on the medium. A command of no blocks may name the end (SBC-3 5.8: "the
+// holds reports whether n blocks from lba on are on the medium. A command of no blocks may name the end (SBC-3 5.8: "the
 // specified LBA plus the specified number of logical blocks exceeds the capacity").
 func (g *Geometry) holds(lba, n uint64) bool { return lba <= g.Blocks && n <= g.Blocks-lba }
 
@@ -83,7 +83,7 @@ func (t *Task) blocks() (off, n int64, ok bool) {
 	return int64(lba * bs), int64(count * bs), true
 }
 
-// writeThrough says whether a write has to be on the medium before it completes: FUA, or the write cache is off.
+// writeThrough reports whether a write has to be on the medium before it completes: FUA, or the write cache is off.
 func (t *Task) writeThrough() bool {
 	return t.CDB[0] >= 0x20 && t.CDB[1]&cdbFUA != 0 || t.unit.is(stateWriteThrough)
 }
@@ -98,7 +98,7 @@ func readMedium(t *Task) {
 		return
 	}
 	if t.CDB[0] >= 0x20 && t.CDB[1]&cdbFUA != 0 && t.unit.mapped == nil {
-		// SBC-3 5.8: with FUA what is read is what the medium holds, so what is cached goes there first.
+		// SBC-3 5.8: FUA reads from the medium, so the cache is flushed first.
 		t.ioRange(OpSync, 0, 0, stepReadSynced)
 		return
 	}

@@ -28,7 +28,7 @@ const (
 	sanitizeAUSE     = 0x20 // allow unrestricted sanitize exit
 )
 
-// sanitizeFields refuses what is reserved in the CDB, before the medium is lost for a mistake. False: it ended t.
+// sanitizeFields refuses what is reserved in the CDB, before a mistake costs the medium. False: it ended t.
 func sanitizeFields(t *Task) bool {
 	if t.CDB[1]&sanitizeReserved != 0 {
 		t.checkField(1, 6)
@@ -113,7 +113,7 @@ func (s *sanitizer) overwrite(t *Task) bool {
 	return true
 }
 
-// exitFailureMode: SBC-3 5.21.5. A failure of a sanitize operation without AUSE can only be left by one that succeeds.
+// exitFailureMode: SBC-3 5.21.5. A failure of a sanitize operation without AUSE can only be cleared by one that succeeds.
 func exitFailureMode(t *Task) {
 	if !sanitizeFields(t) {
 		return

@@ -24,7 +24,7 @@ type sanitizer struct {
 	req          Request
 }
 
-// sanitizeNap bounds how long a paced operation sleeps before it looks again whether it is still wanted, in nanoseconds.
+// sanitizeNap bounds how long a paced operation sleeps before it checks again whether to go on, in nanoseconds.
 const sanitizeNap = 1e9
 
 // begin notes in the Store that the medium is being sanitized, so that a restart finds it neither whole nor clean.

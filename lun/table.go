@@ -97,7 +97,7 @@ func find(cdb *[16]byte) (c *command, badAction bool) {
 	return c, c == nil
 }
 
-// offered says whether u has command c.
+// offered reports whether u has command c.
 func (u *Unit) offered(c *command) bool {
 	if c.flags&thinOnly != 0 && !u.thin() {
 		return false

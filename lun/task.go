@@ -134,7 +134,7 @@ func (t *Task) Start() {
 // Abort gives the task up (SAM-5 7.2). A task at the gate ends at once; one in the backend ends when the backend answers.
 func (t *Task) Abort() { t.abort() }
 
-// abort says whether the task has ended; then it is the engine's again.
+// abort reports whether the task has ended; then it is the engine's again.
 func (t *Task) abort() bool {
 	if !t.underWay() {
 		return true

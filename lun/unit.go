@@ -10,10 +10,10 @@ import (
 // UnitConfig describes a logical unit.
 type UnitConfig struct {
 	Backend Backend
-	// ID is what identifies the medium for ever, whatever the LUN or the path (a UUID kept in the state directory): the
-	// NAA designator, the T10 designator and the default serial number are made of it.
+	// ID identifies the medium permanently, whatever the LUN or the path (a UUID kept in the state directory). The NAA
+	// designator, the T10 designator and the default serial number are derived from it.
 	ID        string
-	Serial    string // unit serial number, VPD page 80h; "" is made of ID
+	Serial    string // unit serial number, VPD page 80h; "": derived from ID
 	ReadOnly  bool
 	Removable bool
 	Thin      bool // LBPME: UNMAP, GET LBA STATUS; the backend's Geometry must say Thin too
@@ -68,7 +68,7 @@ type Unit struct {
 	pr      persistState
 	saved   *modeValues         // saved mode values; nil: none were saved
 	prevent map[*Nexus]struct{} // nexuses that prevent medium removal
-	// restrictedSanitize says that the failure of a sanitize operation cannot be exited (AUSE was zero).
+	// restrictedSanitize: the failure of a sanitize operation cannot be exited (AUSE was zero).
 	restrictedSanitize bool
 }
 
@@ -173,7 +173,7 @@ func (u *Unit) protect(g *Geometry) {
 	}
 }
 
-// Idle says whether nothing is under way on the unit: neither a command in its backend nor a sanitize operation. A unit
+// Idle reports whether nothing is under way on the unit: neither a command in its backend nor a sanitize operation. A unit
 // that was removed from its target and is idle may have its backend closed.
 func (u *Unit) Idle() bool { return u.gate.idle() && u.sanitizing.Load() == nil }
 

@@ -44,7 +44,7 @@ func vpdSupported(_ *Task, w *pageWriter) {
 	}
 }
 
-// identity is what names a unit for ever, made of UnitConfig.ID.
+// identity is a unit's permanent names, derived from UnitConfig.ID.
 type identity struct {
 	naa    [16]byte // NAA IEEE Registered Extended (SPC-4 7.8.6.6.5)
 	serial string
@@ -154,7 +154,7 @@ func vpdLimits(t *Task, w *pageWriter) {
 		binary.BigEndian.PutUint32(b[24:], max(unit, discardUnit/bs)) // OPTIMAL UNMAP GRANULARITY
 		b[28] = 0x80                                                  // UGAVALID: alignment 0
 	}
-	b[0] = 1 // WSNZ; MAXIMUM WRITE SAME LENGTH says no limit: it runs in pieces and can be aborted
+	b[0] = 1 // WSNZ; MAXIMUM WRITE SAME LENGTH zero, no limit: it runs in pieces and can be aborted
 	if n := u.atomicBlocks(); n > 0 {
 		binary.BigEndian.PutUint32(b[40:], n)
 		binary.BigEndian.PutUint32(b[44:], u.atomicUnit())

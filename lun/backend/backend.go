@@ -156,7 +156,7 @@ func (s Spec) check() error {
 	return nil
 }
 
-// inside says whether r lies within size bytes. The device server has checked the LBA already; this is for a medium that
+// inside reports whether r lies within size bytes. The device server has checked the LBA already; this is for a medium that
 // has shrunk since.
 func inside(r *lun.Request, size int64) bool {
 	return r.Off >= 0 && r.Len >= 0 && r.Len <= size && r.Off <= size-r.Len

@@ -184,7 +184,7 @@ func (c *command) done() {
 	}
 }
 
-// faulty says whether a fault of the backend is what the sense data tells of.
+// faulty reports whether a fault of the backend is what the sense data tells of.
 func (c *command) faulty() bool {
 	key, asc := c.sense()
 	return key == lun.MediumError || key == lun.HardwareError && asc == 0x0C00 || key == lun.CopyAborted && asc == 0x0D01 // the second is a loss: lun/loss.go

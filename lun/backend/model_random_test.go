@@ -158,7 +158,7 @@ func (m *model) verify() *command {
 	return c
 }
 
-// miscompare says whether the sense data is MISCOMPARE at byte at.
+// miscompare reports whether the sense data is MISCOMPARE at byte at.
 func (c *command) miscompare(at int) bool {
 	key, asc := c.sense()
 	return key == lun.Miscompare && asc == 0x1D00 && c.task.Sense[0]&0x80 != 0 && int(binary.BigEndian.Uint32(c.task.Sense[3:])) == at
