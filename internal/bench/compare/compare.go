@@ -4,6 +4,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,19 +61,12 @@ var ErrUsage = errors.New("compare")
 // ErrNothing: a side answered no request within a run, so there is nothing to compare. On a machine that is busy a longer run helps.
 var ErrNothing = errors.New("no request was answered")
 
+// defaults sets what is not given, and validates the options.
 func (o *Options) defaults() error {
-	if o.Rounds == 0 {
-		o.Rounds = defaultRounds
-	}
-	if o.EqualRounds == 0 {
-		o.EqualRounds = o.Rounds
-	}
-	if o.EqualRuntime == 0 {
-		o.EqualRuntime = o.Run.Runtime
-	}
-	if o.LUN == (peer.LUN{}) {
-		o.LUN.Memory = defaultMemory
-	}
+	o.Rounds = cmp.Or(o.Rounds, defaultRounds)
+	o.EqualRounds = cmp.Or(o.EqualRounds, o.Rounds)
+	o.EqualRuntime = cmp.Or(o.EqualRuntime, o.Run.Runtime)
+	o.LUN = cmp.Or(o.LUN, peer.LUN{Memory: defaultMemory})
 	if o.Do == nil {
 		o.Do = run.Do
 	}
@@ -91,22 +85,29 @@ func (o *Options) defaults() error {
 	}
 	o.Sides = append([]Side(nil), o.Sides...)
 	for i := range o.Sides {
-		s := &o.Sides[i]
-		n := 0
-		for _, given := range []bool{s.URL != "", s.Peer != "", s.Target != nil} {
-			if given {
-				n++
-			}
+		if err := o.Sides[i].defaults(i); err != nil {
+			return err
 		}
-		if n != 1 {
-			return fmt.Errorf("%w: side %d wants a URL or the name of a peer", ErrUsage, i)
+	}
+	return nil
+}
+
+// defaults names side i.
+func (s *Side) defaults(i int) error {
+	n := 0
+	for _, given := range []bool{s.URL != "", s.Peer != "", s.Target != nil} {
+		if given {
+			n++
 		}
-		if s.Name == "" && s.Target != nil {
-			s.Name = s.Target.Name
-		}
-		if s.Name == "" {
-			s.Name = s.Peer + run.RedactURL(s.URL)
-		}
+	}
+	if n != 1 {
+		return fmt.Errorf("%w: side %d wants a URL or the name of a peer", ErrUsage, i)
+	}
+	if s.Name == "" && s.Target != nil {
+		s.Name = s.Target.Name
+	}
+	if s.Name == "" {
+		s.Name = s.Peer + run.RedactURL(s.URL)
 	}
 	return nil
 }
