@@ -156,7 +156,7 @@ type rig struct {
 	u    *lun.Unit
 	d    *disk
 	a, b *lun.Nexus // two initiator ports, without unit attentions
-	copy bool       // plan with PlanCopy
+	copy bool       // Plan(true)
 	loop int        // where do sends its commands
 }
 

@@ -171,7 +171,7 @@ func TestMappedReadIsNotCopied(t *testing.T) {
 		t.Error("the data-in is not where the backend has it")
 	}
 	if _, in := luntest.Plan(r.tg, 0, &cdb, true); in != 1024 {
-		t.Errorf("PlanCopy plans %d bytes, want 1024", in)
+		t.Errorf("Plan(true) plans %d bytes, want 1024", in)
 	}
 	r.copy = true
 	c = r.start(0, r.a, 0, lun.AttrSimple, cdb, nil)
