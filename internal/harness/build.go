@@ -9,22 +9,22 @@ import (
 	"sync"
 )
 
-// program is the package of the one binary.
+// program is the import path of the ringtgt command.
 const program = "github.com/ringtgt/ringtgt/tools/ringtgt"
 
-// built is the one build of this process. Tests of a package share it; Cleanup removes it.
+// built is the binary that this process has built. The tests of a package share it; Cleanup removes it.
 var built struct {
 	sync.Mutex
 	dir, path string
 	err       error
 }
 
-// BinaryEnv names an environment variable with the path of a ringtgt to use instead of building one: an installed release, or
-// a build with other flags (-race, -cover).
+// BinaryEnv names an environment variable with the path of a ringtgt binary to use instead of building one: an installed
+// release, or a build with other flags (-race, -cover).
 const BinaryEnv = "RINGTGT_BINARY"
 
 // Build compiles ringtgt into a temporary directory, once per process, and returns the path of the binary. It must run
-// below the module's directory, as every test and `go run` does.
+// inside the module's directory, as every test and `go run` does.
 func Build(ctx context.Context) (string, error) {
 	if path := os.Getenv(BinaryEnv); path != "" {
 		return path, nil
@@ -49,7 +49,7 @@ func Build(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-// Cleanup removes what Build made. Call it at the end of TestMain or main.
+// Cleanup removes Build's binary. Call it at the end of TestMain or main.
 func Cleanup() {
 	built.Lock()
 	defer built.Unlock()
@@ -59,7 +59,7 @@ func Cleanup() {
 	}
 }
 
-// Main runs a package's tests and cleans up; TestMain calls it: func TestMain(m *testing.M) { daemon.Main(m) }.
+// Main runs a package's tests and cleans up; TestMain calls it: func TestMain(m *testing.M) { harness.Main(m) }.
 func Main(m interface{ Run() int }) {
 	code := m.Run()
 	Cleanup()

@@ -31,7 +31,7 @@ func (d *Daemon) status(key string) (int64, error) {
 	return 0, fmt.Errorf("no %s in /proc/%d/status", key, d.PID())
 }
 
-// OpenFiles counts the descriptors of the process, so that a test can see that closed connections give theirs back.
+// OpenFiles counts the open descriptors of the process, so that a test can check that closed connections release theirs.
 func (d *Daemon) OpenFiles() (int, error) {
 	names, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", d.PID()))
 	return len(names), err

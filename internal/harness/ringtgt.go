@@ -1,5 +1,5 @@
-// Package harness builds the ringtgt daemon and runs it as a child process, for tests and for tools that test: on a port of its
-// own, until it is stopped by its pid. Tgt does the same for Debian's tgtd.
+// Package harness builds the ringtgt daemon and runs it as a child process on a port of its own, for tests and test tools.
+// Tgt does the same for Debian's tgtd.
 package harness
 
 import (
@@ -15,21 +15,21 @@ import (
 	"github.com/ringtgt/ringtgt/internal/process"
 )
 
-// DefaultTarget is the target's name where Options.Target is empty.
+// DefaultTarget is the target name if Options.Target is empty.
 const DefaultTarget = "iqn.2026-11.io.ringtgt:test"
 
 // Options describe a daemon. The zero value serves nothing: give LUNs or Config.
 type Options struct {
 	Binary string   // path of the program; "" builds ./tools/ringtgt once per process
 	Addr   string   // "127.0.0.1:PORT" to listen on; "" reserves a free port
-	Target string   // IQN given by --target; "" is DefaultTarget, unused with Config
+	Target string   // IQN for --target; "": DefaultTarget; unused with Config
 	LUNs   []string // one --lun SPEC each: LUN 0, 1, ...
-	State  string   // --state DIR, kept by the caller; "" gives none
+	State  string   // --state DIR, owned by the caller; "": no --state
 	Config string   // TOML text; "{{ADDR}}" in it becomes the address. Replaces Target and LUNs
-	Args   []string // further arguments of serve
-	Env    []string // further environment, NAME=value
-	CPUs   []int    // that it may use; none: all
-	// Ready bounds the wait for the first accepted connection; 0 is 20 s (the daemon may zero or fill a file first).
+	Args   []string // more arguments of serve
+	Env    []string // more environment variables, NAME=value
+	CPUs   []int    // CPUs it may run on; none: all
+	// Ready bounds the wait for the first accepted connection; 0: 20 s (the daemon may have to zero or fill a file first).
 	Ready time.Duration
 }
 
@@ -42,7 +42,7 @@ type Daemon struct {
 	dir  string        // of the configuration file, "" if none
 }
 
-// Start starts a daemon and returns when its portal accepts a TCP connection. The error carries the end of the log.
+// Start starts a daemon and returns once its portal accepts TCP connections. An error includes the end of the log.
 func Start(ctx context.Context, o Options) (_ *Daemon, err error) {
 	if o.Binary == "" {
 		if o.Binary, err = Build(ctx); err != nil {
@@ -117,10 +117,10 @@ func (d *Daemon) arguments() ([]string, error) {
 // Addr is the portal, HOST:PORT.
 func (d *Daemon) Addr() string { return d.addr }
 
-// Target is the IQN that URL names.
+// Target is the IQN in URL.
 func (d *Daemon) Target() string { return d.opts.Target }
 
-// Portal is the URL that discovery tools take: iscsi://HOST:PORT.
+// Portal is the URL for discovery tools: iscsi://HOST:PORT.
 func (d *Daemon) Portal() string { return "iscsi://" + d.addr }
 
 // URL names one LUN of Target for libiscsi and qemu: iscsi://HOST:PORT/IQN/LUN.
@@ -133,7 +133,7 @@ func (d *Daemon) AuthURL(user, secret string, lun int) string {
 	return "iscsi://" + user + "%" + secret + "@" + d.addr + "/" + d.opts.Target + "/" + strconv.Itoa(lun)
 }
 
-// Terminate sends SIGTERM and waits for the drain, at most limit (0: 15 s). An exit code other than 0 is an error.
+// Terminate sends SIGTERM and waits for the drain, at most limit (0: 15 s). A nonzero exit code is an error.
 func (d *Daemon) Terminate(limit time.Duration) error {
 	if limit == 0 {
 		limit = 15 * time.Second
@@ -143,7 +143,7 @@ func (d *Daemon) Terminate(limit time.Duration) error {
 	return err
 }
 
-// Kill sends SIGKILL and waits until the process is gone. Killing a process that has ended is no error.
+// Kill sends SIGKILL and waits until the process has ended. It is not an error if it already had.
 func (d *Daemon) Kill() error {
 	err := d.Child.Kill()
 	d.release()

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests start this test binary again as a stand-in for ringtgt: "serve" as first argument makes it one.
+// The tests run this test binary as a stand-in for ringtgt: with "serve" as its first argument it acts as one.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
 		standIn(os.Args[2:])
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	Main(m)
 }
 
-// standIn listens as ringtgt does (SO_REUSEPORT) and behaves as the environment says.
+// standIn listens as ringtgt does (SO_REUSEPORT); environment variables select its behaviour.
 func standIn(args []string) {
 	fmt.Println("args:", strings.Join(args, " "))
 	mode := os.Getenv("STAND_IN")

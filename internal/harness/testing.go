@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/process"
 )
 
-// TB is the part of testing.TB that this package uses; package testing itself does not belong in a program.
+// TB is the part of testing.TB that this package uses, so that programs that import it do not link package testing.
 type TB interface {
 	Helper()
 	Cleanup(func())
@@ -44,8 +44,8 @@ func BuildT(t TB) string {
 	return path
 }
 
-// Need returns the path of a client program, or skips the test and names the Debian package that has it. With CI=true a
-// missing package is a failure.
+// Need returns the path of a client program. If it is missing, the test is skipped and names the Debian package; with CI=true it
+// fails.
 func Need(t TB, program, pkg string) string {
 	t.Helper()
 	path, err := process.LookPath(program)

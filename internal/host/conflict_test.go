@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Lines of /proc/net/tcp and tcp6 as a little-endian machine writes them.
+// Lines of /proc/net/tcp and tcp6 on a little-endian machine.
 const (
 	tcpHeader = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 	listens   = "   0: 0100007F:0CBC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0\n"
@@ -17,13 +17,13 @@ const (
 	mapped6   = "   2: 0000000000000000FFFF00000100007F:0066 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1\n"
 )
 
-// A socket conflicts with an address if either takes connections that are meant for the other.
+// A socket conflicts with an address if either would receive connections meant for the other.
 func TestOverlap(t *testing.T) {
 	table := tcpHeader + listens + anyPort99 + connected + any6 + loop6 + mapped6 + "garbage\n   3: xyz:1 00000000:0000 0A\n"
 	for addr, want := range map[string]string{
 		"127.0.0.1:3260": "127.0.0.1:3260",
 		"127.0.0.2:3260": "",
-		"0.0.0.0:3260":   "127.0.0.1:3260", // a wildcard would take what is meant for it
+		"0.0.0.0:3260":   "127.0.0.1:3260", // a wildcard would receive its connections
 		"[::]:3260":      "127.0.0.1:3260",
 		"[::1]:3260":     "",
 		"192.0.2.1:99":   "0.0.0.0:99",
@@ -33,7 +33,7 @@ func TestOverlap(t *testing.T) {
 		"[::1]:101":      "[::1]:101",
 		"0.0.0.0:101":    "",
 		"127.0.0.1:102":  "[::ffff:127.0.0.1]:102",
-		"127.0.0.1:4000": "", // a connection, no listener
+		"127.0.0.1:4000": "", // a connection, not a listener
 		"127.0.0.1:1":    "",
 	} {
 		got := ""

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUs returns the CPUs that this process may run on, ascending: those of all its threads together, because any one of them,
-// the first too, may have been bound by a goroutine that is locked to it.
+// CPUs returns the CPUs that this process may run on, in ascending order: the union over its threads, because a goroutine locked to
+// a thread may have bound it, even the main thread.
 func CPUs() []int {
 	all, err := threads(os.Getpid())
 	if err != nil {
@@ -35,7 +35,7 @@ func CPUs() []int {
 	return list
 }
 
-// Pin binds every thread of a process, and with them those that it will make, to some CPUs (sched_setaffinity(2)).
+// Pin binds all threads of a process to some CPUs (sched_setaffinity(2)); later threads inherit the binding.
 func Pin(pid int, cpus []int) error {
 	var set unix.CPUSet
 	for _, cpu := range cpus {
@@ -47,7 +47,7 @@ func Pin(pid int, cpus []int) error {
 	if len(cpus) == 0 {
 		return errors.New("host: pin to no CPU at all")
 	}
-	// A thread that begins meanwhile has its parent's CPUs: look until there is none that was not seen.
+	// A thread created meanwhile has its parent's old CPUs: repeat until no new thread appears.
 	var done []int
 	for range maxLooks {
 		all, err := threads(pid)
@@ -87,7 +87,7 @@ func threads(pid int) ([]int, error) {
 	return list, nil
 }
 
-// parseList reads the kernel's lists, "0-3,8"; nil if it is none.
+// parseList parses a kernel CPU list such as "0-3,8"; nil if s is not one.
 func parseList(s string) (list []int) {
 	for part := range strings.SplitSeq(s, ",") {
 		from, to, isRange := strings.Cut(part, "-")

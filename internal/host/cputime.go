@@ -7,22 +7,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CPUTime returns the processor time that a process has taken since it began, user and system together, in nanoseconds.
+// CPUTime returns the CPU time that a process has used since it started, user and system together.
 //
-// It is the process's CPU clock (clock_getcpuclockid(3)), which needs no privilege for other users' processes. The sum of
-// /proc/PID/task/*/schedstat is the same account without the threads that have ended, so a thread that ends between two looks
-// would take its time with it; utime and stime of /proc/PID/stat have those, but count in 1/100 s. What the kernel does for the
-// process in io_uring's worker threads is in it, and so are the interrupts that its CPU serves while it runs.
+// It reads the process's CPU clock (clock_getcpuclockid(3)), which needs no privilege for other users' processes. The sum of
+// /proc/PID/task/*/schedstat has the same resolution but loses the time of a thread that ends between two readings; utime and
+// stime of /proc/PID/stat keep it, but count in 1/100 s. The clock includes io_uring's worker threads and the interrupts that a
+// CPU serves while the process runs on it.
 //
-// A thread that is running at the moment is accounted up to the last tick or switch: at most 1/CONFIG_HZ too little (1 to 10 ms, 4 on
-// Debian) for each running thread, at the beginning as well as at the end of an interval.
+// The time of a running thread is accounted up to its last tick or context switch. So each end of an interval may miss up to
+// 1/CONFIG_HZ (1 to 10 ms, 4 on Debian) for each running thread.
 func CPUTime(pid int) (time.Duration, error) {
 	if pid <= 0 || pid > maxPID {
 		return 0, fmt.Errorf("host: no process %d", pid)
 	}
 	var ts unix.Timespec
 	if err := unix.ClockGettime(cpuClock(pid), &ts); err != nil {
-		return 0, fmt.Errorf("host: processor time of process %d: %w", pid, err) // EINVAL: there is none
+		return 0, fmt.Errorf("host: processor time of process %d: %w", pid, err) // EINVAL: no such process
 	}
 	return time.Duration(ts.Nano()), nil
 }

@@ -1,5 +1,5 @@
-// Package host provides what a benchmark must know about the machine and its processes: hardware and kernel, the process that
-// listens at a portal, and the CPU time of a process. It works on Linux only, and reads /proc and a few system calls.
+// Package host provides what a benchmark needs to know about the machine and its processes: hardware and kernel, the process
+// that listens at a portal, and the CPU time of a process. It works on Linux only, by /proc and a few system calls.
 package host
 
 import (
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Describe returns what this machine is, and its load averages at this moment.
+// Describe describes this machine, including its current load averages.
 func Describe(ringtgtVersion string) result.Host {
 	return result.Host{
 		Kernel: Kernel(), CPU: cpuid.CPU.BrandName, CPUs: online(),
@@ -30,7 +30,7 @@ func Kernel() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// online returns how many CPUs the machine has in use, allowed to this process or not.
+// online returns the number of the machine's online CPUs, whether or not this process may use them.
 func online() int {
 	text, err := os.ReadFile("/sys/devices/system/cpu/online")
 	if err == nil {
@@ -41,7 +41,7 @@ func online() int {
 	return runtime.NumCPU()
 }
 
-// load returns the load averages of the last 1, 5 and 15 minutes (proc_loadavg(5)), zeroes where they cannot be had.
+// load returns the load averages of the last 1, 5 and 15 minutes (proc_loadavg(5)), or zeroes if they cannot be read.
 func load() (l [3]float64) {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
@@ -56,8 +56,8 @@ func load() (l [3]float64) {
 	return l
 }
 
-// Name returns what the kernel calls a process: its program's name, cut off after 15 bytes (proc_pid_comm(5)). It is empty
-// for a process that is not there.
+// Name returns the kernel's name of a process: its program's name, truncated to 15 bytes (proc_pid_comm(5)). It is empty if there
+// is no such process.
 func Name(pid int) string {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The process that takes connections to an address is found, whatever its socket is bound to, and several sockets of it are one.
+// Listening finds the process that accepts an address's connections, whatever its socket is bound to, even with several sockets.
 func TestListening(t *testing.T) {
 	for _, c := range []struct {
 		name, listen string
-		asked        []string // addresses that have to find it; PORT is its port
+		asked        []string // addresses at which it is found; PORT is its port
 	}{
 		{"IPv4", "tcp4=127.0.0.1:PORT", []string{"127.0.0.1:PORT", "[::ffff:127.0.0.1]:PORT"}},
 		{"IPv4 wildcard", "tcp4=0.0.0.0:PORT", []string{"127.0.0.1:PORT", "127.0.0.9:PORT", "0.0.0.0:PORT"}},
@@ -42,7 +42,7 @@ func TestListening(t *testing.T) {
 	}
 }
 
-// The kernel takes the socket with the address before one with the wildcard, so that is whose time counts.
+// The kernel prefers a socket bound to the address to one bound to the wildcard, so that is the process to measure.
 func TestListeningPrefersTheAddress(t *testing.T) {
 	all := start(t, "listen tcp4=0.0.0.0:PORT")
 	port := all.line()
@@ -55,7 +55,7 @@ func TestListeningPrefersTheAddress(t *testing.T) {
 	}
 }
 
-// Two processes behind one address cannot be told apart: the caller has to say which.
+// Two processes behind one address are indistinguishable: the caller has to choose.
 func TestListeningSeveralProcesses(t *testing.T) {
 	a := start(t, "listen tcp4=127.0.0.1:PORT")
 	port := a.line()
@@ -86,7 +86,7 @@ func TestListeningNobody(t *testing.T) {
 	}
 }
 
-// A connection that is up has the port too, and is no listener; a table's first line is no socket.
+// An established connection has the port too but is not a listener; the table's first line is a heading.
 func TestScanListeners(t *testing.T) {
 	table := `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:0CBC 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 11 1 0 100 0 0 10 0
@@ -103,7 +103,7 @@ func TestScanListeners(t *testing.T) {
 	}
 }
 
-// What a process took is what it says itself, to the nanosecond, with the threads that have ended.
+// The reading agrees with the process's own clock, and includes threads that have ended.
 func TestCPUTimeCountsThreadsThatEnded(t *testing.T) {
 	p := start(t, "work")
 	var last int64
@@ -117,7 +117,7 @@ func TestCPUTimeCountsThreadsThatEnded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// It goes on a little after it has looked itself: it prints, and waits for the next line.
+		// The child runs a little longer after its own reading: it prints, and waits for the next line.
 		if int64(got) < after || int64(got) > after+int64(20*time.Millisecond) {
 			t.Errorf("CPUTime = %v, by its own clock %v", got, time.Duration(after))
 		}
@@ -136,7 +136,7 @@ func TestCPUTimeOfNobody(t *testing.T) {
 	}
 }
 
-// Every thread is bound, not the first alone.
+// All threads are bound, not only the first.
 func TestPinBindsAllThreads(t *testing.T) {
 	cpus := CPUs()
 	p := start(t, "listen tcp4=127.0.0.1:PORT")
@@ -169,7 +169,7 @@ func TestPinBindsAllThreads(t *testing.T) {
 	}
 }
 
-// A thread that is bound, the process's first too, takes no CPU from the process.
+// A bound thread, even the main thread, does not reduce the CPUs of the process.
 func TestCPUsAreThoseOfAllThreads(t *testing.T) {
 	before := CPUs()
 	if len(before) < 2 {

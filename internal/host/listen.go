@@ -16,17 +16,17 @@ import (
 	"time"
 )
 
-// Why there is no process to name.
+// Errors of Listening.
 var (
 	// ErrElsewhere: the address is not one of this machine's.
 	ErrElsewhere = errors.New("the address is not this machine's")
 	// ErrNobody: no socket listens there, in this network namespace.
 	ErrNobody = errors.New("nobody listens there")
-	// ErrHidden: a process listens whose descriptors this user may not read.
+	// ErrHidden: this user may not read the descriptors of the process that listens.
 	ErrHidden = errors.New("the process that listens belongs to somebody else")
 )
 
-// SeveralError: more than one process has a socket that takes connections for the address.
+// SeveralError: more than one process has a socket that accepts connections to the address.
 type SeveralError struct {
 	Addr netip.AddrPort
 	PIDs []int
@@ -40,9 +40,9 @@ func (e *SeveralError) Error() string {
 	return fmt.Sprintf("several processes listen at %s: %s", e.Addr, strings.Join(names, ", "))
 }
 
-// Listening returns the process whose socket takes TCP connections to addr. An address that a socket is bound to goes before a
-// wildcard, and IPv4 before a socket for both families, as the kernel chooses. Several sockets of one process (SO_REUSEPORT) are one;
-// several processes are a *SeveralError. The other errors wrap ErrElsewhere, ErrNobody or ErrHidden.
+// Listening returns the process whose socket accepts TCP connections to addr. Like the kernel, it prefers a socket bound to the
+// address to a wildcard, and an IPv4 socket to one for both families. Several sockets of one process (SO_REUSEPORT) count as
+// one; several processes are a *SeveralError. The other errors wrap ErrElsewhere, ErrNobody or ErrHidden.
 func Listening(addr netip.AddrPort) (pid int, err error) {
 	addr = netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
 	if !local(addr.Addr()) {
@@ -72,7 +72,7 @@ func Listening(addr netip.AddrPort) (pid int, err error) {
 
 // local reports whether an address is this machine's.
 func local(ip netip.Addr) bool {
-	if ip.IsLoopback() || ip.IsUnspecified() { // a connection to 0.0.0.0 ends at this machine
+	if ip.IsLoopback() || ip.IsUnspecified() { // a connection to 0.0.0.0 reaches this machine
 		return true
 	}
 	addrs, err := net.InterfaceAddrs()
@@ -85,14 +85,14 @@ func local(ip netip.Addr) bool {
 	})
 }
 
-// listeners returns the inodes of the sockets that take connections to addr.
+// listeners returns the inodes of the sockets that accept connections to addr.
 func listeners(addr netip.AddrPort) ([]string, error) {
 	c := choice{addr: addr}
 	err := eachListener(c.add)
 	return c.inodes, err
 }
 
-// choice keeps the sockets that fit an address best.
+// choice collects the sockets that best match an address.
 type choice struct {
 	addr   netip.AddrPort
 	best   rank
@@ -109,7 +109,7 @@ func (c *choice) add(bound netip.AddrPort, inode string) {
 	}
 }
 
-// Conflict finds a listening socket that takes connections meant for addr, or whose connections a socket at addr would take.
+// Conflict finds a listening socket that receives connections meant for addr, or whose connections a socket at addr would receive.
 func Conflict(addr netip.AddrPort) (bound netip.AddrPort, found bool) {
 	_ = eachListener(func(b netip.AddrPort, _ string) { // without /proc there is nothing to name
 		if !found && overlap(b, addr) {
@@ -119,18 +119,18 @@ func Conflict(addr netip.AddrPort) (bound netip.AddrPort, found bool) {
 	return bound, found
 }
 
-// overlap reports whether one of two addresses takes what is meant for the other. The IPv6 wildcard takes IPv4 too.
+// overlap reports whether a listener at one address would receive connections meant for the other. The IPv6 wildcard includes IPv4.
 func overlap(x, y netip.AddrPort) bool {
 	a, b := x.Addr().Unmap(), y.Addr().Unmap()
 	covers := func(any, one netip.Addr) bool { return any.IsUnspecified() && (any.Is6() || one.Is4()) }
 	return x.Port() == y.Port() && (a == b || covers(a, b) || covers(b, a))
 }
 
-// rank says how well a listening socket fits an address; 0 is not at all.
+// rank is how well a listening socket matches an address; 0: not at all.
 type rank int
 
-// fits ranks a socket bound to bound for connections to addr. Whether an IPv6 wildcard takes IPv4 (IPV6_V6ONLY) cannot be seen: it
-// counts only where nothing else does.
+// fits ranks a socket bound to bound for connections to addr. /proc does not show whether an IPv6 wildcard accepts IPv4
+// (IPV6_V6ONLY), so it counts only if nothing else matches.
 func fits(bound, addr netip.AddrPort) rank {
 	a, b := addr.Addr(), bound.Addr()
 	switch {
@@ -167,7 +167,7 @@ func eachListener(f func(bound netip.AddrPort, inode string)) error {
 	return nil
 }
 
-// scanListeners reads a table of sockets.
+// scanListeners parses a socket table and calls each for its listeners.
 func scanListeners(r io.Reader, each func(bound netip.AddrPort, inode string)) {
 	for lines := bufio.NewScanner(r); lines.Scan(); {
 		f := strings.Fields(lines.Text())
@@ -180,7 +180,7 @@ func scanListeners(r io.Reader, each func(bound netip.AddrPort, inode string)) {
 	}
 }
 
-// procAddr reads 0100007F:0CBC: the address in words of the machine's byte order, and the port.
+// procAddr parses an address such as 0100007F:0CBC: 32-bit words in the machine's byte order, then the port.
 func procAddr(s string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(s, ":")
 	b, err := hex.DecodeString(host)
@@ -195,7 +195,7 @@ func procAddr(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, uint16(n)), ok
 }
 
-// owners returns the processes that have one of these sockets, of those whose descriptors may be read.
+// owners returns the processes that have one of these sockets open, as far as this user may read their descriptors.
 func owners(inodes []string) (pids []int) {
 	want := map[string]bool{}
 	for _, inode := range inodes {
@@ -216,7 +216,7 @@ func owners(inodes []string) (pids []int) {
 	return pids
 }
 
-// has reports whether a descriptor of a process is one of some sockets.
+// has reports whether a process has one of the sockets open.
 func has(pid int, want map[string]bool) bool {
 	fds := "/proc/" + strconv.Itoa(pid) + "/fd"
 	dir, err := os.Open(fds)

@@ -16,11 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The tests look at processes of their own: this binary again, as what childEnv says. A child prints a line when it is where
-// the test wants it, and ends with its standard input.
+// The tests inspect child processes that run this binary; childEnv selects what a child does. It prints a line when it is ready, and
+// ends when its standard input is closed.
 const childEnv = "HOST_TEST_CHILD"
 
-// The first thread of a process does not end with its goroutine: in a child it is the main goroutine's.
+// The main thread does not end with a goroutine locked to it, so in a child the main goroutine keeps it.
 func init() {
 	if os.Getenv(childEnv) != "" {
 		runtime.LockOSThread()
@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// childListen listens at each address, each with SO_REUSEPORT, and prints the first one's port.
+// childListen listens at each address with SO_REUSEPORT and prints the first one's port.
 func childListen(addrs []string) {
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var err error
@@ -67,8 +67,8 @@ func childListen(addrs []string) {
 	bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
-// childWork works for each line that it reads, in a thread that ends, and prints what the process has taken by its own clock
-// before and after that.
+// childWork burns CPU time for each line that it reads, in a thread that then ends, and prints the process's CPU clock before
+// and after.
 func childWork() {
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		before := ownTime()
@@ -97,7 +97,7 @@ func ownTime() int64 {
 	return ts.Nano()
 }
 
-// child is such a process.
+// child is one of these processes.
 type child struct {
 	t   *testing.T
 	pid int

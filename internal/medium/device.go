@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// device reads the kernel's and udev's facts about a block device.
+// device collects the facts that the kernel and udev report about a block device.
 func (s System) device(major, minor uint32) Fingerprint {
 	f := Fingerprint{kind: Block, places: []string{fmt.Sprintf("block %d:%d", major, minor)}}
 	dir := filepath.Join(s.Sys, "dev/block", fmt.Sprintf("%d:%d", major, minor))
@@ -108,7 +108,7 @@ func (s System) udev(number string) string {
 	return attribute(s.Udev, "b"+number)
 }
 
-// property returns the rest of the line that begins with prefix.
+// property returns the rest of the first line of text that begins with prefix.
 func property(text, prefix string) string {
 	for line := range strings.Lines(text) {
 		if v, ok := strings.CutPrefix(line, prefix); ok {
@@ -127,7 +127,7 @@ func (s System) BackingFile(path string) string {
 	return attribute(s.Sys, "dev/block", fmt.Sprintf("%d:%d", st.Rdev_major, st.Rdev_minor), "loop/backing_file")
 }
 
-// movingPrefixes are prefixes of kernel names of devices, which are numbered in the order of their discovery.
+// movingPrefixes are prefixes of kernel device names, which are numbered in the order of discovery.
 var movingPrefixes = []string{"sd", "nvme", "loop", "vd", "xvd", "hd", "dm-", "md", "mmcblk", "nbd", "rbd", "zd", "sr", "ram"}
 
 // Moves reports whether path is a kernel name, which another device may have after a restart. stable is a stable name of the same

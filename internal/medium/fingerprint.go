@@ -25,7 +25,7 @@ const (
 type Fingerprint struct {
 	kind   Kind
 	facts  []fact
-	places []string // where it is now, for SharesPlace; not part of the text
+	places []string // current location, for SharesPlace; not part of the text
 }
 
 // fact is one property of a medium. value has no spaces and no control characters (see clean).
@@ -79,7 +79,7 @@ func (f Fingerprint) Size() int64 {
 	return n
 }
 
-// Identifies reports whether f identifies the medium uniquely. Otherwise its name must serve.
+// Identifies reports whether f identifies the medium uniquely. If not, the medium is identified by its name.
 func (f Fingerprint) Identifies() bool { return len(f.Keys()) > 0 }
 
 // Keys returns unique names of the medium. Two fingerprints of one medium share at least one.
@@ -106,7 +106,7 @@ func (f Fingerprint) Keys() []string {
 	return out
 }
 
-// Differs returns why seen cannot be the medium of known; "": it can. A fact that only one of them has proves nothing: kernels and
+// Differs returns why seen cannot be the medium of known; "": it can be. A fact that only one of them has proves nothing: kernels and
 // file systems differ in what they report. A medium may have grown, but not shrunk.
 func Differs(known, seen Fingerprint) string {
 	if known.kind != seen.kind {

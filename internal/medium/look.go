@@ -62,7 +62,7 @@ func (s System) OfFD(fd int) (Fingerprint, error) {
 	return s.of(fd, "", &st)
 }
 
-// of returns the fingerprint of what st describes, which is open as fd or at path.
+// of returns the fingerprint of the file or device that st describes, which is open as fd or found at path.
 func (s System) of(fd int, path string, st *unix.Statx_t) (Fingerprint, error) {
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
@@ -104,7 +104,7 @@ func (f *Fingerprint) file(prefix string, fd int, path string, st *unix.Statx_t)
 	if err == nil {
 		switch int64(fs.Type) {
 		case unix.EXT4_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, zfsMagic:
-			// These derive f_fsid from the file system's UUID (btrfs: and from the subvolume's number, since snapshots have equal
+			// These derive f_fsid from the file system's UUID (btrfs also from the subvolume's number, since snapshots have equal
 			// inodes). Others may use the device's number, which another device may have tomorrow.
 			if fs.Fsid.Val == [2]int32{} {
 				break
@@ -139,7 +139,7 @@ func fsUUID(fd int) string {
 		return ""
 	}
 	if u.uuid == [16]byte{} {
-		return "" // one was set after the mount, and is visible from the next mount on
+		return "" // a UUID set after the mount is visible only from the next mount on
 	}
 	return hex.EncodeToString(u.uuid[:u.n])
 }

@@ -4,9 +4,9 @@ import "time"
 
 // Every bound, with its reason.
 const (
-	// logTail is how much of a child's output is kept: enough for a Go crash report with every goroutine.
+	// logTail is how many bytes of a child's output are kept: enough for a Go crash report with every goroutine.
 	logTail = 1 << 20
-	// readyInterval is the time between two tries to reach a child that starts: each is one system call that fails at once.
+	// readyInterval is the time between two attempts to reach a starting child. Each is one system call that fails at once.
 	readyInterval = 5 * time.Millisecond
 	// portTries is how many ports FreePort tries: another process may take one at any time.
 	portTries = 20

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Port is a TCP port of 127.0.0.1 that is held for a target that binds with SO_REUSEPORT, as ringtgt does: a bound socket that
-// never listens. The kernel gives the port to nobody else for "port 0", but lets a target of the same user bind it. So two
-// targets that start at the same moment cannot share a port unnoticed.
+// Port reserves a TCP port of 127.0.0.1 for a target that binds with SO_REUSEPORT, as ringtgt does, by a bound socket that never
+// listens. The kernel never assigns the port to a bind to port 0, but lets a target of the same user bind it explicitly. So two
+// targets that start at the same moment never get the same port.
 type Port struct {
 	Addr string // 127.0.0.1:PORT
 	fd   int
 }
 
-// ReservePort takes a free port.
+// ReservePort reserves a free port.
 func ReservePort() (_ *Port, err error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -29,7 +29,7 @@ func ReservePort() (_ *Port, err error) {
 			err = fmt.Errorf("reserve a port: %w", err)
 		}
 	}()
-	// With SO_REUSEADDR ringtgt's own test without SO_REUSEPORT finds the port free.
+	// ringtgt first checks the port by a bind without SO_REUSEPORT, which needs SO_REUSEADDR here to succeed.
 	for _, option := range []int{unix.SO_REUSEPORT, unix.SO_REUSEADDR} {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, 1); err != nil {
 			return nil, err
@@ -45,7 +45,7 @@ func ReservePort() (_ *Port, err error) {
 	return &Port{Addr: fmt.Sprintf("127.0.0.1:%d", sa.(*unix.SockaddrInet4).Port), fd: fd}, nil
 }
 
-// Release gives the port back. It may be called more than once, and on nil.
+// Release frees the port. It may be called more than once, and on nil.
 func (p *Port) Release() {
 	if p != nil && p.fd >= 0 {
 		_ = unix.Close(p.fd)
@@ -53,7 +53,7 @@ func (p *Port) Release() {
 	}
 }
 
-// FreePort finds a port of 127.0.0.1 where nobody listens, for a target that cannot bind one that is held.
+// FreePort finds an unused port of 127.0.0.1, for a target that cannot bind a reserved one.
 func FreePort() (addr string, err error) {
 	for range portTries {
 		l, lerr := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(portFirst+rand.IntN(portCount)))

@@ -1,5 +1,5 @@
 // Package process runs iSCSI targets and other programs as children that end with this process, on ports of 127.0.0.1 that no
-// other program gets. Benchmarks and tests start their targets by it.
+// other program gets. Benchmarks and tests use it to start their targets.
 package process
 
 import (
@@ -25,12 +25,12 @@ type Child struct {
 	err    error         // valid after exited
 }
 
-// Start starts cmd on these CPUs; with none it may run on all. The end of what it writes to stdout and stderr is kept, unless
-// cmd has writers of its own.
+// Start starts cmd on these CPUs; with none it may run on all. It keeps the end of stdout and stderr, unless cmd has writers of
+// its own.
 //
-// A thread starts the child and is kept until the child has ended, because two things belong to the thread: the CPUs that the
-// child inherits, and the parent-death signal (prctl(2), PR_SET_PDEATHSIG), which kills the child when this process panics or is
-// killed. The child has a process group of its own, so that a terminal's Ctrl-C does not reach it.
+// The thread that starts the child lives until the child has ended, because two things depend on it: the CPUs that the child
+// inherits, and the parent-death signal (prctl(2), PR_SET_PDEATHSIG), which kills the child when this process panics or is
+// killed. The child has its own process group, so that a terminal's Ctrl-C does not reach it.
 func Start(cmd *exec.Cmd, cpus ...int) (*Child, error) {
 	c := &Child{cmd: cmd, log: &tail{max: logTail}, exited: make(chan struct{})}
 	if cmd.Stdout == nil {
@@ -40,7 +40,7 @@ func Start(cmd *exec.Cmd, cpus ...int) (*Child, error) {
 		cmd.Stderr = c.log
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	cmd.WaitDelay = time.Second // a grandchild that holds the log's pipe does not hide the end
+	cmd.WaitDelay = time.Second // a grandchild that keeps the log's pipe open must not delay Wait
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread, and its CPUs, end with the goroutine
@@ -77,19 +77,19 @@ func bind(cpus []int) error {
 	return nil
 }
 
-// PID of the child.
+// PID returns the child's process ID.
 func (c *Child) PID() int { return c.cmd.Process.Pid }
 
-// Exited is closed when the child has ended for whatever reason.
+// Exited returns a channel that is closed when the child has ended, for whatever reason.
 func (c *Child) Exited() <-chan struct{} { return c.exited }
 
-// Err is how the child ended, as exec.Cmd.Wait reports it. It is valid once Exited is closed.
+// Err returns the error of exec.Cmd.Wait. It is valid once Exited is closed.
 func (c *Child) Err() error { return c.err }
 
-// Log returns the end of what the child wrote.
+// Log returns the end of the child's output.
 func (c *Child) Log() string { return c.log.String() }
 
-// Alive returns an error that carries the log once the child has ended.
+// Alive returns nil while the child runs, then an error with its log.
 func (c *Child) Alive() error {
 	select {
 	case <-c.exited:
@@ -99,7 +99,7 @@ func (c *Child) Alive() error {
 	}
 }
 
-// Signal sends a signal. That the child has ended is no error.
+// Signal sends a signal. It is not an error if the child has ended.
 func (c *Child) Signal(sig os.Signal) error {
 	if err := c.cmd.Process.Signal(sig); !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -107,18 +107,18 @@ func (c *Child) Signal(sig os.Signal) error {
 	return nil
 }
 
-// Kill sends SIGKILL and waits for the end.
+// Kill sends SIGKILL and waits until the child has ended.
 func (c *Child) Kill() error {
 	err := c.Signal(syscall.SIGKILL)
 	<-c.exited
 	return err
 }
 
-// ErrStubborn: the child did not end within the limit after SIGTERM, and was killed.
+// ErrStubborn reports that the child did not end within the limit after SIGTERM and was killed.
 var ErrStubborn = errors.New("ignored SIGTERM")
 
-// Terminate sends SIGTERM and waits until the child has ended. A child that needs longer than limit is killed; the error wraps
-// ErrStubborn then. An exit code other than 0 is an error too.
+// Terminate sends SIGTERM and waits until the child has ended. A child that takes longer than limit is killed, and the error
+// wraps ErrStubborn. A nonzero exit code is an error too.
 func (c *Child) Terminate(limit time.Duration) error {
 	if err := c.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (c *Child) Terminate(limit time.Duration) error {
 }
 
 // AwaitPortal returns once something accepts a connection at addr, HOST:PORT. The connection is closed at once, as a port
-// scanner would close it. Each try fails at once while nobody listens.
+// scanner would do it. An attempt fails at once while the port has no listener.
 func (c *Child) AwaitPortal(ctx context.Context, addr string) error {
 	return c.Await(ctx, "listen at "+addr, func() error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
@@ -149,7 +149,7 @@ func (c *Child) AwaitPortal(ctx context.Context, addr string) error {
 	})
 }
 
-// Await calls try until it returns nil. It fails when ctx or the child ends first; what names that which the child did not do.
+// Await calls try until it returns nil. It fails if ctx or the child ends first; what describes the awaited event for the error.
 func (c *Child) Await(ctx context.Context, what string, try func() error) error {
 	tick := time.NewTicker(readyInterval)
 	defer tick.Stop()
@@ -168,7 +168,7 @@ func (c *Child) Await(ctx context.Context, what string, try func() error) error 
 	}
 }
 
-// LookPath finds a program also in the directories of daemons, which are not in everybody's PATH.
+// LookPath is exec.LookPath that also searches the sbin directories, which an ordinary user's PATH lacks.
 func LookPath(name string) (string, error) {
 	path, err := exec.LookPath(name)
 	if err == nil {
