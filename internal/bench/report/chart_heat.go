@@ -10,13 +10,13 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
-// shades are the lowest shares of a column's requests that get each shade, faintest first. They are spaced by their logarithm: a
-// tail of one in 100,000 is seen beside the bulk.
+// shades are the lowest shares of a column's requests that get each shade, faintest first. Their logarithms are evenly spaced so
+// that a tail of one in 100,000 shows beside the bulk.
 func shades() []float64 { return []float64{0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.15} }
 
-// heat draws latency over time: each column is a slice of the run, each cell as strong as the share of its requests that took so long.
-// The y axis goes from lo to hi seconds.
-func heat(title string, r *result.Run, lo, hi float64) *figure {
+// heat draws latency over time: each column is a slice of the run, and the stronger a cell, the larger the share of the slice's
+// requests that took so long. The y axis goes from lo to hi seconds.
+func heat(caption string, r *result.Run, lo, hi float64) *chart {
 	columns, end := columnsOf(r.Series)
 	all := make([]*hist.Histogram, 0, len(columns))
 	for _, c := range columns {
@@ -26,38 +26,35 @@ func heat(title string, r *result.Run, lo, hi float64) *figure {
 	if sum == nil {
 		return nil
 	}
-	desc := fmt.Sprintf("%d columns over %s; latencies from %s to %s, p50 %s, p99 %s", len(columns), seconds(end), result.FormatLatency(sum.Min()),
+	c := newChart(caption, 334, timeline(end), logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
+	c.Desc = fmt.Sprintf("%d columns over %s; latencies from %s to %s, p50 %s, p99 %s", len(columns), seconds(end), result.FormatLatency(sum.Min()),
 		result.FormatLatency(sum.Max()), result.FormatLatency(sum.Quantile(0.5)), result.FormatLatency(sum.Quantile(0.99)))
-	f := newFrame(400, title, desc, timeline(end), logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
-	f.cells(columns)
-	line := func(class string, q float64) {
-		var p []point
-		for _, c := range columns {
-			if c.hist != nil {
-				p = append(p, f.at((c.from+c.to)/2, c.hist.Quantile(q).Seconds()))
+	c.cells(columns)
+	for _, q := range []result.Quantile{{Name: "p50", Share: 0.5}, {Name: "p99", Share: 0.99}} {
+		var line []point
+		for _, col := range columns {
+			if col.hist != nil {
+				line = append(line, point{(col.from + col.to) / 2, col.hist.Quantile(q.Share).Seconds()})
 			}
 		}
-		f.polyline(class, p)
+		c.line("line over "+q.Name, line)
+		c.Legend = append(c.Legend, key{"line over " + q.Name, q.Name, "line"})
 	}
-	line("line over p50", 0.5)
-	line("line over p99", 0.99)
-	for _, c := range columns {
-		if h := c.hist; h != nil {
-			x0, x1 := f.x.at(c.from), f.x.at(c.to)
-			f.rect("hit", x0, f.top, x1-x0, f.bottom-f.top, fmt.Sprintf("%s to %s: %s requests, p50 %s, p99 %s, p99.9 %s, max %s", seconds(c.from), seconds(c.to),
+	for _, col := range columns {
+		if h := col.hist; h != nil {
+			c.box("hit", point{col.from, c.Y.lo}, point{col.to, c.Y.hi}, fmt.Sprintf("%s to %s: %s requests, p50 %s, p99 %s, p99.9 %s, max %s", seconds(col.from), seconds(col.to),
 				result.FormatSI(float64(h.Count()), ""), result.FormatLatency(h.Quantile(0.5)), result.FormatLatency(h.Quantile(0.99)),
 				result.FormatLatency(h.Quantile(0.999)), result.FormatLatency(h.Max())))
 		}
 	}
-	fig := &figure{Caption: title, SVG: f.html(), Legend: []key{{"line over p50", "p50", "line"}, {"line over p99", "p99", "line"}}}
 	for i, s := range shades() {
-		label := "≥ " + strconv.FormatFloat(100*s, 'g', 3, 64) + "%"
+		text := "≥ " + strconv.FormatFloat(100*s, 'g', 3, 64) + "%"
 		if i == 0 {
-			label = "at least one"
+			text = "at least one"
 		}
-		fig.Legend = append(fig.Legend, key{"h" + strconv.Itoa(i), label, "fill"})
+		c.Legend = append(c.Legend, key{"cell h" + strconv.Itoa(i), text, "fill"})
 	}
-	return fig
+	return c
 }
 
 // extent returns the shortest and the longest latency of runs in seconds, for axes that can be compared.
@@ -79,7 +76,7 @@ type column struct {
 	hist     *hist.Histogram // nil: nothing completed
 }
 
-// columnsOf returns a run's intervals, adjacent ones put together so that there are at most maxColumns, and its end.
+// columnsOf returns a run's intervals, adjacent ones merged so that there are at most maxColumns, and its end.
 func columnsOf(series []result.Interval) (columns []column, end float64) {
 	per := max(1, (len(series)+maxColumns-1)/maxColumns)
 	for i := 0; i < len(series); i += per {
@@ -96,38 +93,35 @@ func columnsOf(series []result.Interval) (columns []column, end float64) {
 	return columns, end
 }
 
-// cells draws one path for each shade: all its cells, those of a column that touch as one.
-func (f *frame) cells(columns []column) {
-	decades := math.Log10(f.y.hi / f.y.lo)
+// cells draws one path for each shade with all its cells; those of a column that touch become one.
+func (c *chart) cells(columns []column) {
+	decades := math.Log10(c.Y.hi / c.Y.lo)
 	rows := max(int(math.Ceil(decades*rowsPerDecade)), 1)
-	height := (f.bottom - f.top) / float64(rows)
 	paths := make([]strings.Builder, len(shades()))
-	for _, c := range columns {
-		if c.hist == nil {
+	for _, col := range columns {
+		if col.hist == nil {
 			continue
 		}
 		counts := make([]float64, rows)
-		c.hist.Steps(func(low, high int64, n uint64) {
+		col.hist.Steps(func(low, high int64, n uint64) {
 			middle := (float64(low) + float64(high)) / 2e9
-			row := int(math.Log10(max(middle, f.y.lo)/f.y.lo) / decades * float64(rows))
+			row := int(math.Log10(max(middle, c.Y.lo)/c.Y.lo) / decades * float64(rows))
 			counts[min(max(row, 0), rows-1)] += float64(n)
 		})
-		x0, x1 := f.x.at(c.from), f.x.at(c.to)
+		x0, x1 := px(c.X.share(col.from)), px(c.X.share(col.to))
 		for row := 0; row < rows; {
-			s, first := shade(counts[row]/float64(c.hist.Count())), row
-			for row < rows && shade(counts[row]/float64(c.hist.Count())) == s {
+			s, first := shade(counts[row]/float64(col.hist.Count())), row
+			for row < rows && shade(counts[row]/float64(col.hist.Count())) == s {
 				row++
 			}
 			if s >= 0 {
-				y0, y1 := f.bottom-float64(first)*height, f.bottom-float64(row)*height
-				paths[s].WriteString("M" + px(x0) + " " + px(y0) + "H" + px(x1) + "V" + px(y1) + "H" + px(x0) + "z")
+				y0, y1 := px(1-float64(first)/float64(rows)), px(1-float64(row)/float64(rows))
+				paths[s].WriteString("M" + x0 + " " + y0 + "H" + x1 + "V" + y1 + "H" + x0 + "z")
 			}
 		}
 	}
 	for i := range paths {
-		if paths[i].Len() > 0 {
-			f.b.WriteString(`<path class="cell h` + strconv.Itoa(i) + `" d="` + paths[i].String() + `"/>`)
-		}
+		c.path("cell h"+strconv.Itoa(i), paths[i].String(), "")
 	}
 }
 

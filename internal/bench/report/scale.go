@@ -8,40 +8,66 @@ import (
 // tick is a mark of an axis. One without a label is a minor one.
 type tick struct {
 	value float64
-	label string
+	Label string
 }
 
-// axis maps values to pixels.
+// axis maps values to shares of its length.
 type axis struct {
-	title    string // with the unit
-	lo, hi   float64
-	from, to float64 // pixels of lo and hi
-	by       func(float64) float64
-	ticks    []tick
+	Title  string // with the unit
+	lo, hi float64
+	by     func(float64) float64
+	ticks  []tick
 }
 
-// at returns where a value lies; what is beyond the axis lies at its end.
-func (a *axis) at(v float64) float64 {
+// share returns where a value lies, 0 to 1; a value beyond the axis lies at its end.
+func (a *axis) share(v float64) float64 {
 	lo, hi := a.by(a.lo), a.by(a.hi)
-	share := 0.5
-	if hi > lo {
-		share = (a.by(v) - lo) / (hi - lo)
+	if !(hi > lo) {
+		return 0.5
 	}
-	if math.IsNaN(share) {
-		share = 0
+	s := (a.by(v) - lo) / (hi - lo)
+	if math.IsNaN(s) {
+		return 0
 	}
-	return a.from + min(max(share, 0), 1)*(a.to-a.from)
+	return min(max(s, 0), 1)
+}
+
+// placed is a tick's label at a percentage of its axis. A narrow screen leaves out the sparse ones.
+type placed struct {
+	Label  string
+	At     float64
+	Sparse bool
+}
+
+// Labelled returns the labels of an axis, at most narrowLabels of them not sparse.
+func (a axis) Labelled() (all []placed) {
+	for _, t := range a.ticks {
+		if t.Label != "" {
+			all = append(all, placed{Label: t.Label, At: 100 * a.share(t.value)})
+		}
+	}
+	every := max(1, (len(all)+narrowLabels-1)/narrowLabels)
+	for i := range all {
+		all[i].Sparse = i%every != 0
+	}
+	return all
 }
 
 func identity(v float64) float64 { return v }
 
+// positive returns hi, or 1 where hi is not a positive number.
+func positive(hi float64) float64 {
+	if !(hi > 0) || math.IsInf(hi, 0) {
+		return 1
+	}
+	return hi
+}
+
 // linear returns an axis from 0 to hi or a round value above it, with about n ticks.
 func linear(title string, hi float64, n int, label func(float64) string) axis {
-	if !(hi > 0) || math.IsInf(hi, 0) {
-		hi = 1
-	}
+	hi = positive(hi)
 	step := round125(hi / float64(n))
-	a := axis{title: title, by: identity}
+	a := axis{Title: title, by: identity}
 	for i := 0; ; i++ {
 		v := float64(i) * step
 		a.ticks = append(a.ticks, tick{v, label(v)})
@@ -51,11 +77,9 @@ func linear(title string, hi float64, n int, label func(float64) string) axis {
 	}
 }
 
-// timeline returns an axis of the time since a run's start, from 0 to just hi seconds.
+// timeline returns an axis of the time since a run's start, from 0 to exactly hi seconds.
 func timeline(hi float64) axis {
-	if !(hi > 0) || math.IsInf(hi, 0) {
-		hi = 1
-	}
+	hi = positive(hi)
 	step := hi / 10
 	for _, s := range []float64{0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 86400} {
 		if s >= hi/12 {
@@ -63,17 +87,14 @@ func timeline(hi float64) axis {
 			break
 		}
 	}
-	a := axis{title: "time since the start of the measured part (s)", hi: hi, by: identity}
+	a := axis{Title: "time since the start of the measured part (s)", hi: hi, by: identity}
+	unit, suffix := 1.0, ""
 	if step >= 60 {
-		a.title = "time since the start of the measured part"
+		a.Title, unit, suffix = "time since the start of the measured part", 60, " min"
 	}
 	for i := 0; float64(i)*step <= hi*(1+1e-9); i++ {
 		v := float64(i) * step
-		label := strconv.FormatFloat(v, 'g', 4, 64)
-		if step >= 60 {
-			label = strconv.FormatFloat(v/60, 'g', 4, 64) + " min"
-		}
-		a.ticks = append(a.ticks, tick{v, label})
+		a.ticks = append(a.ticks, tick{v, strconv.FormatFloat(v/unit, 'g', 4, 64) + suffix})
 	}
 	return a
 }
@@ -89,21 +110,17 @@ func round125(v float64) float64 {
 	return 10 * p
 }
 
-// logarithmic returns an axis from lo or less to hi or more: 1, 2 and 5 times powers of ten, labelled as far as there is room for
-// n of them.
+// logarithmic returns an axis from lo or less to hi or more with ticks at 1, 2 and 5 times powers of ten. If these are more than
+// n, only powers of ten have labels, at most n of them.
 func logarithmic(title string, lo, hi float64, n int, label func(float64) string) axis {
-	if !(lo > 0) || math.IsInf(lo, 0) {
-		lo = 1
-	}
+	lo = positive(lo)
 	if !(hi > lo) || math.IsInf(hi, 0) {
 		hi = lo * 2
 	}
-	first, last := int(math.Floor(math.Log10(lo)+1e-9)), int(math.Ceil(math.Log10(hi)-1e-9))
-	a := axis{title: title, by: math.Log10}
 	var all []tick
-	for e := first; e <= last; e++ {
+	for e := int(math.Floor(math.Log10(lo) + 1e-9)); e <= int(math.Ceil(math.Log10(hi)-1e-9)); e++ {
 		for _, m := range []float64{1, 2, 5} {
-			all = append(all, tick{m * math.Pow(10, float64(e)), ""})
+			all = append(all, tick{value: m * math.Pow(10, float64(e))})
 		}
 	}
 	start, end := 0, len(all)-1
@@ -113,37 +130,24 @@ func logarithmic(title string, lo, hi float64, n int, label func(float64) string
 	for end-1 > start && all[end-1].value >= hi*(1-1e-9) {
 		end--
 	}
-	a.ticks = all[start : end+1]
-	a.lo, a.hi = all[start].value, all[end].value
-	decades := 0
-	for _, t := range a.ticks {
-		if isDecade(t.value) {
-			decades++
-		}
-	}
-	every := max(1, (decades+n-1)/n)
+	a := axis{Title: title, lo: all[start].value, hi: all[end].value, by: math.Log10, ticks: all[start : end+1]}
+	every := max(1, ((len(a.ticks)+2)/3+n-1)/n) // a third of the ticks are decades
 	for i := range a.ticks {
 		t := &a.ticks[i]
-		switch {
-		case len(a.ticks) <= n:
-			t.label = label(t.value)
-		case isDecade(t.value) && int(math.Round(math.Log10(t.value)))%every == 0:
-			t.label = label(t.value)
+		decade := math.Log10(t.value)
+		isDecade := math.Abs(decade-math.Round(decade)) < 1e-9
+		if len(a.ticks) <= n || isDecade && int(math.Round(decade))%every == 0 {
+			t.Label = label(t.value)
 		}
 	}
 	return a
 }
 
-func isDecade(v float64) bool {
-	l := math.Log10(v)
-	return math.Abs(l-math.Round(l)) < 1e-9
-}
-
 // nines returns an axis of shares by their nines, 50%, 90%, 99% ... up to the share that 1 of count latencies exceeds.
 func nines(title string, count uint64) axis {
-	a := axis{title: title, hi: 1 - math.Pow(10, -topNines(count)), by: byNines}
-	a.ticks = []tick{{0, "0%"}, {0.5, "50%"}, {0.9, "90%"}, {0.99, "99%"}}
-	for n, label := 3, "99.9"; float64(n) <= topNines(count)+1e-9; n, label = n+1, label+"9" {
+	top := topNines(count)
+	a := axis{Title: title, hi: 1 - math.Pow(10, -top), by: byNines, ticks: []tick{{0, "0%"}, {0.5, "50%"}, {0.9, "90%"}, {0.99, "99%"}}}
+	for n, label := 3, "99.9"; float64(n) <= top+1e-9; n, label = n+1, label+"9" {
 		a.ticks = append(a.ticks, tick{1 - math.Pow(10, -float64(n)), label + "%"})
 	}
 	return a
@@ -151,17 +155,17 @@ func nines(title string, count uint64) axis {
 
 func byNines(q float64) float64 { return -math.Log10(1 - q) }
 
-// topNines is how many nines count latencies have something to say about.
+// topNines returns how many nines count latencies say something about.
 func topNines(count uint64) float64 {
 	return min(max(math.Log10(float64(max(count, 1))), 2), maxNines)
 }
 
 // ordinal returns an axis of labels, evenly spaced, at 0, 1, 2 ...
 func ordinal(title string, labels []string) axis {
-	a := axis{title: title, lo: -0.5, hi: float64(len(labels)) - 0.5, by: identity}
-	every := (len(labels) + 15) / 16
+	a := axis{Title: title, lo: -0.5, hi: float64(len(labels)) - 0.5, by: identity}
+	every := max(1, (len(labels)+9)/10)
 	for i, l := range labels {
-		if i%max(every, 1) != 0 {
+		if i%every != 0 {
 			l = ""
 		}
 		a.ticks = append(a.ticks, tick{float64(i), l})

@@ -9,8 +9,8 @@ import (
 func labelsOf(a axis) string {
 	var s []string
 	for _, t := range a.ticks {
-		if t.label != "" {
-			s = append(s, t.label)
+		if t.Label != "" {
+			s = append(s, t.Label)
 		}
 	}
 	return strings.Join(s, " ")
@@ -50,41 +50,49 @@ func TestTicks(t *testing.T) {
 // Values lie between the ends in order, and what is beyond them or no number at an end.
 func TestAxisAt(t *testing.T) {
 	a := logarithmic("", 1e-6, 1e-3, 9, latencyLabel)
-	a.from, a.to = 0, 300
 	for _, c := range []struct{ value, want float64 }{
-		{1e-6, 0}, {1e-5, 100}, {1e-4, 200}, {1e-3, 300}, {1, 300}, {0, 0}, {-1, 0}, {math.NaN(), 0}, {math.Inf(1), 300},
+		{1e-6, 0}, {1e-5, 1. / 3}, {1e-4, 2. / 3}, {1e-3, 1}, {1, 1}, {0, 0}, {-1, 0}, {math.NaN(), 0}, {math.Inf(1), 1},
 	} {
-		if got := a.at(c.value); math.Abs(got-c.want) > 1e-6 {
+		if got := a.share(c.value); math.Abs(got-c.want) > 1e-6 {
 			t.Errorf("%v lies at %v, want %v", c.value, got, c.want)
 		}
 	}
 	n := nines("", 1e6)
-	n.from, n.to = 0, 600
-	if got := n.at(0.999); math.Abs(got-300) > 1e-6 {
+	if got := n.share(0.999); math.Abs(got-0.5) > 1e-6 {
 		t.Errorf("99.9%% lies at %v, want half way to 99.9999%%", got)
 	}
-	if got := n.at(1); got != 600 {
+	if got := n.share(1); got != 1 {
 		t.Errorf("100%% lies at %v", got)
 	}
 }
 
 // Labels find a free side of their point, or are left out.
 func TestLabels(t *testing.T) {
-	f := newFrame(200, "t", "d", linear("x", 1, 5, iopsLabel), linear("y", 1, 5, iopsLabel))
-	l := labels{f: f}
-	p := point{(f.left + f.right) / 2, (f.top + f.bottom) / 2}
-	l.keepLine([]point{{p.x - 50, p.y}, {p.x + 50, p.y}})
+	c := newChart("t", 200, linear("x", 1, 5, iopsLabel), linear("y", 1, 5, iopsLabel))
+	l := places{class: "wide", w: 600, h: 200}
+	p := point{0.5, 0.5}
+	l.keepLine(c, []point{{0.4, 0.5}, {0.6, 0.5}})
 	for range 6 {
-		l.place("value", p, "label")
+		l.place(c, p, "label")
 	}
-	if n := strings.Count(f.b.String(), ">label<"); n != 2 {
-		t.Errorf("%d labels beside a point on a level line: want one above and one below", n)
+	if len(c.Labels) != 2 {
+		t.Errorf("%d labels beside a point on a level line: want one above and one below", len(c.Labels))
 	}
-	for i, a := range l.taken {
-		for _, b := range l.taken[i+1:] {
-			if a.meets(b) && a.x1-a.x0 > 20 && b.x1-b.x0 > 20 {
-				t.Errorf("%v meets %v", a, b)
-			}
+	n := len(l.taken)
+	if a, b := l.taken[n-1], l.taken[n-2]; a.meets(b) {
+		t.Errorf("%v meets %v", a, b)
+	}
+}
+
+// A narrow screen shows every label that fits, evenly spaced, and the first one.
+func TestSparseLabels(t *testing.T) {
+	kept := ""
+	for _, l := range nines("", 10e6).Labelled() {
+		if !l.Sparse {
+			kept += " " + l.Label
 		}
+	}
+	if kept != " 0% 90% 99.9% 99.999%" {
+		t.Errorf("%s", kept)
 	}
 }

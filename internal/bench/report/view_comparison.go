@@ -2,183 +2,102 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
+func closed(s *result.Side) []result.Run { return s.Runs }
+func atRate(s *result.Side) []result.Run { return s.AtRate }
+
 func viewComparison(c *result.Comparison) view {
-	v := view{Title: "Comparison", Command: shell(c.Command), Verdict: "quiet", Notes: c.Noise}
+	v := view{Title: "Comparison", Command: shell(c.Command), Verdict: "quiet", Notes: c.Noise, Tiles: comparisonTiles(c)}
 	if len(c.Noise) > 0 {
 		v.Verdict = "noisy"
 	}
-	names := make([]string, len(c.Sides))
+	var names []string
 	for i := range c.Sides {
-		names[i] = c.Sides[i].Name
+		names = append(names, c.Sides[i].Name)
 	}
-	var first *result.Run
-	if len(c.Sides) > 0 && len(c.Sides[0].Runs) > 0 {
-		first = &c.Sides[0].Runs[0]
-		v.Title = list(names, " beside ") + ": " + first.Workload.Title()
-		v.Date = date(first.Started)
-		v.Lede = append(v.Lede, fmt.Sprintf("%d rounds of %v on each side, in turns", len(c.Sides[0].Runs), first.Elapsed.Round(1e6)))
-		if at := c.Sides[0].AtRate; c.Rate > 0 && len(at) > 0 {
-			v.Lede = append(v.Lede, fmt.Sprintf("latencies from %d more rounds of %v in an open loop of %s IOPS on every side", len(at), at[0].Elapsed.Round(1e6), result.FormatSI(c.Rate, "")))
-		}
-	}
-	if v.Tiles = comparisonTiles(c); len(v.Tiles) > 0 {
+	if len(v.Tiles) > 0 {
 		v.TilesTitle = names[0] + " over " + names[1]
 	}
-
-	s := section{ID: "ratios", Title: "Ratios", Help: "Each figure of the first side over the other's: the median of the rounds, with the lowest and the highest. Higher is better for IOPS and bytes, lower for latency and idle CPU."}
-	for i := 1; i < len(names); i++ {
-		s.add(ratios(names[0]+" over "+names[i], c, i))
+	ownSpeed, heatRuns, heatWhat := "Latency by percentile", closed, ""
+	var facts []facts
+	if len(c.Sides) > 0 && len(c.Sides[0].Runs) > 0 {
+		first, at := &c.Sides[0].Runs[0], c.Sides[0].AtRate
+		v.Title = strings.Join(names, " beside ") + ": " + first.Workload.Title()
+		v.Date = date(first.Started)
+		v.Lede = []string{fmt.Sprintf("%d rounds of %v per side, interleaved", len(c.Sides[0].Runs), first.Elapsed.Round(1e6))}
+		if c.Rate > 0 && len(at) > 0 {
+			v.Lede = append(v.Lede, fmt.Sprintf("latencies from %d more rounds of %v in an open loop of %s IOPS on every side", len(at), at[0].Elapsed.Round(1e6), result.FormatSI(c.Rate, "")))
+		}
+		if first.Workload.Rate == 0 {
+			ownSpeed = "Latency in a closed loop, each side at its own speed"
+		}
+		facts = setup("Workload", first, &c.Client)
 	}
-	s.Tables = append(s.Tables, figuresTable(c))
-	v.add(s)
-
-	closed, open := func(s *result.Side) []result.Run { return s.Runs }, func(s *result.Side) []result.Run { return s.AtRate }
-	atRate := fmt.Sprintf("Latency at equal load, %s IOPS on every side", result.FormatSI(c.Rate, ""))
-	s = section{ID: "percentiles", Title: "Latency percentiles", Help: "All rounds of a side together. Each step to the right is a tenfold rarer request."}
+	ratio := section{ID: "ratios", Title: "Ratios", Help: "Each figure of the first side over the other's: the median of the rounds, with the lowest and the highest. Higher is better for IOPS and bytes, lower for latency and idle CPU."}
+	head, rows := c.Grid()
+	ratio.Tables = []table{{Title: "Medians of the rounds", Open: true, Head: append([]string{"figure"}, head...), Rows: rows, Mark: -1}}
+	percentile := section{ID: "percentiles", Title: "Latency percentiles", Help: "All rounds of a side together. Each step to the right is a tenfold rarer request."}
 	if c.Rate > 0 {
-		s.add(percentiles(atRate, distributions(c, open)))
+		heatRuns, heatWhat = atRate, ", at equal load"
+		percentile.Charts = append(percentile.Charts, percentiles(fmt.Sprintf("Latency at equal load, %s IOPS on every side", result.FormatSI(c.Rate, "")), distributions(c, atRate)))
 	}
-	s.add(percentiles(atOwnSpeed(first), distributions(c, closed)))
-	v.add(s)
-
-	s = section{ID: "heat", Title: "Latency over time", Help: "The round of each side whose IOPS are the median. The stronger a cell, the more of the column's requests took that long. The axes are the same."}
-	if c.Rate > 0 {
-		s.heats(c, open, ", at equal load")
-	} else {
-		s.heats(c, closed, "")
-	}
-	v.add(s)
-
-	s = section{ID: "throughput", Title: "Throughput"}
-	s.add(rounds(c))
-	s.add(throughputOfSides(c))
-	v.add(s)
-
+	percentile.Charts = append(percentile.Charts, percentiles(ownSpeed, distributions(c, closed)))
+	tables := section{ID: "tables", Title: "Figures in detail"}
 	var cpu []bar
 	for i := range c.Sides {
-		if r := medianRun(c.Sides[i].Runs); r != nil {
-			cpu = append(cpu, cpuBars(clip(names[i], 14)+", ", r)...)
-		}
-	}
-	s = section{ID: "cpu", Title: "CPU per request", Help: "Processor time over requests, in the round of each side whose IOPS are the median."}
-	s.add(bars("Processor time per request", "processor time per request", cpu))
-	v.add(s)
-
-	s = section{ID: "tables", Title: "Figures in detail"}
-	for i := range c.Sides {
-		side := &c.Sides[i]
-		s.Tables = append(s.Tables, roundsTable("Rounds of "+side.Name, side.Runs))
-		if len(side.AtRate) > 0 {
-			s.Tables = append(s.Tables, roundsTable("Rounds at equal load of "+side.Name, side.AtRate))
-		}
-	}
-	v.add(s)
-
-	s = section{ID: "setup", Title: "Setup"}
-	if first != nil {
-		s.facts(workloadFacts(first), hostFacts(&c.Client, first.Workload.Cores))
-	}
-	for i := range c.Sides {
-		if len(c.Sides[i].Runs) > 0 {
-			t := &c.Sides[i].Runs[0].Target
-			s.facts(targetFacts("Target "+names[i], t), negotiatedFacts("Negotiated with "+names[i], t))
-		}
-	}
-	v.add(s)
-	return v
-}
-
-func list(names []string, by string) string {
-	s := ""
-	for i, n := range names {
+		s := &c.Sides[i]
 		if i > 0 {
-			s += by
+			ratio.Charts = append(ratio.Charts, ratios(names[0]+" over "+s.Name, c, i))
 		}
-		s += n
+		if r := medianRun(s.Runs); r != nil {
+			cpu = append(cpu, cpuBars(clip(s.Name, 14)+", ", r)...)
+			facts = append(facts, target(" "+s.Name, &s.Runs[0].Target)...)
+		}
+		tables.Tables = append(tables.Tables, roundsTable("Rounds of "+s.Name, s.Runs))
+		if len(s.AtRate) > 0 {
+			tables.Tables = append(tables.Tables, roundsTable("Rounds at equal load of "+s.Name, s.AtRate))
+		}
 	}
-	return s
+	v.add(ratio)
+	v.add(percentile)
+	v.add(section{ID: "heat", Title: "Latency over time",
+		Help:   "The round of each side whose IOPS are the median. The stronger a cell, the more of the column's requests took that long. All sides have the same latency axis.",
+		Charts: heats(c, heatRuns, heatWhat)})
+	v.add(section{ID: "throughput", Title: "Throughput", Charts: []*chart{roundByRound(c), throughputOfSides(c)}})
+	v.add(section{ID: "cpu", Title: cpuTitle, Help: "CPU time divided by requests, in the round of each side whose IOPS are the median.",
+		Charts: []*chart{bars(cpuCaption, cpuAxis, cpu)}})
+	v.add(tables)
+	v.add(section{ID: "setup", Title: "Setup", Facts: facts})
+	return v
 }
 
 // comparisonTiles are the ratios to the second side.
 func comparisonTiles(c *result.Comparison) (tiles []tile) {
-	if len(c.Ratios) == 0 || len(c.Sides) < 2 {
-		return nil
-	}
 	for _, f := range result.Figures() {
 		s, verdict, ok := c.Ratio(1, f)
 		if !ok || s.Median <= 0 {
 			continue
 		}
-		a, b := medianOf(&c.Sides[0], f), medianOf(&c.Sides[1], f)
-		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: ratio(s.Median) + "×", More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
+		value := fmt.Sprintf("%.3f×", s.Median)
+		switch {
+		case s.Median >= 9.995:
+			value = fmt.Sprintf("%.1f×", s.Median)
+		case s.Median >= 0.995:
+			value = fmt.Sprintf("%.2f×", s.Median)
+		}
+		a, _ := c.Sides[0].FigureText(f)
+		b, _ := c.Sides[1].FigureText(f)
+		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: value, More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
 	}
 	return tiles
-}
-
-func medianOf(s *result.Side, f result.Figure) string {
-	v, ok := s.Figure(f.Name)
-	if !ok {
-		return "–"
-	}
-	return result.FormatFigure(v.Median, f.Unit)
-}
-
-func ratio(v float64) string {
-	switch {
-	case v >= 9.995:
-		return fmt.Sprintf("%.1f", v)
-	case v >= 0.995:
-		return fmt.Sprintf("%.2f", v)
-	}
-	return fmt.Sprintf("%.3f", v)
-}
-
-// figuresTable has a row a figure.
-func figuresTable(c *result.Comparison) table {
-	t := table{Title: "Medians of the rounds", Open: true, Head: []string{"figure"}, Mark: -1}
-	for i := range c.Sides {
-		t.Head = append(t.Head, c.Sides[i].Name)
-		if i > 0 {
-			t.Head = append(t.Head, "ratio (low–high)", "")
-		}
-	}
-	for _, f := range result.Figures() {
-		row := []string{c.FigureName(f.Name)}
-		measured := false
-		for i := range c.Sides {
-			cell := "–"
-			if s, ok := c.Sides[i].Figure(f.Name); ok {
-				cell, measured = result.FormatFigure(s.Median, f.Unit), true
-			}
-			row = append(row, cell)
-			if i > 0 {
-				cell := "–"
-				s, verdict, ok := c.Ratio(i, f)
-				if ok {
-					cell = result.FormatRatio(s)
-				}
-				row = append(row, cell, verdict)
-			}
-		}
-		if measured {
-			t.Rows = append(t.Rows, row)
-		}
-	}
-	return t
-}
-
-// atOwnSpeed titles the latencies of the rounds that all figures but latencies may come from.
-func atOwnSpeed(r *result.Run) string {
-	if r == nil || r.Workload.Rate > 0 {
-		return "Latency by percentile"
-	}
-	return "Latency in a closed loop, each side at its own speed"
 }
 
 // distributions are the latencies of all rounds of every side, reads and writes apart where there were both.
@@ -193,39 +112,33 @@ func distributions(c *result.Comparison, runs func(*result.Side) []result.Run) (
 		}
 		name := c.Sides[i].Name
 		if len(reads) > 0 && len(reads) == len(total) {
-			all = append(all, distribution{name + ", reads", merged(reads...), style{colour: i}}, distribution{name + ", writes", merged(writes...), style{colour: i, dash: "dash"}})
+			all = append(all, distribution{name + ", reads", merged(reads...), colour(i)}, distribution{name + ", writes", merged(writes...), colour(i) + " dash"})
 		} else {
-			all = append(all, distribution{name, merged(total...), style{colour: i}})
+			all = append(all, distribution{name, merged(total...), colour(i)})
 		}
 	}
 	return all
 }
 
-// heats draws the median round of each side, over axes of the same extent.
-func (s *section) heats(c *result.Comparison, runs func(*result.Side) []result.Run, what string) {
+// heats draws the median round of each side, with a common latency axis.
+func heats(c *result.Comparison, runs func(*result.Side) []result.Run, what string) (charts []*chart) {
 	medians := make([]*result.Run, len(c.Sides))
-	var shown []*result.Run
 	for i := range c.Sides {
-		if medians[i] = medianRun(runs(&c.Sides[i])); medians[i] != nil {
-			shown = append(shown, medians[i])
-		}
+		medians[i] = medianRun(runs(&c.Sides[i]))
 	}
-	lo, hi := extent(shown...)
+	lo, hi := extent(slices.DeleteFunc(slices.Clone(medians), func(r *result.Run) bool { return r == nil })...)
 	for i, r := range medians {
 		if r != nil {
-			s.add(heat(c.Sides[i].Name+what, r, lo, hi))
+			charts = append(charts, heat(c.Sides[i].Name+what, r, lo, hi))
 		}
 	}
+	return charts
 }
 
 func roundsTable(title string, runs []result.Run) table {
-	return listed(title, statsHead("round", "target CPU per request", "idle CPU"), len(runs), func(k int) []string {
+	return statsTable(fmt.Sprintf("%s (%d)", title, len(runs)), []string{"round", "target CPU per request", "idle CPU"}, len(runs), func(k int) ([]string, *result.Stats) {
 		r := &runs[k]
-		idle := "–"
-		if r.Target.IdleCPU != nil {
-			idle = result.FormatFigure(*r.Target.IdleCPU, "share")
-		}
-		return statsRow(&r.Total, fmt.Sprint(k+1), latencyOrDash(r.CPUTime(), r.CPUTime() > 0), idle)
+		return []string{fmt.Sprint(k + 1), r.CPUTimeText(), r.FigureText(result.FigureIdle)}, &r.Total
 	})
 }
 
@@ -238,59 +151,41 @@ func medianRun(runs []result.Run) *result.Run {
 	median := stat.Median(iops)
 	var best *result.Run
 	for i := range runs {
-		r := &runs[i]
-		if best == nil || abs(r.Total.IOPS-median) < abs(best.Total.IOPS-median) {
+		if r := &runs[i]; best == nil || math.Abs(r.Total.IOPS-median) < math.Abs(best.Total.IOPS-median) {
 			best = r
 		}
 	}
 	return best
 }
 
-func abs(v float64) float64 { return max(v, -v) }
-
-// rounds draws the IOPS of every round: a drift or an outlier shows here.
-func rounds(c *result.Comparison) *figure {
-	n := 0
+// roundByRound draws the IOPS of every round: a drift or an outlier shows here.
+func roundByRound(c *result.Comparison) *chart {
 	var curves []curve
-	for i := range c.Sides {
-		cu := curve{name: c.Sides[i].Name, style: style{colour: i}}
-		for k := range c.Sides[i].Runs {
-			v := c.Sides[i].Runs[k].Total.IOPS
-			cu.x, cu.y = append(cu.x, float64(k)), append(cu.y, v)
-			cu.hint = append(cu.hint, fmt.Sprintf("%s, round %d: %s IOPS", c.Sides[i].Name, k+1, result.FormatSI(v, "")))
-		}
-		n = max(n, len(cu.x))
-		curves = append(curves, cu)
-	}
 	var labels []string
-	for k := range n {
-		labels = append(labels, fmt.Sprint(k+1))
-	}
-	return lines(260, "Requests per second, round by round", ordinal("round", labels), "IOPS", iopsLabel, curves)
-}
-
-// throughputOfSides draws the median rounds over each other.
-func throughputOfSides(c *result.Comparison) *figure {
-	var end float64
-	var curves []curve
 	for i := range c.Sides {
-		r := medianRun(c.Sides[i].Runs)
-		if r == nil {
-			continue
-		}
-		cu := curve{name: c.Sides[i].Name, style: style{colour: i}}
-		for _, iv := range r.Series {
-			if l := iv.Length.Seconds(); l > 0 {
-				cu.x, cu.y = append(cu.x, iv.At.Seconds()), append(cu.y, float64(iv.Reads+iv.Writes)/l)
-				end = max(end, iv.At.Seconds())
+		s := &c.Sides[i]
+		cu := curve{name: s.Name, style: colour(i)}
+		for k := range s.Runs {
+			v := s.Runs[k].Total.IOPS
+			cu.mark(point{float64(k), v}, fmt.Sprintf("%s, round %d: %s IOPS", s.Name, k+1, result.FormatSI(v, "")))
+			if k == len(labels) {
+				labels = append(labels, fmt.Sprint(k+1))
 			}
 		}
 		curves = append(curves, cu)
 	}
-	if end == 0 {
-		return nil
-	}
-	return lines(300, "Requests per second over time, median rounds", timeline(end), "IOPS", iopsLabel, curves)
+	return lines(194, "Requests per second, round by round", ordinal("round", labels), "IOPS", iopsLabel, curves)
 }
 
-func iopsLabel(v float64) string { return round(result.FormatSI(v, "")) }
+// throughputOfSides draws the median rounds in one chart.
+func throughputOfSides(c *result.Comparison) *chart {
+	var curves []curve
+	last := 0.0
+	for i := range c.Sides {
+		if r := medianRun(c.Sides[i].Runs); r != nil {
+			line, end := series(r, true, requests)
+			curves, last = append(curves, curve{name: c.Sides[i].Name, style: colour(i), line: line}), max(last, end)
+		}
+	}
+	return lines(234, "Requests per second over time, median rounds", timeline(last), "IOPS", iopsLabel, curves)
+}

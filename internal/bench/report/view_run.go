@@ -1,162 +1,174 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
+const percentilesHelp = "The longest latency among the fastest share of the requests. Each step to the right is a tenfold rarer request: at 99.9% one in 1,000 took longer."
+
+const cpuTitle, cpuCaption, cpuAxis = "CPU per request", "Processor time per request", "processor time per request"
+
 func viewRun(r *result.Run) view {
-	v := view{Title: r.Workload.Title(), Date: date(r.Started), Command: shell(r.Command), Notes: r.Notes}
-	v.Lede = []string{r.Target.Name + " at " + r.Target.URL}
-	if d := r.Target.Device(); d != "" {
-		v.Lede = append(v.Lede, d)
-	}
+	v := view{Title: r.Workload.Title(), Date: date(r.Started), Command: shell(r.Command), Notes: r.Notes, Lede: ledeOf(&r.Target)}
 	if r.Ended != "" && r.Ended != "runtime" && r.Ended != "size" {
-		v.Notes = append([]string{fmt.Sprintf("The run did not go to its end: %s after %v.", r.Ended, r.Elapsed.Round(1e6))}, v.Notes...)
+		v.Notes = append([]string{fmt.Sprintf("The run ended early: %s after %v.", r.Ended, r.Elapsed.Round(1e6))}, v.Notes...)
 	}
 	v.Tiles = runTiles(r)
-
-	s := section{ID: "percentiles", Title: "Latency percentiles",
-		Help: "How long the fastest share of requests took at most. Each step to the right is a tenfold rarer request: at 99.9% one of 1,000 took longer."}
-	s.add(percentiles("Latency by percentile", operations("", r, 0)))
-	v.add(s)
-
-	s = section{ID: "heat", Title: "Latency over time",
-		Help: "Each column is a slice of the run; the stronger a cell, the more of the column's requests took that long. Single slow requests are the faint cells at the top."}
 	lo, hi := extent(r)
-	s.add(heat("Latency over time", r, lo, hi))
-	v.add(s)
-
-	s = section{ID: "throughput", Title: "Throughput over time"}
-	for _, f := range throughput(r) {
-		s.add(f)
-	}
-	v.add(s)
-
-	s = section{ID: "cpu", Title: "CPU per request", Help: "Processor time over requests. The target's is that of its whole process, where it runs on this machine."}
-	s.add(bars("Processor time per request", "processor time per request", cpuBars("", r)))
-	v.add(s)
-
-	s = section{ID: "tables", Title: "Figures in detail", Tables: runTables(r)}
-	if f := spreadOfConns(r); f != nil {
-		s.add(f)
-	}
-	v.add(s)
-
-	s = section{ID: "setup", Title: "Setup"}
-	s.facts(workloadFacts(r), targetFacts("Target", &r.Target), hostFacts(&r.Client, r.Workload.Cores), negotiatedFacts("Negotiated at login", &r.Target))
-	v.add(s)
+	v.add(section{ID: "percentiles", Title: "Latency percentiles", Help: percentilesHelp,
+		Charts: []*chart{percentiles("Latency by percentile", operations(r))}})
+	v.add(section{ID: "heat", Title: "Latency over time",
+		Help:   "Each column is a slice of the run. The stronger a cell, the more of the slice's requests took that long. Single slow requests are the faint cells at the top.",
+		Charts: []*chart{heat("Latency over time", r, lo, hi)}})
+	v.add(section{ID: "throughput", Title: "Throughput over time", Charts: throughput(r)})
+	v.add(section{ID: "cpu", Title: cpuTitle, Help: "CPU time divided by requests. The target's is that of its whole process, if it runs on this machine.",
+		Charts: []*chart{bars(cpuCaption, cpuAxis, cpuBars("", r))}})
+	v.add(section{ID: "tables", Title: "Figures in detail", Charts: []*chart{spreadOfConns(r)}, Tables: runTables(r)})
+	v.add(section{ID: "setup", Title: "Setup", Facts: append(setup("Workload", r, &r.Client), target("", &r.Target)...)})
 	return v
 }
 
-func runTiles(r *result.Run) []tile {
-	h := r.Total.Latency
-	known := h != nil && h.Count() > 0
-	q := func(share float64) string {
-		if !known {
-			return "–"
+// ledeOf identifies a target.
+func ledeOf(t *result.Target) []string {
+	lede := []string{t.Name + " at " + t.URL}
+	if d := t.Device(); d != "" {
+		lede = append(lede, d)
+	}
+	return lede
+}
+
+func runTiles(r *result.Run) (tiles []tile) {
+	cells := r.Total.Cells("IOPS", "requests", "bytes/s", "p50", "p99", "p99.9", "max")
+	dash := func(s string) string { return cmp.Or(s, "–") }
+	for _, t := range []tile{
+		{Label: "IOPS", Value: cells[0], More: cells[1] + " requests"},
+		{Label: "throughput", Value: cells[2]},
+		{Label: "p50", Value: dash(cells[3])}, {Label: "p99", Value: dash(cells[4])}, {Label: "p99.9", Value: dash(cells[5])},
+		{Label: "max", Value: cells[6]},
+		{Label: "target CPU per request", Value: r.CPUTimeText(), More: r.FigureText(result.FigureIOPSPerCPU) + " IOPS per CPU-second"},
+		{Label: "target CPU, idle", Value: r.FigureText(result.FigureIdle)},
+		{Label: "errors", Value: when(r.Total.Errors > 0, "%s", humanize.Comma(int64(r.Total.Errors))), Bad: true},
+	} {
+		if t.Value != "" {
+			tiles = append(tiles, t)
 		}
-		return result.FormatLatency(h.Quantile(share))
-	}
-	tiles := []tile{
-		{Label: "IOPS", Value: result.FormatSI(r.Total.IOPS, ""), More: humanize.Comma(int64(r.Total.Requests)) + " requests"},
-		{Label: "throughput", Value: result.FormatSI(r.Total.Rate, "B/s")},
-		{Label: "p50", Value: q(0.5)}, {Label: "p99", Value: q(0.99)}, {Label: "p99.9", Value: q(0.999)},
-	}
-	if known {
-		tiles = append(tiles, tile{Label: "max", Value: result.FormatLatency(h.Max())})
-	}
-	if t := r.CPUTime(); t > 0 {
-		perCPU, _ := r.Figure(result.FigureIOPSPerCPU)
-		tiles = append(tiles, tile{Label: "target CPU per request", Value: result.FormatLatency(t), More: result.FormatSI(perCPU, "") + " IOPS per CPU-second"})
-	}
-	if r.Target.IdleCPU != nil {
-		tiles = append(tiles, tile{Label: "target CPU, idle", Value: result.FormatFigure(*r.Target.IdleCPU, "share")})
-	}
-	if r.Total.Errors > 0 {
-		tiles = append(tiles, tile{Label: "errors", Value: humanize.Comma(int64(r.Total.Errors)), Bad: true})
 	}
 	return tiles
 }
 
-// operations are a run's latencies: of its reads and writes if it had both, else of all.
-func operations(prefix string, r *result.Run, colour int) []distribution {
-	if r.Reads != nil && r.Writes != nil {
-		return []distribution{
-			{prefix + "reads", r.Reads.Latency, style{colour: colour}},
-			{prefix + "writes", r.Writes.Latency, style{colour: colour + 1, dash: "dash"}},
-		}
-	}
-	name := "all requests"
+// operations returns a run's latencies: of its reads and writes if it had both, else of all.
+func operations(r *result.Run) []distribution {
 	switch {
+	case r.Reads != nil && r.Writes != nil:
+		return []distribution{{"reads", r.Reads.Latency, colour(0)}, {"writes", r.Writes.Latency, colour(1) + " dash"}}
 	case r.Reads != nil:
-		name = "reads"
+		return []distribution{{"reads", r.Total.Latency, colour(0)}}
 	case r.Writes != nil:
-		name = "writes"
+		return []distribution{{"writes", r.Total.Latency, colour(0)}}
 	}
-	return []distribution{{prefix + name, r.Total.Latency, style{colour: colour}}}
+	return []distribution{{"all requests", r.Total.Latency, colour(0)}}
 }
 
-// throughput draws requests, and bytes unless they are requests times a constant; and an open loop's backlog, if it had one.
-func throughput(r *result.Run) []*figure {
-	var end float64
-	var reads, writes, all, bytes, behind curve
-	reads = curve{name: "reads", style: style{colour: 0}}
-	writes = curve{name: "writes", style: style{colour: 1, dash: "dash"}}
-	all = curve{name: "all requests", style: style{colour: 2, dash: "dotted"}}
-	bytes = curve{name: "all requests", style: style{colour: 2}}
-	behind = curve{name: "requests due and not sent", style: style{colour: 3}}
-	var late, hasReads, hasWrites, split bool
-	size := 0.0
-	for _, i := range r.Series {
-		length := i.Length.Seconds()
+// series returns a quantity of each interval of a run over time, and its end. perSecond divides it by the interval's length.
+func series(r *result.Run, perSecond bool, value func(*result.Interval) uint64) (line []point, end float64) {
+	for k := range r.Series {
+		i := &r.Series[k]
+		length, at := i.Length.Seconds(), i.At.Seconds()
 		if length <= 0 {
 			continue
 		}
-		at := i.At.Seconds()
-		end = max(end, at)
-		add := func(c *curve, v float64) { c.x, c.y = append(c.x, at), append(c.y, v) }
-		add(&reads, float64(i.Reads)/length)
-		add(&writes, float64(i.Writes)/length)
-		add(&all, float64(i.Reads+i.Writes)/length)
-		add(&bytes, float64(i.Bytes)/length)
-		add(&behind, float64(i.Behind))
-		late = late || i.Behind > 0
-		hasReads, hasWrites = hasReads || i.Reads > 0, hasWrites || i.Writes > 0
-		if n := i.Reads + i.Writes; n > 0 {
-			mean := float64(i.Bytes) / float64(n)
+		v := float64(value(i))
+		if perSecond {
+			v /= length
+		}
+		line, end = append(line, point{at, v}), max(end, at)
+	}
+	return line, end
+}
+
+func requests(i *result.Interval) uint64 { return i.Reads + i.Writes }
+
+// throughput draws requests; bytes too unless all requests are of one size; and an open loop's backlog, if it had one.
+func throughput(r *result.Run) []*chart {
+	all, end := series(r, true, requests)
+	if end == 0 {
+		return nil
+	}
+	reads, _ := series(r, true, func(i *result.Interval) uint64 { return i.Reads })
+	writes, _ := series(r, true, func(i *result.Interval) uint64 { return i.Writes })
+	bytes, _ := series(r, true, func(i *result.Interval) uint64 { return i.Bytes })
+	behind, _ := series(r, false, func(i *result.Interval) uint64 { return i.Behind })
+	curves := []curve{{name: "all requests", style: colour(2) + " dotted", line: all}}
+	switch hasReads, hasWrites := moves(reads), moves(writes); {
+	case hasReads && hasWrites:
+		curves = append(curves, curve{name: "reads", style: colour(0), line: reads}, curve{name: "writes", style: colour(1) + " dash", line: writes})
+	case hasReads:
+		curves = []curve{{name: "reads", style: colour(0), line: reads}}
+	case hasWrites:
+		curves = []curve{{name: "writes", style: colour(1) + " dash", line: writes}}
+	}
+	caption, split, size := "Requests per second", false, 0.0
+	for i, p := range all {
+		if p.y > 0 {
+			mean := bytes[i].y / p.y
 			split = split || size > 0 && math.Abs(mean-size) > size/1000
 			size = mean
 		}
 	}
-	if end == 0 {
-		return nil
-	}
-	curves := []curve{all}
-	switch {
-	case hasReads && hasWrites:
-		curves = []curve{all, reads, writes}
-	case hasReads:
-		curves = []curve{reads}
-	case hasWrites:
-		curves = []curve{writes}
-	}
-	count := func(v float64) string { return round(result.FormatSI(v, "")) }
-	rate := func(v float64) string { return round(result.FormatSI(v, "B/s")) }
-	title := "Requests per second"
 	if !split && size > 0 {
-		title += " (of " + round(humanize.IBytes(uint64(math.Round(size)))) + " each)"
+		caption += " (of " + short(humanize.IBytes(uint64(math.Round(size)))) + " each)"
 	}
-	figures := []*figure{lines(300, title, timeline(end), "IOPS", count, curves)}
+	charts := []*chart{lines(234, caption, timeline(end), "IOPS", iopsLabel, curves)}
 	if split {
-		figures = append(figures, lines(260, "Bytes per second", timeline(end), "throughput (B/s)", rate, []curve{bytes}))
+		charts = append(charts, lines(194, "Bytes per second", timeline(end), "throughput (B/s)", bytesLabel, []curve{{name: "all requests", style: colour(2), line: bytes}}))
 	}
-	if late {
-		figures = append(figures, lines(220, "Behind schedule", timeline(end), "requests due and not sent", count, []curve{behind}))
+	if moves(behind) {
+		charts = append(charts, lines(154, "Behind schedule", timeline(end), "requests due and not sent", iopsLabel, []curve{{name: "requests due and not sent", style: colour(3), line: behind}}))
 	}
-	return figures
+	return charts
+}
+
+// moves reports whether a line is above 0 anywhere.
+func moves(line []point) bool {
+	return slices.ContainsFunc(line, func(p point) bool { return p.y > 0 })
+}
+
+// runTables has a run's totals, client threads, sessions and connections.
+func runTables(r *result.Run) []table {
+	names, rows := []string{"total"}, []*result.Stats{&r.Total}
+	if r.Reads != nil && r.Writes != nil {
+		names, rows = append(names, "reads", "writes"), append(rows, r.Reads, r.Writes)
+	}
+	all := []table{statsTable("Total and operations", []string{""}, len(rows), func(i int) ([]string, *result.Stats) { return names[i : i+1], rows[i] })}
+	parts := r.Parts()
+	for _, k := range []int{2, 0, 1} {
+		if p := parts[k]; p.N > 0 {
+			title := fmt.Sprintf("%s (%s)", []string{"Sessions", "Connections", "Client threads"}[k], humanize.Comma(int64(p.N)))
+			all = append(all, statsTable(title, p.Head, p.N, p.Row))
+		}
+	}
+	return all
+}
+
+// merged returns the sum of histograms, nil if none has a count.
+func merged(all ...*hist.Histogram) *hist.Histogram {
+	var sum *hist.Histogram
+	for _, h := range all {
+		if h == nil || h.Count() == 0 {
+			continue
+		}
+		if sum == nil {
+			sum = new(hist.Histogram)
+		}
+		sum.Merge(h)
+	}
+	return sum
 }

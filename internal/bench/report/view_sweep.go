@@ -2,80 +2,57 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
 func viewSweep(s *result.Sweep) view {
-	v := view{Title: "Sweep of " + s.Parameter, Command: shell(s.Command)}
+	v := view{Title: "Sweep of " + s.Parameter, Command: shell(s.Command), Notes: s.Notes(), Tiles: sweepTiles(s)}
+	var facts []facts
 	if len(s.Points) > 0 {
 		r := &s.Points[0].Run
 		v.Date = date(r.Started)
 		v.Title = fmt.Sprintf("Sweep of %s, %s to %s: %s", s.Parameter, s.Points[0].Value, s.Points[len(s.Points)-1].Value, r.Workload.RW)
-		v.Lede = append(v.Lede, "at the first point: "+r.Workload.Title(), r.Target.Name+" at "+r.Target.URL)
-		if d := r.Target.Device(); d != "" {
-			v.Lede = append(v.Lede, d)
-		}
+		v.Lede = append([]string{"at the first point: " + r.Workload.Title()}, ledeOf(&r.Target)...)
+		facts = append(setup("Workload at the first point", r, &r.Client), target("", &r.Target)...)
 	}
-	v.Notes = s.Notes()
-	v.Tiles = sweepTiles(s)
-
-	c := section{ID: "knee", Title: "Latency over throughput",
-		Help: "A point for each run. To the left of the knee more load buys throughput, to the right of it latency: it is where throughput over mean latency is greatest."}
-	c.add(kneeChart("Latency over throughput", s))
-	t := table{Title: "Points", Open: true, Head: statsHead(s.Parameter, "target CPU per request", "IOPS per CPU second"), Mark: s.Knee}
-	for i := range s.Points {
+	points := statsTable("Points", []string{s.Parameter, "target CPU per request", "IOPS per CPU-second"}, len(s.Points), func(i int) ([]string, *result.Stats) {
 		r := &s.Points[i].Run
-		per := "–"
-		if f, ok := r.Figure(result.FigureIOPSPerCPU); ok {
-			per = result.FormatSI(f, "")
-		}
-		t.Rows = append(t.Rows, statsRow(&r.Total, s.Points[i].Value, latencyOrDash(r.CPUTime(), r.CPUTime() > 0), per))
-	}
-	c.Tables = append(c.Tables, t.prune())
-	v.add(c)
-
-	c = section{ID: "percentiles", Title: "Latency percentiles", Help: "Each step to the right is a tenfold rarer request."}
-	c.add(percentiles("Latency by percentile", sweepDistributions(s)))
-	v.add(c)
-
-	c = section{ID: "cpu", Title: "CPU per request", Help: "CPU time divided by requests. Batching shows here: the more requests are in flight, the less each one costs."}
-	c.add(sweepCPU(s))
-	v.add(c)
-
-	c = section{ID: "setup", Title: "Setup"}
-	if len(s.Points) > 0 {
-		r := &s.Points[0].Run
-		w := workloadFacts(r)
-		w.Title = "Workload at the first point"
-		c.facts(w, targetFacts("Target", &r.Target), hostFacts(&r.Client, r.Workload.Cores), negotiatedFacts("Negotiated at login", &r.Target))
-	}
-	v.add(c)
+		return []string{s.Points[i].Value, r.CPUTimeText(), r.FigureText(result.FigureIOPSPerCPU)}, &r.Total
+	})
+	points.Open, points.Mark = true, s.Knee
+	v.add(section{ID: "knee", Title: "Latency over throughput",
+		Help:   "One point per run. Left of the knee more load buys throughput, right of it latency: the knee is where throughput over mean latency is highest.",
+		Charts: []*chart{kneeChart("Latency over throughput", s)}, Tables: []table{points}})
+	v.add(section{ID: "percentiles", Title: "Latency percentiles", Help: "Each step to the right is a tenfold rarer request.",
+		Charts: []*chart{percentiles("Latency by percentile", sweepDistributions(s))}})
+	v.add(section{ID: "cpu", Title: cpuTitle, Help: "CPU time divided by requests. Batching shows here: the more requests are in flight, the less each one costs.",
+		Charts: []*chart{sweepCPU(s)}})
+	v.add(section{ID: "setup", Title: "Setup", Facts: facts})
 	return v
 }
 
-func sweepTiles(s *result.Sweep) (tiles []tile) {
-	var best *result.Point
+func sweepTiles(s *result.Sweep) []tile {
+	if len(s.Points) == 0 {
+		return nil
+	}
+	best := &s.Points[0]
 	for i := range s.Points {
-		if best == nil || s.Points[i].Run.Total.Rate > best.Run.Total.Rate {
+		if s.Points[i].Run.Total.Rate > best.Run.Total.Rate {
 			best = &s.Points[i]
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	tiles = append(tiles,
-		tile{Label: "most throughput", Value: result.FormatSI(best.Run.Total.Rate, "B/s"), More: "at " + s.Parameter + " " + best.Value},
-		tile{Label: "IOPS there", Value: result.FormatSI(best.Run.Total.IOPS, "")})
+	cells := best.Run.Total.Cells("bytes/s", "IOPS")
+	tiles := []tile{{Label: "highest throughput", Value: cells[0], More: "at " + s.Parameter + " " + best.Value}, {Label: "IOPS there", Value: cells[1]}}
 	if s.Knee < 0 {
 		return append(tiles, tile{Label: "knee", Value: "none", More: "within the sweep"})
 	}
 	k := &s.Points[s.Knee]
-	tiles = append(tiles, tile{Label: "knee", Value: s.Parameter + " " + k.Value})
-	tiles = append(tiles, tile{Label: "throughput at the knee", Value: result.FormatSI(k.Run.Total.Rate, "B/s"), More: result.FormatSI(k.Run.Total.IOPS, "") + " IOPS"})
-	if h := k.Run.Total.Latency; h != nil && h.Count() > 0 {
-		tiles = append(tiles, tile{Label: "p50 at the knee", Value: result.FormatLatency(h.Quantile(0.5))},
-			tile{Label: "p99.9 at the knee", Value: result.FormatLatency(h.Quantile(0.999))})
+	cells = k.Run.Total.Cells("bytes/s", "IOPS", "p50", "p99.9")
+	tiles = append(tiles, tile{Label: "knee", Value: s.Parameter + " " + k.Value}, tile{Label: "throughput at the knee", Value: cells[0], More: cells[1] + " IOPS"})
+	if cells[2] != "" {
+		tiles = append(tiles, tile{Label: "p50 at the knee", Value: cells[2]}, tile{Label: "p99.9 at the knee", Value: cells[3]})
 	}
 	return tiles
 }
@@ -83,49 +60,35 @@ func sweepTiles(s *result.Sweep) (tiles []tile) {
 // sweepDistributions are those of at most maxSeries points, the first, the last and the knee among them.
 func sweepDistributions(s *result.Sweep) (all []distribution) {
 	n := len(s.Points)
-	chosen := map[int]bool{}
+	var chosen []int
 	if s.Knee >= 0 {
-		chosen[s.Knee] = true
+		chosen = append(chosen, s.Knee)
 	}
 	for i := 0; i < maxSeries && len(chosen) < min(maxSeries, n); i++ {
-		chosen[i*(n-1)/(maxSeries-1)] = true
+		if k := i * (n - 1) / (maxSeries - 1); !slices.Contains(chosen, k) {
+			chosen = append(chosen, k)
+		}
 	}
-	for i := range s.Points {
-		if !chosen[i] {
-			continue
-		}
-		name := s.Parameter + " " + s.Points[i].Value
-		st := style{colour: len(all)}
-		if i == s.Knee {
-			name += " (knee)"
-		}
-		all = append(all, distribution{name, s.Points[i].Run.Total.Latency, st})
+	slices.Sort(chosen)
+	for _, i := range chosen {
+		name := s.Parameter + " " + s.Points[i].Value + when(i == s.Knee, " (knee)")
+		all = append(all, distribution{name, s.Points[i].Run.Total.Latency, colour(len(all))})
 	}
 	return all
 }
 
-func sweepCPU(s *result.Sweep) *figure {
-	target, client := curve{name: "target", style: style{colour: 0}}, curve{name: "client", style: style{colour: 1, dash: "dash"}}
+func sweepCPU(s *result.Sweep) *chart {
+	curves := []curve{{name: "target", style: colour(0)}, {name: "client", style: colour(1) + " dash"}}
 	var labels []string
-	add := func(c *curve, i int, v float64) {
-		c.x, c.y = append(c.x, float64(i)), append(c.y, v)
-		c.hint = append(c.hint, fmt.Sprintf("%s, %s %s: %s", c.name, s.Parameter, s.Points[i].Value, timeLabel(v)))
-	}
 	for i := range s.Points {
-		r := &s.Points[i].Run
 		labels = append(labels, clip(s.Points[i].Value, 8))
-		if t := r.CPUTime(); t > 0 {
-			add(&target, i, t.Seconds())
-		}
-		if user, system := r.ClientCPU(); user+system > 0 {
-			add(&client, i, (user + system).Seconds())
-		}
-	}
-	var curves []curve
-	for _, c := range []curve{target, client} {
-		if len(c.y) > 0 {
-			curves = append(curves, c)
+		user, system := s.Points[i].Run.ClientCPU()
+		for k, v := range []float64{s.Points[i].Run.CPUTime().Seconds(), (user + system).Seconds()} {
+			if v > 0 {
+				curves[k].mark(point{float64(i), v}, fmt.Sprintf("%s, %s %s: %s", curves[k].name, s.Parameter, s.Points[i].Value, timeLabel(v)))
+			}
 		}
 	}
-	return lines(300, "Processor time per request", ordinal(s.Parameter, labels), "processor time per request", latencyLabel, curves)
+	curves = slices.DeleteFunc(curves, func(c curve) bool { return len(c.line) == 0 })
+	return lines(234, cpuCaption, ordinal(s.Parameter, labels), cpuAxis, latencyLabel, curves)
 }

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// TableComparison writes a comparison for people: rows are figures, columns each side's median, and beside each side but the
-// first the ratio of the first one's figure over its own as median (lowest–highest) of the rounds.
+// TableComparison writes a comparison for people: see Comparison.Grid.
 func TableComparison(w io.Writer, c *Comparison) error {
 	var b strings.Builder
 	if len(c.Sides) > 0 && len(c.Sides[0].Runs) > 0 {
@@ -29,7 +28,9 @@ func TableComparison(w io.Writer, c *Comparison) error {
 	}
 	hostHead(&b, &c.Client)
 	b.WriteByte('\n')
-	must(comparisonGrid(c).write(&b, ""))
+	head, rows := c.Grid()
+	g := grid{names: 1, rows: append([][]string{append([]string{"median of rounds"}, head...)}, rows...)}
+	must(g.write(&b, ""))
 	b.WriteByte('\n')
 	if len(c.Noise) == 0 {
 		b.WriteString("quiet: nothing was seen that speaks against these figures\n")
@@ -41,42 +42,4 @@ func TableComparison(w io.Writer, c *Comparison) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func comparisonGrid(c *Comparison) *grid {
-	g := &grid{names: 1}
-	head := []string{"median of rounds"}
-	for i := range c.Sides {
-		head = append(head, Clean(c.Sides[i].Name))
-		if i > 0 {
-			head = append(head, "ratio (low–high)", "")
-		}
-	}
-	g.row(head...)
-	for _, f := range Figures() {
-		cells := []string{c.FigureName(f.Name)}
-		any := false
-		for i := range c.Sides {
-			v, ok := c.Sides[i].Figure(f.Name)
-			any = any || ok
-			if ok {
-				cells = append(cells, FormatFigure(v.Median, f.Unit))
-			} else {
-				cells = append(cells, "-")
-			}
-			if i == 0 {
-				continue
-			}
-			ratio := "-"
-			s, verdict, ok := c.Ratio(i, f)
-			if ok {
-				ratio = FormatRatio(s)
-			}
-			cells = append(cells, ratio, verdict)
-		}
-		if any {
-			g.row(cells...)
-		}
-	}
-	return g
 }

@@ -3,10 +3,11 @@ package result
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
-// TableSweep writes a sweep for people, a line a point, the knee marked.
+// TableSweep writes a sweep for people, one line per point, with the knee marked.
 func TableSweep(w io.Writer, s *Sweep) error {
 	var b strings.Builder
 	if len(s.Points) > 0 {
@@ -17,26 +18,15 @@ func TableSweep(w io.Writer, s *Sweep) error {
 		b.WriteByte('\n')
 	}
 	g := &grid{names: 1}
-	g.row(Clean(s.Parameter), "IOPS", "bytes/s", "mean", "p50", "p99", "p99.9", "target CPU/req", "IOPS/CPU-s", "")
+	columns := []string{"IOPS", "bytes/s", "mean", "p50", "p99", "p99.9"}
+	g.row(slices.Concat([]string{Clean(s.Parameter)}, columns, []string{"target CPU/req", "IOPS/CPU-s", ""})...)
 	for i := range s.Points {
-		r := &s.Points[i].Run
-		cells := []string{Clean(s.Points[i].Value), FormatSI(r.Total.IOPS, ""), FormatSI(r.Total.Rate, "B/s")}
-		if h := r.Total.Latency; h != nil && h.Count() > 0 {
-			cells = append(cells, FormatLatency(h.Mean()), FormatLatency(h.Quantile(0.5)), FormatLatency(h.Quantile(0.99)), FormatLatency(h.Quantile(0.999)))
-		} else {
-			cells = append(cells, "", "", "", "")
-		}
-		cpu, perCPU, mark := "", "", ""
-		if t := r.CPUTime(); t > 0 {
-			cpu = FormatLatency(t)
-		}
-		if v, ok := r.Figure(FigureIOPSPerCPU); ok {
-			perCPU = FormatSI(v, "")
-		}
+		r, mark := &s.Points[i].Run, ""
 		if i == s.Knee {
 			mark = "<- knee"
 		}
-		g.row(append(cells, cpu, perCPU, mark)...)
+		own := []string{r.CPUTimeText(), r.FigureText(FigureIOPSPerCPU), mark}
+		g.row(slices.Concat([]string{Clean(s.Points[i].Value)}, r.Total.Cells(columns...), own)...)
 	}
 	must(g.write(&b, ""))
 	if s.Knee >= 0 && s.Knee < len(s.Points) {
