@@ -193,7 +193,7 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	if n == 0 {
 		return session.OutReady
 	}
-	if b := c.block(t, n, waitingOut, may); b != nil {
+	if b := c.block(t, n, taskWaitingOut, may); b != nil {
 		t.out, st.Out = b, b
 		return session.OutReady
 	}
@@ -218,9 +218,9 @@ func (c *conn) FreeTask(st *session.Task) {
 	c.unlink(t)
 	c.loop.leaveLine(t)
 	t.leaveGroups()
-	if t.phase == running {
+	if t.inServer() {
 		// The backend still has it; its blocks come back with loop.TaskDone.
-		t.orphan = true
+		t.enter(taskOrphaned)
 		return
 	}
 	c.recycle(t)

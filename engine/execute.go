@@ -7,7 +7,7 @@ import (
 // execute starts a task whose data-out is complete, as soon as there is memory for its data-in.
 func (c *conn) execute(t *task) {
 	if t.in > 0 && t.buf == nil {
-		if t.buf = c.block(t, t.in, waitingIn, true); t.buf == nil {
+		if t.buf = c.block(t, t.in, taskWaitingIn, true); t.buf == nil {
 			return
 		}
 	}
@@ -16,7 +16,7 @@ func (c *conn) execute(t *task) {
 
 // start hands a task to the device server. It may be done before start returns.
 func (c *conn) start(t *task) {
-	t.phase = running
+	t.enter(taskRunning)
 	s, u := &t.s, &t.l
 	u.Nexus = c.nexus()
 	u.LongCDB = s.LongCDB
@@ -37,14 +37,14 @@ func (l *loop) TaskDone(u *lun.Task) {
 	t := u.Owner.(*task)
 	c := t.conn
 	t.end(l)
-	t.phase = answering
-	if t.orphan {
+	was := t.phase
+	t.enter(taskAnswering)
+	if was == taskOrphaned {
 		c.recycle(t)
 		c.mark()
 		return
 	}
-	if t.aborting {
-		t.aborting = false
+	if was == taskAborting {
 		c.s.Aborted(l.now, &t.s)
 		c.mark()
 		return
@@ -60,16 +60,18 @@ func (l *loop) TaskDone(u *lun.Task) {
 
 // abort stops a task for the session, which waits for Conn.Aborted.
 func (c *conn) abort(t *task) {
-	if t.phase != running {
+	if !t.inServer() {
 		c.loop.leaveLine(t)
-		t.phase = answering
+		if t.phase != taskAnswering {
+			t.enter(taskAnswering)
+		}
 		c.s.Aborted(c.loop.now, &t.s)
 		c.mark()
 		return
 	}
-	t.aborting = true
+	t.enter(taskAborting)
 	t.l.Abort()
-	if !t.aborting {
+	if t.phase != taskAborting {
 		return // it was done at once
 	}
 	c.abandonLater(t)
@@ -93,30 +95,30 @@ func (c *conn) abandonLate() {
 	}
 	var due []late
 	for t := c.tasks; t != nil; t = t.next {
-		if t.aborting && t.abandonAt <= l.now {
+		if t.phase == taskAborting && t.abandonAt <= l.now {
 			due = append(due, late{t, t.use})
 		}
 	}
 	for _, d := range due {
 		t := d.t
-		if t.use != d.use || !t.aborting {
+		if t.use != d.use || t.phase != taskAborting {
 			continue // abandoning another one ended it
 		}
 		kept := !t.l.Abandon()
-		if t.use != d.use || !t.aborting {
+		if t.use != d.use || t.phase != taskAborting {
 			continue // that ended it after all
 		}
 		if kept {
 			t.abandonAt = l.now + int64(abortGrace)
 			continue
 		}
-		t.aborting = false
+		t.enter(taskAbandoned)
 		l.about(&l.stuck, l.engine.log.Warn, "aborted task is still in the backend", "remote", c.name.remote, "itt", t.s.ITT, "after", abortGrace)
 		c.s.Aborted(l.now, &t.s)
 	}
 	c.abandonBy = 0
 	for t := c.tasks; t != nil; t = t.next {
-		if t.aborting {
+		if t.phase == taskAborting {
 			c.abandonBy = earlier(c.abandonBy, t.abandonAt)
 		}
 	}

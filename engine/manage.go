@@ -130,7 +130,7 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	some := false
 	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
 		t := st.Owner.(*task)
-		if t.phase == answering || !g.job.matches(t) {
+		if t.phase == taskAnswering || !g.job.matches(t) {
 			return false // answered already: that is under way
 		}
 		some = true

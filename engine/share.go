@@ -121,7 +121,7 @@ func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 
 // block allocates memory for n bytes of t. If there is none now and may is set, t waits in phase p until serveWaiting starts it;
 // without may the result is nil and nothing waits.
-func (c *conn) block(t *task, n int, p phase, may bool) []byte {
+func (c *conn) block(t *task, n int, p taskPhase, may bool) []byte {
 	sh := c.initiator()
 	// A line that waits only for the arena to grow is no reason to refuse a request that cannot wait.
 	if sh.line.first == nil || !may && c.loop.growsFor(sh, n) {
@@ -134,7 +134,8 @@ func (c *conn) block(t *task, n int, p phase, may bool) []byte {
 		c.narrow()
 	}
 	if may {
-		t.phase, t.need = p, n
+		t.enter(p)
+		t.need = n
 		c.loop.shares.wait(sh, t)
 		c.loop.released = true // serveWaiting decides at the end of the turn
 	}
@@ -283,8 +284,8 @@ func (w *shares) owe(l *loop, sh *share, t *task) {
 // got hands a task the memory that it waited for.
 func (c *conn) got(t *task, b []byte) {
 	l := c.loop
-	if t.phase == waitingOut {
-		t.phase = collecting
+	if t.phase == taskWaitingOut {
+		t.enter(taskCollecting)
 		t.gotMemory(l.now)
 		t.out, t.s.Out = b, b
 		c.s.Buffer(l.now, &t.s)

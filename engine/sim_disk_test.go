@@ -149,7 +149,7 @@ func (w *simWorld) wrote(f *simkernel.File, off int64, b []byte) {
 		switch t := cmd.executed; {
 		case t == nil:
 			w.Fatalf("%v takes effect, and was never executed", cmd)
-		case cmd.task.use == cmd.use && cmd.task.orphan:
+		case cmd.task.use == cmd.use && cmd.task.phase == taskOrphaned:
 			w.stats["late effect"]++ // the unit's gate guards its blocks until then
 		case cmd.dead || t.ended:
 			w.Fatalf("%v takes effect after its end was reported", cmd)

@@ -503,7 +503,7 @@ func (c *simTarget) before(m *simCmd) bool { return c.upAt != 0 && c.upAt < m.is
 func (c *simTarget) end(whole bool) {
 	c.ended = true
 	for t := c.c.tasks; t != nil; t = t.next {
-		if t.phase == running && t.s.Command() {
+		if t.inServer() && t.s.Command() {
 			c.w.Fatalf("%v: its end is reported while the backend has ITT %#x", c, t.s.ITT)
 		}
 	}

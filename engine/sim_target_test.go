@@ -172,7 +172,7 @@ func (t *simTarget) FreeTask(st *session.Task) {
 		cmd.freed = true
 	}
 	o := st.Owner.(*task)
-	if o.phase != running { // no reader is left, but a payload may still be arriving there
+	if !o.inServer() { // no reader is left, but a payload may still be arriving there
 		for _, b := range [][]byte{o.out, o.buf} {
 			if b != nil && !t.c.recv.writesTo(b, t.c.s) {
 				for i := range b {
@@ -239,7 +239,7 @@ func (w *simWorld) observe(l *loop, last *simTarget) {
 			t.look()
 		}
 		for o := t.c.tasks; t.c.loop == l && o != nil; o = o.next {
-			if cmd := t.byITT[o.s.ITT]; o.aborting && cmd != nil && cmd.abortAt == 0 {
+			if cmd := t.byITT[o.s.ITT]; o.phase == taskAborting && cmd != nil && cmd.abortAt == 0 {
 				cmd.abortAt = w.now
 			}
 		}

@@ -419,7 +419,7 @@ func (w *simWorld) describe() string {
 		up, down := t.sock.s.Pending()
 		fmt.Fprintf(&b, " up %d down %d reset %v silent %v", up, down, t.sock.s.WasReset(), t.sock.s.IsSilent())
 		for o := c.tasks; o != nil; o = o.next {
-			fmt.Fprintf(&b, "\n   task %#x CmdSN %d phase %d aborting %v out %d/%d", o.s.ITT, o.s.CmdSN, o.phase, o.aborting, o.s.Received, len(o.s.Out))
+			fmt.Fprintf(&b, "\n   task %#x CmdSN %d phase %v out %d/%d", o.s.ITT, o.s.CmdSN, o.phase, o.s.Received, len(o.s.Out))
 		}
 		b.WriteByte('\n')
 	}

@@ -24,14 +24,9 @@ type taskState struct {
 	in   int    // bytes of data-in that Plan asked for
 	need int    // bytes it waits for
 
-	times taskTimes
-	phase phase
-	// orphan: the session gave the task up (aborted, grace over) while the backend still had it; the blocks come back
-	// with the backend's answer.
-	orphan bool
-	// aborting: the session waits for Conn.Aborted.
-	aborting  bool
-	abandonAt int64 // when the backend's time to end it is over
+	times     taskTimes
+	phase     taskPhase
+	abandonAt int64 // in taskAborting: when the backend's time to end it is over
 
 	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
 	prev, next *task
@@ -43,17 +38,6 @@ type taskState struct {
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
 }
-
-// phase says who has the task.
-type phase uint8
-
-const (
-	collecting phase = iota // with the session: data-out is coming
-	waitingOut              // for data-out memory
-	waitingIn               // Execute came, no data-in memory yet
-	running                 // with the device server
-	answering               // with the session again
-)
 
 // taskPool is a loop's free list.
 type taskPool struct {

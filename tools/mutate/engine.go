@@ -7,7 +7,7 @@ var engineMutants = []mutant{
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, Message{kind: messageWindow})\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: TTT FFFFFFFFh is given", "session/r2t.go", "	if tags.latest == pdu.ReservedTag {\n		tags.latest = 1\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: dirty left set on a moved connection", "engine/conn.go", " && !c.dirty { // if it was marked again, it is pumped again this turn", " {", "engine", "TestMarked"},
-	{"engine: an aborted task is given up in the time of another", "engine/execute.go", "t.aborting && t.abandonAt <= l.now", "t.aborting", "engine", "TestTimeOfAnAbortIsItsTasks"},
+	{"engine: an aborted task is given up in the time of another", "engine/execute.go", "t.phase == taskAborting && t.abandonAt <= l.now", "t.phase == taskAborting", "engine", "TestTimeOfAnAbortIsItsTasks"},
 	{"engine: one EINVAL turns hole punching off", "lun/backend/disk.go", "		if e != unix.EINVAL {\n", "		if true {\n", "engine", "TestSimulation|TestScenarios"},
 
 	// Sending and receiving.
@@ -28,7 +28,7 @@ var engineMutants = []mutant{
 	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "TestHoldersOfMemoryAreEnded"},
 	{"engine: every reset sweeps", "engine/sweep.go", "if s.sweepKey == k {", "if false {", "engine", "TestResetsShareASweep"},
 	{"engine: a sweep ends the requester's own tasks", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
-	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if !t.aborting {\n		return // it was done at once\n	}\n", "	if t.aborting {\n		t.aborting = false\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
+	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if t.phase != taskAborting {\n		return // it was done at once\n	}\n", "	if t.phase == taskAborting {\n		t.enter(taskAbandoned)\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
 	{"engine: mail of a sleeping loop does not wake it", "engine/mailbox.go", "	if m.rouse() {\n		m.wake()\n	}\n", "	m.rouse()\n", "engine", "TestSimulation|TestScenarios|Mail"},
 	{"engine: a deadline moves later only", "engine/timers.go", "	case at < t.heap[i].at:\n		t.up(i, timer{at: at, conn: c})\n", "", "engine", "Timer"},
 }

@@ -1,0 +1,55 @@
+package engine
+
+import "fmt"
+
+// taskPhase says who has a task, and what the session waits for. docs/engine.md draws it.
+type taskPhase uint8
+
+const (
+	taskCollecting taskPhase = iota // the session has it: data-out arrives
+	taskWaitingOut                  // waits for data-out memory
+	taskWaitingIn                   // was executed; waits for data-in memory
+	taskRunning                     // the device server has it
+	taskAborting                    // the device server has it; the session waits for Conn.Aborted
+	taskAbandoned                   // the device server still has it, but the session has got its Conn.Aborted
+	taskOrphaned                    // the session has freed it; its blocks come back with the device server's answer
+	taskAnswering                   // the session has it again
+)
+
+var taskPhaseNames = [...]string{"collecting", "waiting-out", "waiting-in", "running", "aborting", "abandoned", "orphaned", "answering"}
+
+func (p taskPhase) String() string {
+	if int(p) < len(taskPhaseNames) {
+		return taskPhaseNames[p]
+	}
+	return fmt.Sprintf("taskPhase(%d)", uint8(p))
+}
+
+// taskNext has the phases that may follow each phase. Only the device server's answer takes a task away from it, so that no block
+// is reused while a backend may access it. A task in any phase in which the session has it may be freed; the pool then resets it.
+var taskNext = [...]uint8{
+	taskCollecting: 1<<taskWaitingOut | 1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
+	taskWaitingOut: 1<<taskCollecting | 1<<taskAnswering,
+	taskWaitingIn:  1<<taskRunning | 1<<taskAnswering,
+	taskRunning:    1<<taskAborting | 1<<taskOrphaned | 1<<taskAnswering,
+	taskAborting:   1<<taskAbandoned | 1<<taskOrphaned | 1<<taskAnswering,
+	taskAbandoned:  1<<taskOrphaned | 1<<taskAnswering,
+	taskOrphaned:   1 << taskAnswering,
+	taskAnswering:  0, // taskPool.put
+}
+
+// enter moves the task to its next phase. A step that taskNext does not have is an error of this program.
+func (t *task) enter(next taskPhase) {
+	if taskNext[t.phase]>>next&1 == 0 {
+		t.misstep(next)
+	}
+	t.phase = next
+}
+
+// misstep keeps the formatting of the message out of enter.
+func (t *task) misstep(next taskPhase) {
+	panic(fmt.Sprintf("engine: task %#x: phase %v after %v", t.s.ITT, next, t.phase))
+}
+
+// inServer reports whether the device server has the task.
+func (t *task) inServer() bool { return t.phase >= taskRunning && t.phase <= taskOrphaned }
