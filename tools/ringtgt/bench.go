@@ -61,7 +61,7 @@ type benchCmd struct {
 	Progress  string `group:"Output:" enum:"auto,lines,none" default:"auto" help:"Progress on standard error: lines, one every half second; none; or auto, one line that is rewritten, on a terminal only. Default: auto." placeholder:"auto|lines|none"`
 }
 
-// outcome is how a benchmark ended; what was measured is there with an error, too.
+// outcome is the result of a benchmark. A run that failed may still have measurements.
 type outcome struct {
 	doc result.Document
 	err error
@@ -84,7 +84,7 @@ func (c *benchCmd) Run(s streams) error {
 	live := newLive(s.err, c.Progress)
 	o.Progress, o.Stage, o.Series = live.interval, live.stage, live.series
 
-	// The first signal ends the load, and what was measured is the result. The second ends the process.
+	// The first signal ends the load and keeps its measurements. The second ends the process.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -120,7 +120,7 @@ func (c *benchCmd) Run(s streams) error {
 	return nil
 }
 
-// carryOut is the benchmark.
+// carryOut runs the benchmark.
 func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcome) {
 	switch {
 	case c.Compare != "":
@@ -138,7 +138,7 @@ func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcom
 	return out
 }
 
-// classify gives an error without a result its exit code.
+// classify chooses the exit code for an error without a result.
 func (c *benchCmd) classify(err error) error {
 	usage := new(benchrun.UsageError)
 	switch {

@@ -15,9 +15,9 @@ import (
 
 // The scripts of testdata/bench run `ringtgt bench` against a daemon on loopback. Beside the commands of TestScripts they have:
 //
-//	background NAME ARG...  starts `ringtgt ARG...`: what it prints goes to NAME.out, its standard error to NAME.log
-//	freeze NAME             stops a process where it is (SIGSTOP): a target that hangs
-//	measured FILE           reads a result as JSON and wants one that is whole: parts that make up the sums, a series, latencies
+//	background NAME ARG...  starts `ringtgt ARG...` with its standard output in NAME.out and its standard error in NAME.log
+//	freeze NAME             stops a process by SIGSTOP, to simulate a target that hangs
+//	measured FILE           reads a JSON result and checks that it is complete: consistent sums, a time series, latencies
 func TestBenchScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/bench",
@@ -85,7 +85,7 @@ func cmdMeasured(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// whole wants a run whose parts agree.
+// whole checks that a run is complete and its parts agree.
 func whole(ts *testscript.TestScript, r *result.Run) {
 	want := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -134,7 +134,7 @@ func whole(ts *testscript.TestScript, r *result.Run) {
 	}
 	w := &r.Workload
 	want(len(r.Sessions) == w.NumJobs*w.Sessions && len(r.Conns) == len(r.Sessions)*w.Conns, "%d sessions, %d connections of %+v", len(r.Sessions), len(r.Conns), w)
-	// A tick is what the account of a running thread may be behind by: a run of a few milliseconds may have none.
+	// A running thread's CPU time lags by up to a tick, so a run of a few milliseconds may show none.
 	want(r.Target.CPU != nil && (*r.Target.CPU > 0 || r.Elapsed < 100*time.Millisecond) && r.Target.PID > 0, "no processor time of the target: %v", r.Notes)
 	want(r.Target.Kernel != "" && r.Client.Kernel != "" && r.Target.BlockLen > 0 && len(r.Target.Negotiated) > 8, "%+v", r.Target)
 }

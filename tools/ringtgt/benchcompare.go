@@ -14,7 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// idleOfComparison is how long each target of a comparison is looked at idle, unless --idle says it.
+// idleOfComparison is how long each target of a comparison is measured idle unless --idle is given.
 const idleOfComparison = time.Second
 
 // compare carries out `--compare`.
@@ -27,7 +27,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 	if err != nil {
 		return nil, err
 	}
-	if second.Name == first.Name { // two of ours, or one URL twice: what does the same target give?
+	if second.Name == first.Name { // two ringtgts, or the same URL twice: the spread between identical targets
 		second.Name += " again"
 	}
 	if o.Idle == 0 {
@@ -37,7 +37,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 	if err != nil {
 		return nil, usage(err)
 	}
-	// Targets that were already running keep the CPUs that they have, unless --target-cores is given.
+	// Targets that were already running keep their CPUs unless --target-cores is given.
 	if all := host.CPUs(); c.TargetCores == "" && first.Peer != "" && second.Peer != "" && len(all) > 1 {
 		target = all[:1]
 		if len(o.Cores) == 0 {
@@ -49,7 +49,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 	})
 }
 
-// side is one target: a URL, the name of one that is started, or nothing, which is ours.
+// side parses one target: a URL, the name of a target to start, or "" for ringtgt.
 func (c *benchCmd) side(s string) (compare.Side, error) {
 	switch {
 	case s == "":
@@ -60,7 +60,7 @@ func (c *benchCmd) side(s string) (compare.Side, error) {
 			return compare.Side{}, usage(err)
 		}
 		return compare.Side{Name: u.String(), URL: s}, nil
-	case slices.Contains(peer.Names(), s), s == peer.SPDK, s == peer.LIO: // the last two say what they would need
+	case slices.Contains(peer.Names(), s), s == peer.SPDK, s == peer.LIO: // the last two return an error with their requirements
 		return compare.Side{Name: s, Peer: s}, nil
 	}
 	return compare.Side{}, usage(fmt.Errorf("--compare %q: want %s, or a URL", s, strings.Join(peer.Names(), ", ")))

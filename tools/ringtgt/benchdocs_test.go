@@ -10,8 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// docs/benchmarking.md has an item for every flag of `ringtgt bench`, and none for another. A default that the help states is in
-// the page too.
+// docs/benchmarking.md has an item for every flag of `ringtgt bench` and for no other. Defaults in the help are also in the page.
 func TestBenchDocsHaveEveryFlag(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(repository, "docs/benchmarking.md"))
 	if err != nil {

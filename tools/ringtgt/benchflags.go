@@ -11,7 +11,7 @@ import (
 	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 )
 
-// benchTime is a time as fio writes it, in seconds, or as Go does.
+// benchTime is a duration in seconds, as in fio, or in Go's syntax.
 type benchTime time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -27,7 +27,7 @@ func (t *benchTime) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// benchRate is requests a second; k is a thousand.
+// benchRate is a rate in requests per second; the suffix k is a thousand.
 type benchRate float64
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -37,7 +37,7 @@ func (r *benchRate) UnmarshalText(text []byte) error {
 	return err
 }
 
-// options are the flags as run takes them, which checks most of them.
+// options converts the flags for benchrun, which checks most of them.
 func (c *benchCmd) options() (benchrun.Options, error) {
 	o := benchrun.Options{
 		URL: c.URL, Command: benchrun.Redact(append([]string{"ringtgt"}, os.Args[1:]...)), Version: version(),
@@ -54,7 +54,7 @@ func (c *benchCmd) options() (benchrun.Options, error) {
 	return o, errors.Join(err, c.checkSeries())
 }
 
-// checkSeries holds the flags of a sweep and of a comparison against one another.
+// checkSeries checks the flags of sweeps and comparisons for conflicts.
 func (c *benchCmd) checkSeries() error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -80,7 +80,7 @@ func (c *benchCmd) checkSeries() error {
 	return errors.Join(errs...)
 }
 
-// cpus reads a list of CPUs; without one there is none.
+// cpus parses a list of CPUs; "" is nil.
 func cpus(flag, list string) ([]int, error) {
 	if list == "" {
 		return nil, nil

@@ -12,19 +12,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// live shows on standard error what goes on: on a terminal in one line that is rewritten, else line by line if that is asked for.
+// live shows progress on standard error: on a terminal by rewriting one line, otherwise line by line if requested.
 type live struct {
 	mu      sync.Mutex
 	w       io.Writer
 	rewrite bool
 	fd      int // of the terminal
 	lines   bool
-	prefix  string // which run of several it is
-	shown   bool   // there is a line to be cleared
+	prefix  string // which run of a series this is
+	shown   bool   // a line must be cleared
 	ended   bool
 }
 
-// newLive decides where the mode is auto.
+// newLive resolves the mode auto.
 func newLive(w io.Writer, mode string) *live {
 	l := &live{w: w, lines: mode == "lines"}
 	if f, ok := w.(*os.File); ok && mode == "auto" {
@@ -35,7 +35,7 @@ func newLive(w io.Writer, mode string) *live {
 	return l
 }
 
-// series says which run of several begins.
+// series announces the next run of a series.
 func (l *live) series(text string) {
 	l.mu.Lock()
 	l.prefix = text + ": "
@@ -43,10 +43,10 @@ func (l *live) series(text string) {
 	l.show("")
 }
 
-// stage says what begins.
+// stage announces the next stage of a run.
 func (l *live) stage(text string) { l.show(text) }
 
-// interval says what the last one measured.
+// interval shows the measurements of the last interval.
 func (l *live) interval(i result.Interval, left time.Duration) { l.show(result.Live(i, left)) }
 
 func (l *live) show(text string) {
@@ -63,7 +63,7 @@ func (l *live) show(text string) {
 	}
 }
 
-// cut makes text fit into a line: one that is broken cannot be rewritten.
+// cut truncates text to one line: a wrapped line cannot be rewritten.
 func (l *live) cut(text string) string {
 	size, err := unix.IoctlGetWinsize(l.fd, unix.TIOCGWINSZ)
 	if err != nil || size.Col == 0 || utf8.RuneCountInString(text) < int(size.Col) {
@@ -72,7 +72,7 @@ func (l *live) cut(text string) string {
 	return string([]rune(text)[:size.Col-1])
 }
 
-// end takes the line away; nothing is shown after it.
+// end clears the line; nothing is shown afterwards.
 func (l *live) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal opens a pseudo terminal of a width: what is written to tty comes out of the first.
+// terminal opens a pseudo terminal with this width: out reads what is written to tty.
 func terminal(t *testing.T, width uint16) (out, tty *os.File) {
 	t.Helper()
 	out, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -38,7 +38,7 @@ func terminal(t *testing.T, width uint16) (out, tty *os.File) {
 	return out, tty
 }
 
-// On a terminal there is one line, rewritten in place, never broken by the edge, and gone at the end.
+// On a terminal one line is rewritten in place, never wraps, and is cleared at the end.
 func TestLiveRewritesOneLine(t *testing.T) {
 	out, tty := terminal(t, 30)
 	l := newLive(tty, "auto")
@@ -67,7 +67,7 @@ func TestLiveRewritesOneLine(t *testing.T) {
 	}
 }
 
-// Into a file nothing goes, unless lines are asked for.
+// Nothing is written to a file unless lines are requested.
 func TestLiveLines(t *testing.T) {
 	for mode, want := range map[string]string{"auto": "", "none": "", "lines": "logging in\n"} {
 		var b bytes.Buffer

@@ -16,19 +16,19 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// benchFile is a file that a result goes to. It is opened before anything is measured: an hour's run is not lost to a folder
-// that is not there. What it had is replaced only by a result.
+// benchFile is an output file for results. It is opened before the run, so that a missing directory does not cost an hour's
+// measurements. Its old content is replaced only by a result.
 type benchFile struct {
 	flag  string
 	f     *os.File
 	write func(io.Writer, result.Document) error
-	fresh bool // it was not there
+	fresh bool // created by open
 	done  bool
 }
 
 type benchFiles []*benchFile
 
-// open opens what the flags name.
+// open opens the output files named by the flags.
 func (c *benchCmd) open() (files benchFiles, err error) {
 	for _, want := range []benchFile{
 		{flag: "--json " + c.JSON, write: result.Encode},
@@ -70,7 +70,7 @@ func (b *benchFile) save(doc result.Document) error {
 	return nil
 }
 
-// close closes the files, and removes those that have nothing.
+// close closes the files, and removes new ones that are still empty.
 func (files benchFiles) close() {
 	for _, b := range files {
 		_ = b.f.Close()
@@ -104,10 +104,10 @@ func writeReport(w io.Writer, d result.Document) error {
 	return report.Write(w, report.Page{Run: d.Run, Comparison: d.Comparison, Sweep: d.Sweep})
 }
 
-// identifyTimeout bounds the question for a version: a daemon that hangs is not waited for.
+// identifyTimeout bounds the wait for a daemon's version, in case it hangs.
 const identifyTimeout = 3 * time.Second
 
-// identify asks targets that are daemons of this program for their version.
+// identify adds the versions of targets that are ringtgt daemons.
 func identify(d *result.Document) {
 	known := map[int]string{}
 	one := func(t *result.Target) {
@@ -142,7 +142,7 @@ func identify(d *result.Document) {
 	}
 }
 
-// daemonVersion returns the version of a daemon, "" of a process that is none, or another user's.
+// daemonVersion returns the version of a daemon; "" if the process is not one, or belongs to another user.
 func daemonVersion(pid int) string {
 	path, err := control.Find(control.Where{PID: pid}, config.DefaultState, state.SocketFile)
 	if err != nil {

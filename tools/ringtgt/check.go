@@ -55,7 +55,7 @@ func (c *checkCmd) Run(s streams) error {
 	return nil
 }
 
-// checkMachine holds a configuration against this machine: what is no matter of the text alone.
+// checkMachine checks those parts of a configuration that depend on this machine.
 func checkMachine(c *config.Config) (ps config.Problems) {
 	if top, err := engine.ReadTopology(); err == nil {
 		if _, err := top.ParseCores(c.Server.Cores); err != nil {
@@ -75,7 +75,7 @@ func openAccounts(a config.Access) (users []string) {
 	return users
 }
 
-// chapName says who proves himself.
+// chapName describes which side authenticates.
 func chapName(a config.Access) string {
 	switch {
 	case a.Mutual != nil:
@@ -86,7 +86,7 @@ func chapName(a config.Access) string {
 	return "none"
 }
 
-// describeLUN is a unit in a few words.
+// describeLUN describes a unit in a few words.
 func describeLUN(l config.LUN) string {
 	text := string(l.Kind)
 	if l.Path != "" {

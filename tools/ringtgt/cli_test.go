@@ -26,20 +26,20 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ringtgt": main})
 }
 
-// The scripts of testdata/script are what people type; each runs in a directory of its own. Beside testscript's commands
-// they have:
+// The scripts in testdata/script run the commands that a user would type, each in a directory of its own. In addition to
+// testscript's commands they have:
 //
 //	start NAME ARG...    starts `ringtgt serve ARG...` and waits until it serves. $NAME is then its first portal, $NAME_PID
-//	                     its process number; its log goes to NAME.log, what it prints to NAME.out
+//	                     its process ID; its log goes to NAME.log, its standard output to NAME.out
 //	signal NAME SIGNAL   TERM, INT, HUP or KILL
-//	insist NAME SIGNAL   sends the signal again and again until the daemon has ended
-//	ended NAME CODE      waits for its end and wants this exit code (-1: by a signal)
-//	logged NAME TEXT     waits until its log has TEXT
-//	exits CODE ARG...    runs `ringtgt ARG...` and wants this exit code
+//	insist NAME SIGNAL   repeats the signal until the daemon has ended
+//	ended NAME CODE      waits until it has ended and checks its exit code (-1: killed by a signal)
+//	logged NAME TEXT     waits until its log contains TEXT
+//	exits CODE ARG...    runs `ringtgt ARG...` and checks its exit code
 //	sameid FILE FILE     checks that two outputs of `ringtgt status --json` have the same disk identity
 //	truncate FILE SIZE   shortens or lengthens a file
 //	link FILE NEW        makes a hard link
-//	login ADDR TARGET    logs a session in that then does nothing
+//	login ADDR TARGET    logs in a session that stays idle
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -69,7 +69,7 @@ type daemons struct {
 
 type daemonsKey struct{}
 
-// running is a daemon: its state is valid once it has ended.
+// running is a started daemon.
 type running struct {
 	*process.Child
 	cmd *exec.Cmd
@@ -113,7 +113,7 @@ func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 	return nil
 }
 
-// launch starts a daemon whose log goes to log. serving gets its first portal when it serves.
+// launch starts a daemon that logs to log. serving receives its first portal once it serves.
 func launch(cmd *exec.Cmd, log io.Writer) (p *running, serving <-chan string, err error) {
 	portals := make(chan string, 1)
 	cmd.Stderr = io.MultiWriter(log, &portalWatch{portals: portals})
@@ -121,7 +121,7 @@ func launch(cmd *exec.Cmd, log io.Writer) (p *running, serving <-chan string, er
 	return &running{child, cmd}, portals, err
 }
 
-// portalWatch reads a log and sends the first portal that it names.
+// portalWatch scans a log and sends the first portal in it.
 type portalWatch struct {
 	portals chan string // nil once it is sent
 	seen    []byte
@@ -132,7 +132,7 @@ func (w *portalWatch) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	w.seen = append(w.seen, p...)
-	end := bytes.LastIndexByte(w.seen, '\n') + 1 // a line that is not complete may be cut in the portal
+	end := bytes.LastIndexByte(w.seen, '\n') + 1 // an incomplete line may end within the portal
 	if m := firstPortal.FindSubmatch(w.seen[:end]); m != nil {
 		w.portals <- string(m[1]) + string(m[2])
 		w.portals = nil
@@ -244,7 +244,7 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.Stdout, cmd.Stderr = ts.Stdout(), ts.Stderr()
 	var exit *exec.ExitError
 	ts.Check(cmd.Start())
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() }) // it serves what it should have refused
+	late := time.AfterFunc(patience, func() { cmd.Process.Kill() }) // it serves although it should have refused
 	defer late.Stop()
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
@@ -254,7 +254,7 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdLogin logs in by one request (RFC 7143 6.3) and keeps the connection, so that a drain has somebody to wait for.
+// cmdLogin logs in by one request (RFC 7143 6.3) and keeps the connection open, so that a drain has to wait for it.
 func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: login ADDR TARGET")

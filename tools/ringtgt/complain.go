@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// complain prints an error: one line for each fault and, indented below it, what to do.
+// complain prints an error: one line for each fault and, indented below it, the advice.
 func complain(s streams, err error) {
 	for _, err := range each(err) {
 		fmt.Fprintf(s.err, "ringtgt: %v\n", err)
@@ -22,7 +22,7 @@ func complain(s streams, err error) {
 	}
 }
 
-// each splits the errors that errors.Join has joined.
+// each splits an error of errors.Join.
 func each(err error) []error {
 	var code *exitError
 	if errors.As(err, &code) && code.Error() == err.Error() {

@@ -27,29 +27,29 @@ type daemon struct {
 	log      *slog.Logger
 	topology engine.Topology
 	cores    []int
-	state    *state.State // nil: nothing survives
+	state    *state.State // nil: nothing persists
 	node     *session.Node
 	engine   *engine.Engine
 	targets  []*servedTarget
 	control  *control.Server // nil: there is none
 	notes    []string
-	running  atomic.Bool // the loops turn
+	running  atomic.Bool // the loops are running
 	draining atomic.Bool
-	reading  chan struct{}   // has who reads latencies
-	metrics  *metrics.Server // nil: nobody asked for one
+	reading  chan struct{}   // held by the reader of latencies
+	metrics  *metrics.Server // nil: not configured
 	health   *health.Watch   // nil: no units yet
 	store    *health.Store   // wraps state; nil if state is nil
 	lost     chan struct{}   // signalled by a backend that lost blocks
 }
 
-// servedTarget is a target of the configuration with what was made of it.
+// servedTarget is a configured target with its runtime objects.
 type servedTarget struct {
 	cfg   *config.Target
 	lun   *lun.Target
 	units []*servedUnit
 }
 
-// start serves cfg. After an error nothing is left open.
+// start starts serving cfg. After an error it leaves nothing open.
 func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
 	d := &daemon{cfg: cfg, log: log, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
 	if err := d.start(); err != nil {
@@ -81,8 +81,8 @@ func (d *daemon) start() error {
 	if err := d.listenMetrics(); err != nil {
 		return err
 	}
-	// Targets before portals: an initiator that comes back at once finds its target. With port 0 the ports are known only
-	// afterwards.
+	// Set the targets before opening portals, so that an initiator that reconnects at once finds its target. With port 0 the
+	// ports are known only afterwards.
 	d.node.SetTargets(d.sessionTargets(portals))
 	if err := d.engine.Start(); err != nil {
 		return err
@@ -200,7 +200,7 @@ func (d *daemon) addUnits(t *servedTarget) (err error) {
 }
 
 // listenControl opens the control socket: in the state directory, which is locked by this process, or in the runtime
-// directory. Only a socket that was configured by path is worth failing for.
+// directory. Failure is an error only if the path was configured.
 func (d *daemon) listenControl() error {
 	path := d.cfg.Server.Control
 	var err error
@@ -234,7 +234,7 @@ func (d *daemon) controlPath() string {
 	return d.control.Path()
 }
 
-// note reports a setting that could not be honoured: in the log now, and in status as long as the daemon runs.
+// note reports a setting that could not be honoured: in the log now, and in status while the daemon runs.
 func (d *daemon) note(text string) {
 	d.log.Warn(text)
 	d.notes = append(d.notes, text)
@@ -265,7 +265,7 @@ func (d *daemon) refresh() {
 	}
 }
 
-// look asks a medium again whether it is writable and whether its write cache is on. It may block.
+// look checks again whether a medium is writable and whether its write cache is on. It may block.
 func (d *daemon) look(t *servedTarget, u *servedUnit) {
 	if !u.backend.Look() {
 		return
@@ -284,7 +284,7 @@ func (d *daemon) stop() error {
 	return errors.Join(append(errs, d.abandon())...)
 }
 
-// abandon closes what is open. The engine does not run, or runs no more.
+// abandon closes everything that is open. The engine is not running.
 func (d *daemon) abandon() error {
 	var errs []error
 	if d.metrics != nil {

@@ -24,7 +24,7 @@ var (
 	link       = regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`)
 )
 
-// A file that docs/architecture.md names exists, and so does every page and heading that README and docs link to.
+// Every file named in docs/architecture.md exists, and so does every page and heading that README and docs link to.
 func TestDocsNameWhatIsThere(t *testing.T) {
 	files := fileInDocs.FindAllStringSubmatch(readDoc(t, filepath.Join(repository, "docs/architecture.md")), -1)
 	if len(files) < 30 {
@@ -142,8 +142,7 @@ func readDoc(t *testing.T, name string) string {
 	return string(page)
 }
 
-// docs/ringtgt.toml, with its directories moved into one of the test's own, is a configuration that `ringtgt check` accepts
-// without a warning.
+// `ringtgt check` accepts docs/ringtgt.toml, with its directories moved below the test's, without a warning.
 func TestExampleConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	text := readDoc(t, filepath.Join(repository, "docs/ringtgt.toml"))

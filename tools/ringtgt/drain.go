@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// drainLimit bounds a drain. The engine's own grace periods sum up to less than 15 s; the rest is for media that still have
+	// drainLimit bounds a drain. The engine's own grace periods add up to less than 15 s; the rest is for media that still have
 	// much to write back from the page cache.
 	drainLimit = 90 * time.Second
 	// repeats is how long further signals count as repeats of the first: timeout(1) signals its child and then the process

@@ -8,8 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// flushers bounds the threads that flush media at the end: most media have nothing left to write, so a thousand media need no
-// thousand threads.
+// flushers bounds the threads that flush media at the end. Most media have nothing left to write, so a few threads suffice for a
+// thousand media.
 const flushers = 16
 
 // flushMedia flushes all units' caches after the loops have stopped, and returns an error if data was lost by this flush or an

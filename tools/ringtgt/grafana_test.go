@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// dashboard is what of Grafana's model the test below looks at.
+// dashboard is the part of Grafana's model that the test below checks.
 type dashboard struct {
 	Title, UID    string
 	SchemaVersion int
@@ -34,7 +34,7 @@ var (
 	selected   = regexp.MustCompile(`([a-z_]+)(?:=~|!=|=)"`)
 )
 
-// The dashboard can be imported, and every metric and label of it is one that a daemon has.
+// The dashboard can be imported, and a daemon exports every metric and label in it.
 func TestDashboard(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "docs/grafana/ringtgt.json"))
 	if err != nil {

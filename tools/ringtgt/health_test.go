@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// until waits for a condition that another process brings about.
+// until waits for a condition that another process establishes.
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(10 * time.Millisecond) {

@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
-// printHints writes what a person types next on an initiator, for the first target and the portal it is reached by.
+// printHints prints the commands to type next on an initiator, for the first target and its portal.
 func printHints(s streams, d *daemon) {
 	bound := d.engine.Portals()
 	for _, t := range d.targets {
@@ -44,7 +44,7 @@ func hints(s streams, t *config.Target, portal string, discovery config.Access) 
 	fmt.Fprintf(w, "  iscsiadm -m node -T %s -p %s --login\n", t.Name, portal)
 	fmt.Fprintf(w, "  lsblk -o NAME,SIZE,VENDOR,MODEL,TRAN\n")
 	fmt.Fprintf(w, "\nWithout a kernel initiator (Debian: apt install libiscsi-bin qemu-utils qemu-block-extra):\n")
-	if len(discovery.Accounts) > 0 { // open-iscsi takes it from discovery.sendtargets.auth.* of iscsid.conf
+	if len(discovery.Accounts) > 0 { // open-iscsi reads them from discovery.sendtargets.auth.* in iscsid.conf
 		url = "iscsi://" + discovery.Accounts[0].User + "%SECRET@" + portal
 	}
 	fmt.Fprintf(w, "  iscsi-ls -s '%s'\n", url)
@@ -73,7 +73,7 @@ func chapLines(t *config.Target) (out []string) {
 	return out
 }
 
-// reachable is an address that an initiator can use: for a portal on all addresses, one of this machine.
+// reachable returns an address that an initiator can use: for a wildcard portal, one of this machine's.
 func reachable(p netip.AddrPort) string {
 	if !p.Addr().IsUnspecified() {
 		return p.String()

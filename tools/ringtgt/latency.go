@@ -13,13 +13,13 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// readLatency asks the daemon at path: once, or twice, span apart, for what happened in between. top is how many connections
-// are wanted.
+// readLatency reads the latencies of the daemon at path since its start or, if span is not 0, of that span: the difference of two
+// readings. top is the number of connections to include.
 func readLatency(ctx context.Context, path string, span time.Duration, top int) (*control.Latency, error) {
 	if span == 0 {
 		return control.GetLatency(ctx, path, top)
 	}
-	// The busiest of that time need not be those of all time.
+	// The busiest connections of the span need not be the busiest since the start.
 	most := top
 	if top > 0 {
 		most = control.MaxConnections
@@ -47,7 +47,7 @@ func readLatency(ctx context.Context, path string, span time.Duration, top int) 
 	return after, nil
 }
 
-// latency is the daemon's side.
+// latency returns the daemon's latencies for the control socket.
 func (d *daemon) latency(ctx context.Context, connections int) (*control.Latency, error) {
 	l, err := d.readLatency(ctx, connections)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// metrics reads the daemon's metrics: samples by what stands before the value.
+// metrics scrapes the daemon and returns the samples by name and labels.
 func (s *served) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
 	resp, err := http.Get("http://" + s.status(t).Daemon.Metrics + "/metrics")
@@ -56,7 +56,7 @@ func (s *served) load(t *testing.T, n uint64, reads int) {
 	}
 }
 
-// What a daemon counts is what an initiator did: in status, in the difference of two readings, and in the metrics.
+// A daemon's counts match the initiator's commands: in status, in the difference of two readings, and in the metrics.
 func TestLatencyOfADaemon(t *testing.T) {
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "mem:16M", "--metrics", "127.0.0.1:0")
 	const n = 1000
@@ -81,7 +81,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A new nexus's first command is answered by a unit attention (SAM-5 5.14), and the initiator says it again.
+	// A new nexus's first command gets a unit attention (SAM-5 5.14), and the initiator repeats it.
 	sum := func(l *control.Latency, op string) (good uint64) {
 		var bytes, failed uint64
 		for _, u := range l.Units {
@@ -93,7 +93,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 		}
 		want := 4096 * good
 		if op == "write" {
-			want += 4096 * failed // its data came with it
+			want += 4096 * failed // its immediate data was transferred
 		}
 		if bytes != want || failed > 1 {
 			t.Errorf("%s: %d good, %d failed, %d bytes, want %d", op, good, failed, bytes, want)
@@ -142,7 +142,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 	s.stop(t)
 }
 
-// A busy daemon's latencies, as people see them.
+// The latencies of a busy daemon as printed.
 func TestPrintLatency(t *testing.T) {
 	since := time.Now().Add(-(2*time.Hour + 30*time.Second))
 	var total engine.Times
@@ -182,7 +182,7 @@ func TestPrintLatency(t *testing.T) {
 	golden(t, "testdata/latency.golden", b.String())
 }
 
-// Three digits count, and what cannot be told apart is not told apart.
+// Latencies have at most three significant digits, and no more than the histogram's resolution.
 func TestNanos(t *testing.T) {
 	for ns, want := range map[int64]string{
 		0: "<256ns", 256: "<256ns", 257: "257ns", 999: "999ns", 1000: "1.00µs", 9_994: "9.99µs", 9_996: "10.0µs", 99_940: "99.9µs", 99_960: "100µs",

@@ -15,7 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// printLatency writes l for people: units by stage, what loops did, and the busiest connections.
+// printLatency prints l as text: units by stage, the loops' work, and the busiest connections.
 func printLatency(w io.Writer, l *control.Latency) {
 	span := l.At.Sub(l.Since)
 	fmt.Fprintf(w, "ringtgt %s, process %d, commands of %s\n", l.Daemon, l.PID, spanText(l, span))
@@ -31,7 +31,7 @@ func spanText(l *control.Latency, span time.Duration) string {
 	return "the last " + span.Round(time.Millisecond).String()
 }
 
-// printUnits has a block for each unit and operation, all loops together, with a line for each stage.
+// printUnits prints a block for each unit and operation, summed over the loops, with a line for each stage.
 func printUnits(w io.Writer, units []engine.UnitLatency, span time.Duration) {
 	if len(units) == 0 {
 		fmt.Fprintln(w, "\nNo commands")
@@ -58,7 +58,7 @@ func printUnits(w io.Writer, units []engine.UnitLatency, span time.Duration) {
 	}
 }
 
-// sumUnits adds up what has the same target, unit and operation, and the same of, and sorts it by those, of first.
+// sumUnits sums the entries with the same key of, target, unit and operation, and sorts them by these in this order.
 func sumUnits(units []engine.UnitLatency, of func(*engine.UnitLatency) int) []engine.UnitLatency {
 	units = slices.Clone(units)
 	order := func(a, b *engine.UnitLatency) int {
@@ -87,12 +87,12 @@ func operationOrder(name string) int {
 	return int(engine.NumOperations)
 }
 
-// quantiles are the middle columns of a table.
+// quantiles returns the middle columns of a table row.
 func quantiles(t *engine.Times) string {
 	return fmt.Sprintf("%s\t%s\t%s\t%s", nanos(t.Quantile(0.5)), nanos(t.Quantile(0.99)), nanos(t.Quantile(0.999)), nanos(t.MaxNanos))
 }
 
-// nanos is a latency with three digits that count. What a Compact cannot tell apart is not told apart.
+// nanos formats a latency with at most three significant digits, and no more than the resolution of a Compact.
 func nanos(ns int64) string {
 	if ns <= hist.CompactLow {
 		return "<" + strconv.Itoa(hist.CompactLow) + "ns"
@@ -112,7 +112,7 @@ func nanos(ns int64) string {
 			return strconv.FormatFloat(v, 'f', digits, 64) + u.name
 		}
 	}
-	return "" // not reached: s takes all
+	return "" // not reached: seconds fit any value
 }
 
 func meanText(sum float64, n uint64) string {
@@ -131,7 +131,7 @@ func perSecond(n uint64, span time.Duration) uint64 {
 	return uint64(float64(n) / span.Seconds())
 }
 
-// printLoopLatency has what the loops did in one table and the totals of their commands in another.
+// printLoopLatency prints the loops' work in one table and the totals of their commands in another.
 func printLoopLatency(w io.Writer, l *control.Latency) {
 	fmt.Fprintln(w, "\nLoops: means per command, turn and send")
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', tabwriter.AlignRight)
@@ -178,7 +178,7 @@ func ratio2(a, b uint64) string {
 	return strconv.FormatFloat(float64(a)/float64(b), 'f', 3, 64)
 }
 
-// printConnLatency has the connections with the most traffic.
+// printConnLatency prints the connections with the most traffic.
 func printConnLatency(w io.Writer, conns []engine.ConnLatency) {
 	if len(conns) == 0 {
 		return

@@ -15,13 +15,13 @@ import (
 const (
 	exitOK          = 0
 	exitUsage       = 1   // the command line or the configuration is wrong
-	exitStart       = 2   // everything was understood, and cannot be started: a port in use, a file locked
-	exitRun         = 3   // it ran, and something failed
+	exitStart       = 2   // the configuration is valid but cannot be started: a port in use, a file locked
+	exitRun         = 3   // a failure while running
 	exitNoDaemon    = 4   // status: there is no daemon to ask
 	exitInterrupted = 130 // a second signal ended a drain
 )
 
-// exitError is an error that knows its exit code.
+// exitError is an error with an exit code.
 type exitError struct {
 	code int
 	err  error
@@ -45,7 +45,7 @@ type cli struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Show the version."`
 }
 
-// streams are where commands write for people and programs.
+// streams are the output streams of commands.
 type streams struct {
 	out, err io.Writer
 	program  string // the path typed to run this program: commands in messages begin with it
@@ -56,7 +56,7 @@ func (s streams) typed(args string) string { return shell.Quote(s.program) + " "
 
 func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr, os.Args[0]})) }
 
-// run is main without the process: it returns the exit code.
+// run executes a command line and returns the exit code.
 func run(args []string, s streams) int {
 	var c cli
 	done := -1

@@ -75,7 +75,7 @@ func (g *glutton) login(portal, name string, isid int, full bool) bool {
 	return true
 }
 
-// loginAnswer reads Login Responses up to one without the C bit.
+// loginAnswer reads Login Responses up to the one without the C bit.
 func (g *glutton) loginAnswer() bool {
 	for {
 		var h pdu.BHS
@@ -123,8 +123,8 @@ func (g *glutton) command(itt, sn uint32, write bool, n int) {
 	g.add(&h, nil)
 }
 
-// gorge requests everything at once: reads that are not fetched, so that answers queue; writes without data and pings of 8 KiB
-// after a gap in CmdSN; text; immediate requests; and requests that are rejected.
+// gorge sends every kind of request at once: reads whose data it does not receive, so that responses queue; writes without
+// data and pings of 8 KiB after a gap in CmdSN; text; immediate requests; and requests that are rejected.
 func (g *glutton) gorge() {
 	for k := range uint32(4) {
 		g.command(1000+k, g.sn+k, false, 1<<20)

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sessionTargets tells the session layer of the targets. bound are the portals' addresses in the order of the
-// configuration.
+// sessionTargets returns the targets for the session layer. bound are the portals' addresses in the order of the configuration.
 func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 	var out []*session.Target
 	for _, t := range d.targets {
@@ -39,7 +38,7 @@ func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 	return out
 }
 
-// chapAlgorithms are the configuration's names for what CHAP_A names by number.
+// chapAlgorithms maps the configuration's names to the numbers of CHAP_A.
 var chapAlgorithms = map[string]session.CHAPAlgorithm{
 	"md5": session.CHAPMD5, "sha1": session.CHAPSHA1, "sha256": session.CHAPSHA256, "sha3-256": session.CHAPSHA3256,
 }
@@ -66,14 +65,14 @@ func limits(l config.Limits) session.Limits {
 	}
 }
 
-// portalWait is how long a busy portal may take to become free: when a daemon is killed the kernel takes its rings apart
-// after the process is gone, and they hold the listening sockets until then. portalPoll is how often it is looked at.
+// portalWait bounds the wait for a busy portal: the kernel tears down the rings of a killed daemon after the process is gone, and
+// they hold the listening sockets until then. portalPoll is the interval between checks.
 const (
 	portalWait = 5 * time.Second
 	portalPoll = 100 * time.Millisecond
 )
 
-// waitFree is checkFree with patience for the sockets of a predecessor that was killed.
+// waitFree repeats checkFree while the sockets of a killed predecessor may still be open.
 func waitFree(addr netip.AddrPort, log *slog.Logger) error {
 	err := checkFree(addr)
 	if err == nil {
@@ -87,7 +86,7 @@ func waitFree(addr netip.AddrPort, log *slog.Logger) error {
 }
 
 // checkFree fails if a socket listens on addr already. Our listeners share their port among themselves (SO_REUSEPORT),
-// and the kernel would let a second daemon of the same user in as well: initiators would then land on either.
+// and the kernel would admit a second daemon of the same user as well: it would then split the initiators between both.
 //
 // A bind without SO_REUSEPORT decides; /proc/net/tcp misses sockets while others come and go, and only names the other socket.
 func checkFree(addr netip.AddrPort) error {
@@ -100,10 +99,10 @@ func checkFree(addr netip.AddrPort) error {
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil // the engine's own socket will say it
+		return nil // the engine's own socket will report the error
 	}
 	defer unix.Close(fd)
-	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // connections in TIME_WAIT are nobody's
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1) // connections in TIME_WAIT do not matter
 	if err := unix.Bind(fd, sa); !errors.Is(err, unix.EADDRINUSE) {
 		return nil
 	}

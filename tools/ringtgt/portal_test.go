@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The real table: a socket that listens is found, one that is only bound, as by whoever reserves a port, is not.
+// With the real /proc/net/tcp: a listening socket is found; one that is only bound, as when a test reserves a port, is not.
 func TestCheckFree(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

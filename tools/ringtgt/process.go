@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// wantFiles is room for the connections of every loop and the descriptors of every LUN.
+	// wantFiles is enough for the connections of every loop and the descriptors of every LUN.
 	wantFiles = 1 << 20
-	// gcPercent lets the heap grow to five times what lives in it before it is collected. What lives is a few MiB, as the
-	// data path allocates nothing and the kernel's buffers are not on the heap; so collections are rare and cost little.
+	// gcPercent lets the heap grow to five times its live size before it is collected. The live heap is a few MiB, as the
+	// data path allocates nothing and the kernel's buffers are not on the heap; so collections are rare and cheap.
 	gcPercent = 400
 )
 
-// prepareProcess raises the limits that it may, and gives the Go runtime what the loops leave it.
+// prepareProcess raises resource limits as far as permitted, and configures the Go runtime to coexist with the loops.
 func (d *daemon) prepareProcess() {
 	if err := raise(unix.RLIMIT_NOFILE, wantFiles); err != nil {
 		d.log.Debug("open files limit", "err", err)
@@ -27,7 +27,7 @@ func (d *daemon) prepareProcess() {
 	if err := raise(unix.RLIMIT_MEMLOCK, unix.RLIM_INFINITY); err != nil {
 		d.log.Debug("memlock limit", "err", err)
 	}
-	// Each loop keeps a thread, and while it works it keeps a P too: at least one more is for the collector, the control
+	// Each loop occupies a thread and, while it works, a P. Leave at least one more for the collector, the control
 	// socket and helpers.
 	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) < len(d.cores)+1 {
 		runtime.GOMAXPROCS(len(d.cores) + 1)
@@ -37,7 +37,7 @@ func (d *daemon) prepareProcess() {
 	}
 }
 
-// raise sets a limit to want where that is allowed, else to the most that is.
+// raise sets a limit to want or, if that is not permitted, as high as is.
 func raise(resource int, want uint64) error {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(resource, &l); err != nil {
@@ -72,7 +72,7 @@ func signed(n uint64) int64 {
 	return int64(n)
 }
 
-// notify tells systemd how far we are (sd_notify(3)); without systemd it does nothing.
+// notify reports the daemon's state to systemd (sd_notify(3)); without systemd it does nothing.
 func notify(text string) {
 	name := os.Getenv("NOTIFY_SOCKET")
 	if name == "" {
@@ -83,5 +83,5 @@ func notify(text string) {
 		return
 	}
 	defer conn.Close()
-	_, _ = conn.Write([]byte(text)) // systemd gone: nobody to tell
+	_, _ = conn.Write([]byte(text)) // best effort
 }

@@ -44,7 +44,7 @@ func (c *serveCmd) Run(s streams) error {
 	for _, p := range problems {
 		log.Warn(p.Text, "at", p.At.String())
 	}
-	// From here on a signal is remembered, so that none is lost while we start.
+	// Queue signals from here on, so that none is lost during the start.
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
@@ -81,7 +81,7 @@ func (c *serveCmd) Run(s streams) error {
 	return nil
 }
 
-// newLog makes the log. It goes to stderr: stdout is for what people type next.
+// newLog returns the logger. It writes to stderr: stdout is for the hints on what to type next.
 func newLog(w io.Writer, s config.Server) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: s.LogLevel}
 	if s.LogFormat == "json" {

@@ -54,7 +54,7 @@ func serve(t *testing.T, wrap []string, args ...string) *served {
 	return s
 }
 
-// text is its log so far.
+// text returns the log so far.
 func (s *served) text() string {
 	text, _ := os.ReadFile(s.log)
 	return string(text)
@@ -69,7 +69,7 @@ func (s *served) status(t *testing.T) *control.Status {
 	return st
 }
 
-// stop drains it and wants an end in order.
+// stop drains the daemon and checks that it ends cleanly.
 func (s *served) stop(t *testing.T) {
 	t.Helper()
 	s.Signal(syscall.SIGTERM)

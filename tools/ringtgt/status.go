@@ -81,7 +81,7 @@ func (c *statusCmd) check() error {
 	return nil
 }
 
-// explain says why there is no answer from path.
+// explain returns why the daemon at path did not answer.
 func (c *statusCmd) explain(path string, err error) error {
 	switch {
 	case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
@@ -96,7 +96,7 @@ func (c *statusCmd) explain(path string, err error) error {
 	return fail(exitNoDaemon, err)
 }
 
-// status is the daemon's side: a picture of everything.
+// status returns the daemon's status for the control socket.
 func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	es, err := d.engineStatus(ctx)
 	if err != nil {
@@ -152,7 +152,7 @@ func (d *daemon) targetStatus(t *servedTarget) control.Target {
 	return out
 }
 
-// cpu says which CPUs there are and which have a loop.
+// cpu lists the CPUs and their loops.
 func (d *daemon) cpu() control.CPU {
 	t := d.topology
 	out := control.CPU{Brand: t.Brand, ThreadsPerCore: t.ThreadsPerCore, CacheLine: t.CacheLine, CRC32C: t.CRC32C}
@@ -172,7 +172,7 @@ func kernel() string {
 	return unix.ByteSliceToString(u.Release[:])
 }
 
-// heapBytes is the live and not yet collected part of the Go heap. Reading it stops nothing.
+// heapBytes returns the size of all heap objects, live or not yet collected. Reading it does not stop the world.
 func heapBytes() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)
@@ -182,7 +182,7 @@ func heapBytes() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// residentBound is the upper bound of resident: engine.MemoryBound and the LUNs in memory.
+// residentBound returns upper bounds of resident: engine.MemoryBound plus the LUNs in memory.
 func (d *daemon) residentBound() (now, ever uint64) {
 	n, e := d.engine.Bound()
 	luns := 0
@@ -196,7 +196,7 @@ func (d *daemon) residentBound() (now, ever uint64) {
 	return uint64(n + luns), uint64(e + luns)
 }
 
-// resident is the memory of the process that is in RAM, in bytes.
+// resident returns the process's resident memory in bytes.
 func resident() uint64 {
 	text, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

@@ -25,7 +25,7 @@ func printConnections(w io.Writer, conns []engine.ConnStatus) {
 	slices.SortStableFunc(conns, func(a, b engine.ConnStatus) int {
 		return cmp.Or(compareSessions(a, b), cmp.Compare(a.CID, b.CID))
 	})
-	// All lines are aligned together, and the sessions' own put between them after.
+	// Align all connection lines together, then insert the sessions' lines between them.
 	var table bytes.Buffer
 	t := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(t, "    CID\tLOOP\tCPU\tRECEIVE CPU\tTASKS\tREMOTE\tLOCAL\tSINCE\tPLACEMENT")
@@ -52,11 +52,11 @@ func printConnections(w io.Writer, conns []engine.ConnStatus) {
 	}
 }
 
-// inSession says that the connection's login has come so far that it is of a session.
+// inSession reports whether the connection has joined a session.
 func inSession(c engine.ConnStatus) bool { return c.State != "login" }
 
-// compareSessions is 0 for connections of one session. A TSIH is one session's in the whole node; the rest makes the
-// order a total one, whatever a picture holds that was taken loop by loop.
+// compareSessions returns 0 for connections of one session. A TSIH is unique in the node; the other keys make the order total even
+// if the loops were read at different moments.
 func compareSessions(a, b engine.ConnStatus) int {
 	if x, y := inSession(a), inSession(b); x != y {
 		if x {
@@ -78,7 +78,7 @@ func sessionText(c engine.ConnStatus) string {
 	return fmt.Sprintf("TSIH %d, %s: %s (ISID %s) at %s", c.TSIH, c.State, c.Initiator, c.ISID, c.Target)
 }
 
-// receiveText is the CPU that processed a connection's packets last.
+// receiveText returns the CPU that last processed a connection's packets.
 func receiveText(cpu int) string {
 	if cpu < 0 {
 		return "-"

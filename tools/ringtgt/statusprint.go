@@ -14,7 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// printStatus writes s for people: one block of lines for each thing, with columns where there are many of it.
+// printStatus prints s as text: a block for each subject, with tables for lists.
 func printStatus(w io.Writer, s *control.Status) {
 	printDaemon(w, s)
 	printLoops(w, s)
@@ -69,7 +69,7 @@ func printDaemon(w io.Writer, s *control.Status) {
 	t.Flush()
 }
 
-// describeCores lists the CPUs with a loop, those that are left, and those that are second threads of a core.
+// describeCores lists the CPUs with a loop, those without, and the second threads of cores.
 func describeCores(c control.CPU) string {
 	var used, free, siblings []int
 	for _, core := range c.Cores {
@@ -92,7 +92,7 @@ func describeCores(c control.CPU) string {
 	return text
 }
 
-// ranges writes ascending CPU numbers as --cores takes them.
+// ranges formats ascending CPU numbers in the syntax of --cores.
 func ranges(cpus []int) string {
 	if len(cpus) == 0 {
 		return "no core"
@@ -141,7 +141,7 @@ func cpuText(cpu int) string {
 	return strconv.Itoa(cpu)
 }
 
-// buffersText is in use / taken into use / limit.
+// buffersText returns the buffer memory in use / allocated / limit.
 func buffersText(l engine.LoopStatus) string {
 	return fmt.Sprintf("%s/%s/%s", short(l.ArenaInUse), short(l.ArenaTouched), short(l.ArenaLimit))
 }
@@ -196,7 +196,7 @@ func oneLine(s string) string {
 	return s
 }
 
-// traits are the options of a unit that are on.
+// traits lists the enabled options of a unit.
 func traits(l control.LUN) string {
 	var out []string
 	for _, o := range []struct {
@@ -220,7 +220,7 @@ func orDash(s string) string {
 	return s
 }
 
-// ago is the time since t, in the two largest units that matter.
+// ago returns the time since t in its two largest units.
 func ago(t time.Time) string {
 	d := max(time.Since(t), 0)
 	switch {
@@ -237,7 +237,7 @@ func ago(t time.Time) string {
 func countText(n int64) string { return humanize.Comma(n) }
 func bytesText(n int64) string { return humanize.IBytes(uint64(n)) }
 
-// printLimit shows the limit in force, and the hard one where it is another.
+// printLimit formats the soft limit and, if it differs, the hard limit.
 func printLimit(l control.Limit, text func(int64) string) string {
 	show := func(n int64) string {
 		if n < 0 {

@@ -31,7 +31,7 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-// A picture of a busy daemon, as people see it.
+// The status of a busy daemon as printed.
 func TestPrintStatus(t *testing.T) {
 	since := time.Now().Add(-(3*time.Hour + 4*time.Minute + time.Second/2))
 	lba := uint64(100)
@@ -75,8 +75,8 @@ func TestPrintStatus(t *testing.T) {
 	golden(t, "testdata/status.golden", b.String())
 }
 
-// connections are a picture as the engine gives it, loop by loop: a session of three connections, one of another, a discovery
-// session, and somebody who logs in.
+// connections are those of the engine's status, loop by loop: a session of three connections, another session's only one, a
+// discovery session, and a login in progress.
 func connections() []engine.ConnStatus {
 	mcs := engine.ConnStatus{
 		State: "normal", Initiator: "iqn.1993-08.org.debian:01:abc", Target: "iqn.2026-11.io.ringtgt:disk0", ISID: "00023d000001", TSIH: 7,
@@ -102,7 +102,7 @@ func connections() []engine.ConnStatus {
 	}
 }
 
-// How connections come to loops, in the words that people see.
+// How the text describes the steering of connections to loops.
 func TestDescribeSteering(t *testing.T) {
 	for _, tt := range []struct {
 		st            steer.Status
@@ -138,7 +138,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// What to type with CHAP both ways and a read-only disk. Secrets are not printed.
+// The hints for mutual CHAP and a read-only disk. Secrets are not printed.
 func TestHints(t *testing.T) {
 	account := config.Account{User: "initiator", Secret: []byte("very secret indeed")}
 	mutual := config.Account{User: "target", Secret: []byte("also very secret")}

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// checkInterfaces says which interfaces this machine does not have. It asks by ioctl: netlink is forbidden to services more
-// often (RestrictAddressFamilies of systemd), and who may not ask is told nothing here.
+// checkInterfaces reports interfaces that this machine does not have. It uses an ioctl, because services are more often denied
+// netlink (systemd's RestrictAddressFamilies). If the ioctl is denied too, it reports nothing.
 func checkInterfaces(interfaces []config.Interface) (ps config.Problems) {
 	if len(interfaces) == 0 {
 		return nil
@@ -41,8 +41,8 @@ func interfaceNames(interfaces []config.Interface) (names []string) {
 	return names
 }
 
-// logSteering says at the start how connections come to loops. That nothing better is possible is no fault; that interfaces
-// were asked for and packets stay where they are is.
+// logSteering logs at the start how connections are assigned to loops. A lower level is not a fault, but configured interfaces
+// without XDP are.
 func (d *daemon) logSteering(st steer.Status) {
 	args := []any{"level", st.Level.String()}
 	if st.Why != "" {
@@ -57,7 +57,7 @@ func (d *daemon) logSteering(st steer.Status) {
 	}
 }
 
-// describeSteering is the level that is active, and why it is not a better one.
+// describeSteering describes the active level, and why it is not a better one.
 func describeSteering(st steer.Status) string {
 	if st.Why == "" {
 		return st.Level.String()
@@ -65,7 +65,7 @@ func describeSteering(st steer.Status) string {
 	return fmt.Sprintf("%s (%s)", st.Level, st.Why)
 }
 
-// describeXDP names the interfaces whose packets are moved, and says why not others.
+// describeXDP lists the interfaces whose packets are moved, and why others are not.
 func describeXDP(st steer.Status) string {
 	text := "off"
 	if st.XDP {

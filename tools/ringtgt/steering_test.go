@@ -24,7 +24,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// twoCores are two CPUs for loops, as --cores takes them.
+// twoCores returns two CPUs for loops, in the syntax of --cores and as numbers.
 func twoCores(t *testing.T) (string, []int) {
 	t.Helper()
 	top, err := engine.ReadTopology()
@@ -38,7 +38,7 @@ func twoCores(t *testing.T) (string, []int) {
 	return fmt.Sprintf("%d,%d", c[0], c[1]), c
 }
 
-// unprivileged is a command that runs another one without any capability; none is needed for a user that has none.
+// unprivileged returns a command prefix that drops all capabilities; it is empty for a user without any.
 func unprivileged(t *testing.T) []string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -49,7 +49,7 @@ func unprivileged(t *testing.T) []string {
 
 const steeringTarget = "iqn.2026-11.io.ringtgt:disk0"
 
-// dial makes a session of n connections and moves data on each.
+// dial opens a session of n connections and transfers data on each.
 func dial(t *testing.T, s *served, n int, dialer func(context.Context, string, string) (net.Conn, error)) *initiator.Session {
 	t.Helper()
 	session, err := initiator.Dial(t.Context(), initiator.Config{
@@ -84,8 +84,8 @@ func exercise(t *testing.T, s *initiator.Session) {
 	}
 }
 
-// members waits until the daemon has n connections, each of a session, and returns them by CID: one that was reinstated is
-// listed until its loop has heard of it.
+// members waits until the daemon has n connections, all in a session, and returns them by CID. A reinstated connection's
+// predecessor is listed until its loop has closed it.
 func (s *served) members(t *testing.T, n int) []engine.ConnStatus {
 	t.Helper()
 	deadline := time.NewTimer(patience)
@@ -106,15 +106,15 @@ func (s *served) members(t *testing.T, n int) []engine.ConnStatus {
 	}
 }
 
-// A session of four connections has two on each of two loops, whatever the steering may do, and status says of each where
-// it is and how it came there. Without privilege it says which capability is missing.
+// A session of four connections has two on each of two loops at every steering level, and status shows the loop of each and how it
+// was chosen. Without privilege it names the missing capability.
 func TestSessionSpreadsOverLoops(t *testing.T) {
 	list, cores := twoCores(t)
 	for _, tt := range []struct {
 		name string
 		wrap func(*testing.T) []string
 		args []string
-		why  string // "": whatever this user may
+		why  string // "": depends on this user's privileges
 	}{
 		{name: "auto"},
 		{name: "off", args: []string{"--steering", "off"}, why: "sk_reuseport program: disabled by configuration"},
@@ -150,7 +150,7 @@ func TestSessionSpreadsOverLoops(t *testing.T) {
 			conns := s.members(t, 4)
 			checkMembers(t, session, conns, cores, st.Level)
 			checkPicture(t, s, st, conns)
-			if st.Level == steer.Program { // reinstatement (RFC 7143 6.3.4): it is loop 0's turn, and the CID was on loop 1
+			if st.Level == steer.Program { // reinstatement (RFC 7143 6.3.4) of a connection on loop 1: the next turn is loop 0's
 				if err := session.Join(t.Context(), 1, ""); err != nil {
 					t.Fatal(err)
 				}
@@ -165,7 +165,7 @@ func TestSessionSpreadsOverLoops(t *testing.T) {
 	}
 }
 
-// checkMembers holds what status says of a session's connections, by CID, against what is so.
+// checkMembers compares the status of a session's connections, by CID, with the initiator's view.
 func checkMembers(t *testing.T, s *initiator.Session, conns []engine.ConnStatus, cores []int, level steer.Level) {
 	t.Helper()
 	count := map[int]int{}
@@ -192,7 +192,7 @@ func checkMembers(t *testing.T, s *initiator.Session, conns []engine.ConnStatus,
 	}
 }
 
-// checkPicture: people see the same, a session in one piece.
+// checkPicture checks the printed status: the session is one block.
 func checkPicture(t *testing.T, s *served, st steer.Status, conns []engine.ConnStatus) {
 	t.Helper()
 	out, err := exec.Command("ringtgt", "status", "--control", s.control).CombinedOutput()
@@ -248,8 +248,8 @@ func TestRefusedXDPIsAWarning(t *testing.T) {
 	s.stop(t)
 }
 
-// XDP on an interface that was asked for: packets of a connection are processed on its loop's core, and nothing stays
-// attached when the daemon has ended. In a network namespace of its own, whose only interface is lo.
+// With XDP on a configured interface, a connection's packets are processed on its loop's core, and nothing stays attached after
+// the daemon has ended. The test uses a network namespace of its own, whose only interface is lo.
 func TestXDPIsAttachedAndGoes(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a network namespace and XDP need root: CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON")
@@ -310,7 +310,7 @@ func namespace(t *testing.T) string {
 	return fmt.Sprintf("/proc/%d/ns/net", cmd.Process.Pid)
 }
 
-// loopback is what ip(8) says of lo in the namespace.
+// loopback returns ip(8)'s output for lo in the namespace.
 func loopback(t *testing.T, ns string) string {
 	t.Helper()
 	out, err := exec.Command("nsenter", "--net="+ns, "ip", "-details", "link", "show", "dev", "lo").CombinedOutput()
@@ -325,7 +325,7 @@ func dialIn(ctx context.Context, ns, portal string) (conn net.Conn, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked: the thread is of the namespace, and ends with the goroutine
+		runtime.LockOSThread() // never unlocked: the thread has entered the namespace, and ends with the goroutine
 		var f *os.File
 		if f, err = os.Open(ns); err != nil {
 			return

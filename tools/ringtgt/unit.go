@@ -81,7 +81,7 @@ func (d *daemon) openUnits(until time.Time) error {
 func (d *daemon) openUnit(l *config.LUN, until time.Time) (*servedUnit, error) {
 	spec := l.Spec()
 	spec.Lost = d.lookNow
-	if l.Fallback { // the default disk: nobody was told to make its folder
+	if l.Fallback { // the default disk: create its directory
 		if err := os.MkdirAll(filepath.Dir(l.Path), 0o700); err != nil {
 			return nil, err
 		}

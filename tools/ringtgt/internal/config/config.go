@@ -10,37 +10,37 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// Config is everything that serve is told.
+// Config is the complete configuration of serve.
 type Config struct {
 	File      string // the configuration file; "": flags alone
 	Server    Server
 	Metrics   Metrics
 	Portals   []Portal
 	Targets   []Target
-	Discovery Access // who may ask for the list of targets; only CHAP of it counts
+	Discovery Access // access to the list of targets; only its CHAP settings apply
 }
 
-// Server is what concerns the daemon and no target.
+// Server configures the daemon itself.
 type Server struct {
-	State     string        // directory of what survives a restart; "": nothing does
+	State     string        // directory of persistent state; "": none
 	Control   string        // path of the control socket; "": in State, or else in the runtime directory
-	Cores     string        // as engine.Topology.ParseCores takes them; "": one a physical core
-	Buffers   int64         // bytes of I/O buffers that a loop may take; 0: the engine's default
-	Poll      time.Duration // how long a loop may look for completions before it sleeps; 0: the engine's default, negative: not at all
-	Steering  string        // how connections are given to loops: SteeringAuto or SteeringOff
+	Cores     string        // in the syntax of engine.Topology.ParseCores; "": one per physical core
+	Buffers   int64         // bound on a loop's I/O buffers in bytes; 0: the engine's default
+	Poll      time.Duration // how long a loop may poll for completions before it sleeps; 0: the engine's default, negative: not at all
+	Steering  string        // how connections are assigned to loops: SteeringAuto or SteeringOff
 	XDP       []Interface
 	LogLevel  slog.Level
 	LogFormat string // "text" or "json"
 
-	// Times of the protocol; 0 is session's default. A negative NOPInterval never asks.
+	// Times of the protocol; 0: session's default. A negative NOPInterval disables pings.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
 
-	StrictLogin bool // no key may be repeated in a login, not even as libiscsi does
+	StrictLogin bool // refuse every repeated key in a login, even libiscsi's
 
 	CoresAt, BuffersAt, PollAt, SteeringAt Where
 }
 
-// setPoll takes a configured value; "0s" turns polling off.
+// setPoll sets Poll to a configured value; "0s" turns polling off.
 func (s *Server) setPoll(d time.Duration, at Where) {
 	s.Poll, s.PollAt = d, at
 	if d == 0 {
@@ -70,7 +70,7 @@ type Portal struct {
 // Target is an iSCSI target with its logical units.
 type Target struct {
 	Name, Alias string
-	Groups      []uint16 // portal groups that it is reached by, at least one
+	Groups      []uint16 // its portal groups, at least one
 	Access      Access
 	Redirect    *Redirect
 	Limits      Limits
@@ -78,11 +78,11 @@ type Target struct {
 	At          Where
 }
 
-// Access says who is let in.
+// Access configures authentication and access control.
 type Access struct {
 	Accounts   []Account      // CHAP accounts of initiators; none: no authentication
-	Mutual     *Account       // what the target proves itself with; nil: it cannot
-	Algorithms []string       // of CHAP that are taken; none: all. The initiator's order decides
+	Mutual     *Account       // the target's own account; nil: no mutual CHAP
+	Algorithms []string       // accepted CHAP algorithms; none: all. The initiator's order decides
 	Initiators []string       // names that may log in, a * at the end stands for the rest; none: all
 	Networks   []netip.Prefix // addresses that may log in; none: all
 }
@@ -130,8 +130,8 @@ type LUN struct {
 	ID            string
 	SanitizeRate  int64 // bytes a second; 0: no bound
 	At            Where
-	// Fallback says that this is the disk that nobody asked for: its folder is made, and where thin is impossible it goes
-	// without.
+	// Fallback marks the default disk, which was not configured: its directory is created, and if thin is impossible it is
+	// fully allocated.
 	Fallback bool
 }
 
@@ -143,7 +143,7 @@ func (l LUN) Spec() backend.Spec {
 	}
 }
 
-// Persistent says that what is written to the unit outlives the daemon.
+// Persistent reports whether data written to the unit outlives the daemon.
 func (l LUN) Persistent() bool { return l.Kind == backend.KindFile || l.Kind == backend.KindBlock }
 
 // The values of Server.Steering.
@@ -152,7 +152,7 @@ const (
 	SteeringOff  = "off"  // no eBPF program
 )
 
-// What serve does when nobody says otherwise.
+// Defaults of serve.
 const (
 	DefaultPort        = 3260 // RFC 7143 13.8
 	DefaultMetricsPort = 9260
@@ -162,6 +162,6 @@ const (
 	DefaultImage       = DefaultData + "/disk0.img"
 	DefaultSize        = 1 << 30
 	DefaultState       = DefaultData + "/state"
-	// BesideState is the state directory beside the first file that is served, when nobody names another.
+	// BesideState is the default state directory, next to the first served file.
 	BesideState = "ringtgt-state"
 )

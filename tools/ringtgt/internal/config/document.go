@@ -10,15 +10,15 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// document is a TOML text as values and, beside them, the place of each: the library's decoder stops at its first error
-// and forgets where a value stood, and people want all errors, with places.
+// document is a parsed TOML text with the position of each value: the library's decoder stops at the first error and does not
+// record positions, but users should see all errors, with positions.
 type document struct {
 	file   string
 	values map[string]any
 	places map[string]Where // by path: target[1].lun[0].size
 }
 
-// parse reads a TOML text. What is no TOML is one problem: there is no telling what would follow.
+// parse parses a TOML text. A syntax error is the only problem reported: what follows it cannot be interpreted.
 func parse(file string, text []byte) (*document, Problems) {
 	d := &document{file: file}
 	var ps Problems
@@ -39,7 +39,7 @@ func parse(file string, text []byte) (*document, Problems) {
 	return d, nil
 }
 
-// locator walks a text that is known to be TOML and notes the place of every key, table and element.
+// locator walks a valid TOML text and records the position of every key, table and element.
 type locator struct {
 	file   string
 	text   []byte

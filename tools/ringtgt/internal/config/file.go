@@ -18,7 +18,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// reader makes a Config of a document. Relative paths in the file are relative to its folder.
+// reader converts a document to a Config. Relative paths in the file are relative to its folder.
 type reader struct {
 	dir    string
 	env    func(string) (string, bool)
@@ -260,7 +260,7 @@ func (r *reader) redirect(t *table) *Redirect {
 	return d
 }
 
-// limits reads what a target asks for in negotiation. It can ask for less than session's own bounds, not for more.
+// limits reads a target's bounds in negotiation. They can be lower than session's own bounds, but not higher.
 func (r *reader) limits(t *table, l *Limits) {
 	n := int64(0)
 	t.number("window", 1, session.MaxWindow, &n)
@@ -279,7 +279,7 @@ func (r *reader) limits(t *table, l *Limits) {
 	t.close()
 }
 
-// lunKinds are the keys that say where a unit's blocks are.
+// lunKinds are the keys that select a unit's backend.
 var lunKinds = []struct {
 	key  string
 	kind backend.Kind
@@ -296,7 +296,7 @@ func (r *reader) lun(t *table) LUN {
 		l.At = t.at("lun")
 	}
 	var kinds []string
-	broken := false // said what is wrong already
+	broken := false // already reported
 	for _, k := range lunKinds {
 		if !t.has(k.key) {
 			t.known = append(t.known, k.key)
@@ -346,7 +346,7 @@ func listed(keys []string) string {
 	return ", and there are " + strings.Join(keys, ", ")
 }
 
-// filled complains of a path that is empty.
+// filled reports an empty path.
 func (r *reader) filled(t *table, key, value string) bool {
 	if value == "" {
 		r.ps.add(t.at(key), "%s is empty", key)
@@ -368,5 +368,5 @@ func readFile(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1)) // parse says when it is too long
+	return io.ReadAll(io.LimitReader(f, maxFile+1)) // parse reports if it is too long
 }

@@ -21,7 +21,7 @@ const (
 	maxUser = 255
 	// maxSerial is the longest unit serial number that every initiator shows whole.
 	maxSerial = 64
-	// minBuffers and maxBuffers are what the engine takes for a loop: one largest transfer, and what its arena can count.
+	// minBuffers and maxBuffers are the engine's bounds for a loop: one largest transfer, and what its arena can count.
 	minBuffers = lun.MaxTransfer
 	maxBuffers = 16 << 30
 
@@ -29,7 +29,7 @@ const (
 	maxPoll = time.Millisecond
 	// maxDuration: a timeout longer than a day is a mistake.
 	maxDuration = 24 * time.Hour
-	// maxInterface is the longest name of a network interface: IFNAMSIZ less its zero (netdevice(7)).
+	// maxInterface is the longest name of a network interface: IFNAMSIZ without the terminating zero (netdevice(7)).
 	maxInterface = 15
 	// maxID keeps the store's keys short.
 	maxID = 128

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// Flags are the flags of serve and check that a Config is made of; "" and nil were not given.
+// Flags are the configuration flags of serve and check; "" and nil: not given.
 type Flags struct {
 	Config    string // path of the TOML file
 	Listen    []string
@@ -29,13 +29,13 @@ type Flags struct {
 	LogFormat string
 }
 
-// Load makes the Config of flags and, when they name one, the file. The rules of merging, which docs/configuration.md
-// tells people: a flag about the daemon replaces the file's value; --listen replaces the portals of the file; targets come
-// either from the file or from --target and --lun. What nobody says is the default.
+// Load builds a Config from the flags and, if they name one, the file. docs/configuration.md documents the rules of merging: a
+// flag about the daemon replaces the file's value; --listen replaces the file's portals; targets come either from the file or from
+// --target and --lun. Everything else has its default.
 //
-// check is for a run that serves nothing: what only the daemon's own environment has may be absent.
+// check is for a run that does not serve: settings from the daemon's own environment may be missing.
 //
-// The Config is nil when it cannot be served; the problems then have an error among them.
+// The Config is nil if it cannot be served; the problems then include an error.
 func Load(f Flags, check bool) (*Config, Problems) {
 	var ps Problems
 	c := &Config{}
@@ -82,7 +82,7 @@ func loadFile(name string, check bool, ps *Problems) (*Config, bool) {
 	return c, true
 }
 
-// overlay puts the flags over what the file said.
+// overlay lets the flags override the file.
 func (f *Flags) overlay(c *Config, ps *Problems) {
 	f.overlayServer(&c.Server, ps)
 	f.overlayLog(&c.Server, ps)
@@ -187,7 +187,7 @@ func (f *Flags) target(c *Config, ps *Problems) {
 		l, err := ParseSpec(text)
 		if err != nil {
 			ps.add(Where{Flag: "--lun"}, "%v", err)
-			l = LUN{} // there was to be one
+			l = LUN{} // keep the LUN numbers
 		}
 		l.Number, l.At = i, at
 		t.LUNs = append(t.LUNs, l)
@@ -229,8 +229,8 @@ func (c *Config) defaults(f Flags, ps *Problems) {
 	}
 }
 
-// defaultState chooses the state directory. It must not depend on where the daemon is started from: a disk that is another
-// one the next time is worse than none.
+// defaultState chooses the state directory. It must not depend on the daemon's working directory: a disk that changes its identity
+// at the next start is worse than none.
 func (c *Config) defaultState(ps *Problems) {
 	var device *LUN
 	for i := range c.Targets {

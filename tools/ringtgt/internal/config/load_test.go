@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// Each file of testdata but full.toml has something wrong; the golden file beside it says what, all of it, with places.
+// Every file in testdata except full.toml has errors; the golden file next to it lists them all, with positions.
 func TestProblemsHavePlaces(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.toml")
 	if err != nil || len(files) < 5 {
@@ -177,7 +177,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Where the state goes when nobody says: nowhere for what does not last, else beside the first file.
+// The default state directory: none for volatile media, otherwise next to the first file.
 func TestDefaultState(t *testing.T) {
 	dir := t.TempDir()
 	for _, tt := range []struct {
@@ -267,7 +267,7 @@ func TestFlagProblems(t *testing.T) {
 	}
 }
 
-// Secrets come from the file, a file of their own, or the environment; one that everybody may read is a warning.
+// Secrets come from the file, a file of their own, or the environment; a world-readable one is a warning.
 func TestSecrets(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {
@@ -354,7 +354,7 @@ func TestRedirectAddress(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, Load answers; each problem has a place within the file; what it takes can be served.
+// Load handles any input without a panic; each problem has a position within the file; what it accepts can be served.
 func FuzzFile(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.toml")
 	for _, file := range files {
@@ -402,7 +402,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// Metrics are shown to nobody who does not ask for them; a flag goes before the file.
+// There is no metrics listener by default; a flag overrides the file.
 func TestMetricsAddress(t *testing.T) {
 	for want, f := range map[string]Flags{
 		"invalid AddrPort": {LUN: []string{"mem:1M"}},
@@ -418,7 +418,7 @@ func TestMetricsAddress(t *testing.T) {
 	}
 }
 
-// docs/configuration.md tells of every key, and the files in docs are ones that are taken.
+// docs/configuration.md documents every key, and the example files in docs are valid.
 func TestDocs(t *testing.T) {
 	page, err := os.ReadFile("../../../../docs/configuration.md")
 	if err != nil {
@@ -481,7 +481,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// full.toml has every key that the reader knows: a key that it lacks shows as a field that stays empty.
+// full.toml has every key of the reader: a missing one shows as a field that stays empty.
 func TestFullFileIsFull(t *testing.T) {
 	c, ps := Load(Flags{Config: "testdata/full.toml"}, false)
 	if len(ps) > 0 {

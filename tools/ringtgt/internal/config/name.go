@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// CheckName says what is wrong with an iSCSI name (RFC 7143 4.2.7). Of the characters that 4.2.7.2 allows, those beyond
-// ASCII are refused: few initiators can carry them.
+// CheckName validates an iSCSI name (RFC 7143 4.2.7). It refuses non-ASCII characters that 4.2.7.2 allows, because few
+// initiators support them.
 func CheckName(s string) error {
 	if len(s) > maxName {
 		return fmt.Errorf("has %d bytes; an iSCSI name has at most %d (RFC 7143 4.2.7.1)", len(s), maxName)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Where says where a value was written: a place in the configuration file, or a flag.
+// Where is the origin of a value: a position in the configuration file, or a flag.
 type Where struct {
 	File      string // "" for a flag
 	Line, Col int    // from 1; 0: the file as a whole
@@ -42,7 +42,7 @@ func (p Problem) String() string {
 	return text
 }
 
-// Problems are everything that is wrong, in the order of the file. As an error it is one line each.
+// Problems are all problems, in the order of the file. Its error text has one line for each.
 type Problems []Problem
 
 func (ps Problems) Error() string {

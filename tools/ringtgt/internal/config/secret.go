@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// secretRule says how to treat a secret that cannot be read: serve needs it, but check may run without the daemon's
+// secretRule selects how to treat an unreadable secret: serve needs it, but check may run without the daemon's
 // environment.
 type secretRule bool
 
@@ -80,7 +80,7 @@ func (r *reader) account(t *table) Account {
 	return a
 }
 
-// length holds a secret against RFC 7143 9.2.1.
+// length checks a secret's length (RFC 7143 9.2.1).
 func (r *reader) length(at Where, what string, secret []byte) {
 	switch {
 	case len(secret) < minSecret:

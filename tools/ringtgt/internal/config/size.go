@@ -11,7 +11,7 @@ import (
 const units = "KMGTPE"
 
 // ParseSize reads a size in bytes: a whole number with an optional unit, 4096, 64k, 1G, 16MiB. k to E and KiB to EiB are
-// powers of 1024. Decimal units (kB, MB ...) are refused: half of those who write them mean the others.
+// powers of 1024. Decimal units (kB, MB ...) are refused: they are too often written for binary ones.
 func ParseSize(s string) (int64, error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	if digits == 0 {

@@ -51,7 +51,7 @@ func TestParseSizeRefuses(t *testing.T) {
 	}
 }
 
-// A size that is taken is what it says: never negative, and the number times its unit.
+// An accepted size is never negative, and is the number times its unit.
 func FuzzParseSize(f *testing.F) {
 	for _, s := range []string{"1", "64k", "3GiB", "8E", "7EiB", "-1", "1MB", "9223372036854775807", "00"} {
 		f.Add(s)

@@ -13,8 +13,8 @@ import (
 //	mem:SIZE | null:SIZE | file:PATH[:SIZE] | block:PATH   and then any of
 //	,bs=512|4096 ,pbs=SIZE ,ro ,thin ,removable ,direct=auto|on|off ,serial=TEXT ,id=TEXT ,sanitize-rate=SIZE
 //
-// A path with a comma, or one that ends like a size (":4k"), needs the configuration file. What the values may be together
-// is Validate's matter.
+// A path with a comma, or one that ends like a size (":4k"), needs the configuration file. validate checks the combination of
+// values.
 func ParseSpec(s string) (LUN, error) {
 	head, opts, _ := strings.Cut(s, ",")
 	l := LUN{}

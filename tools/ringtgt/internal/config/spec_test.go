@@ -65,7 +65,7 @@ func TestParseSpecRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is typed, ParseSpec answers, and what it takes has the parts that its kind needs.
+// ParseSpec handles any input without a panic, and what it accepts has the parts that its kind needs.
 func FuzzParseSpec(f *testing.F) {
 	for _, s := range []string{"mem:64M", "file:/a:b:1G,thin,bs=4096", "block:/dev/x,ro,direct=on", "null:1,id=x,serial=,", "file::", ",,,", "mem:1M,pbs=8E"} {
 		f.Add(s)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// table reads the keys of one TOML table and notes which of them it was asked for: the others are unknown.
+// table reads the keys of one TOML table and records which ones were read, to report the rest as unknown.
 type table struct {
 	doc    *document
 	ps     *Problems
@@ -36,7 +36,7 @@ func (t *table) get(key string) (any, bool) {
 
 func (t *table) has(key string) bool { _, ok := t.values[key]; return ok }
 
-// want complains of a value of the wrong type.
+// want reports a value of the wrong type.
 func (t *table) want(path string, v any, what string) {
 	t.ps.add(t.doc.at(path), "%s: want %s, got %s", lastPart(path), what, kindOf(v))
 }
@@ -61,7 +61,7 @@ func kindOf(v any) string {
 	return "a date"
 }
 
-// Each of these sets *to when the key is there, or says what is wrong with its value.
+// Each of these sets *to if the key exists, or reports what is wrong with its value.
 
 func (t *table) str(key string, to *string) bool {
 	v, ok := t.get(key)
@@ -174,7 +174,7 @@ func (t *table) strings(key string) (out []string, places []Where) {
 	return out, places
 }
 
-// each goes through an array.
+// each calls f for the elements of an array.
 func (t *table) each(key, what string, f func(path string, v any)) {
 	v, ok := t.get(key)
 	if !ok {
@@ -218,7 +218,7 @@ func (t *table) tables(key string, f func(*table)) {
 	})
 }
 
-// bareName is how a person writes a table's header: without the numbers.
+// bareName returns a table's name as in its header, without indices.
 func bareName(path, key string) string {
 	var b strings.Builder
 	for part := range strings.SplitSeq(path, ".") {
@@ -230,7 +230,7 @@ func bareName(path, key string) string {
 	return b.String() + key
 }
 
-// close says which keys nobody asked for.
+// close reports unknown keys: those that were not read.
 func (t *table) close() {
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		if slices.Contains(t.known, key) {

@@ -17,7 +17,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// validate says what is wrong with c as a whole, wherever its values came from.
+// validate checks c as a whole, wherever its values came from.
 func validate(c *Config, ps *Problems) {
 	validatePortals(c, ps)
 	if n := c.Server.Buffers; n != 0 && (n < minBuffers || n > maxBuffers) {
@@ -78,7 +78,7 @@ func validateSteering(s *Server, ps *Problems) {
 	}
 }
 
-// interfaceName takes what the kernel takes (dev_valid_name of net/core/dev.c).
+// interfaceName reports whether the kernel would accept the name (dev_valid_name of net/core/dev.c).
 func interfaceName(s string) bool {
 	return s != "" && len(s) <= maxInterface && s != "." && s != ".." &&
 		!strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '/' || r == ':' })
@@ -91,7 +91,7 @@ func validatePortals(c *Config, ps *Problems) {
 	}
 	for _, p := range c.Portals {
 		if a := p.Addr.Addr(); a.Zone() != "" || a.Is6() && a.IsLinkLocalUnicast() {
-			// A zone is our own name for the link, and a TargetAddress (RFC 7143 13.8) has no place for one: an initiator that
+			// A zone is this host's name for the link, and a TargetAddress (RFC 7143 13.8) cannot carry one: an initiator that
 			// asked would be told an address that it cannot use.
 			ps.add(p.At, "portal %s is a link-local address, which SendTargets cannot name to initiators; listen on another address of the interface, or on all (:%d)", p.Addr, p.Addr.Port())
 			continue
@@ -219,7 +219,7 @@ func validateSecrets(c *Config, ps *Problems) {
 func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 	l := &t.LUNs[i]
 	if l.Kind == "" {
-		return // said already
+		return // already reported
 	}
 	for _, other := range t.LUNs[:i] {
 		if other.Number == l.Number {

@@ -24,10 +24,10 @@ const (
 	connections = "connections"
 	// MaxConnections bounds the connections of a Latency: each is some kilobytes.
 	MaxConnections = 1000
-	// answerTime bounds the daemon's part of an answer: a loop that does not turn for so long is stuck, and that is worth
+	// answerTime bounds the daemon's part of an answer: a loop that does not respond for so long is stuck, and that is worth
 	// saying.
 	answerTime = 2 * time.Second
-	// requestTime bounds what a client may take, so that one that hangs keeps nothing.
+	// requestTime bounds a client's request, so that a hanging client holds no resources.
 	requestTime = 10 * time.Second
 	// maxAnswer bounds what a client reads: 16384 connections on each of 256 loops, 400 bytes each, would fit.
 	maxAnswer = 2 << 30
@@ -43,17 +43,16 @@ type Server struct {
 	served chan struct{}
 }
 
-// ErrLive is what errors of Listen are when a running daemon has the socket.
+// ErrLive is wrapped by Listen's error if a running daemon owns the socket.
 var ErrLive = errors.New("a running daemon answers there")
 
-// Answers are the daemon's side. Each is given a context that ends soon.
+// Answers are the daemon's functions behind the socket. Each gets a context that ends soon.
 type Answers struct {
 	Status  func(context.Context) (*Status, error)
 	Latency func(ctx context.Context, connections int) (*Latency, error)
 }
 
-// Listen opens the socket at path. A socket that is left over from a daemon that died is replaced; anything else that is
-// there stays, and is an error.
+// Listen opens the socket at path. It replaces a socket left over from a dead daemon; anything else at path is an error and stays.
 func Listen(path string, a Answers) (*Server, error) {
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
@@ -95,7 +94,7 @@ func Listen(path string, a Answers) (*Server, error) {
 	return s, nil
 }
 
-// handle answers one kind of question.
+// handle registers the handler for one path.
 func handle(mux *http.ServeMux, path string, answer func(context.Context, *http.Request) (any, error)) {
 	mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), answerTime)
@@ -106,7 +105,7 @@ func handle(mux *http.ServeMux, path string, answer func(context.Context, *http.
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(v) // the client is gone: nothing to tell it
+		_ = json.NewEncoder(w).Encode(v) // the client is gone
 	})
 }
 
@@ -122,19 +121,19 @@ func (s *Server) Close() {
 	}
 }
 
-// Get asks the daemon at path for its status. An error for which Absent is true says that there is no daemon.
+// Get requests the status of the daemon at path. Absent reports whether the error means that there is no daemon.
 func Get(ctx context.Context, path string) (*Status, error) {
 	s := &Status{}
 	return s, get(ctx, path, statusPath, s)
 }
 
-// GetLatency asks for its latencies, as Get does, with those of the busiest n connections, MaxConnections at most.
+// GetLatency requests the daemon's latencies, including those of the busiest n connections, at most MaxConnections.
 func GetLatency(ctx context.Context, path string, n int) (*Latency, error) {
 	l := &Latency{}
 	return l, get(ctx, path, latencyPath+"?"+connections+"="+strconv.Itoa(n), l)
 }
 
-// get reads the answer to a question into v.
+// get requests path and decodes the answer into v.
 func get(ctx context.Context, path, question string, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
@@ -164,7 +163,7 @@ func get(ctx context.Context, path, question string, v any) error {
 	return nil
 }
 
-// Absent says that an error of Get means that nobody listens.
+// Absent reports whether an error of Get means that no daemon listens.
 func Absent(err error) bool {
 	return errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.ENOTDIR)
 }

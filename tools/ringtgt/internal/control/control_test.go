@@ -166,7 +166,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 
-	// one daemon, listed by its number though its socket is elsewhere
+	// one daemon, listed by its process ID though its socket is elsewhere
 	path := filepath.Join(t.TempDir(), "control.sock")
 	s := serve(t, path)
 	if err := s.Register(); err != nil {
@@ -202,7 +202,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// Entries of processes that are gone do not count, and go with the next daemon's start.
+// Entries of dead processes are ignored, and removed at the next daemon's start.
 func TestDeadEntries(t *testing.T) {
 	dir := runtimeDir(t)
 	if _, err := RuntimeSocket(); err != nil {
@@ -230,7 +230,7 @@ func TestDeadEntries(t *testing.T) {
 	}
 }
 
-// Anybody may make names in /tmp: a runtime directory that others may write to, or that is a link, is refused.
+// Any user can create names in /tmp: a runtime directory that others may write to, or that is a link, is refused.
 func TestRuntimeDirMustBeOurs(t *testing.T) {
 	dir := runtimeDir(t)
 	old := unix.Umask(0)
@@ -253,7 +253,7 @@ func TestRuntimeDirMustBeOurs(t *testing.T) {
 	}
 }
 
-// Latencies are asked for with a number of connections, within bounds.
+// Requests for latencies have a bounded number of connections.
 func TestLatency(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
 	s, err := Listen(path, Answers{Latency: func(ctx context.Context, n int) (*Latency, error) {

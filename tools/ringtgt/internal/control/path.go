@@ -112,7 +112,7 @@ func (s *Server) Register() error {
 	if err != nil {
 		return err
 	}
-	os.Remove(name) // of a process that had our number and died
+	os.Remove(name) // left by a dead process with our PID
 	if err := os.Symlink(target, name); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ type Where struct {
 	PID     int
 }
 
-// AmbiguousError says that there are several daemons and nobody said which.
+// AmbiguousError reports that there are several daemons and none was chosen.
 type AmbiguousError struct{ PIDs []int }
 
 func (e *AmbiguousError) Error() string {
@@ -173,8 +173,8 @@ func (e *AmbiguousError) Error() string {
 		strings.Trim(strings.ReplaceAll(fmt.Sprint(e.PIDs), " ", ", "), "[]"))
 }
 
-// Find returns the path of the socket of the daemon that w means. When w says nothing it is the one with its state in
-// fallback, else the only one that this user runs. socket is the socket's name in a state directory.
+// Find returns the socket path of the daemon that w selects. If w is empty, that is the daemon with its state in fallback, else the
+// only one that this user runs. socket is the socket's name in a state directory.
 func Find(w Where, fallback, socket string) (string, error) {
 	switch {
 	case w.Control != "":

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine"
 )
 
-// Version of Status: it grows when a field changes its meaning or goes; new fields leave it.
+// Version is the version of Status. It is incremented when a field changes its meaning or is removed, not for new fields.
 const Version = 1
 
 // Status is what `ringtgt status --json` prints.
@@ -17,7 +17,7 @@ type Status struct {
 	CPU     CPU           `json:"cpu"`
 	Engine  engine.Status `json:"engine"`
 	Targets []Target      `json:"targets"`
-	Notes   []string      `json:"notes"` // what was asked for and is not so, and why
+	Notes   []string      `json:"notes"` // settings that could not be honoured, and why
 }
 
 // Daemon is the process.
@@ -81,7 +81,7 @@ type CPU struct {
 	Brand          string `json:"brand"`
 	ThreadsPerCore int    `json:"threads_per_core"`
 	CacheLine      int    `json:"cache_line"`
-	CRC32C         bool   `json:"crc32c"` // digests by instruction
+	CRC32C         bool   `json:"crc32c"` // the CPU has a CRC32C instruction
 	Cores          []Core `json:"cores"`
 }
 
@@ -126,7 +126,7 @@ type Latency struct {
 	PID     int       `json:"pid"`
 	Daemon  string    `json:"daemon"` // its version
 	Started time.Time `json:"started"`
-	// Since is the time that the numbers are of: from the start, or from the first of two readings.
+	// Since is the start of the measured time: the daemon's start, or the first of two readings.
 	Since time.Time `json:"since"`
 	engine.Latency
 }

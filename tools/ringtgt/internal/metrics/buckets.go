@@ -20,7 +20,7 @@ var durationEnds = func() (ends []int64) {
 	return ends
 }()
 
-// durations are a stage's buckets as Prometheus has them: seconds, and how many were not longer.
+// durations returns a stage's buckets for Prometheus: upper bounds in seconds, with cumulative counts.
 func durations(c *hist.Compact) map[float64]uint64 {
 	out := make(map[float64]uint64, len(durationEnds))
 	sum, step := uint64(0), 0

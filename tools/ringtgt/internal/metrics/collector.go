@@ -21,7 +21,7 @@ type Source struct {
 	Version, GoVersion, Kernel string
 	// Latency reads the engine, without connections. It ends soon after ctx does.
 	Latency func(ctx context.Context) (engine.Latency, error)
-	// State is what needs no loop. It is asked only after Latency had an answer.
+	// State returns what needs no loop. It is called only after Latency has succeeded.
 	State func() State
 }
 
@@ -128,8 +128,8 @@ func (s sink) histogram(m metric, n uint64, sum float64, buckets map[float64]uin
 	s <- prometheus.MustNewConstHistogram(m.desc, n, sum, buckets, labels...)
 }
 
-// commands adds up the loops. Reads and writes of every unit that is served are there from the start, so that a rate sees the
-// first of them; other operations, and LUNs that are not there, once there was one.
+// commands sums over the loops. Series for reads and writes of every served unit exist from the start, so that a rate includes the
+// first command; those for other operations and for missing LUNs appear with their first command.
 func (s sink) commands(l *engine.Latency, luns []LUN) {
 	type key struct {
 		target, operation string
@@ -197,8 +197,8 @@ func (s sink) loop(l *engine.LoopLatency) {
 	}
 }
 
-// process has what the library's collector calls so, but for open descriptors: counting those of 16,384 connections takes
-// milliseconds of a core that a loop may want.
+// process emits the process metrics of the library's collector except open descriptors: counting those of 16,384 connections would
+// take milliseconds of a core that a loop may need.
 func (s sink) process(started time.Time) {
 	var ru unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &ru) == nil {

@@ -4,15 +4,15 @@ import "time"
 
 // Every bound of the metrics listener, with its reason.
 const (
-	// freshFor is for how long a reading of the engine answers all who ask: a scraper, or a hundred of them, cannot make the
+	// freshFor is how long a reading of the engine is reused: neither one scraper nor a hundred of them can make the
 	// loops be read more often. Scrapes are 5 s apart and more.
 	freshFor = time.Second
-	// readTime bounds a reading: a loop that does not turn for so long is stuck, and the scrape fails, which `up` shows.
+	// readTime bounds a reading: a loop that does not respond for so long is stuck, and the scrape fails, which `up` shows.
 	readTime = 2 * time.Second
 
-	// maxConns bounds the connections of the listener: some scrapers, each with one, and people who look.
+	// maxConns bounds the connections of the listener: a few scrapers with one each, and browsers.
 	maxConns = 16
-	// maxScrapes bounds the answers that are made at once: the text of a large node is some megabytes.
+	// maxScrapes bounds concurrent scrapes: the text of a large node is some megabytes.
 	maxScrapes = 4
 	// headerTime and answerTime bound what a client may take to ask and to read; idleTime how long it may then do nothing: longer
 	// than any scrape interval in use.

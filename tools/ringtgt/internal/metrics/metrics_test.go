@@ -24,7 +24,7 @@ import (
 
 const target = "iqn.2026-11.io.ringtgt:disk0"
 
-// example is a reading with something in everything.
+// example is a reading without empty parts.
 func example() engine.Latency {
 	u := engine.UnitLatency{Target: target, LUN: 0, Operation: "read", Commands: 100, Bytes: 409600, Failed: 3}
 	for s := range u.Stages {
@@ -82,7 +82,7 @@ func get(t *testing.T, s *Server, path string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// values are the samples of a text, by what stands before the value.
+// values parses a text into samples by name and labels.
 func values(t *testing.T, text string) map[string]float64 {
 	t.Helper()
 	out := map[string]float64{}
@@ -201,7 +201,7 @@ func TestBucketsAreExact(t *testing.T) {
 	}
 }
 
-// However many ask, the engine is read once a second at most, and never twice at once.
+// However many scrapers there are, the engine is read at most once a second, and never concurrently.
 func TestReadingsAreShared(t *testing.T) {
 	var reads, at, most atomic.Int64
 	src := source()
@@ -249,7 +249,7 @@ func TestStuckLoop(t *testing.T) {
 	}
 }
 
-// Nothing but metrics is there, and nobody changes anything.
+// The listener serves only /metrics, and only GET.
 func TestPaths(t *testing.T) {
 	s := listen(t, source())
 	if code, text := get(t, s, "/"); code != http.StatusOK || !strings.Contains(text, "/metrics") {
@@ -270,7 +270,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Clients that say nothing, or more than they should, hold no more than their places, and not for long.
+// Silent clients and clients that send too much occupy only their connection slots, and not for long.
 func TestBadClients(t *testing.T) {
 	s := listen(t, source())
 	if h := s.http; h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 || h.MaxHeaderBytes <= 0 {
@@ -294,7 +294,7 @@ func TestBadClients(t *testing.T) {
 		}
 		silent = append(silent, c)
 	}
-	// The places are taken; whoever comes now waits until one is free.
+	// All slots are taken: a new client waits until one is free.
 	answered := make(chan int)
 	go func() {
 		resp, err := http.Get("http://" + s.Addr().String() + "/")

@@ -21,7 +21,7 @@ type Server struct {
 	served chan struct{}
 }
 
-// Listen opens the listener; it authenticates nobody.
+// Listen opens the listener. It does no authentication.
 func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
 	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 	if err != nil {

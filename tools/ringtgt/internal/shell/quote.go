@@ -3,7 +3,7 @@ package shell
 
 import "strings"
 
-// Quote writes an argument as a shell takes it.
+// Quote quotes an argument for a POSIX shell.
 func Quote(s string) string {
 	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/:._-+,@%=", r))

@@ -19,8 +19,8 @@ type Identity struct {
 	Created time.Time `json:"created"`
 }
 
-// NewID makes an identity that nothing else has: 128 random bits. It does not depend on names or LUNs, which are the same
-// on every machine that was set up by the same book, and an initiator takes equal identities for paths to one disk.
+// NewID returns a unique identity: 128 random bits. It does not depend on names or LUNs, which are equal on machines set up
+// alike: an initiator would take equal identities for paths to one disk.
 func NewID() string {
 	var b [16]byte
 	rand.Read(b[:])

@@ -38,7 +38,7 @@ type State struct {
 	units map[string]Identity
 }
 
-// ErrInUse is what errors of Open are when another daemon has the directory.
+// ErrInUse is wrapped by Open's error if another daemon has the directory.
 var ErrInUse = errors.New("is in use")
 
 // ErrOpenToOthers is wrapped by Open's error if other users may write to the directory.
@@ -71,7 +71,7 @@ func Open(dir string, wait time.Duration) (*State, error) {
 // Dir is the directory's absolute path.
 func (s *State) Dir() string { return s.dir }
 
-// Close gives the directory free.
+// Close releases the directory.
 func (s *State) Close() error {
 	err := s.db.Close()
 	return errors.Join(err, s.lock.Close())
@@ -227,7 +227,7 @@ func unusable(path string, err error) error {
 }
 
 func openDB(path string) (db *bbolt.DB, err error) {
-	// On a file that is not its own bbolt may fail or panic. On one that is shorter than its pages say it reads beyond the
+	// On a foreign file bbolt may fail or panic. On a truncated one it reads beyond the
 	// mapping: a fault that would end the process if it were not turned into a panic.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

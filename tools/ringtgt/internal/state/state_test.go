@@ -35,7 +35,7 @@ func reopen(t *testing.T, s *State) *State {
 	return open(t, s.Dir())
 }
 
-// What was saved is there after a restart, in a directory that Open made, and only for its owner's eyes.
+// Saved values survive a restart, in a directory that Open creates and only its owner can read.
 func TestValuesSurvive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b", "state")
 	s := open(t, dir)
@@ -88,7 +88,7 @@ func TestLoadCopies(t *testing.T) {
 	}
 }
 
-// A second daemon is told who has the directory; when that one ends, however, the directory is free.
+// A second daemon's error names the process that has the directory. When that process ends, the directory is free.
 func TestLockKeepsOthersOut(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -161,8 +161,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// A database that is damaged, foreign or of a later version is refused, not repaired: what it knew of reservations would
-// be lost in silence.
+// A damaged or foreign database, or one of a later version, is refused, not repaired: its reservations would be lost silently.
 func TestDamagedDatabase(t *testing.T) {
 	whole := func(t *testing.T) string {
 		s := open(t, t.TempDir())
