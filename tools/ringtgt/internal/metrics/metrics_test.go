@@ -249,7 +249,7 @@ func TestStuckLoop(t *testing.T) {
 	}
 }
 
-// The listener serves only /metrics, and only GET.
+// The listener serves /metrics and a page that names it, to GET alone.
 func TestPaths(t *testing.T) {
 	s := listen(t, source())
 	if code, text := get(t, s, "/"); code != http.StatusOK || !strings.Contains(text, "/metrics") {
