@@ -14,6 +14,7 @@ var (
 	errShutdown           = errors.New("shut down by the administrator")
 	errNoData             = errors.New("the data of a write has not arrived in time")
 	errLogout             = errors.New("logout")
+	errLogoutTimeout      = errors.New("the session's logout on another connection takes too long")
 	errColdReset          = errors.New("TARGET COLD RESET")
 )
 

@@ -12,6 +12,8 @@ type logoutConn interface {
 	stopAll(but *Task)
 	// deafen stops every task and ignores input from now on.
 	deafen()
+	// fail closes the connection at once.
+	fail(err error)
 	// finish closes the connection once everything that is queued was sent.
 	finish(now int64, reason error)
 }
@@ -36,6 +38,9 @@ func (c connLogout) busy() bool {
 func (c connLogout) deafen() {
 	if c.end.connPhase == connOpen {
 		c.end.move(connQuiet)
+		if c.end.by == 0 {
+			c.end.by = c.now + logoutTimeout
+		}
 	}
 	c.stopAll(nil)
 }

@@ -62,8 +62,8 @@ type endState struct {
 	asked  bool
 	enters EventKind // SessionUp or SessionJoined while the host has to take that event; else 0
 	reason error     // of Close and Flush
-	// by is when the phase ends by itself, 0: never. In open and quiet a shutdown stops waiting for the initiator's logout,
-	// in flushing and flushed a graceful close becomes a hard one, in keeping the session is not kept any longer.
+	// by is when the phase ends by itself, 0: never. In open a shutdown stops waiting for the initiator's logout, in quiet the
+	// logout on another connection has taken too long, in flushing and flushed a graceful close becomes a hard one, in keeping the session is not kept any longer.
 	by int64
 }
 

@@ -112,6 +112,9 @@ const (
 	guessGap    = int64(500 * time.Millisecond)
 	guessWait   = int64(4 * time.Second)
 	guessMemory = int64(time.Minute)
+	// logoutTimeout is how long a connection waits, with its input ignored, for the session's logout on another connection. The
+	// host gives up an aborted task of that connection after seconds; so something is wrong if this is reached.
+	logoutTimeout = int64(time.Minute)
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
 	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).

@@ -12,6 +12,9 @@ type logout struct {
 	ends bool
 
 	by *Conn // the connection on which the session is being logged out; nil: none
+	// left is a connection that has left while it logged the session out. Its message may arrive before the one that quietens,
+	// which a move to another loop can delay.
+	left *Conn
 	// owes: the connection still has to report that the host has none of its tasks. It is a fact of its own, because both logouts
 	// may be under way at once.
 	owes bool
@@ -48,7 +51,12 @@ func (o *logout) begin(t *Task) pdu.LogoutResponseCode {
 	switch {
 	case h.Reason() == pdu.LogoutCloseSession:
 		o.conn.stopAll(t)
-		s.close()
+		if !s.close() {
+			// Another connection ends the session already, and this one with it. Two logouts that waited for each other's
+			// connections would free each other, and neither would be answered.
+			o.others = 1
+			break
+		}
 		o.others = s.quiesce(self, o.turn)
 	case h.CID() == o.conn.CID():
 		o.conn.stopAll(t)
@@ -79,9 +87,21 @@ func (o *logout) closesSelf(t *Task) bool {
 // report when the host has none of these tasks left.
 func (o *logout) quieten(by *Conn) {
 	o.by = by
+	if o.left != nil && by == o.left {
+		o.conn.fail(errLogout)
+		return
+	}
 	o.conn.deafen()
 	o.owes = true
 	o.progress()
+}
+
+// follow ends the connection if its session was being logged out on from, which has left. Nothing else would end it.
+func (o *logout) follow(from *Conn) {
+	o.left = from
+	if o.by == from {
+		o.conn.fail(errLogout)
+	}
 }
 
 // progress reports and answers what the host's tasks have held up, once they have ended.

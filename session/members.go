@@ -187,11 +187,13 @@ func (s *Session) expire(c *Conn) bool {
 	return true
 }
 
-// close ends the session for joins: no connection may join any more.
-func (s *Session) close() {
+// close ends the session for joins: no connection may join any more. It reports whether the session had not begun to end.
+func (s *Session) close() (first bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
+	first = s.phase < sessionEnding
 	s.end()
-	s.mu.Unlock()
+	return first
 }
 
 // closeAfter does the same if c is the only member, and reports whether no connection may join any more.

@@ -67,9 +67,7 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageFinish:
 		c.finish(now, m.reason)
 	case messageFollow:
-		if c.out.by == m.from {
-			c.fail(errLogout)
-		}
+		c.out.follow(m.from)
 	case messageQuieten:
 		c.out.quieten(m.from)
 	case messageLogoutReport:

@@ -50,7 +50,9 @@ func (c *Conn) phaseTimer(now int64) {
 		return
 	}
 	switch c.end.connPhase {
-	case connOpen, connQuiet:
+	case connQuiet:
+		c.fail(errLogoutTimeout)
+	case connOpen:
 		c.reply(asyncDropAll(), nil)
 		c.finish(now, errShutdown)
 	case connFlushing, connFlushed:

@@ -1,0 +1,83 @@
+package session
+
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// Two connections may each receive a logout of the session before either learns of the other's. The session ends all the same
+// (RFC 7143, 11.14): one of the logouts is answered, and both connections are closed.
+func TestLogoutOfTheSessionOnTwoConnections(t *testing.T) {
+	m := newMCS(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	first := a.logout(pdu.LogoutCloseSession, 0)
+	a.send(first.BHS(), nil) // each is carried out before the other connection's message arrives
+	second := b.logout(pdu.LogoutCloseSession, 0)
+	second.SetCmdSN(first.CmdSN() + 1)
+	b.send(second.BHS(), nil)
+	m.settle()
+	a.wantLogout(first.ITT(), pdu.LogoutResponseSuccess)
+	a.wantEvent(Flush)
+	b.wantEvent(Flush)
+	a.gone()
+	b.gone()
+	m.settle()
+	b.wantEvent(SessionDown)
+	b.wantNoTasks()
+}
+
+// The connection that logs the session out may end before the other one learns of it.
+func TestLogoutOfTheSessionOnTwoConnectionsEnds(t *testing.T) {
+	m := newMCS(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	first := a.logout(pdu.LogoutCloseSession, 0)
+	a.send(first.BHS(), nil)
+	second := b.logout(pdu.LogoutCloseSession, 0)
+	second.SetCmdSN(first.CmdSN() + 1)
+	b.send(second.BHS(), nil)
+	a.gone()
+	m.settle()
+	b.wantEvent(Close)
+}
+
+// The message that the connection with the logout has left may arrive before the one that announces the logout, while the
+// receiver moves to another loop.
+func TestLogoutOfTheSessionIsHeardOfLate(t *testing.T) {
+	m := newMCS(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	out := a.logout(pdu.LogoutCloseSession, 0)
+	a.send(out.BHS(), nil)
+	a.gone()
+	posts := b.host.posts
+	b.host.posts = nil
+	for i := range posts { // the latest first
+		b.conn.Receive(b.now, posts[len(posts)-1-i])
+	}
+	b.pump()
+	b.wantEvent(Close)
+}
+
+// A connection whose input is ignored because of a logout elsewhere has a deadline, whatever becomes of that logout.
+func TestQuietEnds(t *testing.T) {
+	m := newMCS(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	h := a.read(512)
+	a.send(h.BHS(), nil)
+	a.wantExecute("") // the host never gives it up
+	out := a.logout(pdu.LogoutCloseSession, 0)
+	a.send(out.BHS(), nil)
+	m.settle()
+	at := b.conn.Timer()
+	if at == 0 {
+		t.Fatal("no deadline")
+	}
+	b.conn.Advance(at - 1)
+	b.pump()
+	b.wantIdle("the logout may still end")
+	b.conn.Advance(at)
+	b.pump()
+	if ev := b.wantEvent(Close); ev.Reason != errLogoutTimeout {
+		t.Error(ev.Reason)
+	}
+}
