@@ -15,7 +15,7 @@ import (
 type Topology struct {
 	Brand          string // of the processor
 	Allowed        []int  // CPUs this process may run on
-	FirstSiblings  []int  // of Allowed, one a physical core
+	FirstSiblings  []int  // of Allowed, one per physical core
 	ThreadsPerCore int
 	CacheLine      int  // bytes
 	CRC32C         bool // the processor has the CRC32 instruction that header and data digests use
@@ -47,8 +47,8 @@ func ReadTopology() (Topology, error) {
 	return t, nil
 }
 
-// DefaultCores are the CPUs for loops when nobody says: one a physical core, as a second thread of a core would slow the
-// first one's loop more than it adds.
+// DefaultCores returns the CPUs for loops if none are configured: one per physical core, because a second thread of a core
+// would slow the first one's loop more than it adds.
 func (t Topology) DefaultCores() []int { return t.FirstSiblings }
 
 // ParseCores reads a CPU list such as "0-3,8" and checks it against what the process may use. "all" is every allowed CPU.

@@ -205,9 +205,9 @@ func (e *Engine) stopLoops(n int) {
 	}
 }
 
-// Shutdown drains the target: it accepts nothing new, asks the initiators to log out (Async Message, RFC 7143 11.9), and
-// after a grace closes what is left. Every command that was answered is on its way to the medium as its answer promised;
-// commands under way in the backend finish first. It returns when the loops have stopped; a second call does nothing more.
+// Shutdown drains the target: it accepts nothing new, asks the initiators to log out (Async Message, RFC 7143 11.9), and after
+// a grace period closes the connections that are left. Every promise that an answer made about the medium is kept; commands in
+// the backend finish first. It returns when the loops have stopped; a second call does nothing more.
 func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
 
 func (e *Engine) drain() {

@@ -13,11 +13,11 @@ import (
 type Stage uint8
 
 const (
-	StageReceive Stage = iota // its header was seen .. all its data-out is here, but for StageWindow
-	StageWindow               // complete .. its turn in CmdSN order; and behind a barrier
-	StageQueue                // could run .. was given to the device server; and waits for memory or a place with the ring
+	StageReceive Stage = iota // from its header until all its data-out has arrived, less StageWindow
+	StageWindow               // from its complete PDU until its turn in CmdSN order; and time behind a barrier
+	StageQueue                // from when it can run until the device server has it; including waits for memory or a place in the ring
 	StageBackend              // with the device server and the medium
-	StageSend                 // answered .. the kernel has taken the PDU with its status
+	StageSend                 // from the answer until the kernel has taken the PDU with its status
 	StageTotal
 	NumStages
 )

@@ -12,8 +12,8 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
-// Latency is what the loops have counted since the engine started. Reading it resets nothing; Sub makes what happened between
-// two readings of it.
+// Latency is what the loops have counted since the engine started. Reading it resets nothing; Sub computes what happened
+// between two readings.
 type Latency struct {
 	At    time.Time     `json:"at"`
 	Loops []LoopLatency `json:"loops"`
@@ -32,18 +32,18 @@ type LoopLatency struct {
 	SendPDUs     Sizes `json:"send_pdus"`     // PDUs that a send carried
 	TurnTasks    Sizes `json:"turn_tasks"`    // requests that wait for data, memory or the medium, at the end of each turn
 	TurnIO       Sizes `json:"turn_io"`       // operations with the block layer, at the end of each turn
-	Turn         Times `json:"turn"`          // from when a turn came back from the kernel to when it went there again
+	Turn         Times `json:"turn"`          // from the return from the kernel until it is entered again
 }
 
 // UnitLatency counts commands of one kind to one unit on one loop.
 type UnitLatency struct {
 	Target    string           `json:"target"`
-	LUN       int              `json:"lun"` // -1: LUNs that are not there
+	LUN       int              `json:"lun"` // -1: commands to LUNs that do not exist
 	Loop      int              `json:"loop"`
 	Operation string           `json:"operation"`
 	Commands  uint64           `json:"commands"`
 	Bytes     uint64           `json:"bytes"`  // of data, to and from initiators
-	Failed    uint64           `json:"failed"` // answered by another status than GOOD
+	Failed    uint64           `json:"failed"` // answered with a status other than GOOD
 	Stages    [NumStages]Times `json:"stages"` // by Stage
 }
 
@@ -63,7 +63,7 @@ type ConnLatency struct {
 	Operations []ConnOperation `json:"operations"`
 }
 
-// ConnOperation counts commands of one kind on one connection. Stages but the last have neither steps nor a maximum.
+// ConnOperation counts commands of one kind on one connection. All stages except the last lack steps and a maximum.
 type ConnOperation struct {
 	Operation string           `json:"operation"`
 	Commands  uint64           `json:"commands"`
@@ -72,17 +72,17 @@ type ConnOperation struct {
 	Stages    [NumStages]Times `json:"stages"`
 }
 
-// Times are latencies of a stage.
+// Times holds the latencies of one stage.
 type Times struct {
 	SumNanos float64      `json:"sum_ns"`
 	MaxNanos int64        `json:"max_ns"`
 	Steps    hist.Compact `json:"steps"`
 }
 
-// Quantile returns a latency in ns that a share q of all does not exceed.
+// Quantile returns the latency in ns that a share q of the commands does not exceed.
 func (t *Times) Quantile(q float64) int64 { return t.Steps.Quantile(q, t.MaxNanos) }
 
-// MarshalJSON adds the quantiles that people ask for.
+// MarshalJSON adds the usual quantiles.
 func (t Times) MarshalJSON() ([]byte, error) {
 	type plain Times
 	return json.Marshal(struct {
@@ -93,14 +93,14 @@ func (t Times) MarshalJSON() ([]byte, error) {
 	}{t.Quantile(0.5), t.Quantile(0.99), t.Quantile(0.999), plain(t)})
 }
 
-// Sizes counts small numbers. Counts[0] is how often there were none; Counts[i] how often more than 2^(i-2), and at most
+// Sizes counts small numbers. Counts[0] is how often the number was 0, Counts[i] how often it was more than 2^(i-2) and at most
 // 2^(i-1).
 type Sizes struct {
 	Counts SizeCounts `json:"counts"`
 	Sum    uint64     `json:"sum"`
 }
 
-// SizeCounts are by powers of two; see Sizes.
+// SizeCounts has one count per power of two; see Sizes.
 type SizeCounts [sizeSteps]uint64
 
 // MarshalJSON writes what is not zero: [upper bound; count] each.
@@ -139,7 +139,7 @@ func SizeEnd(i int) int {
 	return 1 << (i - 1)
 }
 
-// Count returns how often there was a number.
+// Count returns how many numbers were counted.
 func (s *Sizes) Count() (n uint64) {
 	for _, c := range s.Counts {
 		n += c
@@ -149,9 +149,9 @@ func (s *Sizes) Count() (n uint64) {
 
 func (s *sizes) read() Sizes { return Sizes{Counts: s.counts, Sum: s.sum} }
 
-// Latency reads what the loops have counted, with the given number of connections at most. A loop is asked for little at a
-// time, so that it is kept from its work for some microseconds only (Latency.Held), however much there is: parts of the answer
-// are some of its turns apart. Of a loop that has stopped nothing is read.
+// Latency reads what the loops have counted, including at most the given number of connections. It reads a little of a loop at
+// a time, so that the loop is kept from its work only for some microseconds (Latency.Held), however much there is. Parts of the
+// answer are therefore some turns apart. A loop that has stopped is left out.
 func (e *Engine) Latency(connections int) Latency {
 	out := Latency{At: time.Now(), Loops: []LoopLatency{}, Units: []UnitLatency{}}
 	parts := make([]loopReading, len(e.loops))

@@ -13,9 +13,8 @@ func (u *UnitLatency) Add(o *UnitLatency) {
 	}
 }
 
-// Sub takes away what before, an earlier reading of the same engine, has counted: what is left happened in between. The longest
-// latencies stay those since the start where they may have been in between (Times.MaxNanos): a quantile is right all the same,
-// within its step.
+// Sub subtracts before, an earlier reading of the same engine, so that y has what happened in between. Where the maximum since
+// the start may lie in between, Times.MaxNanos keeps it; quantiles are still right to within a step.
 func (y *Latency) Sub(before *Latency) {
 	for i := range y.Loops {
 		for j := range before.Loops {

@@ -9,7 +9,7 @@ import (
 
 // Every bound of the engine, with its reason. Engine.MemoryBound is the sum of what they let it use.
 const (
-	// MaxLoops bounds the loops of one engine; the device server keeps one counter a unit for each.
+	// MaxLoops bounds the loops of one engine; the device server keeps one counter per unit for each.
 	MaxLoops = 256
 
 	// ringEntries is the submission queue: a turn that stages more submits in between. ringCQEntries holds every

@@ -112,7 +112,7 @@ func (e *Engine) room(conns int64) {
 	}
 }
 
-// Bound is MemoryBound for the connections that there is room for now, and for the most that there can be.
+// Bound returns MemoryBound for the connections that the bound counts now, and for the most that there can be.
 func (e *Engine) Bound() (now, ever int) {
 	return e.MemoryBound(int(e.conns.Load())), e.MemoryBound(maxConnsPerLoop * len(e.loops))
 }

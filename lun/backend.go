@@ -53,8 +53,8 @@ type Request struct {
 	Retry   *Request // intrusive list link
 }
 
-// Completion takes finished requests. err is nil, or says what the medium did (see errors.go: ErrMedium, ErrNoSpace,
-// ErrIO ...; anything else is reported as an internal target failure).
+// Completion takes finished requests. err is nil, or says what the medium did (ErrMedium, ErrNoSpace ... in errors.go; anything
+// else is reported as an internal target failure).
 type Completion interface {
 	RequestDone(r *Request, err error)
 }
@@ -90,9 +90,8 @@ type Mapped interface {
 	Bytes(off int64, n int) []byte
 }
 
-// Queue is the block I/O of an event loop: its ring. Each call completes later on the same loop through r.Done via
-// QueueDone of the backend's own Completion; see File in lun/backend. buf must be loop arena or other mmapped memory.
-// fd is an open file descriptor.
+// Queue is the block I/O of an event loop: its ring. Each call completes later on the same loop, by op.QueueDone; see
+// lun/backend/disk.go. buf must be loop arena or other mmapped memory. fd is an open file descriptor.
 type Queue interface {
 	// PRead reads into buf at off, PWrite writes it; dsync makes the write durable before it completes (RWF_DSYNC).
 	// op gets the result: n >= 0 bytes moved (maybe short), or n < 0, the negated errno.

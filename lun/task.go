@@ -35,8 +35,8 @@ type Task struct {
 	Status Status
 	In     []byte // data-in; in Buf, or in a Mapped backend's memory. The engine cuts it to the EDTL and reports residuals
 	// RequiredOut and RequiredIn are the numbers of bytes the CDB asks to move in each direction, for residuals (RFC 7143
-	// 11.4.5). RequiredIn is what the command returns: less than an allocation length asks for is no underflow of the
-	// command's own, and none when it failed.
+	// 11.4.5). RequiredIn is what the command returns, so returning less than the allocation length is no underflow; nor is
+	// there one if the command failed.
 	RequiredOut, RequiredIn int64
 	SenseLen                int
 	Sense                   [SenseSize]byte

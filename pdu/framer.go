@@ -253,7 +253,7 @@ func (f *Framer) Payload(dst []byte) {
 
 // Skip discards the data segment of the PDU at hand, or what is missing of it
 // where Payload was called: the Framer then lets go of its destination. A
-// receive into Pending that is under way must have ended before.
+// receive into Pending must have ended before.
 func (f *Framer) Skip() {
 	if f.phase == phasePayload {
 		f.Payload(nil)

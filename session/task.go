@@ -52,8 +52,8 @@ type Result struct {
 // Reset makes a task ready for its next use; Owner stays.
 func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
 
-// Command reports whether t is a SCSI command: then nothing but the memory that its last PDU's data is in depends on when
-// Conn.Sent is called. The other requests begin something with their answer.
+// Command reports whether t is a SCSI command. For these, Conn.Sent may be called early: only the memory of the last PDU's data
+// depends on when. For other requests, sending the answer has effects.
 func (t *Task) Command() bool { return t.st.kind == kindCommand }
 
 // taskState is the session's own half of a task.

@@ -1,7 +1,7 @@
 package session
 
-// Times are the moments at which a command passed the protocol's stations, in ns of the loop's clock as the host passed it
-// in; 0 where it has not been. The host makes latencies of them (docs/latency.md).
+// Times are the moments at which a command passed the protocol's steps, in ns of the loop's clock as the host passed it in; 0
+// for a step not reached yet. The host computes latencies from them (docs/latency.md).
 type Times struct {
 	Header   int64 // its header was seen
 	Complete int64 // its own PDU was complete: it is offered to the command window

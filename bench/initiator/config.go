@@ -53,8 +53,8 @@ var (
 type Config struct {
 	// Portals are HOST:PORT; connection i goes to Portals[i%len].
 	Portals []string
-	// LocalAddrs, if any, are the addresses that connections come from, in
-	// the same way.
+	// LocalAddrs, if any, are the local addresses of the connections, assigned
+	// in the same way.
 	LocalAddrs []string
 
 	TargetName, InitiatorName string
@@ -76,12 +76,12 @@ type Config struct {
 	// Tasks is how many commands of a connection may be outstanding, at
 	// most 4096; 0 is 1024. More wait.
 	Tasks int
-	// OnAsync is told each Asynchronous Message before the session does what
-	// it asks for (11.9.1). It runs on the connection's reader and must not
-	// wait for the session.
+	// OnAsync is called with each Asynchronous Message before the session acts
+	// on it (11.9.1). It runs on the connection's reader and must not wait for
+	// the session.
 	OnAsync func(Async)
-	// IgnoreAsync leaves out what the session would do on its own at events 1
-	// to 4: log out, drop connections, negotiate.
+	// IgnoreAsync keeps the session from acting on events 1 to 4 by itself (to
+	// log out, drop connections, negotiate).
 	IgnoreAsync bool
 	// Dialer makes the connections; nil is TCP.
 	Dialer func(ctx context.Context, local, portal string) (net.Conn, error)
@@ -94,7 +94,7 @@ type Async struct {
 	Data    []byte // SCSI sense with its length, or vendor data
 }
 
-// Violation is something that the target did against the standard.
+// Violation describes a breach of the standard by the target.
 type Violation struct {
 	CID  uint16
 	Text string

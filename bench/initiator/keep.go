@@ -11,8 +11,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// Idle keeps all connections up for d without a request of its own: what the target asks for is answered, pings above all. The
-// loops sleep meanwhile. The error says that a connection was lost, or is ctx's.
+// Idle keeps all connections up for d and sends nothing but answers to the target, mostly to its pings. The loops sleep
+// meanwhile. The error says that a connection was lost, or is that of ctx.
 func (ls *Loops) Idle(ctx context.Context, d time.Duration) error {
 	if !ls.running.CompareAndSwap(false, true) {
 		return fmt.Errorf("%w: a run is under way", ErrUsage)
@@ -72,7 +72,7 @@ func (k *keeper) pause() {
 	k.timer = nil
 }
 
-// Close logs the sessions out, as far as they are up, and closes the connections. It does not wait for a target that does not
+// Close logs out the sessions that are still up, and closes the connections. It does not wait for a target that does not
 // answer.
 func (ls *Loops) Close() {
 	ls.keeper.pause()

@@ -15,14 +15,14 @@ import (
 type LoopsConfig struct {
 	// Sessions are dialled up to 32 at a time, the connections of each one after another; their ISIDs or names differ.
 	Sessions []Config
-	// CPUs has one entry for each loop: the CPU that its thread is pinned to, or -1. Empty is one loop, not pinned.
+	// CPUs has one entry for each loop: the CPU that its thread is pinned to, or -1. Empty means one loop, not pinned.
 	CPUs []int
 }
 
-// Loops drives the connections of some sessions from a few threads, each with a ring of its own, for load. Connections
-// are dealt out to the loops in turn, session by session, so that a session of as many connections as there are loops is
-// on all of them. Between runs the target's pings are answered too: after a second without one, a run without requests does
-// that in the background until the next.
+// Loops drives the connections of some sessions from a few threads, each with a ring of its own, for load. Connections are
+// assigned to the loops in turn, session by session, so a session with one connection per loop is on all of them. Between runs
+// the target's pings are answered too: after a second without a run, the loops wait on their connections in the background
+// until the next one.
 type Loops struct {
 	sessions []*Session
 	conns    []*loopConn
@@ -32,8 +32,8 @@ type Loops struct {
 	last     *Workload // the last run's, for ReadBack
 }
 
-// NewLoops makes the sessions, several at a time. It ends soon after ctx does, or after the first session that cannot be
-// made: its error is returned, and nothing is left.
+// NewLoops logs the sessions in, several at a time. If ctx ends or a login fails, it returns soon after, with the first error,
+// and leaves no session behind.
 func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	if len(cfg.Sessions) == 0 {
 		return nil, fmt.Errorf("%w: no session", ErrUsage)
@@ -128,14 +128,14 @@ func takeSocket(nc net.Conn) (int, error) {
 	return fd, err
 }
 
-// Sessions returns the sessions, for what they negotiated and their Violations. Their connections are the loops': no
-// command can be submitted to them.
+// Sessions returns the sessions, to read what they negotiated and their Violations. The loops own the connections: no command
+// can be submitted to them.
 func (ls *Loops) Sessions() []*Session { return ls.sessions }
 
 // Connections returns how many connections all sessions have.
 func (ls *Loops) Connections() int { return len(ls.conns) }
 
-// Probe asks for the capacity of a LUN, by a session of its own that lasts only for that, and so completes a Workload.
+// Probe reads the capacity of a LUN over a session that it opens and closes for that, and stores it in w.
 func (ls *Loops) Probe(ctx context.Context, w *Workload) error {
 	cfg := ls.sessions[0].cfg
 	cfg.Connections, cfg.FirstCmdSN = 1, 1

@@ -8,8 +8,8 @@ import (
 
 // TMF carries out a task management function on connection cid (RFC 7143, 11.5)
 // and returns the target's response. refITT is pdu.ReservedTag and refCmdSN 0
-// where the function names no task. When the function is complete, the tasks
-// that it ended are over: they end with ErrAborted.
+// where the function names no task. When the function completes, the tasks that
+// it aborted end with ErrAborted.
 func (s *Session) TMF(ctx context.Context, cid uint16, function pdu.TaskFunction, lun uint64, refITT, refCmdSN uint32, immediate bool) (pdu.TaskResponse, error) {
 	cmd := &Command{Kind: KindTMF, Conn: cid, Function: function, LUN: lun, RefITT: refITT, RefCmdSN: refCmdSN, Immediate: immediate}
 	if err := s.Exec(ctx, cmd); err != nil {
@@ -18,9 +18,10 @@ func (s *Session) TMF(ctx context.Context, cid uint16, function pdu.TaskFunction
 	return cmd.Result.TMF, nil
 }
 
-// Abort aborts one command that is under way, by an immediate ABORT TASK on its
-// own connection (11.5.1, 11.5.5). A command that was not sent yet is withdrawn:
-// its Done is called with ErrAborted and the response is Function complete.
+// Abort aborts one command that is in progress, by an immediate ABORT TASK on
+// its own connection (11.5.1, 11.5.5). A command that was not sent yet is
+// withdrawn: its Done is called with ErrAborted and the response is Function
+// complete.
 func (s *Session) Abort(ctx context.Context, cmd *Command) (pdu.TaskResponse, error) {
 	c, err := s.conn(cmd.Conn)
 	if err != nil {
@@ -73,8 +74,8 @@ func (s *Session) Logout(ctx context.Context) error {
 }
 
 // LogoutConn closes connection cid (reason 1) by a Logout Request on connection
-// over, which may be the same. Of a lost connection only the target's side is
-// closed: its tasks are over and the CID is free (11.14).
+// over, which may be the same. If that connection is lost, only the target's
+// side is closed: its tasks end, and the CID is free (11.14).
 func (s *Session) LogoutConn(ctx context.Context, over, cid uint16) error {
 	cmd := &Command{Kind: KindLogout, Conn: over, Reason: pdu.LogoutCloseConnection, CID: cid, Immediate: true}
 	if err := s.Exec(ctx, cmd); err != nil {

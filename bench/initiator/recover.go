@@ -44,8 +44,8 @@ func (l *loss) merge(old *loss) {
 	}
 }
 
-// Kill closes a connection's socket without a word, by a TCP reset if reset is
-// set, else by a FIN. Its commands end with ErrConnLost.
+// Kill closes a connection's socket without a logout: by a TCP reset if reset
+// is set, otherwise by a FIN. Its commands end with ErrConnLost.
 func (s *Session) Kill(cid uint16, reset bool) error {
 	c, err := s.conn(cid)
 	if err != nil {
@@ -72,17 +72,16 @@ type RecoverOptions struct {
 	NoWait bool
 }
 
-// Recover does what ErrorRecoveryLevel 0 leaves an initiator to do after a
-// connection was lost: it reinstates the CID (6.3.4), or logs it out, so that
-// the target has nothing of the old connection any more; then it plugs the
-// holes, the CmdSNs of the lost requests that ExpCmdSN has not passed, by
-// ABORT TASK with RefCmdSN (11.5.5, 11.6.1). It returns the SCSI commands that
-// were lost, to be issued again: whether the target carried them out is not
-// known.
+// Recover does what an initiator can do at ErrorRecoveryLevel 0 after it has
+// lost a connection. It reinstates the CID (6.3.4), or logs it out, so that the
+// target drops the old connection. Then it plugs the holes, the CmdSNs of the
+// lost requests that ExpCmdSN has not passed, by ABORT TASK with RefCmdSN
+// (11.5.5, 11.6.1). It returns the SCSI commands that were lost, to be issued
+// again: whether the target carried them out is not known.
 //
-// If no other connection is left, joining continues the session where the
-// target still has it; ErrSessionLost when it does not (status 0x020a): then
-// only a Dial helps.
+// If no other connection is left, the new one continues the session if the
+// target still has it. Otherwise (status 0x020a) the error is ErrSessionLost,
+// and only a new Dial helps.
 func (s *Session) Recover(ctx context.Context, cid uint16, o RecoverOptions) ([]*Command, error) {
 	s.mu.Lock()
 	l := s.lost[cid]
@@ -169,8 +168,8 @@ func (s *Session) plug(ctx context.Context, over uint16, l *loss) error {
 	return nil
 }
 
-// Plug fills the hole that a request of ours has left which the target rejected
-// and so did not take (7.3).
+// Plug fills the hole in CmdSN order left by a request of ours that the target
+// rejected: it does not count as received (7.3).
 func (s *Session) Plug(ctx context.Context, over uint16, r Result, lun uint64) error {
 	l := &loss{holes: []hole{{r.CmdSN, r.ITT, lun}}}
 	return s.plug(ctx, over, l)

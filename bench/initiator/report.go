@@ -17,33 +17,34 @@ const (
 
 // Report is what a run measured.
 type Report struct {
-	Started time.Time     // of what is measured: the warm-up is over
-	Elapsed time.Duration // without the warm-up
+	Started time.Time     // start of the measured part, after the warm-up
+	Elapsed time.Duration // length of the measured part, without the warm-up
 	Ended   string        // EndedRuntime, ...
 	Conns   []ConnReport  // session by session, in the order of CIDs
 	Loops   []LoopReport
-	// Series has the run's intervals when Workload.Interval asks for them. It is kept to 600: beyond, neighbours are one, so
-	// a long run has longer intervals here than OnInterval is told.
+	// Series has the run's intervals when Workload.Interval asks for them. It has at most 600: beyond that neighbours are
+	// merged, so a long run has longer intervals here than OnInterval gets.
 	Series []Interval
-	// Lag is how much later than intended an open loop gave a request to its connection, in ns, although Depth allowed it: what
-	// the generator's own timers and its lack of processor time add to the latencies. Nil in a closed loop.
+	// Lag is how much later than intended an open loop gave a request to its connection, in ns, although Depth allowed it: the
+	// generator's own timers, and its lack of CPU time, add this to the latencies. Nil in a closed loop.
 	Lag *Histogram
-	// Held is how many requests of an open loop had to wait because Depth were under way.
+	// Held is how many requests of an open loop had to wait because Depth others were in flight.
 	Held uint64
 
 	lost error // what ended the run
 }
 
-// Sum is what requests of one direction came to.
+// Sum adds up the requests of one direction.
 type Sum struct {
-	// Requests and Bytes are of those that were answered in the measured part of the run. IOPS are made of them.
+	// Requests and Bytes count requests that were answered within the measured part of the run. IOPS are computed from them.
 	Requests, Bytes uint64
-	// Late were answered after its end (the run waits for what is under way), or not even then. Undone are those of an open
-	// loop that were due before the end and never sent. Both are in Latency, Undone and unanswered ones with the age that they
-	// had reached, so Latency counts Requests + Late + Undone, and a target that stalls at the end does not get away with it.
+	// Late counts requests that were in flight at the end of the measured part: answered later (the run waits for them), or
+	// never. Undone counts requests of an open loop that were due before the end and never sent. Latency includes both, and
+	// requests without an answer with the age that they had reached. So Latency counts Requests + Late + Undone, and a stall at
+	// the end is visible.
 	Late, Undone uint64
-	Busy         uint64 // sent again after TASK SET FULL, BUSY or a unit attention; the latency is until GOOD
-	Errors       uint64 // ended in something else, or with data that does not compare
+	Busy         uint64 // sent again after TASK SET FULL, BUSY or a unit attention; the latency counts from the first time until GOOD
+	Errors       uint64 // failed otherwise, or returned wrong data
 	Latency      hist.Sparse
 }
 
@@ -66,7 +67,7 @@ type ConnReport struct {
 	WindowClosed  uint64 // times that the command window held the connection up
 }
 
-// LoopReport is one thread's part, of the measured part of the run.
+// LoopReport describes one loop's thread in the measured part of the run.
 type LoopReport struct {
 	CPU              int           // -1: not pinned
 	User, System     time.Duration // of the thread
@@ -77,19 +78,20 @@ type LoopReport struct {
 	Read, Write      Sum    // of its connections
 }
 
-// Interval is a slice of a run. What is answered after the end of the run is in none.
+// Interval is a slice of a run. Requests answered after the end of the measured part are in none.
 type Interval struct {
 	At            time.Duration // from the start of the measured part to the interval's end
 	Length        time.Duration
 	Reads, Writes uint64 // requests that were answered
 	Bytes         uint64
 	Errors        uint64
-	// Behind is how many requests were due at the end and not sent: for want of Depth, or because the window is closed.
+	// Behind is how many requests were due by the end of the interval but not sent, because Depth were in flight or the window
+	// was closed.
 	Behind  uint64
 	Latency *Histogram // of reads and writes, never nil
 }
 
-// Read and Write return the sums over all connections.
+// Read returns the sum of reads over all connections.
 func (r *Report) Read() (s Sum) {
 	for i := range r.Loops {
 		s.merge(&r.Loops[i].Read)
@@ -97,7 +99,7 @@ func (r *Report) Read() (s Sum) {
 	return s
 }
 
-// Write is Read's other half.
+// Write returns the sum of writes over all connections.
 func (r *Report) Write() (s Sum) {
 	for i := range r.Loops {
 		s.merge(&r.Loops[i].Write)
@@ -113,7 +115,7 @@ func (r *Report) Requests() (n uint64) {
 	return n
 }
 
-// IOPS returns requests a second.
+// IOPS returns the requests per second.
 func (r *Report) IOPS() float64 {
 	if r.Elapsed <= 0 {
 		return 0
@@ -121,7 +123,7 @@ func (r *Report) IOPS() float64 {
 	return float64(r.Requests()) / r.Elapsed.Seconds()
 }
 
-// CPUTime returns the processor time that the loops took.
+// CPUTime returns the CPU time of all loops.
 func (r *Report) CPUTime() (t time.Duration) {
 	for i := range r.Loops {
 		t += r.Loops[i].User + r.Loops[i].System

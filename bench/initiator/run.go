@@ -52,9 +52,10 @@ func (r *run) lose(err error) {
 	}
 }
 
-// Run carries out a workload on all connections and reports what was measured. When ctx ends, the run does, and the report
-// is of what there was until then. The error says what prevents the run, and then there is no report; or that a connection
-// was lost: that ends the run, and the report says what was measured before. What the target answers is in the report.
+// Run carries out a workload on all connections and reports what was measured. When ctx ends, so does the run, and the report
+// covers what was measured until then. If the run cannot start, there is an error and no report. If a connection is lost, the
+// run ends with an error, and the report covers what was measured before. A request that the target answers with an error is
+// only counted in the report.
 func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
 	if !ls.running.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)
@@ -79,9 +80,10 @@ func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
 	return r, err
 }
 
-// ReadBack reads what the last Run, one with Verify, wrote, over the connections that wrote it, and compares: each request that
-// wrote is made once more as a read, from the same seed, so that nothing had to be remembered. Of a sequential workload of one
-// block size that went round, it reads one round. Depth is that of the workload, 32 at most, at no rate.
+// ReadBack reads what the last Run wrote, over the same connections, and compares. That run must have had Verify. ReadBack
+// generates the requests again from the same seed and turns each write into a read, so the run need not remember them. If a
+// sequential workload of one block size went through its range several times, one pass is read. Depth is the workload's, at
+// most 32, in a closed loop.
 func (ls *Loops) ReadBack(ctx context.Context) (*Report, error) {
 	if !ls.running.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)

@@ -232,7 +232,7 @@ func (s *Session) MaxCmdSN() uint32 { return s.n.MaxCmdSN() }
 // is a hole that holds up the session.
 func (s *Session) Reserve(k int) uint32 { return s.n.Reserve(uint32(k)) }
 
-// Violations returns what the target did against the standard.
+// Violations returns every breach of the standard by the target.
 func (s *Session) Violations() []Violation {
 	s.witness.mu.Lock()
 	defer s.witness.mu.Unlock()
@@ -243,7 +243,7 @@ func (s *Session) Violations() []Violation {
 func (s *Session) Now() int64 { return int64(time.Since(s.born)) }
 
 // Close drops every connection without a logout and waits until the session
-// uses nothing any more. Commands end with ErrConnLost.
+// uses no resources any more. Commands end with ErrConnLost.
 func (s *Session) Close() {
 	for _, c := range s.all() {
 		c.lose(ErrConnLost)

@@ -9,9 +9,9 @@ import (
 )
 
 // Submit starts a command on connection cmd.Conn and returns. Done is called
-// once when the command is over, unless Submit returns an error: ErrUsage,
-// ErrConnLost or ErrNoConn. While the window is closed a non-immediate command
-// waits. The command and its buffers are the session's until then.
+// once, when the command has ended, unless Submit returns an error: ErrUsage,
+// ErrConnLost or ErrNoConn. While the window is closed, a non-immediate command
+// waits. The command and its buffers belong to the session until Done.
 func (s *Session) Submit(cmd *Command) error {
 	c, err := s.conn(cmd.Conn)
 	if err != nil {
@@ -24,9 +24,9 @@ func (s *Session) Submit(cmd *Command) error {
 }
 
 // Exec carries out a command and waits for it. cmd.Done is overwritten. The
-// error is nil when the target answered, whatever it said: see Result.Good.
-// When ctx ends first, the error is that of ctx; a command that had not been
-// sent is withdrawn, one that had stays the session's.
+// error is nil if the target answered, whatever the answer: see Result.Good. If
+// ctx ends first, the error is that of ctx. A command that was not sent yet is
+// then withdrawn; one that was sent still belongs to the session.
 func (s *Session) Exec(ctx context.Context, cmd *Command) error {
 	done := make(chan struct{})
 	cmd.Done = func(*Command) { close(done) }
@@ -59,7 +59,7 @@ func (s *Session) Tag(cmd *Command) (itt, cmdSN uint32, sent bool) {
 }
 
 // HoldData keeps back the Data-Out PDUs of a connection until it is called with
-// false, so that a test can have writes under way for as long as it likes.
+// false, so that a test can keep writes in flight for as long as it likes.
 func (s *Session) HoldData(cid uint16, hold bool) error {
 	c, err := s.conn(cid)
 	if err != nil {
@@ -118,8 +118,8 @@ func rw16(op byte, lba uint64, blocks uint32) []byte {
 	return cdb
 }
 
-// Read reads blocks from lba into buf, whose length is that of the blocks, by
-// READ(16). The error is a *StatusError when the target says other than GOOD.
+// Read reads blocks from lba into buf, which must be exactly that long, by
+// READ(16). The error is a *StatusError if the status is not GOOD.
 func (s *Session) Read(ctx context.Context, cid uint16, lun uint64, lba uint64, blocks uint32, buf []byte) error {
 	cmd := &Command{Conn: cid, LUN: lun, CDB: rw16(0x88, lba, blocks), In: buf, Attr: pdu.TaskAttrSimple}
 	if err := s.Exec(ctx, cmd); err != nil {
@@ -134,7 +134,8 @@ func (s *Session) Read(ctx context.Context, cid uint16, lun uint64, lba uint64, 
 	return nil
 }
 
-// Write writes buf, which is as long as the blocks, at lba by WRITE(16).
+// Write writes blocks from buf, which must be exactly that long, at lba by
+// WRITE(16).
 func (s *Session) Write(ctx context.Context, cid uint16, lun uint64, lba uint64, blocks uint32, buf []byte) error {
 	cmd := &Command{Conn: cid, LUN: lun, CDB: rw16(0x8a, lba, blocks), Out: buf, Attr: pdu.TaskAttrSimple}
 	if err := s.Exec(ctx, cmd); err != nil {

@@ -8,50 +8,50 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 )
 
-// Workload says what Loops do. With Rate 0 it is a closed loop: every connection keeps Depth requests under way, so the
-// target sets the pace. With a Rate it is an open loop: requests are due at times that do not depend on the answers, and
-// latencies count from there.
+// Workload says what Loops do. With Rate 0 it is a closed loop: every connection keeps Depth requests in flight, so the target
+// sets the pace. With a Rate it is an open loop: requests are due at times that do not depend on the answers, and latencies
+// count from those times.
 type Workload struct {
 	LUN         uint64 // LUN field, see LUN
 	ReadPercent int    // 0 to 100; the rest is written
-	BlockSize   int    // bytes a request; 0 is 4096. With a Split it is the largest of it
-	// Split has requests of several sizes (fio's bssplit), each for its share of the requests. Requests at random are aligned
-	// to their own size.
+	BlockSize   int    // bytes per request; 0 means 4096. With a Split it is the largest size in it
+	// Split mixes requests of several sizes (fio's bssplit). Random requests are aligned to their own size.
 	Split []Share
-	// Depth is how many requests a connection has under way at most; 0 is 1, and 256 in an open loop.
+	// Depth is the most requests that a connection has in flight; 0 means 1, and 256 in an open loop.
 	Depth       int
-	Sequential  bool  // each connection runs through a part of its own of the range; else addresses are random
-	First, Last int64 // the range in bytes, Last not included; 0 is the end of the LUN
+	Sequential  bool  // each connection goes through its own part of the range; otherwise addresses are random
+	First, Last int64 // the range in bytes, Last not included; a Last of 0 means the end of the LUN
 
-	// Rate is how many requests a second are due over all connections, staggered, each of them in the same intervals; with
-	// Poisson in random ones, exponentially distributed.
+	// Rate is how many requests per second are due, over all connections together. Each connection's are due at equal
+	// intervals, and the connections are staggered; with Poisson the intervals are random, exponentially distributed.
 	Rate    float64
 	Poisson bool
-	// Spin is how long before a request is due a loop stops sleeping and polls. Without it requests are late by what the
-	// kernel takes to wake a thread (Report.Lag): some microseconds, on virtual machines up to 50. It costs the loop's
-	// processor up to Spin times Rate, so it is for a processor of its own.
+	// Spin is how long before a request is due a loop stops sleeping and polls. Without it requests are late by the time that
+	// the kernel takes to wake a thread (Report.Lag): some microseconds, on virtual machines up to 50. It costs CPU time, up to
+	// Spin times Rate, so use it only on a CPU that runs nothing else.
 	Spin time.Duration
-	// Poll is how long a loop looks for what arrives before it sleeps, while requests are under way. With it the time that the
-	// client takes to wake up is in no latency, and in a closed loop in no rate; it is for a processor that nothing else uses.
+	// Poll is how long a loop polls for answers before it sleeps, while requests are in flight. Latencies then do not include
+	// the client's wake-ups, and neither does the rate of a closed loop. Use it only on a CPU that runs nothing else.
 	Poll time.Duration
 
-	// Verify writes data that depends on the address and Seed and compares what is read with it: what was not written so
-	// before (see Fill, and Loops.ReadBack) does not compare.
+	// Verify writes data that depends on the address and Seed, and compares all data read with it. A block that was not written
+	// that way before (see Fill and Loops.ReadBack) is a miscompare.
 	Verify bool
-	// Seed makes addresses and data. To find writes that the target lost, it has to be another one than that of earlier runs.
+	// Seed determines addresses and data. To find writes that the target lost, it must differ from those of earlier runs.
 	Seed uint64
 
-	// The run ends after Duration, or Count requests a connection, whichever comes first; one of them is needed. What
-	// completes in the first Warmup is not counted.
+	// The run ends after Duration, or after Count requests per connection, whichever comes first; one of them is needed.
+	// Requests that complete during Warmup are not counted.
 	Duration, Warmup time.Duration
 	Count            uint64
 
-	// Interval divides the measured part for Report.Series; 0 does not. OnInterval, if set, is told each slice as soon as all
-	// loops are through it, by one goroutine that is none of theirs: if it is slow, it is told later, and nothing else waits.
+	// Interval is the length of the slices in Report.Series; 0 means no slices. OnInterval, if set, is called with each slice
+	// as soon as all loops have finished it, from a goroutine that is not a loop's: if it is slow, later calls are late, and
+	// nothing else waits.
 	Interval   time.Duration
 	OnInterval func(Interval)
 
-	// Capacity and BlockLen are the LUN's, in logical blocks and bytes a block; 0 asks the target.
+	// Capacity and BlockLen describe the LUN: its logical blocks, and the bytes in each. If 0, the target is asked.
 	Capacity uint64
 	BlockLen uint32
 
@@ -59,11 +59,11 @@ type Workload struct {
 	readBack bool // see ReadBack
 }
 
-// Share is a part of a Split: Bytes a request, and the Percent of requests that have it. All shares are 100.
+// Share is a part of a Split: a request size, and the percentage of requests that have it. The shares add up to 100.
 type Share struct{ Bytes, Percent int }
 
 // Fill returns a workload that writes the whole range once, for a later one with Verify and the same Seed, range and BlockSize
-// or Split. connections is how many all loops have together.
+// or Split. connections is the number of connections of all loops together.
 func (w Workload) Fill(connections int) Workload {
 	w.defaults()
 	w.ReadPercent, w.Sequential, w.Verify, w.Duration, w.Warmup, w.Split, w.Rate = 0, true, true, 0, 0, nil, 0

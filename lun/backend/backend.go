@@ -26,8 +26,8 @@ const (
 type Direct string
 
 const (
-	DirectAuto Direct = "auto" // where it works; Notes says why not
-	DirectOn   Direct = "on"   // or not at all
+	DirectAuto Direct = "auto" // where it works; otherwise Notes says why not
+	DirectOn   Direct = "on"   // Open fails where it does not work
 	DirectOff  Direct = "off"  // through the page cache
 )
 

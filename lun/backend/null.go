@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Null forgets what is written and reads as zeroes: what is left of a command's cost when the medium takes no time.
+// Null discards writes and reads as zeroes, to measure the cost of a command without a medium.
 type Null struct {
 	geom  lun.Geometry
 	zeros []byte // nullRegion bytes, never written: the kernel backs all of it with one page
