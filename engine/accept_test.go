@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Without a free descriptor nobody can be accepted; those who came meanwhile are as soon as there are some.
+// Without a free descriptor no connection can be accepted; those that arrived meanwhile are accepted once there are some.
 func TestAcceptWithoutDescriptors(t *testing.T) {
 	const callers = 20
 	socket := func() int {

@@ -195,7 +195,7 @@ func (a *arena) release(b []byte) {
 	a.inUse -= minBlock << o
 }
 
-// owns tells whether b lies in the arena, and in which slab.
+// owns reports whether b lies in the arena, and in which slab.
 func (a *arena) slabOf(b []byte) int {
 	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - a.base
 	if off >= uintptr(a.slabs*slabSize) {

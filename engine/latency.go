@@ -28,7 +28,7 @@ func (s Stage) String() string {
 }
 
 // loopLatency is what a loop knows of the time that commands take and of how it works. It is the loop's own: written by plain
-// stores, and copied between two turns for those who ask (latency_read.go).
+// stores, and copied between two turns for a reader (latency_read.go).
 type loopLatency struct {
 	targets []*targetLatency
 	all     []*opLatency // of all targets and units, in the order in which they came up

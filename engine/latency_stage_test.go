@@ -159,7 +159,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 		i.send(&h, nil)
 		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == 2 })
 		r.pass(2)
-		stuck.Fail(-1, lun.ErrMedium) // no data, so that nobody need take it
+		stuck.Fail(-1, lun.ErrMedium) // no data, so the answer needs no reader
 		i.finish(first)
 		op := "read"
 		if write {
@@ -203,7 +203,7 @@ func TestASlowReaderIsSend(t *testing.T) {
 	wantStage(t, r.counted(0, "read", n), StageSend)
 }
 
-// pipe is a medium on which a read takes until somebody writes to it.
+// pipe is a medium on which a read blocks until the test writes to it.
 type pipe struct {
 	lun.Backend
 	r *os.File

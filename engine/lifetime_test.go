@@ -14,7 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// quiet is an engine that has nothing of anybody: no connection, no task, no buffer.
+// quiet is an idle engine: no connection, no task, no buffer.
 func (r *rig) quiet(conns int) func() bool {
 	return func() bool {
 		n := 0
@@ -28,7 +28,7 @@ func (r *rig) quiet(conns int) func() bool {
 	}
 }
 
-// quietNode asks nobody whether they live, as slow as the machine may be.
+// quietNode sends no keepalive pings, however slow the machine is.
 var quietNode = session.NodeConfig{NOPInterval: int64(time.Hour), LoginTimeout: int64(time.Minute)}
 
 // A backend that answers when the connection is long gone: its place in the table, and its descriptor, belong to another
@@ -154,7 +154,7 @@ func TestBlockIsHeldUntilTheReceiveEnds(t *testing.T) {
 	}
 }
 
-// A command that was answered already, by an answer that its initiator does not fetch, holds up nobody's LUN RESET.
+// A command that was answered already, by an answer that its initiator does not fetch, delays no LUN RESET.
 func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
 	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 16<<20))
 	deaf, b := r.login(1), r.login(2)
@@ -197,7 +197,7 @@ func TestStatusAfterShutdown(t *testing.T) {
 	}
 }
 
-// A Start that fails leaves no socket behind that takes connections which nobody serves.
+// A Start that fails leaves no listening socket behind, whose connections would not be served.
 func TestFailedStartClosesItsSockets(t *testing.T) {
 	free := newRig(t, 1, memory(t, 1<<20))
 	free.e.Shutdown()

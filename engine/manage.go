@@ -144,12 +144,12 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	}
 }
 
-// onUnit tells whether t is a command for u.
+// onUnit reports whether t is a command for u.
 func (t *task) onUnit(tgt *lun.Target, u *lun.Unit) bool {
 	return t.conn.target() == tgt && tgt.Lookup(t.s.LUN) == u
 }
 
-// leaveGroups tells those who wait for the task that it is out of the way.
+// leaveGroups counts the task out of the groups that wait for it.
 func (t *task) leaveGroups() {
 	for i, g := range t.groups {
 		t.groups[i] = nil

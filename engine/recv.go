@@ -127,7 +127,7 @@ func (c *conn) framed(st pdu.State, err error) bool {
 	return c.takesInput()
 }
 
-// writesTo tells whether the payload that is arriving goes into block.
+// writesTo reports whether the arriving payload goes into block.
 func (r *recvState) writesTo(block []byte, s *session.Conn) bool {
 	if within(r.direct, block) {
 		return true

@@ -298,7 +298,7 @@ func (w *stressor) collect() {
 	}
 }
 
-// waits tells whether something came within stressPatience.
+// waits reports whether something came within stressPatience.
 func (w *stressor) waits() bool {
 	w.i.c.SetReadDeadline(time.Now().Add(stressPatience))
 	_, err := w.in.Peek(1)

@@ -72,7 +72,7 @@ func TestCopyGivenUp(t *testing.T) {
 				r := newCopyRig(t, luntest.Config{Seed: uint64(steps), MaxDelay: 100}, []option{withPosted, withBlocks(8192)}, []option{withPosted, withBlocks(8192)})
 				list := copyList(1, 0, [][]byte{r.naa(0), r.naa(1)}, [][]byte{blocksSegment(0, 1, 4096, 0, 0), blocksSegment(1, 0, 4096, 0, 0)})
 				var compare *call
-				if steps%3 == 0 { // somebody has the destination to himself
+				if steps%3 == 0 { // another command has exclusive access to the destination
 					compare = r.start(0, r.a, 1<<48, lun.AttrSimple, [16]byte{0x89, 13: 1}, make([]byte, 1024))
 				}
 				c := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)

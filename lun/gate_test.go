@@ -17,7 +17,7 @@ func (l *postLoop) granted() (n int) { n, l.posted = len(l.posted), nil; return 
 func gateTask(loop *postLoop, attr Attr) *Task { return &Task{Loop: loop, Attr: attr} }
 
 // A reader counts itself before it looks whether it may pass. When the last task inside leaves in between, it is the
-// reader that must tell the one who waits: nobody else will.
+// reader that must admit the waiting task: no other task will.
 func TestGateReaderHidesTheLastLeaver(t *testing.T) {
 	var g gate
 	g.init(3)

@@ -43,7 +43,7 @@ func FuzzPROut(f *testing.F) {
 		default:
 			t.Fatalf("%v", got)
 		}
-		r.attentions(watcher) // a registration by name may have made the watcher one of those who are told
+		r.attentions(watcher) // a registration by name may have given the watcher an attention
 		after := r.view(watcher)
 		genAfter, keys := r.keys(watcher)
 		holders := 0

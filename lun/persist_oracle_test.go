@@ -68,7 +68,7 @@ func (o *prOracle) holds(n string) bool {
 	return o.typ != 0 && o.holder == n
 }
 
-// orphaned ends a reservation that nobody registered holds any more; it says whether it did.
+// orphaned ends a reservation without a registered holder, and reports whether there was one.
 func (o *prOracle) orphaned() bool {
 	if o.typ == 0 || o.typ >= typeWEAR && len(o.keys) > 0 || o.typ < typeWEAR && o.keys[o.holder] != 0 {
 		return false

@@ -110,7 +110,7 @@ func TestAPTPLFollowsTheLast(t *testing.T) {
 	}
 }
 
-// TestSavedBeforeGood: nobody sees a change, and no GOOD status is sent, before it is in the store; so a crash at any
+// TestSavedBeforeGood: no nexus sees a change, and no GOOD status is sent, before it is in the store; so a crash at any
 // moment loses nothing that was answered, and takes back nothing that was seen.
 func TestSavedBeforeGood(t *testing.T) {
 	type step struct {

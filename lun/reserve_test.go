@@ -74,7 +74,7 @@ func TestReserveIsLost(t *testing.T) {
 	}
 }
 
-// TestReserveOfTheDead: a RESERVE that runs when its session is gone must not reserve: nobody could release it.
+// TestReserveOfTheDead: a RESERVE that runs when its session is gone must not reserve: nothing would release it.
 func TestReserveOfTheDead(t *testing.T) {
 	r := newPRRig(t)
 	a, b := r.login(1, 1, 1), r.login(2, 1, 1)

@@ -17,7 +17,7 @@ const (
 	HeaderReady
 
 	// PDUReady: the data segment, its padding and its digest are in, and
-	// DataDigestOK tells whether the digest was right. Reported only for
+	// DataDigestOK reports whether the digest was right. Reported only for
 	// PDUs with a data segment.
 	PDUReady
 )

@@ -56,7 +56,7 @@ func TestFunctionWaitsForCommandsElsewhere(t *testing.T) {
 	m.clean()
 }
 
-// A reset of the target waits as well, and what is no command comes through: nobody else would answer it.
+// A reset of the target waits as well, and requests other than commands pass, because no later event would answer them.
 func TestTargetResetPlugsNothing(t *testing.T) {
 	m := newTMF(t, 2)
 	b := m.conns[1]
@@ -279,7 +279,7 @@ func TestFunctionResponseComesLast(t *testing.T) {
 	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
 	m.clean()
 
-	// If the connection dies instead, the answer is nobody's, even while the backend keeps another task of it.
+	// If the connection dies instead, the answer has no receiver, even while the backend keeps another task of it.
 	m.read(1, 1)
 	stuck := b.wantExecute("")
 	m.read(1, 0)

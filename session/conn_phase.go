@@ -14,7 +14,7 @@ const (
 	connFailed                    // the host has taken Close, and owes Closed
 	connClosed                    // the transport is gone; the host still has tasks
 	connKeeping                   // it has left, and its session waits for a connection to continue it
-	connExpired                   // nobody continued the session: the host has to take SessionDown
+	connExpired                   // no connection continued the session: the host has to take SessionDown
 	connLast                      // its session is over, and the registry has to forget it
 	connGone                      // nothing follows
 	connPhases

@@ -236,7 +236,7 @@ func TestExpStatSN(t *testing.T) {
 	}
 }
 
-// The node forgets a session only after the host has dropped its nexus: whoever reinstates it makes a nexus of the same name
+// The node forgets a session only after the host has dropped its nexus: a reinstating login makes a nexus of the same name
 // (6.3.5).
 func TestSessionDownBeforeTheNodeForgets(t *testing.T) {
 	r := newRig(t)

@@ -226,7 +226,7 @@ func TestImmediateDataOnRead(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// Unsolicited data that nobody announced, while R2Ts are outstanding.
+// Unsolicited data that was not announced, while R2Ts are outstanding.
 func TestUnannouncedData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
 	h := r.write(2048)
@@ -302,7 +302,7 @@ func TestDataSequenceOrder(t *testing.T) {
 	r.wantNoTasks()
 }
 
-// A Target Transfer Tag is never trusted: one that was not given to this task is an invalid field, whoever else has it.
+// A Target Transfer Tag is never trusted: one that this task does not have is an invalid field, even if another task has it.
 func TestWrongTargetTransferTag(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
 	a, b := r.write(512), r.write(512)

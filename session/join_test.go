@@ -306,7 +306,7 @@ func TestSessionWaitsForAConnection(t *testing.T) {
 	late.refused(pdu.LoginSessionDoesNotExist, "the session has ended", toFull, names()...)
 }
 
-// A target that is being stopped keeps no session: nobody could continue it, whether its connection was lost before or since.
+// A target that is being stopped keeps no session, because no connection could continue it, whether its connection was lost before or since.
 func TestShutdownKeepsNoSession(t *testing.T) {
 	for _, before := range []bool{true, false} {
 		m := newMCS(t, 1, "DefaultTime2Retain", "20")

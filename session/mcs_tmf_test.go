@@ -236,7 +236,7 @@ func TestAbortTaskThatArrivesMeanwhile(t *testing.T) {
 	m.clean()
 }
 
-// The connection that a function came on dies before its task has ended: nobody waits for the answer.
+// The connection that a function came on ends before its task has ended: the answer has no receiver.
 func TestAbortTaskOriginDies(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]

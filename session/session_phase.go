@@ -5,7 +5,7 @@ package session
 type sessionPhase uint8
 
 const (
-	sessionNew    sessionPhase = iota // its leading login is not complete: nobody can find it
+	sessionNew    sessionPhase = iota // its leading login is not complete: no login can find it
 	sessionUp                         // it has connections, and others may join
 	sessionKept                       // it has lost its last connection, and waits for another to continue it (kept.go)
 	sessionEnding                     // logged out, replaced or given up: no connection may join any more

@@ -18,7 +18,7 @@ func (s *sim) mischief() bool {
 		s.cmdSN--
 		h.SetCmdSN(s.cmdSN + []uint32{1 << 31, 1 << 30, 5000}[r.IntN(3)])
 		s.toTarget = append(s.toTarget, s.encode(h.BHS(), nil)...)
-	case 2: // data for nobody
+	case 2: // data for no task
 		h := s.dataOut(0x7777, pdu.ReservedTag, 0, 0, true)
 		s.toTarget = append(s.toTarget, s.encode(h.BHS(), pattern(0, 100))...)
 	case 3:

@@ -1,7 +1,7 @@
 package session
 
 // taskPhase says who has to act on a task, and what may still happen to it. It is the task's whole state: docs/session.md, "The
-// life of a task", has the drawing. The order of the constants matters to those who compare phases: a task before phaseRunning
+// life of a task", has the drawing. The order of the constants matters where phases are compared: a task before phaseRunning
 // has not been handed to the host.
 type taskPhase uint8
 

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// nobody is a receiver that only counts.
+// nobody is a receiver that only counts deliveries.
 type nobody struct{ n int }
 
 func (d *nobody) delivered(*Task) { d.n++ }
@@ -51,7 +51,7 @@ func BenchmarkWindowSwapped(b *testing.B) {
 }
 
 // BenchmarkWindowContended has goroutines share the numbers of a window: one command is what the target does for one
-// request (Welcome, Offer, its delivery to whoever brought it, there Release, and the ExpCmdSN and MaxCmdSN of its answer).
+// request (Welcome, Offer, its delivery to its connection, Release there, and the ExpCmdSN and MaxCmdSN of its answer).
 //
 // Each goroutine brings a run of 8 consecutive numbers, as a loop finds them in what it received, then those after the
 // others' runs, never beyond MaxCmdSN, and then executes what was delivered to it. It yields when it has nothing to do. The

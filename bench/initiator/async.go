@@ -9,7 +9,7 @@ import (
 
 // asynchronous does an initiator's duty at an Asynchronous Message (RFC 7143,
 // 11.9.1). That of event 5 is done by the protocol: Data-Out stopped and the
-// acknowledgement queued before anybody is told.
+// acknowledgement queued before the listener is called.
 func (s *Session) asynchronous(c *conn, a Async) {
 	if s.cfg.OnAsync != nil {
 		s.cfg.OnAsync(a)

@@ -99,7 +99,7 @@ func (c *conn) feed(b []byte) error {
 	err := c.p.Feed(b, c.s.Now())
 	done, async := c.flush()
 	c.mu.Unlock()
-	// The window may have opened for others before anybody is told.
+	// The window may have opened for others before the caller is notified.
 	if c.s.n.Waiting() {
 		c.s.wake()
 	}

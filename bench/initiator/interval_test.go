@@ -101,7 +101,7 @@ func TestIntervalsBounded(t *testing.T) {
 	}
 }
 
-// A listener that does not return holds up nobody but the run's end: what the loops cannot hand over goes into the next part.
+// A listener that does not return delays only the end of the run: what the loops cannot hand over goes into the next part.
 func TestIntervalsSlowListener(t *testing.T) {
 	enter, leave := make(chan struct{}, 1), make(chan struct{})
 	var reads uint64

@@ -58,7 +58,7 @@ func (k *keeper) resume() {
 	})
 }
 
-// pause ends that, and returns when the connections are nobody's.
+// pause ends that, and returns once no thread uses the connections.
 func (k *keeper) pause() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -79,7 +79,7 @@ func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	return ls, nil
 }
 
-// dialForLoops makes a session whose connections have logged in and are nobody's yet. With an error it returns those that
+// dialForLoops makes a session whose connections have logged in and have no thread yet. With an error it returns those that
 // it has made, to be closed.
 func dialForLoops(ctx context.Context, cfg Config) (*Session, []*loopConn, error) {
 	var conns []*loopConn

@@ -123,7 +123,7 @@ func (ls *Loops) execute(ctx context.Context, w *Workload) (*Report, error) {
 			}
 		})
 	}
-	ready.Wait() // every ring is there before anybody wakes another
+	ready.Wait() // every ring exists before one wakes another
 	end := context.AfterFunc(ctx, func() { rn.halt(haltInterrupted) })
 	rn.started = time.Now()
 	close(rn.begin)

@@ -123,7 +123,7 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// A ping is answered during a run, and between runs without anybody asking for it.
+// A ping is answered during a run, and between runs without a call.
 func TestPingsAreAnswered(t *testing.T) {
 	s, all := pinged(t, 3, 2)
 	ls := loopsFor(t, LoopsConfig{Sessions: s.configs(3), CPUs: []int{-1, -1}})
@@ -178,7 +178,7 @@ func TestLoginsSideBySide(t *testing.T) {
 			}
 		}
 		mu.Unlock()
-		<-full // nobody is answered before as many as may be have asked
+		<-full // no request is answered before the most that may be outstanding have arrived
 		mu.Lock()
 		waiting--
 		mu.Unlock()

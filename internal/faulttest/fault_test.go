@@ -83,7 +83,7 @@ func TestFaultHolds(t *testing.T) {
 	}
 }
 
-// TestFaultHoldsAnswers: the medium has done it, nobody knows.
+// TestFaultHoldsAnswers: the medium has carried out the request, and the answer is held.
 func TestFaultHoldsAnswers(t *testing.T) {
 	f, m, w := faultOver(t)
 	f.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{HoldAnswer: true} })

@@ -196,7 +196,7 @@ func TestFlowsAreBounded(t *testing.T) {
 	}
 }
 
-// Loops, whoever asks for the status, and Close need no order among them.
+// Loops, readers of the status, and Close need no order among them.
 func TestCallsFromManyThreads(t *testing.T) {
 	needs(t, flowNeeds.caps...)
 	f, err := loadFlowTable([]int{0})

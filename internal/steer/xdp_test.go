@@ -21,7 +21,7 @@ func openXDP(n *network, cpus []int) *Steer {
 	return s
 }
 
-// hasXDP says whether the target's interface has an XDP program, as the kernel tells.
+// hasXDP reports whether the target's interface has an XDP program, according to the kernel.
 func (n *network) hasXDP() bool {
 	n.t.Helper()
 	return strings.Contains(n.target.ip("link show san0"), "xdpgeneric")

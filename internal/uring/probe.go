@@ -28,7 +28,7 @@ var required = []struct {
 	{giouring.OpSendMsgZC, "SENDMSG_ZC"},
 }
 
-// Probe says whether this process can use io_uring here. The error wraps ErrUnsupported, says what is missing or who
+// Probe checks whether this process can use io_uring here. The error wraps ErrUnsupported, says what is missing or who
 // forbids it, and names the minimum kernel. It may be called on any goroutine.
 func Probe() error {
 	runtime.LockOSThread()

@@ -105,7 +105,7 @@ func (f *File) open(fd int, s Spec) error {
 	if rest := size - whole; rest != 0 {
 		f.notes = append(f.notes, fmt.Sprintf("file:%s ends in %d bytes that make no block and are not served", s.Path, rest))
 	}
-	// Punching beyond the end changes nothing, and says whether the filesystem can.
+	// Punching beyond the end changes nothing, and shows whether the file system supports it.
 	if s.Thin && !s.ReadOnly {
 		const hole = unix.FALLOC_FL_PUNCH_HOLE | unix.FALLOC_FL_KEEP_SIZE
 		if err := unix.Fallocate(fd, hole, (size+4095)/4096*4096, 4096); err != nil {

@@ -182,7 +182,7 @@ func TestFileRefresh(t *testing.T) {
 	if st, _ := os.Stat(path); st.Size() != 4096 {
 		t.Errorf("the write made the file %d bytes long", st.Size())
 	}
-	// Cut without anybody having looked: the read finds the end.
+	// Cut without an inspection: the read finds the end.
 	if err := os.Truncate(path, 512); err != nil {
 		t.Fatal(err)
 	}

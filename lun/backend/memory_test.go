@@ -100,7 +100,7 @@ func TestMemoryZeroesInBackground(t *testing.T) {
 	}
 }
 
-// TestMemoryAfterClose: what a send still holds shows zeroes, and nobody else's memory.
+// TestMemoryAfterClose: what a send still holds shows zeroes, and no other unit's memory.
 func TestMemoryAfterClose(t *testing.T) {
 	b, err := backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: 1 << 20, BlockSize: 512})
 	if err != nil {

@@ -20,10 +20,10 @@ type command struct {
 
 	out, buf []byte // arena memory
 	spans    []span
-	// good looks at a GOOD answer; bad at another that was neither a fault's nor an abort's, and says whether it is right.
+	// good looks at a GOOD answer; bad at another that was neither a fault's nor an abort's, and reports whether it is right.
 	good func(c *command)
 	bad  func(c *command) bool
-	// lost is called when nobody knows whether the command was carried out, if it does not write to spans.
+	// lost is called when it is unknown whether the command was carried out, if it does not write to spans.
 	lost func(c *command)
 }
 
@@ -51,7 +51,7 @@ func (m *model) newCommand(name string, unit int, cdb [16]byte, out []byte) *com
 	return c
 }
 
-// lock takes the blocks that c is about. False: somebody has them.
+// lock takes the blocks that c is about. False: another command has them.
 func (m *model) lock(c *command) bool {
 	for i, s := range c.spans {
 		if !m.units[s.unit].lock(s) {
@@ -179,7 +179,7 @@ func (c *command) done() {
 	}
 	for _, b := range [][]byte{c.out, c.buf} {
 		if b != nil {
-			c.loop.Free(b) // poisoned: whoever still uses it is found out
+			c.loop.Free(b) // poisoned: any later use is detected
 		}
 	}
 }

@@ -276,7 +276,7 @@ func (m *model) preFetch() *command {
 	return c
 }
 
-// lbaStatus: what is said to be deallocated reads as zeroes.
+// lbaStatus: blocks reported as deallocated read as zeroes.
 func (m *model) lbaStatus() *command {
 	unit, lba, n := m.place(1000)
 	cdb := [16]byte{0: 0x9E, 1: 0x12, 13: 248}

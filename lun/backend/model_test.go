@@ -146,7 +146,7 @@ type model struct {
 	count  map[string]int // commands by name that ended GOOD
 
 	counted [modelCounters]int // COMPARE AND WRITEs that were GOOD
-	unsure  [modelCounters]int // and those of which nobody knows
+	unsure  [modelCounters]int // and those whose outcome is unknown
 }
 
 // modelUnit is what one unit should hold.

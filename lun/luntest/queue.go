@@ -81,7 +81,7 @@ func (l *Loop) submit(c *Call) {
 	l.mine(c.Kind.String())
 	w := l.w
 	if c.Kind == CallRead {
-		poison(c.Buf) // nobody may rely on what was in it
+		poison(c.Buf) // its content is undefined
 	}
 	if e := w.cfg.ShortEvery; e > 0 && len(c.Buf) > w.cfg.ShortUnit && w.rng.IntN(e) == 0 {
 		units := (len(c.Buf) - 1) / w.cfg.ShortUnit

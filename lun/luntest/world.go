@@ -184,7 +184,7 @@ func (w *World) whose() string {
 	return fmt.Sprintf("on the turn of loop %d", w.turn.index)
 }
 
-// HasTurn says whether this loop runs now: whether what the caller does, it does on this loop's thread.
+// HasTurn reports whether this loop runs now, so that the caller is on this loop's thread.
 func (l *Loop) HasTurn() bool { return l.w.turn == l }
 
 // Index numbers the loop.

@@ -23,7 +23,7 @@ const (
 	// uncertainty, more rounds than that gain too little.
 	stretch = 4
 
-	// maxThreshold, as a fraction: beyond 10 times as slow nobody needs statistics, so it is a slip of the keyboard.
+	// maxThreshold, as a fraction: a threshold above 10 times as slow needs no statistics, so it is a typing error.
 	maxThreshold = 10.0
 
 	// maxCPU bounds the numbers in -cpus: what unix.CPUSet holds.

@@ -78,7 +78,7 @@ func (r repository) workingTree(ctx context.Context) (tree, error) {
 	return t, err
 }
 
-// sameProgram says whether both sides are one and the same: equal test binaries, and no difference that git sees between the package's
+// sameProgram reports whether both sides are the same: equal test binaries, and no difference that git sees between the package's
 // folders, for what a benchmark reads from testdata is part of what it does.
 func (r repository) sameProgram(ctx context.Context, old, new tree) (bool, error) {
 	if equal, err := sameContent(old.binary, new.binary); err != nil || !equal {

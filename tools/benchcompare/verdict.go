@@ -2,7 +2,7 @@ package main
 
 import "slices"
 
-// verdict is what is said of one benchmark.
+// verdict is the result for one benchmark.
 type verdict int
 
 const (
@@ -131,7 +131,7 @@ func (c *comparison) judge(a, threshold float64) {
 	}
 }
 
-// undecided says whether more samples could tell more.
+// undecided reports whether more samples could decide.
 func undecided(rows []comparison) bool {
 	return slices.ContainsFunc(rows, func(c comparison) bool { return c.verdict == noisy })
 }

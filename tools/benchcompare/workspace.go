@@ -31,7 +31,7 @@ func (w *workspace) tree(ctx context.Context, name, ref string) (tree, error) {
 		return tree{}, err
 	}
 	dir := filepath.Join(w.dir, name)
-	// Neither adding nor removing is cut short by Ctrl-C: a worktree that is registered in part is nobody's to clean up.
+	// Neither adding nor removing is cut short by Ctrl-C: no tool cleans up a worktree that is registered in part.
 	if _, err := w.repo.git(context.WithoutCancel(ctx), "worktree", "add", "--quiet", "--detach", dir, hash); err != nil {
 		return tree{}, err
 	}

@@ -42,7 +42,7 @@ func TestMCSVerify(t *testing.T) {
 	}
 }
 
-// verify is one session and what its unit has to contain. Worker w owns the blocks from w*region on: nobody else writes
+// verify is one session and what its unit has to contain. Worker w owns the blocks from w*region on: no other worker writes
 // there, so that each block has one version that is right.
 type verify struct {
 	*testing.T
@@ -142,7 +142,7 @@ func (v *verify) killer(ctx context.Context, stop <-chan struct{}) {
 		}
 		if _, err := v.s.Recover(ctx, cid, initiator.RecoverOptions{NoWait: true}); err != nil {
 			v.Errorf("recover %d: %v\n%s", cid, err, v.d.Log())
-			v.left.Store(0) // and those who wait for this are told below
+			v.left.Store(0) // the waiters are woken below
 		}
 		v.kills++
 		v.mu.Lock()

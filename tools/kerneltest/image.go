@@ -82,7 +82,7 @@ func prepareImage(ctx context.Context, cache string, c contents, log func(string
 	if err := buildBase(tree(root), c, made); err != nil {
 		return image{}, err
 	}
-	for _, dir := range []string{root, debs} { // 700 MB that nobody needs again
+	for _, dir := range []string{root, debs} { // 700 MB that are not needed again
 		if err := os.RemoveAll(dir); err != nil {
 			return image{}, err
 		}

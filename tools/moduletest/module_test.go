@@ -53,7 +53,7 @@ func TestInstallAndImport(t *testing.T) {
 	o.run(dir, "go", "test", ".")
 }
 
-// world is the environment of somebody who has Go and a module proxy, and nothing of this checkout.
+// world is an environment with Go and a module proxy, and nothing of this checkout.
 type world struct {
 	t   *testing.T
 	env []string

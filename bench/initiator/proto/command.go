@@ -210,7 +210,7 @@ func (r *Result) Good() error {
 	return nil
 }
 
-// check says whether the command can be sent.
+// check reports whether the command can be sent.
 func (c *Command) check() error {
 	switch {
 	case c.state != stateIdle:

@@ -92,8 +92,8 @@ func (n *Numbers) Wait() (closed bool) {
 // Waited withdraws the announcement of Wait.
 func (n *Numbers) Waited() { n.waits.Add(-1) }
 
-// Waiting reports whether any connection has announced itself: whoever opened
-// the window wakes them then.
+// Waiting reports whether any connection has announced itself. The loop
+// that opens the window then wakes them.
 func (n *Numbers) Waiting() bool { return n.waits.Load() > 0 }
 
 // raise stores v unless the word is already there or beyond.

@@ -5,7 +5,7 @@ import "github.com/ringtgt/ringtgt/pdu"
 // Fill encodes into s what can be sent now and says why it stopped. Numbers
 // and tags are given here and not in Submit, so that "the iSCSI initiator MUST
 // send the commands in increasing order of CmdSN" on every connection
-// (RFC 7143, 4.2.2.1), whoever submits. now is the driver's clock in ns.
+// (RFC 7143, 4.2.2.1), whichever thread submits. now is the driver's clock in ns.
 //
 // The order is: answers to the target and what passes the window, data that
 // the target waits for, new commands.

@@ -39,7 +39,7 @@ type Options struct {
 	LUN peer.LUN
 	// Binary is the program that serves the side "ringtgt"; "" is this one.
 	Binary string
-	// Round is told what begins, "round 2 of 5: tgt"; nil: nobody wants to know.
+	// Round is called with what begins, "round 2 of 5: tgt"; nil: not called.
 	Round func(string)
 	// Do carries out a run; nil is run.Do.
 	Do func(context.Context, run.Options) (*result.Run, error)

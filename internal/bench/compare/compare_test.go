@@ -53,7 +53,7 @@ func (f *fake) do(_ context.Context, o run.Options) (*result.Run, error) {
 	return r, nil
 }
 
-// urls are of TEST-NET-1 (RFC 5737): nobody looks for a process there.
+// urls are of TEST-NET-1 (RFC 5737): no process is looked up there.
 const (
 	urlA = "iscsi://192.0.2.1:3260/iqn.2026-11.io.ringtgt:a/0"
 	urlB = "iscsi://192.0.2.2:3260/iqn.2026-11.io.ringtgt:b/0"
@@ -76,7 +76,7 @@ func order(calls []run.Options) string {
 	return b.String()
 }
 
-// A B, B A, A B: what drifts in one direction favours nobody.
+// A B, B A, A B: a drift in one direction favours neither side.
 func TestRoundsInterleave(t *testing.T) {
 	for _, c := range []struct {
 		urls   []string

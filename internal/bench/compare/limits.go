@@ -3,7 +3,7 @@ package compare
 // Every threshold of the verdict, with its reason. They are for figures that are taken as medians of a few rounds: what one
 // round alone suffers the median leaves out.
 const (
-	// maxSides and maxRounds are more than anybody waits for.
+	// maxSides and maxRounds are more than a user would wait for.
 	maxSides, maxRounds = 8, 1000
 	// defaultRounds is an odd number, so that the median is a round, and enough that one bad round at either end does not move it.
 	defaultRounds = 5

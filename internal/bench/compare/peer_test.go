@@ -15,7 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// Our target beside tgt, for real: every figure of both sides is there, and nobody is left afterwards. No figure is asserted.
+// Our target beside tgt, for real: every figure of both sides is there, and no process is left afterwards. No figure is asserted.
 func TestCompareWithTgt(t *testing.T) {
 	cpus := host.CPUs()
 	o := Options{

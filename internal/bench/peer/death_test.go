@@ -113,7 +113,7 @@ func ended(t *testing.T, pidfd int) {
 	}
 }
 
-// zombie: dead, and not yet waited for by whoever has inherited it.
+// zombie: dead, and not yet waited for by its new parent.
 func zombie(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, rest, _ := strings.Cut(string(text), ") ")

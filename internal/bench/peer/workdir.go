@@ -59,7 +59,7 @@ func (d *workDir) remove() {
 // sweep removes the directories of benchmarks that were killed.
 func sweep() { _ = removeOld(os.TempDir(), time.Now()) }
 
-// removeOld removes what nobody holds in dir. A directory between its making and its lock can be met here too: one that is
+// removeOld removes the directories in dir that no process holds. A directory between its making and its lock can be met here too: one that is
 // younger than a start can take is left.
 func removeOld(dir string, now time.Time) error {
 	old, err := filepath.Glob(filepath.Join(dir, dirPattern))

@@ -65,7 +65,7 @@ func (d *Document) UnmarshalJSON(b []byte) error {
 	return d.check()
 }
 
-// check refuses what those who show a document could not index.
+// check refuses what code that shows a document could not index.
 func (d *Document) check() error {
 	if c := d.Comparison; c != nil && len(c.Ratios) != max(len(c.Sides)-1, 0) {
 		return fmt.Errorf("%d sides and %d ratios", len(c.Sides), len(c.Ratios))

@@ -112,7 +112,7 @@ func TestLatencyClamps(t *testing.T) {
 	}
 }
 
-// What nobody of us has written is refused.
+// A histogram that this program did not write is refused.
 func TestLatencyRefuses(t *testing.T) {
 	l, err := encodeLatency(samples(2, 100, time.Second))
 	if err != nil {

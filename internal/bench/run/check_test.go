@@ -88,7 +88,7 @@ func TestCheckSaysAll(t *testing.T) {
 	}
 }
 
-// What is not said has fio's meaning, and what is said is what the initiator is told and what the record has.
+// An option that is not given has fio's default; one that is given reaches the initiator and the record.
 func TestCheckDefaults(t *testing.T) {
 	o := Options{URL: someURL}
 	p, err := o.check()

@@ -51,7 +51,7 @@ func TestDoTakesTheTimeOfTheMeasuredPart(t *testing.T) {
 	}
 }
 
-// A process that is given is looked at, whoever it is, and -1 looks at none.
+// A process that is given is measured, whatever it is; -1 measures none.
 func TestDoLooksAtTheProcessThatIsGiven(t *testing.T) {
 	p := target(t)
 	r := do(t, Options{URL: p.URL, Runtime: 50 * time.Millisecond, TargetPID: os.Getpid()})

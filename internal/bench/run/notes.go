@@ -51,7 +51,7 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initia
 	}
 }
 
-// openLoop says whether the schedule was kept, and if not, by whom.
+// openLoop reports whether the schedule was kept, and if not, which side missed it.
 func (p *plan) openLoop(r *result.Run, report *initiator.Report, add func(string, ...any)) {
 	if p.Rate == 0 {
 		return

@@ -47,11 +47,11 @@ type Options struct {
 	// Interval divides the run: the series of the result; 0 is made of Runtime, half a second for most.
 	Interval time.Duration
 	// Progress is called about twice a second with what the last interval measured, and how much is left (negative: not known); nil:
-	// nobody wants to know. Calls do not overlap.
+	// not called. Calls do not overlap.
 	Progress func(result.Interval, time.Duration)
-	// Stage is told what goes on before and after the measured part: "logging in", "ramp"; nil: nobody wants to know.
+	// Stage is called with what happens before and after the measured part: "logging in", "ramp"; nil: not called.
 	Stage func(string)
-	// Series is told which run of a sweep begins, "iodepth=4, 3 of 8"; nil: nobody wants to know.
+	// Series is called with the run of a sweep that begins, "iodepth=4, 3 of 8"; nil: not called.
 	Series func(string)
 }
 

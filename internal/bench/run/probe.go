@@ -141,7 +141,7 @@ func (p *plan) unit(ctx context.Context, s *initiator.Session, t *result.Target)
 	if n < 5 {
 		return fmt.Errorf("INQUIRY returns %d bytes", n)
 	}
-	// The peripheral qualifier says whether there is something, the type what it is (SPC-4 6.6.2): a disk that is addressed by blocks is
+	// The peripheral qualifier says whether a device is present, the type which kind it is (SPC-4 6.6.2): a disk that is addressed by blocks is
 	// 00h, 07h (optical) and 0Eh (simplified) are others that SBC holds for.
 	switch kind := data[0] & 0x1f; {
 	case data[0]>>5 != 0:

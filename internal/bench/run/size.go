@@ -11,7 +11,7 @@ import (
 
 const sizesAllowed = "a whole number with k, m, g or t for powers of 1024, such as 512, 4k, 1g"
 
-// parseSize reads fio's sizes: 4k, 4K and 4KiB are 4096. kB and MB are refused: half of those who write them mean powers of 1000.
+// parseSize reads fio's sizes: 4k, 4K and 4KiB are 4096. kB and MB are refused: half of their users mean powers of 1000.
 func parseSize(s string) (int64, error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	n, err := strconv.ParseInt(s[:digits], 10, 64)

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
 )
 
-// Another target is measured like ours. tgt's LUN 0 is a controller: whoever takes it for the disk is told where that is.
+// Another target is measured like ours. tgt's LUN 0 is a controller; an error names the LUN of the disk.
 func TestDoWithTgt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
