@@ -28,7 +28,7 @@ var logPages = []struct {
 // logSense: SPC-4 6.8.
 func logSense(t *Task) {
 	page, subpage := t.CDB[2]&0x3F, t.CDB[3]
-	if t.CDB[1]&0x01 != 0 { // SP: saving is not implemented
+	if t.CDB[1]&0x01 != 0 { // SP: log parameters cannot be saved (SPC-4 6.8)
 		t.checkField(1, 0)
 		return
 	}
