@@ -130,6 +130,13 @@ func (r *rig) enter(isid byte, keys ...string) *initiator {
 			text = pdu.AppendText(text, all[k], value)
 		}
 	}
+	i.operational(isid, text)
+	return i
+}
+
+// operational negotiates keys in the operational stage and enters full feature phase. It returns the TSIH.
+func (i *initiator) operational(isid byte, text []byte) uint16 {
+	i.t.Helper()
 	var h pdu.BHS
 	h.Init(pdu.OpLoginRequest)
 	q := (*pdu.LoginRequest)(&h)
@@ -139,14 +146,15 @@ func (r *rig) enter(isid byte, keys ...string) *initiator {
 	q.SetNSG(pdu.StageFullFeaturePhase)
 	q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
 	q.SetCmdSN(i.cmdSN)
+	q.SetExpStatSN(i.expStatSN)
 	i.send(&h, text)
 	i.read()
 	p := (*pdu.LoginResponse)(&i.hdr)
-	if i.hdr.Opcode() != pdu.OpLoginResponse || p.Status() != 0 || !p.Transit() {
+	if i.hdr.Opcode() != pdu.OpLoginResponse || p.Status() != pdu.LoginSuccess || !p.Transit() {
 		i.t.Fatalf("login answered %v status %#x", i.hdr.Opcode(), uint16(p.Status()))
 	}
 	i.expStatSN = p.StatSN() + 1
-	return i
+	return p.TSIH()
 }
 
 // clearAttention asks until the unit is ready.

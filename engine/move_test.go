@@ -85,7 +85,7 @@ func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
 	if s != pdu.LoginSuccess {
 		t.Fatalf("the leading login: %#x", uint16(s))
 	}
-	tsih := lead.negotiate(1, "MaxConnections", "8")
+	tsih := lead.operational(1, pdu.AppendText(nil, "MaxConnections", "8"))
 	// More connections of one session on two loops: those that were accepted where most are would move. The steering gives an
 	// initiator's connections to the loops in turn; the idle ones make it give most of these to one.
 	for cid := uint16(1); cid <= 6; cid++ {
@@ -97,31 +97,4 @@ func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
 		c.cmdSN = lead.cmdSN
 		c.ping()
 	}
-}
-
-// negotiate ends a login in the operational stage and returns the TSIH.
-func (i *initiator) negotiate(isid byte, keys ...string) uint16 {
-	i.t.Helper()
-	var h pdu.BHS
-	h.Init(pdu.OpLoginRequest)
-	q := (*pdu.LoginRequest)(&h)
-	q.SetImmediate(true)
-	q.SetTransit(true)
-	q.SetCSG(pdu.StageLoginOperationalNegotiation)
-	q.SetNSG(pdu.StageFullFeaturePhase)
-	q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	var text []byte
-	for k := 0; k < len(keys); k += 2 {
-		text = pdu.AppendText(text, keys[k], keys[k+1])
-	}
-	i.send(&h, text)
-	i.read()
-	p := (*pdu.LoginResponse)(&i.hdr)
-	if p.Status() != pdu.LoginSuccess || !p.Transit() {
-		i.t.Fatalf("login answered %#x", uint16(p.Status()))
-	}
-	i.expStatSN = p.StatSN() + 1
-	return p.TSIH()
 }

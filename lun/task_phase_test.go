@@ -1,51 +1,19 @@
 package lun
 
 import (
-	"fmt"
-	"os"
-	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/phasetest"
 )
 
-// Every step of taskNext is taken, every other one is refused and named.
-func TestTaskPhases(t *testing.T) {
-	all := len(taskPhaseNames)
-	if len(taskNext) != all {
-		t.Fatalf("%d phases have names, %d have successors", all, len(taskNext))
-	}
-	for from := range taskPhase(all) {
-		for next := range taskPhase(all) {
-			task := &Task{phase: from}
-			legal := taskNext[from]>>next&1 == 1
-			func() {
-				defer func() {
-					r := fmt.Sprint(recover())
-					if refused := r != "<nil>"; refused == legal {
-						t.Errorf("%v after %v: %s", next, from, r)
-					} else if refused && !(strings.Contains(r, from.String()) && strings.Contains(r, next.String())) {
-						t.Errorf("%v after %v is refused by %q", next, from, r)
-					}
-				}()
-				task.phaseIs(next)
-			}()
-			if legal && task.phase != next {
-				t.Errorf("%v after %v: the phase is %v", next, from, task.phase)
-			}
-		}
-	}
-}
+func phaseStep(from, next taskPhase) bool { return taskNext[from]>>next&1 == 1 }
 
-// docs/scsi.md names every phase.
-func TestTaskPhasesAreDrawn(t *testing.T) {
-	page, err := os.ReadFile("../docs/scsi.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(page), "\n## The phases of a command\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	for _, name := range taskPhaseNames {
-		if !strings.Contains(section, name) {
-			t.Errorf("the drawing has no %q", name)
-		}
-	}
+// A command takes the steps of taskNext and no others; docs/scsi.md lists them.
+func TestTaskPhases(t *testing.T) {
+	phasetest.Table(t, len(taskPhaseNames), phaseStep, func(from, next taskPhase) taskPhase {
+		task := &Task{phase: from}
+		task.phaseIs(next)
+		return task.phase
+	})
+	phasetest.Listed(t, "../docs/scsi.md", "The phases of a command", len(taskNext), phaseStep)
 }

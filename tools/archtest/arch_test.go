@@ -38,6 +38,7 @@ var rules = []rule{
 	{folder: "internal/medium"},
 	{folder: "internal/faulttest", ours: []string{"lun"}},
 	{folder: "internal/loopdev"},
+	{folder: "internal/phasetest"},
 	{folder: "internal/host", ours: []string{"internal/bench/result", "internal/hist"}},
 	{folder: "internal/process"},
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
