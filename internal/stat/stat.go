@@ -1,5 +1,5 @@
-// Package stat summarises and compares repeated measurements. Medians, confidence intervals and significance tests are those of
-// golang.org/x/perf/benchmath, which benchstat uses: nothing here assumes a normal distribution. No function changes its argument.
+// Package stat summarises repeated measurements. Medians and confidence intervals are those of golang.org/x/perf/benchmath, which
+// benchstat uses: nothing here assumes a normal distribution. No function changes its argument.
 package stat
 
 import (
@@ -40,6 +40,20 @@ func finite(v float64) float64 {
 		return 0
 	}
 	return v
+}
+
+// Quantile interpolates between the two values next to the quantile q, from 0 to 1 (the definition of R's type 7); 0 for none.
+func Quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	s := slices.Sorted(slices.Values(values))
+	at := q * float64(len(s)-1)
+	i := int(at)
+	if i+1 >= len(s) {
+		return s[len(s)-1]
+	}
+	return s[i] + (at-float64(i))*(s[i+1]-s[i])
 }
 
 // Interval returns the bounds between which the median of the underlying distribution lies with the given confidence (0.95 is

@@ -62,47 +62,14 @@ func TestInterval(t *testing.T) {
 	}
 }
 
-func TestCompare(t *testing.T) {
-	base := []float64{100, 101, 99, 100.5, 99.5, 100.2, 99.8, 100.1}
-	times := func(f float64) []float64 {
-		v := slices.Clone(base)
-		for i := range v {
-			v[i] *= f
-		}
-		return v
-	}
-	rule := Rule{Threshold: 0.03, Alpha: 0.05}
-	for name, c := range map[string]struct {
-		old, new []float64
-		want     Verdict
-	}{
-		"higher":               {base, times(1.1), Higher},
-		"lower":                {base, times(0.9), Lower},
-		"the same":             {base, times(1), Same},
-		"within the threshold": {base, times(1.02), Same},
-		"wild":                 {base, []float64{50, 200, 60, 180, 70, 150, 90, 120}, Noisy},
-		"too few":              {base[:3], times(1.1)[:3], Noisy},
-		"unequal in number":    {base, times(1.1)[:5], Higher},
-		"none":                 {nil, base, Noisy},
-		"zero":                 {append([]float64{0}, base[1:]...), base, Noisy},
-		"not a number":         {append([]float64{math.NaN()}, base[1:]...), base, Noisy},
-	} {
-		if got := Compare(c.old, c.new, rule); got.Verdict != c.want {
-			t.Errorf("%s: %v: %+v", name, got.Verdict, got)
+func TestQuantile(t *testing.T) {
+	v := []float64{4, 1, 3, 2}
+	for q, want := range map[float64]float64{0: 1, 0.25: 1.75, 0.5: 2.5, 0.75: 3.25, 1: 4} {
+		if got := Quantile(v, q); got != want {
+			t.Errorf("quantile %v: %v, want %v", q, got, want)
 		}
 	}
-	if got := Compare(base, times(1.1), rule); math.Abs(got.Ratio-1.1) > 1e-9 || got.Low > 1.1 || got.High < 1.0999 || got.P > 0.001 {
-		t.Errorf("%+v", got)
-	}
-}
-
-// Drift that affects both sides of a round cancels out of the interval.
-func TestCompareInPairs(t *testing.T) {
-	var old, new []float64
-	for i := range 9 {
-		old, new = append(old, 100*float64(i+1)), append(new, 101*float64(i+1))
-	}
-	if got := Compare(old, new, Rule{Threshold: 0.03, Alpha: 0.05}); got.Verdict != Same {
-		t.Errorf("%+v", got)
+	if Quantile(nil, 0.5) != 0 || v[0] != 4 {
+		t.Error("no values, or the argument was sorted")
 	}
 }

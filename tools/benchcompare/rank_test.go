@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // The critical values of the two-sided test that every table of Mann and Whitney's statistic prints.
@@ -158,7 +160,7 @@ func TestMedianAndSpread(t *testing.T) {
 		{[]float64{10, 10, 10, 10, 1000}, 10, 0}, // one outlier moves neither
 		{[]float64{0, 0, 0}, 0, 0},
 	} {
-		if m, s := median(c.samples), spread(c.samples); m != c.median || math.Abs(s-c.spread) > 1e-12 {
+		if m, s := stat.Median(c.samples), spread(c.samples); m != c.median || math.Abs(s-c.spread) > 1e-12 {
 			t.Errorf("%v: median %v spread %v, want %v and %v", c.samples, m, s, c.median, c.spread)
 		}
 	}

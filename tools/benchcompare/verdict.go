@@ -1,6 +1,10 @@
 package main
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/internal/stat"
+)
 
 // verdict is the result for one benchmark.
 type verdict int
@@ -100,7 +104,7 @@ func compare(old, new side, r rule) []comparison {
 // measure fills in the figures, with the interval at level a, and the verdict where there is nothing to judge.
 func (c *comparison) measure(a float64) {
 	old, new := c.old[unitTime], c.new[unitTime]
-	c.oldTime, c.newTime = median(old), median(new)
+	c.oldTime, c.newTime = stat.Median(old), stat.Median(new)
 	c.oldWidth, c.newWidth = spread(old), spread(new)
 	switch {
 	case c.new == nil:
@@ -154,10 +158,10 @@ func memoryChanges(rows []comparison) []memoryChange {
 	for _, c := range rows {
 		for _, unit := range []string{unitAllocs, unitBytes} {
 			old, new := c.old[unit], c.new[unit]
-			if len(old) == 0 || len(new) == 0 || median(old) == median(new) {
+			if len(old) == 0 || len(new) == 0 || stat.Median(old) == stat.Median(new) {
 				continue
 			}
-			changes = append(changes, memoryChange{c.name, unit, median(old), median(new), rankTest(old, new) < alpha})
+			changes = append(changes, memoryChange{c.name, unit, stat.Median(old), stat.Median(new), rankTest(old, new) < alpha})
 		}
 	}
 	return changes

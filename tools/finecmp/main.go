@@ -9,18 +9,15 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math"
 	"math/rand/v2"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 var (
@@ -83,40 +80,27 @@ func run() error {
 
 // side is a target and the sessions with it.
 type side struct {
-	cmd   *exec.Cmd
+	*harness.Daemon
 	loops *initiator.Loops
 }
 
 func start(dir string, i int, binary string) (*side, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
 	spec := *lun
 	if strings.Contains(spec, "%d") {
 		spec = fmt.Sprintf(spec, i)
 	}
-	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	s := &side{cmd: exec.Command(binary, "serve", "-q", "--log-level", "error", "--listen", at, "--lun", spec, "--cores", *pinned,
-		"--state", filepath.Join(dir, strconv.Itoa(i)), "--steering", "off")}
-	s.cmd.Stderr = os.Stderr
-	if err := s.cmd.Start(); err != nil {
+	d, err := harness.Start(context.Background(), harness.Options{
+		Binary: binary, LUNs: []string{spec}, State: filepath.Join(dir, strconv.Itoa(i)),
+		Args: []string{"-q", "--log-level", "error", "--cores", *pinned, "--steering", "off"},
+	})
+	if err != nil {
 		return nil, err
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		c, err := net.Dial("tcp", at)
-		if err == nil {
-			c.Close()
-			break
-		}
-		if time.Now().After(end) {
-			return s, err
-		}
-	}
+	s := &side{Daemon: d}
 	cfg := initiator.LoopsConfig{CPUs: []int{*client}}
 	for k := range *conns {
 		cfg.Sessions = append(cfg.Sessions, initiator.Config{
-			Portals: []string{at}, TargetName: "iqn.2026-11.io.ringtgt:disk0", InitiatorName: "iqn.2026-11.com.example:finecmp",
+			Portals: []string{d.Addr()}, TargetName: d.Target(), InitiatorName: "iqn.2026-11.com.example:finecmp",
 			ISID: [6]byte{0x80, 0, 0, 0, byte(k >> 8), byte(k)}, Connections: 1,
 		})
 	}
@@ -124,26 +108,16 @@ func start(dir string, i int, binary string) (*side, error) {
 	return s, err
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
 func (s *side) stop() {
 	if s.loops != nil {
 		s.loops.Close()
 	}
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	_ = s.Kill()
 }
 
 // burst runs some commands and returns the target's processor time, user and system, of each.
 func (s *side) burst() (float64, error) {
-	before, err := cpuTime(s.cmd.Process.Pid)
+	before, err := cpuTime(s.PID())
 	if err != nil {
 		return 0, err
 	}
@@ -154,7 +128,7 @@ func (s *side) burst() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	after, err := cpuTime(s.cmd.Process.Pid)
+	after, err := cpuTime(s.PID())
 	return float64(after-before) / float64(n*uint64(*conns)), err
 }
 
@@ -185,31 +159,10 @@ func report(cost [2][]float64) {
 		ratio = append(ratio, cost[1][i]/cost[0][i])
 	}
 	for i, name := range []string{"old", "new"} {
-		c := slices.Sorted(slices.Values(cost[i]))
-		fmt.Printf("%s: %6.0f ns per command (middle half %.0f to %.0f)\n", name, at(c, 0.5), at(c, 0.25), at(c, 0.75))
+		c := cost[i]
+		fmt.Printf("%s: %6.0f ns per command (middle half %.0f to %.0f)\n", name, stat.Median(c), stat.Quantile(c, 0.25), stat.Quantile(c, 0.75))
 	}
-	lo, hi := interval(ratio)
-	slices.Sort(ratio)
+	lo, hi := stat.Interval(ratio, 0.95)
 	fmt.Printf("new/old: median %.4f, 95%% interval %.4f to %.4f, middle half %.3f to %.3f, %d pairs\n",
-		at(ratio, 0.5), lo, hi, at(ratio, 0.25), at(ratio, 0.75), len(ratio))
-}
-
-func at(sorted []float64, q float64) float64 {
-	return sorted[int(math.Round(q*float64(len(sorted)-1)))]
-}
-
-// interval is that of the median, by drawing anew from the sample.
-func interval(v []float64) (lo, hi float64) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	medians := make([]float64, 1000)
-	draw := make([]float64, len(v))
-	for i := range medians {
-		for k := range draw {
-			draw[k] = v[rng.IntN(len(v))]
-		}
-		slices.Sort(draw)
-		medians[i] = at(draw, 0.5)
-	}
-	slices.Sort(medians)
-	return at(medians, 0.025), at(medians, 0.975)
+		stat.Median(ratio), lo, hi, stat.Quantile(ratio, 0.25), stat.Quantile(ratio, 0.75), len(ratio))
 }

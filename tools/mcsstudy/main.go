@@ -144,9 +144,9 @@ func row(v variant, s []sample) string {
 		return fmt.Sprintf("%.0f µs", median(s, func(x sample) float64 { return float64(f(x).Nanoseconds()) / 1e3 }))
 	}
 	perCPU := func(x sample) float64 { return x.perCPU }
-	lo, hi := spread(s, perCPU)
+	cpu := of(s, perCPU)
 	return fmt.Sprintf("| %d loop(s) | %s | %.0fk | %.0fk (%.0f to %.0f) | %s | %s | %s | %s | %.1f | %.1f |", v.loops, kind,
-		median(s, func(x sample) float64 { return x.iops })/1e3, median(s, perCPU)/1e3, lo/1e3, hi/1e3,
+		median(s, func(x sample) float64 { return x.iops })/1e3, cpu.Median/1e3, cpu.Low/1e3, cpu.High/1e3,
 		us(func(x sample) time.Duration { return x.p50 }), us(func(x sample) time.Duration { return x.p99 }),
 		us(func(x sample) time.Duration { return x.p999 }), strings.Join(shares, " "),
 		median(s, func(x sample) float64 { return x.perEnter }), median(s, func(x sample) float64 { return x.perSend }))

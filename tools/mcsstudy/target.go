@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // target is a daemon with a unit in memory.
@@ -138,28 +138,16 @@ func (t *target) measure(ctx context.Context, v variant, w initiator.Workload, o
 	return s, nil
 }
 
-func values(s []sample, f func(sample) float64) []float64 {
+// of returns the spread of a figure over the rounds.
+func of(s []sample, f func(sample) float64) stat.Spread {
 	v := make([]float64, len(s))
 	for i, x := range s {
 		v[i] = f(x)
 	}
-	slices.Sort(v)
-	return v
+	return stat.Of(v)
 }
 
-func median(s []sample, f func(sample) float64) float64 {
-	return middle(values(s, f))
-}
-
-func middle(v []float64) float64 {
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
-}
-
-func spread(s []sample, f func(sample) float64) (lo, hi float64) {
-	v := values(s, f)
-	return v[0], v[len(v)-1]
-}
+func median(s []sample, f func(sample) float64) float64 { return of(s, f).Median }
 
 // ratios compares two variants round by round.
 func ratios(a, b []sample) string {
@@ -167,6 +155,6 @@ func ratios(a, b []sample) string {
 	for i := range a {
 		v[i] = a[i].perCPU / b[i].perCPU
 	}
-	slices.Sort(v)
-	return fmt.Sprintf("%.2f (%.2f to %.2f)", middle(v), v[0], v[len(v)-1])
+	r := stat.Of(v)
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", r.Median, r.Low, r.High)
 }
