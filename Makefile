@@ -6,6 +6,9 @@ FUZZ    ?= 60s
 # Parallel packages: tests that measure or drive whole machines are kept apart below.
 P       ?= 2
 
+# What bench-compare reads, however it was given to make.
+export REF NEW BENCH PKG ROUNDS BENCHTIME THRESHOLD CPUS RAW
+
 .DEFAULT_GOAL := help
 .PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare figures lint fuzz generate deps clean mcs-study
 
@@ -58,9 +61,8 @@ bench: deps build ## the project's performance requirements, compared with tuned
 microbench: ## Go benchmarks of the data path, package by package
 	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./internal/uring
 
-bench-compare: ## benchmarks against another commit: REF=<git ref>, and BENCH, PKG, ROUNDS
-	@$(GO) build -o bin/benchcompare ./tools/benchcompare
-	@bin/benchcompare -ref '$(value REF)' -bench '$(or $(value BENCH),Window)' -pkg '$(or $(value PKG),./session)' -rounds '$(or $(value ROUNDS),10)'
+bench-compare: ## Go benchmarks compared with those of another commit by benchstat: REF=<git ref>, and NEW, BENCH, PKG, ROUNDS, BENCHTIME, THRESHOLD, CPUS, RAW
+	@tools/benchcompare/run.sh
 
 mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
 	@$(GO) run ./tools/mcsstudy

@@ -1,66 +1,47 @@
-package main
+package benchcompare
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// asTool makes the test binary behave as the command: exit status and signals are then the real ones.
-const asTool = "BENCHCOMPARE_TEST_AS_TOOL"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asTool) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
-// bed is a throw-away git repository with a module in a subfolder, and a temporary folder to look for left-overs in.
+// bed is a throw-away git repository, and a temporary folder that the tool must leave empty.
 type bed struct {
 	t         *testing.T
 	repo, tmp string
 	env       []string
 }
 
-// The benchmark reports a cost of its own in place of the time that it took: the verdict on it does not depend on what else the
-// machine does.
-const benchFile = `package work
+// source is a benchmark that reports a fixed cost in place of the time that it took, so the verdict does not depend on the machine's
+// other work.
+func source(cost string) string {
+	return `package work
 
 import "testing"
 
 func BenchmarkBusy(b *testing.B) {
-	b.ReportAllocs()
 	for b.Loop() {
 	}
-	b.ReportMetric(COST, "ns/op")
+	b.ReportMetric(` + cost + `, "ns/op")
 }
 `
-
-// benchSource is a benchmark that costs so many ns/op.
-func benchSource(cost string) string { return strings.Replace(benchFile, "COST", cost, 1) }
+}
 
 func newBed(t *testing.T) *bed {
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is missing (package git)")
-		}
-		t.Skip("git is missing (package git)")
-	}
 	b := &bed{t: t, repo: t.TempDir(), tmp: t.TempDir()}
-	b.env = append(cleanEnv(os.Environ()), asTool+"=1", "TMPDIR="+b.tmp, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null",
-		"GOWORK=off", "GOFLAGS=", "GOPROXY=off", "GOTOOLCHAIN=local")
-	for _, who := range []string{"AUTHOR", "COMMITTER"} {
-		b.env = append(b.env, "GIT_"+who+"_NAME=A", "GIT_"+who+"_EMAIL=a@example.org")
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "GIT_") && !strings.HasPrefix(v, "TMPDIR=") {
+			b.env = append(b.env, v)
+		}
 	}
+	b.env = append(b.env, "TMPDIR="+b.tmp, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "BENCH=Busy", "PKG=./work",
+		"ROUNDS=6", "BENCHTIME=1x", "RELINK=0", "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")
 	b.git("init", "-q")
 	b.write("go.mod", "module example.org/throwaway\n\ngo 1.26.0\n")
 	return b
@@ -85,36 +66,35 @@ func (b *bed) git(args ...string) string {
 	return string(out)
 }
 
-// commit commits all, under a tag.
-func (b *bed) commit(tag string) {
+func (b *bed) commit(tag, cost string) {
 	b.t.Helper()
+	b.write("work/bench_test.go", source(cost))
 	b.git("add", "-A")
 	b.git("commit", "-q", "-m", tag)
 	b.git("tag", tag)
 }
 
-func (b *bed) command(args ...string) *exec.Cmd {
-	self, err := os.Executable()
+func (b *bed) command(env ...string) *exec.Cmd {
+	script, err := filepath.Abs("run.sh")
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...)
-	cmd.Dir, cmd.Env = b.repo, b.env
+	cmd := exec.Command(script)
+	cmd.Dir, cmd.Env = b.repo, append(b.env, env...)
 	return cmd
 }
 
-// compare runs the tool to its end, and checks that it leaves nothing behind.
-func (b *bed) compare(args ...string) (status int, stdout, stderr string) {
+// compare runs the tool to its end.
+func (b *bed) compare(env ...string) (status int, output string) {
 	b.t.Helper()
-	var out, log bytes.Buffer
-	cmd := b.command(args...)
-	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+	cmd := b.command(env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil && cmd.ProcessState == nil {
 		b.t.Fatal(err)
 	}
-	b.t.Logf("benchcompare %s: status %d\n%s%s", strings.Join(args, " "), cmd.ProcessState.ExitCode(), out.String(), log.String())
+	b.t.Logf("%v: status %d\n%s", env, cmd.ProcessState.ExitCode(), out)
 	b.wantNothingLeft()
-	return cmd.ProcessState.ExitCode(), out.String(), log.String()
+	return cmd.ProcessState.ExitCode(), string(out)
 }
 
 func (b *bed) wantNothingLeft() {
@@ -123,185 +103,86 @@ func (b *bed) wantNothingLeft() {
 		b.t.Errorf("worktrees are left over:\n%s", list)
 	}
 	entries, err := os.ReadDir(b.tmp)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	for _, e := range entries {
-		b.t.Errorf("left over: %s", e.Name())
+	if err != nil || len(entries) > 0 {
+		b.t.Errorf("left over: %v %v", entries, err)
 	}
 }
 
-// args keeps the runs short: 7 processes a side of a few milliseconds each, and one link.
-func args(more ...string) []string {
-	fast := []string{"-pkg", "./work", "-bench", "Busy", "-rounds", "7", "-max-rounds", "7", "-benchtime", "5ms", "-relink=false"}
-	return append(fast, more...)
-}
-
-// The whole run in a repository of its own. Twenty times the cost is slower. The same commit is not, and neither is one that
-// adds another function.
-func TestRun(t *testing.T) {
+// Twenty times the cost is slower. The same cost, a lower one, and a rise below the threshold are not. Uncommitted changes count.
+func TestVerdicts(t *testing.T) {
 	b := newBed(t)
-	b.write("work/work_test.go", benchSource("1000"))
-	b.commit("base")
-	b.write("work/more_test.go", "package work\n\nimport \"testing\"\n\nfunc TestMore(t *testing.T) { t.Log(1) }\n")
-	b.commit("unrelated")
-	b.write("work/work_test.go", benchSource("20000"))
-	b.commit("slow")
-
-	raw := filepath.Join(t.TempDir(), "raw.txt")
-	status, out, _ := b.compare(args("-ref", "unrelated", "-raw", raw, "-relink")...)
-	if status != exitSlower || !strings.Contains(out, "SLOWER") || !strings.Contains(out, "1 slower") {
-		t.Errorf("twenty times the cost: status %d", status)
-	}
-	checkRaw(t, raw)
-
-	if status, out, _ := b.compare(args("-ref", "slow", "-new", "unrelated")...); status != exitEqual || !strings.Contains(out, "1 faster") {
-		t.Errorf("a twentieth of the cost: status %d", status)
-	}
-	if status, out, _ := b.compare(args("-ref", "slow")...); status != exitEqual || !strings.Contains(out, "are the same") {
-		t.Errorf("the same commit: status %d", status)
-	}
-	// Another binary with the same benchmark.
-	status, out, _ = b.compare(args("-ref", "base", "-new", "unrelated")...)
-	if status != exitEqual || strings.Contains(out, "are the same") {
-		t.Errorf("a function added: status %d", status)
-	}
-}
-
-// checkRaw wants old and new in turn, 7 times each, with the key that benchstat groups by.
-func checkRaw(t *testing.T, file string) {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !regexp.MustCompile(`^old-commit: unrelated [0-9a-f]{10}\nnew-commit: working tree [0-9a-f]{10}\nside: `).Match(content) {
-		t.Errorf("the commits are not named first:\n%s", content)
-	}
-	var order []string
-	for _, m := range regexp.MustCompile(`(?m)^side: (\w+)\n(?:[a-z]+: .*\n)+BenchmarkBusy\S*\s+\d+\s+\S+ ns/op\s+0 B/op\s+0 allocs/op\n$`).
-		FindAllSubmatch(content, -1) {
-		order = append(order, string(m[1]))
-	}
-	if got := strings.Join(order, " "); got != "old new new old old new new old old new new old old new" {
-		t.Errorf("order of the processes: %s\n%s", got, content)
-	}
-}
-
-// What only the working tree has counts, and what it lacks; the working tree itself is left alone.
-func TestRunOnAWorkingTreeWithChanges(t *testing.T) {
-	b := newBed(t)
-	b.write("work/work_test.go", benchSource("1000"))
-	b.commit("base")
-	b.write("work/work_test.go", strings.Replace(benchSource("1000"), "BenchmarkBusy", "BenchmarkBusyAgain", 1))
-	b.write("notes.txt", "mine")
-	before := b.git("status", "--porcelain")
-	status, out, _ := b.compare(args("-ref", "HEAD")...)
-	if status != exitEqual || !regexp.MustCompile(`(?m)^only in old: Busy\b`).MatchString(out) ||
-		!regexp.MustCompile(`(?m)^only in new: BusyAgain\b`).MatchString(out) ||
-		!strings.Contains(out, "with changes") || !strings.Contains(out, "NOTHING WAS COMPARED") {
-		t.Errorf("status %d", status)
-	}
-	if after := b.git("status", "--porcelain"); after != before {
-		t.Errorf("working tree before:\n%safter:\n%s", before, after)
-	}
-}
-
-// A benchmark that reads another file is not the same program, however equal the binaries.
-func TestTestdataBelongsToTheProgram(t *testing.T) {
-	b := newBed(t)
-	b.write("work/work_test.go", benchSource("10"))
-	b.write("work/testdata/size", "1")
-	b.commit("base")
-	b.write("work/testdata/size", "2")
-	if _, out, _ := b.compare(args("-ref", "base")...); strings.Contains(out, "are the same") {
-		t.Error("a tracked file changed")
-	}
-	b.git("checkout", "-q", "base", "--", "work")
-	b.write("work/testdata/other", "")
-	if _, out, _ := b.compare(args("-ref", "base")...); strings.Contains(out, "are the same") {
-		t.Error("a file was added")
-	}
-}
-
-func TestRunThatCannotCompare(t *testing.T) {
-	b := newBed(t)
-	b.write("work/work_test.go", benchSource("1000"))
-	b.write("broken/broken_test.go", "package broken\n\nfunc f() int {}\n")
-	b.write("plain/plain.go", "package plain\n")
-	b.write("failing/failing_test.go", "package failing\n\nimport \"testing\"\n\nfunc BenchmarkBusy(b *testing.B) { b.Fatal(\"no disk\") }\n")
-	b.commit("base")
+	b.commit("cheap", "100")
+	b.commit("little", "105")
+	b.commit("dear", "2000")
 	for _, c := range []struct {
-		args, says string
+		name   string
+		env    []string
+		status int
+		want   string
 	}{
-		{"", "REF="},
-		{"-ref nosuch", `"nosuch" names no commit`},
-		{"-ref base -new nosuch", `"nosuch" names no commit`},
-		{"-ref base -pkg ./nosuch", "no such package"},
-		{"-ref base -pkg ../..", "not a folder below"},
-		{"-ref base -pkg /tmp", "not a folder below"},
-		{"-ref base -pkg ./broken", "missing return"},
-		{"-ref base -pkg ./plain", "no tests"},
-		{"-ref base -pkg ./failing -bench Busy", "no disk"},
-		{"-ref base -pkg ./work -bench Nosuch", "no benchmark matches"},
-		{"-ref base -pkg ./work -bench [", "invalid regexp"},
+		{"slower", []string{"REF=cheap", "NEW=dear"}, 1, "SLOWER: Busy"},
+		{"faster", []string{"REF=dear", "NEW=cheap"}, 0, "-95.00%"},
+		{"same", []string{"REF=cheap", "NEW=cheap"}, 0, "~"},
+		{"below the threshold", []string{"REF=cheap", "NEW=little"}, 0, "+5.00%"},
+		{"above a threshold of 3%", []string{"REF=cheap", "NEW=little", "THRESHOLD=3"}, 1, "SLOWER: Busy"},
+		{"no such commit", []string{"REF=nothing"}, 2, "is not a commit"},
+		{"no commit", nil, 2, "which commit"},
+		{"an option in place of a commit", []string{"REF=--all"}, 2, "is not a commit"},
+		{"too few rounds", []string{"REF=cheap", "ROUNDS=5"}, 2, "six or more"},
+		{"no benchmark", []string{"REF=cheap", "BENCH=Nothing"}, 2, "nothing was compared"},
+		{"no package", []string{"REF=cheap", "PKG=./nothing"}, 2, "does not build"},
 	} {
-		if status, _, log := b.compare(strings.Fields(c.args)...); status != exitFailed || !strings.Contains(log, c.says) {
-			t.Errorf("%s: status %d, want %d and %q", c.args, status, exitFailed, c.says)
+		if status, out := b.compare(c.env...); status != c.status || !strings.Contains(out, c.want) {
+			t.Errorf("%s: status %d, want %d with %q", c.name, status, c.status, c.want)
 		}
 	}
+	b.write("work/bench_test.go", source("9000"))
+	if status, out := b.compare("REF=dear"); status != 1 || !strings.Contains(out, "SLOWER") {
+		t.Errorf("a change that is not committed: status %d", status)
+	}
+	b.write("work/bench_test.go", strings.Replace(source("1"), "for b.Loop() {", `b.Fatal("broken"); for b.Loop() {`, 1))
+	if status, out := b.compare("REF=dear"); status != 2 || !strings.Contains(out, "broken") {
+		t.Errorf("a benchmark that fails: status %d", status)
+	}
 }
 
-// Ctrl-C in the middle of a benchmark that would run for long: it is killed, and nothing is left behind.
+// Ctrl-C leaves no worktree and no file behind.
 func TestInterrupt(t *testing.T) {
 	b := newBed(t)
-	b.write("work/work_test.go", benchSource("1000"))
-	b.commit("base")
-	cmd := b.command("-ref", "base", "-pkg", "./work", "-bench", "Busy", "-benchtime", "10m")
-	log, err := cmd.StderrPipe()
-	if err != nil {
+	b.commit("slow", "100")
+	fifo := filepath.Join(b.repo, "started")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(log)
-	for lines.Scan() && !strings.HasPrefix(lines.Text(), "round 1 ") {
-	}
-	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
-		t.Fatal(err)
-	}
-	rest, _ := io.ReadAll(log)
-	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != exitInterrupted {
-		t.Errorf("%v\n%s", err, rest)
-	}
-	b.wantNothingLeft()
-}
-
-// -cpus reaches the benchmark's process, and only that one.
-func TestPinning(t *testing.T) {
-	b := newBed(t)
-	b.write("work/work_test.go", `package work
+	b.write("work/bench_test.go", `package work
 
 import (
 	"os"
-	"regexp"
 	"testing"
+	"time"
 )
 
-func BenchmarkBusy(b *testing.B) {
-	status, _ := os.ReadFile("/proc/self/status")
-	if list := regexp.MustCompile("Cpus_allowed_list:\t(.*)").FindSubmatch(status); string(list[1]) != "0" {
-		b.Fatalf("runs on %s", list[1])
-	}
-	for b.Loop() {
-	}
+func BenchmarkBusy(*testing.B) {
+	_ = os.WriteFile(os.Getenv("STARTED"), []byte("x"), 0)
+	time.Sleep(time.Hour)
 }
 `)
-	b.commit("base")
-	if status, _, _ := b.compare(args("-ref", "base", "-cpus", "0")...); status != exitEqual {
-		t.Errorf("pinned to 0: status %d", status)
+	cmd := b.command("REF=slow", "STARTED="+fifo)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
 	}
-	if status, _, log := b.compare(args("-ref", "base", "-cpus", "1023")...); status != exitFailed || !strings.Contains(log, "-cpus") {
-		t.Errorf("pinned to a CPU that is not there: status %d", status)
+	if _, err := os.ReadFile(fifo); err != nil { // blocks until the benchmark runs
+		t.Error(err)
 	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("status %d, want 130\n%s", code, out.String())
+	}
+	b.wantNothingLeft()
 }
