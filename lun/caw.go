@@ -69,19 +69,11 @@ func (t *Task) compared(medium []byte) {
 
 // orWrite: SBC-3 5.5. The data-out is ORed with the medium, in the task's buffer, and written.
 func orWrite(t *Task) {
-	off, n, ok := t.blocks()
+	off, data, ok := t.outBlocks()
 	if !ok {
 		return
 	}
-	data, ok := t.dataOut(n)
-	if !ok {
-		return
-	}
-	if len(data) == 0 {
-		t.good()
-		return
-	}
-	n = int64(len(data))
+	n := int64(len(data))
 	t.scratch.off, t.scratch.left, t.scratch.moved = off, n, 0
 	if m := t.unit.mapped; m != nil {
 		or(data, m.Bytes(off, len(data)))

@@ -157,17 +157,24 @@ func (t *Task) dataOut(n int64) (data []byte, ok bool) {
 	return data, true
 }
 
-func writeMedium(t *Task) {
+// outBlocks gives the data of a write whose extent is its CDB's, and the extent's offset. ok is false when it ended t, as it does
+// when there is nothing to write.
+func (t *Task) outBlocks() (off int64, data []byte, ok bool) {
 	off, n, ok := t.blocks()
 	if !ok {
-		return
+		return 0, nil, false
 	}
-	data, ok := t.dataOut(n)
-	if !ok {
-		return
-	}
-	if len(data) == 0 {
+	data, ok = t.dataOut(n)
+	if ok && len(data) == 0 {
 		t.good()
+		return 0, nil, false
+	}
+	return off, data, ok
+}
+
+func writeMedium(t *Task) {
+	off, data, ok := t.outBlocks()
+	if !ok {
 		return
 	}
 	through := t.writeThrough()
