@@ -1,6 +1,6 @@
-// Package compare measures several targets under one workload in interleaved rounds, A B, B A, ..., so that drift of the machine
-// affects all of them. It can start the targets itself. It pins them to the same CPUs, puts only one of them under load at a
-// time, and says when the figures cannot be trusted.
+// Package compare measures several sides in interleaved rounds, A B, B A, ..., so that drift of the machine affects all of them. A
+// side is a target under a workload, or anything else that yields a result.Run. Package compare can start the targets itself. It
+// pins them to the same CPUs, puts only one of them under load at a time, and says when the figures cannot be trusted.
 package compare
 
 import (
@@ -16,43 +16,43 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
-	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
 // Options describe a comparison.
 type Options struct {
-	// Run is the workload: of it URL and TargetPID are each side's own, Progress and Idle as said below. With a Rate, it is an open
-	// loop, and EqualLoad is not asked for.
+	// Run is the workload; URL and TargetPID are each side's own. Idle CPU is measured in the first round only. Rate, an open loop,
+	// excludes EqualLoad.
 	Run run.Options
 	// Sides are two or more; the first is what the others are compared with.
 	Sides  []Side
 	Rounds int // 0 is 5
-	// TargetCPUs is what all sides' processes on this machine are bound to; empty: left as they are.
+	// TargetCPUs is where all sides' processes on this machine are pinned; empty: they stay where they are.
 	TargetCPUs []int
-	// EqualLoad, 0 to 1, asks for a second series of rounds with an open loop at this share of the slowest side's IOPS, for the
-	// latencies: those of closed loops are taken at each side's own speed, and a slower target has shorter queues. 0: no series.
+	// EqualLoad, 0 to 1, adds a second series of rounds with an open loop at this share of the slowest side's IOPS, to compare
+	// latencies: in closed loops each side sets its own pace, so their latencies are at different loads. 0: no second series.
 	EqualLoad float64
 	// EqualRounds and EqualRuntime are those of the second series; 0: as the first.
 	EqualRounds  int
 	EqualRuntime time.Duration
-	// LUN is what peers that are started serve; the zero value is 256 MiB of memory. A memory LUN is written once before.
+	// LUN is what Run's own peers serve; the zero value is 256 MiB of memory. A memory LUN is written once before the first round.
 	LUN peer.LUN
-	// Binary is the program that serves the side "ringtgt"; "" is this one.
-	Binary string
 	// Round is called with what begins, "round 2 of 5: tgt"; nil: not called.
 	Round func(string)
-	// Do carries out a run; nil is run.Do.
-	Do func(context.Context, run.Options) (*result.Run, error)
 }
 
-// Side is one target: one that runs, by its URL, or one that is started, by its name.
+// Side is what is measured: a target at a URL, one that Run starts (Peer), or one that the caller has started (Target). A side with
+// a Do of its own needs none of the three.
 type Side struct {
-	Name string // shown; "" is Peer or URL
-	URL  string
-	Peer string // peer.Ringtgt, peer.Tgt
-	PID  int    // of the target at URL, as run.Options.TargetPID
-	// Target is a target that is started already, instead of Peer; it stays.
+	Name   string // shown; "" is Peer or URL
+	URL    string
+	PID    int    // of the target at URL, as run.Options.TargetPID
+	Peer   string // peer.Ringtgt, peer.Tgt
+	Binary string // of peer.Ringtgt; "" is this program
 	Target *peer.Target
+	// Change adapts the workload to this side; nil: the workload is as in Options.Run.
+	Change func(*run.Options)
+	// Do carries out a run; nil is run.Do.
+	Do func(context.Context, run.Options) (*result.Run, error)
 }
 
 // ErrUsage: the options are no comparison.
@@ -67,9 +67,6 @@ func (o *Options) defaults() error {
 	o.EqualRounds = cmp.Or(o.EqualRounds, o.Rounds)
 	o.EqualRuntime = cmp.Or(o.EqualRuntime, o.Run.Runtime)
 	o.LUN = cmp.Or(o.LUN, peer.LUN{Memory: defaultMemory})
-	if o.Do == nil {
-		o.Do = run.Do
-	}
 	if o.Round == nil {
 		o.Round = func(string) {}
 	}
@@ -100,8 +97,11 @@ func (s *Side) defaults(i int) error {
 			n++
 		}
 	}
-	if n != 1 {
-		return fmt.Errorf("%w: side %d wants a URL or the name of a peer", ErrUsage, i)
+	if n > 1 || n == 0 && s.Do == nil {
+		return fmt.Errorf("%w: side %d: want a URL, or the name of a peer", ErrUsage, i)
+	}
+	if s.Do == nil {
+		s.Do = run.Do
 	}
 	if s.Name == "" && s.Target != nil {
 		s.Name = s.Target.Name
@@ -160,8 +160,8 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 	return out, nil
 }
 
-// stayAway binds this process to the client's CPUs where these are not the target's: what it does beside driving loops, collecting
-// garbage and writing lines, is not to be done on the target's CPU. What is returned undoes it.
+// stayAway pins this process to the client's CPUs if these differ from the target's, so that garbage collection and progress lines
+// do not take the target's time. The function that it returns undoes this.
 func stayAway(target, client []int) func() {
 	if len(target) == 0 || len(client) == 0 || slices.ContainsFunc(client, func(cpu int) bool { return slices.Contains(target, cpu) }) {
 		return func() {}
@@ -195,7 +195,7 @@ func (c *comparer) start(ctx context.Context) error {
 		if s.Peer != "" {
 			var err error
 			c.o.Round("starting " + s.Peer)
-			if t, err = peer.Start(ctx, s.Peer, peer.Options{LUN: c.o.LUN, CPUs: c.o.TargetCPUs, Binary: c.o.Binary}); err != nil {
+			if t, err = peer.Start(ctx, s.Peer, peer.Options{LUN: c.o.LUN, CPUs: c.o.TargetCPUs, Binary: s.Binary}); err != nil {
 				return err
 			}
 			c.started = append(c.started, t)
@@ -206,7 +206,8 @@ func (c *comparer) start(ctx context.Context) error {
 			}
 		}
 		if t != nil {
-			c.sides = append(c.sides, side{Side: Side{Name: s.Name, URL: t.URL, PID: t.PID}, pid: t.PID, software: t.Software})
+			s.URL, s.PID = t.URL, t.PID
+			c.sides = append(c.sides, side{Side: s, pid: t.PID, software: t.Software})
 			continue
 		}
 		pid, err := s.find()
@@ -263,8 +264,11 @@ func (c *comparer) one(ctx context.Context, i int, ro run.Options) (*result.Run,
 	if u, err := run.ParseURL(s.URL); err == nil && u.User == "" {
 		ro.CHAP = run.CHAP{} // the other side's secrets
 	}
+	if s.Change != nil {
+		s.Change(&ro)
+	}
 	w := c.watch.begin(s.pid, c.o.TargetCPUs, ro.Cores)
-	r, err := c.o.Do(ctx, ro)
+	r, err := s.Do(ctx, ro)
 	if err != nil {
 		return nil, err
 	}
@@ -300,24 +304,14 @@ func slowest(c *result.Comparison) float64 {
 	return low
 }
 
-// ratios compares the first side with each of the others, round by round: what disturbed a round disturbed both.
+// ratios compares the first side with each of the others.
 func ratios(c *result.Comparison) []map[string]result.Spread {
 	all := make([]map[string]result.Spread, len(c.Sides)-1)
-	first := &c.Sides[0]
 	for k := range all {
-		other := &c.Sides[k+1]
 		all[k] = map[string]result.Spread{}
 		for _, f := range result.Figures() {
-			var values []float64
-			for i := range max(len(first.Runs), len(first.AtRate)) {
-				a, ok := first.Round(i, f.Name)
-				b, ok2 := other.Round(i, f.Name)
-				if ok && ok2 && b > 0 {
-					values = append(values, a/b)
-				}
-			}
-			if len(values) > 0 {
-				all[k][f.Name] = stat.Of(values)
+			if s, ok := c.RoundRatio(0, k+1, f.Name); ok {
+				all[k][f.Name] = s
 			}
 		}
 	}

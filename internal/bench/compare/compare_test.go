@@ -61,9 +61,9 @@ const (
 )
 
 func options(f *fake, urls ...string) Options {
-	o := Options{Run: run.Options{Runtime: time.Second}, Do: f.do}
+	o := Options{Run: run.Options{Runtime: time.Second}}
 	for i, u := range urls {
-		o.Sides = append(o.Sides, Side{Name: string(rune('A' + i)), URL: u, PID: -1})
+		o.Sides = append(o.Sides, Side{Name: string(rune('A' + i)), URL: u, PID: -1, Do: f.do})
 	}
 	return o
 }
@@ -103,6 +103,27 @@ func TestRoundsInterleave(t *testing.T) {
 				t.Errorf("side %d has %d runs", i, n)
 			}
 		}
+	}
+}
+
+// A side may change the workload, for itself alone, and may do without a target.
+func TestSidesDiffer(t *testing.T) {
+	f := &fake{iops: map[string][]float64{urlA: {100}, "": {50}}}
+	o := options(f, urlA, urlA)
+	o.Run.IODepth = 4
+	o.Sides[1].Change = func(o *run.Options) { o.IODepth = 32 }
+	o.Sides = append(o.Sides, Side{Name: "no target", Do: f.do})
+	o.Rounds = 2
+	c, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var depths []int
+	for _, call := range f.calls {
+		depths = append(depths, call.IODepth)
+	}
+	if !slices.Equal(depths, []int{4, 32, 4, 4, 32, 4}) || f.calls[2].URL != "" || c.Ratios[1][result.FigureIOPS].Median != 2 {
+		t.Errorf("depths %v, %v", depths, c.Ratios)
 	}
 }
 
@@ -219,11 +240,11 @@ func TestAFailedRunEndsIt(t *testing.T) {
 		return &result.Run{Ended: "error: write protected", Total: result.Stats{Errors: 7}}, nil
 	}
 	o := options(f, urlA, urlB)
-	o.Do = all
+	o.Sides[0].Do = all
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "write protected") {
 		t.Errorf("a side that refuses everything: %v", err)
 	}
-	o.Do = func(context.Context, run.Options) (*result.Run, error) { return &result.Run{Ended: "runtime"}, nil }
+	o.Sides[0].Do = func(context.Context, run.Options) (*result.Run, error) { return &result.Run{Ended: "runtime"}, nil }
 	if _, err := Run(t.Context(), o); !errors.Is(err, ErrNothing) {
 		t.Errorf("a side that answers nothing: %v", err)
 	}
@@ -254,7 +275,7 @@ func TestUsage(t *testing.T) {
 		"one side":             func(o *Options) { o.Sides = o.Sides[:1] },
 		"nine sides":           func(o *Options) { o.Sides = slices.Repeat(o.Sides, 5)[:9] },
 		"no rounds":            func(o *Options) { o.Rounds = -1 },
-		"a side of nothing":    func(o *Options) { o.Sides[1].URL = "" },
+		"a side of nothing":    func(o *Options) { o.Sides[1] = Side{} },
 		"a side of two":        func(o *Options) { o.Sides[1].Peer = "tgt" },
 		"more than all":        func(o *Options) { o.EqualLoad = 1.5 },
 		"no number":            func(o *Options) { o.EqualLoad = nan() },

@@ -20,12 +20,11 @@ func TestCompareWithTgt(t *testing.T) {
 	cpus := host.CPUs()
 	o := Options{
 		Run:        run.Options{RW: "randread", BlockSize: "4k", IODepth: 8, Runtime: 100 * time.Millisecond, Idle: 50 * time.Millisecond, Cores: cpus[len(cpus)-1:]},
-		Sides:      []Side{{Peer: peer.Ringtgt}, {Peer: peer.Tgt}},
+		Sides:      []Side{{Peer: peer.Ringtgt, Binary: harness.BuildT(t)}, {Peer: peer.Tgt}},
 		Rounds:     2,
 		EqualLoad:  0.5,
 		TargetCPUs: cpus[:1],
 		LUN:        peer.LUN{Memory: 8 << 20},
-		Binary:     harness.BuildT(t),
 	}
 	var told []string
 	o.Round = func(s string) { told = append(told, s) }

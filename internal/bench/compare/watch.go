@@ -14,7 +14,7 @@ import (
 
 // find returns the process behind a URL, 0 where there is none to be found on this machine.
 func (s *Side) find() (int, error) {
-	if s.PID != 0 {
+	if s.PID != 0 || s.URL == "" {
 		return max(s.PID, 0), nil
 	}
 	u, err := run.ParseURL(s.URL)

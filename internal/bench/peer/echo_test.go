@@ -10,6 +10,8 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
+	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
@@ -83,12 +85,24 @@ func TestEchoPing(t *testing.T) {
 	}
 }
 
+// A benchmark takes the responder for a disk.
+func TestEchoIsMeasured(t *testing.T) {
+	p := startEcho(t)
+	r, err := run.Do(t.Context(), run.Options{URL: p.URL, TargetPID: p.PID, RW: "randread", Runtime: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := r.Figure(result.FigureP50); !ok || r.Total.Errors > 0 || r.Target.Capacity != 1<<40 {
+		t.Errorf("%+v, %d bytes", r.Total, r.Target.Capacity)
+	}
+}
+
 // What is no login, logout or read ends the connection, and the responder takes the next.
 func TestEchoEndsWhatItDoesNotKnow(t *testing.T) {
 	p := startEcho(t)
 	for _, first := range [][]byte{
 		make([]byte, 48), // NOP-Out
-		append([]byte{0x01, 0x80}, make([]byte, 46)...),                               // a command that reads nothing
+		append([]byte{0x01, 0xa0}, make([]byte, 46)...),                               // a command that writes
 		append([]byte{0x03, 0x87, 0, 0, 0xff, 0xff, 0xff, 0xff}, make([]byte, 40)...), // a login with 16 MiB of text
 		append([]byte{0x3f}, make([]byte, 47)...),
 	} {

@@ -110,6 +110,14 @@ func (t *Target) Alive() error {
 	return nil
 }
 
+// RSS returns the resident memory of our own target, in bytes.
+func (t *Target) RSS() (int64, error) {
+	if t.ours == nil {
+		return 0, fmt.Errorf("peer: %s is not ringtgt", t.Name)
+	}
+	return t.ours.RSS()
+}
+
 // Stop ends the target and removes what it had. It may be called more than once.
 func (t *Target) Stop() error {
 	t.once.Do(func() {

@@ -128,10 +128,14 @@ func (r *Run) CPUTimeText() string {
 // Grid returns a table with a row for each figure that a side measured: each side's median and, for all but the first side, the
 // ratio of the first side's figure to its own with a verdict.
 func (c *Comparison) Grid() (head []string, rows [][]string) {
+	bounds := "ratio (low–high)"
+	if len(c.Sides) > 0 && len(c.Sides[0].Runs) >= ManyRounds {
+		bounds = "ratio (95% interval)"
+	}
 	for i := range c.Sides {
 		head = append(head, Clean(c.Sides[i].Name))
 		if i > 0 {
-			head = append(head, "ratio (low–high)", "")
+			head = append(head, bounds, "")
 		}
 	}
 	for _, f := range Figures() {

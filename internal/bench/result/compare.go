@@ -43,6 +43,24 @@ func (s *Side) Round(i int, name string) (float64, bool) {
 	return runs[i].Figure(name)
 }
 
+// RoundRatio returns the ratio of a figure of side i over that of side j, round by round: what disturbed a round disturbed both.
+// From ManyRounds rounds on, its bounds are those of the 95% confidence interval of the median. False: no round has both.
+func (c *Comparison) RoundRatio(i, j int, name string) (Spread, bool) {
+	var values []float64
+	for round := range max(len(c.Sides[i].Runs), len(c.Sides[i].AtRate)) {
+		a, ok := c.Sides[i].Round(round, name)
+		b, ok2 := c.Sides[j].Round(round, name)
+		if ok && ok2 && b > 0 {
+			values = append(values, a/b)
+		}
+	}
+	s := stat.Of(values)
+	if len(values) >= ManyRounds {
+		s.Low, s.High = stat.Interval(values, confidence)
+	}
+	return s, len(values) > 0
+}
+
 // FigureName is what a figure is shown as: latencies at equal load say so.
 func (c *Comparison) FigureName(name string) string {
 	switch name {

@@ -9,6 +9,31 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result/resulttest"
 )
 
+// The bounds of a ratio are the lowest and the highest round, and of many rounds those of the median's confidence interval, which an
+// outlier does not move; the table says which.
+func TestRatioOfManyRounds(t *testing.T) {
+	for _, rounds := range []int{result.ManyRounds - 1, result.ManyRounds} {
+		c := &result.Comparison{Sides: make([]result.Side, 2)}
+		for i := range rounds {
+			for k := range c.Sides {
+				r := result.Run{Elapsed: 1, Total: result.Stats{IOPS: float64(100 + i - i*k)}}
+				if i == rounds-1 && k == 0 {
+					r.Total.IOPS = 1000
+				}
+				c.Sides[k].Runs = append(c.Sides[k].Runs, r)
+			}
+		}
+		s, ok := c.RoundRatio(0, 1, result.FigureIOPS)
+		many := rounds == result.ManyRounds
+		if !ok || (s.High < 10) != many || (s.Low > 1) != many {
+			t.Errorf("%d rounds: %v", rounds, s)
+		}
+		if head, _ := c.Grid(); strings.Contains(head[2], "95%") != many {
+			t.Errorf("%d rounds: %q", rounds, head)
+		}
+	}
+}
+
 // Latencies of a comparison at equal load are those of the open loops, everything else is that of the closed ones; JSON keeps both.
 func TestComparisonAtEqualLoad(t *testing.T) {
 	c := resulttest.Comparison(resulttest.Shape{Intervals: 1})

@@ -86,7 +86,7 @@ func FormatRatio(s Spread) string {
 }
 
 // Better says in a word what a ratio of the first side's figure over another's means: "better" or "worse" if all rounds agree
-// on it, "equal" if all gave exactly 1, else "undecided".
+// on it (of many rounds: if the confidence interval does), "equal" if all gave exactly 1, else "undecided".
 func Better(s Spread, higher bool) string {
 	switch {
 	case s.Low == 1 && s.High == 1:

@@ -3,8 +3,9 @@
 //
 // Its client is the initiator that measures targets, so the initiator's cost is on both sides. The responder therefore answers
 // the login and logout of one connection, and fills in the words that an answer needs to match its request (Initiator Task Tag,
-// StatSN, ExpCmdSN, MaxCmdSN, and the length of the data). It has no command window, no queue and no device, and treats every
-// request as a read. Ping is a client without iSCSI.
+// StatSN, ExpCmdSN, MaxCmdSN, and the length of the data). It has no command window, no queue and no device. Whatever a command
+// reads, it gets the same bytes, whose first ones pass for a disk in INQUIRY and READ CAPACITY(16) data. Ping is a client without
+// iSCSI.
 package echo
 
 import (
@@ -50,9 +51,11 @@ func Main() error {
 	}
 	f.Close()
 	s := &server{out: make([]byte, pdu.BHSLen+MaxData), in: make([]byte, maxText)}
-	for i := range s.out[pdu.BHSLen:] {
-		s.out[pdu.BHSLen+i] = byte(i*31 + 7)
+	data := s.out[pdu.BHSLen:]
+	for i := range data {
+		data[i] = byte(i*31 + 7)
 	}
+	copy(data, disk[:])
 	for {
 		nc, err := l.Accept()
 		if err != nil {
@@ -66,6 +69,10 @@ func Main() error {
 		_ = unix.Close(fd)
 	}
 }
+
+// disk is the beginning of all data. As standard INQUIRY data (SPC-4 6.6.2) it is a disk, as READ CAPACITY(16) data (SBC-3 5.16.2) it
+// is 2^31 blocks of 512 bytes, and as the VPD page B0h that it is not, nothing.
+var disk = [36]byte{4: 0x7f, 5: 0xff, 6: 0xff, 7: 0xff, 10: 2}
 
 // blocking takes the socket out of the runtime's hands. TCP_NODELAY is on: Go's default (tcp(7)).
 func blocking(nc *net.TCPConn) (int, error) {
@@ -114,11 +121,19 @@ func (s *server) serve(fd int) {
 	}
 }
 
-// answer sends a Data-In with status (RFC 7143, 11.7) to a command. A command that reads nothing is none of a benchmark's.
+// answer sends a Data-In with status (RFC 7143, 11.7), or a SCSI Response (11.4) to a command without data. No benchmark writes here.
 func (s *server) answer(fd int, c *pdu.SCSICommand) bool {
 	n := int(c.ExpectedDataTransferLength())
-	if n <= 0 || n > MaxData || n%4 != 0 || c.BHS().DataLen() != 0 || c.BHS().AHSLen() != 0 {
+	if n < 0 || n > MaxData || n%4 != 0 || c.Write() || c.BHS().DataLen() != 0 || c.BHS().AHSLen() != 0 {
 		return false
+	}
+	if n == 0 {
+		var h pdu.BHS
+		h.SetOpcode(pdu.OpSCSIResponse)
+		h[1] = 0x80 // reserved bit, 1 (11.4.1)
+		h.SetITT(c.BHS().ITT())
+		s.stamp(&h, c.CmdSN()+1)
+		return s.send(fd, h[:])
 	}
 	h := (*pdu.BHS)(s.out[:pdu.BHSLen])
 	h.Reset()
