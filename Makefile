@@ -55,8 +55,8 @@ conformance: deps ## regenerate the results in docs/conformance.md
 	@$(GO) run ./tools/conformance
 
 bench: deps build ## the project's performance requirements, compared with tuned tgt and fio, in under 3 minutes; ARGS="-row randread -rounds 9 -out FILE"
-	@$(GO) build -o bin/benchtable ./tools/benchtable
-	@bin/benchtable -binary $(BIN) -dir bin $(value ARGS)
+	@$(GO) build -o bin/bench ./tools/bench
+	@bin/bench -binary $(BIN) -dir bin $(value ARGS)
 
 microbench: ## Go benchmarks of the data path, package by package
 	@$(GO) test -run '^$$' -bench . -benchmem ./pdu ./session ./lun ./engine ./internal/uring
@@ -64,8 +64,9 @@ microbench: ## Go benchmarks of the data path, package by package
 bench-compare: ## Go benchmarks compared with those of another commit by benchstat: REF=<git ref>, and NEW, BENCH, PKG, ROUNDS, BENCHTIME, THRESHOLD, CPUS, RAW
 	@tools/benchcompare/run.sh
 
-mcs-study: ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
-	@$(GO) run ./tools/mcsstudy
+mcs-study: build ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
+	@$(GO) build -o bin/bench ./tools/bench
+	@bin/bench -binary $(BIN) -dir bin -row mcs -rounds 7 -runtime 2s $(value ARGS)
 
 figures: ## rewrite the generated figures in docs/performance.md, in 10 minutes on a quiet machine; ARGS="-run REGEXP"
 	@$(GO) run ./tools/figures $(value ARGS)

@@ -5,11 +5,12 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// Table is what is printed, and with --out written as JSON.
+// Table is what is printed, and with -out written as JSON.
 type Table struct {
 	Version int         `json:"version"`
 	Command []string    `json:"command"`
@@ -18,6 +19,7 @@ type Table struct {
 	Client  []int       `json:"client_cpus"`
 	Rounds  int         `json:"rounds"`
 	Runtime string      `json:"runtime"`
+	Before  string      `json:"before,omitempty"` // the old binary
 	Rows    []Row       `json:"rows"`
 }
 
@@ -31,8 +33,10 @@ type Row struct {
 	// Details is what else was seen, a line each; Noise why the figures are not to be trusted.
 	Details []string `json:"details,omitempty"`
 	Noise   []string `json:"noise,omitempty"`
-	// Comparison has the runs that the figures are made of, where they are of two targets.
-	Comparison *result.Comparison `json:"comparison,omitempty"`
+	// Comparisons has all runs.
+	Comparisons []*result.Comparison `json:"comparisons,omitempty"`
+	// Grid is a table of its own: head, lines, and below it lines of one cell.
+	Grid [][]string `json:"grid,omitempty"`
 
 	err error // behind Missing
 }
@@ -80,13 +84,9 @@ func (r Requirement) format(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-func (f *Figure) judge() { f.Met = f.Required.met(f.Measured.Median) }
-
-// figure makes one of the values of some rounds; without values there is none.
+// figure adds what was measured.
 func (r *Row) figure(what string, req Requirement, s result.Spread) {
-	f := Figure{What: what, Required: req, Measured: s}
-	f.judge()
-	r.Figures = append(r.Figures, f)
+	r.Figures = append(r.Figures, Figure{What: what, Required: req, Measured: s, Met: req.met(s.Median)})
 }
 
 func (r *Row) detail(format string, args ...any) {
@@ -96,55 +96,29 @@ func (r *Row) detail(format string, args ...any) {
 // write prints the table for people.
 func (t *Table) write(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, kernel %s, %d CPUs, load average %.2f; target on CPU %s, client on CPU %s; medians of %d rounds of %s (lowest to highest)\n\n",
-		t.Host.CPU, t.Host.Kernel, t.Host.CPUs, t.Host.Load[0], cpus(t.Target), cpus(t.Client), t.Rounds, t.Runtime)
+	bounds := "lowest to highest"
+	if t.Rounds >= result.ManyRounds {
+		bounds = "of ratios 95% interval, else lowest to highest"
+	}
+	fmt.Fprintf(&b, "%s, kernel %s, %d CPUs, load average %.2f; target on CPU %s, client on CPU %s; medians of %d rounds of %s (%s)\n\n",
+		t.Host.CPU, t.Host.Kernel, t.Host.CPUs, t.Host.Load[0], cpus(t.Target), cpus(t.Client), t.Rounds, t.Runtime, bounds)
 	lines := [][]string{{"load", "figure", "required", "measured", "met"}}
 	for i := range t.Rows {
-		r := &t.Rows[i]
-		load := r.Load
-		if r.Missing != "" {
-			lines = append(lines, []string{load, "not measured: " + r.Missing, "", "", ""})
-			continue
-		}
-		for _, f := range r.Figures {
-			met := "no"
-			if f.Met {
-				met = "yes"
-			}
-			if len(r.Noise) > 0 {
-				met += " (noisy)"
-			}
-			q := f.Required
-			lines = append(lines, []string{load, f.What, q.String(), fmt.Sprintf("%s (%s to %s)", q.format(f.Measured.Median), q.format(f.Measured.Low), q.format(f.Measured.High)), met})
-			load = ""
-		}
+		lines = append(lines, t.Rows[i].lines()...)
 	}
-	width := make([]int, len(lines[0]))
-	for _, l := range lines {
-		for i, cell := range l {
-			if !strings.HasPrefix(cell, "not measured: ") {
-				width[i] = max(width[i], len([]rune(cell)))
-			}
-		}
-	}
-	for n, l := range lines {
-		for i, cell := range l {
-			fmt.Fprintf(&b, "| %s%s ", cell, strings.Repeat(" ", max(0, width[i]-len([]rune(cell)))))
-		}
-		b.WriteString("|\n")
-		if n == 0 {
-			for i := range l {
-				b.WriteString("|" + strings.Repeat("-", width[i]+2))
-			}
-			b.WriteString("|\n")
-		}
+	if len(lines) > 1 {
+		align(&b, lines)
 	}
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		if len(r.Details) == 0 && len(r.Noise) == 0 {
-			continue
+		if len(r.Details)+len(r.Noise)+len(r.Grid) > 0 {
+			fmt.Fprintf(&b, "\n%s\n", r.Load)
 		}
-		fmt.Fprintf(&b, "\n%s\n", r.Load)
+		if len(r.Grid) > 0 {
+			b.WriteByte('\n')
+			align(&b, r.Grid)
+			b.WriteByte('\n')
+		}
 		for _, d := range r.Details {
 			fmt.Fprintf(&b, "  %s\n", result.Clean(d))
 		}
@@ -154,6 +128,52 @@ func (t *Table) write(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// lines are a row's lines of the table.
+func (r *Row) lines() (lines [][]string) {
+	load := r.Load
+	if r.Missing != "" {
+		return [][]string{{load, "not measured: " + r.Missing, "", "", ""}}
+	}
+	for _, f := range r.Figures {
+		met := map[bool]string{true: "yes", false: "no"}[f.Met]
+		if len(r.Noise) > 0 {
+			met += " (noisy)"
+		}
+		q := f.Required
+		lines = append(lines, []string{load, f.What, q.String(), fmt.Sprintf("%s (%s to %s)", q.format(f.Measured.Median), q.format(f.Measured.Low), q.format(f.Measured.High)), met})
+		load = ""
+	}
+	return lines
+}
+
+// align writes a table in Markdown whose columns are aligned in a terminal, too. A line of one cell follows as text.
+func align(w io.Writer, lines [][]string) {
+	width := make([]int, len(lines[0]))
+	for _, l := range lines {
+		for i, cell := range l {
+			if len(l) > 1 && !strings.HasPrefix(cell, "not measured: ") {
+				width[i] = max(width[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	for n, l := range lines {
+		if len(l) == 1 {
+			fmt.Fprintf(w, "\n%s\n", l[0])
+			continue
+		}
+		for i, cell := range l {
+			fmt.Fprintf(w, "| %-*s ", width[i], cell)
+		}
+		fmt.Fprintln(w, "|")
+		if n == 0 {
+			for i := range l {
+				fmt.Fprint(w, "|"+strings.Repeat("-", width[i]+2))
+			}
+			fmt.Fprintln(w, "|")
+		}
+	}
 }
 
 // incomplete lists the rows that were not measured.

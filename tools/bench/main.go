@@ -1,6 +1,6 @@
-// Command benchtable measures the project's performance requirements, compared with tuned tgt and local fio, and prints a table:
-// the requirement, the figure on this machine, and whether it is met. `make bench` runs it; docs/benchmarking.md explains the
-// table.
+// Command bench measures the project's performance requirements, compared with tuned tgt and local fio, and prints a table: the
+// requirement, the figure on this machine, and whether it is met. With -before it compares two ringtgt binaries in every row
+// instead. It has the study of MC/S as well. `make bench` and `make mcs-study` run it; docs/benchmarking.md explains the table.
 package main
 
 import (
@@ -24,8 +24,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == peer.Echo { // the responder's process, see depthOne
-		fmt.Fprintln(os.Stderr, "benchtable:", echo.Main())
+	if len(os.Args) > 1 && os.Args[1] == peer.Echo { // the responder's process
+		fmt.Fprintln(os.Stderr, "bench:", echo.Main())
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -42,7 +42,9 @@ type options struct {
 	rows    string
 	out     string
 	binary  string
+	before  string
 	dir     string
+	client  string
 	list    bool
 }
 
@@ -59,10 +61,12 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	fs.IntVar(&o.rounds, "rounds", defaultRounds, "interleaved rounds per row")
 	fs.DurationVar(&o.runtime, "runtime", defaultRuntime, "duration of each run")
-	fs.StringVar(&o.rows, "row", "", "only these rows, by name, separated by commas")
+	fs.StringVar(&o.rows, "row", "", "only these rows, by name or group (mcs), separated by commas")
 	fs.StringVar(&o.out, "out", "", "also write all measurements to this file, as JSON")
 	fs.StringVar(&o.binary, "binary", "", "ringtgt binary to measure; built if not given")
-	fs.StringVar(&o.dir, "dir", ".", "directory on a disk for the file of the file row")
+	fs.StringVar(&o.before, "before", "", "older ringtgt binary: compare -binary with it, and with nothing else")
+	fs.StringVar(&o.dir, "dir", ".", "directory on a disk for the files of the file rows")
+	fs.StringVar(&o.client, "client", "both", "CPUs of the client in the mcs rows: both, other or own")
 	fs.BoolVar(&o.list, "list", false, "list the rows and exit")
 	if err := fs.Parse(args[1:]); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -71,13 +75,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	if o.list {
-		for _, r := range rows() {
-			fmt.Fprintf(stdout, "%-10s %s\n", r.id, r.load)
+		for _, r := range rows(fewSessions, manySessions) {
+			fmt.Fprintf(stdout, "%-11s %s\n", r.id, r.load)
 		}
 		return exitDone
 	}
 	usage := func(format string, a ...any) int {
-		fmt.Fprintf(stderr, "benchtable: "+format+"\n", a...)
+		fmt.Fprintf(stderr, "bench: "+format+"\n", a...)
 		return exitUsage
 	}
 	selected, err := choose(o.rows)
@@ -90,103 +94,72 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return usage("-rounds is 1 to %d", maxRounds)
 	case o.runtime < time.Millisecond || o.runtime > maxRuntime:
 		return usage("-runtime is 1ms to %v", maxRuntime)
+	case studyClients[o.client] == nil:
+		return usage("-client is both, other or own")
 	}
 	b := &bench{
 		rounds: o.rounds, tails: min(tailRounds, o.rounds), runtime: o.runtime, ramp: min(ramp, o.runtime), idle: idleTime,
-		few: fewSessions, many: manySessions, memory: memoryLUN, file: fileLUN, binary: o.binary, dir: o.dir, progress: stderr,
+		few: fewSessions, many: manySessions, memory: memoryLUN, file: fileLUN, binary: o.binary, before: o.before, dir: o.dir,
+		studyClient: o.client, progress: stderr,
 	}
 	t, err := measure(ctx, b, selected, args)
 	if err != nil {
-		fmt.Fprintln(stderr, "benchtable:", err)
+		fmt.Fprintln(stderr, "bench:", err)
 		return exitIncomplete
 	}
 	if err := t.write(stdout); err != nil {
-		fmt.Fprintln(stderr, "benchtable:", err)
+		fmt.Fprintln(stderr, "bench:", err)
 		return exitIncomplete
 	}
 	if o.out != "" {
 		if err := writeJSON(o.out, t); err != nil {
-			fmt.Fprintln(stderr, "benchtable:", err)
+			fmt.Fprintln(stderr, "bench:", err)
 			return exitIncomplete
 		}
 	}
 	if ids := t.incomplete(); len(ids) > 0 {
-		fmt.Fprintf(stderr, "benchtable: not measured: %s\n", strings.Join(ids, ", "))
+		fmt.Fprintf(stderr, "bench: not measured: %s\n", strings.Join(ids, ", "))
 		return exitIncomplete
 	}
 	return exitDone
 }
 
-// choose picks rows by their names.
-func choose(names string) ([]row, error) {
-	all := rows()
-	if names == "" {
-		return all, nil
-	}
-	var chosen []row
+// choose picks rows by their names, or by their groups'; without names, the requirements.
+func choose(names string) (chosen []row, err error) {
+	all := rows(fewSessions, manySessions)
 	for name := range strings.SplitSeq(names, ",") {
-		found := false
+		var found []row
+		var ids []string
 		for _, r := range all {
-			if r.id == strings.TrimSpace(name) {
-				chosen, found = append(chosen, r), true
+			ids = append(ids, r.id)
+			if name = strings.TrimSpace(name); r.group == name || r.id == name {
+				found = append(found, r)
 			}
 		}
-		if !found {
-			var ids []string
-			for _, r := range all {
-				ids = append(ids, r.id)
-			}
+		if len(found) == 0 {
 			return nil, fmt.Errorf("there is no row %q: there are %s", name, strings.Join(ids, ", "))
 		}
+		chosen = append(chosen, found...)
 	}
 	return chosen, nil
 }
 
 // measure carries out rows. A row that fails says so and the others go on; an interruption leaves the rest out.
 func measure(ctx context.Context, b *bench, selected []row, command []string) (*Table, error) {
-	if b.binary == "" {
-		var err error
-		b.say("building ringtgt")
-		if b.binary, err = harness.Build(ctx); err != nil {
-			return nil, err
-		}
+	if err := b.prepare(ctx); err != nil {
+		return nil, err
 	}
-	if len(b.echo) == 0 {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
-		b.echo = []string{exe, peer.Echo}
+	t := &Table{
+		Version: 2, Command: command, Host: host.Describe(""), Target: b.target, Client: b.client, Rounds: b.rounds, Runtime: b.runtime.String(), Before: b.before,
 	}
-	if len(b.target) == 0 {
-		// Targets take the first CPU, the client another one: with one CPU they share it, and the figures say little.
-		allowed := host.CPUs()
-		if len(allowed) == 0 {
-			return nil, errors.New("no CPU is allowed to this process")
-		}
-		b.target, b.client = allowed[:1], allowed[min(1, len(allowed)-1):][:1]
-		if len(allowed) == 1 {
-			b.say("one CPU for target and client: the figures are those of both")
-		}
-	}
-	// What this process does beside driving loops is not to be done on the target's CPU.
-	if b.client[0] != b.target[0] {
-		before := host.CPUs()
-		if err := host.Pin(os.Getpid(), b.client); err != nil {
-			return nil, err
-		}
-		defer func() { _ = host.Pin(os.Getpid(), before) }()
-	}
-	t := &Table{Version: 1, Command: command, Host: host.Describe(""), Target: b.target, Client: b.client, Rounds: b.rounds, Runtime: b.runtime.String()}
-	defer func() { _ = b.stop() }()
+	defer b.stop(true)
 	for _, r := range selected {
-		out := Row{ID: r.id, Load: r.load}
+		if b.before != "" {
+			r = newToOld(r)
+		}
 		began := time.Now()
 		b.say("%s ...", r.load)
-		err := error(nil)
-		if err = ctx.Err(); err == nil {
-			err = r.measure(ctx, b, &out)
-		}
+		out, err := b.measure(ctx, r)
 		switch {
 		case ctx.Err() != nil:
 			out = Row{ID: r.id, Load: r.load, Missing: "interrupted", err: ctx.Err()}
@@ -199,6 +172,36 @@ func measure(ctx context.Context, b *bench, selected []row, command []string) (*
 		t.Rows = append(t.Rows, out)
 	}
 	return t, nil
+}
+
+// prepare builds what is not given, and chooses CPUs: targets take the first one, the client another.
+func (b *bench) prepare(ctx context.Context) (err error) {
+	if b.binary == "" {
+		b.say("building ringtgt")
+		if b.binary, err = harness.Build(ctx); err != nil {
+			return err
+		}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	b.echo = []string{exe, peer.Echo}
+	allowed := host.CPUs()
+	if len(allowed) == 0 {
+		return errors.New("no CPU is allowed to this process")
+	}
+	b.cpus = allowed[:min(2, len(allowed))]
+	b.target, b.client = b.cpus[:1], b.cpus[len(b.cpus)-1:]
+	if len(b.cpus) == 1 {
+		b.say("one CPU for target and client: the figures are those of both")
+	}
+	return nil
+}
+
+// say writes a line of progress.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.progress, format+"\n", args...)
 }
 
 func firstLine(err error) string {

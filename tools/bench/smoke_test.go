@@ -18,6 +18,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
@@ -26,9 +27,11 @@ func small(t *testing.T) *bench {
 	t.Helper()
 	return &bench{
 		rounds: 1, tails: 1, runtime: 40 * time.Millisecond, ramp: 5 * time.Millisecond, idle: 50 * time.Millisecond,
-		few: 2, many: 12, memory: 4 << 20, file: 8 << 20, dir: disk(t), progress: io.Discard,
+		few: 2, many: 12, memory: 4 << 20, file: 8 << 20, dir: disk(t), studyClient: "both", progress: io.Discard,
 	}
 }
+
+func (b *bench) rows() []row { return rows(b.few, b.many) }
 
 // disk returns a directory that is not in memory: /tmp often is.
 func disk(t *testing.T) string {
@@ -61,31 +64,109 @@ var figures = map[string][]string{
 	"sessions":  {"memory of an idle connection", "IOPS per target CPU-second, 12 sessions to 2"},
 }
 
-// Every row runs, so that none can rot; what it measures in a moment is worth nothing and not looked at.
-func TestEveryRowRuns(t *testing.T) {
-	b := small(t)
+// newToOldFigures is what each row has to show of two binaries.
+var newToOldFigures = map[string][]string{
+	"randread":  {"IOPS per target CPU-second, new to old"},
+	"randwrite": {"IOPS per target CPU-second, new to old"},
+	"read":      {"bytes per target CPU-second, new to old"},
+	"write":     {"bytes per target CPU-second, new to old"},
+	"depth1":    {"p50, new to old"},
+	"digests":   {"IOPS per target CPU-second, new to old"},
+	"file":      {"IOPS, new to old: --poll 500µs", "IOPS, new to old"},
+	"sessions":  {"memory of an idle connection, new to old", "IOPS per target CPU-second, new to old: 12 sessions of depth 32", "IOPS per target CPU-second, new to old: 2 sessions of depth 32", "IOPS per target CPU-second, new to old: 12 sessions of depth 4", "IOPS per target CPU-second, new to old: 2 sessions of depth 4"},
+	"mcs-read":  {"IOPS per target CPU-second, new to old: 1 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 1 loop(s), 4 sessions of 1", "IOPS per target CPU-second, new to old: 2 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 2 loop(s), 4 sessions of 1"},
+}
+
+// everyRow measures rows. A row that was starved by other tests gets longer runs: the test is that it runs, not how fast the machine is.
+func everyRow(t *testing.T, b *bench, selected []row) *Table {
+	t.Helper()
 	before := host.CPUs()
-	table, err := measure(t.Context(), b, rows(), []string{"benchtable"})
+	table, err := measure(t.Context(), b, selected, []string{"bench"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A row that was starved by other tests gets longer runs: that it runs is to be seen, not how fast the machine is.
-	for i, r := range rows() {
-		for again := small(t); errors.Is(table.Rows[i].err, compare.ErrNothing) && b.runtime < time.Second; {
-			b.runtime *= 5
-			again.runtime = b.runtime
+	for i, r := range selected {
+		again := *b
+		for errors.Is(table.Rows[i].err, compare.ErrNothing) && again.runtime < time.Second {
+			again.runtime *= 5
 			t.Logf("%s: %v: again, with runs of %v", r.id, table.Rows[i].err, again.runtime)
-			one, err := measure(t.Context(), again, []row{r}, nil)
+			one, err := measure(t.Context(), &again, []row{r}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			table.Rows[i] = one.Rows[0]
 		}
-		b.runtime = small(t).runtime
 	}
 	if !slices.Equal(host.CPUs(), before) {
 		t.Errorf("this process is left on CPUs %v of %v", host.CPUs(), before)
 	}
+	if len(b.started) > 0 {
+		t.Errorf("targets are left: %v", b.started)
+	}
+	if left, _ := os.ReadDir(b.dir); len(left) > 0 {
+		t.Errorf("%v is left on the disk", left)
+	}
+	return table
+}
+
+// Two binaries are compared in every row, without tgt and fio.
+func TestNewToOld(t *testing.T) {
+	b := small(t)
+	b.binary = harness.BuildT(t)
+	b.before = b.binary
+	t.Setenv("PATH", "/nothing/is/here")
+	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return newToOldFigures[r.id] == nil })
+	for _, r := range everyRow(t, b, selected).Rows {
+		if r.err != nil {
+			t.Errorf("%s: %v", r.ID, r.err)
+			continue
+		}
+		want := newToOldFigures[r.ID]
+		if len(r.Figures) != len(want) {
+			t.Fatalf("%s: figures %+v, want %q", r.ID, r.Figures, want)
+		}
+		for i, f := range r.Figures {
+			if !strings.HasPrefix(f.What, want[i]) || f.Measured.Median <= 0 {
+				t.Errorf("%s: figure %d is %+v, want %q", r.ID, i, f, want[i])
+			}
+			if lower := strings.HasPrefix(f.What, "p50") || strings.HasPrefix(f.What, "memory"); f.Required.AtMost != lower {
+				t.Errorf("%s: %s %v", r.ID, f.What, f.Required)
+			}
+		}
+	}
+}
+
+// The study of MC/S has a line for each variant, with the CPU time of its loops.
+func TestStudy(t *testing.T) {
+	if len(host.CPUs()) < 2 {
+		t.Skip("it takes two CPUs")
+	}
+	b := small(t)
+	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return r.group == "" })
+	table := everyRow(t, b, selected)
+	for _, r := range table.Rows {
+		if r.err != nil || len(r.Grid) != 6 || len(r.Figures) > 0 {
+			t.Errorf("%s: %v, %q, %v", r.ID, r.err, r.Grid, r.Figures)
+			continue
+		}
+		for _, line := range r.Grid[:5] {
+			if len(line) != 10 {
+				t.Errorf("%q", line)
+			}
+		}
+	}
+	var text strings.Builder
+	if err := table.write(&text); err != nil || strings.Contains(text.String(), "required") {
+		t.Error(err, &text)
+	}
+	t.Logf("\n%s", &text)
+}
+
+// Every row runs, so that none can rot; what it measures in a moment means nothing and is not looked at.
+func TestEveryRowRuns(t *testing.T) {
+	b := small(t)
+	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return r.group != "" })
+	table := everyRow(t, b, selected)
 	if len(table.Rows) != len(figures) {
 		t.Errorf("%d rows, want %d", len(table.Rows), len(figures))
 	}
@@ -125,7 +206,7 @@ func TestEveryRowRuns(t *testing.T) {
 	if err := table.write(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, r := range rows() {
+	for _, r := range selected {
 		if !strings.Contains(text.String(), r.load) {
 			t.Errorf("the table has no row %q", r.load)
 		}
@@ -146,9 +227,6 @@ func TestEveryRowRuns(t *testing.T) {
 	if len(back.Rows) != len(table.Rows) || back.Rounds != 1 {
 		t.Errorf("read back: %d rows, %d rounds", len(back.Rows), back.Rounds)
 	}
-	if left, _ := os.ReadDir(b.dir); len(left) > 0 {
-		t.Errorf("%v is left on the disk", left)
-	}
 }
 
 // An interruption ends the row at hand and leaves out the rest; nothing stays.
@@ -158,17 +236,17 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	b.progress = writer(func(p []byte) (int, error) {
-		if strings.HasPrefix(string(p), rows()[0].load) {
+		if strings.HasPrefix(string(p), b.rows()[0].load) {
 			time.AfterFunc(100*time.Millisecond, cancel)
 		}
 		return len(p), nil
 	})
-	table, err := measure(ctx, b, rows(), nil)
+	table, err := measure(ctx, b, b.rows(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(table.incomplete()); n != len(rows()) {
-		t.Errorf("%d rows are not measured, want all of %d", n, len(rows()))
+	if n := len(table.incomplete()); n != len(b.rows()) {
+		t.Errorf("%d rows are not measured, want all of %d", n, len(b.rows()))
 	}
 	for _, r := range table.Rows {
 		if !errors.Is(r.err, context.Canceled) || r.Missing != "interrupted" {
