@@ -11,14 +11,14 @@ import (
 )
 
 // listener is a loop's own socket for one portal. All loops listen on the same address with SO_REUSEPORT, and the kernel
-// spreads connections over them.
+// distributes connections among them.
 type listener struct {
 	fd     int
 	addr   netip.AddrPort
 	closed bool
 }
 
-// listen opens a portal's socket. With port 0 the kernel chooses; the address that is returned says which.
+// listen opens a portal's socket. With port 0 the kernel chooses the port; the returned address has it.
 func listen(addr netip.AddrPort) (int, netip.AddrPort, error) {
 	family := unix.AF_INET
 	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
@@ -71,12 +71,12 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// armAccept asks for connections until something fails.
+// armAccept submits a multishot accept, which takes connections until it fails.
 func (l *loop) armAccept(i int) {
 	l.ring.Accept(uring.FD(l.listeners[i].fd), userData(opAccept, i))
 }
 
-// closeListeners ends the loop's part in all portals; their accepts end with an error.
+// closeListeners closes the loop's sockets of all portals; their accepts complete with an error.
 func (l *loop) closeListeners() {
 	for i := range l.listeners {
 		if ln := &l.listeners[i]; !ln.closed {
@@ -99,14 +99,14 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 		return
 	}
 	if cqe.Res < 0 {
-		// Out of descriptors or memory: later there may be some again, at once there are not.
+		// Out of descriptors or memory: an immediate retry would fail too.
 		l.After(int64(acceptRetry), acceptAgain{l, i})
 		return
 	}
 	l.armAccept(i)
 }
 
-// acceptAgain accepts at a listener that could not.
+// acceptAgain retries an accept that failed.
 type acceptAgain struct {
 	l        *loop
 	listener int
@@ -119,7 +119,7 @@ func (a acceptAgain) Happen() {
 	}
 }
 
-// welcome makes a connection of an accepted socket.
+// welcome sets up a connection for an accepted socket.
 func (l *loop) welcome(fd int) {
 	sock := l.engine.machine.sockets
 	if l.engine.draining.Load() {
@@ -160,7 +160,7 @@ func (l *loop) welcome(fd int) {
 	c.mark()
 }
 
-// adopt gives a connection its place in the loop.
+// adopt enters a connection in the loop's table.
 func (l *loop) adopt(c *conn) {
 	if n := len(l.freeConns); n > 0 {
 		c.index = l.freeConns[n-1]
@@ -176,7 +176,7 @@ func (l *loop) adopt(c *conn) {
 	}
 }
 
-// disown takes it away again.
+// disown removes a connection from the loop's table.
 func (l *loop) disown(c *conn) {
 	l.conns[c.index] = nil
 	l.freeConns = append(l.freeConns, c.index)
@@ -193,10 +193,10 @@ func (l *loop) drop(c *conn) {
 	l.engine.live.Add(-1)
 }
 
-// closeSocket gives the descriptor back, once the kernel has nothing of the connection any more.
+// closeSocket closes the descriptor, once no operation on it is with the kernel.
 func (c *conn) closeSocket() {
 	if c.fd >= 0 {
-		if c.steered { // before its addresses can be another connection's
+		if c.steered { // before another connection can have its addresses
 			c.loop.engine.steer.Forget(c.name.local, c.name.remote)
 		}
 		c.loop.engine.machine.sockets.Close(c.fd)
@@ -212,7 +212,7 @@ func (c *conn) shutdown() {
 	}
 }
 
-// linger shuts our direction down and leaves the peer some time to read what it was sent.
+// linger shuts down the sending direction and gives the peer some time to read what was sent.
 func (c *conn) linger() {
 	c.enter(connLingering)
 	c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_WR)

@@ -10,12 +10,12 @@ import (
 
 // arena hands out the memory that the kernel sees: power-of-two blocks from minBlock to maxBlock, aligned to their size,
 // in mmapped slabs that are registered with the loop's ring. It belongs to its loop: no locks. It is a buddy allocator
-// that puts halves together only when a large block is asked for and none is left: a freed 4 KiB block is almost always
-// asked for again as 4 KiB.
+// that joins halves only when a large block is requested and none is left: a freed 4 KiB block is almost always requested
+// again as 4 KiB.
 //
 // The first touch of a page costs a page fault. For a slab that takes 5 ms, or 55 ms on a virtual machine whose host has to find
-// the memory first. So a helper prepares slabs (grow.go), one at a time and ahead of need. A slab that is not ready serves only
-// small requests and those that cannot wait.
+// the memory first. So a helper prepares slabs (grow.go), one at a time and ahead of need. A slab that is not ready serves
+// only small requests and requests that cannot wait.
 type arena struct {
 	raw     []byte  // the whole mapping
 	base    uintptr // start of the reserved address range
@@ -74,12 +74,12 @@ func orderOf(n int) int {
 // blockSize is the size of the block that holds n bytes.
 func blockSize(n int) int { return minBlock << orderOf(n) }
 
-// alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The block's capacity is its size. Its pages
-// may not be present yet.
+// alloc returns n bytes, 1 <= n <= maxBlock, or nil when the arena is exhausted. The slice's capacity is the size of its block.
+// Its pages may not be present yet.
 func (a *arena) alloc(n int) []byte { return a.get(n, false) }
 
-// allocReady is alloc for a request that can wait: the block's pages are present. nil may also mean that the arena is growing. While
-// it grows, the last growReserve is kept for small requests.
+// allocReady is alloc for a request that can wait: the block's pages are present. A nil result may also mean that the arena is
+// growing. While it grows, the last growReserve bytes are kept for small requests.
 func (a *arena) allocReady(n int) []byte {
 	if a.grows() && a.ready*slabSize-a.inUse-blockSize(n) < growReserve {
 		a.next()
@@ -123,8 +123,8 @@ func (a *arena) find(o int, ready bool) (uint32, bool) {
 			break
 		}
 	}
-	// The arena is all in use. However little came back since halves were last put together, it may be the half that was
-	// missing, and a request that waits in line can get memory in no other way.
+	// All slabs are in use. However little was released since halves were last joined, it may be the missing half, and a
+	// waiting request can get memory in no other way.
 	if a.freed == 0 || a.slabs*slabSize-a.inUse < minBlock<<o {
 		return 0, false
 	}
@@ -151,8 +151,8 @@ func (a *arena) bound(ready bool) uint32 {
 	return uint32(len(a.order))
 }
 
-// take pops a block of order o, splitting a larger one if necessary. With ready, a block that is not ready may hide a ready one
-// until its own slab is ready.
+// take pops a block of order o, splitting a larger one if necessary. It looks only at the top of each free list: with ready set,
+// a block that is not ready hides the ready ones below it until its own slab is ready.
 func (a *arena) take(o int, ready bool) (uint32, bool) {
 	bound := a.bound(ready)
 	k := o
@@ -174,7 +174,7 @@ func (a *arena) take(o int, ready bool) (uint32, bool) {
 	return b, true
 }
 
-// release gives a block back. b must start where alloc's slice started.
+// release frees a block. b must start where alloc's slice started.
 func (a *arena) release(b []byte) {
 	if cap(b) == 0 {
 		return
@@ -195,7 +195,7 @@ func (a *arena) release(b []byte) {
 	a.inUse -= minBlock << o
 }
 
-// owns reports whether b lies in the arena, and in which slab.
+// slabOf returns the slab that b lies in, -1 if it is not in the arena.
 func (a *arena) slabOf(b []byte) int {
 	off := uintptr(unsafe.Pointer(unsafe.SliceData(b))) - a.base
 	if off >= uintptr(a.slabs*slabSize) {

@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// conn is one TCP connection on its loop: the socket, the protocol, and what is under way with the kernel.
+// conn is one TCP connection on its loop: the socket, the protocol, and the operations that are with the kernel.
 type conn struct {
 	loop  *loop
 	index int // in loop.conns, and in the user data of its operations
@@ -17,12 +17,12 @@ type conn struct {
 	s     *session.Conn
 	name  connName
 
-	// home is loop for other threads: it changes once, when the connection moves (move.go).
+	// home is loop, for other threads to read. It changes at most once, when the connection moves (move.go).
 	home        atomic.Pointer[loop]
 	stirred     atomic.Bool // in the mailbox of its home
 	nextStirred *conn
 	placement   placement
-	steered     bool // engine.steer knows where it lives
+	steered     bool // engine.steer has an entry for it
 	phase       connPhase
 	moveTo      int // index of the loop that it moves to, in connMoving
 
@@ -43,17 +43,17 @@ type conn struct {
 	dirty    bool
 	nextD    *conn
 	wantRecv bool  // on loop.rearms
-	timer    int   // 1 + the place of its entry in the loop's timers, 0 none
+	timer    int   // 1 + the index of its entry in the loop's timers, 0 if none
 	lingerBy int64 // when connLingering ends
-	// abandonBy is when to look for aborted tasks that the backend keeps, 0 if there are none.
+	// abandonBy is when to check for aborted tasks that the backend still has, 0 if there are none.
 	abandonBy int64
 }
 
-// connName is what the log and status call a connection.
+// connName identifies a connection in the log and in status.
 type connName struct{ local, remote netip.AddrPort }
 
-// mark puts the connection on the list of those that are pumped at the end of the turn. One that was dropped has nothing to
-// pump: a backend that answers late may still mark it.
+// mark puts the connection on the list of those to pump at the end of the turn. A backend that answers late may mark a
+// connection that was dropped; there is nothing to pump then.
 func (c *conn) mark() {
 	if !c.dirty && c.phase != connDropped {
 		c.dirty = true
@@ -62,7 +62,7 @@ func (c *conn) mark() {
 	}
 }
 
-// take takes the protocol's events until there are none, or no room for the next one. It stages PDUs to send.
+// take handles the protocol's events until there are none left, or the batch has no room for the next. It stages PDUs to send.
 func (c *conn) take() {
 	l := c.loop
 	for {
@@ -84,7 +84,7 @@ func (c *conn) take() {
 			c.nx = ev.Session.Owner.(*lun.Nexus)
 			c.settled()
 		case session.Move:
-			if c.phase == connServing { // else its input ended behind the request that moves it
+			if c.phase == connServing { // otherwise its input ended after the request that moves it
 				c.moveTo = ev.Loop
 				c.enter(connMoving)
 			}
@@ -100,7 +100,7 @@ func (c *conn) take() {
 				c.enter(connFlushing)
 			}
 			if ev.Last {
-				c.dropNexus()
+				c.closeNexus()
 			}
 		case session.Close:
 			l.about(&l.ends, l.engine.log.Info, "connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
@@ -109,7 +109,7 @@ func (c *conn) take() {
 	}
 }
 
-// pump takes what there is, starts a send and does what is due for the connection itself.
+// pump handles the protocol's events, starts a send, and moves or finishes the connection if it is time to.
 func (c *conn) pump() {
 	c.take()
 	c.flushSend()
@@ -121,7 +121,8 @@ func (c *conn) pump() {
 	c.finish()
 }
 
-// finish moves a closing connection on: shut down when nothing is left to send, gone when the kernel has nothing of it.
+// finish advances a closing connection: it shuts it down when nothing is left to send, and closes it when the kernel has none of
+// its operations.
 func (c *conn) finish() {
 	if c.takesInput() {
 		return
@@ -138,7 +139,7 @@ func (c *conn) finish() {
 		return
 	}
 	if c.phase == connShut {
-		c.enter(connClosed) // and with that no payload arrives any more: see recycle
+		c.enter(connClosed) // no payload arrives from now on: see recycle
 		c.closeSocket()
 		c.recv.dropHeld(c.loop)
 		c.s.Closed(c.loop.now)
@@ -150,9 +151,9 @@ func (c *conn) finish() {
 	}
 }
 
-// Host of the session follows: it answers at once and calls nothing back.
+// The methods of session.Host follow. They return at once and do not call back into the session.
 
-// NewNexus is session.Host's.
+// NewNexus implements session.Host.
 func (c *conn) NewNexus(s *session.Session) (any, error) {
 	tgt := s.Target.Owner.(*lun.Target)
 	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT}
@@ -162,7 +163,7 @@ func (c *conn) NewNexus(s *session.Session) (any, error) {
 	return tgt.NewNexus(cfg), nil
 }
 
-// NewTask is session.Host's.
+// NewTask implements session.Host.
 func (c *conn) NewTask(*session.Conn) *session.Task {
 	t := c.loop.tasks.get()
 	if t == nil {
@@ -177,10 +178,11 @@ func (c *conn) NewTask(*session.Conn) *session.Task {
 	return &t.s
 }
 
-// DataOut is session.Host's: the buffer is as long as the shortest of EDTL and what the CDB takes.
+// DataOut implements session.Host. The buffer is as long as EDTL or what the CDB transfers, whichever is shorter.
 func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	t := st.Owner.(*task)
-	// A data digest over a Mapped backend's memory that a write changes in flight would not match: copied instead.
+	// A write may change the memory of a Mapped backend while a read of it is being sent, and a data digest would not match: with
+	// digests the data is copied.
 	var out int
 	u := &t.l
 	u.Target, u.LUN, u.CDB = c.target(), st.LUN, st.CDB
@@ -203,7 +205,7 @@ func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	return session.OutLater
 }
 
-// giveBack releases a block; if a payload is still arriving in it, later.
+// giveBack releases a block, but not before a payload that is arriving in it is complete.
 func (c *conn) giveBack(b []byte) {
 	if c.phase < connClosed && c.recv.writesTo(b, c.s) {
 		c.recv.hold(b)
@@ -212,27 +214,27 @@ func (c *conn) giveBack(b []byte) {
 	}
 }
 
-// FreeTask is session.Host's.
+// FreeTask implements session.Host.
 func (c *conn) FreeTask(st *session.Task) {
 	t := st.Owner.(*task)
 	c.unlink(t)
 	c.loop.leaveLine(t)
 	t.leaveGroups()
 	if t.inServer() {
-		// The backend still has it; its blocks come back with loop.TaskDone.
+		// The backend still has it; loop.TaskDone releases its blocks.
 		t.enter(taskOrphaned)
 		return
 	}
 	c.recycle(t)
 }
 
-// Post is session.Host's.
+// Post implements session.Host.
 func (c *conn) Post(m session.Message) {
 	l := c.home.Load()
 	l.Post(connMessage{c, l, m})
 }
 
-// connMessage is a session's message to a connection, sent to the loop that was its home.
+// connMessage is a session's message to a connection, posted to the loop that was its home at the time.
 type connMessage struct {
 	c *conn
 	l *loop
@@ -252,7 +254,7 @@ func (e connMessage) Happen() {
 	}
 }
 
-// Wake is session.Host's.
+// Wake implements session.Host.
 func (c *conn) Wake(from int) {
 	l := c.home.Load()
 	switch {
@@ -260,14 +262,14 @@ func (c *conn) Wake(from int) {
 		c.mark()
 	case !l.mail.stir(c):
 	case from >= 0:
-		// One more entry in what the other loop submits at the end of its turn, and no system call for it.
+		// This adds an entry to what the other loop submits at the end of its turn, and costs no system call.
 		l.engine.loops[from].ring.Wake(l.ring)
 	default:
 		l.mail.wake()
 	}
 }
 
-// stir marks a connection that another loop has handed requests.
+// stir marks a connection to which another loop has handed requests.
 func (l *loop) stir(c *conn) {
 	if c.home.Load() != l {
 		c.Wake(-1) // it moved meanwhile
@@ -288,7 +290,7 @@ func (c *conn) unlink(t *task) {
 	t.prev, t.next = nil, nil
 }
 
-// recycle gives a task's memory back, but for a block that a payload is still arriving in.
+// recycle releases a task's memory, except a block in which a payload is still arriving.
 func (c *conn) recycle(t *task) {
 	l := c.loop
 	if t.out != nil {

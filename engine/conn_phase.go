@@ -2,18 +2,18 @@ package engine
 
 import "fmt"
 
-// connPhase is how far a connection is from its accept to its end. docs/engine.md draws it.
+// connPhase is the phase of a connection's life. docs/engine.md draws the phases.
 type connPhase uint8
 
 const (
 	connServing   connPhase = iota // receives and sends
-	connMoving                     // receives nothing; goes to loop moveTo as soon as nothing is being sent
+	connMoving                     // receives nothing; moves to loop moveTo as soon as nothing is being sent
 	connDraining                   // takes no more input; is shut down once what is queued has been sent
 	connFlushing                   // discards input; its last PDU is being sent
 	connLingering                  // has sent its FIN; discards input until the peer closes or lingerGrace is over
-	connShut                       // both directions are shut down; the kernel still has an operation of it
-	connClosed                     // its descriptor is closed and session.Conn.Closed was called; tasks of it are with a backend
-	connDropped                    // its place in loop.conns may be another's
+	connShut                       // both directions are shut down; the kernel still has one of its operations
+	connClosed                     // its descriptor is closed and session.Conn.Closed was called; a backend still has tasks of it
+	connDropped                    // its index in loop.conns may be another connection's
 )
 
 var connPhaseNames = [...]string{"serving", "moving", "draining", "flushing", "lingering", "shut", "closed", "dropped"}
@@ -25,8 +25,8 @@ func (p connPhase) String() string {
 	return fmt.Sprintf("connPhase(%d)", uint8(p))
 }
 
-// connNext has the phases that may follow each phase. Closing a socket with unread input resets it, and the peer would lose the
-// last PDU: hence lingering, which only a Flush of the session leads to.
+// connNext lists the phases that may follow each phase. Closing a socket with unread input resets the connection, and the peer
+// may lose the last PDU: hence connLingering, which is entered only after the session's Flush event.
 var connNext = [...]uint16{
 	connServing:   phases(connMoving, connDraining, connFlushing, connShut),
 	connMoving:    phases(connServing, connFlushing, connShut),
@@ -45,7 +45,7 @@ func phases(all ...connPhase) (set uint16) {
 	return set
 }
 
-// enter moves the connection to its next phase. A step that connNext does not have is an error of this program.
+// enter moves the connection to its next phase. A transition that is not in connNext is a bug.
 func (c *conn) enter(next connPhase) {
 	if connNext[c.phase]>>next&1 == 0 {
 		panic(fmt.Sprintf("engine: connection %s: phase %v after %v", c.name.remote, next, c.phase))
@@ -53,7 +53,7 @@ func (c *conn) enter(next connPhase) {
 	c.phase = next
 }
 
-// takesInput reports whether what the connection receives goes to the protocol.
+// takesInput reports whether received data goes to the protocol.
 func (c *conn) takesInput() bool { return c.phase < connDraining }
 
 // mayReceive reports whether a receive may be with the kernel.

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Topology is what the machine says of its processors.
+// Topology describes the machine's processors.
 type Topology struct {
 	Brand          string // of the processor
 	Allowed        []int  // CPUs this process may run on
@@ -21,7 +21,7 @@ type Topology struct {
 	CRC32C         bool // the processor has the CRC32 instruction that header and data digests use
 }
 
-// ReadTopology reads the processors' topology. A machine that reports no siblings counts as one thread per core.
+// ReadTopology reads the processors' topology. If the machine reports no siblings, each CPU counts as a core.
 func ReadTopology() (Topology, error) {
 	t := Topology{
 		Brand: cpuid.CPU.BrandName, ThreadsPerCore: max(cpuid.CPU.ThreadsPerCore, 1),
@@ -51,7 +51,7 @@ func ReadTopology() (Topology, error) {
 // would slow the first one's loop more than it adds.
 func (t Topology) DefaultCores() []int { return t.FirstSiblings }
 
-// ParseCores reads a CPU list such as "0-3,8" and checks it against what the process may use. "all" is every allowed CPU.
+// ParseCores parses a CPU list such as "0-3,8" and checks it against the CPUs that the process may use. "all" is every allowed CPU.
 func (t Topology) ParseCores(s string) ([]int, error) {
 	if s == "" {
 		return t.DefaultCores(), nil

@@ -8,19 +8,19 @@ import (
 
 var errNothingTaken = errors.New("initiator does not receive what is sent")
 
-// sendWatch is a deadline for the send that is with the kernel. Without it an initiator that only pings could read as much as
-// its share, receive nothing, and hold that memory for ever. Progress is what its TCP has acknowledged. The kernel is asked for
-// that only when a send takes long.
+// sendWatch is a deadline for the send that is with the kernel. Without it an initiator could issue reads up to its share, receive
+// no data, answer pings only, and hold that memory for ever. Progress means that its TCP acknowledges data. The kernel is asked
+// about that only when a send takes long.
 type sendWatch struct {
 	look  int64  // when to check
 	acked uint64 // bytes acknowledged at the last check
 	since int64  // when a check first saw that number, 0 before the first check
 }
 
-// begin begins to watch a send.
+// begin starts the deadline of a send.
 func (w *sendWatch) begin(now, timeout int64) { w.look, w.since = now+timeout/sendLooks, 0 }
 
-// late is a check, with acked bytes acknowledged by now. It reports whether there was no progress for timeout.
+// late reports whether there was no progress for timeout. acked is how many bytes have been acknowledged so far.
 func (w *sendWatch) late(now int64, acked uint64, timeout int64) bool {
 	if w.since == 0 || acked != w.acked {
 		w.acked, w.since = acked, now
@@ -29,10 +29,10 @@ func (w *sendWatch) late(now int64, acked uint64, timeout int64) bool {
 	return now-w.since >= timeout-timeout/sendLooks
 }
 
-// slowSend checks a send that takes long.
+// slowSend checks the progress of a send that takes long.
 func (c *conn) slowSend() {
 	l := c.loop
-	acked := uint64(0) // if the kernel does not tell, there is no progress
+	acked := uint64(0) // if the kernel cannot say, there counts as no progress
 	if info, err := l.engine.machine.sockets.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		acked = info.Bytes_acked
 	}
@@ -60,14 +60,14 @@ func earlier(a, b int64) int64 {
 	return a
 }
 
-// armTimer puts the connection's deadline on the loop's heap, unless an earlier one is there already.
+// armTimer adds the connection's deadline to the loop's heap, unless its entry there is earlier.
 func (c *conn) armTimer() {
 	if at := c.due(); at != 0 {
 		c.loop.timers.arm(c, at)
 	}
 }
 
-// timerDue does what is due by now.
+// timerDue handles the connection's deadlines that have passed.
 func (c *conn) timerDue() {
 	now := c.loop.now
 	if t := c.s.Timer(); t != 0 && t <= now {

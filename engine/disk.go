@@ -5,19 +5,19 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// ioSlot is one operation with the kernel's block layer; its index is in the operation's user data.
+// ioSlot is one operation at the kernel's block layer; its index is in the operation's user data.
 type ioSlot struct {
 	op   lun.QueueOp
 	r    *lun.Request
 	next int32 // free list
 }
 
-// ioTable numbers the operations under way. Operations beyond maxIO wait in line, in order.
+// ioTable numbers the operations in flight. Operations beyond maxIO wait in line, in order.
 type ioTable struct {
 	slots []ioSlot
 	free  int32
 	busy  int
-	line  []ioWait // rarely used: grows to what was once needed
+	line  []ioWait // rarely used; never shrinks
 }
 
 // ioWait is an operation that waits for a slot.
@@ -27,7 +27,7 @@ type ioWait struct {
 	since int64
 }
 
-// ioCall is what the ring is asked.
+// ioCall holds the arguments of an operation.
 type ioCall struct {
 	kind  ioKind
 	fd    int
@@ -57,27 +57,27 @@ func newIOTable() ioTable {
 	return t
 }
 
-// PRead is lun.Queue's.
+// PRead implements lun.Queue.
 func (l *loop) PRead(fd int, buf []byte, off int64, op lun.QueueOp, r *lun.Request) {
 	l.io(ioCall{kind: ioRead, fd: fd, buf: buf, off: off}, op, r)
 }
 
-// PWrite is lun.Queue's.
+// PWrite implements lun.Queue.
 func (l *loop) PWrite(fd int, buf []byte, off int64, dsync bool, op lun.QueueOp, r *lun.Request) {
 	l.io(ioCall{kind: ioWrite, fd: fd, buf: buf, off: off, dsync: dsync}, op, r)
 }
 
-// FSync is lun.Queue's.
+// FSync implements lun.Queue.
 func (l *loop) FSync(fd int, op lun.QueueOp, r *lun.Request) {
 	l.io(ioCall{kind: ioSync, fd: fd}, op, r)
 }
 
-// FAllocate is lun.Queue's.
+// FAllocate implements lun.Queue.
 func (l *loop) FAllocate(fd int, mode uint32, off, n int64, op lun.QueueOp, r *lun.Request) {
 	l.io(ioCall{kind: ioAllocate, fd: fd, mode: mode, off: off, n: n}, op, r)
 }
 
-// Discard is lun.Queue's.
+// Discard implements lun.Queue.
 func (l *loop) Discard(fd int, off, n int64, op lun.QueueOp, r *lun.Request) {
 	l.io(ioCall{kind: ioDiscard, fd: fd, off: off, n: n}, op, r)
 }
@@ -117,14 +117,14 @@ func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
 	case ioDiscard:
 		l.ring.Discard(fd, k.off, k.n, ud)
 	}
-	// The medium works while the rest of a long run of commands is processed.
+	// Submit early, so that the medium works while the rest of a long run of commands is processed.
 	if l.stagedIO++; l.stagedIO == ioBatch {
 		l.stagedIO = 0
 		l.check(l.ring.Submit())
 	}
 }
 
-// bufIndex is the registered buffer that b lies in, or -1.
+// bufIndex returns the index of the registered buffer that b lies in, or -1.
 func (l *loop) bufIndex(b []byte) int {
 	if i := l.arena.slabOf(b); i >= 0 && i < l.slabsRegistered {
 		return i
@@ -132,7 +132,7 @@ func (l *loop) bufIndex(b []byte) int {
 	return -1
 }
 
-// ioDone hands a completion to the backend.
+// ioDone passes a completion to the backend.
 func (l *loop) ioDone(i int, cqe uring.CQE) {
 	t := &l.ios
 	s := &t.slots[i]

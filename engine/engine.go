@@ -17,27 +17,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config is what an engine is made of. Zero values mean the defaults.
+// Config configures an engine. Zero values mean the defaults.
 type Config struct {
 	Node    *session.Node
 	Portals []netip.AddrPort // addresses to listen on; port 0 lets the kernel choose
 	Cores   []int            // CPUs to run a loop on, one each; empty: one loop that is not pinned
-	// ArenaPerLoop bounds the I/O buffers of a loop in bytes; they are taken into use slab by slab.
+	// ArenaPerLoop bounds the I/O buffers of a loop in bytes. Memory is allocated slab by slab as it is needed.
 	ArenaPerLoop int
-	// NoSteering loads no eBPF program: connections are spread by the kernel's own means. XDP names interfaces whose packets
-	// are moved to the cores of their connections. See docs/engine.md.
+	// With NoSteering no eBPF program is loaded, and the kernel distributes connections in its own way. XDP names interfaces
+	// whose packets are moved to the cores of their connections. See docs/engine.md.
 	NoSteering bool
 	XDP        []string
-	// Poll is how long a loop may look for completions before it sleeps, at most maxPoll; 0 is defaultPoll, and with a negative
-	// one it sleeps at once. See poll.go.
+	// Poll is how long a loop may poll for completions before it sleeps, at most maxPoll. 0 means defaultPoll; with a negative
+	// value the loop sleeps at once. See poll.go.
 	Poll time.Duration
 	Log  *slog.Logger
-	// LimitHeap sets the Go runtime's memory limit to the heap's part of MemoryBound. It is for a process that does nothing else.
+	// LimitHeap sets the Go runtime's memory limit to the heap's part of MemoryBound. Set it only if the process does nothing else.
 	LimitHeap bool
 
 	sendTimeout time.Duration // for tests
 
-	machine *machine // of a simulation; nil: the real one
+	machine *machine // of a simulation; nil means the real one
 }
 
 // Engine is a running target.
@@ -52,13 +52,13 @@ type Engine struct {
 	draining atomic.Bool
 	started  time.Time
 	live     atomic.Int64 // connections
-	conns    atomic.Int64 // connections that the memory bound has room for (see room)
+	conns    atomic.Int64 // connections that the memory bound allows for (see room)
 
 	unregistered sync.Once
 	shutdown     sync.Once
 }
 
-// New checks cfg and makes an engine that is not running yet.
+// New checks cfg and returns an engine that is not running yet.
 func New(cfg Config) (*Engine, error) {
 	if cfg.Node == nil {
 		return nil, errors.New("engine: no node")
@@ -101,7 +101,7 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Start starts the loops and listens on the portals. After an error nothing runs any more.
+// Start starts the loops and listens on the portals. If it returns an error, it has stopped whatever it started.
 func (e *Engine) Start() error {
 	e.started = time.Now()
 	e.room(1)
@@ -127,14 +127,14 @@ func (e *Engine) Start() error {
 	return nil
 }
 
-// Started is when Start was called.
+// Started returns the time at which Start was called.
 func (e *Engine) Started() time.Time { return e.started }
 
-// Portals are the addresses that are listened on, with the ports the kernel chose.
+// Portals returns the addresses that the engine listens on, with the ports that the kernel chose.
 func (e *Engine) Portals() []netip.AddrPort { return e.portals }
 
-// listen opens portal p on every loop. Nothing is accepted before the group of sockets is complete, so that the first
-// connection is placed like all others.
+// listen opens portal p on every loop. No loop accepts before the group of sockets is complete, so that the first connection is
+// placed like all others.
 func (e *Engine) listen(p netip.AddrPort) error {
 	var fds []int
 	bound := p
@@ -146,7 +146,7 @@ func (e *Engine) listen(p netip.AddrPort) error {
 			}
 			return err
 		}
-		bound = addr // with port 0, the others share what the first was given
+		bound = addr // with port 0, the others share the port that the first one got
 		fds = append(fds, fd)
 	}
 	e.portals = append(e.portals, bound)
@@ -162,7 +162,7 @@ func (e *Engine) listen(p netip.AddrPort) error {
 	return nil
 }
 
-// on runs fn on loop l and waits for it. On a loop that has stopped nothing runs. Not from a loop.
+// on runs fn on loop l and waits for it. If the loop has stopped, fn does not run. on must not be called on a loop's thread.
 func (e *Engine) on(l *loop, fn func()) { l.await(l.ask(fn)) }
 
 // each runs fn on every loop that has not stopped, and waits.
@@ -176,14 +176,14 @@ func (e *Engine) each(fn func(l *loop)) {
 	}
 }
 
-// ask posts fn; what it returns is closed when fn has run.
+// ask posts fn to the loop. The channel that it returns is closed when fn has run.
 func (l *loop) ask(fn func()) <-chan struct{} {
 	done := make(chan struct{})
 	l.Post(query(func() { fn(); close(done) }))
 	return done
 }
 
-// await waits for what ask returned, or the loop's end: a loop that has stopped reads no mail.
+// await waits until done, from ask, is closed or the loop has stopped: a loop that has stopped empties no mailbox.
 func (l *loop) await(done <-chan struct{}) {
 	select {
 	case <-done:
@@ -205,9 +205,9 @@ func (e *Engine) stopLoops(n int) {
 	}
 }
 
-// Shutdown drains the target: it accepts nothing new, asks the initiators to log out (Async Message, RFC 7143 11.9), and after
-// a grace period closes the connections that are left. Every promise that an answer made about the medium is kept; commands in
-// the backend finish first. It returns when the loops have stopped; a second call does nothing more.
+// Shutdown drains the target: it accepts no new connection, asks the initiators to log out (Async Message, RFC 7143 11.9), and
+// after a grace period closes the connections that are left. Commands in the backend finish first, so that whatever an answer
+// promised about the medium holds. Shutdown returns when the loops have stopped; further calls do nothing.
 func (e *Engine) Shutdown() { e.shutdown.Do(e.drain) }
 
 func (e *Engine) drain() {
@@ -242,7 +242,7 @@ func (l *loop) disconnect() {
 	}
 }
 
-// waitQuiet waits until no loop has a connection, a disk operation or a helper at its arena, at most d.
+// waitQuiet waits, for at most d, until no loop has a connection, a disk operation, or a helper that works on its arena.
 func (e *Engine) waitQuiet(d time.Duration) bool {
 	tick := time.NewTicker(drainPoll)
 	defer tick.Stop()
@@ -260,7 +260,7 @@ func (e *Engine) waitQuiet(d time.Duration) bool {
 	}
 }
 
-// noteUnregistered says once that buffers could not be registered with the ring.
+// noteUnregistered logs once that buffers could not be registered with the ring.
 func (e *Engine) noteUnregistered(err error) {
 	e.unregistered.Do(func() {
 		e.log.Warn("I/O buffers are not registered with the ring: every disk operation maps its pages anew; raise the memlock limit", "err", err)

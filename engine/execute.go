@@ -14,7 +14,7 @@ func (c *conn) execute(t *task) {
 	c.start(t)
 }
 
-// start hands a task to the device server. It may be done before start returns.
+// start passes a task to the device server. The task may be done before start returns.
 func (c *conn) start(t *task) {
 	t.enter(taskRunning)
 	s, u := &t.s, &t.l
@@ -32,7 +32,7 @@ func (c *conn) start(t *task) {
 	u.Start()
 }
 
-// TaskDone is lun.Loop's: the device server has finished with the task.
+// TaskDone implements lun.Loop: the device server has finished the task.
 func (l *loop) TaskDone(u *lun.Task) {
 	t := u.Owner.(*task)
 	c := t.conn
@@ -58,7 +58,7 @@ func (l *loop) TaskDone(u *lun.Task) {
 	c.mark()
 }
 
-// abort stops a task for the session, which waits for Conn.Aborted.
+// abort aborts a task for the session, which waits for Conn.Aborted.
 func (c *conn) abort(t *task) {
 	if !t.inServer() {
 		c.loop.leaveLine(t)
@@ -72,21 +72,21 @@ func (c *conn) abort(t *task) {
 	t.enter(taskAborting)
 	t.l.Abort()
 	if t.phase != taskAborting {
-		return // it was done at once
+		return // Abort ended it at once
 	}
 	c.abandonLater(t)
 }
 
-// abandonLater gives the backend time to release an aborted task. The deadline is the connection's: a timer for each task
-// would outlive the task, and there would be as many as an initiator aborts commands in that time.
+// abandonLater gives the backend time to release an aborted task. The connection has one deadline for all of them: a timer for
+// each would outlive its task, and an initiator could pile them up by aborting commands.
 func (c *conn) abandonLater(t *task) {
 	t.abandonAt = c.loop.now + int64(abortGrace)
 	c.abandonBy = earlier(c.abandonBy, t.abandonAt)
 }
 
-// abandonLate answers the aborts of tasks that the backend has kept for abortGrace. SAM-5 lets nothing of a task be seen after
-// the answer: the device server admits no command to the task's blocks until the backend has released them (lun.Task.Abandon).
-// If it cannot do that, the answer keeps waiting.
+// abandonLate answers the aborts of tasks that the backend has kept for abortGrace. After the answer SAM-5 allows no effect of a
+// task to be visible: the device server admits no command to the task's blocks until the backend has released them
+// (lun.Task.Abandon). If it cannot do that, the answer keeps waiting.
 func (c *conn) abandonLate() {
 	l := c.loop
 	type late struct {
@@ -102,11 +102,11 @@ func (c *conn) abandonLate() {
 	for _, d := range due {
 		t := d.t
 		if t.use != d.use || t.phase != taskAborting {
-			continue // abandoning another one ended it
+			continue // abandoning another task ended this one
 		}
 		kept := !t.l.Abandon()
 		if t.use != d.use || t.phase != taskAborting {
-			continue // that ended it after all
+			continue // Abandon ended it after all
 		}
 		if kept {
 			t.abandonAt = l.now + int64(abortGrace)

@@ -6,7 +6,7 @@ import (
 )
 
 // fixedFiles maps the descriptors of LUN files to registered ones: an operation on a registered file takes no reference
-// on it. A file that does not fit is used by its descriptor.
+// on it. A file for which the table has no slot is used by its descriptor.
 type fixedFiles struct {
 	ring   *uring.Ring
 	owners []lun.QueueOp // by index: whose descriptor it is; nil if registering it failed
@@ -14,7 +14,7 @@ type fixedFiles struct {
 	ok     bool
 }
 
-// maxFixedFiles is the number of LUN files that a loop registers: one a LUN of a full target.
+// maxFixedFiles is the number of LUN files that a loop registers: one for each LUN of a full target.
 const maxFixedFiles = 256
 
 func (f *fixedFiles) open(r *uring.Ring) {
@@ -22,8 +22,8 @@ func (f *fixedFiles) open(r *uring.Ring) {
 	f.ok = r.RegisterFiles(maxFixedFiles) == nil
 }
 
-// fixed returns the registered index for fd of backend op, registering it at its first use. A number that another backend
-// had before, which closed it, is registered anew: the slot would still lead to the old file.
+// fixed returns the registered index for fd of backend op, registering it at its first use. If another backend had the same
+// descriptor number before and closed it, it is registered again: the slot still refers to the old file.
 func (f *fixedFiles) fixed(fd int, op lun.QueueOp) uring.FD {
 	i := -1
 	if fd >= 0 && fd < len(f.byFD) {

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A loop's arena grows without delaying the loop. A helper makes the kernel allocate and clear the pages of a slab, which takes
-// milliseconds. The loop then registers the slab with its ring, at most one in a turn, and all pages are present. Requests for which
-// no memory is ready wait in their initiators' lines (share.go), as they do when a share is used up.
+// A loop's arena grows without delaying the loop. A helper thread makes the kernel allocate and clear the pages of a slab, which
+// takes milliseconds. Then the loop registers the slab with its ring, at most one in a turn; by then all its pages are present.
+// Requests for which no memory is ready wait in their initiators' lines (share.go), as they do when a share is used up.
 
 // growth is the state of an arena's next slab.
 //
@@ -27,7 +27,7 @@ const (
 	retrying
 )
 
-// helpers returns the number of helpers that work for the arena.
+// helpers returns the number of helper threads at work for the arena.
 func (g growth) helpers() int {
 	if g == preparing || g == retrying {
 		return 1
@@ -35,10 +35,10 @@ func (g growth) helpers() int {
 	return 0
 }
 
-// fails reports whether the kernel has no memory. Touching more would make it kill a process.
+// fails reports whether the kernel has run out of memory. Touching more pages would make it kill a process.
 func (g growth) fails() bool { return g == failing || g == retrying }
 
-// grows reports whether more of the arena will be ready soon.
+// grows reports whether more of the arena may become ready soon.
 func (a *arena) grows() bool { return a.ready < a.limit && !a.growth.fails() }
 
 // short reports whether the ready memory is nearly used up.
@@ -52,7 +52,7 @@ func (a *arena) next() {
 	}
 }
 
-// prepared adds the slab that is now ready, unless it is in use already, and starts the next one if that is not enough.
+// prepared adds the slab that is now ready, unless it is in use already, and starts to prepare the next if that is not enough.
 func (a *arena) prepared() {
 	a.growth = idle
 	if a.slabs == a.ready {
@@ -81,7 +81,7 @@ func (l *loop) openArena() (err error) {
 	return err
 }
 
-// prepareSlab makes a helper populate a slab.
+// prepareSlab starts a helper that populates a slab.
 func (l *loop) prepareSlab(mem []byte) {
 	l.Go(&slabWork{l: l, mem: mem})
 }
@@ -99,14 +99,14 @@ func (w *slabWork) Do() { w.err = w.l.engine.machine.populate(w.mem) }
 // Happen implements lun.Work.
 func (w *slabWork) Happen() { w.l.slabDone(w.err) }
 
-// slabRetry is another attempt after there was no memory.
+// slabRetry is the event that tries again after there was no memory.
 type slabRetry struct{ a *arena }
 
 // Happen implements lun.Event.
 func (r slabRetry) Happen() { r.a.retry() }
 
-// slabDone adds the slab. If there is no memory for it, the requests that wait for it continue to wait. After any other error its
-// pages are allocated when they are touched.
+// slabDone adds the slab. If the kernel has no memory for it, the requests that wait for it continue to wait. After any other error
+// the slab is used nevertheless, and its pages are allocated when they are first touched.
 func (l *loop) slabDone(err error) {
 	a, log := l.arena, l.engine.log
 	if errors.Is(err, unix.ENOMEM) {
@@ -115,7 +115,7 @@ func (l *loop) slabDone(err error) {
 		}
 		a.failed()
 		l.After(int64(growRetry), slabRetry{a})
-		l.released = true // serves requests that need not keep the reserve now
+		l.released = true // growReserve does not apply now: some requests can be served
 		return
 	}
 	if a.growth.fails() {
@@ -130,10 +130,10 @@ func (l *loop) slabDone(err error) {
 		}
 	}
 	a.prepared()
-	l.released = true // serves the requests that wait for it
+	l.released = true // requests may be waiting for it
 }
 
-// cannotRegister notes that the arena is used without registered buffers.
+// cannotRegister records that no more of the arena's slabs are registered as buffers.
 func (l *loop) cannotRegister(err error) {
 	l.unregistered = true
 	l.engine.noteUnregistered(err)

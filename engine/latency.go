@@ -8,13 +8,13 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// Stage is a part of a command's time in the target. The first five follow one another without a gap: together they are
-// StageTotal, to the nanosecond. docs/latency.md says where in the code each begins and ends.
+// Stage is a part of a command's time in the target. The first five follow one another without a gap: their sum is
+// StageTotal, to the nanosecond. docs/latency.md lists where in the code each begins and ends.
 type Stage uint8
 
 const (
 	StageReceive Stage = iota // from its header until all its data-out has arrived, less StageWindow
-	StageWindow               // from its complete PDU until its turn in CmdSN order; and time behind a barrier
+	StageWindow               // from its complete PDU until its turn in CmdSN order, and time spent behind a barrier
 	StageQueue                // from when it can run until the device server has it; including waits for memory or a place in the ring
 	StageBackend              // with the device server and the medium
 	StageSend                 // from the answer until the kernel has taken the PDU with its status
@@ -27,28 +27,28 @@ func (s Stage) String() string {
 	return [NumStages]string{"receive", "window", "queue", "backend", "send", "total"}[s]
 }
 
-// loopLatency is what a loop knows of the time that commands take and of how it works. It is the loop's own: written by plain
-// stores, and copied between two turns for a reader (latency_read.go).
+// loopLatency has a loop's statistics of the time that commands take and of the loop's own work. Only the loop accesses it: it writes
+// with plain stores, and copies it between two turns for a reader (latency_read.go).
 type loopLatency struct {
 	targets []*targetLatency
-	all     []*opLatency // of all targets and units, in the order in which they came up
-	conns   *connOp      // pool of what connections count in, linked by next
+	all     []*opLatency // of all targets and units, in the order in which they were first used
+	conns   *connOp      // free list of the connections' counters, linked by next
 
 	turn     sizes // commands that came to their end in a turn
 	send     sizes // PDUs of a send
 	tasks    sizes // tasks of the loop at the end of a turn
 	io       sizes // operations with the block layer at the end of a turn
 	commands uint64
-	began    int64 // when this turn did: what it took from the kernel was there by then
+	began    int64 // when this turn began: the completions that it took had arrived by then
 	busy     hist.Compact
 	busySum  float64
 	busyMax  int64
-	// fromKernel: what the device server is told at the moment comes from the kernel.
+	// fromKernel is set while the device server handles a completion from the kernel.
 	fromKernel bool
 }
 
-// targetLatency is a target's part of a loop. An element of units is made with the first command to that unit; the last
-// stands for every LUN that is not there.
+// targetLatency has a loop's statistics of one target. An element of units is allocated at the first command to that unit; the
+// last one stands for every LUN that does not exist.
 type targetLatency struct {
 	target *lun.Target
 	units  [lun.MaxLUNs + 1]*unitLatency
@@ -56,34 +56,34 @@ type targetLatency struct {
 
 const noLUN = lun.MaxLUNs
 
-// unitLatency is a unit's part of a loop. An element is made with the first command of its kind.
+// unitLatency has a loop's statistics of one unit. An element is allocated at the first command of its kind.
 type unitLatency struct {
 	target *lun.Target
 	lun    int // -1: none
 	ops    [NumOperations]*opLatency
 }
 
-// opLatency counts the commands of one kind to one unit on one loop. What every command changes lies together.
+// opLatency counts the commands of one kind to one unit on one loop. The fields that every command changes are adjacent.
 type opLatency struct {
 	n      uint64
 	bytes  uint64 // moved to or from the initiator
 	failed uint64 // without status GOOD
 	sum    [NumStages]float64
 	max    [NumStages]int64
-	steps  [NumStages]hist.Compact // but for latencies of at most hist.CompactLow: those are what is missing to n
+	steps  [NumStages]hist.Compact // without latencies of at most hist.CompactLow; their number is n less the rest
 	target *lun.Target
 	lun    int
 	op     Operation
 }
 
-// add counts a record with the times d.
+// add counts a record whose stages took the times d.
 func (o *opLatency) add(r *record, d *[NumStages]int64) {
 	o.n += r.n
 	o.bytes += r.bytes
 	o.failed += r.failed
 	for s, ns := range d {
 		if ns == 0 {
-			continue // most stages of most commands
+			continue // true of most stages of most commands
 		}
 		o.sum[s] += float64(ns) * float64(r.n)
 		o.max[s] = max(o.max[s], ns)
@@ -93,19 +93,19 @@ func (o *opLatency) add(r *record, d *[NumStages]int64) {
 	}
 }
 
-// taskTimes are the moments of a task in the engine, in ns of the loop's clock, beside those of session.Times.
+// taskTimes are the times of a task's steps in the engine, in ns of the loop's clock. session.Times has those in the session.
 type taskTimes struct {
-	begun  int64 // given to the device server; 0: never
+	begun  int64 // passed to the device server; 0 if it never was
 	done   int64 // answered by it
 	memory int64 // ns between its turn and the data-out memory that it waited for
 }
 
-// tick reads the clock. The loop does that when it comes back from the kernel, with each receive, when all completions are taken,
-// before it goes to the kernel again, and where so much was copied that it shows (task.end): what happens between two ticks takes no
-// time as far as latencies go. What came from the kernel in a turn came when that began, however late in the turn it is looked at.
+// tick reads the clock. The loop calls it when it returns from the kernel, at each receive, when it has taken all completions,
+// before it enters the kernel again, and after a copy large enough to matter (task.end). In the latency statistics, no time passes
+// between two ticks. A completion counts as having arrived when its turn began, however late in the turn it is handled.
 func (l *loop) tick() { l.now = l.clock() }
 
-// begin and end are around the device server's part.
+// begin and end record when the device server gets the task and when it has finished it.
 func (t *task) begin(l *loop) { t.times.begun = l.now }
 
 func (t *task) end(l *loop) {
@@ -119,26 +119,26 @@ func (t *task) end(l *loop) {
 	t.times.done = l.now
 }
 
-// gotMemory ends the wait of a write for its data-out memory. What of it came before its turn is the window's.
+// gotMemory ends a write's wait for data-out memory. Waiting before its turn in CmdSN order counts for StageWindow.
 func (t *task) gotMemory(now int64) {
 	if turn := t.s.Times.Turn; turn != 0 {
 		t.times.memory += now - turn
 	}
 }
 
-// waited tells a command how long an operation of it waited for a place with the ring.
+// waited tells a command how long one of its operations waited for a slot.
 func (w *ioWait) waited(now int64) {
 	if q, ok := w.slot.r.Done.(lun.Queued); ok {
 		q.RequestQueued(now - w.since)
 	}
 }
 
-// stages splits the time of a command whose status the kernel took at sent.
+// stages splits the time of a command into its stages. The kernel took its status at sent.
 func (r *record) stages(sent int64, d *[NumStages]int64) {
 	s, e := &r.times, &r.taskTimes
 	d[StageTotal] = sent - s.Header
 	if e.begun == 0 {
-		// Refused before it was begun. What came after the last station that it passed is the answer's way.
+		// Rejected before the device server got it. All time after the last stage that it completed counts for StageSend.
 		d[StageReceive], d[StageWindow], d[StageQueue], d[StageBackend] = 0, 0, 0, 0
 		if s.Turn != 0 {
 			d[StageReceive], d[StageWindow] = s.Complete-s.Header, s.Turn-s.Complete
@@ -154,7 +154,7 @@ func (r *record) stages(sent int64, d *[NumStages]int64) {
 	d[StageSend] = sent - e.done
 }
 
-// moved is how many bytes of data went from or to the initiator.
+// moved returns how many bytes of data were transferred from or to the initiator.
 func (t *task) moved() uint64 {
 	if t.s.Write {
 		return uint64(t.s.Received)
@@ -162,14 +162,14 @@ func (t *task) moved() uint64 {
 	return min(uint64(len(t.s.Result.In)), uint64(t.s.EDTL))
 }
 
-// record is what is left to count of commands that ended when their answer was staged, until the kernel has taken that. Those that
-// came together mostly have the same times, and are one record.
+// record holds what remains to be counted of commands whose answers are staged, until the kernel has taken those. Commands that
+// arrived together mostly have the same times, and share a record.
 type record struct {
 	lun   uint64
 	op    Operation
 	times session.Times
 	taskTimes
-	line             int64 // ns with the device server before the medium's turn came
+	line             int64 // ns that operations waited in the device server for a slot
 	n, bytes, failed uint64
 }
 
@@ -177,7 +177,7 @@ func (t *task) record() record {
 	return record{lun: t.s.LUN, op: OperationOf(t.s.CDB[0]), times: t.s.Times, taskTimes: t.times, line: t.l.Queued()}
 }
 
-// alike says that t is counted in the same places.
+// alike reports whether t can be counted in r.
 func (r *record) alike(t *task) bool {
 	return r.times == t.s.Times && r.taskTimes == t.times && r.lun == t.s.LUN && r.line == t.l.Queued() && r.op == OperationOf(t.s.CDB[0])
 }
@@ -222,7 +222,7 @@ func (c *conn) count(r *record) {
 	k.add(r, &d)
 }
 
-// unitOf is where commands of the connection to that LUN are counted.
+// unitOf returns where the connection's commands to that LUN are counted.
 func (c *conn) unitOf(lun uint64) *unitLatency {
 	if c.lat.unit == nil || c.lat.lun != lun {
 		c.lat.lun, c.lat.unit = lun, c.loop.lat.find(c, lun)
@@ -250,7 +250,7 @@ func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
 	return u
 }
 
-// add makes room for a unit's first commands of a kind on this loop.
+// add allocates the counters for a unit's commands of one kind on this loop.
 func (k *loopLatency) add(u *unitLatency, op Operation) *opLatency {
 	o := &opLatency{target: u.target, lun: u.lun, op: op}
 	u.ops[op] = o
@@ -269,7 +269,7 @@ func (k *loopLatency) targetOf(tgt *lun.Target) *targetLatency {
 	return t
 }
 
-// turned notes what the turn that ends was like, and reads the clock.
+// turned records statistics of the turn that ends, and reads the clock.
 func (l *loop) turned() {
 	k := &l.lat
 	l.tick()
@@ -294,7 +294,7 @@ func (s *sizes) add(n int) {
 	s.sum += uint64(n)
 }
 
-// sizeStep is where a number is counted.
+// sizeStep returns the index at which a number is counted.
 func sizeStep(n uint64) int {
 	if n == 0 {
 		return 0
@@ -302,16 +302,16 @@ func sizeStep(n uint64) int {
 	return min(bits.Len64(n-1)+1, sizeSteps-1)
 }
 
-// connLatency is a connection's own view of its commands, and the way to its units'.
+// connLatency has a connection's own statistics, and caches where those of its unit are.
 type connLatency struct {
 	lun    uint64
 	unit   *unitLatency // of lun
 	target *targetLatency
-	ops    [NumOperations]*connOp // each from the first command of its kind on
+	ops    [NumOperations]*connOp // each allocated at the first command of its kind
 }
 
-// connOp counts the commands of one kind of one connection. There are thousands of them, and one that was long not used is not in
-// the cache: a command touches the first line of it and one of the histogram.
+// connOp counts the commands of one kind of one connection. There are thousands of these, and one that has not been used for long
+// is not in the processor's cache: a command touches its first cache line and one of the histogram.
 type connOp struct {
 	n     uint64
 	bytes uint64
@@ -323,7 +323,7 @@ type connOp struct {
 	next   *connOp
 }
 
-// add counts a record with the times d.
+// add counts a record whose stages took the times d.
 func (o *connOp) add(r *record, d *[NumStages]int64) {
 	o.n += r.n
 	o.bytes += r.bytes
@@ -339,7 +339,7 @@ func (o *connOp) add(r *record, d *[NumStages]int64) {
 	o.total.Add(d[StageTotal], r.n)
 }
 
-// lend takes a connOp from the pool, which grows to what was once needed.
+// lend takes a connOp from the pool, which never shrinks.
 func (k *loopLatency) lend() *connOp {
 	o := k.conns
 	if o == nil {
@@ -350,7 +350,7 @@ func (k *loopLatency) lend() *connOp {
 	return o
 }
 
-// forgetLatency gives back what a connection that ends counted in.
+// forgetLatency returns a connection's counters to the pool when it ends.
 func (l *loop) forgetLatency(c *conn) {
 	for i, o := range c.lat.ops {
 		if o != nil {

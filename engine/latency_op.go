@@ -1,6 +1,6 @@
 package engine
 
-// Operation is what a command does, as far as its latency is concerned.
+// Operation is the kind of a command in latency statistics.
 type Operation uint8
 
 const (
@@ -17,8 +17,8 @@ func (o Operation) String() string {
 	return [NumOperations]string{"read", "write", "flush", "unmap", "other"}[o]
 }
 
-// OperationOf says what a command with that operation code does (SPC-4 6, SBC-3 5). What moves blocks of the medium to or from
-// the initiator reads or writes; VERIFY, for one, is other.
+// OperationOf returns the kind of the commands with an operation code (SPC-4 6, SBC-3 5). Commands that transfer the medium's
+// blocks to or from the initiator count as reads or writes; VERIFY, for example, does not.
 func OperationOf(code byte) Operation {
 	switch code {
 	case 0x08, 0x28, 0xA8, 0x88: // READ (6), (10), (12), (16)

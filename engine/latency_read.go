@@ -12,24 +12,24 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
-// Latency is what the loops have counted since the engine started. Reading it resets nothing; Sub computes what happened
-// between two readings.
+// Latency has the loops' statistics since the engine started. Reading them resets nothing; Sub computes the difference between
+// two readings.
 type Latency struct {
 	At    time.Time     `json:"at"`
 	Loops []LoopLatency `json:"loops"`
-	// Units has an element for each loop, unit and operation of which there were commands.
+	// Units has an element for each loop, unit and operation with at least one command.
 	Units []UnitLatency `json:"units"`
 	// Connections are those with the most traffic, largest first.
 	Connections []ConnLatency `json:"connections,omitempty"`
-	// Held is the longest time for which this reading kept a loop from its work.
+	// Held is the longest time for which this reading interrupted a loop's work.
 	Held time.Duration `json:"held_ns"`
 }
 
-// LoopLatency says how a loop works.
+// LoopLatency has the statistics of a loop's own work.
 type LoopLatency struct {
 	LoopStatus
-	TurnCommands Sizes `json:"turn_commands"` // commands that were begun in a turn
-	SendPDUs     Sizes `json:"send_pdus"`     // PDUs that a send carried
+	TurnCommands Sizes `json:"turn_commands"` // commands begun in a turn
+	SendPDUs     Sizes `json:"send_pdus"`     // PDUs in a send
 	TurnTasks    Sizes `json:"turn_tasks"`    // requests that wait for data, memory or the medium, at the end of each turn
 	TurnIO       Sizes `json:"turn_io"`       // operations with the block layer, at the end of each turn
 	Turn         Times `json:"turn"`          // from the return from the kernel until it is entered again
@@ -139,7 +139,7 @@ func SizeEnd(i int) int {
 	return 1 << (i - 1)
 }
 
-// Count returns how many numbers were counted.
+// Count returns how many numbers have been counted.
 func (s *Sizes) Count() (n uint64) {
 	for _, c := range s.Counts {
 		n += c
@@ -149,9 +149,9 @@ func (s *Sizes) Count() (n uint64) {
 
 func (s *sizes) read() Sizes { return Sizes{Counts: s.counts, Sum: s.sum} }
 
-// Latency reads what the loops have counted, including at most the given number of connections. It reads a little of a loop at
-// a time, so that the loop is kept from its work only for some microseconds (Latency.Held), however much there is. Parts of the
-// answer are therefore some turns apart. A loop that has stopped is left out.
+// Latency reads the loops' statistics, and those of at most the given number of connections. It reads a little of a loop at a time,
+// so that however much there is, each interruption of the loop lasts only some microseconds (Latency.Held). Parts of the answer are
+// therefore some turns apart. A loop that has stopped is left out.
 func (e *Engine) Latency(connections int) Latency {
 	out := Latency{At: time.Now(), Loops: []LoopLatency{}, Units: []UnitLatency{}}
 	parts := make([]loopReading, len(e.loops))
@@ -184,7 +184,7 @@ func (e *Engine) Latency(connections int) Latency {
 	return out
 }
 
-// loopReading is one loop's part of a reading, and how it is got.
+// loopReading is one loop's part of a reading that is under way.
 type loopReading struct {
 	l     *loop
 	ok    bool
@@ -227,7 +227,7 @@ func (r *loopReading) read(l *loop, conns bool) {
 		}
 	}
 	for at, more := 0, conns; more; at += connChunk {
-		r.conns = slices.Grow(r.conns, connChunk) // so that the loop need not
+		r.conns = slices.Grow(r.conns, connChunk) // so that the loop does not allocate
 		if !r.ask(func() { more = r.traffic(at) }) {
 			return
 		}
@@ -242,7 +242,7 @@ func copyOps(to []opLatency, from []*opLatency) int {
 	return n
 }
 
-// latency is the loop's own part.
+// latency returns the statistics of the loop's own work.
 func (l *loop) latency() LoopLatency {
 	k := &l.lat
 	return LoopLatency{
@@ -264,7 +264,7 @@ func (o *opLatency) report(loop int) UnitLatency {
 	return u
 }
 
-// traffic reads some connections from index at on, and reports whether there are more.
+// traffic reads some connections, from index at on, and reports whether there are more.
 func (r *loopReading) traffic(at int) (more bool) {
 	conns := r.l.conns
 	end := min(at+connChunk, len(conns))
@@ -287,7 +287,7 @@ func (r *loopReading) traffic(at int) (more bool) {
 	return end < len(conns)
 }
 
-// conn reads one connection, unless it has ended meanwhile.
+// conn reads one connection. ok is false if it has ended meanwhile.
 func (r *loopReading) conn(t connTraffic) (out ConnLatency, ok bool) {
 	var ops [NumOperations]connOp
 	c, l := t.c, t.loop

@@ -1,6 +1,6 @@
 package engine
 
-// Add adds what o has counted, of the same unit on another loop, say.
+// Add adds the counts of o, for example of the same unit on another loop.
 func (u *UnitLatency) Add(o *UnitLatency) {
 	u.Commands += o.Commands
 	u.Bytes += o.Bytes
@@ -13,8 +13,8 @@ func (u *UnitLatency) Add(o *UnitLatency) {
 	}
 }
 
-// Sub subtracts before, an earlier reading of the same engine, so that y has what happened in between. Where the maximum since
-// the start may lie in between, Times.MaxNanos keeps it; quantiles are still right to within a step.
+// Sub subtracts before, an earlier reading of the same engine, so that y covers the time between the two. Times.MaxNanos keeps the
+// maximum since the start where that may have occurred in between; quantiles are still correct to within a step.
 func (y *Latency) Sub(before *Latency) {
 	for i := range y.Loops {
 		for j := range before.Loops {
@@ -93,8 +93,8 @@ func subStages(a, b *[NumStages]Times) {
 	}
 }
 
-// sub keeps the maximum if it may be of what is left: if it has grown, or its step is not empty; else it is the end of the
-// highest step that is not.
+// sub keeps the maximum if it may be among the remaining times, that is, if it has grown or its step is not empty. Otherwise the
+// maximum becomes the upper end of the highest step that is not empty.
 func (t *Times) sub(b *Times) {
 	t.SumNanos -= b.SumNanos
 	t.Steps.Sub(&b.Steps)

@@ -1,7 +1,7 @@
 package engine
 
-// lines bounds the log lines of a loop about one kind of event that peers can cause: so many in lineInterval. The next line
-// says how many were left out.
+// lines limits the log lines of a loop about one kind of event that peers can cause to most lines in lineInterval. The next line
+// states how many were left out.
 type lines struct {
 	most int
 	from int64 // when the interval began

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is one core's event loop: a locked, pinned thread with a ring that carries the sockets and the disks of the
-// connections that live on it. Everything below is the thread's own but mail.
+// loop is one core's event loop: a locked, pinned thread with a ring that carries the sockets and the disks of its
+// connections. Only that thread accesses the fields, except mail.
 type loop struct {
 	engine *Engine
 	index  int
@@ -49,7 +49,7 @@ type loop struct {
 	ev     session.Event
 	stats  LoopStats
 	room   int // connections that the table may hold
-	// Bounded log lines that peers can cause.
+	// Limits on log lines that peers can cause.
 	refusals, ends, guesses, stuck lines
 	lat                            loopLatency
 
@@ -70,7 +70,7 @@ const recvGroup = 1
 
 func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint32(index)) }
 
-// newLoop makes a loop; it is started by run on a goroutine of its own.
+// newLoop makes a loop. run starts it, on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
 	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
 	l.room = maxConnsPerLoop
@@ -78,7 +78,7 @@ func newLoop(e *Engine, index, core int) *loop {
 	return l
 }
 
-// open makes the ring and everything registered with it, on the loop's own locked thread (SINGLE_ISSUER).
+// open sets up the ring and everything registered with it, on the loop's own locked thread (SINGLE_ISSUER).
 func (l *loop) open() error {
 	if l.core >= 0 {
 		var set unix.CPUSet
@@ -104,7 +104,7 @@ func (l *loop) open() error {
 	return nil
 }
 
-// run is the loop. ready is told once whether it could start.
+// run runs the loop. It sends on ready once: nil, or the error with which the loop could not start.
 func (l *loop) run(ready chan<- error) {
 	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its affinity with it
 	defer close(l.stopped)
@@ -168,7 +168,7 @@ func (l *loop) turn() {
 		}
 	}
 	l.tick()
-	// Pumping may make more to pump (memory that came back, tasks that finished at once).
+	// Pumping may cause more pumping: memory is released, tasks finish at once.
 	for l.dirty != nil || l.released {
 		for l.dirty != nil {
 			c := l.dirty
@@ -192,8 +192,8 @@ func (l *loop) turn() {
 	l.rearm()
 }
 
-// rearm asks for the next receives. The kernel hands buffers out in the order it is asked, so those that found none come
-// first: else the same connections would have them turn after turn.
+// rearm submits the next receives. The kernel hands out buffers in the order of submission, so connections that found none come
+// first: otherwise the same connections would get the buffers turn after turn.
 func (l *loop) rearm() {
 	if l.starved {
 		l.starved = false
@@ -212,8 +212,8 @@ func (l *loop) rearm() {
 	l.rearms = l.rearms[:0]
 }
 
-// wait submits what the turn staged and waits until something completes, a deadline comes or mail arrives: awake as long as that has
-// been paying, then asleep.
+// wait submits what the turn staged and waits for a completion, a deadline or mail. It polls first, as long as polling has paid off
+// lately, then sleeps.
 func (l *loop) wait() {
 	l.stats.Turns++
 	l.stagedIO = 0
@@ -224,7 +224,7 @@ func (l *loop) wait() {
 	l.poller.waited(l.clock() - l.now)
 }
 
-// sleep blocks until something completes, a deadline comes or mail arrives.
+// sleep blocks until a completion, a deadline or mail.
 func (l *loop) sleep() {
 	l.mail.sleeping.Store(true)
 	if !l.mail.empty() || l.stopping {
@@ -240,7 +240,7 @@ func (l *loop) sleep() {
 	l.mail.sleeping.Store(false)
 }
 
-// check: the ring refuses nothing that is the peers' fault.
+// check panics on an error of the ring: nothing that a peer does can cause one.
 func (l *loop) check(err error) {
 	if err != nil {
 		panic("engine: io_uring_enter: " + err.Error())
@@ -264,16 +264,16 @@ func (l *loop) dispatch(cqe uring.CQE) {
 	}
 }
 
-// Index is lun.Loop's.
+// Index implements lun.Loop.
 func (l *loop) Index() int { return l.index }
 
-// Now is lun.Loop's.
+// Now implements lun.Loop.
 func (l *loop) Now() int64 { return l.now }
 
-// Post is lun.Loop's.
+// Post implements lun.Loop.
 func (l *loop) Post(e lun.Event) { l.mail.post(e) }
 
-// Go is lun.Loop's.
+// Go implements lun.Loop.
 func (l *loop) Go(w lun.Work) {
 	l.engine.machine.helper(func() {
 		w.Do()
@@ -281,11 +281,11 @@ func (l *loop) Go(w lun.Work) {
 	})
 }
 
-// After is lun.Loop's.
+// After implements lun.Loop.
 func (l *loop) After(d int64, e lun.Event) { l.timers.add(timer{at: l.now + d, event: e}) }
 
-// Alloc implements lun.Loop. The memory of commands that work piece by piece belongs to no share. The last part of the arena is left
-// to initiators that hold little.
+// Alloc implements lun.Loop. The memory of commands that work piece by piece counts toward no share. The last part of the arena is
+// left to initiators that hold little.
 func (l *loop) Alloc(n int) []byte {
 	if l.arena.size()-l.arena.inUse-blockSize(n) < l.arena.size()/arenaShares {
 		return nil
@@ -293,5 +293,5 @@ func (l *loop) Alloc(n int) []byte {
 	return l.arena.alloc(n)
 }
 
-// Free is lun.Loop's.
+// Free implements lun.Loop.
 func (l *loop) Free(b []byte) { l.release(b) }

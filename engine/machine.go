@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// machine is what loops need of the computer besides their rings: a clock, helper threads, random numbers and a few socket calls. A
-// simulation (sim_world_test.go) has its own, and runs all loops on one thread from a seed. Only the clock is on the data path.
+// machine is what loops need besides their rings: a clock, helper threads, random numbers and a few socket calls. A simulation
+// (sim_world_test.go) supplies its own, and runs all loops on one thread from a seed. Only the clock is used on the data path.
 type machine struct {
 	kernel   uring.Kernel           // behind the rings; nil: Linux
 	clock    func() int64           // monotonic ns, never 0
@@ -18,10 +18,10 @@ type machine struct {
 	helper   func(work func())      // runs work, which may block, on a thread of its own
 	populate func(mem []byte) error // makes the kernel allocate the pages of mapped memory; blocks
 	sockets  sockets
-	host     func(c *conn) session.Host // the Host given to a connection's protocol; nil: the connection
+	host     func(c *conn) session.Host // returns the Host of a connection's protocol; nil means the connection itself
 }
 
-// sockets has the socket calls that a loop makes directly, under their names in package unix.
+// sockets has the socket calls that a loop makes directly, with their names in package unix.
 type sockets interface {
 	Close(fd int) error
 	Shutdown(fd, how int) error
@@ -42,7 +42,7 @@ func linux() machine {
 	}
 }
 
-// monotonic is the clock of all deadlines, in nanoseconds since the program started; never 0, which means none.
+// monotonic is the clock of all deadlines, in nanoseconds since the program started. It is never 0, which means no deadline.
 func monotonic() int64 { return int64(time.Since(epoch)) + 1 }
 
 var epoch = time.Now()

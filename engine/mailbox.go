@@ -6,16 +6,16 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// mailbox carries events from any goroutine to a loop: a lock-free stack that the loop takes whole and turns around.
-// It is the control path (drains, task management, hand-overs); commands do not pass through it.
+// mailbox carries events from any goroutine to a loop: a lock-free stack that the loop takes whole and reverses. It is the
+// control path (drains, task management, moves of connections); commands do not pass through it.
 type mailbox struct {
 	head atomic.Pointer[posted]
 	// sleeping is set by the loop before it blocks; the sender that clears it wakes the loop, so that a busy loop is
 	// never signalled.
 	sleeping atomic.Bool
 	wake     func()
-	// stirred are connections to which another loop has handed something: a second stack, whose links are the connections'
-	// own, so that a command that passes from loop to loop allocates nothing.
+	// stirred is a second stack, of connections to which another loop has handed something. Its links are in the connections, so
+	// that passing a command from loop to loop allocates nothing.
 	stirred atomic.Pointer[conn]
 }
 
@@ -24,8 +24,8 @@ type posted struct {
 	next  *posted
 }
 
-// query is an event that asks a loop for something or stops it, for a caller outside that waits for it. It alone is a function:
-// it ends with its caller and need not outlive the process.
+// query is an event with which a caller outside the loops reads or stops a loop, and waits for that. It is the only event that is a
+// function: its caller waits for it, so it need not outlive the process.
 type query func()
 
 // Happen implements lun.Event.
@@ -45,7 +45,7 @@ func (m *mailbox) post(e lun.Event) {
 	}
 }
 
-// stir puts a connection into the box, unless it is there already, and reports whether the loop sleeps and is to be woken.
+// stir puts a connection into the box, unless it is there already, and reports whether the loop sleeps and must be woken.
 func (m *mailbox) stir(c *conn) (asleep bool) {
 	if c.stirred.Swap(true) {
 		return false
@@ -59,12 +59,12 @@ func (m *mailbox) stir(c *conn) (asleep bool) {
 	return m.rouse()
 }
 
-// rouse reports whether the caller is the one to wake the loop.
+// rouse reports whether the caller must wake the loop.
 func (m *mailbox) rouse() bool { return m.sleeping.Load() && m.sleeping.CompareAndSwap(true, false) }
 
 func (m *mailbox) empty() bool { return m.head.Load() == nil && m.stirred.Load() == nil }
 
-// takeStirred calls fn for every connection in the box. From then on it can be put there again.
+// takeStirred empties the box of connections and calls fn for each, which can be put there again from then on.
 func (m *mailbox) takeStirred(fn func(c *conn)) {
 	for c := m.stirred.Swap(nil); c != nil; {
 		next := c.nextStirred
@@ -75,7 +75,7 @@ func (m *mailbox) takeStirred(fn func(c *conn)) {
 	}
 }
 
-// drain makes happen what was posted, oldest first.
+// drain runs the posted events, oldest first.
 func (m *mailbox) drain() {
 	p := m.head.Swap(nil)
 	var first *posted

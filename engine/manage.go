@@ -8,7 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// abortGroup aborts tasks on all loops and waits until they are out of the way. Then it happens on the loop that began it.
+// abortGroup aborts tasks on all loops and waits until none is in the way any more. Then its job's done is called, on the loop that
+// began it.
 type abortGroup struct {
 	pending atomic.Int64
 	home    *loop
@@ -16,14 +17,14 @@ type abortGroup struct {
 	hits    []map[*lun.Nexus]bool // by loop
 }
 
-// abortJob selects the tasks to abort, and does what follows their end.
+// abortJob selects the tasks to abort, and does what follows when they have ended.
 type abortJob interface {
 	matches(t *task) bool
-	// done is called on the loop that began it, with the nexuses that had tasks aborted.
+	// done is called on the loop that began the job, with the nexuses whose tasks were aborted.
 	done(hit map[*lun.Nexus]bool)
 }
 
-// leave counts one task (or one loop's search) out.
+// leave counts off one task, or one loop's search.
 func (g *abortGroup) leave() {
 	if g.pending.Add(-1) == 0 {
 		g.home.Post(g)
@@ -59,10 +60,10 @@ func (s abortSearch) Happen() {
 	s.g.leave()
 }
 
-// manage carries out a task-management function that reaches beyond the connection it came on (RFC 7143 11.5, SAM-5 7).
-// The answer goes out when the tasks concerned are out of the backends, or have been given up after abortGrace. Those of the
-// issuing session are not among them: it has stopped, on all its connections, what the function affects, and what it executes
-// now comes behind the function and will be answered.
+// manage carries out a task management function whose scope exceeds its connection (RFC 7143 11.5, SAM-5 7). The function is
+// answered when the backends have released the tasks concerned, or those have been abandoned after abortGrace. The tasks of the
+// issuing session are not among them: it has already ended, on all its connections, those that the function affects, and whatever it
+// executes now comes after the function and will be answered.
 func (c *conn) manage(st *session.Task) {
 	l := c.loop
 	tgt, nexus := c.target(), c.nexus()
@@ -71,7 +72,7 @@ func (c *conn) manage(st *session.Task) {
 	unit := tgt.Lookup(st.LUN)
 	switch f := st.Manage; f {
 	case pdu.TMFAbortTaskSet, pdu.TMFQueryTaskSet:
-		// The session knows all tasks of its nexus: it has ended them, or has seen whether there is one (SAM-5 7.10).
+		// The session has all tasks of its nexus: it has already ended them, or checked whether there is one (SAM-5 7.10).
 		if unit == nil {
 			answer(pdu.TMFResponseLUNDoesNotExist)
 			return
@@ -88,14 +89,14 @@ func (c *conn) manage(st *session.Task) {
 	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
 		nexus.Reset()
 		answer(pdu.TMFResponseComplete)
-	case pdu.TMFQueryAsyncEvent: // no unit attention or deferred error is kept for it to tell (SAM-5 7.9)
+	case pdu.TMFQueryAsyncEvent: // there is no unit attention or deferred error that it could report (SAM-5 7.9)
 		answer(pdu.TMFResponseComplete)
 	default:
 		answer(pdu.TMFResponseFunctionNotSupported)
 	}
 }
 
-// AbortTasks is lun.Aborter's: PREEMPT AND ABORT.
+// AbortTasks implements lun.Aborter, for PREEMPT AND ABORT.
 func (e *Engine) AbortTasks(from lun.Loop, u *lun.Unit, of lun.NexusSet, done lun.Event) {
 	e.abortTasks(from.(*loop), preempting{u, of, done})
 }
@@ -131,7 +132,7 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
 		t := st.Owner.(*task)
 		if t.phase == taskAnswering || !g.job.matches(t) {
-			return false // answered already: that is under way
+			return false // its answer is under way
 		}
 		some = true
 		hit[c.nexus()] = true
@@ -149,7 +150,7 @@ func (t *task) onUnit(tgt *lun.Target, u *lun.Unit) bool {
 	return t.conn.target() == tgt && tgt.Lookup(t.s.LUN) == u
 }
 
-// leaveGroups counts the task out of the groups that wait for it.
+// leaveGroups counts the task off in the groups that wait for it.
 func (t *task) leaveGroups() {
 	for i, g := range t.groups {
 		t.groups[i] = nil
@@ -158,8 +159,8 @@ func (t *task) leaveGroups() {
 	t.groups = nil
 }
 
-// dropTarget asks the initiators of all connections to a target but one to log out, and closes those that have not after a
-// grace (session.Conn.Shutdown). The last one goes when its answer is out.
+// dropTarget asks the initiators of all connections to a target but last to log out, and closes after a grace period those that
+// have not (session.Conn.Shutdown). last is closed when its answer has been sent.
 func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
 	for _, l := range e.loops {
 		l.Post(targetReset{l, tgt, last})
@@ -183,10 +184,10 @@ func (r targetReset) Happen() {
 	}
 }
 
-// dropNexus ends the I_T nexus of a connection whose last PDU is staged, before it is sent: who reads a Logout Response may
-// rely on it that what the nexus held (RESERVE(6), prevention of removal) is free. SessionDown comes when the peer has closed,
-// which may be later.
-func (c *conn) dropNexus() {
+// closeNexus ends the I_T nexus of a connection whose last PDU is staged, before that is sent: an initiator that reads a Logout
+// Response may rely on it that whatever the nexus held (RESERVE(6), prevention of removal) is free. SessionDown comes only when
+// the peer has closed.
+func (c *conn) closeNexus() {
 	if n := c.nexus(); n != nil {
 		n.Close()
 	}

@@ -6,9 +6,9 @@ import (
 	"github.com/ringtgt/ringtgt/internal/steer"
 )
 
-// Place is session.Host's: a CID that returns goes where it was; else a connection goes to another loop only when its own
-// has more of the session's connections than that one, so that they spread evenly over the loops. While a receive is with the
-// kernel it stays, because what is received comes to this loop: so it is when the final answer to its login was delayed.
+// Place implements session.Host. A CID that returns goes to the loop where it was. Any other connection goes to another loop only if
+// its own has more of the session's connections than that one, so that they spread evenly over the loops. A connection with a
+// receive in the kernel stays, because its completion comes to this loop: this is so if the final login response was delayed.
 func (c *conn) Place(loops []int, last int) int {
 	if c.recv.armed {
 		return c.loop.index
@@ -36,12 +36,12 @@ func (c *conn) Place(loops []int, last int) int {
 	return best
 }
 
-// placement is how a connection came to its loop.
+// placement records how a connection came to its loop.
 type placement uint8
 
 const (
 	placedAccepted placement = iota // at SYN time: see steer.Level
-	placedSpread                    // moved at the end of its login, as its session had a connection more on the loop it came to
+	placedSpread                    // moved at the end of its login, because its session had more connections on the first loop
 	placedReturned                  // moved at the end of its login to where its CID was before
 )
 
@@ -61,16 +61,16 @@ func (p placement) reason(level steer.Level) string {
 	return "accepted: hash"
 }
 
-// settled is for a connection in full feature phase that stays on its loop from now on: the steering is told.
+// settled is called when a connection is in full feature phase and will not move any more. It enters the connection in the steering.
 func (c *conn) settled() {
 	c.steered = true
 	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
 	c.boundSend()
 }
 
-// move hands the connection over to another loop: at the end of its login, when nothing of it is with the kernel. What other
-// threads post for it meanwhile goes to this loop until home changes, and is passed on; after that it comes behind the arrival
-// at the new loop.
+// move hands the connection over to another loop at the end of its login, when it has no operation with the kernel. Events that other
+// threads post for it go to this loop until home changes, and are passed on; from then on they follow the arrival into the new
+// loop's mailbox.
 func (c *conn) move() {
 	l := c.loop
 	to := l.engine.loops[c.moveTo]
@@ -85,7 +85,7 @@ func (c *conn) move() {
 	c.home.Store(to)
 }
 
-// arrival is a connection that has moved to a loop.
+// arrival is the event with which a connection arrives at its new loop.
 type arrival struct {
 	c *conn
 	l *loop
@@ -99,7 +99,7 @@ func (a arrival) Happen() {
 	a.c.mark()
 }
 
-// forget takes a connection off the loop's list of those to receive next. It is not on the list of those to pump: see pump.
+// forget removes a connection from the list of those to receive next. It is not on the list of those to pump: see pump.
 func (l *loop) forget(c *conn) {
 	if i := slices.Index(l.rearms, c); i >= 0 {
 		l.rearms = slices.Delete(l.rearms, i, i+1)

@@ -2,16 +2,16 @@ package engine
 
 import "github.com/ringtgt/ringtgt/internal/uring"
 
-// poller says how long a loop looks for completions before it sleeps. Going to sleep and being woken takes tens of
-// microseconds on a virtual machine and a few on real hardware; what comes sooner than that is better waited for awake. It
-// is off (0) whenever the last wait was longer than max, so that a loop with nothing to do takes no processor time, and grows from
-// pollMin by doubling while waits are short. It reads no clock: that is the loop's to do.
+// poller decides how long a loop polls for completions before it sleeps. Going to sleep and being woken takes tens of
+// microseconds on a virtual machine and a few on real hardware; for anything that comes sooner, polling is better. The window is 0
+// after a wait longer than max, so that a loop with nothing to do takes no processor time. While waits are short it doubles, from
+// pollMin on. The poller reads no clock; its caller does.
 type poller struct {
 	max    int64 // ns; 0: never
-	window int64 // ns to look for next time
+	window int64 // ns to poll next time
 }
 
-// waited takes note of a wait of ns, asleep or awake.
+// waited adapts the window to a wait that took ns, polling or asleep.
 func (p *poller) waited(ns int64) {
 	switch {
 	case ns > p.max:
@@ -21,8 +21,8 @@ func (p *poller) waited(ns int64) {
 	}
 }
 
-// poll looks for completions and mail for a while; false: none came, and the loop is to sleep. What the turn staged is with
-// the kernel afterwards.
+// poll submits what the turn staged and polls for completions and mail. It returns false if there were none, and the loop should
+// sleep.
 func (l *loop) poll() bool {
 	if l.poller.window == 0 {
 		return false
@@ -36,6 +36,6 @@ func (l *loop) poll() bool {
 		uring.Pause()
 	}
 	l.stats.Polls++
-	l.check(l.ring.Submit()) // what is pending becomes a completion
+	l.check(l.ring.Submit()) // the kernel posts pending completions
 	return true
 }

@@ -14,13 +14,13 @@ type recvState struct {
 	armed   bool
 	starved bool   // the last receive found no buffer
 	direct  []byte // where a direct receive goes; nil when a provided buffer is used
-	// held are blocks of tasks that ended while a payload was still arriving in them; they go back when the framer has
-	// left them.
+	// held are blocks of tasks that ended while a payload was still arriving in them. They are released when the framer no
+	// longer writes to them.
 	held [][]byte
 }
 
-// armRecv asks for more input: straight into the task's buffer while much of a data segment is missing, else into
-// whichever provided buffer the kernel takes when bytes arrive.
+// armRecv submits a receive: straight into the task's buffer while much of a data segment is missing, otherwise into
+// whichever provided buffer the kernel picks when bytes arrive.
 func (c *conn) armRecv() {
 	r := &c.recv
 	if r.armed || !c.mayReceive() {
@@ -42,7 +42,7 @@ func (c *conn) received(cqe uring.CQE) {
 	l, r := c.loop, &c.recv
 	r.armed = false
 	direct := r.direct != nil
-	r.direct = nil // whatever came of it, the kernel is through with the block
+	r.direct = nil // the kernel has finished with the block in any case
 	id, provided := cqe.BufferID()
 	switch {
 	case cqe.Res > 0 && direct:
@@ -57,7 +57,7 @@ func (c *conn) received(cqe uring.CQE) {
 			c.feed(l.recvBufs.Bytes(id, int(cqe.Res)))
 		}
 	case cqe.Res == -int32(unix.ENOBUFS):
-		// The turn used all buffers; they are back at its end.
+		// The turn used all buffers; they are available again at its end.
 		r.starved, l.starved = true, true
 	case cqe.Res == -int32(unix.EINTR) || cqe.Res == -int32(unix.EAGAIN):
 	default:
@@ -71,8 +71,8 @@ func (c *conn) received(cqe uring.CQE) {
 		l.recvBufs.Recycle(id)
 		l.recycled = true
 	}
-	// Requests that can be answered at once are, while they are in the cache; with what other completions of this turn bring
-	// the answers leave in one send at its end.
+	// Requests that can be answered at once are answered now, while they are in the cache. The answers of the whole turn leave in
+	// one send at its end.
 	l.tick()
 	c.take()
 	r.dropHeldUnless(c)
@@ -82,7 +82,7 @@ func (c *conn) received(cqe uring.CQE) {
 	c.mark()
 }
 
-// rearm asks for the next receive at the end of the turn, when used buffers are back.
+// rearm requests the next receive at the end of the turn, when used buffers are available again.
 func (c *conn) rearm() {
 	if !c.wantRecv {
 		c.wantRecv = true
@@ -90,7 +90,7 @@ func (c *conn) rearm() {
 	}
 }
 
-// feed runs the framer over b. A turn of this loop consumes at least a byte or ends.
+// feed runs the framer over b. Each iteration consumes at least a byte, or is the last.
 func (c *conn) feed(b []byte) {
 	f := c.s.Framer()
 	for {
@@ -105,7 +105,7 @@ func (c *conn) feed(b []byte) {
 	}
 }
 
-// framed reports what the framer found to the protocol; false ends the connection's input.
+// framed passes what the framer found to the protocol. False means that the connection's input ends.
 func (c *conn) framed(st pdu.State, err error) bool {
 	f := c.s.Framer()
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *conn) framed(st pdu.State, err error) bool {
 		if f.Header().DataLen() > 0 {
 			f.Payload(dst)
 		} else {
-			c.s.Payload(c.loop.lat.began, true) // the PDU ends with its header: the framer says nothing more of it
+			c.s.Payload(c.loop.lat.began, true) // the PDU is complete with its header: the framer reports no end of it
 		}
 	case pdu.PDUReady:
 		c.s.Payload(c.loop.lat.began, f.DataDigestOK())
@@ -167,7 +167,7 @@ func (r *recvState) dropHeld(l *loop) {
 	r.held = nil
 }
 
-// lostWhy says how a connection's input ended.
+// lostWhy returns how a connection's input ended, for the log.
 func lostWhy(res int32) string {
 	if res == 0 {
 		return "closed by the initiator"

@@ -18,14 +18,14 @@ type sendState struct {
 	watch    sendWatch
 }
 
-// batch is one gathered send, in memory that the kernel may read until it completes: headers packed one behind the
-// other, iovecs that point at them and at the data where it lies. Batches belong to the loop and are lent to connections
-// that have something to send.
+// batch is one gathered send, in memory that the kernel may read until it completes: headers packed one after the other, and
+// iovecs that point to them and to the data in place. Batches belong to the loop and are lent to connections that have something
+// to send.
 type batch struct {
 	mem   *batchMem
 	used  int // bytes of mem.headers
 	iovs  int
-	first int // first iovec not wholly sent
+	first int // first iovec not completely sent
 	bytes int
 	pdus  int
 
@@ -33,24 +33,24 @@ type batch struct {
 
 	nrec int
 	nblk int
-	held int // bytes of the connection's share that blocks are
+	held int // bytes of the connection's share in blocks
 	nrel int
-	// blocks are memory that the batch holds: data of commands that are over, and Go memory that it keeps alive.
+	// blocks are memory that the batch holds: data of commands that have ended, and Go memory that it keeps alive.
 	blocks  [sendBatch][]byte
-	records [sendBatch]record        // commands that are over
+	records [sendBatch]record        // commands that have ended
 	release [sendBatch]*session.Task // requests other than commands, to be reported as sent
 }
 
-// batchMem is what the kernel sees of a batch.
+// batchMem is the part of a batch that the kernel reads.
 type batchMem struct {
 	msg     uring.Msghdr
 	iov     [3 * sendBatch]iovec
 	headers [sendBatch * headerSlot]byte
 }
 
-// iovec is the kernel's struct iovec, as uring.Iovec is, but for the garbage collector its address is not a pointer. Batches
-// lie in memory that the collector does not scan: a pointer there to Go memory that has been freed would be a fatal error when
-// it is overwritten. The batch or its task keeps alive what the address points to.
+// iovec is the kernel's struct iovec, as uring.Iovec is, but its address is not a pointer for the garbage collector. Batches
+// lie in memory that the collector does not scan: overwriting a pointer there to Go memory that has been freed would be a fatal
+// error. The batch or its task keeps alive what the address points to.
 type iovec struct {
 	base uintptr
 	len  uint64
@@ -58,8 +58,7 @@ type iovec struct {
 
 func address(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
 
-// room reports whether another PDU can be staged. It takes one block at most: that of its command, or the Go memory that it keeps
-// alive.
+// room reports whether another PDU can be staged. A PDU takes one block at most: its command's, or the Go memory that it keeps alive.
 func (s *sendState) room() bool {
 	b := s.batch
 	return b == nil || !s.inFlight && b.pdus < sendBatch && b.used+longestCopied <= len(b.mem.headers) && b.bytes < sendBatchBytes
@@ -126,8 +125,8 @@ func (c *conn) stage(ev *session.Event) {
 	}
 }
 
-// takeOver gives the batch the block that a command's data-in is in, so that the command can end before the kernel has taken
-// its answer: a task that is used again at once is still in the cache, one that waits for a socket is not.
+// takeOver transfers a command's data-in block to the batch, so that the command can end before the kernel has taken its answer: a
+// task that is reused at once is still in the cache, one that waits for a socket is not.
 func (c *conn) takeOver(b *batch, t *task) {
 	if t.buf == nil {
 		return
@@ -140,7 +139,7 @@ func (c *conn) takeOver(b *batch, t *task) {
 	t.held -= size
 }
 
-// put appends p to the packed headers, lengthening the last iovec when it ends there.
+// put appends p to the packed headers, and extends the last iovec if it ends there.
 func (b *batch) put(p []byte) {
 	m := b.mem
 	n := copy(m.headers[b.used:], p)
@@ -171,7 +170,7 @@ func (b *batch) zeros(n int) {
 	}
 }
 
-// refer appends data where it lies.
+// refer appends data without copying it.
 func (b *batch) refer(data []byte) {
 	b.mem.iov[b.iovs] = iovec{address(data), uint64(len(data))}
 	b.iovs++
@@ -239,7 +238,7 @@ func (b *batch) advance(n int) {
 	}
 }
 
-// sent gives the batch back and tells the protocol which tasks are through.
+// sent returns the batch to the pool and reports to the protocol which tasks' answers have been sent.
 func (c *conn) sent() {
 	b := c.send.batch
 	c.send.batch = nil
@@ -255,7 +254,7 @@ func (c *conn) sent() {
 	}
 }
 
-// getBatch lends a batch.
+// getBatch takes a batch from the pool.
 func (l *loop) getBatch() *batch {
 	b := l.batches
 	if b == nil {
@@ -286,7 +285,7 @@ func (l *loop) moreBatches() {
 	size := int(unsafe.Sizeof(batchMem{}))
 	mem, err := uring.Map(n * size)
 	if err != nil {
-		// Without memory for a header nothing can be answered any more.
+		// Without memory for headers nothing can be answered any more.
 		panic("engine: no memory for send batches: " + err.Error())
 	}
 	for i := range n {

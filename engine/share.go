@@ -35,7 +35,7 @@ type shares struct {
 	by   map[shareKey]*share
 	last *share // the last share of the ring; its next is the first
 	// owed is a share that may have a block but cannot get it: free memory is fragmented, or the share holds nothing and needs more
-	// than the others leave. Meanwhile the others may hold no more than smallHold, or it would wait as long as they continue.
+	// than the others leave. Meanwhile the others may hold no more than smallHold; otherwise it would wait as long as they continue.
 	owed *share
 }
 
@@ -84,7 +84,7 @@ func (w *shares) forget(sh *share) {
 	}
 }
 
-// fits reports whether an initiator may have size more bytes.
+// fits reports whether an initiator may hold size more bytes.
 func (l *loop) fits(sh *share, size int) bool {
 	left := l.arena.size() - l.arena.inUse - size
 	if left < 0 {
@@ -103,8 +103,8 @@ func (l *loop) fits(sh *share, size int) bool {
 // growsFor reports whether an initiator can have n bytes as soon as the arena has grown.
 func (l *loop) growsFor(sh *share, n int) bool { return l.arena.grows() && l.fits(sh, blockSize(n)) }
 
-// allot allocates n bytes for an initiator; nil: it may not have them now, or there are none. With may the request can wait: beyond
-// smallHold it gets only ready memory.
+// allot allocates n bytes for an initiator. It returns nil if the initiator may not have them now, or there are none. If may is set
+// the request can wait: beyond smallHold it gets only ready memory.
 func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 	size := blockSize(n)
 	if !l.fits(sh, size) {
@@ -120,7 +120,7 @@ func (l *loop) allot(sh *share, n int, may bool) (b []byte) {
 }
 
 // block allocates memory for n bytes of t. If there is none now and may is set, t waits in phase p until serveWaiting starts it;
-// without may the result is nil and nothing waits.
+// if may is not set the result is nil and nothing waits.
 func (c *conn) block(t *task, n int, p taskPhase, may bool) []byte {
 	sh := c.initiator()
 	// A line that waits only for the arena to grow is no reason to refuse a request that cannot wait.

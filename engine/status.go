@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LoopStats counts what a loop did since it started.
+// LoopStats counts what a loop has done since it started.
 type LoopStats struct {
 	Turns          uint64 `json:"turns"`
 	Accepted       uint64 `json:"accepted"`
-	Refused        uint64 `json:"refused"` // connections for which the loop had no room
+	Refused        uint64 `json:"refused"` // connections refused because the loop's table was full
 	Commands       uint64 `json:"commands"`
 	PDUsSent       uint64 `json:"pdus_sent"`
 	Sends          uint64 `json:"sends"`
@@ -27,10 +27,10 @@ type LoopStats struct {
 	Enters         uint64 `json:"enters"`          // io_uring_enter calls
 	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
 	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread
-	Sweeps         uint64 `json:"sweeps"`          // searches of all connections for tasks that a reset ends
+	Sweeps         uint64 `json:"sweeps"`          // searches of all connections for tasks to abort
 }
 
-// LoopStatus is one loop at a moment.
+// LoopStatus is the state of one loop.
 type LoopStatus struct {
 	Loop         int       `json:"loop"`
 	Core         int       `json:"core"`   // -1: not pinned
@@ -39,13 +39,13 @@ type LoopStatus struct {
 	Tasks        int       `json:"tasks"`
 	DiskBusy     int       `json:"disk_busy"`
 	ArenaInUse   int       `json:"arena_in_use"`  // bytes
-	ArenaTouched int       `json:"arena_touched"` // bytes taken into use
+	ArenaTouched int       `json:"arena_touched"` // bytes of the slabs in use
 	ArenaLimit   int       `json:"arena_limit"`   // bytes
 	Registered   bool      `json:"registered"`    // buffers are registered with the ring
 	Stats        LoopStats `json:"stats"`
 }
 
-// ConnStatus is one connection at a moment.
+// ConnStatus is the state of one connection.
 type ConnStatus struct {
 	Loop      int       `json:"loop"`
 	Core      int       `json:"core"`
@@ -58,14 +58,14 @@ type ConnStatus struct {
 	ISID      string    `json:"isid,omitempty"`
 	TSIH      uint16    `json:"tsih,omitempty"`
 	CID       uint16    `json:"cid"`
-	// ReceiveCPU is where the kernel last did receive processing for it, -1 if nowhere; Placement says how it came to its loop.
+	// ReceiveCPU is the CPU on which the kernel last processed a packet for it, -1 if none; Placement is how it came to its loop.
 	ReceiveCPU int    `json:"receive_cpu"`
 	Placement  string `json:"placement"`
 	Tasks      int    `json:"tasks"`
 }
 
-// Status is a picture of the engine: each loop's own part was taken between two of its turns, and its connections some at a
-// time. One that moves meanwhile may be missing.
+// Status is the engine's state. Each loop's own part was read between two of its turns, and its connections some at a time. A
+// connection that moved meanwhile may be missing.
 type Status struct {
 	Started     time.Time    `json:"started"`
 	Portals     []string     `json:"portals"`
@@ -74,7 +74,7 @@ type Status struct {
 	Steering    steer.Status `json:"steering"`
 }
 
-// Status reads every loop without interrupting its work for longer than some microseconds at a time.
+// Status reads the state of every loop. Each interruption of a loop's work lasts some microseconds.
 func (e *Engine) Status() Status {
 	s := Status{Started: e.started, Loops: make([]LoopStatus, len(e.loops))}
 	for _, p := range e.portals {
@@ -91,7 +91,7 @@ func (e *Engine) Status() Status {
 			ask(func() { s.Loops[i] = l.status() })
 			for at, more := 0, true; more; at += statusChunk {
 				more = false
-				facts[i] = slices.Grow(facts[i], statusChunk) // so that the loop need not
+				facts[i] = slices.Grow(facts[i], statusChunk) // so that the loop does not allocate
 				ask(func() { facts[i], more = l.appendFacts(facts[i], at) })
 			}
 		})
@@ -117,14 +117,14 @@ func (l *loop) status() LoopStatus {
 	}
 }
 
-// counts adds what the ring has counted.
+// counts returns the loop's counters together with the ring's.
 func (l *loop) counts() LoopStats {
 	s, r := l.stats, l.ring.Stats()
 	s.Enters, s.BlockingEnters = r.Enters, r.BlockingEnters
 	return s
 }
 
-// connFacts are what only its loop may look at; what it says to people is written elsewhere.
+// connFacts are the fields of a connection that only its loop may read. They are formatted on another thread.
 type connFacts struct {
 	c             *conn
 	loop, core    int
@@ -136,7 +136,7 @@ type connFacts struct {
 	who           sessionFacts
 }
 
-// sessionFacts are those of a connection's session, none before it is of one.
+// sessionFacts are the same of a connection's session; all zero before the connection belongs to one.
 type sessionFacts struct {
 	of                *session.Session
 	initiator, target string
@@ -160,7 +160,7 @@ func factsOf(n *session.Session) (f sessionFacts) {
 func (l *loop) appendFacts(out []connFacts, at int) (_ []connFacts, more bool) {
 	end := min(at+statusChunk, len(l.conns))
 	for _, c := range l.conns[min(at, end):end] {
-		if c == nil || c.phase >= connClosed { // of the latter, the session waits for another one
+		if c == nil || c.phase >= connClosed { // after connClosed, the session may wait for another connection
 			continue
 		}
 		f := connFacts{

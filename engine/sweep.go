@@ -6,15 +6,15 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// sweep is a task management function that ends the tasks of other sessions, on every loop. A sweep visits every connection
-// of the target, so functions that need the same one within a turn share it: an initiator that sends a thousand resets costs
+// sweep carries out task management functions that end the tasks of other sessions, on every loop. It visits every connection
+// of the target, so functions that need the same sweep within a turn share it: an initiator that sends a thousand resets costs
 // the others one sweep.
 type sweep struct {
 	sweepKey
 	asked []asking
 }
 
-// sweepKey is the scope of a sweep: a unit of a target, or all units if unit is nil, and the tasks of all nexuses but from.
+// sweepKey is the scope of a sweep: the tasks of all nexuses but from, for one unit of a target, or for all units if unit is nil.
 type sweepKey struct {
 	fn   pdu.TaskFunction
 	tgt  *lun.Target
@@ -29,7 +29,7 @@ type asking struct {
 	use uint64
 }
 
-// answer gives the function's connection the result, unless that connection has ended meanwhile.
+// answer reports the result to the function's connection, unless that has ended meanwhile.
 func (a asking) answer(resp pdu.TaskResponse) {
 	if a.st.Owner.(*task).use == a.use {
 		a.c.s.Managed(a.c.loop.now, a.st, byte(resp))

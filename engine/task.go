@@ -5,17 +5,17 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// task is one command in the engine: the protocol's half, the device server's half, and the arena blocks they use. It
+// task is one command in the engine: the session's task, the device server's task, and the arena blocks that they use. It
 // belongs to a loop and comes from the loop's pool.
 type task struct {
 	s session.Task
 	l lun.Task
-	// use numbers the uses of this structure: code that comes back to a task later can tell whether it is still the same use.
+	// use counts the uses of this structure, so that code that returns to a task later can tell whether it is still the same task.
 	use uint64
 	taskState
 }
 
-// taskState is what every use of a task begins with afresh.
+// taskState is the part of a task that is reset at each use.
 type taskState struct {
 	conn *conn
 
@@ -26,7 +26,7 @@ type taskState struct {
 
 	times     taskTimes
 	phase     taskPhase
-	abandonAt int64 // in taskAborting: when the backend's time to end it is over
+	abandonAt int64 // in taskAborting: when it is abandoned if the backend still has it
 
 	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
 	prev, next *task

@@ -2,7 +2,7 @@ package engine
 
 import "fmt"
 
-// taskPhase says who has a task, and what the session waits for. docs/engine.md draws it.
+// taskPhase is which part of the program has a task, and what the session waits for. docs/engine.md draws the phases.
 type taskPhase uint8
 
 const (
@@ -11,8 +11,8 @@ const (
 	taskWaitingIn                   // was executed; waits for data-in memory
 	taskRunning                     // the device server has it
 	taskAborting                    // the device server has it; the session waits for Conn.Aborted
-	taskAbandoned                   // the device server still has it, but the session has got its Conn.Aborted
-	taskOrphaned                    // the session has freed it; its blocks come back with the device server's answer
+	taskAbandoned                   // the device server still has it, but Conn.Aborted was called
+	taskOrphaned                    // the session has freed it; the device server's answer releases its blocks
 	taskAnswering                   // the session has it again
 )
 
@@ -25,8 +25,9 @@ func (p taskPhase) String() string {
 	return fmt.Sprintf("taskPhase(%d)", uint8(p))
 }
 
-// taskNext has the phases that may follow each phase. Only the device server's answer takes a task away from it, so that no block
-// is reused while a backend may access it. A task in any phase in which the session has it may be freed; the pool then resets it.
+// taskNext lists the phases that may follow each phase. Only the device server's answer takes a task away from the device server,
+// so that no block is reused while a backend may access it. In any phase in which the session has the task, the task may be freed;
+// the pool then resets it.
 var taskNext = [...]uint8{
 	taskCollecting: 1<<taskWaitingOut | 1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
 	taskWaitingOut: 1<<taskCollecting | 1<<taskAnswering,
@@ -38,7 +39,7 @@ var taskNext = [...]uint8{
 	taskAnswering:  0, // taskPool.put
 }
 
-// enter moves the task to its next phase. A step that taskNext does not have is an error of this program.
+// enter moves the task to its next phase. A transition that is not in taskNext is a bug.
 func (t *task) enter(next taskPhase) {
 	if taskNext[t.phase]>>next&1 == 0 {
 		t.misstep(next)

@@ -2,9 +2,9 @@ package engine
 
 import "github.com/ringtgt/ringtgt/lun"
 
-// timers is a loop's heap of deadlines in monotonic nanoseconds. An entry is either a connection's (its protocol is asked for
-// its real deadline when the entry comes up, so that a deadline that moves away costs nothing) or an event's. A connection
-// has at most one entry, and none when the loop has dropped it.
+// timers is a loop's heap of deadlines in monotonic nanoseconds. An entry belongs to an event or to a connection. A connection's
+// real deadline is looked up when its entry is due, so that postponing a deadline costs nothing. A connection has at most one
+// entry, and none when the loop has dropped it.
 type timers struct{ heap []timer }
 
 type timer struct {
@@ -18,7 +18,7 @@ func (t *timers) add(e timer) {
 	t.up(len(t.heap)-1, e)
 }
 
-// arm puts c's entry at a deadline, unless it has an earlier one.
+// arm sets c's entry to a deadline, unless it has an earlier one.
 func (t *timers) arm(c *conn, at int64) {
 	switch i := c.timer - 1; {
 	case i < 0:
@@ -28,14 +28,14 @@ func (t *timers) arm(c *conn, at int64) {
 	}
 }
 
-// disarm takes c's entry away.
+// disarm removes c's entry.
 func (t *timers) disarm(c *conn) {
 	if c.timer > 0 {
 		t.remove(c.timer - 1)
 	}
 }
 
-// next is the earliest deadline, 0 when there is none.
+// next returns the earliest deadline, 0 if there is none.
 func (t *timers) next() int64 {
 	if len(t.heap) == 0 {
 		return 0
@@ -43,7 +43,7 @@ func (t *timers) next() int64 {
 	return t.heap[0].at
 }
 
-// due takes the earliest entry if it is due at now.
+// due removes and returns the earliest entry if it is due at now.
 func (t *timers) due(now int64) (timer, bool) {
 	if len(t.heap) == 0 || t.heap[0].at > now {
 		return timer{}, false
@@ -70,7 +70,7 @@ func (t *timers) remove(i int) {
 	}
 }
 
-// set puts e at place i.
+// set puts e at index i.
 func (t *timers) set(i int, e timer) {
 	t.heap[i] = e
 	if e.conn != nil {
@@ -78,7 +78,7 @@ func (t *timers) set(i int, e timer) {
 	}
 }
 
-// up finds the place of e from i towards the root.
+// up moves e from index i toward the root.
 func (t *timers) up(i int, e timer) {
 	for i > 0 {
 		p := (i - 1) / 2
@@ -91,7 +91,7 @@ func (t *timers) up(i int, e timer) {
 	t.set(i, e)
 }
 
-// down finds it towards the leaves.
+// down moves e from index i toward the leaves.
 func (t *timers) down(i int, e timer) {
 	n := len(t.heap)
 	for {

@@ -1,4 +1,4 @@
-// Package giouring is the io_uring ABI of linux/io_uring.h, as far as package uring calls it.
+// Package giouring is the io_uring ABI of linux/io_uring.h, as far as package uring uses it.
 //
 // It keeps the names of github.com/pawelgaczynski/giouring, but is written from the kernel's header; docs/engine.md says
 // why it exists and where it differs. It uses neither cgo nor go:linkname and imports nothing outside the standard library.

@@ -16,8 +16,8 @@ func (ring *Ring) FlushSQ() uint32 {
 	return sq.sqeTail - atomic.LoadUint32(sq.head)
 }
 
-// EnterRaw is io_uring_enter(2) that never blocks: min_complete is 0. The scheduler is not told of the call, so it
-// costs as little as a call can, and must not wait for anything.
+// EnterRaw is io_uring_enter(2) that never blocks: min_complete is 0. It bypasses the Go scheduler, so it costs as little as a
+// system call can, and must not wait for anything.
 func (ring *Ring) EnterRaw(submit, flags uint32) (uint, syscall.Errno) {
 	if k := ring.kernel; k != nil {
 		return k.Enter(ring.ringFd, submit, 0, flags, nil)
@@ -27,7 +27,7 @@ func (ring *Ring) EnterRaw(submit, flags uint32) (uint, syscall.Errno) {
 	return uint(n), errno
 }
 
-// EnterSys is io_uring_enter(2) with no argument, made with the scheduler's knowledge: it may block, or be long.
+// EnterSys is io_uring_enter(2) with no argument, announced to the Go scheduler: it may block, or take long.
 func (ring *Ring) EnterSys(submit, waitNr, flags uint32) (uint, syscall.Errno) {
 	if k := ring.kernel; k != nil {
 		return k.Enter(ring.ringFd, submit, waitNr, flags, nil)

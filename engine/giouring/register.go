@@ -23,8 +23,8 @@ func (ring *Ring) register(opcode uint32, arg unsafe.Pointer, nrArgs uint32) (ui
 	return n, nil
 }
 
-// RegisterRingFd makes enter use a registered index, which saves the look-up of the descriptor in every call. The
-// index belongs to the calling thread, of whose 16 it takes one until UnregisterRingFd or QueueExit on that thread.
+// RegisterRingFd makes enter use a registered index, which saves the look-up of the descriptor in every call. The index is
+// one of the calling thread's 16, and in use until UnregisterRingFd or QueueExit on that thread.
 func (ring *Ring) RegisterRingFd() (uint, error) {
 	if ring.intFlags&regRing != 0 {
 		return 0, syscall.EEXIST

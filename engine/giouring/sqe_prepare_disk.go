@@ -38,7 +38,7 @@ func (entry *SubmissionQueueEntry) PrepareFallocate(fd int, mode int, offset, le
 }
 
 // PrepareBlockDiscard discards length bytes of a block device from offset, both multiples of its logical block
-// (BLOCK_URING_CMD_DISCARD, 6.12; before it the completion says EOPNOTSUPP).
+// (BLOCK_URING_CMD_DISCARD, 6.12; older kernels complete it with EOPNOTSUPP).
 func (entry *SubmissionQueueEntry) PrepareBlockDiscard(fd int, offset, length uint64) {
 	*entry = SubmissionQueueEntry{
 		OpCode: OpUringCmd, Fd: int32(fd), Off: uint64(BlockUringCmdDiscard), Addr: offset, Addr3: length,

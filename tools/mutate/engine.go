@@ -28,7 +28,7 @@ var engineMutants = []mutant{
 	{"engine: an initiator that takes no answers stays", "engine/deadline.go", "		c.s.Terminate(l.now, errNothingTaken)\n", "", "engine", "TestHoldersOfMemoryAreEnded"},
 	{"engine: every reset sweeps", "engine/sweep.go", "if s.sweepKey == k {", "if false {", "engine", "TestResetsShareASweep"},
 	{"engine: a sweep ends the requester's own tasks", "engine/sweep.go", "t.conn.nexus() == s.from || ", "", "engine", "TestSimulation|TestScenarios|Reset"},
-	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if t.phase != taskAborting {\n		return // it was done at once\n	}\n", "	if t.phase == taskAborting {\n		t.enter(taskAbandoned)\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
+	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if t.phase != taskAborting {\n		return // Abort ended it at once\n	}\n", "	if t.phase == taskAborting {\n		t.enter(taskAbandoned)\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
 	{"engine: mail of a sleeping loop does not wake it", "engine/mailbox.go", "	if m.rouse() {\n		m.wake()\n	}\n", "	m.rouse()\n", "engine", "TestSimulation|TestScenarios|Mail"},
 	{"engine: a deadline moves later only", "engine/timers.go", "	case at < t.heap[i].at:\n		t.up(i, timer{at: at, conn: c})\n", "", "engine", "Timer"},
 }
