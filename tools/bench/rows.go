@@ -119,11 +119,13 @@ func newToOld(r row) row {
 				continue
 			}
 			q := part{work: p.work, figure: p.figure, file: p.file, what: p.figure + ", new to old", required: notSlower(p.figure)}
+			which := ""
 			if s.name != "" || s.args != "" {
-				q.what += ": " + s.name + s.args
+				which = ": " + s.name + s.args
 			}
+			q.what += which
 			old := s
-			s.name, old.name, old.old = "new", "old", true
+			s.name, old.name, old.old = "new"+which, "old"+which, true
 			q.sides = []side{s, old}
 			r.parts = append(r.parts, q)
 		}

@@ -49,7 +49,7 @@ type benchCmd struct {
 
 	Sweep string `group:"Series:" help:"One run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles each time; depth=1,4,16 is a list." placeholder:"NAME=VALUES"`
 
-	Compare     string `group:"Series:" help:"Compare with another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, which are started with 256 MiB of memory, or a URL. Without a URL for the first side, ringtgt is started for it." placeholder:"NAME|URL"`
+	Compare     string `group:"Series:" help:"Compare with another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, or the path of another ringtgt binary, which are started with 256 MiB of memory, or a URL. Without a URL for the first side, this ringtgt is started for it." placeholder:"NAME|PATH|URL"`
 	Rounds      int    `group:"Series:" help:"Rounds of --compare. Default: 5." placeholder:"N"`
 	EqualLoad   int    `name:"equal-load" group:"Series:" help:"After the rounds of --compare, run as many again in an open loop at this percentage of the slower side's IOPS, to compare latencies. Default: none." placeholder:"N"`
 	TargetCores string `name:"target-cores" group:"Series:" help:"CPUs to pin both targets of --compare to, if they run here. Default, where both are started: the first CPU, and the last one for the client." placeholder:"LIST"`

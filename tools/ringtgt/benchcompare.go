@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +52,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 	})
 }
 
-// side parses one target: a URL, the name of a target to start, or "" for ringtgt.
+// side parses one target: a URL, the name of a target to start, the path of a ringtgt binary to start, or "" for this one.
 func (c *benchCmd) side(s string) (compare.Side, error) {
 	switch {
 	case s == "":
@@ -62,8 +65,13 @@ func (c *benchCmd) side(s string) (compare.Side, error) {
 		return compare.Side{Name: u.String(), URL: s}, nil
 	case slices.Contains(peer.Names(), s), s == peer.SPDK, s == peer.LIO: // the last two return an error with their requirements
 		return compare.Side{Name: s, Peer: s}, nil
+	case strings.ContainsRune(s, filepath.Separator):
+		if _, err := exec.LookPath(s); err != nil {
+			return compare.Side{}, usage(fmt.Errorf("--compare %s: %w", s, errors.Unwrap(err)))
+		}
+		return compare.Side{Name: s, Peer: peer.Ringtgt, Binary: s}, nil
 	}
-	return compare.Side{}, usage(fmt.Errorf("--compare %q: want %s, or a URL", s, strings.Join(peer.Names(), ", ")))
+	return compare.Side{}, usage(fmt.Errorf("--compare %q: want %s, a URL, or the path of a ringtgt binary such as ./ringtgt.old", s, strings.Join(peer.Names(), ", ")))
 }
 
 func usage(err error) error { return &benchrun.UsageError{Problems: []string{err.Error()}} }
