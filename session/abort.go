@@ -10,10 +10,10 @@ func (t *Task) stop() {
 	case phaseHeld, phaseHeldDraining:
 		switch {
 		case c.sess.window.Withdraw(t.CmdSN):
-			t.st.place = placeNone // the plug in its place gives it back
+			t.st.place = placeNone // the plug that replaces it releases its place
 			t.free()
 		case t.st.phase == phaseHeld:
-			t.callOff(phaseHeldStopped) // it is being delivered to us: see deliver
+			t.callOff(phaseHeldStopped) // the window is delivering it: see deliver
 		}
 	case phaseArriving, phaseData, phaseDraining, phaseBarred, phaseReady, phaseFenced:
 		t.free()
@@ -36,8 +36,8 @@ func (t *Task) callOff(to taskPhase) {
 	}
 }
 
-// drain stops a write that still expects data, and keeps it until that data has come and was discarded. It reports whether data
-// is expected: the rest of the announced unsolicited data, and of what R2Ts asked for.
+// drain stops a write that still expects data, and keeps it until that data has arrived and been discarded. It reports whether data
+// is expected: the rest of announced unsolicited data, or of what R2Ts requested.
 func (t *Task) drain() bool {
 	c := t.Conn
 	if !t.st.out.pending() || c.end.deaf() {
@@ -59,7 +59,7 @@ func (t *Task) drain() bool {
 	return true
 }
 
-// drained frees a stopped task once no more data is expected for it.
+// drained is called when no more data is expected for a stopped task, and frees it.
 func (t *Task) drained() {
 	c := t.Conn
 	if t.st.out.pending() && !c.end.deaf() {
@@ -78,7 +78,7 @@ func (c *Conn) stopAll(but *Task) {
 	})
 }
 
-// Aborted is the host's answer to Abort: the backend no longer uses the task's buffers, or was detached from them.
+// Aborted is the host's answer to Abort: the backend no longer uses the task's buffers, or has been detached from them.
 func (c *Conn) Aborted(now int64, t *Task) {
 	if t.st.phase != phaseStopping {
 		panic("session: Aborted of a task without Abort")
@@ -90,8 +90,8 @@ func (c *Conn) Aborted(now int64, t *Task) {
 // AbortTasks ends matching commands without an answer (TAS=0: SAM-5, 5.6). The host calls it when a logical unit is reset or its
 // task set cleared. It affects commands that are in the unit's task set: those that are ready or with the host. Commands that wait
 // for data or for a task management function of this session are not in it yet, and are executed after the reset. With FastAbort,
-// however, the initiator is told that all tasks of the unit are terminated, and sends no more data for them (4.2.3.4, d and
-// 11.9.1, event 5), so those that wait for data end as well. Commands that were answered have left the task set.
+// however, the initiator learns that all tasks of the unit are terminated, and sends no more data for them (4.2.3.4, d and 11.9.1,
+// event 5), so those that wait for data end as well. Answered commands have left the task set.
 func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 	fast := c.fullFeature() && c.sess.Params.TaskReporting == ReportFastAbort
 	var luns []uint64

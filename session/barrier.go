@@ -7,9 +7,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// barrier is a task management function as all connections of its session see it. Each connection does its part on its own
-// loop, for the tasks that have allegiance to it (RFC 7143, 4.2.5.1), and reports to the barrier's origin, the connection on
-// which the function arrived. docs/session.md, "Task management", has the order of events.
+// barrier is the part of a task management function that all connections of its session share. Each connection does its part on
+// its own loop, for the tasks that have allegiance to it (RFC 7143, 4.2.5.1), and reports to the barrier's origin, the connection
+// on which the function arrived. docs/session.md, "Task management", has the order of events.
 //
 // A barrier serves one function and is never reused, so a late report does no harm.
 type barrier struct {
@@ -21,19 +21,19 @@ type barrier struct {
 
 	// missing counts the connections that have yet to report in this round, the origin included.
 	missing atomic.Int32
-	counts  bool        // it counts as one of the session's functions until it is over
+	counts  bool        // it counts toward the session's functions until it is over
 	found   atomic.Bool // a connection has the task of ABORT TASK or QUERY TASK, or one of QUERY TASK SET
 	stage   atomic.Uint32
 }
 
 // Stages of a barrier, set by its origin under the session's mu.
 const (
-	barrierRaised uint32 = iota // what it covers is being stopped; then the host carries the function out
-	barrierPassed               // the host has done so: what was held back continues, the response waits for its fence
+	barrierRaised uint32 = iota // the tasks that it covers are being stopped; then the host carries the function out
+	barrierPassed               // the host has done so: held commands continue, and the response waits for its fence
 	barrierOver
 )
 
-// The function codes of barriers that no task management function raised: no request can carry them.
+// The function codes of barriers that were not raised by a task management function. No request can carry them.
 const (
 	fenceOnly pdu.TaskFunction = 0x80 + iota // the fence of a command's response (fence_command.go)
 	orderOnly                                // an ORDERED command (order.go)
@@ -63,7 +63,7 @@ func (t *Task) overSet(s *Session) bool {
 	return false
 }
 
-// spans reports whether r is in a task set that the function concerns.
+// spans reports whether r is in the function's task set.
 func (b *barrier) spans(r *Task) bool {
 	switch b.fn {
 	case pdu.TMFAbortTaskSet, pdu.TMFClearTaskSet, pdu.TMFLogicalUnitReset, pdu.TMFQueryTaskSet, fenceOnly, orderOnly:
@@ -90,8 +90,8 @@ func (b *barrier) covers(r *Task) bool {
 }
 
 // raises announces the function or ORDERED command t, whose turn has come, to the other connections. All requests before it in
-// CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on the loop with
-// index from, which may be any.
+// CmdSN order have reached them or their inboxes, and later ones will follow. It is called during delivery, on any loop; from is
+// the index of that loop.
 func (s *Session) raises(t *Task, from int) {
 	b := newBarrier(t)
 	s.raise(b, from)
@@ -109,13 +109,14 @@ func (s *Session) raise(b *barrier, from int) {
 		if o != b.origin {
 			b.missing.Add(1) // before o can report
 			if !o.turns.hand(marker(o, b, true), from) {
-				b.missing.Add(-1) // it is gone, and its tasks with it
+				b.missing.Add(-1) // o has ended, and so have its tasks
 			}
 		}
 	}
 }
 
-// showBarriers gives the session's barriers to c, which joins: it has nothing to report, but holds back what the others do.
+// showBarriers gives the session's barriers to c, which is joining. It has nothing to report, but holds back the same commands as
+// the other connections.
 func (s *Session) showBarriers(c *Conn) {
 	for _, b := range s.barriers {
 		c.turns.hand(marker(c, b, false), c.Loop())
@@ -144,7 +145,7 @@ func (s *Session) ask(b *barrier, kind messageKind) (n int) {
 	return n
 }
 
-// pass ends the first round: commands behind the function go on. It reports whether there are other members, each of which
+// pass ends the first round: commands behind the function continue. It reports whether there are other members, each of which
 // clears the barrier and must report.
 func (s *Session) pass(b *barrier) bool {
 	s.mu.Lock()

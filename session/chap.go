@@ -20,9 +20,9 @@ import (
 // authenticate.
 type Auth struct {
 	Accounts []Account // an initiator may log in with any of them
-	// Mutual is the account that the target authenticates with if the initiator asks for that; nil: such a login is refused.
+	// Mutual is the account with which the target authenticates itself if the initiator requests it. If nil, such logins are refused.
 	Mutual *Account
-	// Algorithms are those that are accepted; empty: all. The initiator's order decides.
+	// Algorithms are the accepted algorithms; empty means all. The initiator's order of preference decides.
 	Algorithms []CHAPAlgorithm
 }
 
@@ -30,14 +30,14 @@ type Auth struct {
 type Account struct {
 	User   string
 	Secret []byte
-	// Initiators are the initiator names that may use the account. A trailing * matches any suffix. Empty: any name.
+	// Initiators are the initiator names that may use the account. A trailing * matches any suffix; empty means any name.
 	Initiators []string
 }
 
 // Required reports whether a login has to authenticate.
 func (a *Auth) Required() bool { return len(a.Accounts) > 0 }
 
-// Knows reports whether there is an account of that name.
+// Knows reports whether there is an account with that name.
 func (a *Auth) Knows(user string) bool {
 	return slices.ContainsFunc(a.Accounts, func(acc Account) bool { return acc.User == user })
 }
@@ -89,7 +89,7 @@ var (
 	errCHAPReflected = errors.New("CHAP: initiator sent our own challenge back")
 )
 
-// advance takes the keys of one login request and appends the answer to out.
+// advance handles the keys of one login request and appends the answer to out.
 func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (string, bool), out []byte) ([]byte, error) {
 	switch s.step {
 	case chapWantsAlgorithm:
@@ -127,7 +127,7 @@ func (s *chapState) challengeFor(a *Auth, random func([]byte), list string, out 
 	return out, errCHAPAlgorithm
 }
 
-// verify checks the initiator's response, and answers its challenge if there is one.
+// verify checks the initiator's response, and answers the initiator's challenge if there is one.
 func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []byte) ([]byte, error) {
 	name, ok1 := get("CHAP_N")
 	text, ok2 := get("CHAP_R")
@@ -140,7 +140,7 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 	}
 	var who *Account
 	for i := range a.Accounts {
-		// All are computed, so that the time does not tell which names exist.
+		// Every account's response is computed, so that the time taken does not reveal which names exist.
 		acc := &a.Accounts[i]
 		sum := s.response(s.id, acc.Secret, s.challenge)
 		if subtle.ConstantTimeCompare(sum, response)&subtle.ConstantTimeCompare([]byte(acc.User), []byte(name)) == 1 {
@@ -174,7 +174,7 @@ func (s *chapState) user() string {
 	return s.account.User
 }
 
-// prove answers the initiator's challenge: mutual authentication.
+// prove answers the initiator's challenge, for mutual authentication.
 func (s *chapState) prove(a *Auth, idText, chText string, out []byte) ([]byte, error) {
 	if a.Mutual == nil {
 		return out, errCHAPMutual

@@ -2,8 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// commandHeader takes a SCSI Command (RFC 7143, 11.3). A fault of the PDU itself is answered with a Reject; a fault of the
-// command's data with CHECK CONDITION, when the command has its turn.
+// commandHeader handles the header of a SCSI Command (RFC 7143, 11.3). A fault of the PDU itself is answered with a Reject, a fault
+// of the command's data with CHECK CONDITION when the command has its turn.
 func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 	if c.sess.Discovery {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3: SendTargets and logout only
@@ -89,11 +89,11 @@ func (c *Conn) unsolicitedFault(t *Task, n uint32) senseCode {
 	return 0
 }
 
-// newTask begins a request whose header is h: tags, command window, and limits. Without a task c.rx says what becomes of
-// the PDU.
+// newTask begins a request whose header is h: it checks its tag, the command window, and the limits. If it returns nil, c.rx says
+// how to handle the PDU.
 func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	immediate := h.Immediate()
-	sn := (*pdu.SCSICommand)(h).CmdSN() // at the same place in every request (11.3.2)
+	sn := (*pdu.SCSICommand)(h).CmdSN() // at the same offset in every request (11.3.2)
 	if !immediate && !c.sess.window.Welcome(sn) {
 		return nil // silently (4.2.2.1)
 	}
@@ -129,13 +129,13 @@ func (c *Conn) newTask(h *pdu.BHS, kind taskKind) *Task {
 	return t
 }
 
-// commandPayload takes a SCSI Command whose immediate data is complete.
+// commandPayload handles a SCSI Command whose immediate data is complete.
 func (c *Conn) commandPayload(t *Task, rx *rxState) {
 	t.landed(rx)
 	t.offer()
 }
 
-// taskSetFull answers a command for which the host had no task.
+// taskSetFull answers a command for which the host has no task.
 func (c *Conn) taskSetFull(h *pdu.BHS) {
 	cmd := (*pdu.SCSICommand)(h)
 	if !cmd.BHS().Immediate() && !c.turns.plug(cmd.CmdSN()) {

@@ -57,13 +57,13 @@ type Conn struct {
 	rejects    int // Rejects sent so far
 	ttt        transferTags
 	scratch    [maxSense + 2]byte // data segment of the response at hand
-	borrowed   []byte             // memory for a data segment of which a command takes only the front
+	borrowed   []byte             // memory for a data segment of which a command takes only the first part
 }
 
 // NewConn makes the protocol side of a connection that was just accepted.
 func NewConn(cfg ConnConfig) *Conn {
 	c := &Conn{cfg: cfg, node: cfg.Node, host: cfg.Host, at: cfg.Loop}
-	// A login request has no additional header segments, so the framer refuses any PDU that announces some before they arrive.
+	// A login request has no additional header segments, so the framer refuses a PDU that announces any before they arrive.
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
 	c.tm.conn, c.turns.c, c.out.conn = tmConn{c}, c, connLogout{c}
@@ -87,7 +87,7 @@ func (c *Conn) Session() *Session {
 // for another connection to end.
 func (c *Conn) fullFeature() bool { return c.login == nil }
 
-// Params returns what was negotiated for this connection alone.
+// Params returns the parameters negotiated for this connection alone.
 func (c *Conn) Params() *ConnParams { return &c.cp }
 
 // DataDigest reports whether data segments carry digests in full feature phase.

@@ -2,7 +2,7 @@ package session
 
 import "errors"
 
-// Why connections are closed.
+// The reasons for which connections are closed.
 var (
 	errLoginInFullFeature = errors.New("login request in full feature phase")
 	errNotReading         = errors.New("initiator does not read responses")
@@ -18,7 +18,7 @@ var (
 	errColdReset          = errors.New("TARGET COLD RESET")
 )
 
-// nextOfLife returns the events of a connection's end, and Move, which precedes full feature phase.
+// nextOfLife returns the events of a connection's end, and Move, which comes before full feature phase.
 func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 	e := &c.end
 	switch e.connPhase {
@@ -64,7 +64,7 @@ func (c *Conn) fail(err error) {
 	c.stopAll(nil)
 }
 
-// finish closes the connection once everything that is queued was sent.
+// finish closes the connection once everything that is queued has been sent.
 func (c *Conn) finish(now int64, reason error) {
 	e := &c.end
 	if e.connPhase >= connFlushing {
@@ -75,7 +75,7 @@ func (c *Conn) finish(now int64, reason error) {
 	c.stopAll(nil)
 }
 
-// nextFlush returns Flush once everything that was queued is sent. last: the session ends with the connection.
+// nextFlush returns Flush once everything that is queued has been sent. last is set if the session ends with the connection.
 func (e *endState) nextFlush(ev *Event, last bool) bool {
 	if e.connPhase != connFlushing {
 		return false
@@ -85,8 +85,8 @@ func (e *endState) nextFlush(ev *Event, last bool) bool {
 	return true
 }
 
-// Closed reports that the transport is gone: no receive or send touches a task's memory any more, and the host does not call
-// Sent again. Every task is freed, those that the host has once it has answered their Abort. SessionDown follows if the session
+// Closed reports that the transport is gone: no receive or send accesses a task's memory any more, and the host does not call
+// Sent again. Every task is freed; those that the host has, when it has answered their Abort. SessionDown follows if the session
 // ends.
 func (c *Conn) Closed(now int64) {
 	e := &c.end
@@ -110,7 +110,7 @@ func (c *Conn) Closed(now int64) {
 	c.stopAll(nil)
 }
 
-// Terminate closes the connection at once, for a reason of the host's.
+// Terminate closes the connection at once, for the given reason.
 func (c *Conn) Terminate(now int64, reason error) { c.fail(reason) }
 
 // Shutdown asks the initiator to log out (RFC 7143, 11.9.1, event 1), and closes the connection if it has not done so after
@@ -144,15 +144,15 @@ func (c *Conn) leave(now int64) connPhase {
 	c.tm.leave()
 	switch s.leave(c, e.lost()) {
 	case leftOthers:
-		// If we dropped the connection, the initiator may not know it. If the initiator closed or reset it, it does; a message
-		// that names the CID could arrive when that CID is in use again.
+		// If we dropped the connection, the initiator may not know it yet. If the initiator closed or reset it, it needs no message,
+		// and one could arrive when the CID is already in use again.
 		if e.reason != nil && e.lost() && c.fullFeature() {
 			s.one(Message{kind: messageDropped, cid: c.cid})
 		}
-		// Its requests that ended without an answer may have opened the window.
+		// Requests of the connection that ended without an answer may have opened the window.
 		s.each(nil, Message{kind: messageWindow})
 	case leftLogout:
-		// If this connection had the session's logout to answer, the others need not wait for that any more.
+		// If this connection was to answer the session's logout, the others need not wait for that any more.
 		s.each(nil, Message{kind: messageFollow, from: c})
 	case leftKeeper:
 		e.by = now + s.Params.keepFor()
@@ -164,7 +164,7 @@ func (c *Conn) leave(now int64) connPhase {
 	return connGone
 }
 
-// lost reports whether the connection ended without a logout, explicit or by its successor, and was not closed on purpose.
+// lost reports whether the connection ended without a logout, explicit or implied by reinstatement, and was not closed on purpose.
 func (e *endState) lost() bool {
 	if e.asked {
 		return false
@@ -185,7 +185,7 @@ func (c *Conn) expire() {
 	}
 }
 
-// relieved ends the connection: another one continues the session that it kept.
+// relieved ends the connection, because another one continues the session that it kept.
 func (c *Conn) relieved() {
 	c.end.move(connGone)
 	c.end.by = 0

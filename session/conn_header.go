@@ -4,17 +4,17 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// rxState is the PDU that is being received, between Header and Payload.
+// rxState describes the PDU that is being received, between Header and Payload.
 type rxState struct {
 	act    rxAction
 	reason pdu.RejectReason // actReject
 	task   *Task            // actCommand, actRequest, actData
-	data   []byte           // where the data segment lands, nil if it is discarded
+	data   []byte           // where the data segment goes, nil if it is discarded
 	part   []byte           // the part of data that belongs in the task's buffer, if only a part does
 	at     *sequence        // actData: the sequence that the PDU belongs to
 }
 
-// rxAction is what Payload does with the PDU.
+// rxAction determines what Payload does with the PDU.
 type rxAction uint8
 
 const (
@@ -29,7 +29,7 @@ const (
 	actLogin            // a login request
 )
 
-// Header takes a complete header from the framer and returns where the data segment goes: nil to discard it, otherwise at least
+// Header handles a complete header from the framer and returns where the data segment goes: nil to discard it, otherwise at least
 // DataSegmentLength bytes that the framer may write to until Payload. If the task that owns the buffer is freed before that, the
 // host keeps the memory until Payload.
 func (c *Conn) Header(now int64) []byte {
@@ -45,7 +45,7 @@ func (c *Conn) Header(now int64) []byte {
 		return c.rx.data
 	}
 	c.nop.heard(now)
-	c.sn.acknowledge((*pdu.SCSICommand)(h).ExpStatSN()) // at the same place in every initiator PDU (11.3.3)
+	c.sn.acknowledge((*pdu.SCSICommand)(h).ExpStatSN()) // at the same offset in every initiator PDU (11.3.3)
 	switch op := h.Opcode(); op {
 	case pdu.OpSCSICommand:
 		c.commandHeader((*pdu.SCSICommand)(h))
@@ -93,7 +93,7 @@ func (c *Conn) payload(now int64, digestOK bool) {
 	case actRequest:
 		rx.task.requestPayload()
 	case actPong:
-		// Header has noted that the initiator is there; nothing else follows.
+		// Header has already recorded a sign of life; there is nothing else to do.
 	case actData:
 		rx.task.dataPayload((*pdu.DataOut)(h), &rx)
 	case actStray:
@@ -127,7 +127,7 @@ func (c *Conn) HeaderError(now int64, err error) {
 func (c *Conn) payloadDigestError(h *pdu.BHS, rx *rxState) {
 	switch rx.act {
 	case actDiscard:
-		return // it would have been ignored anyway: stale, or for no task
+		return // it is ignored in any case: it is stale, or belongs to no task
 	case actCommand, actRequest:
 		rx.task.free()
 	case actData:

@@ -2,7 +2,7 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// loginConn is all that a login uses of its connection.
+// loginConn has everything that a login uses of its connection.
 type loginConn interface {
 	// begin takes the CID of the first request, and the StatSN of the first response.
 	begin(cid uint16, statSN uint32)
@@ -10,7 +10,7 @@ type loginConn interface {
 	reply(h *pdu.BHS, data []byte)
 	// fail closes the connection at once.
 	fail(err error)
-	// finish closes the connection once everything that is queued was sent.
+	// finish closes the connection once everything that is queued has been sent.
 	finish(now int64, reason error)
 	// enter registers a new session with the connection as its first. With entryWait, login.resume is called when the older
 	// session of the I_T nexus has ended; with entryForeign the error says why.
@@ -18,15 +18,15 @@ type loginConn interface {
 	// join makes the connection a member of a session. With entryWait, login.resume is called when the older connection with its
 	// CID has ended.
 	join(s *Session, account string) (entry, *LoginError)
-	// forget withdraws the wait that enter or join began.
+	// forget cancels the wait that enter or join began.
 	forget(s *Session, joins bool)
-	// place asks the host for the loop on which the connection will live.
+	// place asks the host for the loop on which the connection will run.
 	place(s *Session) int
 	// grant begins full feature phase, after the last response was queued.
 	grant(now int64, params ConnParams, leads bool)
 }
 
-// connLogin is a connection as its login uses it: the methods of loginConn, and no others.
+// connLogin implements loginConn for a connection.
 type connLogin struct{ *Conn }
 
 func (c connLogin) begin(cid uint16, statSN uint32) { c.cid, c.sn.statSN = cid, statSN }
@@ -57,7 +57,8 @@ func (c connLogin) place(s *Session) int { return s.place(c.Conn) }
 func (c connLogin) grant(now int64, params ConnParams, leads bool) {
 	c.login = nil
 	c.cp = params
-	// The data path divides by these and indexes with them, whatever was negotiated; for the session's, see newSession.
+	// The data path divides by these values and indexes with them, so they are bounded whatever was negotiated. newSession bounds
+	// the session's.
 	c.cp.MaxXmitDataSegmentLength = max(c.cp.MaxXmitDataSegmentLength, 512)
 	c.cp.MaxRecvDataSegmentLength = min(c.cp.MaxRecvDataSegmentLength, MaxRecvDataSegmentLength)
 	c.framer.SetLimits(maxAHS, int(c.cp.MaxRecvDataSegmentLength))
@@ -74,7 +75,7 @@ func (c connLogin) grant(now int64, params ConnParams, leads bool) {
 	}
 }
 
-// Moved reports that the connection is on the loop that Move named.
+// Moved reports that the connection has moved to the loop that Move named.
 func (c *Conn) Moved(now int64, loop int) {
 	c.cfg.Loop = loop
 	if c.login != nil && !c.end.deaf() {

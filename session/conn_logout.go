@@ -1,6 +1,6 @@
 package session
 
-// logoutConn is all that a logout uses of its connection.
+// logoutConn has everything that a logout uses of its connection.
 type logoutConn interface {
 	// self identifies the connection to its session.
 	self() *Conn
@@ -14,11 +14,11 @@ type logoutConn interface {
 	deafen()
 	// fail closes the connection at once.
 	fail(err error)
-	// finish closes the connection once everything that is queued was sent.
+	// finish closes the connection once everything that is queued has been sent.
 	finish(now int64, reason error)
 }
 
-// connLogout is a connection as its logout uses it: the methods of logoutConn, and no others.
+// connLogout implements logoutConn for a connection.
 type connLogout struct{ *Conn }
 
 func (c connLogout) self() *Conn       { return c.Conn }

@@ -1,14 +1,14 @@
 package session
 
-// Next stores one event in ev and reports whether there was one. Without room it returns only those that do not need the socket
-// (see Event). Data-In PDUs and R2Ts are made here, one by one.
+// Next stores one event in ev and reports whether there was one. If room is false it returns only events that do not need the
+// socket (see Event). Data-In PDUs and R2Ts are built here, one by one.
 func (c *Conn) Next(now int64, room bool, ev *Event) bool {
 	c.now = now
 	ev.Task, ev.Release, ev.Data, ev.Copy, ev.Reason, ev.Session = nil, nil, nil, false, nil, nil
 	ev.HeaderDigest, ev.DataDigest, ev.Last, ev.Keep = false, false, false, false
 	if c.end.enters != 0 {
-		// It precedes every other event of the session, above all Execute: commands may have arrived in the same packet as the
-		// Login Request, or another loop may have handed them over.
+		// It precedes every other event of the session, Execute in particular: commands may have arrived in the same packet as the
+		// Login Request, or another loop may have delivered them.
 		ev.Kind, ev.Session = c.end.enters, c.sess
 		c.end.enters = 0
 		return true

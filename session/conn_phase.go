@@ -1,22 +1,22 @@
 package session
 
-// connPhase is how far a connection is on its way from its first byte to the moment the host may forget it. docs/session.md,
-// "The end of a connection", has the drawing. The order of the constants matters to the methods below: a later phase never
-// allows what an earlier one forbids.
+// connPhase is the phase of a connection between its first byte and the moment when the host may forget it. docs/session.md, "The
+// end of a connection", has the drawing. The order of the constants matters to the methods below: a later phase never allows what
+// an earlier one forbids.
 type connPhase uint8
 
 const (
 	connOpen     connPhase = iota // takes input and sends
 	connQuiet                     // another connection logs the session out: input is ignored
-	connFlushing                  // input is ignored; Flush follows once everything queued was sent
+	connFlushing                  // input is ignored; Flush follows once everything queued has been sent
 	connFlushed                   // the host has taken Flush; nothing more is sent
 	connFailing                   // the host has to take Close
 	connFailed                    // the host has taken Close, and owes Closed
 	connClosed                    // the transport is gone; the host still has tasks
 	connKeeping                   // it has left, and its session waits for a connection to continue it
 	connExpired                   // no connection continued the session: the host has to take SessionDown
-	connLast                      // its session is over, and the registry has to forget it
-	connGone                      // nothing follows
+	connLast                      // its session is over, and must be removed from the registry
+	connGone                      // nothing more follows
 	connPhases
 )
 
@@ -58,12 +58,13 @@ func (p connPhase) closed() bool { return p >= connClosed }
 // endState is the connection's phase and what belongs to it.
 type endState struct {
 	connPhase
-	// asked: Shutdown was called, which may happen in any phase. A session that must end is not kept.
+	// asked is set by Shutdown, which may be called in any phase: the session is not kept.
 	asked  bool
 	enters EventKind // SessionUp or SessionJoined while the host has to take that event; else 0
 	reason error     // of Close and Flush
-	// by is when the phase ends by itself, 0: never. In open a shutdown stops waiting for the initiator's logout, in quiet the
-	// logout on another connection has taken too long, in flushing and flushed a graceful close becomes a hard one, in keeping the session is not kept any longer.
+	// by is the deadline of the phase, 0 if there is none. At the deadline, connOpen stops waiting for the logout that a shutdown
+	// asked for, connQuiet for the logout on another connection, connFlushing and connFlushed for the initiator to read, and
+	// connKeeping for a connection to continue the session.
 	by int64
 }
 

@@ -1,16 +1,16 @@
 package session
 
-// textConn is all that a text exchange uses of its connection.
+// textConn has everything that a text exchange uses of its connection.
 type textConn interface {
-	// params are those of the connection: an exchange may change MaxXmitDataSegmentLength.
+	// params returns the connection's parameters: an exchange may change MaxXmitDataSegmentLength.
 	params() *ConnParams
-	// memory allocates the data segment of a response from the host; nil: there is none now.
+	// memory allocates the data segment of a response from the host. It returns nil if there is none now.
 	memory(n int) []byte
 	newTTT() uint32
 	asker() asker
 }
 
-// connText is a connection as its text exchange uses it: the methods of textConn, and no others.
+// connText implements textConn for a connection.
 type connText struct{ *Conn }
 
 func (c connText) params() *ConnParams { return &c.cp }

@@ -11,7 +11,7 @@ type inbox struct {
 	_    [56]byte
 }
 
-// shut marks an inbox that is not read any more.
+// shut marks an inbox that is no longer read.
 var shut = new(Task)
 
 // put reports whether the inbox was empty, and whether it is still read.
@@ -28,8 +28,8 @@ func (b *inbox) put(t *Task) (first, open bool) {
 	}
 }
 
-// delivery brings requests into CmdSN order: it offers those of its connection to the session's window, delivers what has its
-// turn, for any connection, and takes what other loops delivered to its own.
+// delivery brings requests into CmdSN order: it offers its connection's requests to the session's window, delivers the requests of
+// any connection that have their turn, and takes the requests that other loops delivered to its own connection.
 type delivery struct {
 	c *Conn
 
@@ -128,8 +128,8 @@ func (t *Task) deliver() {
 	}
 }
 
-// offer puts a complete request into the command window, and processes what has its turn. An immediate request has its turn at
-// once (RFC 7143, 4.2.2.1).
+// offer puts a complete request into the command window, and processes the requests that have their turn. An immediate request has
+// its turn at once (RFC 7143, 4.2.2.1).
 func (t *Task) offer() {
 	c := t.Conn
 	t.Times.Complete = c.now
@@ -137,11 +137,11 @@ func (t *Task) offer() {
 		t.deliver()
 		return
 	}
-	// Once it is offered, any loop may deliver t.
+	// Any loop may deliver t once it is offered.
 	t.st.place = placeWindow
 	t.move(phaseHeld)
 	ok, again := c.sess.window.Offer(t.CmdSN, t, &c.turns)
-	if !ok { // another request with that CmdSN was faster
+	if !ok { // another request with that CmdSN won the race
 		t.st.place = placeNone
 		t.free()
 		return
@@ -167,7 +167,7 @@ func (d *delivery) offered(again bool) {
 	d.takeTurns()
 }
 
-// watch arranges for the connection to be woken when ExpCmdSN moves. It reports whether it was not watching before.
+// watch arranges for the connection to be woken when ExpCmdSN moves, or ends that. It reports whether it was not watching before.
 func (d *delivery) watch(on bool) bool {
 	if d.watching == on {
 		return false
@@ -196,7 +196,7 @@ func (s *Session) wakeWatchers(from int) {
 	}
 }
 
-// look is what Next does first: deliveries that the window asked for, requests from other loops, and task management.
+// look does what precedes every event in Next: deliveries that the window asked for, requests from other loops, and task management.
 func (d *delivery) look(now int64) {
 	if d.redeliver {
 		d.redeliver = false

@@ -5,11 +5,11 @@ package session
 // store.
 type dataWatch struct {
 	timeout int64 // ns
-	by      int64 // next check; 0: no data is known to be outstanding
+	by      int64 // next check; 0 if no data is known to be outstanding
 	came    int64 // when data last arrived
 }
 
-// wanted notes that t's data is outstanding from now on.
+// wanted records that t's data is outstanding from now on.
 func (d *dataWatch) wanted(t *Task, now int64) {
 	t.st.out.since = now
 	if d.by == 0 {

@@ -7,7 +7,7 @@ type dataIn struct {
 	sent   uint32 // bytes
 	burst  uint32 // bytes of the sequence at hand, up to MaxBurstLength
 	dataSN uint32 // of the next Data-In PDU
-	length uint32 // bytes to be sent in all; set with sized
+	length uint32 // bytes to be sent in total; set with sized
 	sized  bool
 }
 

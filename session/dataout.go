@@ -2,19 +2,19 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// dataOut is a write's way to its data (RFC 7143, 4.2.5.2).
+// dataOut is the state of a write's data transfer (RFC 7143, 4.2.5.2).
 type dataOut struct {
 	fault senseCode // the first fault; the answer is CHECK CONDITION once no more data is expected
 	// memory is OutLater until Conn.Buffer is called. If it is OutRefused, the answer is TASK SET FULL once no more data is expected.
 	memory OutState
 
-	// unsolicited: Data-Out PDUs without R2T are still to come, in sequence first.
+	// unsolicited is set while unsolicited Data-Out PDUs are expected, in sequence first.
 	unsolicited bool
 	first       sequence
 
 	since int64 // when data was last solicited, or announced as unsolicited
 
-	asked     uint32 // bytes from the front for which data came unsolicited or an R2T was sent
+	asked     uint32 // bytes, counted from offset 0, that arrived unsolicited or that an R2T was sent for
 	r2tSN     uint32 // of the next R2T
 	n         uint8  // R2Ts outstanding
 	solicited [MaxOutstandingR2T]sequence
@@ -30,11 +30,11 @@ type sequence struct {
 // pending reports whether Data-Out PDUs are still expected.
 func (o *dataOut) pending() bool { return o.unsolicited || o.n > 0 }
 
-// sound reports whether the data is still wanted: nothing was wrong with it, and there is memory for it.
+// sound reports whether the data is still wanted: there was no fault, and there is memory for it.
 func (o *dataOut) sound() bool { return o.fault == 0 && o.memory != OutRefused }
 
-// dataHeader takes a Data-Out PDU (11.7). One that belongs to no task is silently discarded: it may have been in flight when its
-// task was aborted or answered.
+// dataHeader handles the header of a Data-Out PDU (11.7). A PDU that belongs to no task is silently discarded: it may have been in
+// flight when its task was aborted or answered.
 func (c *Conn) dataHeader(h *pdu.DataOut) {
 	t := c.tags.find(h.ITT())
 	if t == nil || t.st.kind != kindCommand || !t.Write || t.st.phase.stopped() && !t.st.phase.draining() {
@@ -60,7 +60,7 @@ func (c *Conn) dataHeader(h *pdu.DataOut) {
 	}
 }
 
-// spoil notes a fault of a command's data. The first one is answered once no more data is expected.
+// spoil records a fault of a command's data. The first one is answered once no more data is expected.
 func (t *Task) spoil(fault senseCode) {
 	c := t.Conn
 	if t.st.out.fault == 0 {
@@ -107,7 +107,7 @@ func (o *dataOut) judge(t *Task, s *sequence, h *pdu.DataOut, n uint32) senseCod
 	return 0
 }
 
-// dataPayload takes a complete Data-Out PDU.
+// dataPayload handles a complete Data-Out PDU.
 func (t *Task) dataPayload(h *pdu.DataOut, rx *rxState) {
 	c := t.Conn
 	o, s := &t.st.out, rx.at
@@ -127,7 +127,7 @@ func (t *Task) sequenceEnd(s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
 		if o.sound() && s.next == s.end {
-			// The last byte came without the F bit that ends every sequence (11.7.1): whatever follows is wrong.
+			// The last byte came without the F bit that ends every sequence (11.7.1): anything that follows is an error.
 			t.spoil(senseIncorrectAmount)
 		}
 		return
@@ -157,7 +157,7 @@ func (s *sequence) short(t *Task) bool {
 	return s.next < s.end
 }
 
-// drop removes an R2T that was answered.
+// drop removes an R2T whose data is complete.
 func (o *dataOut) drop(s *sequence) {
 	for i := range o.solicited[:o.n] {
 		if &o.solicited[i] == s {
@@ -168,14 +168,14 @@ func (o *dataOut) drop(s *sequence) {
 	}
 }
 
-// dataLost takes a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
+// dataLost handles a Data-Out PDU whose data digest was wrong (7.8): "terminate the task with ... CHECK CONDITION ... it MUST
 // wait to receive all the data (signaled by a data PDU with the Final bit set for all outstanding R2Ts)".
 func (t *Task) dataLost(h *pdu.DataOut, rx *rxState) {
 	t.spoil(senseCRC)
 	t.sequenceEnd(rx.at, h.Final())
 }
 
-// strayData takes a Data-Out PDU that its task does not expect.
+// strayData handles a Data-Out PDU that its task does not expect.
 func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 	switch {
 	case h.TTT() != pdu.ReservedTag:
@@ -187,7 +187,7 @@ func (c *Conn) strayData(t *Task, h *pdu.DataOut) {
 	}
 }
 
-// strayPayload takes unsolicited data that was not announced: "unexpected unsolicited data" (11.4.7.2).
+// strayPayload handles unsolicited data that was not announced: "unexpected unsolicited data" (11.4.7.2).
 func (t *Task) strayPayload() {
 	t.spoil(senseUnexpectedData)
 	if t.st.phase == phaseData {
@@ -203,7 +203,7 @@ func (c *Conn) land(t *Task, offset, n uint32) {
 	case n <= have-offset:
 		c.rx.data = t.Out[offset : offset+n]
 	default:
-		// Only the front of the segment is wanted, but the framer writes whole segments. Without memory for one the command
+		// Only the first part of the segment is wanted, but the framer writes whole segments. Without memory for one the command
 		// cannot be executed now.
 		if c.rx.data = c.borrow(int(n)); c.rx.data == nil {
 			t.st.out.memory = OutRefused
@@ -237,7 +237,7 @@ func (t *Task) landed(rx *rxState) {
 	}
 }
 
-// progress takes a command whose turn has come to its next R2T, to the host or, after a fault, to its answer.
+// progress advances a command whose turn has come: to its next R2T, to the host or, after a fault, to its answer.
 func (t *Task) progress() {
 	o := &t.st.out
 	if o.pending() {
@@ -260,7 +260,7 @@ func (t *Task) progress() {
 	}
 }
 
-// Buffer reports that t.Out is there, which the host promised with OutLater.
+// Buffer reports that the host has provided t.Out, which it had promised with OutLater.
 func (c *Conn) Buffer(now int64, t *Task) {
 	if t.st.out.memory != OutLater {
 		panic("session: Buffer that was not promised")

@@ -37,7 +37,7 @@ func (t *Task) answer() {
 	c.answers.push(t)
 }
 
-// check ends a command with CHECK CONDITION that the host has never had.
+// check ends a command that the host has never had with CHECK CONDITION.
 func (t *Task) check() {
 	t.Result = Result{Status: statusCheckCondition}
 	t.answer()

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// The second round of a barrier begins when the host has carried its function out. The initiator must get the answers of the
+// The second round of a barrier begins when the host has carried out its function. The initiator must get the answers of the
 // tasks that the function affects before the function's own (RFC 7143, 4.2.3.3, "the responses are guaranteed to have been
 // sent prior to the TMF Response"). If TaskReporting is ResponseFence or FastAbort, the response is fenced as well (4.2.2.3.3):
 // everything that was sent on other connections is acknowledged before it, and no status of the logical unit follows until the
@@ -15,7 +15,7 @@ func (s *Session) fences() bool {
 	return s.Params.TaskReporting != ReportRFC3720 && s.Params.MaxConnections > 1
 }
 
-// updateDiverts notes whether divert has to see answers before they are queued.
+// updateDiverts records whether divert must see answers before they are queued.
 func (m *management) updateDiverts() {
 	clears := func(p *part) bool { return p.stage >= partClears }
 	m.diverts = m.conn.closed() || m.conn.session().fences() || slices.ContainsFunc(m.parts, clears)
@@ -24,7 +24,7 @@ func (m *management) updateDiverts() {
 // holds reports whether the answer of command r has to wait for a fence.
 func (m *management) holds(r *Task) bool {
 	if b := r.st.tmf.barrier; b != nil && b.fn == fenceOnly {
-		return b.missing.Load() > 0 // a fence of its own: two do not wait for each other
+		return b.missing.Load() > 0 // r has a fence of its own: two fences do not wait for each other
 	}
 	for _, p := range m.parts {
 		if p.stage >= partClears && p.b.spans(r) && !p.b.covers(r) {
@@ -142,7 +142,7 @@ func (m *management) answering(b *barrier) bool {
 	return false // those that were held by the fence of an earlier function were stopped
 }
 
-// fence notes the StatSN that has to be acknowledged, that of the last response sent or built, and asks for the acknowledgement.
+// fence records the StatSN that must be acknowledged, that of the last response sent or built, and asks for the acknowledgement.
 func (m *management) fence(p *part) {
 	if !m.conn.session().fences() {
 		return
@@ -174,7 +174,7 @@ func (m *management) responseSent(t *Task) {
 	m.conn.ping()
 }
 
-// attend continues what waits for ExpStatSN or ExpCmdSN to move, and sets the deadlines that are wanted.
+// attend continues the parts and functions that wait for ExpStatSN or ExpCmdSN to move, and sets missing deadlines.
 func (m *management) attend(now int64) {
 	news := m.conn.watching() && m.conn.stirred() || m.scheduled || m.moved.any
 	m.alert, m.scheduled = m.conn.watching(), false
@@ -212,7 +212,7 @@ func (m *management) due() int64 {
 	return at
 }
 
-// advance ends what has waited for the initiator past its deadline.
+// advance ends the parts that have waited for the initiator past their deadlines.
 func (m *management) advance(now int64) {
 	for _, p := range slices.Clone(m.parts) {
 		if m.conn.deaf() || p.by <= 0 || now < p.by {
@@ -255,7 +255,8 @@ func (m *management) tellTerminated(p *part) {
 	}
 }
 
-// endUnfed stops commands that follow the function but got an R2T before the function was known here: their data will not come.
+// endUnfed stops commands that follow the function but for which an R2T was sent before the function was known here: their data
+// will not come.
 func (m *management) endUnfed(p *part) {
 	if m.conn.session().Params.TaskReporting != ReportFastAbort {
 		return
@@ -280,7 +281,7 @@ func (m *management) silenced(t *Task) bool {
 	return false
 }
 
-// askAgain sends the R2Ts that had to wait.
+// askAgain queues the R2Ts that had to wait.
 func (m *management) askAgain() {
 	if m.conn.deaf() {
 		return

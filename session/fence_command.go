@@ -34,8 +34,8 @@ func (t *Task) fenced() bool {
 	return false
 }
 
-// fenceCommand begins the fence of a command that the host has completed, and reports whether the response has to wait: what was
-// sent on other connections must be acknowledged first.
+// fenceCommand begins the fence of a command that the host has completed, and reports whether the response must wait until the
+// responses sent on other connections are acknowledged.
 func (m *management) fenceCommand(t *Task) bool {
 	if len(m.parts) >= maxFences {
 		m.conn.fail(errNoAcknowledgement) // the response is queued, and discarded with the connection
@@ -54,7 +54,7 @@ func (m *management) fenceCommand(t *Task) bool {
 	return true
 }
 
-// begin is pass for a barrier that was not raised.
+// begin corresponds to pass, for a barrier that was not raised.
 func (s *Session) begin(b *barrier) bool {
 	s.mu.Lock()
 	s.barriers = append(s.barriers, b)

@@ -24,8 +24,8 @@ type guesser struct {
 	next   int64 // earliest time of the next answer
 }
 
-// whose returns the key for an address. An IPv6 host can use any address of its /64 (RFC 4291, 2.5.1), so that is the key.
-func whose(a netip.Addr) netip.Addr {
+// keyOf returns the key for an address. An IPv6 host can use any address of its /64 (RFC 4291, 2.5.1), so that is the key.
+func keyOf(a netip.Addr) netip.Addr {
 	a = a.Unmap().WithZone("")
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
@@ -39,7 +39,7 @@ func whose(a netip.Addr) netip.Addr {
 func (g *guesses) turn(from netip.Addr, now int64) (at int64, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	r := g.of[whose(from)]
+	r := g.of[keyOf(from)]
 	if r == nil || r.failed < guessFree || now-r.last >= guessMemory {
 		return now, true
 	}
@@ -56,7 +56,7 @@ func (g *guesses) turn(from netip.Addr, now int64) (at int64, ok bool) {
 func (g *guesses) wrong(from netip.Addr, now int64) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := whose(from)
+	key := keyOf(from)
 	r := g.of[key]
 	if r == nil {
 		if g.of == nil {

@@ -145,7 +145,7 @@ func TestGuessersAreBounded(t *testing.T) {
 	if at, _ := g.turn(netip.MustParseAddr("2001:db8:0:1::1"), now); at != now {
 		t.Error("another network is")
 	}
-	if a, b := whose(netip.MustParseAddr("::ffff:192.0.2.1")), netip.MustParseAddr("192.0.2.1"); a != b {
+	if a, b := keyOf(netip.MustParseAddr("::ffff:192.0.2.1")), netip.MustParseAddr("192.0.2.1"); a != b {
 		t.Errorf("%v is not %v", a, b)
 	}
 }

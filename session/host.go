@@ -1,27 +1,30 @@
 package session
 
-// Host is what a connection needs of its event loop. Its methods are called on the loop's thread, return at once and never call
+// Host is what a connection needs from its event loop. Its methods are called on the loop's thread, return at once and never call
 // the Conn.
 type Host interface {
 	// NewNexus makes the I_T nexus of session s, which this connection leads. It is called before s can be found, so before
 	// any connection joins it and any of its commands is executed. The result becomes Session.Owner. A SessionDown event follows
-	// for every nexus. NewNexus may be slow, since it is part of a login, but must not wait for another login, which may wait
-	// for it. Discovery sessions have no nexus. An error is logged and refuses the login: the nexus belongs to another account.
+	// for every nexus. NewNexus may be slow, since it is part of a login, but must not wait for another login, because that may be
+	// waiting for it. Discovery sessions have no nexus. An error means that the nexus belongs to another account: it is logged, and
+	// the login is refused.
 	NewNexus(s *Session) (any, error)
 	// NewTask returns a zeroed task from the loop's pool, or nil if there is none. The command window keeps that from happening to
 	// a well-behaved initiator.
 	NewTask(c *Conn) *Task
 	// DataOut provides the memory of a command's data-out. It is called for every SCSI command, whatever its direction, when t's
-	// ITT, LUN, CDB, Read, Write and EDTL are set. OutReady: t.Out is as long as what the command accepts, the smallest of EDTL,
-	// what the CDB asks for and the device server's maximum, which may be 0.
-	// OutLater: there is no memory now, and the host calls Conn.Buffer when there is. This is allowed only if may is true, because
-	// then no unsolicited data arrives.
-	// OutRefused: there is no memory. The command is answered TASK SET FULL and its data discarded.
+	// ITT, LUN, CDB, Read, Write and EDTL are set. It returns one of these:
+	//
+	//   - OutReady: t.Out is set. It is as long as the smallest of EDTL, the length that the CDB requests, and the device server's
+	//     maximum, which may be 0.
+	//   - OutLater: there is no memory now, and the host calls Conn.Buffer when there is. This is allowed only if may is true,
+	//     because then no unsolicited data arrives.
+	//   - OutRefused: there is no memory. The command is answered TASK SET FULL and its data discarded.
 	DataOut(t *Task, may bool) OutState
 	// Memory allocates n bytes for a data segment that is not a command's data-out: an arriving ping or text, a piece of text to
-	// send, unsolicited data of which the command takes only the front. The memory comes from the initiator's share, like the
-	// data of commands. nil: there is none now, and the request is refused rather than delayed. Every such byte comes from here,
-	// so no length on the wire makes the process grow.
+	// send, or unsolicited data of which the command takes only the first part. The memory counts toward the initiator's share,
+	// like the data of commands. If there is none now Memory returns nil, and the request is refused rather than delayed. All such
+	// memory comes from here, so no length on the wire makes the process grow.
 	Memory(n int) []byte
 	// Release frees a slice that Memory returned, from its first byte. If a data segment is still arriving in it, the host keeps
 	// it until the framer has finished.
@@ -40,7 +43,7 @@ type Host interface {
 	Place(loops []int, last int) int
 }
 
-// OutState is Host.DataOut's answer.
+// OutState is the result of Host.DataOut.
 type OutState uint8
 
 const (

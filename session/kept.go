@@ -6,10 +6,10 @@ import (
 )
 
 // A session that has lost its last connection is kept, so that a new connection can continue it (RFC 7143, 6.3.6). It holds its
-// nexus and the lost connection's place on its loop, so both the time and the number of kept sessions are bounded.
+// nexus and the lost connection's entry in its loop's table, so both the time and the number of kept sessions are bounded.
 
-// keepFor returns how long the session waits for a new connection, in ns; 0: it ends with its last connection. Time2Wait, during
-// which the initiator must not reconnect, is part of that time.
+// keepFor returns how long the session waits for a new connection, in ns. If it is 0, the session ends with its last connection.
+// Time2Wait, during which the initiator must not reconnect, is part of that time.
 func (p *Params) keepFor() int64 {
 	if p.DefaultTime2Retain == 0 {
 		return 0
@@ -22,8 +22,8 @@ func (p *Params) mayRetain() uint32 {
 	return DefaultTime2Retain - min(uint32(p.DefaultTime2Wait), DefaultTime2Retain)
 }
 
-// keeps notes that c keeps its session. If that makes too many, the one kept longest ends: first among the initiator's own, then
-// among all. An initiator that keeps losing sessions thus shortens its own wait first.
+// keeps records that c keeps its session. If there are too many, the one kept longest ends: among the initiator's own if those are
+// too many, else among all. So an initiator that keeps losing sessions shortens its own wait first.
 func (r *registry) keeps(c *Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,7 +48,7 @@ func (r *registry) keeps(c *Conn) {
 	oldest.host.Post(Message{kind: messageExpire})
 }
 
-// keptNoMore notes that c keeps its session no longer, for whatever reason.
+// keptNoMore records that c no longer keeps its session, for whatever reason.
 func (r *registry) keptNoMore(c *Conn) {
 	r.mu.Lock()
 	r.kept = slices.DeleteFunc(r.kept, func(o *Conn) bool { return o == c })

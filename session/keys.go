@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// keyKind is the function that makes the answer from the offered value (RFC 7143, 6.2, 13).
+// keyKind is how the answer follows from the offered value (RFC 7143, 6.2, 13).
 type keyKind uint8
 
 const (
@@ -48,8 +48,8 @@ type keyRow struct {
 	// get returns the session's value of a key that only a leading login negotiates.
 	get func(p *Params) uint32
 
-	// Bounds that depend on other keys (13.14): most is the highest result that they allow, least the lowest. after names a key
-	// whose offer in the same request is processed first.
+	// most and least are bounds of the result that depend on other keys (13.14). after names a key whose offer in the same request
+	// is processed first.
 	most, least func(n *negotiation) uint32
 	after       string
 }
@@ -65,8 +65,8 @@ func bit(v bool) uint32 {
 	return 0
 }
 
-// keyTable has a row for each key of RFC 7143, 12 and 13, and RFC 7144; the order is the RFC's. Keys that identify (13.4,
-// 13.5, 13.21) and those of CHAP (12.1.3) are taken by the login's own steps: their rows say where they may be used.
+// keyTable has a row for each key of RFC 7143, 12 and 13, and RFC 7144, in the RFC's order. Keys that identify (13.4, 13.5, 13.21)
+// and those of CHAP (12.1.3) are handled by the login's own steps: their rows only say where they may be used.
 var keyTable = [...]keyRow{
 	{name: "AuthMethod", use: useSecurity},
 	{name: "CHAP_A", use: useSecurity},
@@ -133,7 +133,7 @@ var keyTable = [...]keyRow{
 	{name: "iSCSIProtocolLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
 		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v },
 		get: func(p *Params) uint32 { return p.ProtocolLevel }},
-	// RFC 7143 has no markers (13.25). An old initiator that offers them gets the answers of RFC 3720.
+	// RFC 7143 has no markers (13.25). An old initiator that offers them gets the answers that RFC 3720 requires.
 	{name: "IFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
 	{name: "OFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
 	{name: "IFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
@@ -166,7 +166,8 @@ type keysSeen struct {
 
 var keySeed = maphash.MakeSeed()
 
-// add adds the keys of one text and returns the first that was seen before, or "". Known keys in spare may be repeated.
+// add adds the keys of one text and returns the first that was seen before, or "". Known keys for which spare is true may be
+// repeated.
 func (s *keysSeen) add(text pdu.Text, spare func(pdu.KeyValue) bool) (again string) {
 	before := len(s.others)
 	for kv := range text.Pairs() {

@@ -2,18 +2,18 @@ package session
 
 import "time"
 
-// Every bound of the protocol, with its reason. Whatever a peer sends is checked against these before it is used as a length, an
+// Every limit of the protocol, with its reason. Whatever a peer sends is checked against these before it is used as a length, an
 // index or a count.
 const (
-	// DefaultWindow is how many non-immediate requests of a session may be unanswered: Linux's node.session.cmds_max is
-	// 128 by default, and MaxWindow is its highest value in use.
+	// DefaultWindow is how many non-immediate requests of a session may be unanswered: the default of Linux's
+	// node.session.cmds_max. MaxWindow is the highest value in use there.
 	DefaultWindow = 128
 	MaxWindow     = 1024
 
-	// maxFunctions bounds the task management functions under way in a session, on all its connections, until their last
-	// acknowledgement. Each concerns every connection of the session, so their cost would grow with the square of their
-	// number. It is the number of immediate requests that a connection may have. Beyond it every connection may still have one
-	// function (4.2.2.1).
+	// maxFunctions bounds the task management functions in progress in a session, on all its connections, until their last
+	// acknowledgement. Each concerns every connection of the session, so without a bound their cost would grow with the square of
+	// the number of connections. It is as large as the number of immediate requests that a connection may have. Beyond it every
+	// connection may still have one function (4.2.2.1).
 	maxFunctions = MaxImmediate
 	// maxFences bounds the fenced responses of commands (4.2.2.3.4) that a session may leave unacknowledged: two of Linux's
 	// command windows. An initiator acknowledges with every request that it sends.
@@ -24,22 +24,22 @@ const (
 	// connection at any time" (RFC 7143, 4.2.2.1), and an initiator that resets a host with 16 LUNs sends no more than these at a time.
 	MaxImmediate = 32
 
-	// MaxRecvDataSegmentLength is what we declare (13.12): 256 KiB is what Linux and libiscsi send at most by default.
+	// MaxRecvDataSegmentLength is what we declare (13.12): by default, Linux and libiscsi send at most 256 KiB.
 	MaxRecvDataSegmentLength = 256 << 10
 	// DefaultDataSegmentLength is in force until declared otherwise, and during login (13.12).
 	DefaultDataSegmentLength = 8192
 	// minSegment is the minimum of MaxRecvDataSegmentLength, MaxBurstLength and FirstBurstLength (13.12-13.14).
 	minSegment = 512
-	// FirstBurstLength and MaxBurstLength are what we offer (13.13, 13.14): one PDU's worth of unsolicited data, and bursts
-	// so long that a 1 MiB transfer takes one R2T.
+	// FirstBurstLength and MaxBurstLength are what we offer (13.13, 13.14): unsolicited data of one PDU, and bursts long enough
+	// for a 1 MiB transfer to take one R2T.
 	FirstBurstLength = 256 << 10
 	MaxBurstLength   = 1 << 20
-	// MaxOutstandingR2T bounds the R2Ts of one task that are not fulfilled (13.17): two keep a link busy, and four
-	// leave room for an initiator that asks for more. taskState holds that many.
+	// MaxOutstandingR2T bounds the unfulfilled R2Ts of one task (13.17): two keep a link busy, and four suit an initiator that
+	// wants more. taskState holds that many.
 	MaxOutstandingR2T = 4
 
-	// maxAHS is the greatest total length of additional header segments that we accept: an extended CDB of 260 bytes and a bidirectional read
-	// length (11.2.2) are 256 and 8 bytes.
+	// maxAHS is the greatest total length of additional header segments that we accept: for an extended CDB of 260 bytes and a
+	// bidirectional read length (11.2.2) they take 256 and 8 bytes.
 	maxAHS = 264
 
 	// MaxCopy is the longest data segment that an event asks to copy (Event.Copy): sense data with its length (11.4.7), or the
@@ -56,7 +56,7 @@ const (
 	// libiscsi accepts only answers of one PDU, and declares 256 KiB.
 	maxTextPiece = 1 << 20
 
-	// guessFree is the number of CHAP logins of an address that may fail before its answers are delayed: a mistyped secret.
+	// guessFree is the number of CHAP logins from an address that may fail before its answers are delayed: a secret may be mistyped.
 	// maxGuessers is the number of addresses remembered for that, at about 100 bytes each.
 	guessFree   = 3
 	maxGuessers = 4096
@@ -69,15 +69,15 @@ const (
 	maxSessions = 1<<16 - 1
 	// MaxConnections is how many connections a session may have (13.2): one for each core of a large storage node.
 	MaxConnections = 64
-	// maxHomes is how many CIDs of a session are remembered with the loop they were on: as many as a session may have, and as
-	// many again for an initiator that never uses a CID twice.
+	// maxHomes is for how many CIDs of a session the last loop is remembered: as many as a session may have, and as many again for
+	// an initiator that never uses a CID twice.
 	maxHomes = 2 * MaxConnections
 	// DefaultTime2Retain bounds the time, in seconds, that a session without connections is kept (13.16), Time2Wait included.
 	// 20 s is the RFC's default. Initiators that cannot continue a session negotiate 0.
 	DefaultTime2Retain = 20
-	// maxKept bounds the kept sessions of a node: a rack of hosts that lost its network. Each holds one of a loop's 16,384
-	// places for connections. maxKeptOfOne bounds those of one initiator, above the number of its sessions with all targets of a
-	// node.
+	// maxKept bounds the kept sessions of a node: enough for a rack of hosts that lost its network. Each holds one of the 16,384
+	// entries of a loop's connection table. maxKeptOfOne bounds those of one initiator; an initiator with a session with every target of
+	// a node stays below it.
 	maxKept      = 1024
 	maxKeptOfOne = 64
 	// maxLoginPDUs ends a login that makes no progress. CHAP with every key in its own PDU takes fewer. PDUs with the C bit are
@@ -107,19 +107,19 @@ const (
 	// up (nopInterval and nopTimeout). Linux itself aborts a write after 30 s.
 	dataTimeout = int64(30 * time.Second)
 	// guessGap is the time between two delayed answers to an address. At two guesses a second a secret of 96 bits is out of
-	// reach, and a host with one wrong secret is hardly delayed in its other logins. guessWait bounds the delay, well below
+	// reach, and a host with one wrong secret hardly delays its other logins. guessWait bounds the delay, well below
 	// loginTimeout. guessMemory is how long a failure is remembered.
 	guessGap    = int64(500 * time.Millisecond)
 	guessWait   = int64(4 * time.Second)
 	guessMemory = int64(time.Minute)
 	// logoutTimeout is how long a connection waits, with its input ignored, for the session's logout on another connection. The
-	// host gives up an aborted task of that connection after seconds; so something is wrong if this is reached.
+	// host abandons an aborted task of that connection after some seconds, so something is wrong if this is reached.
 	logoutTimeout = int64(time.Minute)
 	// flushTimeout is how long a graceful close may wait for a peer that does not read.
 	flushTimeout = int64(5 * time.Second)
-	// drainGrace is how long a function over a task set waits for the data that an affected write was promised (4.2.3.3).
-	// Linux sends none for such writes even if it has not negotiated FastAbort, so the wait must be bounded. Data that arrives later
-	// is discarded, and its Target Transfer Tag is not used again.
+	// drainGrace is how long a function over a task set waits for the outstanding data of an affected write (4.2.3.3). Linux sends
+	// none for such writes even if it has not negotiated FastAbort, so the wait must be bounded. Data that arrives later is
+	// discarded, and its Target Transfer Tag is not used again.
 	drainGrace = int64(2 * time.Second)
 	// fenceGrace is how long an initiator may take to acknowledge what a fenced response waits for (4.2.2.3.3), after a
 	// NOP-In asked for that. It equals nopTimeout: an initiator that acknowledges nothing for so long is lost.

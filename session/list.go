@@ -1,6 +1,6 @@
 package session
 
-// taskList is a queue of tasks, first in first out. A task is on at most one; st.on says which.
+// taskList is a queue of tasks, first in first out. A task is on at most one list, st.on.
 type taskList struct {
 	head, tail *Task
 }
@@ -46,8 +46,8 @@ func (t *Task) unlist() {
 	t.next, t.st.prev, t.st.on = nil, nil, nil
 }
 
-// tagTable finds a connection's tasks by Initiator Task Tag. Every task is in it from its header to the moment its
-// final response was taken for sending, when the initiator may use the tag again (RFC 7143, 11.2.1.8).
+// tagTable finds a connection's tasks by Initiator Task Tag. Every task is in it from the arrival of its header until its final
+// response is taken for sending, when the initiator may use the tag again (RFC 7143, 11.2.1.8).
 type tagTable struct {
 	buckets [tagBuckets]*Task
 	n       int

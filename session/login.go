@@ -6,27 +6,27 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// login is the login phase of a connection (RFC 7143, 6.3), and ends with it. login.go takes its PDUs, login_steps.go negotiates,
-// login_answer.go sends the answers, and login_grant.go makes the session or joins one.
+// login is the state of a connection's login phase (RFC 7143, 6.3), and exists only during it. login.go receives the PDUs,
+// login_steps.go negotiates, login_answer.go sends the answers, and login_grant.go makes the session or joins one.
 type login struct {
 	conn loginConn
 	node *Node
 	cfg  *ConnConfig // the connection's
 
 	phase loginPhase
-	due   int64 // when it is given up, ns
+	due   int64 // when it times out, ns
 	pdus  int
 
 	sess *Session // the session that is joined or, at the end of a leading login, made
 
-	held   loginAnswer // in loginDelays, loginMoves, loginMoving, loginWaits and loginResumes: the answer that waits
-	heldTo int64       // in loginDelays: when it may be sent, ns
+	held   loginAnswer // the answer that waits, in loginDelays, loginMoves, loginMoving, loginWaits and loginResumes
+	heldTo int64       // in loginDelays, when it may be sent, ns
 	placed bool        // the host was asked for loop
 	loop   int
 	target *Target
 	tpgt   uint16
 
-	// What must not change from request to request (11.12).
+	// The fields that must not change from request to request (11.12).
 	isid  [6]byte
 	tsih  uint16
 	cid   uint16
@@ -63,7 +63,7 @@ func startLogin(cfg *ConnConfig, conn loginConn, params ConnParams) *login {
 		neg: negotiation{params: defaultParams(), conn: params}}
 }
 
-// begin takes from the first request what must be the same in all.
+// begin stores the fields of the first request that must be the same in all.
 func (l *login) begin(q *pdu.LoginRequest) {
 	if l.phase != loginNew {
 		return
@@ -73,7 +73,7 @@ func (l *login) begin(q *pdu.LoginRequest) {
 	l.conn.begin(l.cid, q.ExpStatSN()) // StatSN is what the initiator expects; 11.13.4 leaves the choice to us
 }
 
-// headerError takes a header that the framer refuses: the PDU is too long for the login phase, or worse.
+// headerError handles a header that the framer refuses: the PDU is too long for the login phase, or invalid in another way.
 func (l *login) headerError(now int64, h *pdu.BHS, err error) {
 	if h.Opcode() != pdu.OpLoginRequest {
 		l.notLogin(now, h)
@@ -83,7 +83,7 @@ func (l *login) headerError(now int64, h *pdu.BHS, err error) {
 	l.refuse(now, (*pdu.LoginRequest)(h), pdu.LoginInitiatorError, err.Error())
 }
 
-// header takes the header of a PDU and returns where its text goes.
+// header handles the header of a PDU and returns where its text goes.
 func (l *login) header(now int64, h *pdu.BHS) []byte {
 	if h.Opcode() != pdu.OpLoginRequest {
 		l.notLogin(now, h) // at its header: the login may end before its data arrives
@@ -98,7 +98,7 @@ func (l *login) header(now int64, h *pdu.BHS) []byte {
 	return l.text
 }
 
-// notLogin takes any other PDU. Before the first login request "the target ... MUST ... terminate the connection"; after it "the
+// notLogin handles any PDU other than a Login Request. Before the first login request "the target ... MUST ... terminate the connection"; after it "the
 // target MUST send a Login reject (with a status of "invalid during login") and then disconnect" (6.3).
 func (l *login) notLogin(now int64, h *pdu.BHS) {
 	if l.phase == loginNew {
@@ -108,7 +108,7 @@ func (l *login) notLogin(now int64, h *pdu.BHS) {
 	l.refuse(now, (*pdu.LoginRequest)(h), pdu.LoginInvalidDuringLogin, h.Opcode().String()+" during login")
 }
 
-// payload takes one complete PDU.
+// payload handles one complete PDU.
 func (l *login) payload(now int64, h *pdu.BHS) {
 	req := (*pdu.LoginRequest)(h)
 	x := &loginExchange{l: l, now: now, req: req}
@@ -160,7 +160,7 @@ func (l *login) next() int64 {
 	return l.due
 }
 
-// timer does what is due, if anything is.
+// timer handles the login's deadline and delayed answer, if they are due.
 func (l *login) timer(now int64) {
 	switch {
 	case now < l.next():
@@ -175,7 +175,7 @@ func (l *login) timer(now int64) {
 	}
 }
 
-// window returns ExpCmdSN and MaxCmdSN for a Login Response. A login that joins gets those of the session.
+// window returns ExpCmdSN and MaxCmdSN for a Login Response. A login that joins a session gets that session's.
 func (l *login) window() (exp, maxSN uint32) {
 	if l.sess == nil {
 		return l.firstCmd, l.firstCmd

@@ -9,7 +9,7 @@ type loginAnswer struct {
 	err  *LoginError // why the login is refused; nil if it goes on
 }
 
-// say sends the answer to a request, now or when it is due. Another request before that ends the login: header.
+// say sends the answer to a request, now or when it is due. If another request arrives before that, header ends the login.
 func (x *loginExchange) say(a loginAnswer) {
 	if x.at <= x.now {
 		x.l.send(x.now, a)
@@ -19,7 +19,7 @@ func (x *loginExchange) say(a loginAnswer) {
 	x.l.held, x.l.heldTo = a, x.at
 }
 
-// send sends an answer, in pieces if one response cannot hold it: then the last carries the transition.
+// send sends an answer, in pieces if one response cannot hold it: then the last piece carries the stage transition.
 func (l *login) send(now int64, a loginAnswer) {
 	if a.err != nil {
 		l.end(now, a)
@@ -71,7 +71,7 @@ func loginResponse(req *pdu.LoginRequest) *pdu.LoginResponse {
 func (l *login) response(req *pdu.LoginRequest) *pdu.LoginResponse {
 	resp := loginResponse(req)
 	if req.BHS().Opcode() != pdu.OpLoginRequest {
-		// The fields of another PDU mean something else: those of the login's first request hold.
+		// Those fields of another PDU mean something else: use the values of the login's first request.
 		resp.SetISID(l.isid)
 		resp.SetTSIH(l.tsih)
 		resp.SetCSG(l.stage)

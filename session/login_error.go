@@ -11,7 +11,7 @@ type LoginError struct {
 	Status    pdu.LoginStatus
 	Initiator string // "" if unknown
 	Why       string
-	// Failed is the number of failed CHAP logins from the initiator's address, including this one; 0: it was refused for another
+	// Failed is the number of failed CHAP logins from the initiator's address, including this one; 0 if it was refused for another
 	// reason. User is the name that it gave, made safe for a log.
 	Failed int
 	User   string

@@ -2,9 +2,9 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// complete makes the session, or joins it. If another session of the same I_T nexus lives, that one ends first (session
-// reinstatement, RFC 7143, 6.3.5); if the session has a connection with the same CID, that one does (connection reinstatement,
-// 6.3.4).
+// complete makes the session, or joins it. If another session of the same I_T nexus exists, that one ends first (session
+// reinstatement, RFC 7143, 6.3.5). If the session has a connection with the same CID, that connection ends first (connection
+// reinstatement, 6.3.4).
 func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
 	made, err := l.register()
 	if err != nil {
@@ -12,7 +12,7 @@ func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
 		return
 	}
 	switch {
-	// Before anything else is waited for: now nothing is under way on the connection, not even a receive.
+	// The move comes before any other wait: now the connection has no operation in flight, not even a receive.
 	case l.tsih != 0 && l.elsewhere():
 		l.wait(loginMoves, resp, text)
 	case made == entryWait:
@@ -47,8 +47,8 @@ func (l *login) register() (entry, *LoginError) {
 func (l *login) newSession() *Session {
 	s := &Session{InitiatorName: l.initiator, Account: l.chap.user(), ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
 		Params: l.neg.params, node: l.node}
-	// The data path divides by these and indexes with them, whatever was negotiated. From here on they do not change:
-	// connections on other loops read them.
+	// The data path divides by these values and indexes with them, so they are bounded whatever was negotiated. From here on they
+	// do not change: connections on other loops read them.
 	p := &s.Params
 	p.MaxBurstLength, p.FirstBurstLength = max(p.MaxBurstLength, 512), max(p.FirstBurstLength, 512)
 	p.MaxOutstandingR2T = min(max(p.MaxOutstandingR2T, 1), MaxOutstandingR2T)
@@ -62,7 +62,7 @@ func (l *login) wait(until loginPhase, resp *pdu.LoginResponse, text []byte) {
 	l.held = loginAnswer{resp: resp, text: append([]byte(nil), text...)}
 }
 
-// elsewhere asks the host, once, on which loop the connection will live, and reports whether it has to move.
+// elsewhere asks the host, once, on which loop the connection will run, and reports whether it has to move.
 func (l *login) elsewhere() bool {
 	if l.placed {
 		return false
@@ -88,8 +88,8 @@ func (l *login) moved(now int64) {
 	l.complete(now, l.held.resp, l.held.text)
 }
 
-// resume takes the message that what the login waits for has ended. The login continues when its timer runs. A login that moves
-// has no use for the message: it looks again when it has moved. A login that is over, l == nil, ignores it.
+// resume handles the message that the connection or session that the login waits for has ended. The login continues when its timer
+// runs. A login that moves ignores the message: it checks again when it has moved. A login that is over, l == nil, ignores it too.
 func (l *login) resume() {
 	if l != nil && l.phase == loginWaits {
 		l.move(loginResumes)

@@ -1,17 +1,17 @@
 package session
 
-// loginPhase is what a login waits for. docs/session.md, "The login phase", has the drawing.
+// loginPhase is the event that a login waits for. docs/session.md, "The login phase", has the drawing.
 type loginPhase uint8
 
 const (
 	loginNew     loginPhase = iota // the first request
 	loginServes                    // the next request
-	loginDelays                    // an answer may only be sent later (guess.go)
-	loginMoves                     // the host has to take Move
-	loginMoving                    // the host has taken Move, and owes Moved
-	loginWaits                     // an older session or connection has to end
-	loginResumes                   // that has ended: the login goes on when the timer runs
-	loginOver                      // refused, or the connection has ended
+	loginDelays                    // the time at which an answer may be sent (guess.go)
+	loginMoves                     // the host to take Move
+	loginMoving                    // the host, which has taken Move, to call Moved
+	loginWaits                     // the end of an older session or connection
+	loginResumes                   // the timer to run: the older session or connection has ended
+	loginOver                      // nothing: it was refused, or the connection has ended
 	loginPhases
 )
 

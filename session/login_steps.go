@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// loginExchange is one request whose text is complete, and its answer.
+// loginExchange is one login request with its complete text, and its answer.
 type loginExchange struct {
 	l    *login
 	now  int64
@@ -21,7 +21,7 @@ type loginExchange struct {
 // header checks the rules for every login request (11.12).
 func (x *loginExchange) header() *LoginError {
 	l, q := x.l, x.req
-	// Continued PDUs are counted by their bytes: loginPayload. A text may come in any number of them (6.2).
+	// PDUs with the C bit are not counted but bounded by their bytes, in payload: a text may come in any number of them (6.2).
 	if !q.Continue() || q.BHS().DataLen() == 0 {
 		l.pdus++
 	}
@@ -180,7 +180,7 @@ func (x *loginExchange) findTarget() *LoginError {
 		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
 	}
 	if !t.ACL.Admits(l.initiator, l.cfg.Remote.Addr()) {
-		// The same status as for an unknown target, so that an initiator learns of no target that it may not use.
+		// The same status as for an unknown target, so that an initiator cannot find out about targets that it may not use.
 		return refuse(pdu.LoginNotFound, "not on the access list of "+t.Name)
 	}
 	if r := t.Redirect; r != nil {
@@ -286,7 +286,7 @@ func (x *loginExchange) operational() *LoginError {
 		default:
 			if first := findKey(row.after); first != nil {
 				if v, ok := x.keys.Get(first.name); ok {
-					l.neg.answer(first, v) // and again in its own place
+					l.neg.answer(first, v) // and again when its own turn comes
 				}
 			}
 			if v := l.neg.answer(row, kv.Value); v != "" {
@@ -319,7 +319,7 @@ func (x *loginExchange) answer() *LoginError {
 			x.out = pdu.AppendText(x.out, "TargetAlias", l.target.Alias)
 		}
 	}
-	// If the initiator's own declaration was rejected, ours would be a second value for the key. It is sent later, or 8192 holds.
+	// If the initiator's declaration was rejected, ours would be a second value for the key. It is sent later; until then 8192 holds.
 	if q.CSG() == pdu.StageLoginOperationalNegotiation && !l.offered && !x.badSegment() {
 		l.offered = true
 		l.neg.conn.MaxRecvDataSegmentLength = l.neg.limits.MaxRecvDataSegmentLength

@@ -2,26 +2,27 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// logout is a connection's part in logouts: the one that it received, and one of the session that another connection received.
+// logout is a connection's part in logouts: in the one that it received, and in a logout of the session that another connection
+// received.
 type logout struct {
 	conn   logoutConn
 	task   *Task  // the Logout Request that is carried out; nil: none
 	turn   uint32 // counts logouts, to recognize a report for an earlier one
 	others int    // connections that have not reported yet
-	// ends: the session ends with the logout that was answered. It is read when Flush is taken, after the task has gone.
+	// ends is set if the session ends with the logout that was answered. It is read when Flush is taken, after the task was freed.
 	ends bool
 
 	by *Conn // the connection on which the session is being logged out; nil: none
-	// left is a connection that has left while it logged the session out. Its message may arrive before the one that quietens,
-	// which a move to another loop can delay.
+	// left is a connection that has left while it logged the session out. messageFollow may arrive before messageQuieten, which a
+	// move to another loop can delay.
 	left *Conn
-	// owes: the connection still has to report that the host has none of its tasks. It is a fact of its own, because both logouts
-	// may be under way at once.
+	// owes is set while the connection still has to report that the host has none of its tasks. It is a field of its own because
+	// both logouts may be in progress at once.
 	owes bool
 }
 
-// execute carries out a Logout Request (RFC 7143, 11.14). Commands that have not ended are implicitly terminated (7.6); answers
-// that are queued are sent before the response.
+// execute carries out a Logout Request (RFC 7143, 11.14). Commands that have not ended are implicitly terminated (7.6); queued
+// answers are sent before the response.
 func (o *logout) execute(t *Task) {
 	code := pdu.LogoutResponseCode(pdu.LogoutResponseCleanupFailed) // one at a time
 	if o.task == nil {
@@ -35,7 +36,8 @@ func (o *logout) execute(t *Task) {
 	o.progress()
 }
 
-// begin starts to end what the request asks for. A code other than success answers it at once.
+// begin starts to end the connection or session that the request names. If it returns a code other than success, the request is
+// answered at once.
 func (o *logout) begin(t *Task) pdu.LogoutResponseCode {
 	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
 	s, self := o.conn.session(), o.conn.self()
@@ -69,7 +71,7 @@ func (o *logout) begin(t *Task) pdu.LogoutResponseCode {
 	return pdu.LogoutResponseSuccess
 }
 
-// reported counts down the connections that have not reported. A report for an earlier logout means nothing.
+// reported counts down the connections that have not reported. Reports for an earlier logout are ignored.
 func (o *logout) reported(turn uint32) {
 	if o.task != nil && o.turn == turn {
 		o.others--
@@ -77,7 +79,7 @@ func (o *logout) reported(turn uint32) {
 	}
 }
 
-// closesSelf reports whether a logout is about the connection that it came on, or the whole session.
+// closesSelf reports whether a logout closes the connection on which it arrived, or the whole session.
 func (o *logout) closesSelf(t *Task) bool {
 	h := (*pdu.LogoutRequest)(&t.st.ctl.h)
 	return h.Reason() == pdu.LogoutCloseSession || h.CID() == o.conn.CID()
@@ -104,7 +106,7 @@ func (o *logout) follow(from *Conn) {
 	}
 }
 
-// progress reports and answers what the host's tasks have held up, once they have ended.
+// progress sends the report and the response that wait for the host's tasks, once those have ended.
 func (o *logout) progress() {
 	if o.owes && !o.conn.busy() {
 		o.owes = false

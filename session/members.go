@@ -7,7 +7,7 @@ import (
 )
 
 // members is the set of a session's connections, each from the grant of its login until the host has released it. A connection
-// that another one with the same CID replaces remains a member beside its successor until it is gone.
+// that is being replaced by one with the same CID remains a member beside its successor until it is gone.
 type members struct {
 	conns []*Conn
 	homes []home // the last loop of each CID, for a connection that returns
@@ -16,7 +16,7 @@ type members struct {
 	// has one until that connection learns of it.
 	keep    *Conn
 	waiters []waiter // connections that wait for a member to be gone or quiet
-	// barriers belong to task management functions under way that affect whole task sets.
+	// barriers are those of task management functions in progress that affect whole task sets.
 	barriers []*barrier
 }
 
@@ -25,14 +25,14 @@ type home struct {
 	loop int
 }
 
-// Conns is a snapshot of the session's connections, for status.
+// Conns returns a snapshot of the session's connections, for status.
 func (s *Session) Conns() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.conns)
 }
 
-// each posts m to every member but one. A member may be gone when m arrives.
+// each posts m to every member except but. A member may be gone when m arrives.
 func (s *Session) each(but *Conn, m Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,14 +123,14 @@ func (s *Session) place(c *Conn) int {
 	return c.at
 }
 
-// remember notes the loop of the session's first connection, which stays where it was accepted.
+// remember records the loop of the session's first connection, which stays where it was accepted.
 func (s *Session) remember(c *Conn) {
 	s.mu.Lock()
 	s.settleAt(c)
 	s.mu.Unlock()
 }
 
-// settleAt notes the loop of c's CID, under mu.
+// settleAt records the loop of c's CID. It is called under mu.
 func (s *Session) settleAt(c *Conn) {
 	i := slices.IndexFunc(s.homes, func(h home) bool { return h.cid == c.cid })
 	switch {
@@ -141,7 +141,7 @@ func (s *Session) settleAt(c *Conn) {
 	}
 }
 
-// leaving is what remains of a session when a connection has left it.
+// leaving is what becomes of a session when a connection has left it.
 type leaving uint8
 
 const (
@@ -187,7 +187,7 @@ func (s *Session) expire(c *Conn) bool {
 	return true
 }
 
-// close ends the session for joins: no connection may join any more. It reports whether the session had not begun to end.
+// close begins to end the session: no connection may join any more. It reports whether the session had not begun to end before.
 func (s *Session) close() (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,7 +206,7 @@ func (s *Session) closeAfter(c *Conn) bool {
 	return s.phase == sessionEnding
 }
 
-// quiesce quietens all members but by, whose logout turn waits for each of them, and returns how many there are.
+// quiesce quietens all members except by, whose logout turn waits for each of them, and returns their number.
 func (s *Session) quiesce(by *Conn, turn uint32) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -225,7 +225,7 @@ func (s *Session) quieted(c *Conn) {
 	s.tell(func(w waiter) bool { return w.of == c && w.why == waitQuiet })
 }
 
-// forgetWaiter removes a login that ended while it waited. The member may stay long, and many logins may come and go meanwhile.
+// forgetWaiter removes a login that ended while it waited. The member may stay for long, and many logins may come and go meanwhile.
 func (s *Session) forgetWaiter(login *Conn) {
 	s.mu.Lock()
 	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool { return w.login(login) })
@@ -240,8 +240,8 @@ func (s *Session) tell(match func(waiter) bool) {
 	tell(ws)
 }
 
-// drop ends the members with that CID, and returns how many there are: a connection that is being replaced, and its successor
-// whose login waits for that, are two. The logout turn of by waits for each of them.
+// drop ends the members with that CID, and returns their number: there are two if a connection is being replaced and its
+// successor's login waits for that. The logout turn of by waits for each of them.
 func (s *Session) drop(cid uint16, by *Conn, turn uint32) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,8 +2,8 @@ package session
 
 import "fmt"
 
-// Message is what one connection tells another through Host.Post. It is a value: it holds no closure, so a message that has
-// not been received yet can be printed, copied, and written down. The zero Message means nothing.
+// Message is a message from one connection to another, sent through Host.Post. It is a value and holds no closure, so a message
+// that has not been received yet can be printed, copied and stored. The zero Message is invalid.
 type Message struct {
 	kind    messageKind
 	from    *Conn    // messageQuieten, messageFollow: the connection that logs the session out
@@ -14,7 +14,7 @@ type Message struct {
 	reason  error    // messageFail, messageFinish
 }
 
-// messageKind is what the receiver does.
+// messageKind is what the receiver has to do.
 type messageKind uint8
 
 const (
@@ -57,7 +57,7 @@ func (m Message) String() string {
 	return m.kind.String()
 }
 
-// Receive takes a message that was posted to the connection. The host calls it on the connection's loop. The connection may
+// Receive handles a message that was posted to the connection. The host calls it on the connection's loop. The connection may
 // have ended since the message was posted; each case allows for that.
 func (c *Conn) Receive(now int64, m Message) {
 	c.now = max(c.now, now)
@@ -91,7 +91,7 @@ func (c *Conn) Receive(now int64, m Message) {
 	}
 }
 
-// receive takes the messages of task management.
+// receive handles the messages of task management.
 func (m *management) receive(msg Message) {
 	switch msg.kind {
 	case messageFind:

@@ -25,7 +25,7 @@ func defaultParams() Params {
 
 const answerReject = "Reject"
 
-// answer negotiates one key and returns the answer, "" for none. A value out of its key's syntax or range is answered
+// answer negotiates one key and returns the answer, "" for none. A value that violates its key's syntax or range is answered
 // Reject and changes nothing (6.2, 6.2.2).
 func (n *negotiation) answer(row *keyRow, value string) string {
 	switch row.kind {
@@ -76,7 +76,7 @@ func (n *negotiation) answerBool(row *keyRow, value string) string {
 	return yesNo(v)
 }
 
-// answerNumber takes the smaller or larger of the offered number and ours, within what other keys allow.
+// answerNumber chooses the smaller or larger of the offered number and ours, within the bounds that other keys set.
 func (n *negotiation) answerNumber(row *keyRow, value string) string {
 	v, err := pdu.ParseNumber(value, row.lo, row.hi)
 	if err != nil {
@@ -97,7 +97,7 @@ func (n *negotiation) answerNumber(row *keyRow, value string) string {
 	return strconv.FormatUint(uint64(r), 10)
 }
 
-// declare takes a value that the initiator declares. It is not answered unless it is malformed.
+// declare stores a value that the initiator declares. It is not answered unless it is malformed.
 func (n *negotiation) declare(row *keyRow, value string) string {
 	if row.set == nil {
 		return ""

@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// NodeConfig applies to all targets of a Node. Zero values mean the defaults of limits.go. With a negative NOPInterval no NOP-In
-// is sent to silent initiators.
+// NodeConfig applies to all targets of a Node. Zero values mean the defaults of limits.go. If NOPInterval is negative, silent
+// initiators are sent no NOP-In.
 type NodeConfig struct {
 	LoginTimeout, NOPInterval, NOPTimeout, DataTimeout int64 // ns
 	DiscoveryAuth                                      Auth  // for discovery sessions

@@ -13,10 +13,10 @@ func (n *nopState) start(now int64, node *Node) {
 	n.interval, n.timeout, n.last = node.cfg.NOPInterval, node.cfg.NOPTimeout, now
 }
 
-// heard notes the arrival of a PDU: whatever it is, the initiator is there.
+// heard records the arrival of a PDU: whatever it is, the initiator is alive.
 func (n *nopState) heard(now int64) { n.last, n.askedAt = now, 0 }
 
-// due returns when advance has something to do; 0: never.
+// due returns when advance has something to do, 0 for never.
 func (n *nopState) due() int64 {
 	switch {
 	case n.interval == 0:
@@ -27,8 +27,8 @@ func (n *nopState) due() int64 {
 	return n.last + n.interval
 }
 
-// advance asks a silent initiator for a sign of life. asks: a NOP-In with a Target Transfer Tag has to be sent. dead: the last
-// one was not answered in time.
+// advance checks a silent initiator for a sign of life. asks is set if a NOP-In with a Target Transfer Tag has to be sent, dead if
+// the last one was not answered in time.
 func (n *nopState) advance(now int64) (asks, dead bool) {
 	switch due := n.due(); {
 	case due == 0 || now < due:
@@ -51,8 +51,8 @@ func (c *Conn) nopIn(ttt uint32) {
 	c.replyWith(&b, nil, snCurrent)
 }
 
-// tellWindow announces that the command window is open, if the last PDU that the initiator got said that it was closed. Without
-// that, and with no response to send, the initiator would wait for ever.
+// tellWindow announces that the command window is open, if it was closed according to the last PDU that the initiator got.
+// Otherwise, with no response left to send, the initiator would wait for ever.
 func (c *Conn) tellWindow() {
 	if !c.fullFeature() || c.end.deaf() {
 		return

@@ -2,9 +2,9 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// ORDERED commands (SAM-5 8.9.2). The device server executes an ORDERED command after everything that it was given before it,
-// and before everything that it is given later. But commands reach it from many connections, and a write only with its last
-// byte. So an ORDERED command raises a barrier as well. It is handed to the host once every command of its logical unit that
+// ORDERED commands (SAM-5 8.9.2). The device server executes an ORDERED command after all commands that it got earlier, and before
+// all that it gets later. But commands reach it from many connections, and a write only when its data is complete. So an ORDERED
+// command raises a barrier as well. It is handed to the host once every command of its logical unit that
 // precedes it in CmdSN order was handed over or has ended, on all connections; later commands follow once it was handed over.
 // Nothing is stopped, and there is no response. An immediate command has no place in the order.
 
@@ -30,7 +30,7 @@ type moves struct {
 
 func (m *moves) on(lun uint64) bool { return m.any && (m.all || m.lun == lun) }
 
-// orderMoved notes such an event on a logical unit.
+// orderMoved records such an event on a logical unit.
 func (m *management) orderMoved(lun uint64) {
 	if m.orders == 0 {
 		return
@@ -40,14 +40,14 @@ func (m *management) orderMoved(lun uint64) {
 	m.alert = true
 }
 
-// orderMovedBy notes that command t was handed to the host or has ended.
+// orderMovedBy records that command t was handed to the host or has ended.
 func (m *management) orderMovedBy(t *Task) {
 	if m.orders > 0 && t.st.kind == kindCommand {
 		m.orderMoved(t.LUN)
 	}
 }
 
-// orderProgress takes the part in an ORDERED command's barrier as far as it can go now.
+// orderProgress advances the part in an ORDERED command's barrier as far as possible.
 func (m *management) orderProgress(p *part) {
 	b := p.b
 	if p.stage == partStops {

@@ -6,16 +6,16 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// part is what one connection does for a barrier, from the moment it learns of it until nothing of it is left here.
+// part is one connection's part in a barrier, from the arrival of the barrier until the connection has no more to do for it.
 type part struct {
 	b     *barrier
 	stage partStage
 	luns  []uint64 // logical units of the tasks that were stopped
-	by    int64    // deadline for the initiator; 0: none; undated: one is wanted, and attend, which has the time, sets it
+	by    int64    // deadline for the initiator; 0 if none; undated until attend, which has the time, sets it
 	mark  uint32   // the ExpStatSN to wait for
 }
 
-// partStage is how far a connection is with its part.
+// partStage is the progress of a connection's part.
 type partStage uint8
 
 const (
@@ -29,7 +29,7 @@ const (
 
 const undated = -1
 
-// arrives is the turn of a barrier's marker. From here on, commands of the task set that follow are held back.
+// arrives is called when a barrier's marker has its turn. From then on, later commands of the task set are held back.
 func (m *management) arrives(b *barrier, owes bool) {
 	p := &part{b: b, stage: partWaits}
 	stage := b.stage.Load()
@@ -105,7 +105,7 @@ func (m *management) bars(r *Task) bool {
 	return false
 }
 
-// release lets the commands and answers continue that nothing holds back any more.
+// release continues the commands and answers that nothing holds back any more.
 func (m *management) release() {
 	for r := m.barred.head; r != nil; {
 		next := r.next
@@ -129,7 +129,7 @@ func (m *management) release() {
 	}
 }
 
-// report tells the origin that the connection is done with this round.
+// report reports to the origin that the connection has finished this round.
 func (m *management) report(b *barrier) {
 	if b.missing.Add(-1) == 0 && b.origin != m.conn.self() {
 		o := b.origin
@@ -141,7 +141,7 @@ func (m *management) report(b *barrier) {
 	}
 }
 
-// partProgress takes one part as far as it can go now.
+// partProgress advances one part as far as possible.
 func (m *management) partProgress(p *part) {
 	if p.b.fn == orderOnly {
 		m.orderProgress(p)

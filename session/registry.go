@@ -50,12 +50,12 @@ const (
 	entryForeign // the I_T nexus belongs to another account
 )
 
-// enter registers s with its first connection. If a session of the same I_T nexus lives, "the existing session MUST be ...
-// closed" first (RFC 7143, 6.3.5): its connections are told to end, and c receives messageResumeLogin when they have; s then
-// enters again. Discovery sessions have no nexus, and any number may exist.
+// enter registers s with its first connection. If a session of the same I_T nexus exists, "the existing session MUST be ...
+// closed" first (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
+// then called again. Discovery sessions have no nexus, and any number may exist.
 //
-// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. The error says
-// why an entry is foreign.
+// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. With entryForeign
+// the error gives the reason.
 func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -99,7 +99,7 @@ func (r *registry) newTSIH(random func([]byte)) uint16 {
 	}
 }
 
-// replace ends a session whose initiator has begun another in its place.
+// replace ends a session that is being reinstated: its initiator has begun another in its place.
 func (s *Session) replace() {
 	s.close()
 	s.each(nil, Message{kind: messageFail, reason: errReinstated})
@@ -119,7 +119,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 	case s == nil:
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "no session with that TSIH")
 	case s.ISID != n.isid || s.InitiatorName != n.initiator:
-		// The answer is that for a session that does not exist, so that an initiator learns nothing of others' sessions.
+		// The answer is the same as for a session that does not exist, so that an initiator cannot find out about others' sessions.
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
 	case s.Discovery || discovery:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.2
@@ -131,7 +131,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 	return s, nil
 }
 
-// leave forgets a session that is over, and resumes the logins that waited for that.
+// leave removes a session that is over, and resumes the logins that waited for that.
 func (r *registry) leave(s *Session) {
 	r.mu.Lock()
 	delete(r.sessions, s.TSIH)

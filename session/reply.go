@@ -17,7 +17,7 @@ type replyQueue struct {
 	head, n int
 }
 
-// push returns the place of a new reply, zeroed, or nil when there are too many.
+// push adds a zeroed reply and returns it, or nil when there are too many.
 func (q *replyQueue) push() *reply {
 	if q.n == len(q.ring) {
 		if q.n >= maxReplies {
@@ -51,7 +51,7 @@ func (c *Conn) replyWith(h *pdu.BHS, data []byte, rule snRule) *reply {
 	return r
 }
 
-// numbered is how many of the queued replies will take a StatSN.
+// numbered returns how many of the queued replies will use up a StatSN.
 func (q *replyQueue) numbered() (n uint32) {
 	for i := range q.n {
 		if q.ring[(q.head+i)%len(q.ring)].rule == snNext {
@@ -61,7 +61,7 @@ func (q *replyQueue) numbered() (n uint32) {
 	return n
 }
 
-// next takes the PDU at the front of the queue, and returns what it does with StatSN.
+// next removes the PDU at the front of the queue, and returns how it uses StatSN.
 func (q *replyQueue) next(ev *Event) snRule {
 	r := &q.ring[q.head]
 	q.head = (q.head + 1) % len(q.ring)

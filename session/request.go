@@ -6,7 +6,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// ctlRequest holds what a request other than a SCSI command needs beside its Task. It is allocated for each, off the data path.
+// ctlRequest holds the data of a request other than a SCSI command that has no place in its Task. It is allocated for each, off the
+// data path.
 type ctlRequest struct {
 	h    pdu.BHS
 	data []byte // ping data or text, in the host's memory
@@ -16,7 +17,7 @@ type ctlRequest struct {
 	text     *textRequest // for a Text Request whose text is complete
 }
 
-// RequestBytes is the Go memory that a request other than a SCSI command takes beside its Task, for the host's sum.
+// RequestBytes is the Go memory that a request other than a SCSI command takes in addition to its Task, for the host's memory bound.
 const RequestBytes = int(unsafe.Sizeof(ctlRequest{}))
 
 // drop frees a request's memory.
@@ -33,7 +34,7 @@ func (r *ctlRequest) drop(h Host) {
 	r.data, r.reply.data = nil, nil
 }
 
-// requestKind returns the kind of a request that is no SCSI command.
+// requestKind returns the kind of a request other than a SCSI command.
 func requestKind(op pdu.Opcode) taskKind {
 	switch op {
 	case pdu.OpNOPOut:
@@ -46,7 +47,7 @@ func requestKind(op pdu.Opcode) taskKind {
 	return kindText
 }
 
-// requestHeader takes a NOP-Out, Text, Logout or Task Management Function Request.
+// requestHeader handles the header of a NOP-Out, Text, Logout or Task Management Function Request.
 func (c *Conn) requestHeader(h *pdu.BHS) {
 	if h.Opcode() == pdu.OpNOPOut && h.ITT() == pdu.ReservedTag {
 		// The answer to a NOP-In, or a NOP-Out that wants none: always immediate (11.18.1).
@@ -80,7 +81,7 @@ func (c *Conn) requestHeader(h *pdu.BHS) {
 	c.rx.act, c.rx.task = actRequest, t
 }
 
-// prepare makes room for a request's data, and returns why the request is rejected, or 0.
+// prepare allocates memory for a request's data. It returns the reason if the request is rejected, or 0.
 func (t *Task) prepare() pdu.RejectReason {
 	c, ctl := t.Conn, t.st.ctl
 	if t.st.kind == kindText {
@@ -100,7 +101,7 @@ func (t *Task) prepare() pdu.RejectReason {
 	return 0
 }
 
-// requestPayload takes such a request once it is complete.
+// requestPayload handles such a request once it is complete.
 func (t *Task) requestPayload() {
 	c, h := t.Conn, &t.st.ctl.h
 	switch t.st.kind {

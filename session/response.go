@@ -55,8 +55,7 @@ func (t *Task) scsiResponse(ev *Event) {
 	t.last(ev)
 }
 
-// putSense writes the data segment of a response, SenseLength and sense data (11.4.7), to c.scratch and returns its
-// length.
+// putSense writes the data segment of a response, SenseLength and sense data (11.4.7), to c.scratch and returns its length.
 func (t *Task) putSense() int {
 	c := t.Conn
 	n := 0
@@ -73,7 +72,7 @@ func (t *Task) putSense() int {
 	return 2 + n
 }
 
-// residual compares what was transferred with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes for which the EDTL was too
+// residual compares the transfer's length with the EDTL (RFC 7143, 11.4.5): an overflow counts the bytes for which the EDTL was too
 // small, an underflow the bytes of the EDTL that were not used.
 func (t *Task) residual() (over, under bool, count uint32) {
 	r := &t.Result
@@ -94,7 +93,7 @@ func (t *Task) residual() (over, under bool, count uint32) {
 	switch {
 	case moved < edtl:
 		return false, true, uint32(edtl - moved)
-	case required > edtl: // whatever the status: the initiator has to know that its EDTL was too small
+	case required > edtl: // with any status: the initiator has to know that its EDTL was too small
 		return true, false, uint32(min(required-edtl, 1<<32-1))
 	}
 	return false, false, 0
@@ -133,7 +132,7 @@ func (c *Conn) Sent(now int64, t *Task) {
 	t.free()
 }
 
-// free ends a task and gives it back to the host.
+// free ends a task and returns it to the host.
 func (t *Task) free() {
 	c := t.Conn
 	was := t.st.phase
@@ -144,7 +143,7 @@ func (t *Task) free() {
 	}
 	t.unlist()
 	if c.rx.task == t {
-		c.rx = rxState{} // what is still arriving of its data means nothing
+		c.rx = rxState{} // data that is still arriving for it is ignored
 	}
 	c.live--
 	switch {

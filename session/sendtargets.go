@@ -9,13 +9,13 @@ import (
 )
 
 // listing is a target's record for SendTargets (RFC 7143, appendix C). It is built once, when the node learns of the target, and
-// shared by all answers, which may have thousands of targets.
+// shared by all answers, which may list thousands of targets.
 type listing struct {
 	target  *Target
 	portals []listedPortal
 }
 
-// listedPortal is a portal address that the initiator can use. Where addr is empty, a wildcard, it is the address on which the
+// listedPortal is a portal address that the initiator can use. An empty addr is a wildcard: it stands for the address on which the
 // connection arrived.
 type listedPortal struct {
 	addr string
@@ -35,7 +35,7 @@ func newListing(t *Target) *listing {
 	return l
 }
 
-// asker is what the answer to SendTargets depends on: the connection that it arrived on.
+// asker has the properties of the connection that the answer to SendTargets depends on.
 type asker struct {
 	node   *Node
 	sess   *Session

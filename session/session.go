@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). What was negotiated is fixed
+// Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). Its negotiated values are fixed
 // once it is in full feature phase. Each of its connections (members.go) is on a loop of its own.
 type Session struct {
 	InitiatorName string
@@ -49,7 +49,7 @@ type Params struct {
 	TaskReporting      TaskReporting
 }
 
-// TaskReporting is how the end of tasks is reported when many are aborted (RFC 7143, 13.23).
+// TaskReporting is how the end of tasks is reported when several are aborted (RFC 7143, 13.23).
 type TaskReporting uint8
 
 const (
@@ -66,7 +66,7 @@ type ConnParams struct {
 }
 
 // Resize sets how many requests of the session may be unanswered, up to its target's Limits.Window. A host that is short of
-// memory makes the window smaller, and later larger again. Any loop may call it.
+// memory shrinks the window for a time. Any loop may call Resize.
 func (s *Session) Resize(n int) {
 	if s.window.Resize(min(n, s.Target.window())) {
 		s.each(nil, Message{kind: messageWindow})

@@ -1,6 +1,6 @@
 package session
 
-// sessionPhase is the life of a session, from its first connection's login to the moment the node forgets it. docs/session.md,
+// sessionPhase is the phase of a session between its first connection's login and its removal from the registry. docs/session.md,
 // "The end of a session", has the drawing.
 type sessionPhase uint8
 
@@ -8,8 +8,8 @@ const (
 	sessionNew    sessionPhase = iota // its leading login is not complete: no login can find it
 	sessionUp                         // it has connections, and others may join
 	sessionKept                       // it has lost its last connection, and waits for another to continue it (kept.go)
-	sessionEnding                     // logged out, replaced or given up: no connection may join any more
-	sessionGone                       // the registry has forgotten it
+	sessionEnding                     // logged out, replaced or expired: no connection may join any more
+	sessionGone                       // removed from the registry
 	sessionPhases
 )
 
@@ -40,8 +40,8 @@ func (m *members) move(to sessionPhase) {
 	m.phase = to
 }
 
-// end takes the session to its end, under mu, unless that has begun already: a session may be logged out, replaced and lose its
-// last connection at the same time.
+// end begins the session's end, under mu, unless that has begun already: a session may be logged out, replaced and lose its last
+// connection at the same time.
 func (m *members) end() {
 	if m.phase < sessionEnding {
 		m.move(sessionEnding)

@@ -9,24 +9,24 @@ type serials struct {
 	toldMax   uint32 // the last MaxCmdSN that was sent
 }
 
-// acknowledge takes an initiator's ExpStatSN: everything before it has arrived (RFC 7143, 4.2.2.2). A number that was
-// never sent acknowledges nothing.
+// acknowledge records an initiator's ExpStatSN: all responses before it have arrived (RFC 7143, 4.2.2.2). A number beyond what was
+// sent acknowledges nothing.
 func (s *serials) acknowledge(exp uint32) {
 	if pdu.SNLess(s.expStatSN, exp) && pdu.SNLessEq(exp, s.statSN) {
 		s.expStatSN = exp
 	}
 }
 
-// snRule says what a PDU does with StatSN.
+// snRule is how a PDU uses StatSN.
 type snRule uint8
 
 const (
-	snNext    snRule = iota // carries the next one and uses it up: every response
-	snCurrent               // carries the next one and leaves it: R2T, NOP-In without Initiator Task Tag (11.8, 11.19.2)
+	snNext    snRule = iota // carries the next StatSN and uses it up: every response
+	snCurrent               // carries the next StatSN without using it up: R2T, NOP-In without Initiator Task Tag (11.8, 11.19.2)
 	snNone                  // the field is reserved: Data-In without status (11.7.5)
 )
 
-// stamp completes the PDU in ev: the one place where StatSN, ExpCmdSN and MaxCmdSN are written.
+// stamp completes the PDU in ev. It is the only place where StatSN, ExpCmdSN and MaxCmdSN are written.
 func (c *Conn) stamp(ev *Event, rule snRule) {
 	h := &ev.Header
 	if rule != snNone {

@@ -11,7 +11,7 @@ type Target struct {
 	Portals     []Portal // empty: every portal, in group 1
 	Auth        Auth
 	ACL         ACL
-	Redirect    *Redirect // every login is sent there
+	Redirect    *Redirect // every login is redirected there; nil for none
 	Limits      Limits
 	Owner       any // the host's own target
 }
@@ -93,7 +93,7 @@ type ACL struct {
 	Networks   []netip.Prefix
 }
 
-// Admits reports whether the initiator of that name may log in from addr: both lists have to admit it.
+// Admits reports whether the initiator with that name may log in from addr: both lists have to admit it.
 func (a *ACL) Admits(name string, addr netip.Addr) bool {
 	return a.admitsName(name) && a.admitsAddr(addr.Unmap())
 }

@@ -2,8 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// Task is one request of an initiator from its header to the last byte of its answer: a SCSI command, a task-management
-// function, or a NOP-Out, Text or Logout request, which hosts never see but in NewTask and FreeTask. The host embeds it
+// Task is one request of an initiator, from its header to the last byte of its answer: a SCSI command, a task management
+// function, or a NOP-Out, Text or Logout request, which the host sees only in NewTask and FreeTask. The host embeds it
 // in its own task (Owner) and pools it. It belongs to its connection's loop.
 type Task struct {
 	Owner any   // the host's own task
@@ -26,8 +26,8 @@ type Task struct {
 	Out      []byte
 	Received uint32
 
-	// Manage is the function that a Manage event asks for, on LUN where the function has one. With
-	// TMFQueryAsyncEvent the host leaves the Additional Response Information of RFC 7144 in ManageInfo.
+	// Manage is the function that a Manage event asks for, on LUN if the function has one. For TMFQueryAsyncEvent the host sets
+	// ManageInfo to the Additional Response Information of RFC 7144.
 	Manage     pdu.TaskFunction
 	ManageInfo [3]byte
 
@@ -45,31 +45,31 @@ type Result struct {
 	Status byte
 	Sense  []byte // valid until the task is freed
 	In     []byte // data-in, memory of the host or of a Mapped backend, valid until FreeTask
-	// RequiredOut and RequiredIn are what the CDB asked to move, for residuals against the EDTL (RFC 7143, 11.4.5).
+	// RequiredOut and RequiredIn are the transfer lengths that the CDB asked for, to compute residuals (RFC 7143, 11.4.5).
 	RequiredOut, RequiredIn int64
 }
 
-// Reset makes a task ready for its next use; Owner stays.
+// Reset prepares a task for its next use, and keeps Owner.
 func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
 
-// Command reports whether t is a SCSI command. For these, Conn.Sent may be called early: only the memory of the last PDU's data
-// depends on when. For other requests, sending the answer has effects.
+// Command reports whether t is a SCSI command. For commands, Conn.Sent may be called early: only the lifetime of the last PDU's
+// data depends on it. For other requests, sending the answer has effects.
 func (t *Task) Command() bool { return t.st.kind == kindCommand }
 
-// taskState is the session's own half of a task.
+// taskState is the session's private part of a task.
 type taskState struct {
 	prev  *Task     // with Task.next the links of list on
 	on    *taskList // the list the task is on
 	chain *Task     // in its bucket of the tag table
-	// handed links tasks whose turn has come on their way to their connection. Until the connection has taken it, it is the
-	// window's holder's.
+	// handed links delivered tasks in the inbox of their connection. Until the connection has taken the task, the link belongs to the
+	// holder of the window's token.
 	handed *Task
 
 	kind  taskKind
 	phase taskPhase
 	place place
 
-	// What the request's PDU said.
+	// The fields of the request's PDU.
 	final  bool // it had the F bit
 	raises bool // its turn raises a barrier on other connections
 
@@ -79,13 +79,13 @@ type taskState struct {
 	ctl *ctlRequest // nil in a SCSI command
 }
 
-// place is what a request takes of those that may be unanswered at a time.
+// place is the limit on unanswered requests that a request counts toward.
 type place uint8
 
 const (
 	placeNone      place = iota
-	placeWindow          // one of the command window
-	placeImmediate       // one of MaxImmediate
+	placeWindow          // the command window
+	placeImmediate       // MaxImmediate
 )
 
 type taskKind uint8
@@ -96,5 +96,5 @@ const (
 	kindNOP
 	kindText
 	kindLogout
-	kindMarker // a barrier in an inbox: no request at all
+	kindMarker // not a request: a barrier in an inbox
 )

@@ -1,17 +1,16 @@
 package session
 
-// taskPhase says who has to act on a task, and what may still happen to it. It is the task's whole state: docs/session.md, "The
-// life of a task", has the drawing. The order of the constants matters where phases are compared: a task before phaseRunning
-// has not been handed to the host.
+// taskPhase is the state of a task. docs/session.md, "The life of a task", has the drawing. The order of the constants matters where
+// phases are compared: a task before phaseRunning has not been handed to the host.
 type taskPhase uint8
 
 const (
 	phaseArriving     taskPhase = iota // its own PDU is not complete
 	phaseHeld                          // in the command window, before its turn
 	phaseHeldStopped                   // stopped, but the window had begun to deliver it: it ends at its turn
-	phaseHeldDraining                  // stopped in the command window, and the data that was announced is awaited
+	phaseHeldDraining                  // stopped in the command window; waits for announced data
 	phaseData                          // its turn has come; it waits for data-out, for memory or for other tasks
-	phaseDraining                      // stopped, and the data that was announced is awaited, to be discarded
+	phaseDraining                      // stopped; waits for announced data, which is discarded
 	phaseBarred                        // complete, but a task management function must be carried out first
 	phaseReady                         // on Conn.todo: the host has to take Execute or Manage
 	phaseRunning                       // with the host

@@ -19,7 +19,7 @@ type textNegotiation struct {
 	segment uint32
 }
 
-// reset drops the exchange, but not a request that is not answered yet.
+// reset drops the exchange, but not a request that has not been answered yet.
 func (x *textNegotiation) reset() { *x = textNegotiation{task: x.task} }
 
 // textReply is the Text Response to one request.
@@ -56,8 +56,8 @@ func (x *textNegotiation) judge(h *pdu.TextRequest) pdu.RejectReason {
 	return 0
 }
 
-// arrived checks the text of a request before its CmdSN counts as received, since a rejected request's does not (7.3). No
-// other request can change the exchange until this one is answered: judge.
+// arrived checks the text of a request before its CmdSN counts as received, because a rejected request's CmdSN does not (7.3). No
+// other request can change the exchange until this one is answered: judge rejects it.
 func (x *textNegotiation) arrived(ctl *ctlRequest) pdu.RejectReason {
 	h := (*pdu.TextRequest)(&ctl.h)
 	fresh := h.TTT() == pdu.ReservedTag
@@ -82,7 +82,7 @@ func (x *textNegotiation) arrived(ctl *ctlRequest) pdu.RejectReason {
 	return 0
 }
 
-// execute carries out a Text Request (11.10), whose response is then ready.
+// execute carries out a Text Request (11.10); its response is then ready.
 func (x *textNegotiation) execute(ctl *ctlRequest, conn textConn) {
 	h := (*pdu.TextRequest)(&ctl.h)
 	if h.TTT() == pdu.ReservedTag {
@@ -98,7 +98,7 @@ func (x *textNegotiation) execute(ctl *ctlRequest, conn textConn) {
 		if !x.answer.pending() {
 			x.gather, x.seen = nil, ctl.text.seen
 			x.keys(ctl.text.keys)
-			ctl.text = nil // the response may wait for an initiator that does not read
+			ctl.text = nil // do not keep it while the response waits for an initiator that does not read
 		}
 		x.piece(r, conn)
 		r.more = x.answer.pending()
@@ -227,7 +227,7 @@ func (a *textAnswer) record(who asker, dst []byte) (record []byte, next textAnsw
 	return dst, next
 }
 
-// textKey returns the answer to a key of a text exchange; "": none. Keys whose use is limited to login are refused (13).
+// textKey returns the answer to a key of a text exchange, "" for none. Keys that may be used only during login are refused (13).
 func textKey(kv pdu.KeyValue) string {
 	switch row := findKey(kv.Key); {
 	case row == nil:

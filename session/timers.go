@@ -1,6 +1,6 @@
 package session
 
-// Timer returns when the host has to call Advance if no input arrives, in ns of its clock; 0: never.
+// Timer returns when the host has to call Advance if no input arrives, in ns of its clock; 0 for never.
 func (c *Conn) Timer() int64 {
 	e := &c.end
 	at := e.by
@@ -21,7 +21,7 @@ func (c *Conn) Timer() int64 {
 	return at
 }
 
-// Advance does what is due at now.
+// Advance handles all deadlines up to now.
 func (c *Conn) Advance(now int64) {
 	if c.end.deaf() {
 		c.phaseTimer(now)

@@ -10,20 +10,20 @@ import (
 // those of its session (barrier.go, part.go, fence.go).
 //
 // A function over a task set takes these steps: its turn in CmdSN order comes; the tasks of its session that it affects are
-// stopped on all connections; all of them end; the host carries the function out (Manage); the response is sent. Commands that
+// stopped on all connections; all of them end; the host carries out the function (Manage); the response is sent. Commands that
 // follow it are held back until the host has carried it out.
 type management struct {
 	conn      tmConn
-	diverts   bool     // divert has to see every answer before it is queued
+	diverts   bool     // divert must see every answer before it is queued
 	waiting   taskList // functions of this connection that wait for their CmdSN, for tasks to end, or for other connections
 	parts     []*part  // barriers that are not over, at most as many as the session may have unanswered functions
 	barred    taskList // commands that wait for a function to be carried out
 	held      taskList // answers that wait for a fence
-	alert     bool     // attend has something to look at
+	alert     bool     // attend has something to do
 	scheduled bool     // progress has to run
 	orders    int      // how many of parts belong to ORDERED commands
 	moved     moves    // events that those may wait for
-	begun     int      // this connection's functions that count towards maxFunctions
+	begun     int      // this connection's functions that count toward maxFunctions
 	stopped   int      // stopped commands that are not freed yet
 }
 
@@ -31,11 +31,11 @@ type management struct {
 type tmfState struct {
 	barrier *barrier
 	stage   functionStage
-	counts  bool // towards maxFunctions
+	counts  bool // it counts toward maxFunctions
 	owes    bool // of a marker: a report is owed
 }
 
-// functionStage is how far a task management function is. Its task is in phaseData, except while the host carries it out.
+// functionStage is the progress of a task management function. Its task is in phaseData, except while the host carries it out.
 type functionStage uint8
 
 const (
@@ -83,7 +83,7 @@ func (m *management) search(t *Task) {
 	m.schedule()
 }
 
-// findFor is the search on another connection.
+// findFor searches a connection other than the origin.
 func (m *management) findFor(b *barrier) {
 	m.find(b)
 	m.schedule()
@@ -113,7 +113,7 @@ func (m *management) find(b *barrier) bool {
 	return found
 }
 
-// refersTo reports whether the function names command r. A command whose answer is queued is over. One whose PDU is not
+// refersTo reports whether the function names command r. A command whose answer is queued has ended. One whose PDU is not
 // complete does not exist yet, because its CmdSN has not been received.
 func (m *management) refersTo(b *barrier, r *Task) bool {
 	return r.st.kind == kindCommand && r.LUN == b.lun && r.st.phase != phaseArriving && r.st.phase != phaseAnswer
@@ -129,11 +129,11 @@ func (m *management) abortOver(t *Task) {
 	case t.st.tmf.barrier.found.Load():
 		m.managed(t, pdu.TMFResponseComplete)
 	case pdu.SNLess(ref, t.CmdSN) && m.conn.plug(ref):
-		if t.st.phase == phaseData { // else what the plug delivered ended the connection
+		if t.st.phase == phaseData { // unless a request that the plug delivered has ended the connection
 			m.managed(t, pdu.TMFResponseComplete)
 		}
 	case t.st.tmf.stage == functionAsksRef:
-		// Nobody had the task and now its CmdSN cannot be plugged: it arrived in between.
+		// No connection had the task, but its CmdSN cannot be plugged: it arrived in between.
 		t.st.tmf.stage = functionAsks
 		b := t.st.tmf.barrier
 		b.missing.Store(1)
@@ -163,7 +163,7 @@ func (m *management) beginSet(t *Task) {
 // schedule has progress run once before the next event.
 func (m *management) schedule() { m.alert, m.scheduled = true, true }
 
-// progress takes the connection's parts and its own functions as far as they can go now.
+// progress advances the connection's parts and its own functions as far as possible.
 func (m *management) progress() {
 	moved := m.moved
 	m.moved = moves{}
@@ -176,7 +176,7 @@ func (m *management) progress() {
 		for t := m.movable(); t != nil; t = m.movable() {
 			m.moveOn(t)
 		}
-		// ExpCmdSN may have moved between our look at it and the moment from which other loops wake us.
+		// ExpCmdSN may have moved after it was read and before other loops began to wake this connection.
 		again = m.conn.session().Params.MaxConnections > 1 && m.conn.watch(m.expecting())
 	}
 }
@@ -216,13 +216,13 @@ func (m *management) expecting() bool {
 	return false
 }
 
-// movable returns a function that need not wait any longer, nil if there is none.
+// movable returns a function that has no more to wait for, nil if there is none.
 func (m *management) movable() *Task {
 	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
 			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3, b). A
-			// reset of the target might do without and plug what is missing; but a NOP-Out or a Text Request that is under way
-			// on another connection would then never be answered.
+			// target reset could instead plug the missing CmdSNs, but then a NOP-Out or Text Request that is in flight on another
+			// connection would never be answered.
 			if !pdu.SNLess(m.conn.session().window.ExpCmdSN(), t.CmdSN) {
 				return t
 			}
@@ -233,7 +233,7 @@ func (m *management) movable() *Task {
 	return nil
 }
 
-// moveOn takes a function's next step.
+// moveOn carries out a function's next step.
 func (m *management) moveOn(t *Task) {
 	b := t.st.tmf.barrier
 	switch {
@@ -285,7 +285,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	c.tm.managed(t, r)
 }
 
-// managed takes a function's result: commands that were held back continue, and the response is queued.
+// managed handles a function's result: commands that were held back continue, and the response is queued.
 func (m *management) managed(t *Task, r pdu.TaskResponse) {
 	t.unlist()
 	t.st.ctl.response = byte(r)
@@ -300,7 +300,7 @@ func (m *management) managed(t *Task, r pdu.TaskResponse) {
 	t.answer()
 }
 
-// managedOver ends what function t held back.
+// managedOver continues whatever function t held back.
 func (m *management) managedOver(t *Task) {
 	if b := t.st.tmf.barrier; b != nil {
 		t.st.tmf.barrier = nil
@@ -330,7 +330,7 @@ func (m *management) response(now int64, t *Task, ev *Event) {
 	t.last(ev)
 	m.responseSent(t)
 	if cold {
-		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host sees to those of
+		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host terminates those of
 		// other sessions.
 		m.conn.session().close()
 		m.conn.session().each(m.conn.self(), Message{kind: messageFinish, reason: errColdReset})

@@ -2,8 +2,8 @@ package session
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// tmConn is the seam between task management and its connection: all that tmf.go, barrier.go, part.go, fence.go,
-// fence_command.go and order.go use of a Conn, besides the methods that tasks have themselves. A test holds those files to it.
+// tmConn is the interface between task management and its connection: everything that tmf.go, barrier.go, part.go, fence.go,
+// fence_command.go and order.go use of a Conn, besides the methods of tasks. A test ensures that those files use nothing else.
 type tmConn struct{ c *Conn }
 
 // The connection itself.
@@ -15,7 +15,7 @@ func (k tmConn) loop() int         { return k.c.cfg.Loop }
 // fullFeature reports whether the connection has left the login phase.
 func (k tmConn) fullFeature() bool { return k.c.fullFeature() }
 
-// deaf reports whether input is ignored: then nothing is acknowledged any more, and no data comes.
+// deaf reports whether input is ignored: then no acknowledgement and no data are received any more.
 func (k tmConn) deaf() bool { return k.c.end.deaf() }
 
 // mute reports whether nothing is sent any more.
@@ -27,7 +27,7 @@ func (k tmConn) closed() bool { return k.c.end.closed() }
 // fail closes the connection at once.
 func (k tmConn) fail(err error) { k.c.fail(err) }
 
-// finish closes the connection once everything that is queued was sent.
+// finish closes the connection once everything that is queued has been sent.
 func (k tmConn) finish(now int64, err error) { k.c.finish(now, err) }
 
 // Its tasks.
@@ -45,7 +45,7 @@ func (k tmConn) stirred() bool         { return k.c.turns.stirred.Swap(false) }
 
 // What it sends.
 
-// ping asks the initiator to acknowledge what was sent, with a NOP-In.
+// ping sends a NOP-In, whose answer acknowledges what was sent.
 func (k tmConn) ping() { k.c.nopIn(k.c.ttt.next()) }
 
 // terminated tells the initiator that all tasks of a logical unit are being terminated.
@@ -61,7 +61,7 @@ func (k tmConn) statSN() uint32 { return k.c.sn.statSN }
 // queuedSN is the number of the next response once the queued replies, which have no task, were sent.
 func (k tmConn) queuedSN() uint32 { return k.c.sn.statSN + k.c.replies.numbered() }
 
-// acknowledged reports whether the initiator has everything before the StatSN mark, or will never say so.
+// acknowledged reports whether the initiator has acknowledged all responses before the StatSN mark, or never will.
 func (k tmConn) acknowledged(mark uint32) bool {
 	return k.deaf() || pdu.SNLessEq(mark, k.c.sn.expStatSN)
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// waiter is a connection that waits for the end of another connection, or of a session. It is a value, like the message that it
-// gets when the wait is over.
+// waiter is a connection that waits for another connection or a session to end. It is a value, like the message that the connection
+// receives when the wait is over.
 type waiter struct {
 	why  waitReason
 	who  *Conn  // the connection that waits
@@ -14,7 +14,7 @@ type waiter struct {
 	turn uint32 // waitQuiet, waitDropped: the logout that waits
 }
 
-// waitReason says what waits, and for what.
+// waitReason is what waits, and for what.
 type waitReason uint8
 
 const (
@@ -36,7 +36,7 @@ func (r waitReason) String() string {
 	return fmt.Sprintf("wait %d", uint8(r))
 }
 
-// message returns what the waiter is told.
+// message returns the message that the waiter receives.
 func (w waiter) message() Message {
 	switch w.why {
 	case waitJoin, waitReinstate:
@@ -52,7 +52,7 @@ func (w waiter) login(c *Conn) bool {
 	return w.who == c && (w.why == waitJoin || w.why == waitReinstate)
 }
 
-// tell ends waits: it posts each its message.
+// tell ends waits: it posts each waiter its message.
 func tell(ws []waiter) {
 	for _, w := range ws {
 		w.who.host.Post(w.message())

@@ -38,7 +38,7 @@ type Window struct {
 	seen   atomic.Uint64 // an earlier MaxCmdSN: while it suffices, max stays in the caches of loops that release
 }
 
-// slot is small: neighbours are used together, and one cache line holds four.
+// slot is small: neighbouring slots are used together, and a cache line holds four.
 type slot struct {
 	turn atomic.Uint64 // number*4 + slotFree, slotTaken, slotFull or slotPlug
 	task *Task         // of a full slot
@@ -60,8 +60,8 @@ const (
 // receiver receives requests in CmdSN order. The token is held during the call, so it must be short.
 type receiver interface{ delivered(t *Task) }
 
-// Init resets the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared: several loops use
-// it. A session of one connection at a time does without their synchronization.
+// Init resets the window: the next request is exp, and size requests may be unanswered, 1 to MaxWindow. shared is set if several
+// loops may use the window; a session with one connection at a time needs no synchronization.
 func (w *Window) Init(exp uint32, size int, shared bool) {
 	n := 1
 	for n < size {
@@ -125,7 +125,7 @@ func (w *Window) Offer(sn uint32, t *Task, to receiver) (ok, again bool) {
 	case e>>2 == n && e&3 != tokenHeld:
 		// Its turn has come. Only the loop that takes this slot moves exp from here.
 		if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {
-			return false, false // a duplicate was faster
+			return false, false // a duplicate won the race
 		}
 		return true, w.deliver(n, t, to)
 	case t == nil:

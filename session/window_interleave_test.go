@@ -78,7 +78,7 @@ var plantedBugs = []struct {
 		"s.turn.Store(n<<2|slotTaken)",
 	}},
 	{"in order a slot is claimed by a store", []string{
-		"if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {\n\t\t\treturn false, false // a duplicate was faster\n\t\t}",
+		"if !s.turn.CompareAndSwap(n<<2|slotFree, w.later(n)<<2|slotFree) {\n\t\t\treturn false, false // a duplicate won the race\n\t\t}",
 		"s.turn.Store(w.later(n)<<2|slotFree)",
 	}},
 	{"a slot is full before its task is in it", []string{
