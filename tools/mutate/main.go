@@ -5,16 +5,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -53,14 +56,20 @@ func main() {
 		}
 		return
 	}
-	if err := healthy(*goCommand, mutants); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := healthy(ctx, *goCommand, mutants); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 	var survivors []string
 	for _, m := range mutants {
 		begin := time.Now()
-		state, err := m.try(*goCommand)
+		state, err := m.try(ctx, *goCommand)
+		if ctx.Err() != nil { // a killed test is not a killed mutant
+			fmt.Fprintln(os.Stderr, "mutate: interrupted")
+			os.Exit(1)
+		}
 		if err != nil {
 			fmt.Printf("%-40s %v\n", m.name, err)
 			state = untried
@@ -89,7 +98,7 @@ const (
 )
 
 // healthy checks that the mutants' tests pass on the unchanged code: a test that fails anyway would kill all mutants.
-func healthy(goCommand string, mutants []mutant) error {
+func healthy(ctx context.Context, goCommand string, mutants []mutant) error {
 	args := []string{"test"}
 	for _, m := range mutants {
 		if pkg := "./" + m.pkg; !slices.Contains(args, pkg) {
@@ -99,7 +108,7 @@ func healthy(goCommand string, mutants []mutant) error {
 	if len(args) == 1 {
 		return nil
 	}
-	if out, err := exec.Command(goCommand, args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, goCommand, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("tests fail before anything is changed: %w\n%s", err, out)
 	}
 	return nil
@@ -119,7 +128,7 @@ func (m *mutant) apply() ([]byte, error) {
 
 // try runs the mutant's tests on the changed code. The tree itself is not touched: the compiler gets the changed file as an
 // overlay. A mutant that does not compile is an error: nothing was tried.
-func (m *mutant) try(goCommand string) (outcome, error) {
+func (m *mutant) try(ctx context.Context, goCommand string) (outcome, error) {
 	text, err := m.apply()
 	if err != nil {
 		return "", err
@@ -145,14 +154,14 @@ func (m *mutant) try(goCommand string) (outcome, error) {
 		}
 	}
 	binary := filepath.Join(dir, "test")
-	if out, err := exec.Command(goCommand, "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.pkg).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, goCommand, "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.pkg).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", out)
 	}
 	args := []string{"-test.failfast", "-test.timeout=3m"}
 	if m.run != "" {
 		args = append(args, "-test.run", m.run)
 	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = filepath.Join(root, m.pkg)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
