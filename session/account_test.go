@@ -37,9 +37,7 @@ func TestSessionIsItsAccounts(t *testing.T) {
 	a.answer("a has its secret")
 	a.wantEvent(SessionUp)
 	s := a.conn.Session()
-	if s.Account != "a" {
-		t.Fatalf("the session is %q's", s.Account)
-	}
+	equal(t, s.Account, "a", "the session's account")
 	for _, c := range []struct {
 		name   string
 		tsih   uint16
@@ -68,9 +66,7 @@ func TestSessionIsItsAccounts(t *testing.T) {
 	next := newLogin(t, n)
 	next.tsih = s.TSIH
 	next.prove("a")
-	if resp, _ := next.answer("a continues its session"); resp.Status() != pdu.LoginSuccess {
-		t.Fatalf("status %#x", uint16(resp.Status()))
-	}
+	next.wantGranted("a continues its session")
 	next.wantEvent(SessionJoined)
 	again := newLogin(t, n)
 	again.prove("a")

@@ -16,20 +16,13 @@ func (m *tmfRig) finish(i int, f *pdu.TaskManagementRequest) {
 		m.Fatalf("Manage of %#x; want %#x", ev.Task.ITT, f.ITT())
 	}
 	r.managed(ev.Task, pdu.TMFResponseComplete)
-	m.settle()
-	r.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the host is through")
+	m.wantComplete(r, f, "the host is through")
 }
 
 // finishRead executes a command and wants its status.
 func (m *tmfRig) finishRead(i int, h *pdu.SCSICommand, because string) {
 	m.Helper()
-	r := m.conns[i]
-	task := r.wantExecute(because)
-	if task.ITT != h.ITT() {
-		m.Fatalf("%#x is executed; want %#x", task.ITT, h.ITT())
-	}
-	r.complete(task, Result{})
-	r.wantStatus(h.ITT(), statusGood, because)
+	m.conns[i].serve(h, because)
 }
 
 // An immediate function waits for the commands before it, whatever connection they come on (4.2.3.3, b), and covers them.
@@ -60,21 +53,16 @@ func TestFunctionWaitsForCommandsElsewhere(t *testing.T) {
 func TestTargetResetPlugsNothing(t *testing.T) {
 	m := newTMF(t, 2)
 	b := m.conns[1]
-	var ping pdu.BHS
-	ping.Init(pdu.OpNOPOut)
-	(*pdu.NOPOut)(&ping).SetITT(b.nextITT())
-	(*pdu.NOPOut)(&ping).SetTTT(pdu.ReservedTag)
-	(*pdu.NOPOut)(&ping).SetExpStatSN(b.expStatSN)
-	m.number(&ping)
+	ping := b.nopOut(b.nextITT(), pdu.ReservedTag, false)
+	m.number(ping)
 	m.read(1, 2) // waits for the ping in the window
 	f := m.manage(0, pdu.TMFTargetWarmReset, true, 0)
 	m.idle("a CmdSN is missing")
-	b.send(&ping, nil)
+	b.send(ping, nil)
 	b.want(pdu.OpNOPIn, "it is answered")
 	task := b.wantExecute("the gap is closed")
 	m.settle()
-	b.wantAbort(task)
-	b.aborted(task)
+	b.stop(task)
 	m.finish(0, f)
 	m.clean()
 }
@@ -83,8 +71,7 @@ func TestTargetResetPlugsNothing(t *testing.T) {
 func TestTwoFunctionsOnTwoConnections(t *testing.T) {
 	m := newTMF(t, 3)
 	a, d := m.conns[0], m.conns[2]
-	m.read(2, 0)
-	task := d.wantExecute("")
+	_, task := m.started(2, 0)
 	fa := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
 	m.read(2, 0) // between them
 	fb := m.manage(1, pdu.TMFClearTaskSet, false, 0)
@@ -98,8 +85,7 @@ func TestTwoFunctionsOnTwoConnections(t *testing.T) {
 	m.finish(1, fb)
 	m.idle("what is behind both waits for the first; what was between the second has ended")
 	a.managed(ev.Task, pdu.TMFResponseComplete)
-	m.settle()
-	a.wantManaged(fa.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(a, fa, "")
 	m.finishRead(2, behind, "both are over")
 	m.clean()
 }
@@ -108,8 +94,7 @@ func TestTwoFunctionsOnTwoConnections(t *testing.T) {
 func TestFunctionTwice(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	m.read(1, 0)
-	task := b.wantExecute("")
+	_, task := m.started(1, 0)
 	f := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
 	a.send(f.BHS(), nil)
 	b.send(f.BHS(), nil)
@@ -176,8 +161,7 @@ func TestFunctionMemberDies(t *testing.T) {
 	for _, early := range []bool{false, true} {
 		m := newTMF(t, 3)
 		a, b := m.conns[0], m.conns[1]
-		m.read(1, 0)
-		task := b.wantExecute("")
+		_, task := m.started(1, 0)
 		f := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
 		if !early {
 			m.settle()
@@ -196,25 +180,18 @@ func TestFunctionMemberDies(t *testing.T) {
 func TestFunctionReportsOnce(t *testing.T) {
 	m := newTMF(t, 3)
 	b := m.conns[1]
-	m.read(1, 0)
-	task := b.wantExecute("")
+	_, task := m.started(1, 0)
 	bar := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
 	bar.missing.Store(1)
 	m.session().raise(bar, 0)
-	if bar.missing.Load() != 3 {
-		t.Fatalf("missing %d", bar.missing.Load())
-	}
+	equal(t, bar.missing.Load(), 3, "reports missing")
 	m.settle()
 	b.wantAbort(task)
-	if bar.missing.Load() != 2 {
-		t.Fatalf("missing %d; want 2: connection 2 has nothing to stop", bar.missing.Load())
-	}
+	equal(t, bar.missing.Load(), 2, "reports missing: connection 2 has nothing to stop")
 	b.gone()
 	b.aborted(task)
 	m.settle()
-	if bar.missing.Load() != 1 {
-		t.Fatalf("missing %d; want the origin's", bar.missing.Load())
-	}
+	equal(t, bar.missing.Load(), 1, "reports missing: the origin's is")
 	// Now it is shut: who raises a barrier does not wait for it.
 	m.session().conns = append(m.session().conns, b.conn)
 	late := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
@@ -222,9 +199,7 @@ func TestFunctionReportsOnce(t *testing.T) {
 	m.session().raise(late, 0)
 	m.session().conns = m.session().conns[:2]
 	m.settle()
-	if late.missing.Load() != 1 {
-		t.Fatalf("missing %d: a shut inbox does not report", late.missing.Load())
-	}
+	equal(t, late.missing.Load(), 1, "reports missing: a shut inbox does not report")
 	m.session().lower(bar)
 	m.session().lower(late)
 	m.clean()
@@ -234,8 +209,7 @@ func TestFunctionReportsOnce(t *testing.T) {
 func TestFunctionAndJoin(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	m.read(1, 0)
-	task := b.wantExecute("")
+	_, task := m.started(1, 0)
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
 	m.settle()
 	b.wantAbort(task)
@@ -247,12 +221,10 @@ func TestFunctionAndJoin(t *testing.T) {
 	m.finishRead(i, other, "another unit's")
 	d.wantIdle("the function is not over")
 	b.aborted(task)
-	m.settle()
-	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.hostDone(a)
 	last := m.join(8) // after the host
 	last.itt = 8 << 16
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(a, f, "")
 	m.finishRead(i, behind, "the function is over")
 	h := m.read(i+1, 0)
 	m.finishRead(i+1, h, "the function is over")
@@ -264,35 +236,28 @@ func TestFunctionAndJoin(t *testing.T) {
 func TestFunctionResponseComesLast(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	h := m.read(1, 0)
-	task := b.wantExecute("")
+	h, task := m.started(1, 0)
 	b.room = false
 	b.complete(task, Result{})
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.hostDone(a)
 	m.idle("an answer is queued on connection 1")
-	b.room = true
-	b.pump()
+	b.makeRoom()
 	b.wantStatus(h.ITT(), statusGood, "it was answered before the function came")
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(a, f, "")
 	m.clean()
 
 	// If the connection dies instead, the answer has no receiver, even while the backend keeps another task of it.
-	m.read(1, 1)
-	stuck := b.wantExecute("")
+	_, stuck := m.started(1, 1)
 	m.read(1, 0)
 	task = b.wantExecute("")
 	b.room = false
 	b.complete(task, Result{})
 	f = m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.hostDone(a)
 	m.idle("an answer is queued on connection 1")
 	b.conn.Terminate(b.now, errNoPong)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(a, f, "")
 	b.wantAbort(stuck)
 	b.wantEvent(Close)
 	b.gone()
@@ -306,8 +271,7 @@ func TestFunctionResponseComesLast(t *testing.T) {
 func TestLogoutEndsFunction(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	m.read(1, 0)
-	task := b.wantExecute("")
+	_, task := m.started(1, 0)
 	m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
 	m.settle()
 	b.wantAbort(task)

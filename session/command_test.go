@@ -34,9 +34,7 @@ func TestReadStatusCollapse(t *testing.T) {
 // A status other than GOOD never travels in a Data-In PDU: sense data has no place there (11.7.3).
 func TestReadWithCheckCondition(t *testing.T) {
 	r := newRig(t)
-	h := r.read(8192)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	h, task := r.started(8192)
 	sense := make([]byte, 18)
 	sense[0], sense[2], sense[12] = 0x70, 3, 0x11
 	r.complete(task, Result{Status: statusCheckCondition, Sense: sense, In: pattern(0, 4096), RequiredIn: 8192})
@@ -144,9 +142,7 @@ func TestBidirectionalIsRefused(t *testing.T) {
 	r.wantIdle("Data-Out PDUs were announced")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 512, true).BHS(), pattern(512, 512))
 	resp := r.wantSense(h.ITT(), senseInvalidField, "no bidirectional command is supported")
-	if !resp.Underflow() || resp.ResidualCount() != 1024 {
-		t.Fatalf("U %v residual %d; want 1024 bytes not transferred", resp.Underflow(), resp.ResidualCount())
-	}
+	r.wantUnderflow(resp, 1024)
 	r.wantIdle("")
 	r.wantNoTasks()
 }
@@ -176,9 +172,7 @@ func TestAdditionalHeaderSegments(t *testing.T) {
 // An Initiator Task Tag in use is refused (11.17.1, "task in progress"), the reserved one too.
 func TestTagInUse(t *testing.T) {
 	r := newRig(t)
-	h := r.read(0)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	h, task := r.started(0)
 	again := r.read(0)
 	again.SetITT(h.ITT())
 	r.send(again.BHS(), nil)
@@ -197,19 +191,15 @@ func TestTagInUse(t *testing.T) {
 func TestNoTask(t *testing.T) {
 	r := newRig(t)
 	r.host.tasks = 0
-	h := r.write(4096)
-	r.send(h.BHS(), pattern(0, 4096))
+	h := r.sendWrite(4096, 4096)
 	resp := r.wantStatus(h.ITT(), statusTaskSetFull, "there is no task")
-	if !resp.Underflow() || resp.ResidualCount() != 4096 {
-		t.Fatalf("U %v residual %d", resp.Underflow(), resp.ResidualCount())
-	}
+	r.wantUnderflow(resp, 4096)
 	h = r.read(0)
 	r.immediate(h.BHS())
 	r.send(h.BHS(), nil)
 	r.wantReject(pdu.RejectImmediateCommand, h.BHS(), "there is no task for an immediate command")
 	r.host.tasks = 10
-	h = r.read(0)
-	r.send(h.BHS(), nil)
+	h = r.sendRead(0)
 	r.wantExecute("the session goes on")
 }
 
@@ -231,8 +221,7 @@ func TestNoMemory(t *testing.T) {
 func TestMemoryLater(t *testing.T) {
 	r := newRig(t)
 	r.host.answer = OutLater
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(4096, 0)
 	r.wantIdle("there is no memory yet")
 	task := r.conn.tags.find(h.ITT())
 	r.host.give(task)
@@ -244,7 +233,6 @@ func TestMemoryLater(t *testing.T) {
 		t.Fatalf("%v", w)
 	}
 	// A command whose data comes unasked cannot wait.
-	h = r.write(4096)
-	r.send(h.BHS(), pattern(0, 4096))
+	h = r.sendWrite(4096, 4096)
 	r.wantStatus(h.ITT(), statusTaskSetFull, "its data is there already")
 }

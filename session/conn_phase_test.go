@@ -60,48 +60,42 @@ func walkTo(t *testing.T, to connPhase) *loginRig {
 	return nil
 }
 
-// Every legal transition happens, and the table has no other.
+// Every legal transition happens, and every other one is caught.
 func TestConnPhases(t *testing.T) {
 	walked := map[[2]connPhase]bool{}
 	for _, w := range connWalks {
 		walked[[2]connPhase{w.from, w.to}] = true
 		t.Run(fmt.Sprintf("%v to %v", w.from, w.to), func(t *testing.T) {
 			r := walkTo(t, w.from)
-			if got := r.conn.end.connPhase; got != w.from {
-				t.Fatalf("begins in %v", got)
-			}
+			equal(t, r.conn.end.connPhase, w.from, "the phase it begins in")
 			w.act(r)
-			if got := r.conn.end.connPhase; got != w.to {
-				t.Fatalf("ends in %v", got)
-			}
-			if over := r.conn.Over(); over != (w.to == connGone) {
-				t.Errorf("Over: %v", over)
-			}
+			equal(t, r.conn.end.connPhase, w.to, "the phase it ends in")
+			equal(t, r.conn.Over(), w.to == connGone, "Over")
 		})
 	}
-	for from := range connPhases {
-		for to := range connPhases {
-			if legal := connNext[from]>>to&1 != 0; legal != walked[[2]connPhase{from, to}] {
-				t.Errorf("%v to %v is legal: %v; walked: %v", from, to, legal, !legal)
-			}
-		}
-	}
-}
-
-// Every other transition is a bug of ours, and is caught.
-func TestIllegalConnPhases(t *testing.T) {
-	for from := range connPhases {
-		for to := range connPhases {
-			if connNext[from]>>to&1 != 0 {
-				continue
-			}
+	checkPhases(t, connPhases, walked, func(from, to connPhase) bool { return connNext[from]>>to&1 != 0 },
+		func(from, to connPhase) (connPhase, string) {
 			e := endState{connPhase: from}
 			why := panics(func() { e.move(to) })
-			if !strings.Contains(why, " "+from.String()+" ") || !strings.HasSuffix(why, " "+to.String()) {
-				t.Errorf("%v to %v: %q", from, to, why)
+			return e.connPhase, why
+		})
+}
+
+// checkPhases holds a table of transitions against what happened: every legal transition was walked, and every other one is
+// caught where it would be made, with the names of both phases.
+func checkPhases[P interface {
+	~uint8
+	fmt.Stringer
+}](t *testing.T, n P, walked map[[2]P]bool, legal func(from, to P) bool, move func(from, to P) (at P, why string)) {
+	t.Helper()
+	for from := range n {
+		for to := range n {
+			equal(t, walked[[2]P{from, to}], legal(from, to), "%v to %v: walked, and legal", from, to)
+			if legal(from, to) {
+				continue
 			}
-			if e.connPhase != from {
-				t.Errorf("%v to %v: it is in %v", from, to, e.connPhase)
+			if at, why := move(from, to); !strings.Contains(why, " "+from.String()+" ") || !strings.HasSuffix(why, " "+to.String()) || at != from {
+				t.Errorf("%v to %v: it is in %v, and says %q", from, to, at, why)
 			}
 		}
 	}

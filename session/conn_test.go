@@ -10,22 +10,16 @@ import (
 // A login request in full feature phase is a protocol error, and the connection ends.
 func TestLoginInFullFeaturePhase(t *testing.T) {
 	r := newRig(t)
-	h := r.read(0)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	_, task := r.started(0)
 	var b pdu.BHS
 	b.Init(pdu.OpLoginRequest)
 	b.SetImmediate(true)
 	r.send(&b, []byte("InitiatorName=iqn.x\x00"))
 	r.wantAbort(task)
-	if ev := r.wantEvent(Close); ev.Reason != errLoginInFullFeature {
-		t.Fatal(ev.Reason)
-	}
+	r.wantEnd(Close, errLoginInFullFeature)
 	r.wantIdle("there is nothing to be said")
 	r.aborted(task)
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	r.wantDown()
 }
 
 // Opcodes that mean nothing here, with data and without: reserved, vendor specific, the target's own.
@@ -41,8 +35,7 @@ func TestUnknownOpcodes(t *testing.T) {
 		r.send(&b, pattern(0, 100))
 		r.wantReject(pdu.RejectCommandNotSupported, &b, op.String()+" is none of an initiator's")
 	}
-	h := r.read(0)
-	r.send(h.BHS(), nil)
+	r.sendRead(0)
 	r.wantExecute("the connection lives")
 }
 
@@ -70,9 +63,7 @@ func TestRejectsAreBounded(t *testing.T) {
 	}
 	r.wantIdle("there is no room")
 	r.send(&b, nil)
-	if ev := r.wantEvent(Close); ev.Reason != errNotReading {
-		t.Fatal(ev.Reason)
-	}
+	r.wantEnd(Close, errNotReading)
 
 	r = newRig(t)
 	for range maxRejects {
@@ -80,9 +71,7 @@ func TestRejectsAreBounded(t *testing.T) {
 		r.wantReject(pdu.RejectCommandNotSupported, &b, "")
 	}
 	r.send(&b, nil)
-	if ev := r.wantEvent(Close); ev.Reason != errTooManyRejects {
-		t.Fatal(ev.Reason)
-	}
+	r.wantEnd(Close, errTooManyRejects)
 }
 
 // A connection that dies with tasks at every point: each is freed, those with the host after its answer, then the session
@@ -107,12 +96,9 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	}
 	r.room = false
 	r.complete(tasks[2], Result{})
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(stopping.ITT())
-	r.send(m.BHS(), nil)
+	r.abort(stopping)
 	r.wantAbort(tasks[1])
-	asking := r.write(4096)
-	r.send(asking.BHS(), nil)
+	r.sendWrite(4096, 0)
 	lun := r.manage(pdu.TMFLogicalUnitReset, true)
 	lun.SetLUN(1 << 48)
 	r.send(lun.BHS(), nil)
@@ -121,7 +107,6 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	readyTask := r.wantExecute("")
 	gap := r.read(0)
 	held := r.write(512)
-	_ = gap
 	r.send(held.BHS(), pattern(0, 512))
 	arriving := r.write(512)
 	arriving.SetCmdSN(gap.CmdSN())
@@ -145,17 +130,13 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	r.conn.Closed(r.now)
 	r.pump()
 	r.wantIdle("SessionDown comes once")
-	if n := len(r.node.Sessions()); n != 0 {
-		t.Fatalf("%d sessions are left", n)
-	}
+	equal(t, len(r.node.Sessions()), 0, "sessions left")
 }
 
 // Shutdown asks for a logout (Asynchronous Message, event 1), and closes when none comes in time (11.9.1).
 func TestShutdown(t *testing.T) {
 	r := newRig(t)
-	h := r.read(0)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	h, task := r.started(0)
 	r.conn.Shutdown(r.now)
 	r.pump()
 	w := r.want(pdu.OpAsyncMessage, "the initiator is asked to log out")
@@ -165,24 +146,17 @@ func TestShutdown(t *testing.T) {
 	}
 	r.complete(task, Result{})
 	r.wantStatus(h.ITT(), statusGood, "work goes on meanwhile")
-	r.now += shutdownGrace
-	r.conn.Advance(r.now)
-	r.pump()
+	r.tick(shutdownGrace)
 	w = r.want(pdu.OpAsyncMessage, "it did not")
-	if a := (*pdu.AsyncMessage)(&w.h); a.AsyncEvent() != pdu.AsyncEventDropAllConnections {
-		t.Fatalf("%v", w)
-	}
+	equal(t, (*pdu.AsyncMessage)(&w.h).AsyncEvent(), pdu.AsyncEventDropAllConnections, "the message's event")
 	r.wantEvent(Flush)
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	r.wantDown()
 
 	r = newRig(t)
 	r.conn.Shutdown(r.now)
 	r.pump()
 	r.want(pdu.OpAsyncMessage, "")
-	l := r.logout(pdu.LogoutCloseSession, 0)
-	r.send(l.BHS(), nil)
+	l := r.sendLogout(pdu.LogoutCloseSession, 0)
 	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
 	r.wantEvent(Flush)
 }
@@ -191,25 +165,15 @@ func TestShutdown(t *testing.T) {
 func TestFlushTimeout(t *testing.T) {
 	r := newRig(t)
 	r.room = false
-	l := r.logout(pdu.LogoutCloseSession, 0)
-	r.send(l.BHS(), nil)
+	l := r.sendLogout(pdu.LogoutCloseSession, 0)
 	r.wantIdle("there is no room")
-	r.room = true
-	r.pump()
+	r.makeRoom()
 	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
 	r.wantEvent(Flush)
-	if at := r.conn.Timer(); at != r.now+flushTimeout {
-		t.Fatalf("timer in %v", time.Duration(at-r.now))
-	}
-	r.now += flushTimeout
-	r.conn.Advance(r.now)
-	r.pump()
-	if ev := r.wantEvent(Close); ev.Reason != errFlushTimeout {
-		t.Fatal(ev.Reason)
-	}
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	equal(t, r.conn.Timer(), r.now+flushTimeout, "the timer")
+	r.tick(flushTimeout)
+	r.wantEnd(Close, errFlushTimeout)
+	r.wantDown()
 }
 
 // ExpStatSN acknowledges what was sent, never more (4.2.2.2).
@@ -220,8 +184,7 @@ func TestExpStatSN(t *testing.T) {
 		h := r.read(0)
 		h.SetExpStatSN(r.expStatSN - 1)
 		r.send(h.BHS(), nil)
-		r.complete(r.wantExecute(""), Result{})
-		r.wantStatus(h.ITT(), statusGood, "")
+		r.serve(h, "")
 	}
 	ping := r.nopOut(pdu.ReservedTag, pdu.ReservedTag, true)
 	(*pdu.NOPOut)(ping).SetExpStatSN(r.expStatSN + 1000)
@@ -231,9 +194,7 @@ func TestExpStatSN(t *testing.T) {
 	}
 	(*pdu.NOPOut)(ping).SetExpStatSN(r.expStatSN)
 	r.send(ping, nil)
-	if n := r.conn.Unacknowledged(); n != 0 {
-		t.Fatalf("%d unacknowledged", n)
-	}
+	equal(t, r.conn.Unacknowledged(), 0, "responses unacknowledged")
 }
 
 // The node forgets a session only after the host has dropped its nexus: a reinstating login makes a nexus of the same name
@@ -245,13 +206,9 @@ func TestSessionDownBeforeTheNodeForgets(t *testing.T) {
 	if !r.conn.Next(r.now, false, &ev) || ev.Kind != SessionDown {
 		t.Fatalf("event kind %d", ev.Kind)
 	}
-	if n := len(r.node.Sessions()); n != 1 {
-		t.Fatalf("%d sessions while the host drops the nexus", n)
-	}
+	equal(t, len(r.node.Sessions()), 1, "sessions while the host drops the nexus")
 	if r.conn.Next(r.now, false, &ev) {
 		t.Fatalf("event kind %d", ev.Kind)
 	}
-	if n := len(r.node.Sessions()); n != 0 {
-		t.Fatalf("%d sessions are left", n)
-	}
+	equal(t, len(r.node.Sessions()), 0, "sessions left")
 }

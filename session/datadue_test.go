@@ -49,9 +49,7 @@ func TestDataDeadline(t *testing.T) {
 	}
 	r.wantIdle("25 s are not too long")
 	r.advance(6 * time.Second)
-	if ev := r.wantEvent(Close); ev.Reason != errNoData {
-		t.Fatalf("closed because %v", ev.Reason)
-	}
+	r.wantEnd(Close, errNoData)
 	r.closeNow()
 	r.wantNoTasks()
 }
@@ -59,9 +57,7 @@ func TestDataDeadline(t *testing.T) {
 // An idle connection, and one whose writes are complete, is not ended.
 func TestDataDeadlineWithoutData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
-	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
+	h, r2t := r.solicited(4096)
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
 	task := r.wantWritten(h.ITT(), 4096)
 	for range 20 {

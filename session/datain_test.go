@@ -12,9 +12,7 @@ import (
 func TestDataInSplit(t *testing.T) {
 	r := newRig(t, with("MaxRecvDataSegmentLength", "3000", "MaxBurstLength", "8192"))
 	const n = 20001
-	h := r.read(n)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	_, task := r.started(n)
 	data := pattern(0, n)
 	r.complete(task, Result{In: data, RequiredIn: n})
 	lengths := []int{3000, 3000, 2192, 3000, 3000, 2192, 3000, 617}
@@ -48,9 +46,7 @@ func TestRead1MiB(t *testing.T) {
 		for len(r.got) > 0 {
 			got += len(r.want(pdu.OpDataIn, "").data)
 		}
-		if got != 1<<20 {
-			t.Fatalf("%v: %d bytes", p, got)
-		}
+		equal(t, got, 1<<20, "%v: bytes read", p)
 		r.wantNoTasks()
 	}
 }
@@ -59,27 +55,18 @@ func TestRead1MiB(t *testing.T) {
 func TestNoRoom(t *testing.T) {
 	r := newRig(t)
 	r.host.holdSent = true
-	a := r.read(512)
-	r.send(a.BHS(), nil)
-	ta := r.wantExecute("")
+	_, ta := r.started(512)
 	r.room = false
-	b := r.read(512)
-	r.send(b.BHS(), nil)
-	tb := r.wantExecute("executing needs no room")
+	_, tb := r.started(512)
 	r.complete(ta, Result{In: pattern(0, 512)})
 	r.wantIdle("there is no room")
 	r.conn.AbortTasks(r.now, func(t *Task) bool { return t == tb })
 	r.pump()
-	if ev := r.wantEvent(Abort); ev.Task != tb {
-		t.Fatal("another task")
-	}
+	r.wantAbort(tb)
 	r.conn.Aborted(r.now, tb)
-	r.room = true
-	r.pump()
+	r.makeRoom()
 	r.want(pdu.OpDataIn, "there is room")
-	if len(r.host.live) != 1 {
-		t.Fatalf("%d tasks are out; want one until it was sent", len(r.host.live))
-	}
+	equal(t, len(r.host.live), 1, "tasks out: one, until it was sent")
 	r.host.sent()
 	r.wantNoTasks()
 }

@@ -32,8 +32,7 @@ func (r *rig) wantWritten(itt uint32, n int) *Task {
 
 func TestImmediateData(t *testing.T) {
 	r := newRig(t)
-	h := r.write(4096)
-	r.send(h.BHS(), pattern(0, 4096))
+	h := r.sendWrite(4096, 4096)
 	r.complete(r.wantWritten(h.ITT(), 4096), Result{RequiredOut: 4096})
 	resp := r.wantStatus(h.ITT(), statusGood, "")
 	if resp.Underflow() || resp.Overflow() || resp.ExpDataSN() != 0 {
@@ -67,8 +66,7 @@ func TestUnsolicitedData(t *testing.T) {
 func TestSolicitedData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "8192"))
 	const n = 20000
-	h := r.write(n)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(n, 0)
 	off := 0
 	for sn := range uint32(3) {
 		length := min(8192, n-off)
@@ -82,9 +80,7 @@ func TestSolicitedData(t *testing.T) {
 		}
 	}
 	r.complete(r.wantWritten(h.ITT(), n), Result{RequiredOut: n})
-	if resp := r.wantStatus(h.ITT(), statusGood, ""); resp.ExpDataSN() != 3 {
-		t.Fatalf("ExpDataSN %d; want the 3 R2Ts that were sent (11.4.8)", resp.ExpDataSN())
-	}
+	equal(t, r.wantStatus(h.ITT(), statusGood, "").ExpDataSN(), 3, "ExpDataSN counts the R2Ts that were sent (11.4.8)")
 	r.wantNoTasks()
 }
 
@@ -104,8 +100,7 @@ func TestFirstBurstThenR2T(t *testing.T) {
 // Up to MaxOutstandingR2T R2Ts are outstanding, and answered in their order (13.17, 13.19).
 func TestMaxOutstandingR2T(t *testing.T) {
 	r := newRig(t, with("ImmediateData", "No", "InitialR2T", "Yes", "MaxBurstLength", "1024", "MaxOutstandingR2T", "3"))
-	h := r.write(5 * 1024)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(5*1024, 0)
 	var r2ts []*pdu.R2T
 	for i := range uint32(3) {
 		r2ts = append(r2ts, r.wantR2T(h.ITT(), i, i*1024, 1024, "three may be outstanding"))
@@ -124,19 +119,14 @@ func TestMaxOutstandingR2T(t *testing.T) {
 func TestWriteTakesLess(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes"))
 	r.host.takes = func(*Task) int { return 1000 }
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(4096, 0)
 	r2t := r.wantR2T(h.ITT(), 0, 0, 1000, "the command takes 1000 bytes")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 1000))
 	r.complete(r.wantWritten(h.ITT(), 1000), Result{RequiredOut: 1000})
-	if resp := r.wantStatus(h.ITT(), statusGood, ""); !resp.Underflow() || resp.ResidualCount() != 3096 {
-		t.Fatalf("U %v residual %d", resp.Underflow(), resp.ResidualCount())
-	}
-	h = r.write(4096)
-	r.send(h.BHS(), pattern(0, 4096))
+	r.wantUnderflow(r.wantStatus(h.ITT(), statusGood, ""), 3096)
+	h = r.sendWrite(4096, 4096)
 	r.wantWritten(h.ITT(), 1000)
-	h = r.write(4096)
-	r.send(h.BHS(), pattern(0, 512))
+	h = r.sendWrite(4096, 512)
 	r2t = r.wantR2T(h.ITT(), 0, 512, 488, "488 bytes are missing")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 512, true).BHS(), pattern(512, 488))
 	r.wantWritten(h.ITT(), 1000)
@@ -148,8 +138,7 @@ func TestWriteTakesLessWithoutBuffer(t *testing.T) {
 	r := newRig(t)
 	r.host.takes = func(*Task) int { return 1000 }
 	r.host.short = true
-	h := r.write(4096)
-	r.send(h.BHS(), pattern(0, 4096))
+	h := r.sendWrite(4096, 4096)
 	r.wantStatus(h.ITT(), statusTaskSetFull, "no buffer can be borrowed")
 	r.wantNoTasks()
 }
@@ -229,9 +218,7 @@ func TestImmediateDataOnRead(t *testing.T) {
 // Unsolicited data that was not announced, while R2Ts are outstanding.
 func TestUnannouncedData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
-	h := r.write(2048)
-	r.send(h.BHS(), nil)
-	r2t := r.wantR2T(h.ITT(), 0, 0, 2048, "")
+	h, r2t := r.solicited(2048)
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 512))
 	r.wantIdle("the R2T is still to be answered (7.8)")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 2048))
@@ -258,8 +245,7 @@ func TestSolicitedDataRules(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "2048"))
-			h := r.write(4096)
-			r.send(h.BHS(), nil)
+			h := r.sendWrite(4096, 0)
 			r2t := r.wantR2T(h.ITT(), 0, 0, 2048, "")
 			tt.then(func(sn, off uint32, n int, final bool) {
 				r.wantIdle("the answer waits for the F bit (7.8)")
@@ -279,9 +265,7 @@ func TestDataOutWrongLUN(t *testing.T) {
 	h.SetLUN(1 << 48)
 	r.send(h.BHS(), nil)
 	r2t := r.wantR2T(h.ITT(), 0, 0, 512, "")
-	if r2t.LUN() != 1<<48 {
-		t.Fatalf("R2T for LUN %x", r2t.LUN())
-	}
+	equal(t, r2t.LUN(), 1<<48, "the R2T's LUN")
 	d := r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true)
 	r.send(d.BHS(), pattern(0, 512))
 	r.wantSense(h.ITT(), senseDataPhase, "the LUN is another one")
@@ -291,8 +275,7 @@ func TestDataOutWrongLUN(t *testing.T) {
 // Data sequences come in the order of their R2Ts: DataSequenceInOrder=Yes (13.19).
 func TestDataSequenceOrder(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "1024", "MaxOutstandingR2T", "2"))
-	h := r.write(2048)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(2048, 0)
 	a := r.wantR2T(h.ITT(), 0, 0, 1024, "")
 	b := r.wantR2T(h.ITT(), 1, 1024, 1024, "")
 	r.send(r.dataOut(h.ITT(), b.TTT(), 0, 1024, true).BHS(), pattern(1024, 1024))
@@ -330,8 +313,7 @@ func TestDataOutForNoTask(t *testing.T) {
 	r := newRig(t)
 	r.send(r.dataOut(0x4711, pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 512))
 	r.send(r.dataOut(0x4711, 99, 0, 0, true).BHS(), pattern(0, 512))
-	h := r.read(512)
-	r.send(h.BHS(), nil)
+	h := r.sendRead(512)
 	r.wantExecute("")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 512))
 	r.wantIdle("nobody wants this data")
@@ -341,8 +323,7 @@ func TestDataOutForNoTask(t *testing.T) {
 // data that was asked for has come (7.8).
 func TestDataOutDigestError(t *testing.T) {
 	r := newRig(t, with("DataDigest", "CRC32C", "InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "2048", "MaxOutstandingR2T", "2"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(4096, 0)
 	a := r.wantR2T(h.ITT(), 0, 0, 2048, "")
 	b := r.wantR2T(h.ITT(), 1, 2048, 2048, "")
 	bad := r.dataOut(h.ITT(), a.TTT(), 0, 0, false)
@@ -355,9 +336,7 @@ func TestDataOutDigestError(t *testing.T) {
 	r.wantNoTasks()
 
 	// The same when the bad PDU is the last.
-	h = r.write(1024)
-	r.send(h.BHS(), nil)
-	a = r.wantR2T(h.ITT(), 0, 0, 1024, "")
+	h, a = r.solicited(1024)
 	bad = r.dataOut(h.ITT(), a.TTT(), 0, 0, true)
 	r.sendBad(bad.BHS(), pattern(0, 1024))
 	// The Reject and the response may come in either order; ours is the order of their making.
@@ -374,11 +353,8 @@ func TestImmediateDataDigestError(t *testing.T) {
 	r.sendBad(h.BHS(), pattern(0, 512))
 	r.wantReject(pdu.RejectDataDigestError, h.BHS(), "its data digest is wrong")
 	r.wantNoTasks()
-	if r.expCmdSN != h.CmdSN() {
-		t.Fatalf("ExpCmdSN %d; want %d still", r.expCmdSN, h.CmdSN())
-	}
-	later := r.read(0)
-	r.send(later.BHS(), nil)
+	equal(t, r.expCmdSN, h.CmdSN(), "ExpCmdSN: the command was not received")
+	r.sendRead(0)
 	r.wantIdle("an earlier command is missing")
 	r.send(h.BHS(), pattern(0, 512))
 	r.wantWritten(h.ITT(), 512)
@@ -390,12 +366,10 @@ func TestDigestCombinations(t *testing.T) {
 	for _, hd := range []string{"None", "CRC32C"} {
 		for _, dd := range []string{"None", "CRC32C"} {
 			r := newRig(t, with("HeaderDigest", hd, "DataDigest", dd))
-			h := r.write(1001)
-			r.send(h.BHS(), pattern(0, 1001))
+			h := r.sendWrite(1001, 1001)
 			r.complete(r.wantWritten(h.ITT(), 1001), Result{RequiredOut: 1001})
 			r.wantStatus(h.ITT(), statusGood, "")
-			rd := r.read(1001)
-			r.send(rd.BHS(), nil)
+			r.sendRead(1001)
 			r.complete(r.wantExecute(""), Result{In: pattern(0, 1001)})
 			r.want(pdu.OpDataIn, "")
 			r.wantNoTasks()
@@ -410,9 +384,7 @@ func TestHeaderDigestError(t *testing.T) {
 	b := r.encode(h.BHS(), nil)
 	b[20] ^= 1
 	r.feed(b)
-	if ev := r.wantEvent(Close); ev.Reason != pdu.ErrHeaderDigest {
-		t.Fatalf("reason %v", ev.Reason)
-	}
+	r.wantEnd(Close, pdu.ErrHeaderDigest)
 	r.wantIdle("nothing in that header can be trusted")
 }
 
@@ -422,9 +394,7 @@ func TestDataSegmentTooLong(t *testing.T) {
 	h := r.write(1 << 24)
 	h.BHS().SetDataLen(MaxRecvDataSegmentLength + 1)
 	r.feed(h.BHS()[:])
-	if ev := r.wantEvent(Close); ev.Reason != pdu.ErrDataTooLong {
-		t.Fatalf("reason %v", ev.Reason)
-	}
+	r.wantEnd(Close, pdu.ErrDataTooLong)
 }
 
 // FFFFFFFFh is not a Target Transfer Tag: it means that there is none (RFC 7143, 11.7.4, 11.8.5).
@@ -433,8 +403,7 @@ func TestTTTIsNeverTheReservedOne(t *testing.T) {
 	r.conn.ttt.latest = pdu.ReservedTag - 2
 	seen := map[uint32]bool{}
 	for range 4 {
-		h := r.write(512)
-		r.send(h.BHS(), nil)
+		r.sendWrite(512, 0)
 		w := r.want(pdu.OpR2T, "the write has no data")
 		ttt := (*pdu.R2T)(&w.h).TTT()
 		if ttt == pdu.ReservedTag || seen[ttt] {

@@ -25,12 +25,18 @@ func (m *tmfRig) wantAsked(i int, because string) {
 	}
 }
 
+// acknowledges answers such a NOP-In.
+func (m *tmfRig) acknowledges(i int, because string) {
+	m.Helper()
+	m.wantAsked(i, because)
+	m.ack(i)
+}
+
 // reset has the host carry out a LUN RESET of connection 0, up to its response.
 func (m *tmfRig) reset() *pdu.TaskManagementRequest {
 	m.Helper()
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	m.conns[0].managed(m.conns[0].wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.hostDone(m.conns[0])
 	m.settle()
 	return f
 }
@@ -41,8 +47,7 @@ func TestResponseFence(t *testing.T) {
 	for _, how := range []string{"ResponseFence", "FastAbort"} {
 		m := newFenced(t, 3, how)
 		a, b, d := m.conns[0], m.conns[1], m.conns[2]
-		running := m.read(1, 1)
-		other := b.wantExecute("")
+		running, other := m.started(1, 1)
 		m.finishRead(1, m.read(1, 0), "") // not acknowledged yet
 		f := m.reset()
 		m.wantAsked(1, "its last response is not acknowledged")
@@ -59,16 +64,13 @@ func TestResponseFence(t *testing.T) {
 		m.idle("status of the unit is held on all connections")
 
 		m.ack(1)
-		m.settle()
-		a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "all responses are acknowledged")
+		m.wantComplete(a, f, "all responses are acknowledged")
 		m.wantAsked(0, "the fence is cleared when the response is acknowledged")
 		m.idle("which it is not")
 		m.ack(0)
-		m.settle()
 		a.wantStatus(mine.ITT(), statusGood, "the fence is cleared")
-		if w := d.want(pdu.OpDataIn, "the fence is cleared"); w.h.ITT() != held.ITT() {
-			t.Fatalf("%v", w)
-		}
+		w := d.want(pdu.OpDataIn, "the fence is cleared")
+		equal(t, w.h.ITT(), held.ITT(), "what the fence held")
 		m.clean()
 	}
 }
@@ -77,8 +79,7 @@ func TestResponseFence(t *testing.T) {
 func TestResponseFenceHoldsQueuedAnswers(t *testing.T) {
 	m := newFenced(t, 2, "ResponseFence")
 	a, b := m.conns[0], m.conns[1]
-	before := m.read(1, 0)
-	task := b.wantExecute("")
+	before, task := m.started(1, 0)
 	b.room = false
 	b.complete(task, Result{})
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
@@ -90,18 +91,14 @@ func TestResponseFenceHoldsQueuedAnswers(t *testing.T) {
 	m.settle()
 	b.complete(b.wantExecute(""), Result{})
 	m.settle()
-	b.room = true
-	b.pump()
+	b.makeRoom()
 	b.wantStatus(before.ITT(), statusGood, "it precedes the function")
 	m.wantAsked(1, "and is to be acknowledged")
 	a.complete(a.wantExecute(""), Result{})
 	m.idle("status is held")
 	m.ack(1)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
-	m.wantAsked(0, "")
-	m.ack(0)
-	m.settle()
+	m.wantComplete(a, f, "")
+	m.acknowledges(0, "")
 	a.want(pdu.OpSCSIResponse, "the fence is cleared")
 	b.wantStatus(behind.ITT(), statusGood, "the fence is cleared")
 	m.clean()
@@ -123,14 +120,11 @@ func TestNoFence(t *testing.T) {
 
 	m = newFenced(t, 2, "ResponseFence")
 	m.finishRead(1, m.read(1, 0), "")
-	h := m.read(1, 0)
-	task := m.conns[1].wantExecute("")
+	h, task := m.started(1, 0)
 	f = m.abortTask(0, h)
 	m.settle()
-	m.conns[1].wantAbort(task)
-	m.conns[1].aborted(task)
-	m.settle()
-	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "it is about one task (4.2.2.3.4)")
+	m.conns[1].stop(task)
+	m.wantComplete(m.conns[0], f, "it is about one task (4.2.2.3.4)")
 	m.clean()
 }
 
@@ -138,18 +132,15 @@ func TestNoFence(t *testing.T) {
 func TestFenceAndDeath(t *testing.T) {
 	m := newFenced(t, 3, "ResponseFence")
 	a, b := m.conns[0], m.conns[1]
-	m.read(1, 1)
-	stuck := b.wantExecute("")
+	_, stuck := m.started(1, 1)
 	m.finishRead(1, m.read(1, 0), "")
 	f := m.reset()
 	m.wantAsked(1, "")
 	a.wantIdle("the fence is not cleared")
 	b.gone()
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "connection 1 is gone, although the backend has a task of it")
+	m.wantComplete(a, f, "connection 1 is gone, although the backend has a task of it")
 	m.wantAsked(0, "")
-	b.wantAbort(stuck)
-	b.aborted(stuck)
+	b.stop(stuck)
 	held := m.read(2, 0)
 	m.conns[2].complete(m.conns[2].wantExecute(""), Result{})
 	m.idle("the response is not acknowledged")
@@ -188,8 +179,7 @@ func TestFenceAndDeath(t *testing.T) {
 	m.conns[1].complete(m.conns[1].wantExecute(""), Result{})
 	m.idle("held")
 	m.conns[1].gone()
-	m.settle()
-	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(m.conns[0], f, "")
 	m.ack(0)
 	m.conns[0].got = nil
 	m.clean()
@@ -208,15 +198,12 @@ func TestFenceEnds(t *testing.T) {
 	b.now += fenceGrace
 	b.conn.nop.heard(b.now) // it does send PDUs
 	b.turn()
-	if ev := b.wantEvent(Close); ev.Reason != errNoAcknowledgement {
-		t.Fatalf("%v", ev.Reason)
-	}
+	b.wantEnd(Close, errNoAcknowledgement)
 	b.gone()
 	m.settle()
 	a.got = a.got[len(a.got)-2:] // a connection was dropped: event 2
 	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
-	m.wantAsked(0, "")
-	m.ack(0)
+	m.acknowledges(0, "")
 	m.clean()
 }
 
@@ -232,11 +219,8 @@ func TestFenceAndJoin(t *testing.T) {
 	d.complete(d.wantExecute("the function is carried out"), Result{})
 	m.idle("status is held")
 	m.ack(1)
-	m.settle()
-	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
-	m.wantAsked(0, "")
-	m.ack(0)
-	m.settle()
+	m.wantComplete(m.conns[0], f, "")
+	m.acknowledges(0, "")
 	d.wantStatus(h.ITT(), statusGood, "the fence is cleared")
 	m.clean()
 }
@@ -245,8 +229,8 @@ func TestFenceAndJoin(t *testing.T) {
 func TestTwoFences(t *testing.T) {
 	m := newFenced(t, 2, "ResponseFence")
 	a, b := m.conns[0], m.conns[1]
-	fa := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
-	fb := m.manage(1, pdu.TMFLogicalUnitReset, false, 0)
+	m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
+	m.manage(1, pdu.TMFLogicalUnitReset, false, 0)
 	m.settle()
 	ta, tb := a.wantEvent(Manage).Task, b.wantEvent(Manage).Task
 	a.managed(ta, pdu.TMFResponseComplete)
@@ -265,9 +249,7 @@ func TestTwoFences(t *testing.T) {
 		}
 		m.settle()
 	}
-	if got != 2 {
-		t.Fatalf("%d responses to %#x and %#x", got, fa.ITT(), fb.ITT())
-	}
+	equal(t, got, 2, "responses to two functions")
 	m.clean()
 }
 
@@ -284,14 +266,11 @@ func (r *rig) wantTerminated(lun uint64, because string) {
 func TestFastAbortMessages(t *testing.T) {
 	m := newFenced(t, 4, "FastAbort", "InitialR2T", "Yes")
 	a, b := m.conns[0], m.conns[1]
-	m.read(0, 0)
-	ta := a.wantExecute("")
-	m.read(1, 0)
-	tb := b.wantExecute("")
+	_, ta := m.started(0, 0)
+	_, tb := m.started(1, 0)
 	w := m.write(1, 0, 4096)
 	b.wantR2T(w.ITT(), 0, 0, 4096, "")
-	m.read(2, 1)
-	td := m.conns[2].wantExecute("")
+	_, td := m.started(2, 1)
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
 	m.settle()
 	a.wantAbort(ta)
@@ -309,11 +288,8 @@ func TestFastAbortMessages(t *testing.T) {
 	b.wantR2T(behind.ITT(), 0, 0, 512, "behind the message the tag is valid")
 	m.idle("not the issuing connection, and not those without an affected task")
 	m.ack(1)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the message is acknowledged")
-	m.wantAsked(0, "")
-	m.ack(0)
-	m.settle()
+	m.wantComplete(a, f, "the message is acknowledged")
+	m.acknowledges(0, "")
 	m.conns[2].complete(td, Result{})
 	m.conns[2].want(pdu.OpSCSIResponse, "")
 	m.abortTask(1, behind)
@@ -345,8 +321,7 @@ func TestFastAbortTargetReset(t *testing.T) {
 		if !luns[0] || !luns[1] || !luns[2] {
 			t.Fatalf("%v", luns)
 		}
-		m.wantAsked(1, "")
-		m.ack(1)
+		m.acknowledges(1, "")
 	})
 	m.ack(0)
 	m.clean()
@@ -356,12 +331,10 @@ func TestFastAbortTargetReset(t *testing.T) {
 func (m *tmfRig) finishFenced(i int, f *pdu.TaskManagementRequest, others func()) {
 	m.Helper()
 	r := m.conns[i]
-	m.settle()
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	m.hostDone(r)
 	m.settle()
 	others()
-	m.settle()
-	r.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(r, f, "")
 	m.wantAsked(i, "")
 }
 
@@ -370,19 +343,16 @@ func (m *tmfRig) finishFenced(i int, f *pdu.TaskManagementRequest, others func()
 func TestFastAbortEndsUnfedWrites(t *testing.T) {
 	m := newFenced(t, 2, "FastAbort", "InitialR2T", "Yes")
 	b := m.conns[1]
-	m.read(1, 0)
-	tb := b.wantExecute("")
+	_, tb := m.started(1, 0)
 	f := m.function(0, pdu.TMFLogicalUnitReset, true, 0)
 	w := m.write(1, 0, 512)
 	b.wantR2T(w.ITT(), 0, 0, 512, "the function has not come yet")
 	m.conns[0].send(f.BHS(), nil)
 	m.settle()
-	b.wantAbort(tb)
-	b.aborted(tb)
+	b.stop(tb)
 	m.finishFenced(0, f, func() {
 		b.wantTerminated(0, "")
-		m.wantAsked(1, "")
-		m.ack(1)
+		m.acknowledges(1, "")
 	})
 	m.ack(0)
 	m.clean()
@@ -394,18 +364,15 @@ func TestFastAbortThirdParty(t *testing.T) {
 	for _, how := range []string{"RFC3720", "ResponseFence", "FastAbort"} {
 		m := newFenced(t, 2, how, "InitialR2T", "Yes")
 		b := m.conns[1]
-		m.read(1, 0)
-		tb := b.wantExecute("")
-		m.read(1, 1)
-		other := b.wantExecute("")
+		_, tb := m.started(1, 0)
+		_, other := m.started(1, 1)
 		w := m.write(1, 0, 512)
 		r2t := b.wantR2T(w.ITT(), 0, 0, 512, "")
 		for _, r := range m.conns {
 			r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
 			r.pump()
 		}
-		b.wantAbort(tb)
-		b.aborted(tb)
+		b.stop(tb)
 		if how == "FastAbort" {
 			b.wantTerminated(0, "two of its tasks are affected")
 		}
@@ -471,12 +438,10 @@ func TestFencedCommands(t *testing.T) {
 				continue
 			}
 			m.ack(1)
-			m.settle()
 			a.wantStatus(h.ITT(), c.result.Status, c.name)
 			m.wantAsked(0, c.name)
 			m.idle("the response is not acknowledged")
 			m.ack(0)
-			m.settle()
 			a.wantStatus(behind.ITT(), statusGood, "the fence is cleared")
 			m.clean()
 		}
@@ -489,7 +454,7 @@ func TestFencedCommandsTogether(t *testing.T) {
 	for i := range 2 {
 		m.read(i, 0)
 	}
-	f := m.manage(2, pdu.TMFAbortTaskSet, true, 7)
+	m.manage(2, pdu.TMFAbortTaskSet, true, 7)
 	m.settle()
 	for i := range 2 {
 		m.conns[i].complete(m.conns[i].wantExecute(""), Result{Status: statusCheckCondition, Sense: unitAttention(0x29, 2)})
@@ -509,9 +474,7 @@ func TestFencedCommandsTogether(t *testing.T) {
 		}
 		m.settle()
 	}
-	if got != 3 {
-		t.Fatalf("%d responses; want those of two commands and function %#x", got, f.ITT())
-	}
+	equal(t, got, 3, "responses to two commands and a function")
 	m.clean()
 }
 
@@ -538,9 +501,7 @@ func TestUnacknowledgedFencedCommands(t *testing.T) {
 		m.ack(1)
 	}
 	fenced()
-	if ev := a.wantEvent(Close); ev.Reason != errNoAcknowledgement {
-		t.Fatalf("closed because %v", ev.Reason)
-	}
+	a.wantEnd(Close, errNoAcknowledgement)
 	a.gone()
 	a.wantIdle("nothing of the command is left to be aborted")
 	m.settle()
@@ -561,19 +522,14 @@ func TestHeldStatusIsAborted(t *testing.T) {
 		m.idle("status is held")
 		if set {
 			f := m.manage(1, pdu.TMFAbortTaskSet, false, 0)
+			m.hostDone(b)
 			m.settle()
-			b.managed(b.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-			m.settle()
-			m.wantAsked(0, "the first response")
-			m.ack(0)
-			m.settle()
-			b.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
-			m.wantAsked(1, "")
-			m.ack(1)
+			m.acknowledges(0, "the first response")
+			m.wantComplete(b, f, "")
+			m.acknowledges(1, "")
 		} else {
 			f := m.abortTask(1, h)
-			m.settle()
-			b.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the task has no status yet")
+			m.wantComplete(b, f, "the task has no status yet")
 			m.ack(0)
 		}
 		m.clean()

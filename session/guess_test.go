@@ -62,9 +62,7 @@ func TestGuessingIsSlow(t *testing.T) {
 		t.Fatalf("%d wait, %d are refused unseen; want %d and %d", len(all), unseen, want, 40-want)
 	}
 	for i, r := range all {
-		if at := r.conn.Timer(); at != now+int64(i+1)*guessGap {
-			t.Fatalf("answer %d comes after %v", i, time.Duration(at-now))
-		}
+		equal(t, r.conn.Timer(), now+int64(i+1)*guessGap, "the time of answer %d", i)
 	}
 	other := guesserAt(t, n, now, "192.0.2.8:1", true)
 	if s, ok := other.answered(); !ok || s != pdu.LoginSuccess {
@@ -135,9 +133,7 @@ func TestGuessersAreBounded(t *testing.T) {
 		}
 	}
 	for i := range byte(guessFree) {
-		if got := g.wrong(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: i}), now); got != int(i)+1 {
-			t.Fatalf("%d failures; want %d", got, i+1)
-		}
+		equal(t, g.wrong(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: i}), now), int(i)+1, "failures")
 	}
 	if at, _ := g.turn(netip.MustParseAddr("2001:db8::ffff"), now); at == now {
 		t.Error("an address of the same network is not slowed")

@@ -113,9 +113,7 @@ func TestJoinRefused(t *testing.T) {
 			r.gone()
 			m.settle()
 			m.conns[0].wantIdle("a join that was refused is none of the session's business")
-			if len(m.session().Conns()) != 1 {
-				t.Fatal("it is a member")
-			}
+			equal(t, len(m.session().Conns()), 1, "members of the session")
 		})
 	}
 }
@@ -135,9 +133,7 @@ func TestJoinKeys(t *testing.T) {
 		"MaxBurstLength": "131072", "FirstBurstLength": "8192", "MaxOutstandingR2T": "2", "TaskReporting": "FastAbort",
 		"iSCSIProtocolLevel": "2", "DefaultTime2Wait": "3", "DefaultTime2Retain": "0", "DataPDUInOrder": "Yes",
 		"DataSequenceInOrder": "Yes", "ErrorRecoveryLevel": "0"} {
-		if keys[k] != want {
-			t.Errorf("%s=%s; %s is in force", k, keys[k], want)
-		}
+		equal(t, keys[k], want, "%s", k)
 	}
 	if p := m.session().Params; p != before || !r.conn.Params().HeaderDigest {
 		t.Errorf("%+v; before it was %+v", p, before)
@@ -159,27 +155,19 @@ func TestKeysInForce(t *testing.T) {
 func TestConnectionReinstatement(t *testing.T) {
 	m := newMCS(t, 2)
 	old := m.conns[1]
-	h := old.read(512)
-	h.SetCmdSN(1)
-	old.send(h.BHS(), nil)
+	old.readAt(1)
 	task := old.wantExecute("a read is executed")
 	next := m.dial(1)
 	next.ask(toFull, names()...)
 	m.settle()
 	next.wantIdle("the old connection's task is still with the backend")
-	if ev := old.wantEvent(Abort); ev.Task != task {
-		t.Fatal("another task is aborted")
-	}
+	old.wantAbort(task)
 	old.wantEvent(Close)
 	old.gone()
-	old.conn.Aborted(old.now, task)
-	old.pump()
+	old.aborted(task)
 	m.settle()
 	old.wantIdle("the session goes on: no SessionDown")
-	resp, _ := next.answer("the old connection is gone")
-	if resp.Status() != pdu.LoginSuccess {
-		t.Fatalf("status %#x", uint16(resp.Status()))
-	}
+	next.wantGranted("the old connection is gone")
 	next.wantEvent(SessionJoined)
 	m.conns[0].wantIdle("a connection that was replaced was not lost")
 	if want := []int{1, 0, 1}; !slices.Equal(next.host.placed, want) {
@@ -200,9 +188,7 @@ func TestReinstatementOfTheOnlyConnection(t *testing.T) {
 	old.wantIdle("the session goes on: no SessionDown")
 	next.answer("the old connection is gone")
 	next.wantEvent(SessionJoined)
-	if len(m.node.Sessions()) != 1 {
-		t.Fatal("the session is gone")
-	}
+	equal(t, len(m.node.Sessions()), 1, "sessions")
 }
 
 // Commands are executed in CmdSN order over all connections, each on its own (4.2.2.1, 4.2.5.1), whatever the order of
@@ -210,20 +196,14 @@ func TestReinstatementOfTheOnlyConnection(t *testing.T) {
 func TestCommandOrderAcrossConnections(t *testing.T) {
 	m := newMCS(t, 4)
 	for i := 3; i > 0; i-- {
-		h := m.conns[i].read(512)
-		h.SetCmdSN(1 + uint32(i))
-		m.conns[i].send(h.BHS(), nil)
+		m.conns[i].readAt(1 + uint32(i))
 		m.settle()
 		m.conns[i].wantIdle("an earlier CmdSN is missing")
 	}
-	h := m.conns[0].read(512)
-	h.SetCmdSN(1)
-	m.conns[0].send(h.BHS(), nil)
+	m.conns[0].readAt(1)
 	m.settle()
 	for i, r := range m.conns {
-		if task := r.wantExecute("the gap is closed"); task.CmdSN != 1+uint32(i) {
-			t.Fatalf("connection %d executes CmdSN %d", i, task.CmdSN)
-		}
+		equal(t, r.wantExecute("the gap is closed").CmdSN, 1+uint32(i), "CmdSN executed on connection %d", i)
 	}
 }
 
@@ -255,24 +235,16 @@ func TestDroppedConnectionIsNamed(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	m := newMCS(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	held := b.read(512)
-	held.SetCmdSN(2)
-	b.send(held.BHS(), nil)
-	after := a.read(512)
-	after.SetCmdSN(3)
-	a.send(after.BHS(), nil)
+	b.readAt(2)
+	a.readAt(3)
 	b.gone()
 	m.settle()
 	b.wantIdle("no SessionDown: the session goes on")
 	a.wantIdle("CmdSN 1 is missing")
-	first := a.read(512)
-	first.SetCmdSN(1)
-	a.send(first.BHS(), nil)
+	a.readAt(1)
 	m.settle()
 	for _, sn := range []uint32{1, 3} {
-		if task := a.wantExecute("CmdSN 2 went with its connection"); task.CmdSN != sn {
-			t.Fatalf("CmdSN %d is executed; want %d", task.CmdSN, sn)
-		}
+		equal(t, a.wantExecute("CmdSN 2 went with its connection").CmdSN, sn, "CmdSN executed")
 	}
 	b.wantNoTasks()
 }
@@ -348,17 +320,13 @@ func TestReinstatementOfAWaitingSession(t *testing.T) {
 func TestLogoutOfTheSession(t *testing.T) {
 	m := newMCS(t, 3)
 	a, b := m.conns[0], m.conns[1]
-	h := b.read(512)
-	h.SetCmdSN(1)
-	b.send(h.BHS(), nil)
+	b.readAt(1)
 	task := b.wantExecute("")
-	out := a.logout(pdu.LogoutCloseSession, 0)
-	a.send(out.BHS(), nil)
+	out := a.sendLogout(pdu.LogoutCloseSession, 0)
 	m.settle()
 	a.wantIdle("a task of another connection is with the host")
 	b.wantEvent(Abort)
-	b.conn.Aborted(b.now, task)
-	b.pump()
+	b.aborted(task)
 	m.settle()
 	a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
 	if ev := a.wantEvent(Flush); !ev.Last {
@@ -382,8 +350,7 @@ func TestLogoutOfTheSession(t *testing.T) {
 func TestLogoutOfAConnection(t *testing.T) {
 	m := newMCS(t, 3)
 	a, b, c := m.conns[0], m.conns[1], m.conns[2]
-	out := b.logout(pdu.LogoutCloseConnection, 1)
-	b.send(out.BHS(), nil)
+	out := b.sendLogout(pdu.LogoutCloseConnection, 1)
 	b.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
 	if ev := b.wantEvent(Flush); ev.Last {
 		t.Error("the session ends")
@@ -392,8 +359,7 @@ func TestLogoutOfAConnection(t *testing.T) {
 	m.settle()
 	b.wantIdle("the session goes on")
 
-	out = a.logout(pdu.LogoutCloseConnection, 2)
-	a.send(out.BHS(), nil)
+	out = a.sendLogout(pdu.LogoutCloseConnection, 2)
 	m.settle()
 	a.wantIdle("connection 2 is not gone yet")
 	c.wantEvent(Close)
@@ -402,11 +368,9 @@ func TestLogoutOfAConnection(t *testing.T) {
 	a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
 	a.wantIdle("it was not the connection that logged out")
 
-	out = a.logout(pdu.LogoutCloseConnection, 2)
-	a.send(out.BHS(), nil)
+	out = a.sendLogout(pdu.LogoutCloseConnection, 2)
 	a.wantLogout(out.ITT(), pdu.LogoutResponseCIDNotFound)
-	out = a.logout(pdu.LogoutRemoveConnectionForRecovery, 0)
-	a.send(out.BHS(), nil)
+	out = a.sendLogout(pdu.LogoutRemoveConnectionForRecovery, 0)
 	a.wantLogout(out.ITT(), pdu.LogoutResponseRecoveryNotSupported)
 }
 
@@ -416,17 +380,13 @@ func TestMove(t *testing.T) {
 	r := m.dial(1)
 	r.host.place = 5
 	r.ask(toFull, names()...)
-	if ev := r.wantEvent(Move); ev.Loop != 5 {
-		t.Fatalf("to loop %d", ev.Loop)
-	}
+	equal(t, r.wantEvent(Move).Loop, 5, "the loop it moves to")
 	r.wantIdle("it has not arrived")
 	r.conn.Moved(r.now, 5)
 	r.pump()
 	r.answer("it is where it belongs")
 	r.wantEvent(SessionJoined)
-	if r.conn.Loop() != 5 {
-		t.Error("on loop", r.conn.Loop())
-	}
+	equal(t, r.conn.Loop(), 5, "its loop")
 }
 
 // The other connections may be gone before the response to the session's logout is sent: it is sent all the same. If its own
@@ -435,19 +395,15 @@ func TestLogoutOfTheSessionIsAnsweredLast(t *testing.T) {
 	for _, survives := range []bool{true, false} {
 		m := newMCS(t, 3)
 		a, b, c := m.conns[0], m.conns[1], m.conns[2]
-		h := b.read(512)
-		h.SetCmdSN(1)
-		b.send(h.BHS(), nil)
+		b.readAt(1)
 		task := b.wantExecute("")
-		out := a.logout(pdu.LogoutCloseSession, 0)
-		a.send(out.BHS(), nil)
+		out := a.sendLogout(pdu.LogoutCloseSession, 0)
 		m.settle()
 		c.gone()
 		m.settle()
 		if survives {
 			b.wantEvent(Abort)
-			b.conn.Aborted(b.now, task)
-			b.pump()
+			b.aborted(task)
 			m.settle()
 			a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
 			b.wantEvent(Flush)

@@ -40,9 +40,7 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 	}
 	other.turn()
 	other.wantIdle("another initiator's sessions are not its own")
-	if got := len(n.Sessions()); got != maxKeptOfOne+1 {
-		t.Fatalf("%d sessions", got)
-	}
+	equal(t, len(n.Sessions()), maxKeptOfOne+1, "sessions")
 
 	var all []*loginRig
 	for i := range maxKept - maxKeptOfOne {
@@ -54,9 +52,7 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 		r.turn()
 		r.wantIdle("there is room for it")
 	}
-	if got := len(n.Sessions()); got != maxKept {
-		t.Fatalf("%d sessions; want %d", got, maxKept)
-	}
+	equal(t, len(n.Sessions()), maxKept, "sessions")
 }
 
 // A session that was continued, replaced or ended is no longer counted as kept.
@@ -116,9 +112,7 @@ func TestTime2WaitCounts(t *testing.T) {
 			if c.wait != "" && !waitFirst {
 				keys = append(keys, "DefaultTime2Wait", c.wait)
 			}
-			if got := r.ok(toFull, names(keys...)...); got["DefaultTime2Retain"] != c.answer {
-				t.Errorf("wait %q, retain %q: answered %q; want %q", c.wait, c.retain, got["DefaultTime2Retain"], c.answer)
-			}
+			equal(t, r.ok(toFull, names(keys...)...)["DefaultTime2Retain"], c.answer, "wait %q, retain %q: the answer", c.wait, c.retain)
 			r.wantEvent(SessionUp)
 			r.gone()
 			if c.kept == 0 {
@@ -126,9 +120,7 @@ func TestTime2WaitCounts(t *testing.T) {
 				continue
 			}
 			r.wantIdle("the session waits")
-			if got := time.Duration(r.conn.Timer() - r.now); got != c.kept {
-				t.Errorf("wait %q, retain %q: kept for %v; want %v", c.wait, c.retain, got, c.kept)
-			}
+			equal(t, time.Duration(r.conn.Timer()-r.now), c.kept, "wait %q, retain %q: the time it is kept", c.wait, c.retain)
 		}
 	}
 }

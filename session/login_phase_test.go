@@ -2,7 +2,6 @@ package session
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/pdu"
@@ -76,29 +75,15 @@ func TestLoginPhases(t *testing.T) {
 		t.Run(fmt.Sprintf("%v to %v", w.from, w.to), func(t *testing.T) {
 			m, r := walkLogin(t, w.from)
 			l := r.conn.login
-			if l.phase != w.from {
-				t.Fatalf("begins in %v", l.phase)
-			}
+			equal(t, l.phase, w.from, "the phase it begins in")
 			w.act(m, r)
-			if l.phase != w.to {
-				t.Fatalf("ends in %v", l.phase)
-			}
+			equal(t, l.phase, w.to, "the phase it ends in")
 		})
 	}
-	for from := range loginPhases {
-		for to := range loginPhases {
-			legal := loginNext[from]>>to&1 != 0
-			if legal != walked[[2]loginPhase{from, to}] {
-				t.Errorf("%v to %v is legal: %v; walked: %v", from, to, legal, !legal)
-			}
-			if legal {
-				continue
-			}
+	checkPhases(t, loginPhases, walked, func(from, to loginPhase) bool { return loginNext[from]>>to&1 != 0 },
+		func(from, to loginPhase) (loginPhase, string) {
 			l := login{phase: from}
 			why := panics(func() { l.move(to) })
-			if !strings.Contains(why, " "+from.String()+" ") || !strings.HasSuffix(why, " "+to.String()) || l.phase != from {
-				t.Errorf("%v to %v: %q", from, to, why)
-			}
-		}
-	}
+			return l.phase, why
+		})
 }

@@ -88,9 +88,7 @@ func (r *loginRig) askText(f loginFlags, text []byte) {
 }
 
 func (r *loginRig) loginHeader(f loginFlags) *pdu.BHS {
-	var b pdu.BHS
-	b.Init(pdu.OpLoginRequest)
-	h := (*pdu.LoginRequest)(&b)
+	h := (*pdu.LoginRequest)(r.request(pdu.OpLoginRequest, 0x77))
 	h.SetImmediate(true)
 	h.SetTransit(f.t)
 	h.SetContinue(f.c)
@@ -98,14 +96,11 @@ func (r *loginRig) loginHeader(f loginFlags) *pdu.BHS {
 	h.SetNSG(f.nsg)
 	h.SetISID(r.isid)
 	h.SetTSIH(r.tsih)
-	h.SetITT(0x77)
 	h.SetCID(r.cid)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
 	if f.change != nil {
 		f.change(h)
 	}
-	return &b
+	return h.BHS()
 }
 
 // answer takes the login response and its keys.

@@ -230,9 +230,7 @@ func TestContinuedAnswer(t *testing.T) {
 			r.ask(toFull)
 		}
 	}
-	if got != 20000 {
-		t.Fatalf("%d bytes of 20000", got)
-	}
+	equal(t, got, 20000, "bytes in all pieces")
 	r.wantEvent(SessionUp)
 }
 
@@ -243,9 +241,7 @@ func TestNotUnderstoodAndReject(t *testing.T) {
 		"TargetAlias", "mine", "SendTargets", "All")...)
 	for k, want := range map[string]string{"X-com.example.k": "NotUnderstood", "MaxBurstLength": "Reject", "HeaderDigest": "Reject",
 		"ImmediateData": "Reject", "TargetAlias": "Reject", "SendTargets": "Reject"} {
-		if m[k] != want {
-			t.Errorf("%s=%s; want %s", k, m[k], want)
-		}
+		equal(t, m[k], want, "%s", k)
 	}
 	if p := r.conn.Session().Params; p.MaxBurstLength != 262144 || !p.ImmediateData {
 		t.Errorf("rejected keys changed something: %+v", p)
@@ -267,15 +263,9 @@ func TestLoginPDUTooLong(t *testing.T) {
 func TestLoginTimeout(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{LoginTimeout: 1000}, plainTarget()))
 	r.ok(operational, names()...)
-	if at := r.conn.Timer(); at != r.now+1000 {
-		t.Fatalf("timer at %d", at-r.now)
-	}
-	r.now += 1000
-	r.conn.Advance(r.now)
-	r.pump()
-	if ev := r.wantEvent(Close); ev.Reason != errLoginTimeout {
-		t.Fatal(ev.Reason)
-	}
+	equal(t, r.conn.Timer(), r.now+1000, "the timer")
+	r.tick(1000)
+	r.wantEnd(Close, errLoginTimeout)
 }
 
 // 11.13.5, class 1: the target is somewhere else.
@@ -285,9 +275,7 @@ func TestRedirection(t *testing.T) {
 		moved.Redirect = &Redirect{Addr: "10.0.0.9:3260,2", Permanent: permanent}
 		r := newLogin(t, newNodeWith(NodeConfig{}, moved))
 		// "The comma and portal-group-tag MUST be omitted" (13.8).
-		if m := r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...); m["TargetAddress"] != "10.0.0.9:3260" {
-			t.Errorf("TargetAddress %q", m["TargetAddress"])
-		}
+		equal(t, r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...)["TargetAddress"], "10.0.0.9:3260", "TargetAddress")
 	}
 }
 
@@ -312,9 +300,7 @@ func TestAccessList(t *testing.T) {
 		{"iqn.a:one", "192.168.3.4", true}, {"iqn.a:one", "::ffff:192.168.3.4", true}, {"iqn.b:anything", "fd00::1", true},
 		{"iqn.a:one2", "192.168.3.4", false}, {"iqn.a:one", "193.168.3.4", false}, {"iqn.c:x", "10.0.0.1", false},
 	} {
-		if got := a.Admits(c.name, netip.MustParseAddr(c.addr)); got != c.want {
-			t.Errorf("%s from %s: %v", c.name, c.addr, got)
-		}
+		equal(t, a.Admits(c.name, netip.MustParseAddr(c.addr)), c.want, "%s from %s", c.name, c.addr)
 	}
 	if !(&ACL{}).Admits("iqn.x", netip.MustParseAddr("1.2.3.4")) {
 		t.Error("empty lists let everybody")
@@ -370,9 +356,7 @@ func TestKeyTable(t *testing.T) {
 		{"InitiatorAlias", "box", "", nil},
 	} {
 		n := negotiation{limits: limits, params: defaultParams()}
-		if got := n.answer(findKey(c.key), c.offer); got != c.answer {
-			t.Errorf("%s=%s answered %q; want %q", c.key, c.offer, got, c.answer)
-		}
+		equal(t, n.answer(findKey(c.key), c.offer), c.answer, "%s=%s: the answer", c.key, c.offer)
 		if c.holds != nil && !c.holds(&n) {
 			t.Errorf("%s=%s: %+v %+v", c.key, c.offer, n.params, n.conn)
 		}
@@ -474,17 +458,13 @@ func TestAnswersHold(t *testing.T) {
 				if got := m[row.name]; got != answerReject && got != n.inForce(row) {
 					t.Errorf("%s=%s answered %s; %s holds", row.name, offer, got, n.inForce(row))
 				}
-				if got := m["MaxRecvDataSegmentLength"]; got != fmt.Sprint(r.conn.Params().MaxRecvDataSegmentLength) {
-					t.Errorf("MaxRecvDataSegmentLength=%s was declared, %d is taken", got, r.conn.Params().MaxRecvDataSegmentLength)
-				}
+				equal(t, m["MaxRecvDataSegmentLength"], fmt.Sprint(r.conn.Params().MaxRecvDataSegmentLength), "MaxRecvDataSegmentLength declared, and taken")
 			}
 		}
 	}
 	// A discovery session has one connection (13.2), and the answer to MaxConnections says so.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
-	if m := r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8"); m["MaxConnections"] != "1" {
-		t.Errorf("a discovery session has MaxConnections=%s", m["MaxConnections"])
-	}
+	equal(t, r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8")["MaxConnections"], "1", "MaxConnections of a discovery session")
 }
 
 // shortKeys returns n bytes of key=value pairs with distinct names, each as short as possible.
@@ -612,9 +592,7 @@ func TestRepeatedDeclarations(t *testing.T) {
 				return
 			}
 			m := r.ok(toFull, append(c.again, "MaxBurstLength", "8192")...)
-			if m["MaxBurstLength"] != "8192" {
-				t.Errorf("%v", m)
-			}
+			equal(t, m["MaxBurstLength"], "8192", "MaxBurstLength")
 			r.wantEvent(SessionUp)
 		})
 	}
@@ -634,18 +612,12 @@ func TestNumbersInText(t *testing.T) {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 		m := r.ok(toFull, names("MaxBurstLength", v, "MaxRecvDataSegmentLength", v, "MaxOutstandingR2T", v, "DefaultTime2Wait", v)...)
 		for _, k := range []string{"MaxBurstLength", "MaxOutstandingR2T", "DefaultTime2Wait"} {
-			if m[k] != answerReject {
-				t.Errorf("%s=%s answered %q", k, v, m[k])
-			}
+			equal(t, m[k], answerReject, "%s=%s", k, v)
 		}
-		if n := r.conn.Params().MaxXmitDataSegmentLength; n != DefaultDataSegmentLength {
-			t.Errorf("MaxRecvDataSegmentLength=%s came to %d", v, n)
-		}
+		equal(t, r.conn.Params().MaxXmitDataSegmentLength, DefaultDataSegmentLength, "MaxXmitDataSegmentLength after MaxRecvDataSegmentLength=%s", v)
 	}
 	for _, v := range []string{"8192", "0x2000", "0X2000", "0x0002000"} {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
-		if m := r.ok(toFull, names("MaxBurstLength", v)...); m["MaxBurstLength"] != "8192" {
-			t.Errorf("MaxBurstLength=%s answered %s", v, m["MaxBurstLength"])
-		}
+		equal(t, r.ok(toFull, names("MaxBurstLength", v)...)["MaxBurstLength"], "8192", "MaxBurstLength=%s: the answer", v)
 	}
 }

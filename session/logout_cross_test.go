@@ -31,8 +31,7 @@ func TestLogoutOfTheSessionOnTwoConnections(t *testing.T) {
 func TestLogoutOfTheSessionOnTwoConnectionsEnds(t *testing.T) {
 	m := newMCS(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	first := a.logout(pdu.LogoutCloseSession, 0)
-	a.send(first.BHS(), nil)
+	first := a.sendLogout(pdu.LogoutCloseSession, 0)
 	second := b.logout(pdu.LogoutCloseSession, 0)
 	second.SetCmdSN(first.CmdSN() + 1)
 	b.send(second.BHS(), nil)
@@ -46,8 +45,7 @@ func TestLogoutOfTheSessionOnTwoConnectionsEnds(t *testing.T) {
 func TestLogoutOfTheSessionIsHeardOfLate(t *testing.T) {
 	m := newMCS(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	out := a.logout(pdu.LogoutCloseSession, 0)
-	a.send(out.BHS(), nil)
+	a.sendLogout(pdu.LogoutCloseSession, 0)
 	a.gone()
 	posts := b.host.posts
 	b.host.posts = nil
@@ -62,11 +60,9 @@ func TestLogoutOfTheSessionIsHeardOfLate(t *testing.T) {
 func TestQuietEnds(t *testing.T) {
 	m := newMCS(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	h := a.read(512)
-	a.send(h.BHS(), nil)
+	a.sendRead(512)
 	a.wantExecute("") // the host never gives it up
-	out := a.logout(pdu.LogoutCloseSession, 0)
-	a.send(out.BHS(), nil)
+	a.sendLogout(pdu.LogoutCloseSession, 0)
 	m.settle()
 	at := b.conn.Timer()
 	if at == 0 {
@@ -77,7 +73,5 @@ func TestQuietEnds(t *testing.T) {
 	b.wantIdle("the logout may still end")
 	b.conn.Advance(at)
 	b.pump()
-	if ev := b.wantEvent(Close); ev.Reason != errLogoutTimeout {
-		t.Error(ev.Reason)
-	}
+	b.wantEnd(Close, errLogoutTimeout)
 }

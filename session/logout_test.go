@@ -7,15 +7,10 @@ import (
 )
 
 func (r *rig) logout(reason pdu.LogoutReason, cid uint16) *pdu.LogoutRequest {
-	var b pdu.BHS
-	b.Init(pdu.OpLogoutRequest)
-	h := (*pdu.LogoutRequest)(&b)
+	h := (*pdu.LogoutRequest)(r.request(pdu.OpLogoutRequest, r.nextITT()))
 	h.SetImmediate(true)
 	h.SetReason(reason)
-	h.SetITT(r.nextITT())
 	h.SetCID(cid)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
 	return h
 }
 
@@ -38,15 +33,10 @@ func TestLogout(t *testing.T) {
 			h.SetImmediate(immediate)
 			r.send(h.BHS(), nil)
 			r.wantLogout(h.ITT(), pdu.LogoutResponseSuccess)
-			if ev := r.wantEvent(Flush); ev.Reason != errLogout {
-				t.Fatal(ev.Reason)
-			}
-			late := r.read(0)
-			r.send(late.BHS(), nil)
+			r.wantEnd(Flush, errLogout)
+			r.sendRead(0)
 			r.wantIdle("nothing may follow a logout")
-			r.closeNow()
-			r.wantEvent(SessionDown)
-			r.wantNoTasks()
+			r.wantDown()
 		}
 	}
 }
@@ -63,19 +53,15 @@ func TestLogoutWithTasks(t *testing.T) {
 	r.wantR2T(w.ITT(), 0, 0, 4096, "")
 	r.room = false
 	r.complete(ta, Result{In: pattern(0, 512)})
-	h := r.logout(pdu.LogoutCloseSession, 0)
-	r.send(h.BHS(), nil)
+	h := r.sendLogout(pdu.LogoutCloseSession, 0)
 	r.wantAbort(tb)
-	r.room = true
-	r.pump()
+	r.makeRoom()
 	r.want(pdu.OpDataIn, "this was answered before")
 	r.wantIdle("a task is with the host")
 	r.aborted(tb)
 	r.wantLogout(h.ITT(), pdu.LogoutResponseSuccess)
 	r.wantEvent(Flush)
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	r.wantDown()
 }
 
 // What cannot be done is answered, and the session goes on (11.15.1).
@@ -91,15 +77,12 @@ func TestLogoutRefused(t *testing.T) {
 	}
 	r := newRig(t)
 	for _, tt := range tests {
-		h := r.logout(tt.reason, tt.cid)
-		r.send(h.BHS(), nil)
+		h := r.sendLogout(tt.reason, tt.cid)
 		r.wantLogout(h.ITT(), tt.want)
 		r.wantIdle("nothing was closed")
 	}
-	h := r.logout(5, 7)
-	r.send(h.BHS(), nil)
+	h := r.sendLogout(5, 7)
 	r.wantReject(pdu.RejectInvalidPDUField, h.BHS(), "there is no such reason code (11.14.1)")
-	c := r.read(0)
-	r.send(c.BHS(), nil)
+	r.sendRead(0)
 	r.wantExecute("the session lives")
 }

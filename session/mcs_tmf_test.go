@@ -36,6 +36,13 @@ func (m *tmfRig) read(i int, lun uint64) *pdu.SCSICommand {
 	return h
 }
 
+// started is read, up to its Execute.
+func (m *tmfRig) started(i int, lun uint64) (*pdu.SCSICommand, *Task) {
+	m.Helper()
+	h := m.read(i, lun)
+	return h, m.conns[i].wantStart(h, "nothing is before it")
+}
+
 // readLater makes one with the session's next CmdSN, that is not sent.
 func (m *tmfRig) readLater(i int, lun uint64) *pdu.SCSICommand {
 	h := m.conns[i].read(512)
@@ -83,15 +90,10 @@ func (m *tmfRig) search(i int, f pdu.TaskFunction, r *pdu.SCSICommand) *pdu.Task
 // ack acknowledges what connection i has got, by a NOP-Out that wants no answer (11.18).
 func (m *tmfRig) ack(i int) {
 	r := m.conns[i]
-	var b pdu.BHS
-	b.Init(pdu.OpNOPOut)
-	b.SetImmediate(true)
-	h := (*pdu.NOPOut)(&b)
-	h.SetITT(pdu.ReservedTag)
-	h.SetTTT(pdu.ReservedTag)
-	h.SetCmdSN(m.sn)
-	h.SetExpStatSN(r.expStatSN)
-	r.send(&b, nil)
+	h := r.nopOut(pdu.ReservedTag, pdu.ReservedTag, true)
+	(*pdu.NOPOut)(h).SetCmdSN(m.sn)
+	r.send(h, nil)
+	m.settle()
 }
 
 // idle says that nothing is to be seen anywhere.
@@ -130,15 +132,13 @@ func (m *tmfRig) clean() {
 // its end.
 func TestAbortTaskOnAnotherConnection(t *testing.T) {
 	m := newTMF(t, 3)
-	h := m.read(1, 0)
-	task := m.conns[1].wantExecute("")
+	h, task := m.started(1, 0)
 	f := m.abortTask(0, h)
 	m.settle()
 	m.conns[1].wantAbort(task)
 	m.idle("the backend has the task's buffers")
 	m.conns[1].aborted(task)
-	m.settle()
-	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "the task has ended")
+	m.wantComplete(m.conns[0], f, "the task has ended")
 	m.clean()
 }
 
@@ -150,31 +150,24 @@ func TestAbortTaskOnAnotherConnectionEarly(t *testing.T) {
 	w := m.write(1, 0, 4096)
 	b.wantR2T(w.ITT(), 0, 0, 4096, "")
 	f := m.abortTask(0, w)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the host never had it")
+	m.wantComplete(a, f, "the host never had it")
 
 	missing := m.readLater(0, 0)
 	held := m.read(1, 0)
 	f = m.abortTask(0, held)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "it waits in the window")
+	m.wantComplete(a, f, "it waits in the window")
 	a.send(missing.BHS(), nil)
 	m.settle()
-	a.complete(a.wantExecute("the gap is closed"), Result{})
-	a.wantStatus(missing.ITT(), statusGood, "")
-	if a.expCmdSN != m.sn {
-		t.Fatalf("ExpCmdSN %d; want %d: the aborted command's number counts as received", a.expCmdSN, m.sn)
-	}
+	a.serve(missing, "the gap is closed")
+	equal(t, a.expCmdSN, m.sn, "ExpCmdSN: the aborted command's number counts as received")
 
 	missing = m.readLater(0, 0)
 	held = m.read(1, 0)
 	a.send(missing.BHS(), nil) // hands the held one over to connection 1, which has not looked yet
-	a.complete(a.wantExecute(""), Result{})
-	a.wantStatus(missing.ITT(), statusGood, "")
+	a.serve(missing, "")
 	f = m.abortTask(0, held)
 	a.wantIdle("it is being delivered")
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "it was freed when it arrived")
+	m.wantComplete(a, f, "it was freed when it arrived")
 	m.clean()
 }
 
@@ -183,8 +176,7 @@ func TestAbortTaskOnNoConnection(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
 	done := m.read(1, 0)
-	b.complete(b.wantExecute(""), Result{})
-	b.wantStatus(done.ITT(), statusGood, "")
+	b.serve(done, "")
 	f := m.abortTask(0, done)
 	m.settle()
 	a.wantManaged(f.ITT(), pdu.TMFResponseTaskDoesNotExist, "RefCmdSN is outside the window")
@@ -197,18 +189,15 @@ func TestAbortTaskOnNoConnection(t *testing.T) {
 	b.feed(raw[:100])
 	for _, h := range []*pdu.SCSICommand{lost, half} {
 		f = m.abortTask(0, h)
-		m.settle()
-		a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "RefCmdSN is in the window and before the function's")
+		m.wantComplete(a, f, "RefCmdSN is in the window and before the function's")
 	}
 	b.feed(raw[100:])
 	b.send(lost.BHS(), nil)
 	m.idle("both are duplicates now")
 	after := m.read(1, 0)
-	b.complete(b.wantExecute("nothing is missing"), Result{})
-	b.wantStatus(after.ITT(), statusGood, "")
+	b.serve(after, "nothing is missing")
 
-	other := m.read(1, 3)
-	task := b.wantExecute("")
+	other, task := m.started(1, 3)
 	other.SetLUN(4 << 48)
 	f = m.abortTask(0, other)
 	m.settle()
@@ -231,8 +220,7 @@ func TestAbortTaskThatArrivesMeanwhile(t *testing.T) {
 	b.wantAbort(task)
 	a.wantIdle("it is still ending")
 	b.aborted(task)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.wantComplete(a, f, "")
 	m.clean()
 }
 
@@ -240,8 +228,7 @@ func TestAbortTaskThatArrivesMeanwhile(t *testing.T) {
 func TestAbortTaskOriginDies(t *testing.T) {
 	m := newTMF(t, 2)
 	a, b := m.conns[0], m.conns[1]
-	h := m.read(1, 0)
-	task := b.wantExecute("")
+	h, task := m.started(1, 0)
 	m.abortTask(0, h)
 	m.settle()
 	b.wantAbort(task)
@@ -261,12 +248,10 @@ func TestQueryOnAnotherConnection(t *testing.T) {
 	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseFunctionSucceeded, "connection 2 has it")
 	h.SetITT(0x4711)
 	f = m.search(0, pdu.TMFQueryTask, h)
-	m.settle()
-	m.conns[0].wantManaged(f.ITT(), pdu.TMFResponseComplete, "nobody has it")
+	m.wantComplete(m.conns[0], f, "nobody has it")
 	for lun, want := range map[uint64]pdu.TaskResponse{1: pdu.TMFResponseFunctionSucceeded, 2: pdu.TMFResponseComplete} {
 		f = m.manage(1, pdu.TMFQueryTaskSet, true, lun)
-		m.settle()
-		m.conns[1].managed(m.conns[1].wantEvent(Manage).Task, pdu.TMFResponseComplete)
+		m.hostDone(m.conns[1])
 		m.conns[1].wantManaged(f.ITT(), want, "the write waits for data, the session alone knows of it")
 	}
 }
@@ -287,12 +272,9 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 		for _, immediate := range []bool{true, false} {
 			m := newTMF(t, 3, "iSCSIProtocolLevel", "2")
 			a, b, d := m.conns[0], m.conns[1], m.conns[2]
-			m.read(1, 0)
-			tb := b.wantExecute("")
-			m.read(2, 1)
-			td := d.wantExecute("")
-			m.read(0, 0)
-			ta := a.wantExecute("")
+			_, tb := m.started(1, 0)
+			_, td := m.started(2, 1)
+			_, ta := m.started(0, 0)
 			// Waits in an inbox when the function has its turn.
 			missing := m.readLater(0, 0)
 			m.read(1, 0)
@@ -310,8 +292,7 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 			other := m.read(2, 1)
 			m.settle()
 			if !c.target {
-				d.complete(d.wantExecute("another unit's does not wait"), Result{})
-				d.wantStatus(other.ITT(), statusGood, "")
+				d.serve(other, "another unit's does not wait")
 			}
 			m.idle("tasks are still ending, and what is behind waits")
 			a.aborted(ta)
@@ -324,13 +305,10 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 			a.aborted(tm)
 			m.settle()
 			ev := a.wantEvent(Manage)
-			if ev.Task.Manage != c.f {
-				t.Fatalf("function %d", ev.Task.Manage)
-			}
+			equal(t, ev.Task.Manage, c.f, "the function")
 			m.idle("the host is at it")
 			a.managed(ev.Task, pdu.TMFResponseComplete)
-			m.settle()
-			a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			m.wantComplete(a, f, "")
 			if c.f == pdu.TMFTargetColdReset {
 				for _, r := range m.conns {
 					r.events = nil
@@ -338,11 +316,9 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 				}
 				continue
 			}
-			b.complete(b.wantExecute("the function is over"), Result{})
-			b.wantStatus(later.ITT(), statusGood, "")
+			b.serve(later, "the function is over")
 			if c.target {
-				d.complete(d.wantExecute("the function is over"), Result{})
-				d.wantStatus(other.ITT(), statusGood, "")
+				d.serve(other, "the function is over")
 			} else {
 				d.complete(td, Result{})
 				d.want(pdu.OpSCSIResponse, "it was not affected")

@@ -26,9 +26,7 @@ func TestMessageNames(t *testing.T) {
 		}
 		seen[name] = k
 	}
-	if got := (Message{kind: messageFail, reason: errLogout}).String(); got != "fail: logout" {
-		t.Errorf("got %q", got)
-	}
+	equal(t, (Message{kind: messageFail, reason: errLogout}).String(), "fail: logout", "its text")
 }
 
 func TestReceiveOfNothing(t *testing.T) {

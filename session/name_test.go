@@ -124,9 +124,7 @@ func TestHiddenTargetIsUnknown(t *testing.T) {
 				r := newLogin(t, newNodeWith(NodeConfig{}, hidden))
 				r.ask(stage, names("AuthMethod", "CHAP,None")[:4+2*int(1-stage.csg)]...)
 				got[i] = r.want(pdu.OpLoginResponse, "it is refused")
-				if s := (*pdu.LoginResponse)(&got[i].h).Status(); s != pdu.LoginNotFound {
-					t.Fatalf("%s: status %#x", name, uint16(s))
-				}
+				equal(t, (*pdu.LoginResponse)(&got[i].h).Status(), pdu.LoginNotFound, "%s: the status", name)
 			}
 			if got[0].h != got[1].h || !bytes.Equal(got[0].data, got[1].data) {
 				t.Errorf("%s: a hidden target answers %v, an unknown one %v", name, got[0], got[1])

@@ -10,64 +10,38 @@ import (
 
 // nopOut makes a NOP-Out.
 func (r *rig) nopOut(itt, ttt uint32, immediate bool) *pdu.BHS {
-	var b pdu.BHS
-	b.Init(pdu.OpNOPOut)
-	h := (*pdu.NOPOut)(&b)
-	h.SetITT(itt)
-	h.SetTTT(ttt)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
-	h.SetImmediate(immediate)
+	b := r.request(pdu.OpNOPOut, itt)
+	(*pdu.NOPOut)(b).SetTTT(ttt)
+	b.SetImmediate(immediate)
 	if !immediate {
 		r.cmdSN++
 	}
-	return &b
+	return b
 }
 
-// A NOP-Out with an Initiator Task Tag is a ping: its data comes back (RFC 7143, 11.18, 11.19).
+// A NOP-Out with an Initiator Task Tag is a ping: its data comes back (RFC 7143, 11.18, 11.19), up to our MaxRecvDataSegmentLength
+// (13.12), and cut at the initiator's (11.18.3).
 func TestPing(t *testing.T) {
-	r := newRig(t)
-	for _, n := range []int{0, 1, 5, 4096, 8192} {
+	for _, c := range []struct {
+		declared   string
+		sent, back int
+	}{
+		{"65536", 0, 0}, {"65536", 1, 1}, {"65536", 5, 5}, {"65536", 4096, 4096}, {"65536", 8192, 8192}, {"512", 1000, 512},
+		{"16777215", 8193, 8193}, {"16777215", 65536, 65536}, {"16777215", MaxRecvDataSegmentLength, MaxRecvDataSegmentLength},
+	} {
 		for _, immediate := range []bool{true, false} {
+			r := newRig(t, with("MaxRecvDataSegmentLength", c.declared))
 			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
-			r.send(h, pattern(1, n))
+			r.send(h, pattern(1, c.sent))
 			w := r.want(pdu.OpNOPIn, "a ping is answered")
 			in := (*pdu.NOPIn)(&w.h)
-			if in.ITT() != h.ITT() || in.TTT() != pdu.ReservedTag || !bytes.Equal(w.data, pattern(1, n)) {
-				t.Fatalf("%v", w)
+			if in.ITT() != h.ITT() || in.TTT() != pdu.ReservedTag || !bytes.Equal(w.data, pattern(1, c.back)) {
+				t.Fatalf("%d bytes came back of %d: %v", len(w.data), c.sent, w)
 			}
-			if in.ExpCmdSN() != r.cmdSN {
-				t.Fatalf("ExpCmdSN %d; want %d", in.ExpCmdSN(), r.cmdSN)
-			}
+			equal(t, in.ExpCmdSN(), r.cmdSN, "ExpCmdSN")
+			r.wantNoTasks()
 		}
 	}
-	r.wantNoTasks()
-}
-
-// The echo is truncated to the initiator's MaxRecvDataSegmentLength (11.18.3).
-func TestPingBounds(t *testing.T) {
-	r := newRig(t, with("MaxRecvDataSegmentLength", "512"))
-	h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
-	r.send(h, pattern(0, 1000))
-	if w := r.want(pdu.OpNOPIn, ""); !bytes.Equal(w.data, pattern(0, 512)) {
-		t.Fatalf("%v", w)
-	}
-	r.wantNoTasks()
-}
-
-// A ping of any length up to our MaxRecvDataSegmentLength is echoed (13.12, 11.18.3).
-func TestLongPing(t *testing.T) {
-	r := newRig(t, with("MaxRecvDataSegmentLength", "16777215"))
-	for _, n := range []int{8193, 65536, MaxRecvDataSegmentLength} {
-		for _, immediate := range []bool{true, false} {
-			h := r.nopOut(r.nextITT(), pdu.ReservedTag, immediate)
-			r.send(h, pattern(1, n))
-			if w := r.want(pdu.OpNOPIn, "so much was declared"); !bytes.Equal(w.data, pattern(1, n)) {
-				t.Fatalf("%d bytes came back of %d", len(w.data), n)
-			}
-		}
-	}
-	r.wantNoTasks()
 }
 
 // A ping's data and text need memory from the host. Without it the request is refused, immediate or not, and the initiator may
@@ -84,9 +58,7 @@ func TestRequestsWithoutMemory(t *testing.T) {
 	r.wantNoTasks()
 	r.host.short = false
 	r.send(later, []byte("ping"))
-	if w := r.want(pdu.OpNOPIn, "its CmdSN was not used up"); string(w.data) != "ping" {
-		t.Fatalf("%v", w)
-	}
+	equal(t, string(r.want(pdu.OpNOPIn, "its CmdSN was not used up").data), "ping", "the ping's data")
 	text := r.text(r.nextITT(), pdu.ReservedTag, true, false)
 	r.host.short = true
 	r.send(text.BHS(), []byte("SendTargets=\x00"))
@@ -109,9 +81,7 @@ func TestPingInOrder(t *testing.T) {
 	r.wantIdle("an earlier request is missing")
 	r.send(a, []byte("first"))
 	for _, want := range []string{"first", "second"} {
-		if w := r.want(pdu.OpNOPIn, ""); string(w.data) != want {
-			t.Fatalf("%q; want %q", w.data, want)
-		}
+		equal(t, string(r.want(pdu.OpNOPIn, "").data), want, "the ping's data")
 	}
 }
 
@@ -131,13 +101,9 @@ func TestKeepalive(t *testing.T) {
 		o.node.NOPInterval, o.node.NOPTimeout = int64(10*time.Second), int64(5*time.Second)
 	})
 	advance := func(d time.Duration) {
-		r.now += int64(d)
-		r.conn.Advance(r.now)
-		r.pump()
+		r.tick(int64(d))
 	}
-	if at := r.conn.Timer(); at != r.now+int64(10*time.Second) {
-		t.Fatalf("timer in %v", time.Duration(at-r.now))
-	}
+	equal(t, r.conn.Timer(), r.now+int64(10*time.Second), "the timer")
 	advance(10*time.Second - 1)
 	r.wantIdle("it is not time")
 	advance(1)
@@ -155,9 +121,7 @@ func TestKeepalive(t *testing.T) {
 	advance(time.Second)
 	r.want(pdu.OpNOPIn, "silent again")
 	advance(3 * time.Second)
-	h := r.read(0)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	_, task := r.started(0)
 	advance(9 * time.Second)
 	r.wantIdle("a command showed that it lives")
 	advance(time.Second)
@@ -180,15 +144,11 @@ func TestKeepalive(t *testing.T) {
 	r.aborted(task)
 	r.wantEvent(SessionDown)
 	r.wantNoTasks()
-	if r.conn.Timer() != 0 {
-		t.Fatal("a timer after the end")
-	}
+	equal(t, r.conn.Timer(), 0, "the timer after the end")
 }
 
 // Switched off, nothing is asked.
 func TestKeepaliveOff(t *testing.T) {
 	r := newRig(t, func(o *rigOptions) { o.node.NOPInterval = -1 })
-	if at := r.conn.Timer(); at != 0 {
-		t.Fatalf("timer at %d", at)
-	}
+	equal(t, r.conn.Timer(), 0, "the timer")
 }

@@ -27,9 +27,8 @@ func (m *tmfRig) wantStarted(i int, because string, hs ...*pdu.SCSICommand) {
 		}
 		r.complete(task, Result{})
 		m.settle()
-		if w := r.want(pdu.OpSCSIResponse, because); w.h.ITT() != h.ITT() {
-			m.Fatalf("%v", w)
-		}
+		w := r.want(pdu.OpSCSIResponse, because)
+		equal(m, w.h.ITT(), h.ITT(), "the command answered")
 	}
 }
 
@@ -61,8 +60,7 @@ func TestOrderedOverConnections(t *testing.T) {
 	a, b, d := m.conns[0], m.conns[1], m.conns[2]
 	w := m.write(1, 0, 512)
 	r2t := b.wantR2T(w.ITT(), 0, 0, 512, "")
-	running := m.read(2, 0)
-	task := d.wantExecute("it is with the host: that keeps the order from there")
+	running, task := m.started(2, 0)
 	ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
 	behind := []*pdu.SCSICommand{m.read(0, 0), m.read(1, 0), m.read(2, 0)}
 	next := m.attr(2, m.readLater(2, 0), pdu.TaskAttrOrdered)
@@ -70,26 +68,16 @@ func TestOrderedOverConnections(t *testing.T) {
 	m.idle("connection 1 has a write before it that waits for data")
 	b.send(b.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
 	a.wantIdle("it has not heard of that")
-	if got := b.wantExecute(""); got.ITT != w.ITT() {
-		t.Fatal("another command")
-	}
+	b.wantStart(w, "")
 	m.settle()
 	for i, r := range m.conns {
 		if i == 0 {
-			if got := r.wantExecute(""); got.ITT != ordered.ITT() {
-				t.Fatalf("%#x is executed", got.ITT)
-			}
+			r.wantStart(ordered, "")
 		}
-		if got := r.wantExecute("behind the ORDERED command"); got.ITT != behind[i].ITT() {
-			t.Fatalf("%#x is executed", got.ITT)
-		}
+		equal(t, r.wantExecute("behind the ORDERED command").ITT, behind[i].ITT(), "what is executed behind the ORDERED command")
 	}
-	if got := d.wantExecute("all before it were handed over"); got.ITT != next.ITT() {
-		t.Fatalf("%#x is executed", got.ITT)
-	}
-	if got := b.wantExecute("behind the second"); got.ITT != last.ITT() {
-		t.Fatalf("%#x is executed", got.ITT)
-	}
+	d.wantStart(next, "all before it were handed over")
+	b.wantStart(last, "behind the second")
 	d.complete(task, Result{})
 	d.wantStatus(running.ITT(), statusGood, "")
 	for _, r := range m.conns {
@@ -133,14 +121,12 @@ func TestOrderedEndsOtherwise(t *testing.T) {
 		switch how {
 		case "abort first":
 			f := m.abortTask(2, first)
-			m.settle()
-			m.conns[2].wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			m.wantComplete(m.conns[2], f, "")
 			m.wantStarted(0, how, ordered)
 			m.wantStarted(2, how, behind)
 		case "abort ordered":
 			f := m.abortTask(0, ordered)
-			m.settle()
-			a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+			m.wantComplete(a, f, "")
 			data(512)
 			m.wantStarted(1, how, first)
 			m.wantStarted(2, how, behind)
@@ -234,9 +220,7 @@ func TestWaitingOrderedCommandsCostNothing(t *testing.T) {
 		ordered = append(ordered, m.attr(0, m.readLater(0, l), pdu.TaskAttrOrdered))
 	}
 	m.idle("writes before them wait for data")
-	if len(a.conn.tm.parts) != luns {
-		t.Fatalf("%d barriers, want %d", len(a.conn.tm.parts), luns)
-	}
+	equal(t, len(a.conn.tm.parts), luns, "barriers")
 	a.send(a.nopOut(a.nextITT(), pdu.ReservedTag, true), nil)
 	a.want(pdu.OpNOPIn, "a ping is answered")
 	if a.conn.tm.alert {

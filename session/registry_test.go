@@ -3,8 +3,6 @@ package session
 import (
 	"encoding/binary"
 	"testing"
-
-	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // 6.3.5: a login with the ISID of a living session replaces it. The old one ends first, its tasks with it, and only then is
@@ -13,22 +11,17 @@ func TestSessionReinstatement(t *testing.T) {
 	n := newNodeWith(NodeConfig{}, plainTarget())
 	old, next := newLogin(t, n), newLogin(t, n)
 	old.up()
-	h := old.read(512)
-	old.send(h.BHS(), nil)
-	task := old.wantExecute("a read is executed")
+	_, task := old.started(512)
 
 	next.ask(toFull, names()...)
 	next.wantIdle("the old session lives")
 	old.turn()
-	if ev := old.wantEvent(Abort); ev.Task != task {
-		t.Fatal("another task is aborted")
-	}
+	old.wantAbort(task)
 	old.wantEvent(Close)
 	old.gone()
 	next.turn()
 	next.wantIdle("the old session's task is still with the backend")
-	old.conn.Aborted(old.now, task)
-	old.pump()
+	old.aborted(task)
 	old.wantEvent(SessionDown)
 	next.turn()
 	next.turn()
@@ -82,9 +75,7 @@ func TestWaitingLoginDies(t *testing.T) {
 	old.wantEvent(SessionDown)
 	next.turn()
 	next.wantIdle("it is gone")
-	if len(n.Sessions()) != 0 {
-		t.Fatal("a session without a connection")
-	}
+	equal(t, len(n.Sessions()), 0, "sessions without a connection")
 	again := newLogin(t, n)
 	again.up()
 }
@@ -103,9 +94,7 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 		}
 		seen[s.TSIH] = true
 	}
-	if len(n.Sessions()) != 300 {
-		t.Fatalf("%d sessions", len(n.Sessions()))
-	}
+	equal(t, len(n.Sessions()), 300, "sessions")
 }
 
 // A TSIH comes from the node's random source; it is never 0 (11.12.6) and never that of a live session.
@@ -122,24 +111,6 @@ func TestTSIHIsDrawn(t *testing.T) {
 	for i, c := range []struct{ random, want uint16 }{
 		{0xffff, 0xffff}, {0x1234, 0x1234}, {0x1234, 0x1235}, {0, 1}, {0xffff, 2},
 	} {
-		if got := draw(byte(i), c.random); got != c.want {
-			t.Errorf("%d: drawn %#x: TSIH %#x; want %#x", i, c.random, got, c.want)
-		}
+		equal(t, draw(byte(i), c.random), c.want, "%d: drawn %#x: TSIH", i, c.random)
 	}
-}
-
-// 11.13.5: a login with a TSIH wants to join; with MaxConnections=1 no session has room.
-func TestJoinsAreRefused(t *testing.T) {
-	n := newNodeWith(NodeConfig{}, plainTarget())
-	r := newLogin(t, n)
-	r.up()
-	join := newLogin(t, n)
-	join.cid = 4
-	join.tsih = r.conn.Session().TSIH
-	join.refused(pdu.LoginTooManyConnections, "MaxConnections is 1", toFull, names()...)
-	join = newLogin(t, n)
-	join.cid = 4
-	join.tsih = r.conn.Session().TSIH
-	join.isid[5]++
-	join.refused(pdu.LoginSessionDoesNotExist, "another ISID", toFull, names()...)
 }

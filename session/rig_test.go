@@ -112,57 +112,20 @@ next:
 		}
 		pairs = append(pairs, o.keys[i], o.keys[i+1])
 	}
-	text := pdu.AppendText(nil, "InitiatorName", testInitiator)
+	who := []string{"InitiatorName", testInitiator, "SessionType", "Normal", "TargetName", testTarget, "AuthMethod", "None"}
 	if o.discovery {
-		text = pdu.AppendText(text, "SessionType", "Discovery")
-	} else {
-		text = pdu.AppendText(text, "SessionType", "Normal")
-		text = pdu.AppendText(text, "TargetName", testTarget)
+		who = []string{"InitiatorName", testInitiator, "SessionType", "Discovery", "AuthMethod", "None"}
 	}
-	text = pdu.AppendText(text, "AuthMethod", "None")
-	r.loginPDU(pdu.StageSecurityNegotiation, pdu.StageLoginOperationalNegotiation, text)
-	text = nil
-	for i := 0; i < len(pairs); i += 2 {
-		text = pdu.AppendText(text, pairs[i], pairs[i+1])
-	}
-	answer := r.loginPDU(pdu.StageLoginOperationalNegotiation, pdu.StageFullFeaturePhase, text)
-	kvs, err := pdu.ParseText(answer, 64)
-	if err != nil {
-		r.Fatal(err)
-	}
-	for _, kv := range kvs {
-		r.hd = r.hd || kv.Key == "HeaderDigest" && kv.Value == "CRC32C"
-		r.dd = r.dd || kv.Key == "DataDigest" && kv.Value == "CRC32C"
-	}
+	l := &loginRig{rig: r, isid: [6]byte{0x80, 1, 2, 3, 4, 5}, cid: 7}
+	l.ok(securityNext, who...)
+	answer := l.ok(toFull, pairs...)
+	r.hd, r.dd = answer["HeaderDigest"] == "CRC32C", answer["DataDigest"] == "CRC32C"
 	if r.conn.Session() == nil {
 		r.Fatalf("no full feature phase; answered %q", answer)
 	}
 	if !o.discovery {
 		r.wantEvent(SessionUp)
 	}
-}
-
-func (r *rig) loginPDU(csg, nsg pdu.Stage, text []byte) []byte {
-	r.Helper()
-	var b pdu.BHS
-	b.Init(pdu.OpLoginRequest)
-	h := (*pdu.LoginRequest)(&b)
-	h.SetImmediate(true)
-	h.SetTransit(true)
-	h.SetCSG(csg)
-	h.SetNSG(nsg)
-	h.SetISID([6]byte{0x80, 1, 2, 3, 4, 5})
-	h.SetITT(1)
-	h.SetCID(7)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
-	r.send(&b, text)
-	w := r.want(pdu.OpLoginResponse, "every login request is answered")
-	resp := (*pdu.LoginResponse)(&w.h)
-	if resp.Status() != pdu.LoginSuccess || !resp.Transit() {
-		r.Fatalf("login: status %#x, transit %v", resp.Status(), resp.Transit())
-	}
-	return w.data
 }
 
 // encode makes the bytes of a PDU of the initiator's.
@@ -408,19 +371,25 @@ func (r *rig) wantNoMemory() {
 
 func (r *rig) nextITT() uint32 { r.itt++; return r.itt }
 
+// request makes a request with the initiator's numbers.
+func (r *rig) request(op pdu.Opcode, itt uint32) *pdu.BHS {
+	b := new(pdu.BHS)
+	b.Init(op)
+	b.SetITT(itt)
+	h := (*pdu.NOPOut)(b) // CmdSN and ExpStatSN have the same place in all of them but Data-Out
+	h.SetCmdSN(r.cmdSN)
+	h.SetExpStatSN(r.expStatSN)
+	return b
+}
+
 // command makes a SCSI Command for LUN 0 with the next ITT and CmdSN.
 func (r *rig) command(read, write bool, edtl uint32) *pdu.SCSICommand {
-	var b pdu.BHS
-	b.Init(pdu.OpSCSICommand)
-	h := (*pdu.SCSICommand)(&b)
+	h := (*pdu.SCSICommand)(r.request(pdu.OpSCSICommand, r.nextITT()))
 	h.SetFinal(true)
 	h.SetRead(read)
 	h.SetWrite(write)
 	h.SetAttr(pdu.TaskAttrSimple)
-	h.SetITT(r.nextITT())
 	h.SetExpectedDataTransferLength(edtl)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
 	r.cmdSN++
 	return h
 }
@@ -449,14 +418,9 @@ func (r *rig) dataOut(itt, ttt, sn, offset uint32, final bool) *pdu.DataOut {
 }
 
 func (r *rig) manage(f pdu.TaskFunction, immediate bool) *pdu.TaskManagementRequest {
-	var b pdu.BHS
-	b.Init(pdu.OpTaskManagementRequest)
-	h := (*pdu.TaskManagementRequest)(&b)
+	h := (*pdu.TaskManagementRequest)(r.request(pdu.OpTaskManagementRequest, r.nextITT()))
 	h.SetFunction(f)
-	h.SetITT(r.nextITT())
 	h.SetReferencedTaskTag(pdu.ReservedTag)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
 	if immediate {
 		h.SetImmediate(true)
 	} else {

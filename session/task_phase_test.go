@@ -57,9 +57,7 @@ func TestTaskPhasesAreReached(t *testing.T) {
 			t.Errorf("%v is stopped and goes on", p)
 		}
 	}
-	if phaseNext[phaseFreed] != 0 {
-		t.Error("a freed task moves")
-	}
+	equal(t, phaseNext[phaseFreed], 0, "the phases after freed")
 }
 
 // The drawing in docs/session.md has exactly the phases of the table, and its list exactly the transitions.

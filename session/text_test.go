@@ -12,15 +12,10 @@ import (
 
 // text makes a Text Request.
 func (r *rig) text(itt, ttt uint32, final, more bool) *pdu.TextRequest {
-	var b pdu.BHS
-	b.Init(pdu.OpTextRequest)
-	h := (*pdu.TextRequest)(&b)
+	h := (*pdu.TextRequest)(r.request(pdu.OpTextRequest, itt))
 	h.SetFinal(final)
 	h.SetContinue(more)
-	h.SetITT(itt)
 	h.SetTTT(ttt)
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
 	r.cmdSN++
 	return h
 }
@@ -35,64 +30,53 @@ func (r *rig) wantText(itt uint32, final, more bool, because string) (*pdu.TextR
 	return h, w.data
 }
 
-// SendTargets (RFC 7143, appendix C): All in a discovery session only; a name; nothing for the session's own target.
+// textAnswer sends a whole text and takes its answer, which fits in one PDU.
+func (r *rig) textAnswer(text string) string {
+	r.Helper()
+	h := r.sendText(text)
+	_, data := r.wantText(h.ITT(), true, false, "both are short")
+	return string(data)
+}
+
+// SendTargets (RFC 7143, appendix C): All in a discovery session only; a name; nothing for the session's own target. Names are
+// compared regardless of case (4.2.7.2), those in the node's configuration as well. An address has no zone: ours is local to
+// our node, and the initiator has its own for the link (RFC 4007, 11.2).
 func TestSendTargets(t *testing.T) {
-	const other = "iqn.2026-11.io.ringtgt:disk1"
-	record := func(name string) string {
-		return "TargetName=" + name + "\x00TargetAddress=127.0.0.1:3260,1\x00"
-	}
-	tests := []struct {
-		discovery bool
-		value     string
-		want      string
+	const other, naa = "iqn.2026-11.io.ringtgt:disk1", "naa.62004567BA64678D"
+	record := func(name, addr string) string { return "TargetName=" + name + "\x00TargetAddress=" + addr + ",1\x00" }
+	const here = "127.0.0.1:3260"
+	all := record(testTarget, here) + record(other, here) + record(naa, here)
+	for _, c := range []struct {
+		discovery          bool
+		local, value, want string
 	}{
-		{true, "All", record(testTarget) + record(other)},
-		{true, other, record(other)},
-		{false, "", record(testTarget)},
-		{false, testTarget, record(testTarget)},
-	}
-	for _, tt := range tests {
-		r := newRig(t, func(o *rigOptions) { o.discovery = tt.discovery })
-		own := r.node.Targets()[0]
-		r.node.SetTargets([]*Target{own, {Name: other, Portals: own.Portals}})
-		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-		r.send(h.BHS(), []byte("SendTargets="+tt.value+"\x00"))
-		if _, got := r.wantText(h.ITT(), true, false, "it is short"); string(got) != tt.want {
-			t.Errorf("discovery %v, SendTargets=%s: %q; want %q", tt.discovery, tt.value, got, tt.want)
+		{true, here, "All", all},
+		{true, here, other, record(other, here)},
+		{true, here, strings.ToUpper(other), record(other, here)},
+		{true, here, strings.ToLower(naa), record(naa, here)},
+		{true, "[fe80::1%eth7]:3260", testTarget, record(testTarget, "[fe80::1]:3260")},
+		{false, here, "", record(testTarget, here)},
+		{false, here, testTarget, record(testTarget, here)},
+		{false, here, strings.ToUpper(testTarget), record(testTarget, here)},
+	} {
+		r := newRig(t, func(o *rigOptions) { o.discovery = c.discovery })
+		r.conn.cfg.Local = netip.MustParseAddrPort(c.local)
+		var targets []*Target
+		for _, name := range []string{testTarget, other, naa} {
+			targets = append(targets, &Target{Name: name, Portals: []Portal{{Addr: "[::]:3260", TPGT: 1}}})
 		}
+		r.node.SetTargets(targets)
+		equal(t, r.textAnswer("SendTargets="+c.value+"\x00"), c.want, "in discovery %v, SendTargets=%s", c.discovery, c.value)
 		r.wantNoTasks()
 	}
 }
 
-// A long answer comes in pieces no longer than the initiator's MaxRecvDataSegmentLength, each asked for by an empty request
-// (C bit, 6.2, 11.11.2).
-func TestLongTextResponse(t *testing.T) {
-	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
-	var targets []*Target
-	for i := range 100 {
-		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i), Portals: []Portal{{Addr: "10.0.0.1:3260", TPGT: 1}}})
+// longTargets are n targets whose records take some hundred bytes each.
+func longTargets(n int) (targets []*Target) {
+	for i := range n {
+		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i)})
 	}
-	r.node.SetTargets(targets)
-	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(h.BHS(), []byte("SendTargets=All\x00"))
-	var all []byte
-	for {
-		final := (*pdu.TextResponse)(&r.got[0].h).Final()
-		resp, data := r.wantText(h.ITT(), final, !final, "")
-		if len(data) > 512 {
-			t.Fatalf("%d bytes in one PDU", len(data))
-		}
-		all = append(all, data...)
-		if final {
-			break
-		}
-		r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
-	}
-	kvs, err := pdu.ParseText(all, 1000)
-	if err != nil || len(kvs) != 200 {
-		t.Fatalf("%d pairs, %v", len(kvs), err)
-	}
-	r.wantNoTasks()
+	return targets
 }
 
 // A long request comes in pieces, each answered by an empty response; a pair may be cut anywhere (6.2).
@@ -104,9 +88,7 @@ func TestLongTextRequest(t *testing.T) {
 	for _, piece := range [][]byte{whole[:3], whole[3:20]} {
 		r.send(r.text(itt, ttt, false, true).BHS(), piece)
 		resp, data := r.wantText(itt, false, false, "the text goes on")
-		if len(data) != 0 {
-			t.Fatalf("answered %q", data)
-		}
+		equal(t, len(data), 0, "bytes of answer")
 		ttt = resp.TTT()
 	}
 	r.send(r.text(itt, ttt, true, false).BHS(), whole[20:])
@@ -192,8 +174,7 @@ func TestTextRequestsAreOneAtATime(t *testing.T) {
 	if ctl := r.conn.tags.find(first.ITT()).st.ctl; ctl.text != nil {
 		t.Error("the text of a request is kept when its response is made")
 	}
-	r.room = true
-	r.pump()
+	r.makeRoom()
 	r.wantReject(pdu.RejectProtocolError, second.BHS(), "the first had no response yet")
 	r.wantText(first.ITT(), true, false, "it was the first")
 	r.wantNoTasks()
@@ -219,7 +200,8 @@ func (r *rig) wholeText(itt uint32, n int) []byte {
 	}
 }
 
-// SendTargets lists all targets (appendix C), in pieces as long as the initiator accepts: libiscsi, which takes a single PDU of
+// SendTargets lists all targets (appendix C), in pieces as long as the initiator accepts, each requested with an empty request
+// (C bit, 6.2, 11.11.2): libiscsi, which takes a single PDU of
 // up to 256 KiB, gets the list in one. Longer lists continue, and pieces are shorter while memory is short.
 func TestManyTargets(t *testing.T) {
 	const n = 1500
@@ -263,16 +245,12 @@ func TestManyTargets(t *testing.T) {
 // An answer in pieces is a snapshot: targets that come and go meanwhile do not change it.
 func TestTargetsChangeMeanwhile(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
-	var targets []*Target
-	for i := range 20 {
-		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i)})
-	}
+	targets := longTargets(20)
 	for i := range 20 { // the first record is longer than a piece
 		targets[0].Portals = append(targets[0].Portals, Portal{Addr: fmt.Sprintf("10.0.0.%d:3260", i), TPGT: 1})
 	}
 	r.node.SetTargets(targets)
-	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(h.BHS(), []byte("SendTargets=All\x00"))
+	h := r.sendText("SendTargets=All\x00")
 	resp, all := r.wantText(h.ITT(), false, true, "it is long")
 	r.node.SetTargets([]*Target{{Name: "iqn.2026-11.io.ringtgt:short"}})
 	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
@@ -280,37 +258,6 @@ func TestTargetsChangeMeanwhile(t *testing.T) {
 	kvs, err := pdu.ParseText(all, 1000)
 	if err != nil || len(kvs) != 40+19 || strings.Contains(string(all), "short") {
 		t.Fatalf("%d pairs, %v", len(kvs), err)
-	}
-}
-
-// Names are compared regardless of case (4.2.7.2), including those in the node's configuration.
-func TestSendTargetsFoldsCase(t *testing.T) {
-	r := newRig(t, discovery)
-	r.node.SetTargets([]*Target{{Name: testTarget}, {Name: "naa.62004567BA64678D"}})
-	for _, name := range []string{strings.ToUpper(testTarget), "naa.62004567ba64678d"} {
-		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-		r.send(h.BHS(), []byte("SendTargets="+name+"\x00"))
-		if _, data := r.wantText(h.ITT(), true, false, ""); !strings.Contains(strings.ToLower(string(data)), strings.ToLower(name)) {
-			t.Errorf("SendTargets=%s: %q", name, data)
-		}
-	}
-	s := newRig(t)
-	h := s.text(s.nextITT(), pdu.ReservedTag, true, false)
-	s.send(h.BHS(), []byte("SendTargets="+strings.ToUpper(testTarget)+"\x00"))
-	if _, data := s.wantText(h.ITT(), true, false, ""); !bytes.HasPrefix(data, []byte("TargetName="+testTarget)) {
-		t.Errorf("in a session: %q", data)
-	}
-}
-
-// A zone is local to our node; the initiator has its own zone for the link (RFC 4007, 11.2).
-func TestSendTargetsWithoutZone(t *testing.T) {
-	r := newRig(t, discovery)
-	r.conn.cfg.Local = netip.MustParseAddrPort("[fe80::1%eth7]:3260")
-	r.node.SetTargets([]*Target{{Name: testTarget, Portals: []Portal{{Addr: "[::]:3260", TPGT: 1}}}})
-	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(h.BHS(), []byte("SendTargets=All\x00"))
-	if _, data := r.wantText(h.ITT(), true, false, ""); !bytes.Contains(data, []byte("TargetAddress=[fe80::1]:3260,1\x00")) {
-		t.Errorf("%q", data)
 	}
 }
 
@@ -329,13 +276,10 @@ func TestRejectedTextKeepsItsCmdSN(t *testing.T) {
 		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
 		r.send(h.BHS(), c.text)
 		want := h.CmdSN()
-		if w := r.got[0]; (*pdu.Reject)(&w.h).ExpCmdSN() != want {
-			t.Errorf("%s: ExpCmdSN %d; want %d: it was not received", name, (*pdu.Reject)(&w.h).ExpCmdSN(), want)
-		}
+		equal(t, (*pdu.Reject)(&r.got[0].h).ExpCmdSN(), want, "%s: ExpCmdSN, which was not received", name)
 		r.wantReject(c.reason, h.BHS(), name)
 		// A later command waits for it.
-		later := r.read(0)
-		r.send(later.BHS(), nil)
+		r.sendRead(0)
 		r.wantIdle("a CmdSN is missing")
 		h = r.text(r.nextITT(), pdu.ReservedTag, true, false)
 		h.SetCmdSN(want)
@@ -364,8 +308,7 @@ func TestSecondTextRequest(t *testing.T) {
 func TestKeysAmidAnAnswer(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "512"))
 	r.node.SetTargets([]*Target{{Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("x", 190)}, {Name: "iqn.2026-11.io.ringtgt:" + strings.Repeat("y", 190)}})
-	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(h.BHS(), []byte("SendTargets=All\x00X-a=1\x00X-b=1\x00X-c=1\x00X-d=1\x00X-e=1\x00X-f=1\x00"))
+	h := r.sendText("SendTargets=All\x00X-a=1\x00X-b=1\x00X-c=1\x00X-d=1\x00X-e=1\x00X-f=1\x00")
 	resp, _ := r.wantText(h.ITT(), false, true, "it is long")
 	bad := r.text(h.ITT(), resp.TTT(), true, false)
 	r.cmdSN--
@@ -377,22 +320,15 @@ func TestKeysAmidAnAnswer(t *testing.T) {
 // longer than the old or the new one.
 func TestSegmentLengthInAnExchange(t *testing.T) {
 	r := newRig(t, discovery, with("MaxRecvDataSegmentLength", "2048"))
-	var targets []*Target
-	for i := range 30 {
-		targets = append(targets, &Target{Name: fmt.Sprintf("iqn.2026-11.io.ringtgt:%s%d", strings.Repeat("x", 100), i)})
-	}
-	r.node.SetTargets(targets)
-	h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(h.BHS(), []byte("SendTargets=All\x00MaxRecvDataSegmentLength=0x200\x00"))
+	r.node.SetTargets(longTargets(30))
+	h := r.sendText("SendTargets=All\x00MaxRecvDataSegmentLength=0x200\x00")
 	resp, data := r.wantText(h.ITT(), false, true, "it is long")
 	if len(data) > 512 || r.conn.cp.MaxXmitDataSegmentLength != 2048 {
 		t.Fatalf("%d bytes; %d holds", len(data), r.conn.cp.MaxXmitDataSegmentLength)
 	}
 	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
 	r.wholeText(h.ITT(), 512)
-	if n := r.conn.cp.MaxXmitDataSegmentLength; n != 512 {
-		t.Errorf("%d holds afterwards", n)
-	}
+	equal(t, r.conn.cp.MaxXmitDataSegmentLength, 512, "MaxXmitDataSegmentLength afterwards")
 }
 
 // The text that is gathered is bounded.
@@ -458,22 +394,13 @@ func TestTextOpenEnded(t *testing.T) {
 // understood, garbage is a protocol error.
 func TestTextKeys(t *testing.T) {
 	r := newRig(t)
-	ask := func(text string) string {
-		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-		r.send(h.BHS(), []byte(text))
-		_, data := r.wantText(h.ITT(), true, false, "")
-		return string(data)
-	}
-	if got := ask("MaxRecvDataSegmentLength=1024\x00"); got != "" || r.conn.cp.MaxXmitDataSegmentLength != 1024 {
+	if got := r.textAnswer("MaxRecvDataSegmentLength=1024\x00"); got != "" || r.conn.cp.MaxXmitDataSegmentLength != 1024 {
 		t.Errorf("%q, %d", got, r.conn.cp.MaxXmitDataSegmentLength)
 	}
-	h := r.read(4096)
-	r.send(h.BHS(), nil)
+	r.sendRead(4096)
 	r.complete(r.wantExecute(""), Result{In: pattern(0, 4096)})
 	for range 4 {
-		if w := r.want(pdu.OpDataIn, ""); len(w.data) != 1024 {
-			t.Fatalf("%v", w)
-		}
+		equal(t, len(r.want(pdu.OpDataIn, "").data), 1024, "bytes of Data-In")
 	}
 	for text, want := range map[string]string{
 		"MaxRecvDataSegmentLength=1\x00":                 "MaxRecvDataSegmentLength=Reject\x00",
@@ -485,12 +412,9 @@ func TestTextKeys(t *testing.T) {
 		"X-com.example.thing=1\x00InitiatorAlias=me\x00": "X-com.example.thing=NotUnderstood\x00",
 		"": "",
 	} {
-		if got := ask(text); got != want {
-			t.Errorf("%q: %q; want %q", text, got, want)
-		}
+		equal(t, r.textAnswer(text), want, "%q: the answer", text)
 	}
-	bad := r.text(r.nextITT(), pdu.ReservedTag, true, false)
-	r.send(bad.BHS(), []byte("no equal sign\x00"))
+	bad := r.sendText("no equal sign\x00")
 	r.wantReject(pdu.RejectProtocolError, bad.BHS(), "that is no text")
 	r.wantNoTasks()
 }
@@ -502,22 +426,18 @@ func TestDiscoveryOnly(t *testing.T) {
 	r.cmdSN--
 	r.send(h.BHS(), nil)
 	r.wantReject(pdu.RejectCommandNotSupported, h.BHS(), "a discovery session has no SCSI commands")
-	m := r.manage(pdu.TMFAbortTask, true)
-	r.send(m.BHS(), nil)
+	m := r.sendManage(pdu.TMFAbortTask, true)
 	r.wantReject(pdu.RejectCommandNotSupported, m.BHS(), "nor task management")
 	n := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
 	r.send(n, nil)
 	r.wantReject(pdu.RejectCommandNotSupported, n, "nor pings")
 	r.send(r.dataOut(1, pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 512))
 	r.wantIdle("data for no task is discarded")
-	l := r.logout(pdu.LogoutCloseSession, 0)
-	r.send(l.BHS(), nil)
+	l := r.sendLogout(pdu.LogoutCloseSession, 0)
 	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
 	r.wantEvent(Flush)
 	r.closeNow()
 	r.wantIdle("a discovery session is no I_T nexus")
 	r.wantNoTasks()
-	if n := len(r.node.Sessions()); n != 0 {
-		t.Fatalf("%d sessions are left", n)
-	}
+	equal(t, len(r.node.Sessions()), 0, "sessions left")
 }

@@ -64,13 +64,9 @@ func TestImmediateFunctionsAreBounded(t *testing.T) {
 		if got := m.finishFunctions(); got[pdu.TMFResponseComplete] != wait || len(got) != 1 {
 			t.Fatalf("answers %v, want %d times complete", got, wait)
 		}
-		if n := m.session().functions.Load(); n != 0 {
-			t.Fatalf("%d functions count when all are over", n)
-		}
-		h := m.manage(3, f, true, 0)
-		if got := m.finishFunctions(); got[pdu.TMFResponseComplete] != 1 {
-			t.Fatalf("function %#x after the storm: %v", h.ITT(), got)
-		}
+		equal(t, m.session().functions.Load(), 0, "functions that count when all are over")
+		m.manage(3, f, true, 0)
+		equal(t, m.finishFunctions()[pdu.TMFResponseComplete], 1, "functions answered after the storm")
 	}
 }
 
@@ -80,9 +76,7 @@ func TestNumberedFunctionsAreBounded(t *testing.T) {
 	const conns, each = 8, 12
 	m := newTMF(t, conns)
 	missing, wait := m.storm(each, pdu.TMFLogicalUnitReset, false)
-	if wait != conns*each {
-		t.Fatalf("%d of %d wait for their CmdSN", wait, conns*each)
-	}
+	equal(t, wait, conns*each, "functions that wait for their CmdSN")
 	task := m.read(1, 0)
 	a := m.conns[0]
 	a.send(missing, nil)
@@ -92,8 +86,7 @@ func TestNumberedFunctionsAreBounded(t *testing.T) {
 		t.Fatalf("answers %v to %d functions, want %d to %d complete", got, wait, maxFunctions, maxFunctions+conns)
 	}
 	b := m.conns[1]
-	b.complete(b.wantExecute("it comes behind all functions"), Result{})
-	b.wantStatus(task.ITT(), statusGood, "")
+	b.serve(task, "it comes behind all functions")
 	m.clean()
 }
 

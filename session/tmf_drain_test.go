@@ -10,24 +10,20 @@ import (
 // the issuing initiator". The data is discarded, and the host never sees the command.
 func TestFunctionWaitsForSolicitedData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "MaxOutstandingR2T", "2", "MaxBurstLength", "2048"))
-	h := r.write(8192)
-	r.send(h.BHS(), nil)
+	h := r.sendWrite(8192, 0)
 	first := r.wantR2T(h.ITT(), 0, 0, 2048, "")
 	second := r.wantR2T(h.ITT(), 1, 2048, 2048, "")
 	asked := r.write(512) // whose R2T is not sent yet
 	r.room = false
 	r.send(asked.BHS(), nil)
-	m := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
-	r.room = true
-	r.pump()
+	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
+	r.makeRoom()
 	r.wantIdle("two R2Ts are to be answered, and no other is sent")
 	r.send(r.dataOut(h.ITT(), first.TTT(), 0, 0, false).BHS(), pattern(0, 1024))
 	r.send(r.dataOut(h.ITT(), first.TTT(), 1, 1024, true).BHS(), pattern(1024, 1024))
 	r.wantIdle("one R2T is to be answered")
 	r.send(r.dataOut(h.ITT(), second.TTT(), 0, 2048, true).BHS(), pattern(2048, 2048))
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.carryOut(m, "")
 	r.wantNoTasks()
 }
 
@@ -37,37 +33,26 @@ func TestFunctionWaitsForUnsolicitedData(t *testing.T) {
 	h := r.write(4096)
 	h.SetFinal(false)
 	r.send(h.BHS(), pattern(0, 1024))
-	m := r.manage(pdu.TMFAbortTaskSet, false)
-	r.send(m.BHS(), nil)
+	m := r.sendManage(pdu.TMFAbortTaskSet, false)
 	r.wantIdle("3 KiB are announced")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 1024, false).BHS(), pattern(1024, 1024))
 	r.wantIdle("this was not the last of it")
 	last := r.dataOut(h.ITT(), pdu.ReservedTag, 1, 2048, true)
 	r.sendBad(last.BHS(), pattern(2048, 2048))
 	r.wantReject(pdu.RejectDataDigestError, last.BHS(), "7.8")
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.carryOut(m, "")
 	r.wantNoTasks()
 }
 
 // An initiator that sends nothing more for what it resets (Linux) is not waited for longer than drainGrace.
 func TestFunctionDoesNotWaitForEver(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
-	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
-	m := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
-	if at := r.conn.Timer(); at != r.now+drainGrace {
-		t.Fatalf("Timer %d; want %d", at, r.now+drainGrace)
-	}
-	r.now += drainGrace - 1
-	r.conn.Advance(r.now)
-	r.pump()
+	h, r2t := r.solicited(4096)
+	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
+	equal(t, r.conn.Timer(), r.now+drainGrace, "the timer")
+	r.tick(drainGrace - 1)
 	r.wantIdle("the grace is not over")
-	r.now++
-	r.conn.Advance(r.now)
-	r.pump()
+	r.tick(1)
 	ev := r.wantEvent(Manage)
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
 	r.wantIdle("late data is discarded without a word")
@@ -82,13 +67,9 @@ func TestFunctionDoesNotWaitForEver(t *testing.T) {
 // With FastAbort the initiator sends nothing more, and nothing is waited for (4.2.3.4, initiator, a).
 func TestFastAbortDoesNotWait(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "TaskReporting", "FastAbort"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
-	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
-	m := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	h, r2t := r.solicited(4096)
+	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
+	r.carryOut(m, "")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
 	r.wantIdle("this was under way; the issuing connection gets no message")
 	r.wantNoTasks()
@@ -97,26 +78,16 @@ func TestFastAbortDoesNotWait(t *testing.T) {
 // ABORT TASK ends one that is waited for, and the connection's end does.
 func TestDrainEndsOtherwise(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
-	r.wantR2T(h.ITT(), 0, 0, 4096, "")
-	m := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
-	a := r.manage(pdu.TMFAbortTask, true)
-	a.SetReferencedTaskTag(h.ITT())
-	r.send(a.BHS(), nil)
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
+	h, _ := r.solicited(4096)
+	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
+	a := r.abort(h)
+	r.hostDone()
 	r.wantManaged(a.ITT(), pdu.TMFResponseComplete, "")
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
 
-	h = r.write(4096)
-	r.send(h.BHS(), nil)
-	r.wantR2T(h.ITT(), 0, 0, 4096, "")
-	m = r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	h, _ = r.solicited(4096)
+	m = r.sendManage(pdu.TMFLogicalUnitReset, true)
+	r.wantDown()
 }
 
 // A write of another connection, in the middle of a Data-Out PDU: it goes on to its buffer, and is waited for.
@@ -130,10 +101,7 @@ func TestFunctionWaitsForDataElsewhere(t *testing.T) {
 	f := m.manage(0, pdu.TMFClearTaskSet, true, 0)
 	m.idle("its data is arriving")
 	b.feed(raw[1000:])
-	m.settle()
-	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
+	m.carryOut(a, f, "")
 	m.clean()
 
 	h = m.write(1, 0, 4096)
@@ -141,10 +109,7 @@ func TestFunctionWaitsForDataElsewhere(t *testing.T) {
 	f = m.manage(0, pdu.TMFClearTaskSet, true, 0)
 	m.idle("its data is waited for")
 	b.now += drainGrace
-	m.settle()
-	a.managed(a.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	m.settle()
-	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "the grace of connection 1 is over")
+	m.carryOut(a, f, "the grace of connection 1 is over")
 	m.clean()
 }
 
@@ -159,8 +124,7 @@ func TestDrainOfADelivery(t *testing.T) {
 		m.number(h.BHS())
 		b.send(h.BHS(), nil)
 		a.send(missing.BHS(), nil) // now h is in an inbox
-		a.complete(a.wantExecute(""), Result{})
-		a.wantStatus(missing.ITT(), statusGood, "")
+		a.serve(missing, "")
 		bar := &barrier{origin: a.conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
 		bar.missing.Store(2)
 		b.conn.tm.arrives(bar, true)
@@ -173,15 +137,11 @@ func TestDrainOfADelivery(t *testing.T) {
 			b.conn.tm.advance(b.now)
 		case "data":
 			b.turn()
-			if bar.missing.Load() != 2 {
-				t.Fatal("reported with data to come")
-			}
+			equal(t, bar.missing.Load(), 2, "reports missing: data is to come")
 			b.send(b.dataOut(h.ITT(), pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 4096))
 		}
 		m.settle()
-		if bar.missing.Load() != 1 {
-			t.Fatalf("missing %d; want one report", bar.missing.Load())
-		}
+		equal(t, bar.missing.Load(), 1, "reports missing: one came")
 		b.conn.tm.dropPart(bar)
 		m.clean()
 	}

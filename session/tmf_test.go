@@ -19,6 +19,13 @@ func (r *rig) aborted(t *Task) {
 	r.pump()
 }
 
+// stop takes the Abort of t and has the host end it.
+func (r *rig) stop(t *Task) {
+	r.Helper()
+	r.wantAbort(t)
+	r.aborted(t)
+}
+
 func (r *rig) managed(t *Task, resp pdu.TaskResponse) {
 	r.Helper()
 	r.conn.Managed(r.now, t, byte(resp))
@@ -30,19 +37,14 @@ func (r *rig) managed(t *Task, resp pdu.TaskResponse) {
 func TestAbortTask(t *testing.T) {
 	for _, immediate := range []bool{true, false} {
 		r := newRig(t)
-		h := r.read(512)
-		r.send(h.BHS(), nil)
-		task := r.wantExecute("")
+		h, task := r.started(512)
 		m := r.manage(pdu.TMFAbortTask, immediate)
 		m.SetReferencedTaskTag(h.ITT())
 		m.SetRefCmdSN(h.CmdSN())
 		r.send(m.BHS(), nil)
 		r.wantAbort(task)
 		r.wantIdle("the backend still has the task's buffers")
-		other := r.read(0)
-		r.send(other.BHS(), nil)
-		r.complete(r.wantExecute("ABORT TASK concerns one task"), Result{})
-		r.wantStatus(other.ITT(), statusGood, "")
+		r.serve(r.sendRead(0), "ABORT TASK concerns one task")
 		r.aborted(task)
 		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the task is gone")
 		r.wantIdle("an aborted task is not answered")
@@ -53,12 +55,8 @@ func TestAbortTask(t *testing.T) {
 // The backend's own answer, late, ends an abort as well.
 func TestAbortTaskCompletes(t *testing.T) {
 	r := newRig(t)
-	h := r.read(512)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(h.ITT())
-	r.send(m.BHS(), nil)
+	h, task := r.started(512)
+	m := r.abort(h)
 	r.wantAbort(task)
 	r.complete(task, Result{In: pattern(0, 512)})
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
@@ -69,12 +67,8 @@ func TestAbortTaskCompletes(t *testing.T) {
 // ABORT TASK of a write that waits for its data: at once; data for its R2T is discarded afterwards.
 func TestAbortTaskWaitingForData(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes"))
-	h := r.write(4096)
-	r.send(h.BHS(), nil)
-	r2t := r.wantR2T(h.ITT(), 0, 0, 4096, "")
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(h.ITT())
-	r.send(m.BHS(), nil)
+	h, r2t := r.solicited(4096)
+	m := r.abort(h)
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the host never had it")
 	r.send(r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
 	r.wantIdle("this was under way")
@@ -84,29 +78,18 @@ func TestAbortTaskWaitingForData(t *testing.T) {
 // ABORT TASK of a task that is not there (RFC 7143, 11.6.1).
 func TestAbortTaskNotThere(t *testing.T) {
 	r := newRig(t)
-	done := r.read(0)
-	r.send(done.BHS(), nil)
-	r.complete(r.wantExecute(""), Result{})
-	r.wantStatus(done.ITT(), statusGood, "")
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(done.ITT())
-	m.SetRefCmdSN(done.CmdSN())
-	r.send(m.BHS(), nil)
+	done := r.sendRead(0)
+	r.serve(done, "")
+	m := r.abort(done)
 	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "RefCmdSN is outside the window")
 
 	// A command that never arrived: its CmdSN is in the window and before the function's, so it counts as received.
 	lost := r.read(0)
-	after := r.read(0)
-	r.send(after.BHS(), nil)
+	after := r.sendRead(0)
 	r.wantIdle("a command is missing")
-	m = r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(lost.ITT())
-	m.SetRefCmdSN(lost.CmdSN())
-	r.send(m.BHS(), nil)
+	m = r.abort(lost)
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "RefCmdSN is in the window")
-	if task := r.wantExecute("the gap is plugged"); task.ITT != after.ITT() {
-		t.Fatal("another task")
-	}
+	r.wantStart(after, "the gap is plugged")
 	r.send(lost.BHS(), nil)
 	r.wantIdle("should the lost command come after all, it is a duplicate")
 
@@ -133,15 +116,11 @@ func TestAbortTaskNotThere(t *testing.T) {
 func TestAbortTaskHeld(t *testing.T) {
 	r := newRig(t, withWindow(4))
 	first := r.read(0)
-	held := r.write(512)
-	r.send(held.BHS(), pattern(0, 512))
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(held.ITT())
-	r.send(m.BHS(), nil)
+	held := r.sendWrite(512, 512)
+	m := r.abort(held)
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
 	r.send(first.BHS(), nil)
-	r.complete(r.wantExecute(""), Result{})
-	r.wantStatus(first.ITT(), statusGood, "")
+	r.serve(first, "")
 	r.wantIdle("the held command was aborted")
 	if r.expCmdSN != r.cmdSN || r.maxCmdSN != r.cmdSN+3 {
 		t.Fatalf("window %d..%d; want %d..%d: both numbers count as received and answered", r.expCmdSN, r.maxCmdSN, r.cmdSN, r.cmdSN+3)
@@ -152,16 +131,11 @@ func TestAbortTaskHeld(t *testing.T) {
 // An answer that is queued goes out first; the task is over by then.
 func TestAbortTaskAnswered(t *testing.T) {
 	r := newRig(t)
-	h := r.read(512)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	h, task := r.started(512)
 	r.room = false
 	r.complete(task, Result{In: pattern(0, 512)})
-	m := r.manage(pdu.TMFAbortTask, true)
-	m.SetReferencedTaskTag(h.ITT())
-	r.send(m.BHS(), nil)
-	r.room = true
-	r.pump()
+	m := r.abort(h)
+	r.makeRoom()
 	r.want(pdu.OpDataIn, "it was answered before the function came")
 	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "")
 	r.wantNoTasks()
@@ -180,8 +154,7 @@ func TestTaskSetFunctions(t *testing.T) {
 		t1 := r.wantExecute("")
 		w := r.write(4096)
 		r.cmdSN -= 2 // later and w are for after the function
-		m := r.manage(f, true)
-		r.send(m.BHS(), nil)
+		m := r.sendManage(f, true)
 		both := f == pdu.TMFTargetWarmReset
 		stopped := map[*Task]bool{r.wantEvent(Abort).Task: true}
 		if both {
@@ -200,8 +173,7 @@ func TestTaskSetFunctions(t *testing.T) {
 		other.SetLUN(1 << 48)
 		r.send(other.BHS(), nil)
 		if !both {
-			r.complete(r.wantExecute("another LUN's does not wait"), Result{})
-			r.wantStatus(other.ITT(), statusGood, "")
+			r.serve(other, "another LUN's does not wait")
 		}
 		for task := range stopped {
 			r.wantIdle("not all tasks have ended")
@@ -214,13 +186,9 @@ func TestTaskSetFunctions(t *testing.T) {
 		r.wantIdle("the host is at it")
 		r.managed(ev.Task, pdu.TMFResponseComplete)
 		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
-		if task := r.wantExecute("the function is over"); task.ITT != later.ITT() {
-			t.Fatal("another task")
-		}
+		r.wantStart(later, "the function is over")
 		if both {
-			if task := r.wantExecute("the function is over"); task.ITT != other.ITT() {
-				t.Fatal("another task")
-			}
+			r.wantStart(other, "the function is over")
 		}
 		r.wantIdle("")
 	}
@@ -242,8 +210,7 @@ func TestTaskSetFunctionWaitsForCmdSN(t *testing.T) {
 	r := newRig(t)
 	missing, here := r.read(0), r.read(0)
 	r.send(here.BHS(), nil)
-	m := r.manage(pdu.TMFAbortTaskSet, true)
-	r.send(m.BHS(), nil)
+	m := r.sendManage(pdu.TMFAbortTaskSet, true)
 	r.wantIdle("a command is missing")
 	r.send(missing.BHS(), nil)
 	ev := r.wantEvent(Manage)
@@ -259,27 +226,20 @@ func TestTaskSetFunctionWithFarCmdSN(t *testing.T) {
 	m := r.manage(pdu.TMFLogicalUnitReset, true)
 	m.SetCmdSN(r.cmdSN + 1<<30)
 	r.send(m.BHS(), nil)
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	r.carryOut(m, "")
 }
 
 // Two functions over the same tasks both wait for them.
 func TestTwoFunctions(t *testing.T) {
 	r := newRig(t)
-	h := r.read(512)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
-	a := r.manage(pdu.TMFAbortTask, true)
-	a.SetReferencedTaskTag(h.ITT())
-	r.send(a.BHS(), nil)
+	h, task := r.started(512)
+	a := r.abort(h)
 	r.wantAbort(task)
-	b := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(b.BHS(), nil)
+	b := r.sendManage(pdu.TMFLogicalUnitReset, true)
 	r.wantIdle("the task is still ending")
 	r.aborted(task)
 	r.wantManaged(a.ITT(), pdu.TMFResponseComplete, "")
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(b.ITT(), pdu.TMFResponseComplete, "")
+	r.carryOut(b, "")
 	r.wantNoTasks()
 }
 
@@ -293,8 +253,7 @@ func TestFunctionsNotSupported(t *testing.T) {
 		pdu.TMFITNexusReset: pdu.TMFResponseFunctionNotSupported, pdu.TMFQueryAsyncEvent: pdu.TMFResponseFunctionNotSupported,
 		0: pdu.TMFResponseFunctionNotSupported, 13: pdu.TMFResponseFunctionNotSupported, 127: pdu.TMFResponseFunctionNotSupported,
 	} {
-		m := r.manage(f, true)
-		r.send(m.BHS(), nil)
+		m := r.sendManage(f, true)
 		r.wantManaged(m.ITT(), want, "it is not supported")
 	}
 	r.wantNoTasks()
@@ -304,9 +263,7 @@ func TestFunctionsNotSupported(t *testing.T) {
 func TestQueryFunctions(t *testing.T) {
 	r := newRig(t)
 	r.conn.sess.Params.ProtocolLevel = 2 // how it is negotiated is the login's
-	h := r.read(512)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
+	h, task := r.started(512)
 
 	m := r.manage(pdu.TMFQueryTask, true)
 	m.SetReferencedTaskTag(h.ITT())
@@ -324,40 +281,29 @@ func TestQueryFunctions(t *testing.T) {
 		r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
 		r.wantManaged(m.ITT(), want, "of what is in the task set")
 	}
-	m = r.manage(pdu.TMFQueryTaskSet, true)
-	r.send(m.BHS(), nil)
+	m = r.sendManage(pdu.TMFQueryTaskSet, true)
 	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseLUNDoesNotExist)
 	r.wantManaged(m.ITT(), pdu.TMFResponseLUNDoesNotExist, "")
 
-	m = r.manage(pdu.TMFQueryAsyncEvent, true)
-	r.send(m.BHS(), nil)
+	m = r.sendManage(pdu.TMFQueryAsyncEvent, true)
 	q := r.wantEvent(Manage).Task
 	q.ManageInfo = [3]byte{0x12, 0x34, 0x56}
 	r.managed(q, pdu.TMFResponseFunctionSucceeded)
-	if resp := r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, ""); resp.AdditionalResponseInformation() != [3]byte{0x12, 0x34, 0x56} {
-		t.Fatalf("information %x", resp.AdditionalResponseInformation())
-	}
+	equal(t, r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, "").AdditionalResponseInformation(), [3]byte{0x12, 0x34, 0x56}, "information")
 
-	m = r.manage(pdu.TMFITNexusReset, true)
-	r.send(m.BHS(), nil)
-	r.wantAbort(task)
-	r.aborted(task)
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	m = r.sendManage(pdu.TMFITNexusReset, true)
+	r.stop(task)
+	r.carryOut(m, "")
 	r.wantNoTasks()
 }
 
 // TARGET COLD RESET: after the response the connections are terminated (11.5.1).
 func TestTargetColdReset(t *testing.T) {
 	r := newRig(t)
-	m := r.manage(pdu.TMFTargetColdReset, true)
-	r.send(m.BHS(), nil)
-	r.managed(r.wantEvent(Manage).Task, pdu.TMFResponseComplete)
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
+	m := r.sendManage(pdu.TMFTargetColdReset, true)
+	r.carryOut(m, "")
 	r.wantEvent(Flush)
-	r.closeNow()
-	r.wantEvent(SessionDown)
-	r.wantNoTasks()
+	r.wantDown()
 }
 
 // Another nexus resets the unit: commands of this one end without an answer (TAS=0), those of other LUNs and those that
@@ -374,8 +320,7 @@ func TestAbortTasksByHost(t *testing.T) {
 	r2t := r.wantR2T(w.ITT(), 0, 0, 4096, "")
 	r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
 	r.pump()
-	r.wantAbort(ta)
-	r.aborted(ta)
+	r.stop(ta)
 	r.complete(tb, Result{})
 	r.wantStatus(b.ITT(), statusGood, "another LUN's task goes on")
 	r.wantIdle("aborted tasks are not answered")
@@ -389,8 +334,7 @@ func TestAbortTasksByHost(t *testing.T) {
 // over, are not affected.
 func TestAbortTasksDuringFunction(t *testing.T) {
 	r := newRig(t)
-	m := r.manage(pdu.TMFLogicalUnitReset, true)
-	r.send(m.BHS(), nil)
+	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
 	manage := r.wantEvent(Manage).Task
 	after, data := r.read(0), r.write(512)
 	r.send(after.BHS(), nil)
@@ -399,8 +343,7 @@ func TestAbortTasksDuringFunction(t *testing.T) {
 	r.conn.AbortTasks(r.now, func(*Task) bool { return true })
 	r.managed(manage, pdu.TMFResponseComplete)
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
-	r.complete(r.wantExecute("it comes after the reset"), Result{})
-	r.wantStatus(after.ITT(), statusGood, "")
+	r.serve(after, "it comes after the reset")
 	r.send(r.dataOut(data.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
 	r.wantWritten(data.ITT(), 512)
 }

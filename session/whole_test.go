@@ -41,13 +41,9 @@ func TestCommandsBehindALogin(t *testing.T) {
 				t.Fatalf("the event is of session %v", ev.Session)
 			}
 			for _, h := range []*pdu.SCSICommand{a, b} {
-				if task := r.wantExecute("full feature phase has begun"); task.ITT != h.ITT() {
-					t.Fatalf("ITT %#x is executed", task.ITT)
-				}
+				r.wantStart(h, "full feature phase has begun")
 			}
-			if resp, _ := r.answer("the login is answered"); resp.Status() != pdu.LoginSuccess {
-				t.Fatalf("status %#x", uint16(resp.Status()))
-			}
+			r.wantGranted("the login is answered")
 		})
 	}
 }
@@ -75,9 +71,7 @@ func TestHandedOverBehindAJoin(t *testing.T) {
 			r.conn.Payload(r.now, true)
 		}
 	}
-	first := m.conns[0].read(512)
-	first.SetCmdSN(1)
-	m.conns[0].send(first.BHS(), nil)
+	m.conns[0].readAt(1)
 	r.pump()
 	r.wantEvent(SessionJoined)
 	r.wantExecute("CmdSN 1 has been delivered")
@@ -110,9 +104,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 	old.turn()
 	old.gone()
 	next.gone() // reset by the initiator before it learns that the old one is gone
-	if ev := next.wantEvent(SessionDown); ev.Session != s {
-		t.Errorf("SessionDown is of session %v", ev.Session)
-	}
+	equal(t, next.wantEvent(SessionDown).Session, s, "the session that went down")
 	m.settle()
 	old.wantEvent(Close)
 	old.wantIdle("the session went down with the other one")
@@ -147,9 +139,7 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 	next.pump()
 	next.wantIdle("its login waits still")
 	next.turn()
-	if resp, _ := next.answer("what it waited for is gone"); resp.Status() != pdu.LoginSuccess {
-		t.Fatalf("status %#x", uint16(resp.Status()))
-	}
+	next.wantGranted("what it waited for is gone")
 }
 
 // Random events while logins wait to join a session: members come and go on different loops, functions and logouts reach all of
@@ -343,9 +333,7 @@ func TestWaitingLoginsThatEnd(t *testing.T) {
 				r.ask(toFull, names()...)
 				r.gone()
 			}
-			if n := len(s.waiters) + len(s.ended); n != 0 {
-				t.Errorf("%d logins are remembered; all have ended", n)
-			}
+			equal(t, len(s.waiters)+len(s.ended), 0, "logins remembered when all have ended")
 			old.turn()
 			old.wantEvent(Close)
 			old.gone()

@@ -263,15 +263,11 @@ func TestCmdSNIgnoredSilently(t *testing.T) {
 		r.send(h.BHS(), nil)
 		r.wantIdle("CmdSN is outside the window")
 	}
-	first := r.read(512)
-	r.send(first.BHS(), nil)
-	task := r.wantExecute("CmdSN is ExpCmdSN")
+	first, task := r.started(512)
 	dup := *first
 	r.send(dup.BHS(), nil)
 	r.wantIdle("this CmdSN was received before")
-	early := r.read(512)
-	early.SetCmdSN(early.CmdSN() + 1)
-	r.send(early.BHS(), nil)
+	early := r.readAt(first.CmdSN() + 2)
 	r.wantIdle("an earlier CmdSN is missing")
 	dup = *early
 	dup.SetITT(r.nextITT())
@@ -280,9 +276,7 @@ func TestCmdSNIgnoredSilently(t *testing.T) {
 	r.complete(task, Result{In: pattern(0, 512)})
 	r.want(pdu.OpDataIn, "the first command is answered once")
 	r.wantIdle("duplicates are not answered")
-	gap := r.read(512)
-	gap.SetCmdSN(early.CmdSN() - 1)
-	r.send(gap.BHS(), nil)
+	gap := r.readAt(early.CmdSN() - 1)
 	if a, b := r.wantExecute("the gap is closed"), r.wantExecute("and the next has its turn"); a.ITT != gap.ITT() || b.ITT != early.ITT() {
 		t.Fatalf("executed %#x, %#x", a.ITT, b.ITT)
 	}
@@ -312,9 +306,7 @@ func TestCmdSNOrder(t *testing.T) {
 func TestWindowOpensWithTheResponse(t *testing.T) {
 	r := newRig(t, withWindow(1))
 	for range 5 {
-		h := r.read(0)
-		r.send(h.BHS(), nil)
-		task := r.wantExecute("the window is open")
+		h, task := r.started(0)
 		beyond := r.read(0)
 		r.cmdSN--
 		r.send(beyond.BHS(), nil)
@@ -330,27 +322,15 @@ func TestWindowOpensWithTheResponse(t *testing.T) {
 // A window that was last reported closed and opens without a response is reported by a NOP-In.
 func TestWindowReopensByNOPIn(t *testing.T) {
 	r := newRig(t, withWindow(1))
-	h := r.read(512)
-	r.send(h.BHS(), nil)
-	task := r.wantExecute("")
-	var ping pdu.BHS
-	ping.Init(pdu.OpNOPOut)
-	ping.SetImmediate(true)
-	ping.SetITT(r.nextITT())
-	(*pdu.NOPOut)(&ping).SetTTT(pdu.ReservedTag)
-	(*pdu.NOPOut)(&ping).SetCmdSN(r.cmdSN)
-	r.send(&ping, nil)
+	_, task := r.started(512)
+	r.send(r.nopOut(r.nextITT(), pdu.ReservedTag, true), nil)
 	w := r.want(pdu.OpNOPIn, "a ping is answered")
 	if in := (*pdu.NOPIn)(&w.h); in.MaxCmdSN() != in.ExpCmdSN()-1 {
 		t.Fatalf("window is not closed: %d..%d", in.ExpCmdSN(), in.MaxCmdSN())
 	}
 	r.conn.AbortTasks(r.now, func(*Task) bool { return true })
 	r.pump()
-	if ev := r.wantEvent(Abort); ev.Task != task {
-		t.Fatal("another task")
-	}
-	r.conn.Aborted(r.now, task)
-	r.pump()
+	r.stop(task)
 	w = r.want(pdu.OpNOPIn, "the window opened without a response")
 	in := (*pdu.NOPIn)(&w.h)
 	if in.TTT() != pdu.ReservedTag || in.ITT() != pdu.ReservedTag {
@@ -367,8 +347,7 @@ func TestWindowReopensByNOPIn(t *testing.T) {
 // immediate commands" (4.2.2.1, 11.17.1).
 func TestImmediateCommands(t *testing.T) {
 	r := newRig(t, withWindow(1))
-	blocker := r.read(0)
-	r.send(blocker.BHS(), nil)
+	r.sendRead(0)
 	r.wantExecute("")
 	var tasks []*Task
 	for range MaxImmediate {
