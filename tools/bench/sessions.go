@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
@@ -42,7 +42,8 @@ func (b *bench) eachConnection(ctx context.Context, binary string, r *Row) (floa
 		return 0, err
 	}
 	defer t.Stop()
-	var rss, sockets, buffers [2]int64
+	var rss [2]int64
+	var sockets, buffers [2]int
 	first := 0
 	for i, n := range []int{b.few, b.many} { // the first sessions make what the target makes once
 		cfg := initiator.LoopsConfig{CPUs: b.client[:1]}
@@ -58,11 +59,9 @@ func (b *bench) eachConnection(ctx context.Context, binary string, r *Row) (floa
 		if rss[i], err = t.RSS(); err != nil {
 			return 0, err
 		}
-		sockstat, err := os.ReadFile("/proc/net/sockstat")
-		if err != nil {
+		if sockets[i], buffers[i], err = tcpMemory(); err != nil {
 			return 0, err
 		}
-		sockets[i], buffers[i] = tcpMemory(string(sockstat), int64(os.Getpagesize()))
 	}
 	n := float64(b.many)
 	r.detail("resident memory of the target with %d idle connections: %.1f MiB, with %d %.1f MiB",
@@ -72,20 +71,22 @@ func (b *bench) eachConnection(ctx context.Context, binary string, r *Row) (floa
 	return float64(rss[1]-rss[0]) / n, nil
 }
 
-// tcpMemory reads "TCP: inuse 5 orphan 0 tw 0 alloc 7 mem 1": sockets, and pages of their buffers, of the network namespace.
-func tcpMemory(sockstat string, page int64) (sockets, bytes int64) {
-	_, line, _ := strings.Cut("\n"+sockstat, "\nTCP:")
-	line, _, _ = strings.Cut(line, "\n")
-	f := strings.Fields(line)
-	for i := 0; i+1 < len(f); i += 2 {
-		switch v, _ := strconv.ParseInt(f[i+1], 10, 64); f[i] {
-		case "inuse":
-			sockets = v
-		case "mem":
-			bytes = v * page
+// tcpMemory returns the TCP sockets of this network namespace, and the bytes of their buffers.
+func tcpMemory() (sockets, bytes int, err error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, 0, err
+	}
+	stat, err := fs.NetSockstat()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, p := range stat.Protocols {
+		if p.Protocol == "TCP" && p.Mem != nil {
+			return p.InUse, *p.Mem * os.Getpagesize(), nil
 		}
 	}
-	return sockets, bytes
+	return 0, 0, errors.New("no TCP in /proc/net/sockstat")
 }
 
 // files makes sure that this process, and the target after it, may have n files open.

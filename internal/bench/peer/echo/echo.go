@@ -9,11 +9,7 @@
 package echo
 
 import (
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"net"
-	"os"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -36,20 +32,14 @@ const (
 )
 
 // Main is the responder's process: it serves the listening socket that it was given as its first extra file, one connection after
-// the other, and does not return but with an error. It wants the process for itself: the collector is off, and reads
-// block without the runtime's knowledge.
+// the other, and returns only with an error. It wants the process for itself: the collector is off, and system calls block without
+// the runtime's knowledge.
 func Main() error {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
-	f := os.NewFile(listenerFD, "listener")
-	if f == nil {
-		return errors.New("echo: no listening socket was handed over")
+	if err := unix.SetNonblock(listenerFD, false); err != nil {
+		return fmt.Errorf("echo: no listening socket was handed over: %w", err)
 	}
-	l, err := net.FileListener(f)
-	if err != nil {
-		return fmt.Errorf("echo: %w", err)
-	}
-	f.Close()
 	s := &server{out: make([]byte, pdu.BHSLen+MaxData), in: make([]byte, maxText)}
 	data := s.out[pdu.BHSLen:]
 	for i := range data {
@@ -57,13 +47,12 @@ func Main() error {
 	}
 	copy(data, disk[:])
 	for {
-		nc, err := l.Accept()
+		fd, _, err := unix.Accept4(listenerFD, unix.SOCK_CLOEXEC)
+		if err == nil {
+			err = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+		}
 		if err != nil {
 			return fmt.Errorf("echo: %w", err)
-		}
-		fd, err := blocking(nc.(*net.TCPConn))
-		if err != nil {
-			return err
 		}
 		s.serve(fd)
 		_ = unix.Close(fd)
@@ -73,28 +62,6 @@ func Main() error {
 // disk is the beginning of all data. As standard INQUIRY data (SPC-4 6.6.2) it is a disk, as READ CAPACITY(16) data (SBC-3 5.16.2) it
 // is 2^31 blocks of 512 bytes, and as the VPD page B0h that it is not, nothing.
 var disk = [36]byte{4: 0x7f, 5: 0xff, 6: 0xff, 7: 0xff, 10: 2}
-
-// blocking takes the socket out of the runtime's hands. TCP_NODELAY is on: Go's default (tcp(7)).
-func blocking(nc *net.TCPConn) (int, error) {
-	defer nc.Close()
-	raw, err := nc.SyscallConn()
-	if err != nil {
-		return -1, fmt.Errorf("echo: %w", err)
-	}
-	fd := -1
-	if cerr := raw.Control(func(old uintptr) {
-		if fd, err = unix.Dup(int(old)); err == nil {
-			unix.CloseOnExec(fd)
-			err = unix.SetNonblock(fd, false)
-		}
-	}); cerr != nil {
-		err = cerr
-	}
-	if err != nil {
-		return -1, fmt.Errorf("echo: %w", err)
-	}
-	return fd, nil
-}
 
 // server is the state of one connection.
 type server struct {
@@ -155,11 +122,20 @@ func (s *server) stamp(h *pdu.BHS, expCmdSN uint32) {
 	s.statSN++
 }
 
-// recv fills b. The system call is a raw one: the runtime would hand this thread's work to others while it waits, and there is
-// no work.
+// recv fills b.
 func (s *server) recv(fd int, b []byte) bool {
+	return each(syscall.SYS_RECVFROM, syscall.MSG_WAITALL, fd, b)
+}
+
+func (s *server) send(fd int, b []byte) bool {
+	return each(syscall.SYS_SENDTO, syscall.MSG_NOSIGNAL, fd, b)
+}
+
+// each repeats a system call until b is done. It is a raw one: the runtime would hand this thread's work to others while it waits, and
+// there is no work.
+func each(call, flags uintptr, fd int, b []byte) bool {
 	for len(b) > 0 {
-		n, _, e := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_WAITALL, 0, 0)
+		n, _, e := syscall.RawSyscall6(call, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), flags, 0, 0)
 		if e == syscall.EINTR {
 			continue
 		}
@@ -169,30 +145,4 @@ func (s *server) recv(fd int, b []byte) bool {
 		b = b[n:]
 	}
 	return true
-}
-
-func (s *server) send(fd int, b []byte) bool {
-	for len(b) > 0 {
-		n, _, e := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), syscall.MSG_NOSIGNAL, 0, 0)
-		if e == syscall.EINTR {
-			continue
-		}
-		if e != 0 {
-			return false
-		}
-		b = b[n:]
-	}
-	return true
-}
-
-// request makes the 48 bytes of a READ(16) for n bytes of 512-byte blocks.
-func request(h *pdu.BHS, n int) {
-	h.Reset()
-	h.SetOpcode(pdu.OpSCSICommand)
-	c := (*pdu.SCSICommand)(h)
-	c.SetFinal(true)
-	c.SetRead(true)
-	c.SetExpectedDataTransferLength(uint32(n))
-	c.CDB()[0] = 0x88
-	binary.BigEndian.PutUint32(c.CDB()[10:], uint32(n/512))
 }

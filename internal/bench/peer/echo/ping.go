@@ -23,11 +23,16 @@ func Ping(ctx context.Context, portal string, cpu, n int, d time.Duration) (*his
 	if err != nil {
 		return nil, fmt.Errorf("echo: %w", err)
 	}
-	fd, err := blocking(nc.(*net.TCPConn))
+	defer nc.Close()
+	f, err := nc.(*net.TCPConn).File() // another descriptor of the socket, for blocking calls
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("echo: %w", err)
 	}
-	defer unix.Close(fd)
+	defer f.Close()
+	fd := int(f.Fd())
+	if err := unix.SetNonblock(fd, false); err != nil {
+		return nil, fmt.Errorf("echo: %w", err)
+	}
 	stop := context.AfterFunc(ctx, func() { _ = unix.Shutdown(fd, unix.SHUT_RDWR) })
 	defer stop()
 	h := new(hist.Histogram)
@@ -54,7 +59,11 @@ func ping(fd, cpu, n int, d time.Duration, h *hist.Histogram) error {
 		}
 	}
 	var req pdu.BHS
-	request(&req, n)
+	req.SetOpcode(pdu.OpSCSICommand)
+	c := (*pdu.SCSICommand)(&req)
+	c.SetFinal(true)
+	c.SetRead(true)
+	c.SetExpectedDataTransferLength(uint32(n))
 	buf := make([]byte, pdu.BHSLen+n)
 	began := time.Now()
 	for last := time.Duration(0); last < d; {
