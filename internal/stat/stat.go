@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/aclements/go-moremath/stats"
 	"golang.org/x/perf/benchmath"
 )
 
@@ -40,6 +41,15 @@ func finite(v float64) float64 {
 		return 0
 	}
 	return v
+}
+
+// Variation returns the coefficient of variation, the sample's standard deviation over its mean; 0 for fewer than two values.
+func Variation(values []float64) float64 {
+	mean := stats.Mean(values)
+	if len(values) < 2 || mean == 0 {
+		return 0
+	}
+	return stats.StdDev(values) / mean
 }
 
 // Quantile interpolates between the two values next to the quantile q, from 0 to 1 (the definition of R's type 7); 0 for none.

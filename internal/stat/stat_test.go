@@ -29,6 +29,17 @@ func TestMedianAndSpread(t *testing.T) {
 	}
 }
 
+func TestVariation(t *testing.T) {
+	if v := Variation([]float64{2, 4, 4, 4, 5, 5, 7, 9}); math.Abs(v-2.1380899/5) > 1e-6 {
+		t.Error(v)
+	}
+	for _, none := range [][]float64{nil, {3}, {0, 0, 0}, {-1, 1}} {
+		if v := Variation(none); v != 0 {
+			t.Errorf("%v: %v", none, v)
+		}
+	}
+}
+
 // With an odd number of rounds the median is exactly one of them: results are compared with 1 and must not carry rounding errors.
 func TestMedianIsExact(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

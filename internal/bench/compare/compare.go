@@ -118,7 +118,7 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	c := &comparer{o: &o}
+	c := &comparer{o: &o, watch: watch{}}
 	defer c.stop()
 	defer stayAway(o.TargetCPUs, o.Run.Cores)()
 	if err := c.start(ctx); err != nil {
@@ -150,6 +150,9 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 	}
 	out.Ratios = ratios(out)
 	out.Noise = c.verdict(out)
+	if c.starved > 0 {
+		out.Noise = append(out.Noise, fmt.Sprintf("%d rounds are left out: a side answered no request in them", c.starved))
+	}
 	if ctx.Err() != nil {
 		if len(out.Sides[0].Runs) == 0 {
 			return nil, ctx.Err()
@@ -179,6 +182,7 @@ type comparer struct {
 	sides   []side
 	started []*peer.Target
 	watch   watch
+	starved int // rounds that were left out
 }
 
 // side is a target that runs.
@@ -244,6 +248,11 @@ func (c *comparer) rounds(ctx context.Context, what string, rounds int, ro run.O
 			if ctx.Err() != nil {
 				return nil // the round is not complete
 			}
+			if errors.Is(err, ErrNothing) && (c.starved+1)*mayStarve <= rounds {
+				c.starved++
+				got = nil
+				break
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.sides[i].Name, err)
 			}
@@ -267,12 +276,12 @@ func (c *comparer) one(ctx context.Context, i int, ro run.Options) (*result.Run,
 	if s.Change != nil {
 		s.Change(&ro)
 	}
-	w := c.watch.begin(s.pid, c.o.TargetCPUs, ro.Cores)
+	end := c.watch.begin(i, s.pid, c.o.TargetCPUs, ro.Cores)
 	r, err := s.Do(ctx, ro)
 	if err != nil {
 		return nil, err
 	}
-	c.watch.end(i, w)
+	end()
 	switch {
 	case r.Total.Requests > 0 || ctx.Err() != nil:
 	case r.Total.Errors > 0:
@@ -316,16 +325,4 @@ func ratios(c *result.Comparison) []map[string]result.Spread {
 		}
 	}
 	return all
-}
-
-// Length is how long a comparison takes at the least, without logins and the start of peers.
-func (o Options) Length() time.Duration {
-	if o.defaults() != nil {
-		return 0
-	}
-	all := time.Duration(o.Rounds)*(o.Run.Runtime+o.Run.RampTime) + o.Run.Idle
-	if o.EqualLoad > 0 {
-		all += time.Duration(o.EqualRounds) * (o.EqualRuntime + o.Run.RampTime)
-	}
-	return time.Duration(len(o.Sides)) * all
 }

@@ -250,6 +250,38 @@ func TestAFailedRunEndsIt(t *testing.T) {
 	}
 }
 
+// Of many short rounds a few may have no answer: they are left out, for all sides.
+func TestStarvedRoundsAreLeftOut(t *testing.T) {
+	for _, c := range []struct {
+		rounds, every int // runs of B
+		left          int // rounds in the result, 0: an error
+	}{{mayStarve, 8, 0}, {mayStarve, 15, 19}, {mayStarve - 1, 15, 0}} {
+		f := &fake{iops: map[string][]float64{urlA: {100}, urlB: {50}}}
+		o := options(f, urlA, urlB)
+		o.Rounds = c.rounds
+		n := 0
+		o.Sides[1].Do = func(ctx context.Context, ro run.Options) (*result.Run, error) {
+			if n++; n%c.every == 0 {
+				return &result.Run{}, nil
+			}
+			return f.do(ctx, ro)
+		}
+		got, err := Run(t.Context(), o)
+		if c.left == 0 {
+			if !errors.Is(err, ErrNothing) {
+				t.Errorf("%+v: %v", c, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Sides[0].Runs) != c.left || len(got.Sides[1].Runs) != c.left || !strings.Contains(strings.Join(got.Noise, "\n"), "1 rounds are left out") {
+			t.Errorf("%+v: %d and %d runs, %q", c, len(got.Sides[0].Runs), len(got.Sides[1].Runs), got.Noise)
+		}
+	}
+}
+
 // A side without a name is shown by its URL, and a secret in that by nothing.
 func TestNamesHaveNoSecrets(t *testing.T) {
 	f := &fake{}
@@ -294,19 +326,3 @@ func TestUsage(t *testing.T) {
 }
 
 func nan() float64 { zero := 0.0; return zero / zero }
-
-func TestLength(t *testing.T) {
-	o := options(&fake{}, urlA, urlB)
-	o.Run = run.Options{Runtime: time.Second, RampTime: 500 * time.Millisecond, Idle: 2 * time.Second}
-	if got := o.Length(); got != 2*(5*1500*time.Millisecond+2*time.Second) {
-		t.Error(got)
-	}
-	o.Rounds, o.EqualLoad = 3, 0.7
-	if got := o.Length(); got != 2*(6*1500*time.Millisecond+2*time.Second) {
-		t.Error(got)
-	}
-	o.EqualRounds, o.EqualRuntime = 1, 4*time.Second
-	if got := o.Length(); got != 2*(3*1500*time.Millisecond+4500*time.Millisecond+2*time.Second) {
-		t.Error(got)
-	}
-}

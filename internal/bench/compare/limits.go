@@ -22,6 +22,9 @@ const (
 	// took. The kernel's own threads need 1 or 2%, and the account is by ticks, a few percent off within a second. How often the target
 	// was taken off its CPU says less: the threads of tgt do that to one another 16,000 times a second.
 	maxOthers = 0.10
+	// mayStarve is how many rounds there must be for each one without an answer: of hundreds of short ones on a busy machine a few are
+	// left out, of a few long ones none.
+	mayStarve = 20
 	// keptRate is the share of an open loop's rate below which it was not kept: what is under way at the end is less.
 	keptRate = 0.95
 	// minWatched is the time, in seconds, from which on a share of ticks (1/100 s) is worth a word.

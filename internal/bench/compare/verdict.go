@@ -2,13 +2,12 @@ package compare
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
-// verdict says in plain words why the figures are not to be trusted; nothing if nothing was seen.
+// verdict says in plain words why the figures cannot be trusted; nothing if nothing was seen.
 func (c *comparer) verdict(out *result.Comparison) []string {
 	var noise []string
 	if load, cpus := out.Client.Load[0], out.Client.CPUs; cpus > 0 && load > float64(cpus) {
@@ -16,7 +15,7 @@ func (c *comparer) verdict(out *result.Comparison) []string {
 	}
 	for i := range out.Sides {
 		noise = append(noise, variation(&out.Sides[i])...)
-		noise = append(noise, disturbed(out.Sides[i].Name, c.watch.of(i))...)
+		noise = append(noise, disturbed(out.Sides[i].Name, c.watch[i])...)
 		noise = append(noise, unequal(&out.Sides[i], out.Rate)...)
 	}
 	return noise
@@ -34,7 +33,7 @@ func variation(s *result.Side) []string {
 		if len(values) < minRounds {
 			continue
 		}
-		if cv := coefficient(values); cv > maxVariation {
+		if cv := stat.Variation(values); cv > maxVariation {
 			sp := stat.Of(values)
 			return []string{fmt.Sprintf("%s: the rounds differ too much: %s from %s to %s, standard deviation %.0f%% of the mean (at most %.0f%%)",
 				s.Name, name, result.FormatSI(sp.Low, ""), result.FormatSI(sp.High, ""), 100*cv, 100*maxVariation)}
@@ -58,40 +57,6 @@ func unequal(s *result.Side, rate float64) []string {
 	}
 	return []string{fmt.Sprintf("%s: the load was not equal: in %d of %d rounds it answered fewer than %s per second, at the least %s; its latencies grow with the length of the round",
 		s.Name, missed, len(s.AtRate), result.FormatSI(rate, ""), result.FormatSI(low, ""))}
-}
-
-// coefficient returns the coefficient of variation of two values or more: the sample's standard deviation over its mean.
-func coefficient(v []float64) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += x
-	}
-	mean := sum / float64(len(v))
-	if mean == 0 || len(v) < 2 {
-		return 0
-	}
-	square := 0.0
-	for _, x := range v {
-		square += (x - mean) * (x - mean)
-	}
-	return math.Sqrt(square/float64(len(v)-1)) / mean
-}
-
-// of adds up what was seen during a side's runs.
-func (w *watch) of(side int) (sum seen) {
-	sum.side = side
-	for _, s := range w.seen {
-		if s.side != side {
-			continue
-		}
-		sum.Seconds += s.Seconds
-		sum.Steal += s.Steal
-		sum.Wanted += s.Wanted
-		sum.Others += s.Others
-		sum.Watched += s.Watched
-		sum.Alone = s.Alone
-	}
-	return sum
 }
 
 // disturbed says what others did to a side.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/procfs"
+
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/host"
 )
@@ -82,9 +84,6 @@ func TestVariation(t *testing.T) {
 	if got := variation(remote); len(got) != 1 || !strings.Contains(got[0], "IOPS from") || strings.Contains(got[0], "CPU-second") {
 		t.Errorf("a target elsewhere: %q", got)
 	}
-	if cv := coefficient([]float64{2, 4, 4, 4, 5, 5, 7, 9}); math.Abs(cv-2.1380899/5) > 1e-6 {
-		t.Errorf("coefficient of variation %v", cv)
-	}
 }
 
 // A side that does not keep the rate has queues that the other has not.
@@ -121,18 +120,30 @@ func TestLoadBefore(t *testing.T) {
 	}
 }
 
-func TestParseStat(t *testing.T) {
-	const text = `cpu  300 0 100 1000 50 0 10 7 0 0
-cpu0 100 10 20 500 25 1 2 4 90 10
-cpu1 200 0 80 500 25 0 8 300 0 0
-cpu9 1 2
-intr 1 2 3 4 5 6 7 8 9
-cpuX 1 2 3 4 5 6 7 8
-`
-	got := parseStat(text)
-	// user, nice, system, irq and softirq; guests are in user and nice already (proc_stat(5)).
-	if len(got) != 2 || math.Abs(got[0].busy-1.33) > 1e-9 || got[0].steal != 0.04 || math.Abs(got[1].busy-2.88) > 1e-9 || got[1].steal != 3 {
-		t.Errorf("%+v", got)
+// The time between two snapshots: guests' time is in the user's already, and idle time is nobody's.
+func TestTimesAreAdded(t *testing.T) {
+	snap := func(seconds int, cpu0, cpu1 procfs.CPUStat, target, own time.Duration) snapshot {
+		return snapshot{at: time.Unix(int64(seconds), 0), cpu: map[int64]procfs.CPUStat{0: cpu0, 1: cpu1}, target: target, own: own, known: true}
+	}
+	before := snap(0, procfs.CPUStat{User: 1}, procfs.CPUStat{}, 0, 0)
+	after := snap(10, procfs.CPUStat{User: 4, Nice: 1, System: 1, IRQ: 0.5, SoftIRQ: 0.5, Idle: 9, Iowait: 9, Steal: 1, Guest: 3},
+		procfs.CPUStat{User: 8, Steal: 5}, 4*time.Second, 7*time.Second)
+	for _, c := range []struct {
+		cpus  []int
+		alone bool
+		want  seen
+	}{
+		{[]int{0}, true, seen{Seconds: 10, Steal: 1, Wanted: 7, Watched: 10, Others: 2, Alone: true}},
+		{[]int{0}, false, seen{Seconds: 10, Steal: 1, Wanted: 7, Watched: 20, Others: 3}},
+		{nil, false, seen{Seconds: 10, Steal: 6, Wanted: 20, Watched: 20, Others: 3}},
+	} {
+		if got := (seen{}).plus(before, after, c.cpus, c.alone); got != c.want {
+			t.Errorf("%v: %+v, want %+v", c.cpus, got, c.want)
+		}
+		twice := (seen{}).plus(before, after, c.cpus, c.alone).plus(before, after, c.cpus, c.alone)
+		if twice.Steal != 2*c.want.Steal || twice.Others != 2*c.want.Others || twice.Seconds != 20 {
+			t.Errorf("twice: %+v", twice)
+		}
 	}
 }
 
@@ -140,11 +151,10 @@ cpuX 1 2 3 4 5 6 7 8
 // elsewhere; else it is told of the machine, if the target is on it.
 func TestWatch(t *testing.T) {
 	pid, cpus := os.Getpid(), host.CPUs()
-	stat, err := readStat()
-	if err != nil {
-		t.Fatal(err)
+	all := float64(len(look(0).cpu))
+	if all == 0 {
+		t.Fatal("no CPUs")
 	}
-	all := float64(len(stat))
 	for _, c := range []struct {
 		name         string
 		pid          int
@@ -158,20 +168,14 @@ func TestWatch(t *testing.T) {
 		{"on another machine", 0, nil, []int{1 << 20}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var w watch
-			b := w.begin(c.pid, c.cpus, c.client)
-			if len(b.stat) == 0 || b.ok != (c.pid > 0) {
-				t.Fatalf("%+v", b)
-			}
+			w := watch{}
+			ended := w.begin(1, c.pid, c.cpus, c.client)
 			for end := time.Now().Add(20 * time.Millisecond); time.Now().Before(end); {
 			}
-			w.end(1, b)
-			s := w.of(1)
+			ended()
+			s := w[1]
 			if s.Seconds < 0.02 || math.Abs(s.Watched-c.watched*s.Seconds) > 1e-9 || s.Alone != (c.watched == 1 && all > 1) || s.Others < 0 || s.Steal > s.Wanted {
 				t.Errorf("%+v", s)
-			}
-			if s := w.of(2); s != (seen{side: 2}) {
-				t.Errorf("nobody ran there: %+v", s)
 			}
 		})
 	}

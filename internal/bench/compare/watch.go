@@ -4,15 +4,15 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// find returns the process behind a URL, 0 where there is none to be found on this machine.
+// find returns the process that serves a URL, 0 if it is not on this machine.
 func (s *Side) find() (int, error) {
 	if s.PID != 0 || s.URL == "" {
 		return max(s.PID, 0), nil
@@ -25,129 +25,88 @@ func (s *Side) find() (int, error) {
 	if err != nil {
 		return 0, nil // a name: run.Do resolves it, and finds the process if it is here
 	}
-	pid, err := host.Listening(addr)
-	if err != nil {
-		return 0, nil
-	}
+	pid, _ := host.Listening(addr)
 	return pid, nil
 }
 
-// watch is what was seen of the machine during each side's runs.
-type watch struct{ seen []seen }
+// watch is what was seen of the machine, by side.
+type watch map[int]seen
 
-// seen is one run.
+// seen is a sum over a side's runs, in seconds or CPU-seconds.
 type seen struct {
-	side int
-	// Seconds is how long, Steal and Wanted the time that the CPUs in question lost to the hypervisor and that they ran or would have,
-	// Others what neither target nor client took of Watched CPU-seconds: all in CPU-seconds. Watched is 0 where that is not known.
-	Seconds, Steal, Wanted, Others, Watched float64
-	Alone                                   bool // Others is about the target's CPUs alone, else about the machine's
+	Seconds float64 // the runs
+	Steal   float64 // the hypervisor gave the CPUs in question to others
+	Wanted  float64 // these CPUs ran, or would have without steal
+	Watched float64 // CPUs times Seconds where it is known whose time it was
+	Others  float64 // of these, what neither target nor client took
+	Alone   bool    // Others is about the target's CPUs alone, else about the machine's
 }
 
-// snapshot is the beginning of a run.
+// snapshot is the beginning or end of a run.
 type snapshot struct {
 	at          time.Time
-	pid         int
-	cpus        []int // the target's
-	alone       bool  // the client does not run there
-	stat        map[int]cpuStat
-	target, own time.Duration // processor time of the target and of this process
-	ok          bool          // these two are known
+	cpu         map[int64]procfs.CPUStat // nil: not known
+	target, own time.Duration            // CPU time of the target and of this process
+	known       bool                     // these two
 }
 
-// begin looks at the machine before a target that is bound to cpus, if to any, is measured by a client on others, if on any; what
-// cannot be seen is left out of the verdict.
-func (w *watch) begin(pid int, cpus, client []int) snapshot {
-	s := look(pid, cpus)
-	// Whose a CPU was can be told where the target has it alone.
-	s.alone = len(cpus) > 0 && len(client) > 0 && !slices.ContainsFunc(client, func(cpu int) bool { return slices.Contains(cpus, cpu) })
-	return s
-}
-
-func look(pid int, cpus []int) snapshot {
-	s := snapshot{at: time.Now(), pid: pid, cpus: cpus}
-	s.stat, _ = readStat()
+func look(pid int) snapshot {
+	s := snapshot{at: time.Now()}
+	if fs, err := procfs.NewDefaultFS(); err == nil {
+		if stat, err := fs.Stat(); err == nil {
+			s.cpu = stat.CPU
+		}
+	}
 	if pid > 0 {
 		var err, err2 error
 		s.target, err = host.CPUTime(pid)
 		s.own, err2 = host.CPUTime(os.Getpid())
-		s.ok = err == nil && err2 == nil
+		s.known = err == nil && err2 == nil
 	}
 	return s
 }
 
-func (w *watch) end(side int, b snapshot) {
-	e := look(b.pid, b.cpus)
-	s := seen{side: side, Seconds: e.at.Sub(b.at).Seconds(), Alone: b.alone}
+// begin looks at the machine before a target pinned to cpus, if to any, is measured by a client on others, if on any, and returns the
+// function to call afterwards. What cannot be seen is left out of the verdict.
+func (w watch) begin(side, pid int, cpus, client []int) (end func()) {
+	// Whose time a CPU's was is known where the target has it to itself.
+	alone := len(cpus) > 0 && len(client) > 0 && !slices.ContainsFunc(client, func(cpu int) bool { return slices.Contains(cpus, cpu) })
+	before := look(pid)
+	return func() { w[side] = w[side].plus(before, look(pid), cpus, alone) }
+}
+
+// plus adds the time between two snapshots.
+func (s seen) plus(before, after snapshot, cpus []int, alone bool) seen {
+	seconds := after.at.Sub(before.at).Seconds()
 	busy, count := 0.0, 0
-	for cpu, after := range e.stat {
-		before, ok := b.stat[cpu]
+	for cpu, a := range after.cpu {
+		b, ok := before.cpu[cpu]
 		if !ok {
 			continue
 		}
-		steal, used := after.steal-before.steal, after.busy-before.busy
-		if len(b.cpus) == 0 || slices.Contains(b.cpus, cpu) {
+		ours := slices.Contains(cpus, int(cpu))
+		steal, used := a.Steal-b.Steal, ran(a)-ran(b)
+		if ours || len(cpus) == 0 {
 			s.Steal += steal
 			s.Wanted += steal + used
 		}
-		if !s.Alone || slices.Contains(b.cpus, cpu) {
+		if ours || !alone {
 			busy += used
 			count++
 		}
 	}
-	if b.ok && e.ok {
-		s.Watched = s.Seconds * float64(count)
-		s.Others = busy - (e.target - b.target).Seconds()
-		if !s.Alone {
-			s.Others -= (e.own - b.own).Seconds()
+	if before.known && after.known {
+		others := busy - (after.target - before.target).Seconds()
+		if !alone {
+			others -= (after.own - before.own).Seconds()
 		}
-		s.Others = max(0, s.Others) // by ticks, so it may be less than nothing
+		s.Watched += seconds * float64(count)
+		s.Others += max(0, others) // counted in ticks, so it may be negative
 	}
-	w.seen = append(w.seen, s)
+	s.Seconds += seconds
+	s.Alone = alone
+	return s
 }
 
-// cpuStat is a CPU's line of /proc/stat (proc_stat(5)), in seconds.
-type cpuStat struct{ busy, steal float64 }
-
-// userHZ is the unit of /proc/stat, the same on every Linux that Go runs on.
-const userHZ = 100
-
-func readStat() (map[int]cpuStat, error) {
-	text, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return nil, err
-	}
-	return parseStat(string(text)), nil
-}
-
-// parseStat reads the lines of single CPUs: user nice system idle iowait irq softirq steal guest guest_nice. The guests' time is in user
-// and nice already.
-func parseStat(text string) map[int]cpuStat {
-	all := map[int]cpuStat{}
-	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) < 9 || !strings.HasPrefix(f[0], "cpu") {
-			continue
-		}
-		cpu, err := strconv.Atoi(f[0][3:])
-		if err != nil {
-			continue // "cpu": the sum
-		}
-		var s cpuStat
-		for i, field := range f[1:9] {
-			v, err := strconv.ParseUint(field, 10, 64)
-			if err != nil {
-				break
-			}
-			switch seconds := float64(v) / userHZ; i {
-			case 3, 4: // idle, iowait
-			case 7:
-				s.steal = seconds
-			default:
-				s.busy += seconds
-			}
-		}
-		all[cpu] = s
-	}
-	return all
-}
+// ran is the time that a CPU was in use. That of guests is in User and Nice (proc_stat(5)).
+func ran(c procfs.CPUStat) float64 { return c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ }
