@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -18,7 +19,7 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	f.Hold()
 	first := i.startRead(0, 0, 8)
 	waitFor(t, "the read to be there", func() bool { return f.Held() == 1 })
-	abort := i.manage(pdu.TMFAbortTask, 0, first, i.cmdSN-1)
+	abort := i.manage(pdu.TMFAbortTask, 0, first, i.CmdSN-1)
 	i.ping() // the function waits for the backend
 	f.Release(1)
 	i.wantManaged(abort, pdu.TMFResponseComplete)
@@ -31,7 +32,7 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	waitFor(t, "both to be there", func() bool { return f.Held() == 2 })
 	r.now.Add(int64(abortGrace) / 2)
 	for k := range reads {
-		aborts[k] = i.manage(pdu.TMFAbortTask, 0, reads[k], i.cmdSN-2+uint32(k))
+		aborts[k] = i.manage(pdu.TMFAbortTask, 0, reads[k], i.CmdSN-2+uint32(k))
 	}
 	i.ping()
 	r.now.Add(int64(abortGrace)/2 + 1) // the first one's time is over
@@ -64,7 +65,7 @@ func TestAbortsLeaveNoTimers(t *testing.T) {
 	for range 20 {
 		itt := i.startRead(0, 0, 8)
 		waitFor(t, "the read to be there", func() bool { return f.Held() == 1 })
-		abort := i.manage(pdu.TMFAbortTask, 0, itt, i.cmdSN-1)
+		abort := i.manage(pdu.TMFAbortTask, 0, itt, i.CmdSN-1)
 		i.ping() // the function waits for the backend
 		f.Release(1)
 		i.wantManaged(abort, pdu.TMFResponseComplete)
@@ -101,22 +102,13 @@ func TestBlockStaysWhileItsPayloadArrives(t *testing.T) {
 	c := j.next(0, false)
 	const n = 64 << 10
 	var h pdu.BHS
-	itt := c.command(&h, 0, rw10(true, 0, n/512), n, true)
+	itt := c.command(&h, 0, rawclient.RW10(true, 0, n/512), n, true)
 	sn := (*pdu.SCSICommand)(&h).CmdSN()
 	c.send(&h, nil)
 	c.read()
-	ttt := (*pdu.R2T)(&c.hdr).TTT()
-
-	var d pdu.BHS
-	d.Init(pdu.OpDataOut)
-	o := (*pdu.DataOut)(&d)
-	d.SetITT(itt)
-	o.SetTTT(ttt)
-	o.SetExpStatSN(c.expStatSN)
-	d.SetFinal(true)
-	d.SetDataLen(n)
-	data := append(d[:], make([]byte, n)...)
-	c.c.Write(data[:pdu.BHSLen+512])
+	d := c.DataOut(0, itt, (*pdu.R2T)(&c.Header).TTT(), 0, 0, true)
+	data := rawclient.Append(nil, d, make([]byte, n))
+	c.Conn.Write(data[:pdu.BHSLen+512])
 	l := r.e.loops[0]
 	waitFor(t, "the payload to begin", func() (begun bool) {
 		r.e.on(l, func() {
@@ -131,6 +123,6 @@ func TestBlockStaysWhileItsPayloadArrives(t *testing.T) {
 	if used := r.e.Status().Loops[0]; used.ArenaInUse < n || used.Tasks > 1 {
 		t.Errorf("%d bytes are in use by %d tasks while %d bytes are arriving", used.ArenaInUse, used.Tasks, n)
 	}
-	c.c.Write(data[pdu.BHSLen+512:])
+	c.Conn.Write(data[pdu.BHSLen+512:])
 	waitFor(t, "the block to come back", r.quiet(2))
 }

@@ -37,17 +37,17 @@ func load(b testing.TB, i *initiator, n int, write bool) {
 				group = append(group, data...)
 			}
 		}
-		if _, err := i.c.Write(group); err != nil {
+		if _, err := i.Conn.Write(group); err != nil {
 			b.Fatal(err)
 		}
 		want := loadDepth * pdu.BHSLen
 		if !write {
 			want = len(answers)
 		}
-		if _, err := io.ReadFull(i.c, answers[:want]); err != nil {
+		if _, err := io.ReadFull(i.Conn, answers[:want]); err != nil {
 			b.Fatal(err)
 		}
-		i.expStatSN += loadDepth
+		i.ExpStatSN += loadDepth
 	}
 }
 

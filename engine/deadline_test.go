@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -38,16 +39,10 @@ func TestSendDeadline(t *testing.T) {
 // pings sends pings that want no answer until the connection is closed.
 func (i *initiator) pings(done chan<- error) {
 	for {
-		var h pdu.BHS
-		h.Init(pdu.OpNOPOut)
+		h := rawclient.Request(pdu.OpNOPOut, pdu.ReservedTag, i.CmdSN, i.ExpStatSN)
 		h.SetImmediate(true)
-		h.SetFinal(true)
-		h.SetITT(pdu.ReservedTag)
-		q := (*pdu.NOPOut)(&h)
-		q.SetTTT(pdu.ReservedTag)
-		q.SetCmdSN(i.cmdSN)
-		q.SetExpStatSN(i.expStatSN)
-		if _, err := i.c.Write(h[:]); err != nil {
+		(*pdu.NOPOut)(h).SetTTT(pdu.ReservedTag)
+		if _, err := i.Conn.Write(h[:]); err != nil {
 			done <- err
 			return
 		}
@@ -64,10 +59,10 @@ func TestHoldersOfMemoryAreEnded(t *testing.T) {
 			r := newRigWith(t, Config{Cores: make([]int, 1), ArenaPerLoop: maxBlock, sendTimeout: 200 * time.Millisecond},
 				session.NodeConfig{NOPInterval: -1, DataTimeout: int64(200 * time.Millisecond)}, disk)
 			hog := r.login(1, solicited("iqn.2026-11.test:hog")...)
-			hog.c.(*net.TCPConn).SetReadBuffer(4096)
+			hog.Conn.(*net.TCPConn).SetReadBuffer(4096)
 			if what == "data does not come" {
 				hog.hoard(20)
-				go io.Copy(io.Discard, hog.c)
+				go io.Copy(io.Discard, hog.Conn)
 			} else {
 				for range 20 {
 					hog.startRead(0, 0, maxBlock/512)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -57,30 +58,21 @@ func TestSolicitedWrite(t *testing.T) {
 	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 	want := fill(3<<20, 7)
 	var h pdu.BHS
-	itt := i.command(&h, 0, rw10(true, 8, uint16(len(want)/512)), len(want), true)
+	itt := i.command(&h, 0, rawclient.RW10(true, 8, uint16(len(want)/512)), len(want), true)
 	i.send(&h, nil)
 	for done := 0; done < len(want); {
 		i.read()
-		if i.hdr.Opcode() != pdu.OpR2T {
-			t.Fatalf("%v, want an R2T for byte %d on", i.hdr.Opcode(), done)
+		if i.Header.Opcode() != pdu.OpR2T {
+			t.Fatalf("%v, want an R2T for byte %d on", i.Header.Opcode(), done)
 		}
-		q := (*pdu.R2T)(&i.hdr)
+		q := (*pdu.R2T)(&i.Header)
 		if int(q.BufferOffset()) != done {
 			t.Fatalf("R2T for offset %d, want %d", q.BufferOffset(), done)
 		}
 		end, ttt, sn := done+int(q.DesiredDataTransferLength()), q.TTT(), uint32(0)
 		for done < end {
 			n := min(end-done, 100_000&^3)
-			var d pdu.BHS
-			d.Init(pdu.OpDataOut)
-			o := (*pdu.DataOut)(&d)
-			d.SetITT(itt)
-			o.SetTTT(ttt)
-			o.SetExpStatSN(i.expStatSN)
-			o.SetDataSN(sn)
-			o.SetBufferOffset(uint32(done))
-			d.SetFinal(done+n == end)
-			i.send(&d, want[done:done+n])
+			i.send(i.DataOut(0, itt, ttt, sn, done, done+n == end), want[done:done+n])
 			done += n
 			sn++
 		}
@@ -107,18 +99,18 @@ func TestAbortOfATaskThatTheBackendNeverAnswers(t *testing.T) {
 	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 0 {
 		t.Fatalf("a read beside the stuck one: status %#x", st)
 	}
-	tmf := i.manage(pdu.TMFAbortTask, 0, stuck, i.cmdSN-2)
+	tmf := i.manage(pdu.TMFAbortTask, 0, stuck, i.CmdSN-2)
 	i.read()
-	if p := (*pdu.TaskManagementResponse)(&i.hdr); i.hdr.Opcode() != pdu.OpTaskManagementResponse || i.hdr.ITT() != tmf ||
+	if p := (*pdu.TaskManagementResponse)(&i.Header); i.Header.Opcode() != pdu.OpTaskManagementResponse || i.Header.ITT() != tmf ||
 		p.Response() != pdu.TMFResponseComplete {
-		t.Fatalf("ABORT TASK answered %v %v", i.hdr.Opcode(), p.Response())
+		t.Fatalf("ABORT TASK answered %v %v", i.Header.Opcode(), p.Response())
 	}
-	i.expStatSN++
+	i.ExpStatSN++
 	i.ping()
 	// The backend comes back after all: nothing may be sent for the task, and its memory comes home.
 	f.Release(1)
 	i.ping()
-	i.c.Close()
+	i.Conn.Close()
 	waitFor(t, "tasks and buffers to come back", func() bool {
 		s := r.e.Status().Loops[0]
 		return s.Tasks == 0 && s.ArenaInUse == 0 && s.Connections == 0
@@ -135,8 +127,8 @@ func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
 	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
 	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
 	b.read()
-	if p := (*pdu.TaskManagementResponse)(&b.hdr); b.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
-		t.Fatalf("LUN RESET answered %v %v", b.hdr.Opcode(), p.Response())
+	if p := (*pdu.TaskManagementResponse)(&b.Header); b.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
+		t.Fatalf("LUN RESET answered %v %v", b.Header.Opcode(), p.Response())
 	}
 	st, _ := a.finish(a.startRead(0, 8, 8))
 	if st != 2 {
@@ -155,11 +147,11 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 		t.Helper()
 		i.manage(f, 0, pdu.ReservedTag, 0)
 		i.read()
-		p := (*pdu.TaskManagementResponse)(&i.hdr)
-		if i.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != want {
-			t.Fatalf("function %d answered %v %d, want %d", f, i.hdr.Opcode(), p.Response(), want)
+		p := (*pdu.TaskManagementResponse)(&i.Header)
+		if i.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != want {
+			t.Fatalf("function %d answered %v %d, want %d", f, i.Header.Opcode(), p.Response(), want)
 		}
-		i.expStatSN = p.StatSN() + 1
+		i.ExpStatSN = p.StatSN() + 1
 	}
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
 	i.startRead(0, 0, 8)
@@ -195,17 +187,12 @@ func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
 		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0x18 {
 			t.Fatalf("a read beside the reservation: status %#x", st)
 		}
-		h.Init(pdu.OpLogoutRequest)
-		q := (*pdu.LogoutRequest)(&h)
-		h.SetFinal(true)
+		q := (*pdu.LogoutRequest)(a.Next(pdu.OpLogoutRequest, false))
 		q.SetReason(pdu.LogoutCloseSession)
-		h.SetITT(99)
-		q.SetCmdSN(a.cmdSN)
-		q.SetExpStatSN(a.expStatSN)
-		a.send(&h, nil)
+		a.send(q.BHS(), nil)
 		a.read()
-		if a.hdr.Opcode() != pdu.OpLogoutResponse {
-			t.Fatalf("logout answered %v", a.hdr.Opcode())
+		if a.Header.Opcode() != pdu.OpLogoutResponse {
+			t.Fatalf("logout answered %v", a.Header.Opcode())
 		}
 		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0 {
 			t.Fatalf("after the Logout Response: status %#x", st)
@@ -221,8 +208,8 @@ func TestClientThatNeverReads(t *testing.T) {
 	go func() {
 		for k := range 2000 { // far beyond its window
 			var h pdu.BHS
-			deaf.command(&h, 0, rw10(false, uint32(k%8)*512, 512), 512*512, false)
-			if _, err := deaf.c.Write(h[:]); err != nil {
+			deaf.command(&h, 0, rawclient.RW10(false, uint32(k%8)*512, 512), 512*512, false)
+			if _, err := deaf.Conn.Write(h[:]); err != nil {
 				return
 			}
 		}
@@ -232,7 +219,7 @@ func TestClientThatNeverReads(t *testing.T) {
 			t.Fatalf("status %#x", st)
 		}
 	}
-	deaf.c.Close()
+	deaf.Conn.Close()
 	waitFor(t, "the deaf client's tasks to come back", func() bool {
 		s := r.e.Status().Loops[0]
 		return s.Connections == 1 && s.Tasks == 0 && s.ArenaInUse == 0
@@ -303,8 +290,8 @@ func TestMemoryStaysUnderTheBound(t *testing.T) {
 	go func() {
 		for k := range 2000 {
 			var h pdu.BHS
-			deaf.command(&h, 0, rw10(false, uint32(k%8)*512, 512), 512*512, false)
-			if _, err := deaf.c.Write(h[:]); err != nil {
+			deaf.command(&h, 0, rawclient.RW10(false, uint32(k%8)*512, 512), 512*512, false)
+			if _, err := deaf.Conn.Write(h[:]); err != nil {
 				return
 			}
 		}
@@ -323,7 +310,7 @@ func TestMemoryStaysUnderTheBound(t *testing.T) {
 	if used, bound := inUse()-before+s.ArenaTouched, r.e.MemoryBound(silent+2); used > bound {
 		t.Errorf("%d bytes in use; limits.go allows %d", used, bound)
 	}
-	deaf.c.Close()
+	deaf.Conn.Close()
 }
 
 // inUse is the Go heap without garbage, in bytes.
@@ -341,10 +328,10 @@ func TestShutdownDrains(t *testing.T) {
 	done := make(chan struct{})
 	go func() { r.e.Shutdown(); close(done) }()
 	i.read()
-	if a := (*pdu.AsyncMessage)(&i.hdr); i.hdr.Opcode() != pdu.OpAsyncMessage || a.AsyncEvent() != pdu.AsyncEventLogoutRequest {
-		t.Fatalf("%v, want the asynchronous message that asks for logout", i.hdr.Opcode())
+	if a := (*pdu.AsyncMessage)(&i.Header); i.Header.Opcode() != pdu.OpAsyncMessage || a.AsyncEvent() != pdu.AsyncEventLogoutRequest {
+		t.Fatalf("%v, want the asynchronous message that asks for logout", i.Header.Opcode())
 	}
-	i.c.Close()
+	i.Conn.Close()
 	select {
 	case <-done:
 	case <-time.After(30 * time.Second):

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -35,8 +36,8 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 					full.Done()
 				}
 				var h pdu.BHS
-				i.cmdSN = 0 // before the window: ignored (RFC 7143 4.2.2.1), and its data with it
-				i.command(&h, 0, rw10(true, 0, 64), recvBufferSize, true)
+				i.CmdSN = 0 // before the window: ignored (RFC 7143 4.2.2.1), and its data with it
+				i.command(&h, 0, rawclient.RW10(true, 0, 64), recvBufferSize, true)
 				i.send(&h, make([]byte, recvBufferSize))
 			}
 		}()
@@ -70,12 +71,12 @@ func TestLineMovesWhenItsFirstLeaves(t *testing.T) {
 	a.startRead(0, 0, maxBlock/2/512)
 	waitFor(t, "the first to have memory", func() bool { return stuck.Held() == 1 })
 	big := a.startRead(0, 0, maxBlock/512)
-	sn := a.cmdSN - 1
+	sn := a.CmdSN - 1
 	small := a.startRead(1, 0, 8)
 	waitFor(t, "the others to wait", func() bool { return r.e.Status().Loops[0].Tasks == 3 })
 	a.manage(pdu.TMFAbortTask, 0, big, sn)
 	a.read()
-	a.expStatSN++
+	a.ExpStatSN++
 	if st, _ := a.finish(small); st != 0 {
 		t.Errorf("status %#x", st)
 	}
@@ -107,7 +108,7 @@ func TestOneConnectionDoesNotStarveTheOthers(t *testing.T) {
 	}
 	welcome := func() int {
 		greedy.ping()
-		return int(int32((*pdu.NOPIn)(&greedy.hdr).MaxCmdSN()-greedy.cmdSN)) + 1
+		return int(int32((*pdu.NOPIn)(&greedy.Header).MaxCmdSN()-greedy.CmdSN)) + 1
 	}
 	before := welcome()
 	for k, itt := range tags {

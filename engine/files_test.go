@@ -37,7 +37,7 @@ func TestDescriptorUsedAgain(t *testing.T) {
 		if st, got := i.finish(i.startRead(1, 0, 8)); st != 0 || !bytes.Equal(got, want[k]) {
 			t.Fatalf("read: status %#x", st)
 		}
-		i.c.Close()
+		i.Conn.Close()
 		r.target.RemoveUnit(1)
 		waitFor(t, "the unit to be idle", u.Idle)
 		if err := u.Backend().Close(); err != nil {

@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
-	"net"
 	"net/netip"
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -74,28 +72,22 @@ func memory(t testing.TB, size int64) lun.Backend {
 	return b
 }
 
-// initiator is the other end of one connection: it sends PDUs and reads them, and fails the test when nothing comes.
+// initiator is the other end of one connection. Its methods fail the test when nothing comes.
 type initiator struct {
-	t         testing.TB
-	c         net.Conn
-	itt       uint32
-	cmdSN     uint32
-	expStatSN uint32
-	hdr       pdu.BHS
-	data      []byte
-	out       []byte
+	*rawclient.Client
+	t testing.TB
 }
 
 // dial connects without a login.
 func (r *rig) dial() *initiator {
 	r.t.Helper()
-	c, err := net.Dial("tcp", r.addr)
+	c, err := rawclient.Dial(r.addr, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
 	c.SetDeadline(time.Now().Add(60 * time.Second)) // a hang is a failure, not a stuck test run
-	return &initiator{t: r.t, c: c, cmdSN: 1, data: make([]byte, 0, 1<<20)}
+	return &initiator{c, r.t}
 }
 
 // login connects, logs in to the test target with an ISID of its own, and waits until its units are ready.
@@ -137,23 +129,21 @@ func (r *rig) enter(isid byte, keys ...string) *initiator {
 // operational negotiates keys in the operational stage and enters full feature phase. It returns the TSIH.
 func (i *initiator) operational(isid byte, text []byte) uint16 {
 	i.t.Helper()
-	var h pdu.BHS
-	h.Init(pdu.OpLoginRequest)
-	q := (*pdu.LoginRequest)(&h)
-	q.SetImmediate(true)
-	q.SetTransit(true)
-	q.SetCSG(pdu.StageLoginOperationalNegotiation)
-	q.SetNSG(pdu.StageFullFeaturePhase)
-	q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	i.send(&h, text)
-	i.read()
-	p := (*pdu.LoginResponse)(&i.hdr)
-	if i.hdr.Opcode() != pdu.OpLoginResponse || p.Status() != pdu.LoginSuccess || !p.Transit() {
-		i.t.Fatalf("login answered %v status %#x", i.hdr.Opcode(), uint16(p.Status()))
+	return i.join(isid, 0, 0, text)
+}
+
+// join is operational for a connection of the session with the TSIH; 0: a new one.
+func (i *initiator) join(isid byte, tsih, cid uint16, text []byte) uint16 {
+	i.t.Helper()
+	l := rawclient.OneRequest([6]byte{0x80, 0, 0, 0, 0, isid})
+	l.TSIH, l.CID, l.CmdSN, l.ExpStatSN = tsih, cid, i.CmdSN, i.ExpStatSN
+	p, err := i.LogIn(l, text)
+	if err != nil {
+		i.t.Fatalf("login: %v", err)
 	}
-	i.expStatSN = p.StatSN() + 1
+	if p.Status() != pdu.LoginSuccess || !p.Transit() {
+		i.t.Fatalf("login answered status %#x", uint16(p.Status()))
+	}
 	return p.TSIH()
 }
 
@@ -174,69 +164,30 @@ func (i *initiator) clearAttention(lun byte) {
 // send writes a PDU.
 func (i *initiator) send(h *pdu.BHS, data []byte) {
 	i.t.Helper()
-	h.SetDataLen(len(data))
-	i.out = append(append(i.out[:0], h[:]...), data...)
-	i.out = append(i.out, make([]byte, pdu.Pad(len(data)))...)
-	if _, err := i.c.Write(i.out); err != nil {
+	if err := i.Send(h, data); err != nil {
 		i.t.Fatalf("send: %v", err)
 	}
 }
 
-// read reads the next PDU into hdr and data.
+// read reads the next PDU into Header and Data.
 func (i *initiator) read() {
 	i.t.Helper()
-	if err := i.tryRead(); err != nil {
+	if err := i.Recv(); err != nil {
 		i.t.Fatalf("read: %v", err)
 	}
 }
 
-func (i *initiator) tryRead() error {
-	if _, err := io.ReadFull(i.c, i.hdr[:]); err != nil {
-		return err
-	}
-	n := i.hdr.DataLen()
-	i.data = i.data[:cap(i.data)][:n+pdu.Pad(n)]
-	_, err := io.ReadFull(i.c, i.data)
-	i.data = i.data[:n]
-	return err
-}
-
-// command fills in a SCSI command.
+// command fills in a SCSI command and returns its ITT.
 func (i *initiator) command(h *pdu.BHS, lun byte, cdb []byte, edtl int, write bool) uint32 {
-	h.Init(pdu.OpSCSICommand)
-	q := (*pdu.SCSICommand)(h)
-	q.SetFinal(true)
-	q.SetAttr(pdu.TaskAttrSimple)
-	q.SetRead(!write && edtl > 0)
-	q.SetWrite(write)
-	h.SetLUN(uint64(lun) << 48)
-	i.itt++
-	h.SetITT(i.itt)
-	q.SetExpectedDataTransferLength(uint32(edtl))
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	i.cmdSN++
-	copy(q.CDB()[:], cdb)
-	return i.itt
-}
-
-// rw10 is a READ(10) or WRITE(10) CDB.
-func rw10(write bool, lba uint32, blocks uint16) []byte {
-	cdb := make([]byte, 10)
-	cdb[0] = 0x28
-	if write {
-		cdb[0] = 0x2a
-	}
-	binary.BigEndian.PutUint32(cdb[2:], lba)
-	binary.BigEndian.PutUint16(cdb[7:], blocks)
-	return cdb
+	*h = *i.Command(lun, cdb, edtl, write)
+	return h.ITT()
 }
 
 // startWrite sends a WRITE(10) with all its data immediate.
 func (i *initiator) startWrite(lun byte, lba uint32, data []byte) uint32 {
 	i.t.Helper()
 	var h pdu.BHS
-	itt := i.command(&h, lun, rw10(true, lba, uint16(len(data)/512)), len(data), true)
+	itt := i.command(&h, lun, rawclient.RW10(true, lba, uint16(len(data)/512)), len(data), true)
 	i.send(&h, data)
 	return itt
 }
@@ -245,7 +196,7 @@ func (i *initiator) startWrite(lun byte, lba uint32, data []byte) uint32 {
 func (i *initiator) startRead(lun byte, lba uint32, blocks int) uint32 {
 	i.t.Helper()
 	var h pdu.BHS
-	itt := i.command(&h, lun, rw10(false, lba, uint16(blocks)), blocks*512, false)
+	itt := i.command(&h, lun, rawclient.RW10(false, lba, uint16(blocks)), blocks*512, false)
 	i.send(&h, nil)
 	return itt
 }
@@ -253,65 +204,30 @@ func (i *initiator) startRead(lun byte, lba uint32, blocks int) uint32 {
 // finish reads to the end of a command and returns its status and data-in.
 func (i *initiator) finish(itt uint32) (status byte, in []byte) {
 	i.t.Helper()
-	for {
-		i.read()
-		if i.hdr.ITT() != itt {
-			i.t.Fatalf("%v for ITT %d, want %d", i.hdr.Opcode(), i.hdr.ITT(), itt)
-		}
-		switch i.hdr.Opcode() {
-		case pdu.OpDataIn:
-			in = append(in, i.data...)
-			if d := (*pdu.DataIn)(&i.hdr); d.StatusPresent() {
-				i.expStatSN = d.StatSN() + 1
-				return byte(d.Status()), in
-			}
-		case pdu.OpSCSIResponse:
-			r := (*pdu.SCSIResponse)(&i.hdr)
-			i.expStatSN = r.StatSN() + 1
-			return byte(r.Status()), in
-		default:
-			i.t.Fatalf("unexpected %v", i.hdr.Opcode())
-		}
+	a, err := i.Answer()
+	if err != nil || a.ITT != itt {
+		i.t.Fatalf("an answer for ITT %d, want %d: %v", a.ITT, itt, err)
 	}
+	return a.Status, a.Data
 }
 
-// noop is a ping; it comes back.
+// ping sends a NOP-Out and wants its data back.
 func (i *initiator) ping() {
 	i.t.Helper()
-	var h pdu.BHS
-	h.Init(pdu.OpNOPOut)
-	h.SetImmediate(true)
-	h.SetFinal(true)
-	q := (*pdu.NOPOut)(&h)
-	i.itt++
-	h.SetITT(i.itt)
-	q.SetTTT(pdu.ReservedTag)
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	i.send(&h, []byte("ping"))
+	i.send(i.Next(pdu.OpNOPOut, true), []byte("ping"))
 	i.read()
-	if i.hdr.Opcode() != pdu.OpNOPIn || i.hdr.ITT() != i.itt || string(i.data) != "ping" {
-		i.t.Fatalf("ping answered %v %q", i.hdr.Opcode(), i.data)
+	if i.Header.Opcode() != pdu.OpNOPIn || i.Header.ITT() != i.ITT || string(i.Data) != "ping" {
+		i.t.Fatalf("ping answered %v %q", i.Header.Opcode(), i.Data)
 	}
-	i.expStatSN = (*pdu.NOPIn)(&i.hdr).StatSN() + 1
+	i.ExpStatSN = (*pdu.NOPIn)(&i.Header).StatSN() + 1
 }
 
 // manage sends an immediate task-management function.
 func (i *initiator) manage(f pdu.TaskFunction, lun byte, ref, refCmdSN uint32) uint32 {
 	i.t.Helper()
-	var h pdu.BHS
-	h.Init(pdu.OpTaskManagementRequest)
-	h.SetImmediate(true)
-	q := (*pdu.TaskManagementRequest)(&h)
-	h.SetFinal(true)
-	q.SetFunction(f)
-	h.SetLUN(uint64(lun) << 48)
-	i.itt++
-	h.SetITT(i.itt)
+	q := i.Manage(f, lun, true)
 	q.SetReferencedTaskTag(ref)
 	q.SetRefCmdSN(refCmdSN)
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	i.send(&h, nil)
-	return i.itt
+	i.send(q.BHS(), nil)
+	return i.ITT
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -62,11 +63,11 @@ func TestSlowDataIsReceive(t *testing.T) {
 		r := newTimed(t, Config{}, memory(t, 1<<20))
 		i := r.login(1)
 		var h pdu.BHS
-		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
+		itt := i.command(&h, 0, rawclient.RW10(true, 0, 8), 4096, true)
 		h.SetDataLen(4096)
-		i.c.Write(h[:])
+		i.Conn.Write(h[:])
 		r.pass(1)
-		i.c.Write(make([]byte, 4096))
+		i.Conn.Write(make([]byte, 4096))
 		i.good(itt)
 		wantStage(t, r.counted(0, "write", 1), StageReceive)
 	})
@@ -74,10 +75,10 @@ func TestSlowDataIsReceive(t *testing.T) {
 		r := newTimed(t, Config{}, memory(t, 1<<20))
 		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 		var h pdu.BHS
-		itt := i.command(&h, 0, rw10(true, 0, 8), 4096, true)
+		itt := i.command(&h, 0, rawclient.RW10(true, 0, 8), 4096, true)
 		i.send(&h, nil)
 		i.read()
-		ttt := (*pdu.R2T)(&i.hdr).TTT()
+		ttt := (*pdu.R2T)(&i.Header).TTT()
 		r.pass(1)
 		i.dataOut(0, itt, ttt, make([]byte, 4096))
 		i.good(itt)
@@ -87,15 +88,7 @@ func TestSlowDataIsReceive(t *testing.T) {
 
 // dataOut sends the only Data-Out PDU of a sequence.
 func (i *initiator) dataOut(lun byte, itt, ttt uint32, data []byte) {
-	var h pdu.BHS
-	h.Init(pdu.OpDataOut)
-	o := (*pdu.DataOut)(&h)
-	h.SetLUN(uint64(lun) << 48)
-	h.SetITT(itt)
-	o.SetTTT(ttt)
-	o.SetExpStatSN(i.expStatSN)
-	h.SetFinal(true)
-	i.send(&h, data)
+	i.send(i.DataOut(lun, itt, ttt, 0, 0, true), data)
 }
 
 // good is finish for a command that is to succeed.
@@ -110,12 +103,12 @@ func (i *initiator) good(itt uint32) {
 func TestAGapInCmdSNIsWindow(t *testing.T) {
 	r := newTimed(t, Config{}, memory(t, 1<<20))
 	i := r.login(1)
-	i.cmdSN++
+	i.CmdSN++
 	early := i.startRead(0, 0, 8)
 	r.pass(1)
-	i.cmdSN -= 2
+	i.CmdSN -= 2
 	late := i.startWrite(0, 8, make([]byte, 4096))
-	i.cmdSN++
+	i.CmdSN++
 	i.good(late)
 	i.good(early)
 	wantStage(t, r.counted(0, "read", 1), StageWindow)
@@ -130,11 +123,11 @@ func TestABarrierIsWindow(t *testing.T) {
 	r := newTimed(t, Config{}, memory(t, 1<<20))
 	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 	var w, o pdu.BHS
-	write := i.command(&w, 0, rw10(true, 0, 8), 4096, true)
+	write := i.command(&w, 0, rawclient.RW10(true, 0, 8), 4096, true)
 	i.send(&w, nil)
 	i.read()
-	ttt := (*pdu.R2T)(&i.hdr).TTT()
-	ordered := i.command(&o, 0, rw10(false, 0, 8), 4096, false)
+	ttt := (*pdu.R2T)(&i.Header).TTT()
+	ordered := i.command(&o, 0, rawclient.RW10(false, 0, 8), 4096, false)
 	(*pdu.SCSICommand)(&o).SetAttr(pdu.TaskAttrOrdered)
 	i.send(&o, nil)
 	i.ping() // so it is there
@@ -155,7 +148,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 		first := i.startRead(0, 0, maxBlock/512)
 		waitFor(t, "the share to be used up", func() bool { return stuck.Held() == 1 })
 		var h pdu.BHS
-		itt := i.command(&h, 1, rw10(write, 0, 8), 4096, write)
+		itt := i.command(&h, 1, rawclient.RW10(write, 0, 8), 4096, write)
 		i.send(&h, nil)
 		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == 2 })
 		r.pass(2)
@@ -165,7 +158,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 		if write {
 			op = "write"
 			i.read()
-			i.dataOut(1, itt, (*pdu.R2T)(&i.hdr).TTT(), make([]byte, 4096))
+			i.dataOut(1, itt, (*pdu.R2T)(&i.Header).TTT(), make([]byte, 4096))
 		}
 		i.good(itt)
 		wantStage(t, r.counted(1, op, 1), StageQueue)

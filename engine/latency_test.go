@@ -189,7 +189,7 @@ func TestLatencyOfAConnectionEndsWithIt(t *testing.T) {
 		if len(c) != 1 || len(c[0].Operations) != 2 || c[0].Operations[0].Commands != 1 {
 			t.Fatalf("connection %d: %+v", k, c)
 		}
-		i.c.Close()
+		i.Conn.Close()
 		waitFor(t, "the connection to be gone", func() bool { return r.e.Status().Loops[0].Connections == 0 })
 	}
 	pooled := 0
@@ -270,7 +270,7 @@ func TestReadingBesideLoad(t *testing.T) {
 		i := r.login(k)
 		load(t, i, 20*loadDepth, k%2 == 0)
 		i.finish(i.startRead(1, 0, 8))
-		i.c.Close()
+		i.Conn.Close()
 	}
 	close(stop)
 	readers.Wait()

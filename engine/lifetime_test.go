@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -42,7 +43,7 @@ func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
 	a.startRead(0, 0, 8)
 	a.startWrite(0, 0, fill(4096, 1))
 	waitFor(t, "the commands to reach the backend", func() bool { return f.Held() == 2 })
-	a.c.Close()
+	a.Conn.Close()
 	waitFor(t, "the connection to be given up", func() bool { return r.e.Status().Loops[0].Connections == 0 })
 	b := r.login(2)
 	f.Release(-1)
@@ -66,13 +67,13 @@ func TestConnectionCutInTheMiddleOfAPayload(t *testing.T) {
 	for _, sent := range []int{0, 1, 4096, 100_000, size - 20_000, size - 1} {
 		i := r.login(1)
 		var h pdu.BHS
-		i.command(&h, 0, rw10(true, 0, size/512), size, true)
+		i.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
 		h.SetDataLen(size)
-		if _, err := i.c.Write(append(h[:], make([]byte, sent)...)); err != nil {
+		if _, err := i.Conn.Write(append(h[:], make([]byte, sent)...)); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
-		i.c.Close()
+		i.Conn.Close()
 		waitFor(t, fmt.Sprintf("everything to come back after %d bytes", sent), r.quiet(0))
 	}
 }
@@ -87,9 +88,9 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 	for _, sent := range []int{4096, 100_000, size - 10_000} {
 		a := r.login(1)
 		var h pdu.BHS
-		a.command(&h, 0, rw10(true, 0, size/512), size, true)
+		a.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
 		h.SetDataLen(size)
-		if _, err := a.c.Write(append(h[:], junk[:sent]...)); err != nil {
+		if _, err := a.Conn.Write(append(h[:], junk[:sent]...)); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
@@ -97,7 +98,7 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 		go func() {
 			defer close(poured)
 			for at := sent; at < size; at += 512 {
-				if _, err := a.c.Write(junk[at:min(at+512, size)]); err != nil {
+				if _, err := a.Conn.Write(junk[at:min(at+512, size)]); err != nil {
 					return
 				}
 			}
@@ -105,7 +106,7 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 		ready := make(chan struct{})
 		go func() {
 			defer close(ready)
-			r.enter(1).c.Close()
+			r.enter(1).Close()
 		}()
 		// The other's data takes blocks of the same size all the time.
 		for k := range uint64(10) {
@@ -119,7 +120,7 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 		}
 		<-ready
 		<-poured
-		a.c.Close()
+		a.Conn.Close()
 		waitFor(t, "everything to come back", r.quiet(1))
 	}
 }
@@ -131,9 +132,9 @@ func TestBlockIsHeldUntilTheReceiveEnds(t *testing.T) {
 	for _, sent := range []int{0, 100_000, size - 1000} {
 		a := r.login(1)
 		var h pdu.BHS
-		a.command(&h, 0, rw10(true, 0, size/512), size, true)
+		a.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
 		h.SetDataLen(size)
-		if _, err := a.c.Write(append(h[:], make([]byte, sent)...)); err != nil {
+		if _, err := a.Conn.Write(append(h[:], make([]byte, sent)...)); err != nil {
 			t.Fatal(err)
 		}
 		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
@@ -164,7 +165,7 @@ func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
 	}
 	waitFor(t, "the reads to run", func() bool { return r.e.Status().Loops[0].Stats.Commands >= before+100 })
 	var h pdu.BHS
-	deaf.command(&h, 0, rw10(false, 0, 8), 4096, false)
+	deaf.command(&h, 0, rawclient.RW10(false, 0, 8), 4096, false)
 	deaf.send(&h, make([]byte, 512)) // a read with data-out: answered before the device server ever sees it
 	b.ping()
 	waitFor(t, "the deaf client's socket to be full", func() bool {
@@ -172,13 +173,13 @@ func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
 		b.ping()
 		return s.Tasks > 2 && s.Stats.PDUsSent+1 == r.e.Status().Loops[0].Stats.PDUsSent
 	})
-	b.c.SetDeadline(time.Now().Add(20 * time.Second))
+	b.Conn.SetDeadline(time.Now().Add(20 * time.Second))
 	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
 	b.read()
-	if b.hdr.Opcode() != pdu.OpTaskManagementResponse {
-		t.Fatalf("LUN RESET answered %v", b.hdr.Opcode())
+	if b.Header.Opcode() != pdu.OpTaskManagementResponse {
+		t.Fatalf("LUN RESET answered %v", b.Header.Opcode())
 	}
-	deaf.c.Close()
+	deaf.Conn.Close()
 }
 
 // Who asks a stopped engine how it is gets an answer.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -25,8 +26,8 @@ func (r *rig) join(isid byte, n int, keys ...string) *joined {
 	r.t.Helper()
 	lead := r.login(isid, append(keys, "MaxConnections", "8")...)
 	j := &joined{r: r, conns: []*initiator{lead}}
-	j.sn.Store(lead.cmdSN)
-	j.itt.Store(lead.itt)
+	j.sn.Store(lead.CmdSN)
+	j.itt.Store(lead.ITT)
 	var tsih uint16
 	for _, s := range r.e.node.Sessions() {
 		if s.ISID[5] == isid {
@@ -35,27 +36,8 @@ func (r *rig) join(isid byte, n int, keys ...string) *joined {
 	}
 	for cid := 1; cid < n; cid++ {
 		i := r.dial()
-		var text []byte
-		for _, kv := range [][2]string{{"InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid)}, {"TargetName", testTarget}} {
-			text = pdu.AppendText(text, kv[0], kv[1])
-		}
-		var h pdu.BHS
-		h.Init(pdu.OpLoginRequest)
-		q := (*pdu.LoginRequest)(&h)
-		q.SetImmediate(true)
-		q.SetTransit(true)
-		q.SetCSG(pdu.StageLoginOperationalNegotiation)
-		q.SetNSG(pdu.StageFullFeaturePhase)
-		q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
-		q.SetTSIH(tsih)
-		q.SetCID(uint16(cid))
-		q.SetCmdSN(j.sn.Load())
-		i.send(&h, text)
-		i.read()
-		if p := (*pdu.LoginResponse)(&i.hdr); i.hdr.Opcode() != pdu.OpLoginResponse || p.Status() != 0 || !p.Transit() {
-			r.t.Fatalf("join answered %v status %#x", i.hdr.Opcode(), uint16(p.Status()))
-		}
-		i.expStatSN = (*pdu.LoginResponse)(&i.hdr).StatSN() + 1
+		i.CmdSN = j.sn.Load()
+		i.join(isid, tsih, uint16(cid), rawclient.Text("InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid), "TargetName", testTarget))
 		j.conns = append(j.conns, i)
 	}
 	return j
@@ -78,11 +60,11 @@ func (j *joined) spread() {
 // next gives connection i the session's numbers for one request.
 func (j *joined) next(i int, immediate bool) *initiator {
 	c := j.conns[i]
-	c.itt = j.itt.Add(1) - 1
+	c.ITT = j.itt.Add(1) - 1
 	if immediate {
-		c.cmdSN = j.sn.Load()
+		c.CmdSN = j.sn.Load()
 	} else {
-		c.cmdSN = j.sn.Add(1) - 1
+		c.CmdSN = j.sn.Add(1) - 1
 	}
 	return c
 }
@@ -90,18 +72,18 @@ func (j *joined) next(i int, immediate bool) *initiator {
 // startRead sends a READ(10) of one block on connection i, and returns its tag and CmdSN.
 func (j *joined) startRead(i int, lba uint32) (itt, sn uint32) {
 	c := j.next(i, false)
-	return c.startRead(0, lba, 1), c.cmdSN - 1
+	return c.startRead(0, lba, 1), c.CmdSN - 1
 }
 
 // wantManaged reads the response of a function that is the next to come.
 func (i *initiator) wantManaged(itt uint32, want pdu.TaskResponse) {
 	i.t.Helper()
 	i.read()
-	p := (*pdu.TaskManagementResponse)(&i.hdr)
-	if i.hdr.Opcode() != pdu.OpTaskManagementResponse || i.hdr.ITT() != itt || p.Response() != want {
-		i.t.Fatalf("%v for %d, response %d; want the function's, %d", i.hdr.Opcode(), i.hdr.ITT(), p.Response(), want)
+	p := (*pdu.TaskManagementResponse)(&i.Header)
+	if i.Header.Opcode() != pdu.OpTaskManagementResponse || i.Header.ITT() != itt || p.Response() != want {
+		i.t.Fatalf("%v for %d, response %d; want the function's, %d", i.Header.Opcode(), i.Header.ITT(), p.Response(), want)
 	}
-	i.expStatSN = p.StatSN() + 1
+	i.ExpStatSN = p.StatSN() + 1
 }
 
 // stuck serves a unit whose first block is never read before the test says so, on two loops.
@@ -201,7 +183,7 @@ func TestColdResetOfASession(t *testing.T) {
 	a := j.next(0, true)
 	a.wantManaged(a.manage(pdu.TMFTargetColdReset, 0, pdu.ReservedTag, 0), pdu.TMFResponseComplete)
 	for _, i := range append(j.conns, third) {
-		for i.tryRead() == nil {
+		for i.Recv() == nil {
 		}
 	}
 	fault.Release(-1)
@@ -249,7 +231,7 @@ func TestResetsRaceCommands(t *testing.T) {
 					managed := i != issuer
 					for len(behind) > 0 || !managed {
 						c.read()
-						switch itt := c.hdr.ITT(); c.hdr.Opcode() {
+						switch itt := c.Header.ITT(); c.Header.Opcode() {
 						case pdu.OpNOPIn:
 							c.answerPing(j.sn.Load())
 							continue
@@ -259,7 +241,7 @@ func TestResetsRaceCommands(t *testing.T) {
 							}
 							managed = true
 						case pdu.OpDataIn:
-							if !(*pdu.DataIn)(&c.hdr).StatusPresent() {
+							if !(*pdu.DataIn)(&c.Header).StatusPresent() {
 								continue
 							}
 							delete(behind, itt)
@@ -267,9 +249,9 @@ func TestResetsRaceCommands(t *testing.T) {
 							delete(behind, itt)
 						case pdu.OpAsyncMessage:
 						default:
-							t.Errorf("round %d: %v", round, c.hdr.Opcode())
+							t.Errorf("round %d: %v", round, c.Header.Opcode())
 						}
-						c.expStatSN++
+						c.ExpStatSN++
 					}
 				})
 			}
@@ -289,39 +271,23 @@ func TestResetsRaceCommands(t *testing.T) {
 
 // manageQueued sends a function that takes the CmdSN which next gave.
 func manageQueued(c *initiator, f pdu.TaskFunction) uint32 {
-	var h pdu.BHS
-	h.Init(pdu.OpTaskManagementRequest)
-	h.SetFinal(true)
-	q := (*pdu.TaskManagementRequest)(&h)
-	q.SetFunction(f)
-	c.itt++
-	h.SetITT(c.itt)
-	q.SetReferencedTaskTag(pdu.ReservedTag)
-	q.SetCmdSN(c.cmdSN)
-	q.SetExpStatSN(c.expStatSN)
-	c.send(&h, nil)
-	return c.itt
+	c.send(c.Manage(f, 0, false).BHS(), nil)
+	return c.ITT
 }
 
 // answerPing answers a NOP-In that asks for it.
 func (i *initiator) answerPing(sn uint32) {
-	if ttt := (*pdu.NOPIn)(&i.hdr).TTT(); ttt != pdu.ReservedTag {
+	if ttt := (*pdu.NOPIn)(&i.Header).TTT(); ttt != pdu.ReservedTag {
 		i.acknowledge(sn, ttt)
 	}
 }
 
 // acknowledge sends ExpStatSN.
 func (i *initiator) acknowledge(sn, ttt uint32) {
-	var h pdu.BHS
-	h.Init(pdu.OpNOPOut)
+	h := rawclient.Request(pdu.OpNOPOut, pdu.ReservedTag, sn, i.ExpStatSN)
 	h.SetImmediate(true)
-	h.SetFinal(true)
-	q := (*pdu.NOPOut)(&h)
-	h.SetITT(pdu.ReservedTag)
-	q.SetTTT(ttt)
-	q.SetCmdSN(sn)
-	q.SetExpStatSN(i.expStatSN)
-	i.send(&h, nil)
+	(*pdu.NOPOut)(h).SetTTT(ttt)
+	i.send(h, nil)
 }
 
 // Resets that arrive together share one sweep. A sweep visits every connection of the target, so without that a thousand
@@ -333,22 +299,13 @@ func TestResetsShareASweep(t *testing.T) {
 	other := r.login(2)
 	const n = 24
 	before := r.sweeps()
-	c := j.conns[0]
+	c := j.next(0, true)
 	var b []byte
-	first := j.itt.Load()
+	first := c.ITT + 1
 	for range n {
-		var h pdu.BHS
-		h.Init(pdu.OpTaskManagementRequest)
-		m := (*pdu.TaskManagementRequest)(&h)
-		m.SetImmediate(true)
-		m.SetFunction(pdu.TMFLogicalUnitReset)
-		m.SetITT(j.itt.Add(1) - 1)
-		m.SetReferencedTaskTag(pdu.ReservedTag)
-		m.SetCmdSN(j.sn.Load())
-		m.SetExpStatSN(c.expStatSN)
-		b = append(b, h[:]...)
+		b = append(b, c.Manage(pdu.TMFLogicalUnitReset, 0, true)[:]...)
 	}
-	if _, err := c.c.Write(b); err != nil {
+	if _, err := c.Conn.Write(b); err != nil {
 		t.Fatal(err)
 	}
 	for i := range n {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -14,33 +15,20 @@ import (
 func (r *rig) chapLogin(secret string, isid byte, tsih, cid uint16, nsg pdu.Stage, keys ...string) (*initiator, pdu.LoginStatus) {
 	r.t.Helper()
 	i := r.dial()
-	var stat uint32
 	ask := func(transit bool, text ...string) (*pdu.LoginResponse, string) {
 		r.t.Helper()
-		var h pdu.BHS
-		h.Init(pdu.OpLoginRequest)
-		q := (*pdu.LoginRequest)(&h)
-		q.SetImmediate(true)
-		q.SetTransit(transit)
-		q.SetCSG(pdu.StageSecurityNegotiation)
+		l := rawclient.Login{
+			CSG: pdu.StageSecurityNegotiation, Transit: transit, ISID: [6]byte{0x80, 0, 0, 0, 0, isid},
+			TSIH: tsih, CID: cid, CmdSN: i.CmdSN, ExpStatSN: i.ExpStatSN,
+		}
 		if transit {
-			q.SetNSG(nsg)
+			l.NSG = nsg
 		}
-		q.SetISID([6]byte{0x80, 0, 0, 0, 0, isid})
-		q.SetTSIH(tsih)
-		q.SetCID(cid)
-		q.SetCmdSN(i.cmdSN)
-		q.SetExpStatSN(stat)
-		var b []byte
-		for k := 0; k < len(text); k += 2 {
-			b = pdu.AppendText(b, text[k], text[k+1])
+		p, err := i.LogIn(l, rawclient.Text(text...))
+		if err != nil {
+			r.t.Fatal(err)
 		}
-		i.send(&h, b)
-		i.read()
-		p := (*pdu.LoginResponse)(&i.hdr)
-		stat = p.StatSN() + 1
-		i.expStatSN = stat
-		return p, string(i.data)
+		return p, string(i.Data)
 	}
 	ask(false, "InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid), "TargetName", testTarget, "SessionType", "Normal", "AuthMethod", "CHAP")
 	_, text := ask(false, "CHAP_A", "5")
@@ -94,7 +82,7 @@ func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
 		if s != pdu.LoginSuccess {
 			t.Fatalf("connection %d: %#x", cid, uint16(s))
 		}
-		c.cmdSN = lead.cmdSN
+		c.CmdSN = lead.CmdSN
 		c.ping()
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -17,7 +18,7 @@ import (
 func (i *initiator) hoard(n int) {
 	for range n {
 		var h pdu.BHS
-		i.command(&h, 0, rw10(true, 0, maxBlock/512), maxBlock, true)
+		i.command(&h, 0, rawclient.RW10(true, 0, maxBlock/512), maxBlock, true)
 		i.send(&h, nil)
 	}
 }
@@ -61,7 +62,7 @@ func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
 		t.Errorf("%d bytes are in use without other commands; the share is %d", used, share)
 	}
 	for _, h := range hogs {
-		h.c.Close()
+		h.Conn.Close()
 	}
 	waitFor(t, "tasks and memory to come back", func() bool {
 		l := r.e.Status().Loops[0]
@@ -80,7 +81,7 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 		for _, n := range sizes { // each takes as much as it can get
 			for range 6 {
 				var h pdu.BHS
-				hog.command(&h, 0, rw10(true, 0, uint16(n/512)), n, true)
+				hog.command(&h, 0, rawclient.RW10(true, 0, uint16(n/512)), n, true)
 				hog.send(&h, nil)
 			}
 		}
@@ -111,11 +112,11 @@ func TestFloodsLetOthersWork(t *testing.T) {
 			var conns [floods]net.Conn
 			for k := range floods {
 				f := r.login(byte(10+k), "InitiatorName", "iqn.2026-11.test:flood")
-				conns[k] = f.c
+				conns[k] = f.Conn
 				all.Add(2)
 				go func() {
 					defer all.Done()
-					io.Copy(io.Discard, f.c)
+					io.Copy(io.Discard, f.Conn)
 				}()
 				go func() {
 					defer all.Done()
@@ -147,34 +148,24 @@ func TestFloodsLetOthersWork(t *testing.T) {
 func (i *initiator) flood(kind string) error {
 	var out []byte
 	for range 8 {
-		var h pdu.BHS
+		var h *pdu.BHS
 		var data []byte
-		i.itt++
 		switch kind {
 		case "pings":
-			h.Init(pdu.OpNOPOut)
-			(*pdu.NOPOut)(&h).SetTTT(pdu.ReservedTag)
-			data = make([]byte, 4096)
+			h, data = i.Next(pdu.OpNOPOut, true), make([]byte, 4096)
 		case "text":
-			h.Init(pdu.OpTextRequest)
-			(*pdu.TextRequest)(&h).SetTTT(pdu.ReservedTag)
+			h = i.Next(pdu.OpTextRequest, true)
 			for k := range 200 {
 				data = pdu.AppendText(data, fmt.Sprint("X", k), "y")
 			}
 		case "reads":
-			i.command(&h, 0, rw10(false, 0, maxBlock/512), maxBlock, false)
-			i.itt--
-			i.cmdSN--
+			h = i.Command(0, rawclient.RW10(false, 0, maxBlock/512), maxBlock, false)
+			h.SetImmediate(true)
+			i.CmdSN--
 		}
-		h.SetImmediate(true)
-		h.SetFinal(true)
-		h.SetITT(i.itt)
-		(*pdu.NOPOut)(&h).SetCmdSN(i.cmdSN)
-		(*pdu.NOPOut)(&h).SetExpStatSN(i.expStatSN)
-		h.SetDataLen(len(data))
-		out = append(append(append(out, h[:]...), data...), make([]byte, pdu.Pad(len(data)))...)
+		out = rawclient.Append(out, h, data)
 	}
-	_, err := i.c.Write(out)
+	_, err := i.Conn.Write(out)
 	return err
 }
 
@@ -188,7 +179,7 @@ func TestWindowIsNarrowWhileMemoryIsWaitedFor(t *testing.T) {
 	i := r.login(1)
 	window := func() int {
 		i.ping()
-		p := (*pdu.NOPIn)(&i.hdr)
+		p := (*pdu.NOPIn)(&i.Header)
 		return int(p.MaxCmdSN() - p.ExpCmdSN() + 1)
 	}
 	whole := window()

@@ -23,15 +23,15 @@ func TestResetsThatCross(t *testing.T) {
 	waitFor(t, "the commands to reach the backend", func() bool { return f.Held() == 8 })
 	a.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
 	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
-	c.c.Close()
+	c.Conn.Close()
 	d.manage(pdu.TMFClearTaskSet, 0, pdu.ReservedTag, 0)
-	d.c.Close() // does not hear of it
+	d.Conn.Close() // does not hear of it
 	for _, i := range []*initiator{a, b} {
 		i.read()
-		if p := (*pdu.TaskManagementResponse)(&i.hdr); i.hdr.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
-			t.Fatalf("LUN RESET answered %v %v", i.hdr.Opcode(), p.Response())
+		if p := (*pdu.TaskManagementResponse)(&i.Header); i.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
+			t.Fatalf("LUN RESET answered %v %v", i.Header.Opcode(), p.Response())
 		}
-		i.expStatSN++
+		i.ExpStatSN++
 		i.clearAttention(0)
 	}
 	f.Release(-1)
@@ -52,13 +52,13 @@ func TestColdReset(t *testing.T) {
 	waitFor(t, "the command to reach the backend", func() bool { return f.Held() == 1 })
 	tag := a.manage(pdu.TMFTargetColdReset, 0, pdu.ReservedTag, 0)
 	answered := false
-	for a.tryRead() == nil {
-		answered = answered || a.hdr.Opcode() == pdu.OpTaskManagementResponse && a.hdr.ITT() == tag
+	for a.Recv() == nil {
+		answered = answered || a.Header.Opcode() == pdu.OpTaskManagementResponse && a.Header.ITT() == tag
 	}
 	if !answered {
 		t.Error("TARGET COLD RESET was not answered")
 	}
-	for b.tryRead() == nil {
+	for b.Recv() == nil {
 	}
 	f.Release(-1)
 	waitFor(t, "everything to come back", r.quiet(0))

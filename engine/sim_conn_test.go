@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -92,46 +93,17 @@ func (s *simSession) connect(cid uint16, loop int, keys ...string) *simConn {
 	c := &simConn{w: w, sess: s, cid: cid, sock: w.dial(loop), expStatSN: 700 + uint32(w.dialed)<<8}
 	c.sock.conn = c
 	s.conns = append(s.conns, c)
-	text := pdu.AppendText(nil, "InitiatorName", simInitiator)
-	text = pdu.AppendText(text, "TargetName", testTarget)
-	for i := 0; i < len(keys); i += 2 {
-		text = pdu.AppendText(text, keys[i], keys[i+1])
-	}
-	var b pdu.BHS
-	b.Init(pdu.OpLoginRequest)
-	h := (*pdu.LoginRequest)(&b)
-	h.SetImmediate(true)
-	h.SetTransit(true)
-	h.SetCSG(pdu.StageLoginOperationalNegotiation)
-	h.SetNSG(pdu.StageFullFeaturePhase)
-	h.SetISID(s.isid)
-	h.SetTSIH(s.tsih)
-	h.SetITT(0x77)
-	h.SetCID(cid)
-	h.SetCmdSN(s.cmdSN)
-	h.SetExpStatSN(c.expStatSN)
-	c.transmit(c.encode(&b, text), nil)
+	l := rawclient.OneRequest(s.isid)
+	l.TSIH, l.CID, l.ITT, l.CmdSN, l.ExpStatSN = s.tsih, cid, 0x77, s.cmdSN, c.expStatSN
+	text := rawclient.Text(append([]string{"InitiatorName", simInitiator, "TargetName", testTarget}, keys...)...)
+	c.transmit(c.encode(l.Header(), text), nil)
 	w.logf("%v: login, TSIH %d, on loop %d", c, s.tsih, loop)
 	return c
 }
 
 // encode returns a PDU's bytes, with the digests that the connection uses.
 func (c *simConn) encode(h *pdu.BHS, data []byte) []byte {
-	h.SetDataLen(len(data))
-	b := make([]byte, 0, 48+len(data)+12)
-	b = append(b, h[:]...)
-	if c.hd {
-		b = pdu.AppendDigest(b, pdu.Digest(0, b))
-	}
-	if len(data) > 0 {
-		at := len(b)
-		b = append(b, data...)
-		b = append(b, make([]byte, pdu.Pad(len(data)))...)
-		if c.dd {
-			b = pdu.AppendDigest(b, pdu.Digest(0, b[at:]))
-		}
-	}
-	return b
+	return rawclient.Digests{Header: c.hd, Data: c.dd}.Append(make([]byte, 0, 48+len(data)+12), h, data)
 }
 
 // transmit sends a PDU with the current ExpStatSN. cmd is the request that it belongs to; nil: the oracle does not track it.
@@ -261,18 +233,12 @@ func (c *simConn) live() bool { return c.state == simFull && !c.sock.s.WasReset(
 
 // header returns the header of a new request.
 func (c *simConn) header(op pdu.Opcode, itt uint32, immediate bool) pdu.BHS {
-	var b pdu.BHS
-	b.Init(op)
-	b.SetITT(itt)
-	h := (*pdu.SCSICommand)(&b)
+	h := rawclient.Request(op, itt, c.sess.cmdSN, 0)
 	h.SetFinal(true)
-	h.SetCmdSN(c.sess.cmdSN)
-	if immediate {
-		h.SetImmediate(true)
-	} else {
+	if h.SetImmediate(immediate); !immediate {
 		c.sess.cmdSN++
 	}
-	return b
+	return *h
 }
 
 // stamped updates ExpStatSN in a PDU that was queued: it acknowledges what has arrived since (RFC 7143, 4.2.2.2).

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -65,7 +66,7 @@ func stress(t *testing.T, seed uint64) {
 			for time.Now().Before(end) && !t.Failed() {
 				w.round()
 			}
-			w.i.c.Close()
+			w.i.Conn.Close()
 		}()
 	}
 	wg.Wait()
@@ -91,7 +92,7 @@ func stress(t *testing.T, seed uint64) {
 				t.Errorf("session %d: unit %d cannot be read any more", w.id, k%2)
 			}
 		}
-		w.i.c.Close()
+		w.i.Conn.Close()
 		sum.add(w.n)
 	}
 	waitFor(t, "everything to come back", r.quiet(0))
@@ -144,8 +145,8 @@ type stressCommand struct {
 
 func (w *stressor) login() {
 	w.i = w.r.enter(byte(w.id + 1)) // no more: a command could end without an answer, by another session's reset
-	w.in = bufio.NewReaderSize(w.i.c, 64<<10)
-	w.i.c = bufferedConn{w.i.c, w.in}
+	w.in = bufio.NewReaderSize(w.i.Conn, 64<<10)
+	w.i.Conn = bufferedConn{w.i.Conn, w.in}
 	w.open = map[uint32]*stressCommand{}
 }
 
@@ -188,7 +189,7 @@ func (w *stressor) round() {
 		w.cut()
 		return
 	case 4:
-		old, pour := w.i.c, w.halfWrite()
+		old, pour := w.i.Conn, w.halfWrite()
 		go old.Write(pour) // goes on while it is replaced
 		w.login()          // over the session that lives
 		w.n.Reinstatements++
@@ -218,9 +219,9 @@ func (w *stressor) start(lun byte, cell, blocks int, write, solicited bool) {
 }
 
 func (w *stressor) prepare(lun byte, cell, blocks int, write bool) (*pdu.BHS, *stressCommand) {
-	c := &stressCommand{sn: w.i.cmdSN, lun: lun, first: cell * stressCell, blocks: blocks, write: write}
+	c := &stressCommand{sn: w.i.CmdSN, lun: lun, first: cell * stressCell, blocks: blocks, write: write}
 	var h pdu.BHS
-	c.itt = w.i.command(&h, lun, rw10(write, w.lba(c.first), uint16(blocks)), blocks*512, write)
+	c.itt = w.i.command(&h, lun, rawclient.RW10(write, w.lba(c.first), uint16(blocks)), blocks*512, write)
 	w.open[c.itt] = c
 	if write {
 		w.version++
@@ -257,7 +258,7 @@ func (w *stressor) halfWrite() []byte {
 		h, c := w.prepare(0, cell, stressCell, true)
 		h.SetDataLen(len(c.data))
 		n := w.rng.IntN(len(c.data))
-		w.i.c.Write(append(h[:], c.data[:n]...))
+		w.i.Conn.Write(append(h[:], c.data[:n]...))
 		return c.data[n:]
 	}
 	return nil
@@ -267,9 +268,9 @@ func (w *stressor) halfWrite() []byte {
 func (w *stressor) cut() {
 	w.halfWrite()
 	if w.rng.IntN(2) == 0 {
-		w.i.c.(bufferedConn).Conn.(*net.TCPConn).SetLinger(0)
+		w.i.Conn.(bufferedConn).Conn.(*net.TCPConn).SetLinger(0)
 	}
-	w.i.c.Close()
+	w.i.Conn.Close()
 	w.n.Cuts++
 	w.login()
 }
@@ -300,9 +301,9 @@ func (w *stressor) collect() {
 
 // waits reports whether something came within stressPatience.
 func (w *stressor) waits() bool {
-	w.i.c.SetReadDeadline(time.Now().Add(stressPatience))
+	w.i.Conn.SetReadDeadline(time.Now().Add(stressPatience))
 	_, err := w.in.Peek(1)
-	w.i.c.SetReadDeadline(time.Now().Add(60 * time.Second))
+	w.i.Conn.SetReadDeadline(time.Now().Add(60 * time.Second))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
@@ -325,16 +326,16 @@ func (w *stressor) until(tag uint32) bool {
 // next takes a PDU, and returns the ITT of one that ends a request.
 func (w *stressor) next() (ended uint32) {
 	i := w.i
-	if err := i.tryRead(); err != nil {
+	if err := i.Recv(); err != nil {
 		w.t.Errorf("session %d: %v", w.id, err)
 		return 0
 	}
-	itt := i.hdr.ITT()
+	itt := i.Header.ITT()
 	c := w.open[itt]
-	switch i.hdr.Opcode() {
+	switch i.Header.Opcode() {
 	case pdu.OpTaskManagementResponse:
-		p := (*pdu.TaskManagementResponse)(&i.hdr)
-		i.expStatSN = p.StatSN() + 1
+		p := (*pdu.TaskManagementResponse)(&i.Header)
+		i.ExpStatSN = p.StatSN() + 1
 		if r := p.Response(); r != pdu.TMFResponseComplete && r != pdu.TMFResponseTaskDoesNotExist {
 			w.t.Errorf("session %d: task management answered %v", w.id, r)
 		}
@@ -343,31 +344,31 @@ func (w *stressor) next() (ended uint32) {
 		return 0
 	}
 	if c == nil {
-		w.t.Errorf("session %d: %v for ITT %d, which is over", w.id, i.hdr.Opcode(), itt)
+		w.t.Errorf("session %d: %v for ITT %d, which is over", w.id, i.Header.Opcode(), itt)
 		return 0
 	}
-	switch i.hdr.Opcode() {
+	switch i.Header.Opcode() {
 	case pdu.OpR2T:
 		w.n.R2Ts++
-		w.answerR2T(c, (*pdu.R2T)(&i.hdr))
+		w.answerR2T(c, (*pdu.R2T)(&i.Header))
 		return 0
 	case pdu.OpDataIn:
-		d := (*pdu.DataIn)(&i.hdr)
+		d := (*pdu.DataIn)(&i.Header)
 		if int(d.BufferOffset()) != len(c.data) {
 			w.t.Errorf("session %d: data-in at %d, want %d", w.id, d.BufferOffset(), len(c.data))
 		}
-		c.data = append(c.data, i.data...)
+		c.data = append(c.data, i.Data...)
 		if !d.StatusPresent() {
 			return 0
 		}
-		i.expStatSN = d.StatSN() + 1
+		i.ExpStatSN = d.StatSN() + 1
 		w.finished(c, byte(d.Status()))
 	case pdu.OpSCSIResponse:
-		p := (*pdu.SCSIResponse)(&i.hdr)
-		i.expStatSN = p.StatSN() + 1
+		p := (*pdu.SCSIResponse)(&i.Header)
+		i.ExpStatSN = p.StatSN() + 1
 		w.finished(c, byte(p.Status()))
 	default:
-		w.t.Errorf("session %d: %v", w.id, i.hdr.Opcode())
+		w.t.Errorf("session %d: %v", w.id, i.Header.Opcode())
 	}
 	return itt
 }
@@ -377,17 +378,7 @@ func (w *stressor) answerR2T(c *stressCommand, q *pdu.R2T) {
 	end := done + int(q.DesiredDataTransferLength())
 	for sn := uint32(0); done < end; sn++ {
 		n := min(end-done, 60_000)
-		var d pdu.BHS
-		d.Init(pdu.OpDataOut)
-		o := (*pdu.DataOut)(&d)
-		d.SetITT(c.itt)
-		d.SetLUN(uint64(c.lun) << 48)
-		o.SetTTT(ttt)
-		o.SetExpStatSN(w.i.expStatSN)
-		o.SetDataSN(sn)
-		o.SetBufferOffset(uint32(done))
-		d.SetFinal(done+n == end)
-		w.i.send(&d, c.data[done:done+n])
+		w.i.send(w.i.DataOut(c.lun, c.itt, ttt, sn, done, done+n == end), c.data[done:done+n])
 		done += n
 	}
 }

@@ -10,21 +10,6 @@ import (
 	"github.com/ringtgt/ringtgt/session"
 )
 
-// request makes the next immediate request other than a SCSI command.
-func (i *initiator) request(op pdu.Opcode, ttt uint32) *pdu.BHS {
-	var h pdu.BHS
-	h.Init(op)
-	h.SetImmediate(true)
-	h.SetFinal(true)
-	q := (*pdu.TextRequest)(&h) // a NOP-Out has TTT, CmdSN and ExpStatSN in the same places
-	i.itt++
-	h.SetITT(i.itt)
-	q.SetTTT(ttt)
-	q.SetCmdSN(i.cmdSN)
-	q.SetExpStatSN(i.expStatSN)
-	return &h
-}
-
 // The longest pings and texts take the loop's memory and give it back. A ping as long as declared comes back whole, and the
 // answer to SendTargets comes in PDUs as long as the initiator declared (RFC 7143, 13.12).
 func TestLongPingsAndText(t *testing.T) {
@@ -39,38 +24,39 @@ func TestLongPingsAndText(t *testing.T) {
 	i := r.login(1, "MaxRecvDataSegmentLength", "262144")
 	data := bytes.Repeat([]byte("a ping of some length "), session.MaxRecvDataSegmentLength/22+1)[:session.MaxRecvDataSegmentLength]
 	for _, n := range []int{1, 64, 4097, 65536, len(data)} {
-		i.send(i.request(pdu.OpNOPOut, pdu.ReservedTag), data[:n])
-		if i.read(); i.hdr.Opcode() != pdu.OpNOPIn || !bytes.Equal(i.data, data[:n]) {
-			t.Fatalf("%v with %d bytes for a ping of %d", i.hdr.Opcode(), len(i.data), n)
+		i.send(i.Next(pdu.OpNOPOut, true), data[:n])
+		if i.read(); i.Header.Opcode() != pdu.OpNOPIn || !bytes.Equal(i.Data, data[:n]) {
+			t.Fatalf("%v with %d bytes for a ping of %d", i.Header.Opcode(), len(i.Data), n)
 		}
 	}
 
 	d := r.enter(2, "MaxRecvDataSegmentLength", "262144", "SessionType", "Discovery")
 	var all []byte
 	pdus := 0
-	h := d.request(pdu.OpTextRequest, pdu.ReservedTag)
+	h := d.Next(pdu.OpTextRequest, true)
 	text := []byte("SendTargets=All\x00")
 	for {
 		d.send(h, text)
 		d.read()
-		p := (*pdu.TextResponse)(&d.hdr)
-		if d.hdr.Opcode() != pdu.OpTextResponse {
-			t.Fatalf("%v", d.hdr.Opcode())
+		p := (*pdu.TextResponse)(&d.Header)
+		if d.Header.Opcode() != pdu.OpTextResponse {
+			t.Fatalf("%v", d.Header.Opcode())
 		}
 		pdus++
-		all = append(all, d.data...)
-		if d.expStatSN = p.StatSN() + 1; p.Final() {
+		all = append(all, d.Data...)
+		if d.ExpStatSN = p.StatSN() + 1; p.Final() {
 			break
 		}
-		d.itt--
-		h, text = d.request(pdu.OpTextRequest, p.TTT()), nil
+		d.ITT--
+		h, text = d.Next(pdu.OpTextRequest, true), nil
+		(*pdu.TextRequest)(h).SetTTT(p.TTT())
 	}
 	if n := bytes.Count(all, []byte("TargetName=")); n != len(targets) || pdus != (len(all)+262143)/262144 {
 		t.Errorf("%d targets of %d in %d bytes, %d PDUs", n, len(targets), len(all), pdus)
 	}
 
-	i.c.Close()
-	d.c.Close()
+	i.Conn.Close()
+	d.Conn.Close()
 	r.e.Shutdown()
 	if n := r.e.loops[0].arena.inUse; n != 0 {
 		t.Errorf("%d bytes of the arena are still in use", n)

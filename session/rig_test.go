@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -130,21 +131,7 @@ next:
 
 // encode makes the bytes of a PDU of the initiator's.
 func (r *rig) encode(h *pdu.BHS, data []byte, ahs ...byte) []byte {
-	h.SetDataLen(len(data))
-	h.SetAHSLen(len(ahs))
-	b := append(append([]byte(nil), h[:]...), ahs...)
-	if r.hd {
-		b = pdu.AppendDigest(b, pdu.Digest(0, b))
-	}
-	if len(data) > 0 {
-		d := append([]byte(nil), data...)
-		d = append(d, make([]byte, pdu.Pad(len(d)))...)
-		b = append(b, d...)
-		if r.dd {
-			b = pdu.AppendDigest(b, pdu.Digest(0, d))
-		}
-	}
-	return b
+	return rawclient.Digests{Header: r.hd, Data: r.dd}.Append(nil, h, data, ahs...)
 }
 
 // send brings a PDU to the target.

@@ -41,6 +41,7 @@ var rules = []rule{
 	{folder: "internal/phasetest"},
 	{folder: "internal/host", ours: []string{"internal/bench/result", "internal/hist"}},
 	{folder: "internal/process"},
+	{folder: "internal/rawclient", ours: []string{"pdu"}},
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
 	{folder: "internal/harness", ours: []string{"internal/process"}},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist", "internal/host", "internal/process", "internal/stat", "internal/tgtd", "internal/harness"}},

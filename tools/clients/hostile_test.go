@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -22,7 +23,7 @@ func stillServes(t testing.TB, d *harness.Daemon) {
 		t.Fatal(err)
 	}
 	r := dialRaw(t, d.Addr())
-	defer r.conn.Close()
+	defer r.Close()
 	r.loginReady(loginRequest{isid: 0xee, target: d.Target()})
 	if err := r.read10(0, 8, 512); err != nil {
 		t.Fatal(err)
@@ -45,7 +46,7 @@ func TestPortScanner(t *testing.T) {
 		return h[:]
 	}
 	loginLen := func(ahs, data int) []byte {
-		h := *login.header()
+		h := login.login().Header()
 		h.SetAHSLen(ahs)
 		h.SetDataLen(data)
 		return h[:]
@@ -87,11 +88,11 @@ func TestPortScanner(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
 				r := dialRaw(t, d.Addr())
-				if _, err := r.conn.Write(tt.bytes); err != nil {
+				if _, err := r.Write(tt.bytes); err != nil {
 					t.Fatal(err)
 				}
 				if tt.half {
-					if err := r.conn.CloseWrite(); err != nil {
+					if err := r.TCP().CloseWrite(); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -106,11 +107,11 @@ func TestPortScanner(t *testing.T) {
 func (r *raw) wantEnd() {
 	r.t.Helper()
 	for {
-		h, _, err := r.recv()
+		err := r.Recv()
 		switch {
-		case err == nil && h.Opcode() == pdu.OpLoginResponse && (*pdu.LoginResponse)(h).StatusClass() != 0:
+		case err == nil && r.Header.Opcode() == pdu.OpLoginResponse && (*pdu.LoginResponse)(&r.Header).StatusClass() != 0:
 		case err == nil:
-			r.t.Errorf("the target answers %v", h.Opcode())
+			r.t.Errorf("the target answers %v", r.Header.Opcode())
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			r.t.Errorf("the connection is still open after %v", rawTime)
@@ -129,23 +130,17 @@ func TestOtherPDUDuringLogin(t *testing.T) {
 		t.Run(op.String(), func(t *testing.T) {
 			r := dialRaw(t, d.Addr())
 			l := loginRequest{isid: 1, target: d.Target()}
-			first := l.header()
-			(*pdu.LoginRequest)(first).SetTransit(false) // the phase goes on
-			if err := r.send(first, l.text()); err != nil {
+			first := l.login()
+			first.Transit = false // the phase goes on
+			if res, err := r.LogIn(first, l.text()); err != nil || res.Status() != pdu.LoginSuccess {
+				t.Fatalf("first login request: %v %v", res, err)
+			}
+			if err := r.Send(rawclient.Request(op, 2, 0, 0), nil); err != nil {
 				t.Fatal(err)
 			}
-			if h, _, err := r.recv(); err != nil || h.Opcode() != pdu.OpLoginResponse || (*pdu.LoginResponse)(h).Status() != pdu.LoginSuccess {
-				t.Fatalf("first login request: %v %v", h, err)
-			}
-			var h pdu.BHS
-			h.Init(op)
-			h.SetITT(2)
-			if err := r.send(&h, nil); err != nil {
-				t.Fatal(err)
-			}
-			res, _, err := r.recv()
-			if err != nil || res.Opcode() != pdu.OpLoginResponse || (*pdu.LoginResponse)(res).Status() != pdu.LoginInvalidDuringLogin {
-				t.Fatalf("answer %v, %v; want a login response with status 020b", res, err)
+			err := r.Recv()
+			if err != nil || r.Header.Opcode() != pdu.OpLoginResponse || (*pdu.LoginResponse)(&r.Header).Status() != pdu.LoginInvalidDuringLogin {
+				t.Fatalf("answer %v, %v; want a login response with status 020b", r.Header, err)
 			}
 			r.wantClosed("the reject")
 		})
@@ -161,25 +156,21 @@ func TestProtocolErrorsInFullFeaturePhase(t *testing.T) {
 		name string
 		send func(r *raw) error
 	}{
-		{"a login request", func(r *raw) error { return r.send(l.header(), l.text()) }},
+		{"a login request", func(r *raw) error { return r.Send(l.login().Header(), l.text()) }},
 		{"a data segment of 16 MiB", func(r *raw) error {
-			var h pdu.BHS
-			h.Init(pdu.OpNOPOut)
-			h.SetITT(5)
+			h := rawclient.Request(pdu.OpNOPOut, 5, 0, 0)
 			h.SetImmediate(true)
 			h.SetDataLen(1<<24 - 1)
-			_, err := r.conn.Write(h[:])
+			_, err := r.Write(h[:])
 			return err
 		}},
 		{"an unknown opcode", func(r *raw) error {
-			var h pdu.BHS
-			h.Init(0x1e)
-			h.SetITT(5)
+			h := rawclient.Request(0x1e, 5, 0, 0)
 			h.SetImmediate(true)
-			return r.send(&h, nil)
+			return r.Send(h, nil)
 		}},
 		{"garbage", func(r *raw) error {
-			_, err := r.conn.Write([]byte(strings.Repeat("\xa5\x5a\x00\xff", 4096)))
+			_, err := r.Write([]byte(strings.Repeat("\xa5\x5a\x00\xff", 4096)))
 			return err
 		}},
 	} {
@@ -190,12 +181,12 @@ func TestProtocolErrorsInFullFeaturePhase(t *testing.T) {
 				t.Fatal(err)
 			}
 			// a Reject or the end of the connection: a clear answer, in time
-			h, _, err := r.recv()
+			err := r.Recv()
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("no answer in %v", rawTime)
 			}
-			if err == nil && h.Opcode() != pdu.OpReject && h.Opcode() != pdu.OpAsyncMessage && h.Opcode() != pdu.OpLoginResponse {
-				t.Errorf("the target answers %v", h.Opcode())
+			if op := r.Header.Opcode(); err == nil && op != pdu.OpReject && op != pdu.OpAsyncMessage && op != pdu.OpLoginResponse {
+				t.Errorf("the target answers %v", op)
 			}
 		})
 	}
@@ -258,7 +249,7 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 func (r *raw) wantReinstated() {
 	r.t.Helper()
 	for {
-		h, _, err := r.recv()
+		err := r.Recv()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			r.t.Errorf("the old session's connection is still open after %v", rawTime)
 			return
@@ -266,8 +257,8 @@ func (r *raw) wantReinstated() {
 		if err != nil {
 			return
 		}
-		if h.Opcode() != pdu.OpAsyncMessage {
-			r.t.Errorf("the old session is sent %v", h.Opcode())
+		if op := r.Header.Opcode(); op != pdu.OpAsyncMessage {
+			r.t.Errorf("the old session is sent %v", op)
 			return
 		}
 	}

@@ -54,11 +54,11 @@ func TestSilentConnections(t *testing.T) {
 		return n < files+silentConnections/2, "silent connections are not closed"
 	})
 	for i, r := range conns {
-		_ = r.conn.SetReadDeadline(time.Now().Add(rawTime))
-		if _, err := r.conn.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
+		_ = r.SetReadDeadline(time.Now().Add(rawTime))
+		if _, err := r.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("connection %d is open for ever", i)
 		}
-		r.conn.Close()
+		r.Close()
 	}
 	eventually(t, 10*time.Second, func() (bool, string) {
 		n, err := d.OpenFiles()
@@ -129,9 +129,9 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 	idle := make([]*raw, clients)
 	for i := range idle {
 		r := dialRaw(t, d.Addr())
-		_ = r.conn.SetReadBuffer(4096)
+		_ = r.TCP().SetReadBuffer(4096)
 		r.lun = byte(i % 2)
-		r.loginReady(loginRequest{isid: byte(i), target: d.Target(), keys: []string{"InitialR2T=Yes", "ImmediateData=No"}})
+		r.loginReady(loginRequest{isid: byte(i), target: d.Target(), keys: []string{"InitialR2T", "Yes", "ImmediateData", "No"}})
 		for range commands {
 			if err := ask(r); err != nil {
 				t.Fatal(err)
@@ -154,7 +154,7 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		t.Errorf("RSS grew by %d MiB, allowed are %d", (after-before)>>20, allowed>>20)
 	}
 	for _, r := range idle {
-		r.conn.Close()
+		r.Close()
 	}
 	eventually(t, 10*time.Second, func() (bool, string) {
 		n, err := d.OpenFiles()

@@ -3,7 +3,6 @@ package clients_test
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,7 +14,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
-	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 )
 
 // killsEnv is how many times TestKillAndRestartAtOnce kills the daemon: 300 by hand, a few in every run.
@@ -131,7 +130,7 @@ func (m *killModel) check(d *harness.Daemon) {
 	m.t.Helper()
 	for n := range m.luns {
 		r := dialRaw(m.t, d.Addr())
-		defer r.conn.Close()
+		defer r.Close()
 		r.lun = byte(n)
 		r.loginReady(loginRequest{target: d.Target()})
 		if err := r.read10(0, killBlocks, killBlock); err != nil {
@@ -171,7 +170,7 @@ func (m *killModel) checkBlock(at killSlot, data []byte) {
 
 // checkKey reads the registered keys (PERSISTENT RESERVE IN, READ KEYS; SPC-4 6.15.2).
 func (m *killModel) checkKey(r *raw) {
-	cdb := [16]byte{0: 0x5E, 8: 64}
+	cdb := []byte{0: 0x5E, 8: 64, 9: 0}
 	if err := r.command(cdb, 64); err != nil {
 		m.t.Fatal(err)
 	}
@@ -226,7 +225,7 @@ func (m *killModel) workAndKill(d *harness.Daemon) {
 
 // write keeps killDepth writes under way until the connection ends, at most one for each block.
 func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
-	defer r.conn.Close()
+	defer r.Close()
 	under := map[uint32]killSlot{}
 	send := func() error {
 		mu.Lock()
@@ -243,13 +242,12 @@ func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
 		for i := 0; i < len(data); i += 8 {
 			binary.BigEndian.PutUint64(data[i:], m.next)
 		}
-		cdb := [16]byte{0: 0x2A, 1: byte(m.rng.IntN(2)) << 3, 8: 1} // with or without FUA: the kernel has the data either way
+		cdb := rawclient.RW10(true, uint32(at.block), 1)
+		cdb[1] = byte(m.rng.IntN(2)) << 3 // with or without FUA: the kernel has the data either way
 		mu.Unlock()
-		binary.BigEndian.PutUint32(cdb[2:], uint32(at.block))
-		h := r.scsiCommand(cdb, killBlock)
-		(*pdu.SCSICommand)(h).SetWrite(true)
-		under[r.itt] = at
-		return r.send(h, data)
+		h := r.Command(r.lun, cdb, killBlock, true)
+		under[r.ITT] = at
+		return r.Send(h, data)
 	}
 	for range killDepth {
 		if send() != nil {
@@ -277,7 +275,7 @@ func (m *killModel) write(r *raw, mu *sync.Mutex, answered func()) {
 // register changes the key of its nexus again and again (PERSISTENT RESERVE OUT, REGISTER AND IGNORE EXISTING KEY, APTPL;
 // SPC-4 6.16).
 func (m *killModel) register(r *raw, mu *sync.Mutex, answered func()) {
-	defer r.conn.Close()
+	defer r.Close()
 	for {
 		mu.Lock()
 		m.nextKey = m.key + 1
@@ -286,9 +284,7 @@ func (m *killModel) register(r *raw, mu *sync.Mutex, answered func()) {
 		list := make([]byte, 24)
 		binary.BigEndian.PutUint64(list[8:], key)
 		list[20] = 1
-		h := r.scsiCommand([16]byte{0: 0x5F, 1: 0x06, 8: 24}, 24)
-		(*pdu.SCSICommand)(h).SetWrite(true)
-		if r.send(h, list) != nil {
+		if r.Send(r.Command(r.lun, []byte{0: 0x5F, 1: 0x06, 8: 24, 9: 0}, 24, true), list) != nil {
 			return
 		}
 		if _, err := r.answer(); err != nil {
@@ -304,23 +300,13 @@ func (m *killModel) register(r *raw, mu *sync.Mutex, answered func()) {
 
 // answer takes PDUs until a response with GOOD status and returns its ITT. An error is the end of the connection.
 func (r *raw) answer() (uint32, error) {
-	for {
-		h, _, err := r.recv()
-		if err != nil {
-			return 0, err
-		}
-		switch h.Opcode() {
-		case pdu.OpSCSIResponse:
-			res := (*pdu.SCSIResponse)(h)
-			r.expStatSN = res.StatSN() + 1
-			if err := statusError(res.Status()); err != nil {
-				r.t.Error(err)
-				return 0, err
-			}
-			return res.ITT(), nil
-		case pdu.OpNOPIn:
-		default:
-			return 0, fmt.Errorf("the target sends %v", h.Opcode())
-		}
+	a, err := r.Answer()
+	if err != nil {
+		return 0, err
 	}
+	if err := a.Good(); err != nil {
+		r.t.Error(err)
+		return 0, err
+	}
+	return a.ITT, nil
 }

@@ -106,29 +106,18 @@ memory = "16MiB"
 func TestLongestPing(t *testing.T) {
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:1M"}})
 	r := dialRaw(t, d.Addr())
-	r.login(loginRequest{target: d.Target(), keys: []string{"MaxRecvDataSegmentLength=16777215"}})
+	r.login(loginRequest{target: d.Target(), keys: []string{"MaxRecvDataSegmentLength", "16777215"}})
 	data := bytes.Repeat([]byte("0123456789abcdef"), 262144/16)
 	for _, n := range []int{8192, 8193, 100000, 262144} {
-		var h pdu.BHS
-		h.Init(pdu.OpNOPOut)
-		q := (*pdu.NOPOut)(&h)
-		h.SetFinal(true)
-		r.itt++
-		h.SetITT(r.itt)
-		q.SetTTT(pdu.ReservedTag)
-		q.SetCmdSN(r.cmdSN)
-		r.cmdSN++
-		q.SetExpStatSN(r.expStatSN)
-		if err := r.send(&h, data[:n]); err != nil {
+		if err := r.Send(r.Next(pdu.OpNOPOut, false), data[:n]); err != nil {
 			t.Fatal(err)
 		}
-		in, got, err := r.recv()
-		if err != nil {
+		if err := r.Recv(); err != nil {
 			t.Fatal(err)
 		}
-		if in.Opcode() != pdu.OpNOPIn || in.ITT() != r.itt || !bytes.Equal(got, data[:n]) {
-			t.Fatalf("%v for a ping of %d bytes, with %d", in.Opcode(), n, len(got))
+		if h := &r.Header; h.Opcode() != pdu.OpNOPIn || h.ITT() != r.ITT || !bytes.Equal(r.Data, data[:n]) {
+			t.Fatalf("%v for a ping of %d bytes, with %d", h.Opcode(), n, len(r.Data))
 		}
-		r.expStatSN = (*pdu.NOPIn)(in).StatSN() + 1
+		r.ExpStatSN = (*pdu.NOPIn)(&r.Header).StatSN() + 1
 	}
 }

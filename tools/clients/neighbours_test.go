@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -75,8 +76,8 @@ func TestNeighbourThatHoldsMemory(t *testing.T) {
 			bad := make([]*raw, conns)
 			for i := range bad {
 				bad[i] = dialRaw(t, d.Addr())
-				_ = bad[i].conn.SetReadBuffer(4096)
-				bad[i].loginReady(loginRequest{isid: byte(i), target: d.Target(), initial: badInitiator, keys: []string{"InitialR2T=Yes", "DefaultTime2Retain=0"}})
+				_ = bad[i].TCP().SetReadBuffer(4096)
+				bad[i].loginReady(loginRequest{isid: byte(i), target: d.Target(), initial: badInitiator, keys: []string{"InitialR2T", "Yes", "DefaultTime2Retain", "0"}})
 			}
 			for _, r := range bad {
 				for range commands {
@@ -102,29 +103,18 @@ func TestNeighbourThatHoldsMemory(t *testing.T) {
 // Four connections of one initiator send requests other than commands as fast as they can: pings, text, task management. Another
 // initiator's reads must be served meanwhile.
 func TestNeighbourThatFloods(t *testing.T) {
-	ping := func(h *pdu.BHS) []byte {
-		h.Init(pdu.OpNOPOut)
-		(*pdu.NOPOut)(h).SetTTT(pdu.ReservedTag)
-		return make([]byte, 8192)
-	}
-	text := func(h *pdu.BHS) []byte {
-		h.Init(pdu.OpTextRequest)
-		(*pdu.TextRequest)(h).SetTTT(pdu.ReservedTag)
+	ping := func(n *rawclient.Numbers) (*pdu.BHS, []byte) { return n.Next(pdu.OpNOPOut, true), make([]byte, 8192) }
+	text := func(n *rawclient.Numbers) (*pdu.BHS, []byte) {
 		b := pdu.AppendText(nil, "SendTargets", "All")
 		for i := 0; len(b) < 8000; i++ {
 			b = pdu.AppendText(b, fmt.Sprint("X-", i), "1")
 		}
-		return b
+		return n.Next(pdu.OpTextRequest, true), b
 	}
-	reset := func(h *pdu.BHS) []byte {
-		h.Init(pdu.OpTaskManagementRequest)
-		f := (*pdu.TaskManagementRequest)(h)
-		f.SetFunction(pdu.TMFLogicalUnitReset)
-		f.SetLUN(1 << 48) // another LUN: tasks of the LUN that is read would end
-		f.SetReferencedTaskTag(pdu.ReservedTag)
-		return nil
+	reset := func(n *rawclient.Numbers) (*pdu.BHS, []byte) {
+		return n.Manage(pdu.TMFLogicalUnitReset, 1, true).BHS(), nil // another LUN: tasks of the LUN that is read would end
 	}
-	for name, request := range map[string]func(*pdu.BHS) []byte{"pings": ping, "text": text, "task management": reset} {
+	for name, request := range map[string]floodRequest{"pings": ping, "text": text, "task management": reset} {
 		t.Run(name, func(t *testing.T) {
 			d := startNeighbours(t)
 			f := startFlood(t, d, 4, request)
@@ -139,6 +129,9 @@ func TestNeighbourThatFloods(t *testing.T) {
 // flood is a set of connections that send immediate requests without end. A connection that the target closes is reopened.
 type flood struct{ sent atomic.Int64 }
 
+// floodRequest makes an immediate request and its data.
+type floodRequest func(*rawclient.Numbers) (*pdu.BHS, []byte)
+
 // goesOn waits until more requests have been sent.
 func (f *flood) goesOn(t *testing.T) {
 	t.Helper()
@@ -146,7 +139,7 @@ func (f *flood) goesOn(t *testing.T) {
 	eventually(t, clientTime, func() (bool, string) { return f.sent.Load() > before, "the flood does not go on" })
 }
 
-func startFlood(t *testing.T, d *harness.Daemon, conns int, request func(*pdu.BHS) []byte) *flood {
+func startFlood(t *testing.T, d *harness.Daemon, conns int, request floodRequest) *flood {
 	f := &flood{}
 	var stop atomic.Bool
 	var all sync.WaitGroup
@@ -165,7 +158,7 @@ func startFlood(t *testing.T, d *harness.Daemon, conns int, request func(*pdu.BH
 }
 
 // connection floods until the target closes it.
-func (f *flood) connection(d *harness.Daemon, isid byte, stop *atomic.Bool, request func(*pdu.BHS) []byte) {
+func (f *flood) connection(d *harness.Daemon, isid byte, stop *atomic.Bool, request floodRequest) {
 	c, err := net.DialTimeout("tcp", d.Addr(), rawTime)
 	if err != nil {
 		return
@@ -176,13 +169,10 @@ func (f *flood) connection(d *harness.Daemon, isid byte, stop *atomic.Bool, requ
 	}
 	go io.Copy(io.Discard, c)
 	var batch []byte
-	for i := range uint32(16) {
-		var h pdu.BHS
-		data := request(&h)
-		h[0] |= 0x40 // immediate (RFC 7143 11.2.1.1)
-		h.SetFinal(true)
-		h.SetITT(i)
-		batch = append(batch, wireBytes(&h, data)...)
+	var n rawclient.Numbers
+	for range 16 {
+		h, data := request(&n)
+		batch = rawclient.Append(batch, h, data)
 	}
 	for !stop.Load() {
 		_ = c.SetWriteDeadline(time.Now().Add(rawTime))
@@ -231,12 +221,12 @@ func TestSessionsLeftBehind(t *testing.T) {
 	const table = 16384 // maxConnsPerLoop in engine/limits.go
 	d := startNeighbours(t)
 	for i := range table + 100 {
-		login := loginRequest{target: d.Target(), initial: badInitiator, keys: []string{"DefaultTime2Wait=3600", "DefaultTime2Retain=3600"}}
-		h := login.header()
-		(*pdu.LoginRequest)(h).SetISID([6]byte{0x80, 0x12, 0x34, byte(i >> 16), byte(i >> 8), byte(i)})
+		login := loginRequest{target: d.Target(), initial: badInitiator, keys: []string{"DefaultTime2Wait", "3600", "DefaultTime2Retain", "3600"}}
+		q := login.login()
+		q.ISID = [6]byte{0x80, 0x12, 0x34, byte(i >> 16), byte(i >> 8), byte(i)}
 		r := dialRaw(t, d.Addr())
-		sendLogin(t, r, wireBytes(h, login.text()))
-		reset(t, r.conn) // after a FIN the port would stay in TIME_WAIT
+		sendLogin(t, r, rawclient.Append(nil, q.Header(), login.text()))
+		reset(t, r) // after a FIN the port would stay in TIME_WAIT
 	}
 	stillServes(t, d)
 	if n := statusOf(t, d).connections(); n > table/8 {

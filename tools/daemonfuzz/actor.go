@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -124,13 +125,10 @@ func (a *actor) act(k *conn) bool {
 // header returns a request header with the session's next numbers or with wrong ones.
 func (a *actor) header(k *conn, op pdu.Opcode) *pdu.BHS {
 	rng := a.rng
-	var h pdu.BHS
-	h.Init(op)
 	exp, _, maxSN := k.numbers()
-	sn := a.cmdSN
-	switch immediate := rng.IntN(6) == 0; {
+	sn, immediate := a.cmdSN, rng.IntN(6) == 0
+	switch {
 	case immediate:
-		h.SetImmediate(true)
 	case rng.IntN(24) == 0:
 		sn += uint32(rng.IntN(5)) - 2 // a gap, or a duplicate
 	case rng.IntN(60) == 0:
@@ -147,11 +145,9 @@ func (a *actor) header(k *conn, op pdu.Opcode) *pdu.BHS {
 		itt = a.tag()
 	}
 	a.tags = append(a.tags, itt)
-	h.SetITT(itt)
-	c := (*pdu.SCSICommand)(&h) // at the same place in all requests
-	c.SetCmdSN(sn)
-	c.SetExpStatSN(exp)
-	return &h
+	h := rawclient.Request(op, itt, sn, exp)
+	h.SetImmediate(immediate)
+	return h
 }
 
 // tag returns a recently used Initiator Task Tag.

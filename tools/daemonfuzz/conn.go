@@ -1,19 +1,18 @@
 package main
 
 import (
-	"io"
 	"math/rand/v2"
-	"net"
 	"sync"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // conn is one TCP connection of an actor. A reader goroutine collects what the target sends for the actor.
 type conn struct {
+	*rawclient.Client
 	w   *world
-	tcp *net.TCPConn
 	cid uint16
 	up  bool
 
@@ -39,37 +38,24 @@ const (
 )
 
 func dial(w *world) (*conn, error) {
-	c, err := net.DialTimeout("tcp", w.addr, dialTime)
+	c, err := rawclient.Dial(w.addr, dialTime)
 	if err != nil {
 		return nil, err
 	}
 	w.conns.Add(1)
-	k := &conn{w: w, tcp: c.(*net.TCPConn), logins: make(chan pdu.LoginResponse, 8), gone: make(chan struct{})}
+	c.Patience, c.MaxData = 0, maxSegment
+	k := &conn{Client: c, w: w, logins: make(chan pdu.LoginResponse, 8), gone: make(chan struct{})}
 	go k.read()
 	return k, nil
 }
 
-// read receives PDUs until the connection ends.
+// read receives PDUs until the connection ends. An error is no verdict: a header that we mangled may have put the two sides out
+// of step.
 func (k *conn) read() {
 	defer close(k.gone)
-	var h pdu.BHS
-	data := make([]byte, 0, 64<<10)
-	for {
-		if _, err := io.ReadFull(k.tcp, h[:]); err != nil {
-			return
-		}
-		n := h.AHSLen() + (h.DataLen()+3)&^3
-		if n > maxSegment {
-			return // no verdict: a header that we mangled may have put the two sides out of step
-		}
-		if cap(data) < n {
-			data = make([]byte, n)
-		}
-		if _, err := io.ReadFull(k.tcp, data[:n]); err != nil {
-			return
-		}
+	for k.Recv() == nil {
 		k.w.received.Add(1)
-		k.take(&h)
+		k.take(&k.Header)
 	}
 }
 
@@ -131,16 +117,6 @@ func (k *conn) ping() (ttt uint32, ok bool) {
 	return ttt, true
 }
 
-// encode returns a PDU's bytes, with the DataSegmentLength of data.
-func encode(h *pdu.BHS, data []byte) []byte {
-	h.SetDataLen(len(data))
-	b := append(append(make([]byte, 0, len(h)+len(data)+3), h[:]...), data...)
-	for len(b)%4 != 0 {
-		b = append(b, 0)
-	}
-	return b
-}
-
 // write sends bytes, whole or in pieces, and reports whether the connection still works. A target that stops reading for a
 // moment does not end it.
 func (k *conn) write(rng *rand.Rand, b []byte) bool {
@@ -149,8 +125,8 @@ func (k *conn) write(rng *rand.Rand, b []byte) bool {
 		if rng.IntN(8) == 0 {
 			n = 1 + rng.IntN(n)
 		}
-		k.tcp.SetWriteDeadline(time.Now().Add(time.Second))
-		m, err := k.tcp.Write(b[:n])
+		k.SetWriteDeadline(time.Now().Add(time.Second))
+		m, err := k.Write(b[:n])
 		if err != nil {
 			return false
 		}
@@ -164,14 +140,14 @@ func (k *conn) write(rng *rand.Rand, b []byte) bool {
 func (k *conn) end(rng *rand.Rand) {
 	switch rng.IntN(3) {
 	case 0: // reset
-		k.tcp.SetLinger(0)
+		k.TCP().SetLinger(0)
 	case 1: // half-close first
-		k.tcp.CloseWrite()
+		k.TCP().CloseWrite()
 		select {
 		case <-k.gone:
 		case <-time.After(time.Duration(rng.IntN(20)) * time.Millisecond): // the time that a peer lingers is part of the test
 		}
 	}
-	k.tcp.Close()
+	k.Close()
 	<-k.gone
 }

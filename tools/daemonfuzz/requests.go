@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -17,21 +18,14 @@ func (a *actor) login() {
 		return
 	}
 	k.cid = uint16(rng.IntN(5))
-	var h pdu.BHS
-	h.Init(pdu.OpLoginRequest)
-	q := (*pdu.LoginRequest)(&h)
-	q.SetImmediate(true)
-	q.SetTransit(rng.IntN(12) != 0)
-	q.SetCSG(pdu.Stage(1 - rng.IntN(8)/7))
-	q.SetNSG(pdu.StageFullFeaturePhase)
-	q.SetISID([6]byte{0x80, 0, 0, 0, 0, a.isid})
-	q.SetCID(k.cid)
-	q.SetITT(rng.Uint32())
-	q.SetCmdSN(a.cmdSN)
+	l := rawclient.Login{
+		Transit: rng.IntN(12) != 0, CSG: pdu.Stage(1 - rng.IntN(8)/7), NSG: pdu.StageFullFeaturePhase,
+		ISID: [6]byte{0x80, 0, 0, 0, 0, a.isid}, CID: k.cid, ITT: rng.Uint32(), CmdSN: a.cmdSN,
+	}
 	if len(a.conns) > 0 {
-		q.SetTSIH(a.tsih)
+		l.TSIH = a.tsih
 	} else if rng.IntN(6) == 0 {
-		q.SetTSIH(a.w.tsih(a.isid) + uint16(rng.IntN(3)))
+		l.TSIH = a.w.tsih(a.isid) + uint16(rng.IntN(3))
 	}
 	text := pdu.AppendText(nil, "InitiatorName", a.name)
 	if rng.IntN(20) == 0 {
@@ -42,7 +36,7 @@ func (a *actor) login() {
 	for _, kv := range a.keys() {
 		text = pdu.AppendText(text, kv[0], kv[1])
 	}
-	b := encode(&h, text)
+	b := rawclient.Append(nil, l.Header(), text)
 	if rng.IntN(15) == 0 {
 		b = mangle(rng, b)
 	}
@@ -150,7 +144,7 @@ func (a *actor) command(k *conn) []byte {
 			data = payload(rng, min(int(edtl), 1+rng.IntN(8192)))
 		}
 	}
-	return encode(h, data)
+	return rawclient.Append(nil, h, data)
 }
 
 // data answers an R2T, correctly or not.
@@ -164,22 +158,15 @@ func (a *actor) data(k *conn) []byte {
 		}
 	}
 	exp, _, _ := k.numbers()
+	numbers := rawclient.Numbers{ExpStatSN: exp}
 	var b []byte
 	for at, sn := uint32(0), uint32(0); ; sn++ {
 		n := min(r.length-at, uint32(1+rng.IntN(32<<10)))
-		var h pdu.BHS
-		h.Init(pdu.OpDataOut)
-		d := (*pdu.DataOut)(&h)
-		d.SetFinal(at+n == r.length || rng.IntN(40) == 0)
-		d.SetITT(r.itt)
-		d.SetTTT(r.ttt)
-		d.SetExpStatSN(exp)
-		d.SetDataSN(sn)
-		d.SetBufferOffset(r.offset + at)
+		offset, final := r.offset+at, at+n == r.length || rng.IntN(40) == 0
 		if rng.IntN(60) == 0 {
-			d.SetBufferOffset(rng.Uint32())
+			offset = rng.Uint32()
 		}
-		b = append(b, encode(&h, payload(rng, int(n)))...)
+		b = rawclient.Append(b, numbers.DataOut(0, r.itt, r.ttt, sn, int(offset), final), payload(rng, int(n)))
 		if at += n; at >= r.length || rng.IntN(50) == 0 {
 			return b
 		}
@@ -200,27 +187,22 @@ func (a *actor) function(k *conn) []byte {
 	m.SetLUN(uint64(rng.IntN(3)) << 48)
 	m.SetReferencedTaskTag(a.tag())
 	m.SetRefCmdSN(a.cmdSN - uint32(rng.IntN(8)))
-	return encode(h, nil)
+	return rawclient.Append(nil, h, nil)
 }
 
 // nop returns a ping or the answer to one.
 func (a *actor) nop(k *conn) []byte {
 	rng := a.rng
 	if ttt, ok := k.ping(); ok && rng.IntN(8) != 0 {
-		var h pdu.BHS
-		h.Init(pdu.OpNOPOut)
-		h.SetImmediate(true)
-		h.SetITT(pdu.ReservedTag)
-		n := (*pdu.NOPOut)(&h)
-		n.SetTTT(ttt)
-		n.SetCmdSN(a.cmdSN)
 		exp, _, _ := k.numbers()
-		n.SetExpStatSN(exp)
-		return encode(&h, nil)
+		h := rawclient.Request(pdu.OpNOPOut, pdu.ReservedTag, a.cmdSN, exp)
+		h.SetImmediate(true)
+		(*pdu.NOPOut)(h).SetTTT(ttt)
+		return rawclient.Append(nil, h, nil)
 	}
 	h := a.header(k, pdu.OpNOPOut)
 	(*pdu.NOPOut)(h).SetTTT(pdu.ReservedTag)
-	return encode(h, payload(rng, rng.IntN(9000)))
+	return rawclient.Append(nil, h, payload(rng, rng.IntN(9000)))
 }
 
 func (a *actor) text(k *conn) []byte {
@@ -234,7 +216,7 @@ func (a *actor) text(k *conn) []byte {
 	if rng.IntN(4) == 0 {
 		text = pdu.AppendText(text, "MaxRecvDataSegmentLength", []string{"512", "65536", "7", "0x1000"}[rng.IntN(4)])
 	}
-	return encode(h, text)
+	return rawclient.Append(nil, h, text)
 }
 
 func (a *actor) logout(k *conn) []byte {
@@ -243,7 +225,7 @@ func (a *actor) logout(k *conn) []byte {
 	q := (*pdu.LogoutRequest)(h)
 	q.SetReason(pdu.LogoutReason(rng.IntN(4)))
 	q.SetCID(uint16(rng.IntN(5)))
-	return encode(h, nil)
+	return rawclient.Append(nil, h, nil)
 }
 
 func payload(rng *rand.Rand, n int) []byte {

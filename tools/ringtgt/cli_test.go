@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/process"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -259,31 +260,14 @@ func cmdLogin(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: login ADDR TARGET")
 	}
-	conn, err := net.DialTimeout("tcp", args[0], patience)
+	c, err := rawclient.Dial(args[0], patience)
 	ts.Check(err)
 	d := get(ts)
-	d.conns = append(d.conns, conn)
-	ts.Check(conn.SetDeadline(time.Now().Add(patience)))
-	var h pdu.BHS
-	h.Init(pdu.OpLoginRequest)
-	req := (*pdu.LoginRequest)(&h)
-	req.SetTransit(true)
-	req.SetCSG(pdu.StageLoginOperationalNegotiation)
-	req.SetNSG(pdu.StageFullFeaturePhase)
-	req.SetISID([6]byte{0x80, 0, 0, 0, 0, 1})
-	var text []byte
-	for _, kv := range [][2]string{{"InitiatorName", "iqn.2026-11.com.example:script"}, {"SessionType", "Normal"}, {"TargetName", args[1]}} {
-		text = pdu.AppendText(text, kv[0], kv[1])
-	}
-	h.SetDataLen(len(text))
-	for len(text)%4 != 0 {
-		text = append(text, 0)
-	}
-	_, err = conn.Write(append(append([]byte{}, h[:]...), text...))
+	d.conns = append(d.conns, c)
+	res, err := c.LogIn(rawclient.OneRequest([6]byte{0x80, 0, 0, 0, 0, 1}),
+		rawclient.Text("InitiatorName", "iqn.2026-11.com.example:script", "SessionType", "Normal", "TargetName", args[1]))
 	ts.Check(err)
-	_, err = io.ReadFull(conn, h[:])
-	ts.Check(err)
-	if s := (*pdu.LoginResponse)(&h).Status(); s != pdu.LoginSuccess {
+	if s := res.Status(); s != pdu.LoginSuccess {
 		ts.Fatalf("login: status %#04x", s)
 	}
 }
