@@ -7,15 +7,15 @@ type Geometry struct {
 	BlockSize uint32 // logical block size in bytes: 512 or 4096
 	PhysShift uint8  // log2(physical block / logical block): READ CAPACITY(16) byte 13
 	ReadOnly  bool
-	Thin      bool // Discard gives space back and Extents tells what is allocated
+	Thin      bool // Discard releases space, and Extents reports which blocks are allocated
 	Rotating  bool // true also if unknown
 	Volatile  bool // writes are on the medium only after Sync or with FUA (WCE=1)
 	// Buffered: the medium is Volatile and keeps writes in the kernel's page cache. The kernel reports a failed write-back only
 	// once, to whichever flush comes first, so only OpSync may flush. A write with FUA becomes a plain write and an OpSync.
 	Buffered bool
-	// AtomicBlocks is the most blocks that one OpWrite, aligned to its own length or to 4096 bytes, moves whole or not at
-	// all whatever happens, a power loss included (SBC-4 4.29); 0: no such promise, and no WRITE ATOMIC. A medium whose
-	// content does not outlive a power loss keeps the promise without effort.
+	// AtomicBlocks is the most blocks that one OpWrite, aligned to its own length or to 4096 bytes, writes either completely or
+	// not at all, even if the power fails (SBC-4 4.29). 0 means that there is no such guarantee, and no WRITE ATOMIC. A medium
+	// whose content does not survive a power failure can always guarantee it.
 	AtomicBlocks uint32
 }
 
@@ -25,12 +25,12 @@ type Extent struct {
 	Mapped      bool
 }
 
-// OpKind is what a Request asks for.
+// OpKind is the operation that a Request asks for.
 type OpKind uint8
 
 const (
 	OpRead    OpKind = iota
-	OpWrite          // Buf to the medium; FUA: on the medium before completion
+	OpWrite          // Buf to the medium; with FUA, it is on the medium before completion
 	OpSync           // everything acknowledged before is on the medium at completion; Off/Len are a hint (Len 0: all)
 	OpDiscard        // [Off, Off+Len) is deallocated; reads as zeroes afterwards
 	OpZero           // [Off, Off+Len) reads as zeroes afterwards, stays allocated where the backend can
@@ -47,14 +47,14 @@ type Request struct {
 	Buf  []byte // memory off the Go heap (an arena); aligned for O_DIRECT when its owner's was
 	Done Completion
 
-	// For the backend while the request is its own: bytes done so far (short transfers are continued) and free words.
+	// For the backend, while it has the request: bytes done so far (short transfers are continued) and free words.
 	Moved   int64
 	Scratch [2]uint64
 	Retry   *Request // intrusive list link
 }
 
-// Completion takes finished requests. err is nil, or says what the medium did (ErrMedium, ErrNoSpace ... in errors.go; anything
-// else is reported as an internal target failure).
+// Completion receives finished requests. err is nil, or one of the errors in errors.go (ErrMedium, ErrNoSpace ...); any other error
+// is reported as an internal target failure.
 type Completion interface {
 	RequestDone(r *Request, err error)
 }
@@ -69,13 +69,14 @@ type Queued interface {
 // (lun/backend/conformance) tests this contract:
 //
 //   - A request completes exactly once, by r.Done.RequestDone on l. Moved then is how many bytes were done, Len after success.
-//   - A range that is not wholly on the medium fails with ErrMedium and changes nothing. One of length 0 succeeds.
-//   - Overlapping requests in flight race as they do on a disk: for each block, one of them is last. A block that was
-//     discarded or zeroed reads as zeroes.
+//   - A range that is not completely on the medium fails with ErrMedium and changes nothing. One of length 0 succeeds.
+//   - Overlapping requests in flight race as they do on a disk: for each block, one of them is last. A discarded or zeroed
+//     block reads as zeroes.
 //   - Close does not wait: requests in flight complete as they would have, later ones with ErrGone.
 type Backend interface {
 	Geometry() Geometry
-	// Submit starts r on l. It does not block: what may block belongs in l.Go. The request may complete before Submit returns.
+	// Submit starts r on l. It does not block: anything that may block belongs in l.Go. The request may complete before Submit
+	// returns.
 	Submit(l Loop, r *Request)
 	// Extents appends to dst the provisioning state from lba on: at most max runs, in order and without gaps, no two of which
 	// could be one; none if lba is not on the medium. It may read metadata (lseek SEEK_DATA) and so may block: callers use it
@@ -84,13 +85,13 @@ type Backend interface {
 	Close() error
 }
 
-// Mapped is a backend whose blocks lie in memory: reads are sent from where they lie, with no buffer and no copy.
+// Mapped is a backend whose blocks are in memory: reads are sent directly from there, without a buffer or a copy.
 type Mapped interface {
 	// Bytes returns the n bytes at off. They stay valid until Close, and change when written.
 	Bytes(off int64, n int) []byte
 }
 
-// Queue is the block I/O of an event loop: its ring. Each call completes later on the same loop, by op.QueueDone; see
+// Queue is the block I/O of an event loop, through its ring. Each call completes later on the same loop, by op.QueueDone; see
 // lun/backend/disk.go. buf must be loop arena or other mmapped memory. fd is an open file descriptor.
 type Queue interface {
 	// PRead reads into buf at off, PWrite writes it; dsync makes the write durable before it completes (RWF_DSYNC).
@@ -113,20 +114,20 @@ type QueueOp interface {
 // Loop is the event loop as the device server sees it. Except for Post, everything is called on the loop's own thread.
 type Loop interface {
 	Queue
-	// Index numbers the loops from 0; below MaxLoops.
+	// Index is the loop's number, from 0 to MaxLoops-1.
 	Index() int
 	// Now is the loop's monotonic clock in nanoseconds.
 	Now() int64
-	// Post makes e happen on this loop soon. Any goroutine may call it. Not for the data path: it allocates.
+	// Post calls e.Happen on this loop soon. Any goroutine may call Post. It is not for the data path: it allocates.
 	Post(e Event)
-	// Go has a helper goroutine do w (it may block); then w happens on this loop. Not for the data path.
+	// Go calls w.Do, which may block, on a helper goroutine, and then w.Happen on this loop. It is not for the data path.
 	Go(w Work)
-	// After makes e happen on this loop once d nanoseconds have passed. Not for the data path.
+	// After calls e.Happen on this loop once d nanoseconds have passed. It is not for the data path.
 	After(d int64, e Event)
-	// Alloc takes n bytes of arena memory for a command that needs more than Plan asked for (EXTENDED COPY, WRITE SAME,
-	// SANITIZE); nil when there is none now. Free gives it back.
+	// Alloc returns n bytes of arena memory for a command that needs more than Plan asked for (EXTENDED COPY, WRITE SAME,
+	// SANITIZE), or nil if there is none now. Free frees it.
 	Alloc(n int) []byte
 	Free(b []byte)
-	// TaskDone takes a finished task back: exactly once for each Start.
+	// TaskDone returns a finished task to the engine, exactly once for each Start.
 	TaskDone(t *Task)
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// capacityCommands tell how large the medium is (SBC-3 5.15, 5.16).
+// capacityCommands report the medium's size (SBC-3 5.15, 5.16).
 var capacityCommands = []command{
 	{op: 0x25, sa: noSA, name: "READ CAPACITY(10)", usage: [16]byte{2: 0xFF, 0xFF, 0xFF, 0xFF, 8: 0x01, 0x04},
 		class: accessAllowed, flags: needsMedium, plan: planCapacity10, run: readCapacity10},
@@ -16,7 +16,7 @@ var capacityCommands = []command{
 func planCapacity10(*Unit, *[16]byte) (out, in int64) { return 0, 8 }
 
 func readCapacity10(t *Task) {
-	// SBC-3 5.15.2: PMI and LOGICAL BLOCK ADDRESS are obsolete; what a zero PMI demands still holds.
+	// SBC-3 5.15.2: PMI and LOGICAL BLOCK ADDRESS are obsolete, but with PMI zero the address still must be zero.
 	if t.CDB[8]&1 == 0 && cdb32(&t.CDB, 2) != 0 {
 		t.checkField(2, -1)
 		return

@@ -26,8 +26,8 @@ func compareAndWrite(t *Task) {
 		t.check(IllegalRequest, ascLBAOutOfRange)
 		return
 	case t.offered() != t.RequiredOut:
-		// With any other amount of data-out it is not certain where the second half begins (an initiator that wants 256
-		// blocks writes 0 into the eight-bit field).
+		// With any other length of data-out it is uncertain where the second half begins (an initiator that wants 256 blocks
+		// writes 0 into the eight-bit field).
 		t.checkField(13, -1)
 		return
 	case int64(len(t.Out)) < t.RequiredOut:

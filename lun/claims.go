@@ -3,11 +3,12 @@ package lun
 import "fmt"
 
 // CHAP authenticates an account, not an initiator name, which every initiator chooses itself. A registration outlives the
-// session that made it and applies to the next session of its initiator port's name. So it belongs to the account that made it.
+// session that made it and applies to the next session of the initiator port with that name. So it belongs to the account that
+// made it.
 
-// Claims returns an error if a nexus must not be made: another account, one that the target still has, made a persistent
-// registration for its initiator port. A registration that another nexus made for the port (SPEC_I_PT, REGISTER AND MOVE) goes
-// to the first account that logs in.
+// Claims returns an error if a nexus must not be made, because its initiator port has a persistent registration made by another
+// account, and known reports that this account still exists. A registration that another nexus made for the port (SPEC_I_PT,
+// REGISTER AND MOVE) belongs to the first account that logs in.
 func (tg *Target) Claims(cfg *NexusConfig, known func(account string) bool) error {
 	port := cfg.portNameOf()
 	for _, u := range tg.Units() {

@@ -4,9 +4,9 @@ import "encoding/binary"
 
 // EXTENDED COPY(LID1), SPC-4 6.4: the parameter list. copy_run.go carries it out, copy_results.go reports on it.
 //
-// The copy manager reaches only the logical units of the target that got the command: what an initiator may
-// see is decided per target. It copies between blocks, segment descriptors 02h and 0Ah, from and to units named by
-// identification descriptors (E4h). Hypervisors need no more.
+// The copy manager can access only the logical units of the target that got the command, because access lists are per target. It
+// copies blocks to blocks (segment descriptors 02h and 0Ah), between units named by identification descriptors (E4h).
+// Hypervisors need no more.
 
 var copyCommands = []command{
 	{op: 0x83, sa: 0x00, name: "EXTENDED COPY(LID1)", class: accessWrite, plan: planOut32(10), run: extendedCopy,
@@ -64,7 +64,7 @@ type cscd struct {
 	pad  bool
 }
 
-// copySegment is a segment descriptor as far as it can be understood without its CSCDs.
+// copySegment is a segment descriptor, parsed as far as that is possible without its CSCDs.
 type copySegment struct {
 	kind     byte
 	dc, cat  bool
@@ -144,7 +144,7 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 			return false
 		}
 		d = d[:copyCSCD]
-		// SPC-4 6.4.5.1: LU ID TYPE is ignored for E4h, and the relative initiator port identifier means nothing inside one
+		// SPC-4 6.4.5.1: LU ID TYPE is ignored for E4h, and the relative initiator port identifier has no meaning within one
 		// target. 6.4.5.4: the designator has at most 20 bytes.
 		if d[7] > 20 {
 			t.checkParam(copyHeader+at+7, -1)

@@ -28,7 +28,7 @@ type copyRecord struct {
 	bytes    uint64
 }
 
-// begin notes a new copy. An older one with the same identifier is dropped; false: that one is in progress.
+// begin records a new copy and drops an older one with the same identifier. It returns false if that one is still in progress.
 func (l *copyLog) begin(u *Unit, id byte) (*copyRecord, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -79,7 +79,7 @@ func (l *copyLog) get(u *Unit, id byte) (r copyRecord, ok bool) {
 	return r, false
 }
 
-// The following do nothing to a copy without a name (nil).
+// The following do nothing for a copy without a name (nil).
 
 func (r *copyRecord) segmentsDone(n int) {
 	if r != nil {
@@ -125,7 +125,8 @@ func (r *copyRecord) finish(status Status, sense []byte) {
 	}
 }
 
-// theCopy finds the copy that the CDB names. False: it ended t, as there is none, or it has not ended and must have.
+// theCopy finds the copy that the CDB names. It ends t and returns false if there is none, or if ended is set and the copy is still
+// in progress.
 func (t *Task) theCopy(ended bool) (r copyRecord, ok bool) {
 	r, ok = t.Nexus.copies.get(t.unit, t.CDB[2])
 	if !ok || ended && !r.ended {

@@ -2,12 +2,12 @@ package lun
 
 import "encoding/binary"
 
-// copyOp is an EXTENDED COPY under way. The copy manager is an application client of the units it copies between: each
-// piece is a READ(16) of the source and a WRITE(16) to the destination, as tasks of their own (child, one at a time) that
-// pass the units' reservations, states and gates as the initiator's own commands would. Not their unit attentions: those
-// are for the initiator to see.
+// copyOp is an EXTENDED COPY in progress. The copy manager is an application client of the units that it copies between: each
+// piece is a READ(16) of the source and a WRITE(16) to the destination, as separate tasks (child, one at a time). They are subject
+// to the units' reservations, states and gates like the initiator's own commands, but do not take unit attentions, which are for
+// the initiator.
 type copyOp struct {
-	Loop   // the parent's, but for TaskDone: the children come back here
+	Loop   // the parent's, except TaskDone: copyOp receives the children's
 	parent *Task
 	record *copyRecord // nil: the copy has no name
 	child  Task
@@ -19,7 +19,7 @@ type copyOp struct {
 	src, dst *Unit
 	from, to int64 // byte offsets of the segment on each unit
 	length   int64 // its bytes
-	done     int64 // bytes of it that were copied
+	done     int64 // bytes of it that have been copied
 	backward bool  // it is copied from its end: source and destination overlap and the destination is behind
 
 	writing bool   // the child is the WRITE
@@ -40,7 +40,7 @@ func (op *copyOp) start() {
 		return
 	}
 	if t.gated == gateAlone && op.leavesUnit() {
-		// An ORDERED copy has waited for what came before it. It cannot hold the gate of its unit while it waits for that
+		// An ORDERED copy has waited for all earlier commands. It cannot hold the gate of its unit while it waits for the gate
 		// of another: two such copies would wait for each other.
 		t.unit.gate.leave(t)
 	}
@@ -62,7 +62,7 @@ func (op *copyOp) leavesUnit() bool {
 	return false
 }
 
-// nextSegment begins the next segment that has anything to copy. False: the task has ended.
+// nextSegment begins the next segment that has anything to copy. It returns false if the task has ended.
 func (op *copyOp) nextSegment() bool {
 	for {
 		op.at++
@@ -80,9 +80,9 @@ func (op *copyOp) nextSegment() bool {
 	}
 }
 
-// enter resolves a segment to units and bytes. False: the task has ended.
+// enter resolves a segment to units and bytes. It returns false if the task has ended.
 func (op *copyOp) enter(s *copySegment) bool {
-	// SPC-4 6.4.6.1: an index that leads nowhere.
+	// SPC-4 6.4.6.1: an index without a CSCD descriptor.
 	if int(s.src) >= len(op.cscds) {
 		return op.abort(ascUnreachableCopyTarget, 4)
 	}
@@ -107,8 +107,8 @@ func (op *copyOp) enter(s *copySegment) bool {
 			op.length *= srcSize
 		}
 	}
-	// SPC-4 6.4.6.1 table 152: what does not fill a block is padded or dropped if PAD says so, kept for the next segment
-	// if CAT says so (not here), and otherwise an error.
+	// SPC-4 6.4.6.1 table 152: data that does not fill a block is padded or dropped with PAD, kept for the next segment with
+	// CAT (not supported here), and otherwise an error.
 	srcRest, dstRest := (s.srcByte+op.length)%srcSize, (s.dstByte+op.length)%dstSize
 	switch {
 	case s.srcByte%srcSize != 0 || s.dstByte%dstSize != 0,
@@ -158,7 +158,7 @@ func (op *copyOp) side() *Unit {
 	return op.src
 }
 
-// bounds returns the segment's bytes that come next: at most a piece of them, from the front or from the end.
+// bounds returns the next bytes of the segment to copy: at most a piece, from its start or from its end.
 func (op *copyOp) bounds() (at, n int64) {
 	n = min(op.length-op.done, copyPiece)
 	if op.backward {
@@ -176,7 +176,7 @@ func (op *copyOp) read() {
 	size := int64(op.src.blockSize())
 	c := op.prepare(op.src, opRead16, op.from+at, (n+size-1)/size)
 	if op.src.mapped == nil || n%size != 0 || n%int64(op.dst.blockSize()) != 0 {
-		c.Buf = op.parent.scratch.work // otherwise it is written from where it lies
+		c.Buf = op.parent.scratch.work // otherwise the Mapped backend's memory is written directly
 	}
 	op.launch(c)
 }
@@ -238,7 +238,7 @@ func (op *copyOp) TaskDone(*Task) {
 	op.parent.drive()
 }
 
-// copyTurn continues a copy that has let others have the loop.
+// copyTurn continues a copy that has yielded the loop.
 type copyTurn struct{ op *copyOp }
 
 func (e copyTurn) Happen() {
@@ -248,7 +248,7 @@ func (e copyTurn) Happen() {
 	e.op.parent.drive()
 }
 
-// next checks how the child ended. False: wait, or the task has ended.
+// next checks how the child ended. It returns false if the copy must wait or the task has ended.
 func (op *copyOp) next() bool {
 	t, c := op.parent, &op.child
 	switch {
@@ -282,7 +282,7 @@ func (op *copyOp) good() {
 	op.parent.good()
 }
 
-// forget is for a copy that ends without an answer.
+// forget drops the record of a copy that ends without an answer.
 func (op *copyOp) forget() {
 	if op.record != nil {
 		op.parent.Nexus.copies.drop(op.record)
@@ -290,7 +290,7 @@ func (op *copyOp) forget() {
 	}
 }
 
-// giveUp is Abort and Abandon: the end of the child, now or later, is what ends the task.
+// giveUp carries out Abort and Abandon: the task ends when the child ends, now or later.
 func (op *copyOp) giveUp() (ended bool) {
 	t, c := op.parent, &op.child
 	op.forget()
@@ -327,8 +327,8 @@ type copySense struct {
 	destination bool  // it was the destination
 }
 
-// encode lays s out in dst and returns its length. COMMAND-SPECIFIC INFORMATION has where the status of the source and
-// that of the destination begin (zero: there is none), and then the segment's number.
+// encode writes s to dst and returns its length. COMMAND-SPECIFIC INFORMATION has the offsets of the status of the source and of
+// the destination (zero if there is none), and the segment's number.
 func (s *copySense) encode(dst *[SenseSize]byte, descriptor bool) int {
 	*dst = [SenseSize]byte{}
 	var specific [4]byte // COMMAND-SPECIFIC INFORMATION

@@ -8,8 +8,8 @@ var defectCommands = []command{
 		usage: [16]byte{0: 0xB7, 1: 0x1F, 2: 0xFF, 3: 0xFF, 4: 0xFF, 5: 0xFF, 6: 0xFF, 7: 0xFF, 8: 0xFF, 9: 0xFF, 11: 0x04}},
 }
 
-// defectHeader echoes REQ_PLIST, REQ_GLIST and DEFECT LIST FORMAT as PLISTV, GLISTV and the format returned: both lists
-// are in the answer, and both are empty, in whatever format (SBC-3 5.18.2).
+// defectHeader echoes REQ_PLIST, REQ_GLIST and DEFECT LIST FORMAT as PLISTV, GLISTV and the format returned: the answer has the
+// requested lists in the requested format, and all of them are empty (SBC-3 5.18.2).
 func defectHeader(request byte) byte { return request & 0x1F }
 
 // readDefectData10: SBC-3 5.18.

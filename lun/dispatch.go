@@ -1,9 +1,9 @@
 package lun
 
-// Plan resolves the command that Target, LUN and CDB describe: Start takes what it finds. out and in say how much memory the
-// command needs before it starts: out bytes for its data-out, in bytes of Buf for its data-in, each at most MaxTransfer. A READ
-// from a Mapped backend needs no buffer: In will point at the backend's memory. If the data-in must not change while it is
-// sent, because a data digest covers it, copied asks for a buffer for that too, and such a READ copies into it.
+// Plan resolves the command that Target, LUN and CDB describe, for Start. out and in are how much memory the command needs
+// before it starts: out bytes for its data-out, in bytes of Buf for its data-in, each at most MaxTransfer. A READ from a Mapped
+// backend needs no buffer, because In will point to the backend's memory. Set copied if the data-in must not change while it is
+// sent, because a data digest covers it: such a READ then needs a buffer too, and copies into it.
 func (t *Task) Plan(copied bool) (out, in int) {
 	t.resolve()
 	u, c := t.unit, t.cmd
@@ -14,7 +14,7 @@ func (t *Task) Plan(copied bool) (out, in int) {
 	if c.flags&mappedIn != 0 && u.mapped != nil && !copied {
 		i = 0
 	}
-	// A command that asks to move more is refused when it starts.
+	// A command that asks to transfer more is refused when it starts.
 	limit := int64(MaxParam)
 	if c.flags&gated != 0 {
 		limit = MaxTransfer
@@ -22,7 +22,7 @@ func (t *Task) Plan(copied bool) (out, in int) {
 	return int(min(o, limit)), int(min(i, limit))
 }
 
-// resolve finds the unit and the command, and how much the command moves.
+// resolve finds the unit and the command, and how much the command transfers.
 func (t *Task) resolve() {
 	u := t.Target.Lookup(t.LUN)
 	c, badAction := find(&t.CDB)
@@ -32,9 +32,9 @@ func (t *Task) resolve() {
 	}
 }
 
-// dispatch decides, in this order: is there a unit, a unit attention, such a command, a reservation, a medium.
+// dispatch checks, in this order: the unit, unit attentions, the command, reservations, the medium.
 func (t *Task) dispatch() {
-	// Since Plan, which was when the header arrived, a unit may have come or gone. Nothing else that Plan found can change.
+	// A unit may have been added or removed since Plan, which ran when the header arrived. Nothing else that Plan found can change.
 	if !t.resolved || t.unit == nil || t.unit.removed.Load() {
 		t.resolve()
 	}
@@ -61,7 +61,7 @@ func (t *Task) dispatch() {
 	c.run(t)
 }
 
-// valid checks what the CDB and the task attribute say, whatever the unit's state. False: it ended t.
+// valid checks the CDB and the task attribute, independently of the unit's state. It returns false if it ended t.
 func (t *Task) valid() bool {
 	u, c, badAction := t.unit, t.cmd, t.badAction
 	switch {
@@ -81,7 +81,8 @@ func (t *Task) valid() bool {
 	return false
 }
 
-// admit checks what may have changed while a task waited: reservations and the state of the medium. False: it ended t.
+// admit checks conditions that may have changed while a task waited: reservations and the state of the medium. It returns false if
+// it ended t.
 func (t *Task) admit() bool {
 	u := t.unit
 	if r := u.resv.Load(); r != nil && r.conflicts(t) {
@@ -94,7 +95,7 @@ func (t *Task) admit() bool {
 	return true
 }
 
-// admitState is admit's slow half: the unit is not one that does everything.
+// admitState is the slow part of admit, for a unit that does not carry out all commands at the moment.
 func (t *Task) admitState(s unitState) bool {
 	f := t.cmd.flags
 	switch {
@@ -115,7 +116,7 @@ func (t *Task) admitState(s unitState) bool {
 	return false
 }
 
-// gatePassed runs on the task's loop once the gate let it in.
+// gatePassed runs on the task's loop once the gate has admitted it.
 func (t *Task) gatePassed() {
 	t.phaseIs(taskRunning)
 	t.unit.gate.passed(t)
@@ -125,12 +126,12 @@ func (t *Task) gatePassed() {
 	t.drive()
 }
 
-// admission is the event of a task that the gate has let in.
+// admission is the event for a task that the gate has admitted.
 type admission Task
 
 func (a *admission) Happen() { (*Task)(a).gatePassed() }
 
-// noUnit answers for a LUN that is not there (SPC-4 6.6.2, SAM-5 4.7.5).
+// noUnit answers a command to a LUN that does not exist (SPC-4 6.6.2, SAM-5 4.7.5).
 func (t *Task) noUnit() {
 	if t.cmd == nil || t.cmd.flags&withoutUnit == 0 {
 		t.check(IllegalRequest, ascLUNotSupported)
@@ -139,7 +140,7 @@ func (t *Task) noUnit() {
 	t.cmd.run(t)
 }
 
-// controlByte is where the CDB's CONTROL byte is (SAM-5 5.2), by the operation code's group (SPC-4 4.2.5.1).
+// controlByte returns the offset of the CDB's CONTROL byte (SAM-5 5.2), by the operation code's group (SPC-4 4.2.5.1).
 func controlByte(op byte) int {
 	switch op >> 5 {
 	case 0:

@@ -24,7 +24,7 @@ var (
 	ErrUnsupported = errors.New("lun: operation not supported")
 )
 
-// failed ends t with what a failed request means to the initiator.
+// failed ends t with the status and sense data for a failed request.
 func (t *Task) failed(err error) {
 	switch {
 	case t.req.Kind == OpSync && !errors.Is(err, ErrGone):

@@ -1,19 +1,19 @@
 package lun
 
-// Event is what Loop.Post and Loop.After carry: a value that says what happens on the loop, with what it needs. It is no
-// closure, so that a loop's pending events can be listed, and written down.
+// Event is the argument of Loop.Post and Loop.After: something that happens on the loop, with the data that it needs. It is a
+// value and not a closure, so that a loop's pending events can be listed and stored.
 type Event interface {
 	// Happen is called once, on the loop's thread.
 	Happen()
 }
 
-// Work is what Loop.Go carries: Do may block, and runs on a helper goroutine; then Happen runs on the loop.
+// Work is the argument of Loop.Go: Do may block, and runs on a helper goroutine; then Happen runs on the loop.
 type Work interface {
 	Do()
 	Event
 }
 
-// taskStep is what a task does when a loop comes back to it.
+// taskStep is what a task does when an event resumes it.
 type taskStep uint8
 
 const (
@@ -39,14 +39,14 @@ type taskEvent struct {
 
 func (e taskEvent) Happen() { e.t.resume(e.step) }
 
-// saver is what a command saves in the Store before it has an effect. save blocks, and runs on a helper goroutine; saved carries
-// out the effect, or ends t with an error.
+// saver is a change that a command saves in the Store before it takes effect. save blocks, and runs on a helper goroutine; saved
+// makes the change effective, or ends t with an error.
 type saver interface {
 	save()
 	saved(t *Task)
 }
 
-// saving is a saver under way.
+// saving is a saver at work.
 type saving struct {
 	t *Task
 	s saver

@@ -6,18 +6,17 @@ import "sync/atomic"
 // share the next flush.
 //
 // That is cheaper, but it is also needed for correctness. The kernel reports a failed write-back once for each open file, to
-// the first fdatasync after it (errseq_t), and a drive reports a lost cache to one flush only. With two flushes under way, one
+// the first fdatasync after it (errseq_t), and a drive reports a lost cache to one flush only. With two flushes in flight, one
 // could get the error while the other is answered GOOD before the error is seen.
 //
-// Waiting requests form a stack, linked by Request.Retry. busy guards all other fields; the loop of the flush under way holds
-// it.
+// Waiting requests form a stack, linked by Request.Retry. busy guards all other fields; the loop of the current flush holds it.
 type flusher struct {
 	unit    *Unit
 	waiting atomic.Pointer[Request]
 	busy    atomic.Bool
 
 	loop     Loop
-	batch    *Request // the requests that the flush under way serves, oldest first
+	batch    *Request // the requests that the current flush serves, oldest first
 	req      Request
 	inSubmit bool
 	answered bool
@@ -74,7 +73,7 @@ func oldestFirst(r *Request) (first *Request) {
 	return first
 }
 
-// RequestDone implements Completion for the flush under way.
+// RequestDone implements Completion for the current flush.
 func (f *flusher) RequestDone(_ *Request, err error) {
 	if f.inSubmit {
 		f.answered, f.err = true, err

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// gate is a unit's reader/writer lock for tasks, biased to readers. Media commands pass it shared; COMPARE AND WRITE,
+// gate is a unit's reader/writer lock for tasks, biased toward readers. Media commands pass it shared; COMPARE AND WRITE,
 // the other read-modify-write commands and ORDERED tasks (SAM-5 8.9.2) pass it alone. No thread blocks: a task that
 // may not pass waits in the gate's list and is posted to its loop when it may.
 //
@@ -13,7 +13,7 @@ import (
 // under mu only. The order "count, then look at word" of a reader against "set word, then look at the counts" of a
 // writer (all sequentially consistent) means that at least one of them sees the other.
 //
-// Who owns what: t.gated is written under mu while t waits, and by t's loop otherwise.
+// t.gated is written under mu while t waits, and by t's loop otherwise.
 type gate struct {
 	word   atomic.Uint32 // gateOpen, gateClosing or gateHeld, and gateLateBit
 	_      [60]byte
@@ -43,16 +43,16 @@ const (
 	gateLateBit = 4 // in addition to one of the above: late is not empty
 )
 
-// gateState is where a task is with respect to the gate.
+// gateState is a task's state at the gate.
 type gateState uint8
 
 const (
 	gateOutside       gateState = iota
-	gateWaitShared              // in the list
-	gateWaitAlone               // in the list
+	gateWaitShared              // in the queue
+	gateWaitAlone               // in the queue
 	gateDraining                // owner, waiting for the counts
-	gateGrantedShared           // passed; its loop does not know yet
-	gateGrantedAlone            // passed; its loop does not know yet
+	gateGrantedShared           // passed; its event is on the way to its loop
+	gateGrantedAlone            // passed; its event is on the way to its loop
 	gateShared                  // inside
 	gateAlone                   // inside, alone
 	gateWaitLate                // behind a late request
@@ -62,7 +62,7 @@ const (
 
 func (g *gate) init(loops int) { g.counts = make([]gateCount, loops) }
 
-// enter lets t pass, shared or alone. False: t waits, and t.gatePassed runs on its loop later, unless cancel comes first.
+// enter admits t, shared or alone. If it returns false, t waits, and t.gatePassed runs on its loop later, unless t is cancelled first.
 func (g *gate) enter(t *Task, alone bool) bool {
 	if alone {
 		return g.enterAlone(t)
@@ -78,7 +78,7 @@ func (g *gate) enter(t *Task, alone bool) bool {
 func (g *gate) enterSlow(t *Task) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	// A HEAD OF QUEUE task passes those that wait (SAM-5 8.9.3), not the one that runs.
+	// A HEAD OF QUEUE task overtakes waiting tasks (SAM-5 8.9.3), but not the one that runs.
 	s, late := g.state(), g.behindLate(t)
 	passes := s == gateOpen || s == gateClosing && t.Attr == AttrHead
 	if passes && !late {
@@ -119,7 +119,7 @@ func (g *gate) enterAlone(t *Task) bool {
 	return true
 }
 
-// leave lets t out, wherever inside it is.
+// leave takes t out of the gate, whether it is inside shared or alone.
 func (g *gate) leave(t *Task) {
 	switch t.gated {
 	case gateShared:
@@ -142,7 +142,7 @@ func (g *gate) leave(t *Task) {
 	}
 }
 
-// cancel takes a waiting t away. False: it has already passed, and gatePassed is on its way.
+// cancel removes t if it waits. It returns false if t has already passed, and gatePassed is about to run.
 func (g *gate) cancel(t *Task) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,7 +1,7 @@
 package lun
 
 // A backend may still execute a request whose task was aborted and abandoned: a disk that hangs for seconds may write the
-// blocks after all. An initiator relies on an aborted task having no effect once the task management function is complete
+// blocks in the end. An initiator relies on an aborted task having no effect once the task management function is complete
 // (SAM-5 7.2 and 5.5: an aborted command is no longer in the task set). So the gate guards the blocks of such a request until
 // the backend has released it: commands that touch them wait, all others pass. A command that sees the blocks sees them as if
 // the request had taken effect just before the abort.
@@ -11,7 +11,7 @@ type byteRange struct{ off, end int64 }
 
 func (a byteRange) overlaps(b byteRange) bool { return a.off < b.end && b.off < a.end }
 
-// wholeMedium is the range of a command whose CDB does not tell its blocks.
+// wholeMedium is the range of a command whose CDB does not determine its blocks.
 var wholeMedium = byteRange{0, 1<<63 - 1}
 
 // bytes returns the range of a request.
@@ -20,8 +20,8 @@ func (r *Request) bytes() byteRange { return byteRange{r.Off, r.Off + r.Len} }
 // changes reports whether a request of that kind changes the medium.
 func (k OpKind) changes() bool { return k == OpWrite || k == OpDiscard || k == OpZero }
 
-// touches returns the bytes that a command at the gate reads or writes. Where the CDB has no LOGICAL BLOCK ADDRESS and
-// length in their usual places (UNMAP, SANITIZE) that is the whole medium. none: it touches no block.
+// touches returns the bytes that a command at the gate reads or writes. If the CDB has no LOGICAL BLOCK ADDRESS and length at their
+// usual offsets (UNMAP, SANITIZE) that is the whole medium. none is set if the command touches no block.
 func (t *Task) touches() (r byteRange, none bool) {
 	if t.cmd.flags&(gated|exclusive) == 0 || t.cmd.flags&needsMedium == 0 {
 		return r, true // an ORDERED command of another kind; MODE SELECT, START STOP UNIT
@@ -77,7 +77,7 @@ func (g *gate) behindLate(t *Task) bool {
 	return false
 }
 
-// linger takes an abandoned task out of the gate, which keeps guarding the blocks that its request may still change.
+// linger takes an abandoned task out of the gate, which still guards the blocks that its request may change.
 func (g *gate) linger(t *Task) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -122,8 +122,8 @@ func (g *gate) arrived(t *Task) {
 	g.drained()
 }
 
-// readmit puts t back at the gate, in front of the waiting tasks and of an owner that has not begun: all of them are younger,
-// unless t is HEAD OF QUEUE.
+// readmit puts t back at the gate, ahead of the waiting tasks and of an owner that has not begun: they are all younger, unless t
+// is HEAD OF QUEUE.
 func (g *gate) readmit(t *Task) {
 	alone := t.gated == gateWaitLateAlone
 	switch s := g.state(); {

@@ -1,6 +1,6 @@
 package lun
 
-// taskQueue is a queue of tasks at a gate, linked by gateNext. A task is in one at most.
+// taskQueue is a queue of tasks at a gate, linked by gateNext. A task is in at most one.
 type taskQueue struct{ head, tail *Task }
 
 func (q *taskQueue) push(t *Task) {

@@ -3,8 +3,8 @@ package lun
 import "errors"
 
 // A medium that is gone may come back: a network device reconnects, a file system is mounted again. Commands that access it
-// find out by themselves. TEST UNIT READY accesses nothing, but must not answer GOOD meanwhile (SPC-4 6.47), or path checkers
-// would send I/O to the unit again and again. So while the unit is marked gone, TEST UNIT READY reads a block to find out.
+// notice by themselves. TEST UNIT READY accesses nothing, but must not answer GOOD while the medium is gone (SPC-4 6.47), or path
+// checkers would send I/O to the unit again and again. So while the unit is marked gone, TEST UNIT READY reads a block.
 
 // testUnitReady: SPC-4 6.47. All other reasons to fail have been checked.
 func testUnitReady(t *Task) {

@@ -17,7 +17,7 @@ const (
 	FaultReadOnly                  // the medium refuses writes
 	FaultGone                      // the medium is no longer there
 	FaultBlocks                    // blocks of the unit are no longer there: the medium shrank
-	FaultInternal                  // an error that no backend explains
+	FaultInternal                  // an error that a backend does not classify
 	NumFaults
 )
 
@@ -25,7 +25,7 @@ var faultNames = [NumFaults]string{"read error", "write error", "flush failed", 
 
 func (k FaultKind) String() string { return faultNames[k] }
 
-// Fault is the last fault of its kind.
+// Fault describes the last fault of its kind.
 type Fault struct {
 	Kind   FaultKind
 	Count  uint64 // faults of this kind so far
@@ -43,7 +43,7 @@ type Health struct {
 }
 
 // faultRecord is a counter, and the last fault behind a sequence lock: seq is odd while a reporter writes. If two report at
-// once, both are counted and one leaves the details to the other.
+// once, both are counted, but the details of only one are kept.
 type faultRecord struct {
 	count   atomic.Uint64
 	seq     atomic.Uint32
@@ -52,8 +52,8 @@ type faultRecord struct {
 	hasLBA  atomic.Bool
 }
 
-// Report counts a fault and keeps its details. lba < 0: the block is unknown; errno 0: so is the errno. now is the time on the
-// loops' clock, ns.
+// Report counts a fault and keeps its details. lba is negative if the block is unknown, errno is 0 if the errno is. now is the time
+// on the loops' clock, ns.
 func (h *Health) Report(kind FaultKind, lba int64, errno int, now int64) {
 	r := &h.kinds[kind]
 	r.count.Add(1)
@@ -114,7 +114,7 @@ func (h *Health) Snapshot() (s HealthSnapshot) {
 // Count returns the number of faults of one kind.
 func (h *Health) Count(k FaultKind) uint64 { return h.kinds[k].count.Load() }
 
-// read returns the last fault. False: there was none.
+// read returns the last fault, or false if there was none.
 func (r *faultRecord) read(k FaultKind) (f Fault, ok bool) {
 	for {
 		s := r.seq.Load()
@@ -137,7 +137,7 @@ func errnoOf(err error) int {
 	return 0
 }
 
-// faultOf classifies a failed request. False: it is no fault of the medium, which was busy or lacks the operation.
+// faultOf classifies a failed request. It returns false if the medium is not at fault: it was busy or lacks the operation.
 func faultOf(kind OpKind, err error) (FaultKind, bool) {
 	switch {
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrUnsupported):
@@ -159,8 +159,8 @@ func faultOf(kind OpKind, err error) (FaultKind, bool) {
 // Health returns the unit's fault record.
 func (u *Unit) Health() *Health { return &u.health }
 
-// faulted records a failed request other than a flush (FlushFailed). Every failed request passes here once, even if its command
-// was aborted: the fault is the medium's all the same.
+// faulted records a failed request other than a flush (FlushFailed). It is called once for every failed request, even if its command
+// was aborted: the medium is at fault all the same.
 func (u *Unit) faulted(l Loop, r *Request, err error) {
 	if k, ok := faultOf(r.Kind, err); ok {
 		u.health.Report(k, (r.Off+max(r.Moved, 0))/int64(u.blockSize()), errnoOf(err), l.Now())

@@ -56,7 +56,7 @@ func inquiry(t *Task) {
 	t.reply(data.b[:data.n], alloc)
 }
 
-// standardInquiry writes the standard INQUIRY data (SPC-4 6.6.2); u is nil for a LUN that is not there.
+// standardInquiry writes the standard INQUIRY data (SPC-4 6.6.2); u is nil for a LUN that does not exist.
 func (tg *Target) standardInquiry(w *pageWriter, u *Unit) {
 	const length = 96
 	b := &w.b
@@ -82,13 +82,13 @@ func (tg *Target) standardInquiry(w *pageWriter, u *Unit) {
 	}
 }
 
-// pageWriter collects one page of parameter data. Its size bounds every page that is written here.
+// pageWriter collects one page of parameter data. Its size bounds every page that is written to it.
 type pageWriter struct {
 	b [1024]byte
 	n int
 }
 
-// grow takes n zero bytes; nil when the page is full.
+// grow appends n zero bytes and returns them, or nil if the page is full.
 func (w *pageWriter) grow(n int) []byte {
 	if n < 0 || w.n+n > len(w.b) {
 		return nil
@@ -97,7 +97,7 @@ func (w *pageWriter) grow(n int) []byte {
 	return w.b[w.n-n : w.n]
 }
 
-// padASCII fills dst with s, left aligned and filled with blanks; what is not graphic ASCII becomes a question mark
+// padASCII fills dst with s, left aligned and padded with blanks. A character that is not graphic ASCII becomes a question mark
 // (SPC-4 4.4.1).
 func padASCII(dst []byte, s string) {
 	for i := range dst {

@@ -1,6 +1,6 @@
 package lun
 
-// Every bound of the device server, with its reason.
+// Every limit of the device server, with its reason.
 const (
 	// MaxLoops bounds per-loop counters: one loop per physical core, and no storage node has more.
 	MaxLoops = 256
@@ -24,8 +24,8 @@ const (
 	// retry a failed command, shorter than a person takes to repair a file system.
 	lossWindow = 10e9
 
-	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS
-	// LOSS): names come from peers. Beyond it a port counts as new: POWER ON reports no less to it.
+	// maxSeenPorts bounds the names of initiator ports kept to tell a first login (POWER ON) from a later one (I_T NEXUS LOSS),
+	// because peers choose them. Beyond it a port counts as new: POWER ON implies a nexus loss.
 	maxSeenPorts = 4096
 
 	// maxCompare is MAXIMUM COMPARE AND WRITE LENGTH in blocks: the NUMBER OF LOGICAL BLOCKS field has 8 bits.
@@ -42,14 +42,14 @@ const (
 	// atomicUnit is ATOMIC ALIGNMENT and GRANULARITY in bytes: a page, the smallest that media write at once.
 	atomicUnit = 4096
 
-	// ioPiece is the number of bytes that a command of many pieces (VERIFY, WRITE SAME, SANITIZE) moves with one request: enough for a
-	// disk to stream, little enough for the arena and for the requests of others in between.
+	// ioPiece is the number of bytes that a command of many pieces (VERIFY, WRITE SAME, SANITIZE) transfers with one request: enough
+	// for a disk to stream, and little enough for the arena and for other requests in between.
 	ioPiece = 256 << 10
-	// zeroPiece and discardPiece are the same for requests that carry no data. A memory backend does them on the loop:
-	// 8 MiB of zeroes take about a millisecond, and returning pages less.
+	// zeroPiece and discardPiece are the same for requests without data. A memory backend executes them on the loop: to zero 8 MiB
+	// takes about a millisecond, to free the pages less.
 	zeroPiece    = 8 << 20
 	discardPiece = 32 << 20
-	// loopSlice is how many bytes a command of many pieces may move in one go before other tasks get the loop.
+	// loopSlice is how many bytes a command of many pieces may process before it yields the loop to other tasks.
 	loopSlice = MaxTransfer
 	// maxCopyTargets, maxCopySegments and maxCopyList (bytes of both lists) bound EXTENDED COPY's parameter list: initiators
 	// send two CSCDs and a few segments; the rest is room. A list that is longer by one descriptor must still be shorter
@@ -57,10 +57,10 @@ const (
 	maxCopyTargets  = 16
 	maxCopySegments = 64
 	maxCopyList     = 4096
-	// maxCopySegment is MAXIMUM SEGMENT LENGTH in bytes: what a 16-bit count of 4096-byte blocks reaches, rounded up.
+	// maxCopySegment is MAXIMUM SEGMENT LENGTH in bytes: the largest 16-bit count of 4096-byte blocks, rounded up.
 	maxCopySegment = 256 << 20
-	// copyPiece is the buffer of a copy, borrowed from the arena for as long as it runs: see ioPiece. Twice as much, as
-	// nothing is read while it is written.
+	// copyPiece is the size of a copy's buffer, which it takes from the arena for as long as it runs. It is twice ioPiece, because
+	// nothing is read while the buffer is being written.
 	copyPiece = 512 << 10
 	// maxCopies is MAXIMUM CONCURRENT COPIES, an 8-bit field; the command window is the effective bound.
 	maxCopies = 255
@@ -73,8 +73,8 @@ const (
 	MaxISCSIName = 223
 )
 
-// optimalTransfer is OPTIMAL TRANSFER LENGTH in bytes: from here on larger transfers gain nothing.
+// optimalTransfer is OPTIMAL TRANSFER LENGTH in bytes: larger transfers gain nothing.
 const optimalTransfer = 1 << 20
 
-// discardUnit is OPTIMAL UNMAP GRANULARITY in bytes: what memory and file systems give back is pages.
+// discardUnit is OPTIMAL UNMAP GRANULARITY in bytes: memory and file systems free whole pages.
 const discardUnit = 4096

@@ -9,12 +9,12 @@ var logCommands = []command{
 
 const (
 	logSupported  = 0x00 // Supported Log Pages
-	logExceptions = 0x2F // Informational Exceptions: what "smartctl -H" asks for
+	logExceptions = 0x2F // Informational Exceptions: "smartctl -H" reads it
 	logSubpages   = 0xFF // subpage code of the lists that show subpages
 )
 
-// logPages are the log pages, ascending by page and subpage. There is no temperature page, because no temperature is
-// known, and no Logical Block Provisioning page: having one obliges to have thresholds (SBC-3 6.4.4).
+// logPages are the log pages, ascending by page and subpage. There is no temperature page, because no temperature is known, and
+// no Logical Block Provisioning page, because that would require thresholds (SBC-3 6.4.4).
 var logPages = []struct {
 	page, subpage byte
 	data          func(page byte) []byte
@@ -37,7 +37,7 @@ func logSense(t *Task) {
 		if p.page != page || p.subpage != subpage {
 			continue
 		}
-		// 6.8: a PARAMETER POINTER beyond the largest parameter code there is, is an invalid field. The largest is 0.
+		// 6.8: a PARAMETER POINTER beyond the largest parameter code is an invalid field. The largest is 0.
 		if cdb16(&t.CDB, 5) != 0 {
 			t.checkField(5, 7)
 			return
@@ -52,7 +52,7 @@ func logSense(t *Task) {
 		return
 	}
 	for i := range logPages {
-		if logPages[i].page == page { // the page is there, its subpage is not
+		if logPages[i].page == page { // the page exists, its subpage does not
 			t.checkField(3, 7)
 			return
 		}

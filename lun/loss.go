@@ -7,22 +7,22 @@ import (
 )
 
 // Lost writes. A write that was answered with GOOD may still fail on its way from the cache to the medium. The device server
-// does not know whose write it was, a case that SPC-4 4.5.7 covers: "If the device server is unable to associate a deferred
+// cannot tell whose write it was, a case that SPC-4 4.5.7 covers: "If the device server is unable to associate a deferred
 // error with an I_T nexus or with a particular subset of data, the device server shall return a deferred error indication to an
 // application client for each I_T nexus."
 //
 // So losses are numbered across the target. Each unit keeps the number of its last loss. Before a command promises that data is
 // on the medium (SYNCHRONIZE CACHE, a START STOP UNIT that stops, a write with FUA or with WCE zero) that number is compared
-// with the last loss reported to the command's I_T nexus. Other commands that run into a loss (a READ with FUA, MODE SELECT,
+// with the last loss reported to the command's I_T nexus. Other commands whose flush reveals a loss (a READ with FUA, MODE SELECT,
 // SANITIZE) record it and fail, which does not count as a report.
 //
 // The report is current sense data (70h), as SPC-4 4.5.7 requires for a command that "is affected by the error", with the sense
 // key HARDWARE ERROR. Both follow from practice. Linux retries a command that ends with a deferred error (71h), or with MEDIUM
 // ERROR and any ASC other than 11h, 13h and 14h (scsi_check_sense), at once or on another path, so a single report would be
-// lost. Linux passes HARDWARE ERROR up, and multipath does not take it for a path failure. For initiators that retry it all the
-// same, the loss is reported to a nexus for lossWindow from the first report on.
+// lost. Linux passes HARDWARE ERROR up, and multipath does not treat it as a path failure. For initiators that retry nevertheless,
+// the loss is reported to a nexus for lossWindow from the first report on.
 
-// lossKind is what a command promises.
+// lossKind is what a command guarantees when it ends with GOOD.
 type lossKind uint8
 
 const (
@@ -57,8 +57,8 @@ func (u *Unit) lose(now int64, err error) {
 	u.health.Report(FaultDataLost, -1, errnoOf(err), now)
 }
 
-// FlushFailed records a failed flush, by the flusher or at the daemon's end, when no loop runs. now is the time on the loops'
-// clock, ns.
+// FlushFailed records a failed flush. The flusher calls it, and the daemon when it ends and no loop runs any more. now is the time
+// on the loops' clock, ns.
 func (u *Unit) FlushFailed(err error, now int64) {
 	u.health.Report(FaultFlush, -1, errnoOf(err), now)
 	if errors.Is(err, ErrGone) {
@@ -119,9 +119,9 @@ func (n *Nexus) knows() uint64 {
 }
 
 // lossesOf returns the last loss that need not be reported to a new nexus of a port, under mu. A known port continues from what was
-// reported to it. A new port of a known initiator may be the same host on another path: it continues from the initiator's best
-// informed port. An unknown initiator cannot have lost anything. Once more ports exist than are remembered, every initiator
-// counts as known.
+// reported to it. A new port of a known initiator may be the same host on another path: it continues from that of the initiator's
+// ports that has been told most. An unknown initiator cannot have lost anything. Once more ports exist than are remembered, every
+// initiator counts as known.
 func (tg *Target) lossesOf(name, port string) uint64 {
 	if known, ok := tg.seen[port]; ok {
 		return known
@@ -145,8 +145,8 @@ func (tg *Target) lossesOf(name, port string) uint64 {
 	return now
 }
 
-// kept ends a command that promises that data is on the medium, with GOOD or by reporting a loss. err is the result of the write
-// or flush.
+// kept ends a command that promises that data is on the medium, with GOOD or with the report of a loss. err is the result of the
+// write or flush.
 func (t *Task) kept(kind lossKind, err error) {
 	switch {
 	case err != nil && (!t.flushFailed() || errors.Is(err, ErrGone)):
@@ -167,7 +167,7 @@ func (t *Task) flushFailed() bool { return t.req.Kind == OpSync || t.scratch.cau
 func throughDone(t *Task, err error) { t.kept(promisesWrite, err) }
 func syncDone(t *Task, err error)    { t.kept(promisesAll, err) }
 
-// writeDone returns the step that ends a write; through: it promises to be on the medium.
+// writeDone returns the step that ends a write. through is set if the write promises to be on the medium.
 func writeDone(through bool) requestStep {
 	if through {
 		return stepWritten
@@ -190,7 +190,7 @@ func (t *Task) write(off int64, data []byte, through bool, next requestStep) {
 	case !through:
 		t.io(OpWrite, off, data, false, next)
 	case t.unit.geometry().Buffered:
-		// RWF_DSYNC on a page cache would flush without the flusher: see there.
+		// RWF_DSYNC on a page cache would flush without the flusher, which must see all flushes.
 		t.scratch.then = next
 		t.io(OpWrite, off, data, false, stepWrittenToFlush)
 	default:
@@ -207,8 +207,8 @@ func writtenToFlush(t *Task, err error) {
 	t.ioRange(OpSync, 0, 0, t.scratch.then)
 }
 
-// writtenThrough finds out what failed in a write with FUA on a medium with a cache: the write, which concerns only this
-// command, or the flush after it, by which any data may be lost. It repeats the write without FUA.
+// writtenThrough determines what failed in a write with FUA on a medium with a cache: the write, which concerns only this
+// command, or the flush after it, which may have lost any data. To find out it repeats the write without FUA.
 func writtenThrough(t *Task, err error) {
 	if err == nil || !t.unit.geometry().Volatile || errors.Is(err, ErrBusy) || errors.Is(err, ErrGone) {
 		t.scratch.then.take(t, err)

@@ -101,7 +101,8 @@ func (u *Unit) modeBy(pc byte) modeValues {
 	return *u.mode.Load()
 }
 
-// modePages writes the pages that a page code and subpage code name. known: a page has this code; found: one was written.
+// modePages writes the pages that a page code and subpage code name. known is set if a page has this code, found if one was
+// written.
 func (u *Unit) modePages(w *pageWriter, values *modeValues, pc, code, sub byte) (known, found bool) {
 	for i := range modePages {
 		p := &modePages[i]

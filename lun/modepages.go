@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// modeValues is what can be changed in the mode pages. All I_T nexuses share it (SPC-4 5.14, mode page policy "shared").
+// modeValues has the changeable values of the mode pages. All I_T nexuses share them (SPC-4 5.14, mode page policy "shared").
 type modeValues struct {
 	writeCache bool // WCE of the caching page: writes may complete before they are on the medium
 	descriptor bool // D_SENSE of the control page: sense data in descriptor format
@@ -115,7 +115,7 @@ func (u *Unit) setMode(v modeValues) {
 	u.through(&v)
 }
 
-// through makes every write a FUA write if WCE is zero although the medium has a cache.
+// through sets or clears stateWriteThrough: if WCE is zero although the medium has a cache, every write is a FUA write.
 func (u *Unit) through(v *modeValues) {
 	if !v.writeCache && u.geometry().Volatile {
 		u.set(stateWriteThrough)
@@ -124,8 +124,8 @@ func (u *Unit) through(v *modeValues) {
 	}
 }
 
-// throughAgain handles a medium whose cache was turned on or off under way. WCE does not change: zero stays true by writing
-// through, and one promises nothing.
+// throughAgain handles a medium whose cache was turned on or off while it is in use. WCE does not change: writing through keeps
+// WCE zero true, and WCE one promises nothing.
 func (u *Unit) throughAgain() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -145,7 +145,7 @@ func (u *Unit) savesMode() bool { return u.target.cfg.Store != nil && u.cfg.ID !
 
 func (u *Unit) modeKey() string { return "mode/" + u.cfg.ID }
 
-// savedMode is the saved values, the default ones where nothing was saved.
+// savedMode returns the saved values, or the default values if none were saved.
 func (u *Unit) savedMode() modeValues {
 	u.mu.Lock()
 	defer u.mu.Unlock()

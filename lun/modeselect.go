@@ -2,7 +2,7 @@ package lun
 
 import "encoding/binary"
 
-// modeSelectState is what a MODE SELECT remembers while it flushes and saves.
+// modeSelectState is the state of a MODE SELECT while it flushes and saves.
 type modeSelectState struct {
 	values modeValues
 	saves  bool // SP: also in the Store
@@ -40,8 +40,8 @@ func modeSelect(t *Task) {
 	}
 	t.scratch.any = s
 	if old := u.mode.Load(); old.writeCache && !s.values.writeCache {
-		// SBC-3 6.4.5: what is cached goes to the medium when the cache is turned off. MODE SELECT runs alone, so no write
-		// comes in between.
+		// SBC-3 6.4.5: when the cache is turned off, cached data is written to the medium. MODE SELECT runs alone, so no write
+		// can come in between.
 		t.ioRange(OpSync, 0, 0, stepModeFlushed)
 		return
 	}
@@ -79,7 +79,7 @@ func (s *modeSelectState) saved(t *Task) {
 	t.good()
 }
 
-// parseModeList reads a mode parameter list (SPC-4 7.5.4) with a header of head bytes into v. False: it ended t.
+// parseModeList reads a mode parameter list (SPC-4 7.5.4) with a header of head bytes into v. It returns false if it ended t.
 func (t *Task) parseModeList(list []byte, head int, v *modeValues) bool {
 	u := t.unit
 	if len(list) < head {
@@ -125,7 +125,7 @@ func (t *Task) parseModeList(list []byte, head int, v *modeValues) bool {
 	return true
 }
 
-// sameBlocks reports whether a block descriptor asks for the blocks that the unit has; others cannot be had (SBC-3 6.4.2).
+// sameBlocks reports whether a block descriptor matches the unit's blocks; their number and size cannot be changed (SBC-3 6.4.2).
 func (u *Unit) sameBlocks(d []byte, long bool) bool {
 	g := u.geometry()
 	if long {
@@ -137,7 +137,7 @@ func (u *Unit) sameBlocks(d []byte, long bool) bool {
 	return (n == 0 || n == g.Blocks || n == 0xFFFFFFFF) && size == g.BlockSize
 }
 
-// parseModePage reads the page at list[at:] into v and returns its length. False: it ended t.
+// parseModePage reads the page at list[at:] into v and returns its length. ok is false if it ended t.
 func (t *Task) parseModePage(list []byte, at int, v *modeValues) (size int, ok bool) {
 	u, b := t.unit, list[at:]
 	code, sub, head := b[0]&0x3F, byte(0), 2
@@ -169,7 +169,7 @@ func (t *Task) parseModePage(list []byte, at int, v *modeValues) (size int, ok b
 	may := p.build(u, v, mask.grow(size))
 	p.keepChangeable(u, may)
 	for i := head; i < size; i++ {
-		// SPC-4 6.10.1: an attempt to change what is not changeable.
+		// SPC-4 6.10.1: an attempt to change a bit that is not changeable.
 		if wrong := (b[i] ^ have[i]) &^ may[i]; wrong != 0 {
 			t.checkParam(at+i, highestBit(wrong))
 			return 0, false

@@ -35,7 +35,7 @@ func (cfg *NexusConfig) portNameOf() string {
 }
 
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
-// pending (SAM-5 6.2), or with I_T NEXUS LOSS OCCURRED for a port that was here before (SAM-5 6.3.4).
+// pending (SAM-5 6.2), or with I_T NEXUS LOSS OCCURRED for a port that had a nexus before (SAM-5 6.3.4).
 func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n := &Nexus{NexusConfig: cfg, target: tg}
 	n.portName = cfg.portNameOf()

@@ -24,7 +24,7 @@ func cdbLength(op byte) int {
 	return 16
 }
 
-// usageData is the CDB USAGE DATA of c (SPC-4 6.35.3): its operation code, the service action in its place, and ones
+// usageData returns the CDB USAGE DATA of c (SPC-4 6.35.3): its operation code, the service action in its field, and ones
 // where the CDB is evaluated.
 func (c *command) usageData() []byte {
 	u := c.usage
@@ -35,8 +35,8 @@ func (c *command) usageData() []byte {
 	return u[:cdbLength(c.op)]
 }
 
-// Recommended command timeouts in seconds (SPC-4 6.35.4). How long a command takes depends on the medium, and a
-// command can always be aborted, so these are the timeouts that initiators use anyway.
+// Recommended command timeouts in seconds (SPC-4 6.35.4). The duration of a command depends on the medium, and a command
+// can always be aborted, so these are the timeouts that initiators use anyway.
 const (
 	timeoutUsual = 30
 	timeoutMedia = 60

@@ -61,8 +61,8 @@ type registration struct {
 	account string // NexusConfig.Account of the registrant; "": none, or another nexus registered it
 }
 
-// prState is what PERSISTENT RESERVE commands work on. It is a value: changing it means making another one, and regs is
-// never written to once the value is a unit's.
+// prState is the state that PERSISTENT RESERVE commands change. It is a value: to change it is to make another one, and regs
+// is never written to once the value is a unit's.
 type prState struct {
 	generation uint32 // PRGENERATION (SPC-4 6.15.2)
 	aptpl      bool   // persist through power loss (SPC-4 5.13.5)
@@ -97,7 +97,7 @@ func (s *prState) holds(id nexusID) bool {
 type persistState struct {
 	now     prState
 	reserve *Nexus // holder of the RESERVE(6)/(10) reservation
-	// stored: the Store may have a value for this unit.
+	// stored is set if the Store may have a value for this unit.
 	stored bool
 
 	// One command at a time changes reservations, because saving them takes time: see turn.
@@ -114,7 +114,7 @@ type reservation struct {
 	members map[nexusID]struct{} // the registered nexuses, for types that give them access
 }
 
-// publish makes the snapshot of p that commands are checked against. Call it under Unit.mu after each change.
+// publishReservation makes the snapshot that commands are checked against. Call it under Unit.mu after each change.
 func (u *Unit) publishReservation() {
 	p := &u.pr
 	switch {

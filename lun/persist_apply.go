@@ -2,7 +2,7 @@ package lun
 
 import "slices"
 
-// What each service action does, as functions from state to state: no lock, no time, no I/O.
+// The effect of each service action, as a function from state to state: no locks, no clock, no I/O.
 
 // prEffects are the effects of a service action besides the new state.
 type prEffects struct {
@@ -13,7 +13,7 @@ type prEffects struct {
 	abort        []nexusID // whose tasks PREEMPT AND ABORT aborts
 }
 
-// apply carries r out on a copy of s.
+// apply carries out r on a copy of s.
 func (s prState) apply(r *prRequest) (next prState, e prEffects, fail *prFailure) {
 	self := s.find(r.self)
 	if r.action != prRegister && r.action != prRegisterAndIgnore {
@@ -92,7 +92,7 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 	return nil
 }
 
-// ports are the target ports that a registration is for.
+// ports returns the target ports that a registration is for.
 func (r *prRequest) ports() []Port {
 	ports := []Port{r.selfPort}
 	if r.allPorts {
@@ -147,7 +147,7 @@ func (s *prState) settle(e *prEffects, self nexusID) {
 	s.typ, s.holder = prNone, nexusID{}
 }
 
-// others lists the registered nexuses but one.
+// others lists the registered nexuses except one.
 func (s *prState) others(but nexusID) (ids []nexusID) {
 	for i := range s.regs {
 		if s.regs[i].id != but {
@@ -157,7 +157,7 @@ func (s *prState) others(but nexusID) (ids []nexusID) {
 	return ids
 }
 
-// badScopeType: the scope is LU_SCOPE, and the type one of six (SPC-4 6.15.3.3, 6.15.3.4, 6.16.1).
+// badScopeType returns the failure of r unless its scope is LU_SCOPE and its type one of the six (SPC-4 6.15.3.3, 6.15.3.4, 6.16.1).
 func badScopeType(r *prRequest) *prFailure {
 	switch {
 	case r.scope != 0:

@@ -2,7 +2,7 @@ package lun
 
 import "encoding/binary"
 
-// PERSISTENT RESERVE IN (SPC-4 6.15). Lengths in the parameter data are those of all there is, whatever the allocation
+// PERSISTENT RESERVE IN (SPC-4 6.15). Length fields in the parameter data count all available data, whatever the allocation
 // length (SPC-4 4.2.5.6).
 
 func (u *Unit) persistent() prState {
@@ -52,7 +52,7 @@ func reportCapabilities(t *Task) {
 	data := []byte{
 		0, 8, // LENGTH
 		0x10 | 0x08 | 0x04, // CRH, SIP_C, ATP_C; RLR_C is zero
-		0x80 | 4<<4,        // TMV; ALLOW COMMANDS 100b: what table 65 marks with note b is allowed
+		0x80 | 4<<4,        // TMV; ALLOW COMMANDS 100b: commands that table 65 marks with note b are allowed
 		0xEA, 0x01,         // PERSISTENT RESERVATION TYPE MASK: all six types
 		0, 0,
 	}

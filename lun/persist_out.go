@@ -7,8 +7,8 @@ const (
 	opPersistOut = 0x5F
 )
 
-// Service actions of PERSISTENT RESERVE OUT (SPC-4 6.16.2). REPLACE LOST RESERVATION (08h) is not one: nothing is ever
-// lost, RLR_C is zero, and the service action is refused like any unknown one.
+// Service actions of PERSISTENT RESERVE OUT (SPC-4 6.16.2). REPLACE LOST RESERVATION (08h) is not among them: no reservation is
+// ever lost, RLR_C is zero, and the service action is refused like any unknown one.
 const (
 	prRegister          = 0x00
 	prReserve           = 0x01
@@ -54,7 +54,7 @@ const (
 	ascNoResources = 0x5504
 )
 
-// prRequest is a PERSISTENT RESERVE OUT command, read and with its names resolved.
+// prRequest is a PERSISTENT RESERVE OUT command, parsed and with its names resolved.
 type prRequest struct {
 	action      byte
 	scope       byte
@@ -72,7 +72,7 @@ type prRequest struct {
 	targetPorts []Port // all ports of the target
 }
 
-// prNamed is an initiator port that the parameter list names, and where in the list (its first byte).
+// prNamed is an initiator port that the parameter list names, and the offset of its first byte in the list.
 type prNamed struct {
 	transportID
 	at int
@@ -110,7 +110,7 @@ func prBadLength() *prFailure         { return &prFailure{asc: ascParameterListL
 func parsePersistOut(cdb *[16]byte, list []byte) (*prRequest, *prFailure) {
 	r := &prRequest{action: cdb[1] & 0x1F, scope: cdb[2] >> 4, typ: prType(cdb[2] & 0x0F)}
 	length := int64(cdb32(cdb, 5))
-	// "If the parameter list length is larger than the device server is able to process": MaxParam. And what the CDB
+	// "If the parameter list length is larger than the device server is able to process": MaxParam. And all that the CDB
 	// announces must have arrived.
 	if length < prListSize || length > MaxParam || length > int64(len(list)) {
 		return nil, prBadLength()
@@ -174,9 +174,9 @@ func (r *prRequest) parseMove(list []byte) *prFailure {
 	return nil
 }
 
-// resolve fills in the sender, the ports, and the initiator ports of TransportIDs with format code
-// 00b, which name a node and so "all initiator ports known to the device server" of it (SPC-4 7.6.4.6). A node that
-// does not exist is refused: registering nothing would look like success.
+// resolve fills in the sender, the ports, and the initiator ports of TransportIDs with format code 00b, which name a node and so
+// "all initiator ports known to the device server" of it (SPC-4 7.6.4.6). A node that is not logged in is refused: to register
+// nothing would look like success.
 func (r *prRequest) resolve(n *Nexus) *prFailure {
 	tg := n.target
 	r.self = n.id()
@@ -246,14 +246,14 @@ func (r *prRequest) persists() bool {
 	return r.action == prRegister || r.action == prRegisterAndIgnore || r.action == prRegisterAndMove
 }
 
-// carryOut has the unit's turn. What must survive a loss of power is saved in the Store before it takes effect: GOOD status
-// is a promise (SPC-4 5.13.5.1), and a crash must not undo a state that others have acted upon.
+// carryOut runs in the unit's turn. A change that must survive a loss of power is saved in the Store before it takes effect: GOOD
+// status is a promise (SPC-4 5.13.5.1), and a crash must not undo a state that others have acted upon.
 func (r *prRequest) carryOut(t *Task) {
 	u := t.unit
 	u.mu.Lock()
 	now, reserved, stored := u.pr.now, u.pr.reserve != nil, u.pr.stored
 	u.mu.Unlock()
-	if reserved { // a RESERVE came before us in line
+	if reserved { // a RESERVE was ahead in line
 		u.endTurn()
 		t.conflict()
 		return
@@ -275,7 +275,7 @@ func (r *prRequest) carryOut(t *Task) {
 		return
 	}
 	u.mu.Lock()
-	u.pr.stored = true // even if it fails: the Store may have it all the same
+	u.pr.stored = true // even if saving fails: the Store may have it nevertheless
 	u.mu.Unlock()
 	t.settle(&prChange{r: r, unit: u, next: next, effects: effects, image: next.encode()})
 }
@@ -302,7 +302,7 @@ func (c *prChange) saved(t *Task) {
 	c.r.finish(t, &c.effects)
 }
 
-// commit makes next the unit's state, gives the turn away and tells those concerned.
+// commit makes next the unit's state, passes on the turn, and establishes unit attentions for the nexuses concerned.
 func (u *Unit) commit(t *Task, next *prState, e *prEffects) {
 	u.mu.Lock()
 	u.pr.now = *next
@@ -315,7 +315,7 @@ func (u *Unit) commit(t *Task, next *prState, e *prEffects) {
 	u.endTurn()
 }
 
-// attendIDs establishes a for those of ids that have a session; the others get POWER ON when they come back.
+// attendIDs establishes a for those of ids that have a session; the others get POWER ON when they log in again.
 func (u *Unit) attendIDs(a attention, ids []nexusID) {
 	if len(ids) == 0 {
 		return
@@ -340,8 +340,8 @@ func (s NexusSet) Has(n *Nexus) bool {
 	return ok
 }
 
-// preemption ends a PREEMPT AND ABORT whose tasks are aborted. That may be so at once, inside the command's own step, which a
-// task must not be resumed in.
+// preemption is the event that ends a PREEMPT AND ABORT when its tasks are aborted. That may happen at once, inside the command's own
+// step, in which a task must not be resumed.
 type preemption struct{ t *Task }
 
 func (p preemption) Happen() { p.t.pause(stepGood) }

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// What survives a loss of power (SPC-4 5.13.5.1): for each registration the initiator port's name, the key, the target
-// port and the account; for the reservation its type and holder. PRGENERATION does not: it "shall be set to zero as part of the power on
-// reset" (6.15.2). A value that is not empty means APTPL.
+// The state that survives a loss of power (SPC-4 5.13.5.1): for each registration the initiator port's name, the key, the target
+// port and the account; for the reservation its type and holder. PRGENERATION does not: it "shall be set to zero as part of the
+// power on reset" (6.15.2). A value that is not empty means APTPL.
 
 const prImageVersion = 1
 
@@ -50,7 +50,7 @@ func (s *prState) encode() []byte {
 
 var errReservationImage = errors.New("not what this program saves")
 
-// decodeReservations reads a saved value. It takes nothing that encode would not have made.
+// decodeReservations parses a saved value. It accepts only values that encode could have made.
 func decodeReservations(value []byte) (s prState, err error) {
 	if len(value) == 0 {
 		return s, nil
@@ -88,16 +88,16 @@ func decodeReservations(value []byte) (s prState, err error) {
 // storeKey names the unit's reservations in the target's Store. They belong to the medium, not to its LUN.
 func (u *Unit) storeKey() string { return "reservations/" + u.cfg.ID }
 
-// canStore reports whether the persist through power loss capability is there (PTPL_C).
+// canStore reports whether the unit can persist reservations through power loss (PTPL_C).
 func (u *Unit) canStore() bool { return u.target.cfg.Store != nil && u.cfg.ID != "" }
 
-// saveReservations is for Loop.Go.
+// saveReservations saves the reservations. It blocks: call it in Loop.Go.
 func (u *Unit) saveReservations(image []byte) error {
 	return u.target.cfg.Store.Save(u.storeKey(), image)
 }
 
-// restoreReservations loads the saved reservations, before the unit takes its first command. A unit whose reservations
-// cannot be known is not served: an initiator may rely on exclusive access to it.
+// restoreReservations loads the saved reservations, before the unit gets its first command. A unit whose reservations
+// are unknown is not served: an initiator may rely on exclusive access to it.
 func (u *Unit) restoreReservations() error {
 	if !u.canStore() {
 		return nil

@@ -21,8 +21,8 @@ type transportID struct {
 	port string // the initiator port's name; "" for format code 00b, which names the node alone
 }
 
-// parseTransportID reads the TransportID at the front of b. n is its length in bytes, 0 when it is not one that this
-// device server takes.
+// parseTransportID parses the TransportID at the start of b. n is its length in bytes, 0 if this device server does not
+// accept it.
 func parseTransportID(b []byte) (id transportID, n int) {
 	if len(b) < transportIDMin || b[0]&0x0F != 0x05 { // PROTOCOL IDENTIFIER: iSCSI
 		return id, 0

@@ -1,7 +1,7 @@
 package lun
 
-// Reservations change one command at a time, each as "a single indivisible event" (SPC-4 5.13.1), although saving them
-// takes time: a command that changes them takes the unit's turn, and those that come meanwhile wait in line.
+// Commands change reservations one at a time, each as "a single indivisible event" (SPC-4 5.13.1), although saving them
+// takes time: a command that changes them takes the unit's turn, and those that arrive meanwhile wait in line.
 
 // prWaiter is a command in line.
 type prWaiter struct {
@@ -9,7 +9,7 @@ type prWaiter struct {
 	step taskStep
 }
 
-// Happen gives the command its turn.
+// Happen runs the command's step when it has its turn.
 func (w prWaiter) Happen() {
 	if w.t.Aborted() { // resume ends it, without the step
 		w.t.unit.endTurn()
@@ -17,8 +17,8 @@ func (w prWaiter) Happen() {
 	w.t.resume(w.step)
 }
 
-// turn runs step on t's loop once t is the only command that changes u's reservations: now or later. The step, or what follows
-// from it, calls endTurn.
+// turn runs step on t's loop, now or later, when t is the only command that changes u's reservations. The step, or the saver that
+// it starts, calls endTurn.
 func (u *Unit) turn(t *Task, step taskStep) {
 	u.mu.Lock()
 	if u.pr.busy {
@@ -31,7 +31,7 @@ func (u *Unit) turn(t *Task, step taskStep) {
 	taskSteps[step](t)
 }
 
-// endTurn gives the turn to the next in line. Any loop may call it.
+// endTurn passes the turn to the next command in line. Any loop may call it.
 func (u *Unit) endTurn() {
 	u.mu.Lock()
 	if len(u.pr.waiting) == 0 {

@@ -28,7 +28,7 @@ func sendDiagnostic(t *Task) {
 func requestSense(t *Task) {
 	s := sense{}
 	switch u := t.unit; {
-	case u == nil: // SPC-4 6.39: for a LUN that is not there, as data with GOOD status
+	case u == nil: // SPC-4 6.39: for a LUN that does not exist, as data with GOOD status
 		s = sense{key: IllegalRequest, asc: ascLUNotSupported}
 	default:
 		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {

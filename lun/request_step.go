@@ -2,8 +2,8 @@ package lun
 
 import "fmt"
 
-// requestStep is what a task does when its request has completed. It is a number, not a function, so that a task that is in the
-// backend can be written down.
+// requestStep is what a task does when its request has completed. It is a number, not a function, so that the state of a task in the
+// backend can be stored.
 type requestStep uint8
 
 const (
@@ -13,7 +13,7 @@ const (
 	stepRead                              // the buffer is the data-in
 	stepReadSynced                        // READ with FUA: the cache has been flushed
 	stepWrittenThrough                    // a write with FUA
-	stepWrittenToFlush                    // a write that a flush follows
+	stepWrittenToFlush                    // a write that is followed by a flush
 	stepRewritten                         // the repeat of a write with FUA that failed
 	stepWriteSame                         // WRITE SAME: the next piece
 	stepRange                             // OpDiscard, OpZero: the next piece
@@ -38,7 +38,7 @@ func (s requestStep) String() string {
 	return fmt.Sprintf("requestStep(%d)", uint8(s))
 }
 
-// take carries the step out; err is the request's.
+// take carries out the step; err is the request's.
 func (s requestStep) take(t *Task, err error) {
 	switch s {
 	case stepEnd:

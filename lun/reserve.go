@@ -1,7 +1,7 @@
 package lun
 
-// RESERVE and RELEASE, (6) and (10), as SPC-2 defines them, with the exceptions of SPC-4 5.13.3 (CRH=1): VMFS, and much
-// else that is old, still begins with them.
+// RESERVE and RELEASE, (6) and (10), as SPC-2 defines them, with the exceptions of SPC-4 5.13.3 (CRH=1): VMFS and other old
+// initiators still use them.
 var reserveCommands = []command{
 	{op: 0x16, sa: noSA, name: "RESERVE(6)", usage: [16]byte{0x16, 0x11, 0, 0, 0, 0x04}, class: accessReserve, run: runReserve},
 	{op: 0x17, sa: noSA, name: "RELEASE(6)", usage: [16]byte{0x17, 0x11, 0, 0, 0, 0x04}, class: accessReserve, run: runRelease},
@@ -9,7 +9,8 @@ var reserveCommands = []command{
 	{op: 0x57, sa: noSA, name: "RELEASE(10)", usage: [16]byte{0x57, 0x13, 9: 0x04}, class: accessReserve, run: runRelease},
 }
 
-// reserveField refuses what SPC-2 made optional or obsolete: third-party reservations, LONGID and extents. True: it ended t.
+// reserveField refuses what SPC-2 made optional or obsolete: third-party reservations, LONGID and extents. It returns true if it
+// ended t.
 func reserveField(t *Task) bool {
 	bad := t.CDB[1] & 0x11
 	if t.CDB[0] >= 0x56 {
@@ -43,7 +44,7 @@ func reserveTurn(t *Task) {
 		}
 	case p.reserve != nil && p.reserve != n:
 		end = (*Task).conflict
-	case n.closed.Load(): // nothing would release it: nexusLost has run or is about to
+	case n.closed.Load(): // nothing would release the reservation: nexusLost has run, or is about to
 	default:
 		p.reserve = n
 		u.publishReservation()

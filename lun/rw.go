@@ -1,6 +1,6 @@
 package lun
 
-// mediaCommands move blocks: READ and WRITE of every length (SBC-3 5.7 to 5.12, 5.32 to 5.37).
+// mediaCommands transfer blocks: READ and WRITE of every length (SBC-3 5.7 to 5.12, 5.32 to 5.37).
 var mediaCommands = []command{
 	{op: 0x08, sa: noSA, name: "READ(6)", usage: [16]byte{1: 0x1F, 0xFF, 0xFF, 0xFF, 0x04},
 		class: accessRead, flags: needsMedium | gated | mappedIn, plan: planRead, run: readMedium},
@@ -20,15 +20,15 @@ var mediaCommands = []command{
 		class: accessWrite, flags: needsMedium | writesMedium | gated, plan: planWrite, run: writeMedium},
 }
 
-// Bits of byte 1 of a CDB that moves blocks (SBC-3 5.8). Six-byte CDBs have none.
+// Bits of byte 1 of a CDB that transfers blocks (SBC-3 5.8). Six-byte CDBs have none.
 const (
 	cdbProtect = 0xE0 // RDPROTECT, WRPROTECT, VRPROTECT, ORPROTECT
 	cdbDPO     = 0x10
 	cdbFUA     = 0x08
 )
 
-// extent returns LOGICAL BLOCK ADDRESS and TRANSFER LENGTH (or NUMBER OF LOGICAL BLOCKS ...) of a CDB whose operation
-// code's group fixes their place (SPC-4 4.2.5), and the byte where the length begins.
+// extent returns LOGICAL BLOCK ADDRESS and TRANSFER LENGTH (or NUMBER OF LOGICAL BLOCKS ...) of a CDB in which their offsets follow
+// from the operation code's group (SPC-4 4.2.5), and the offset of the length.
 func extent(c *[16]byte) (lba, n uint64, at int) {
 	switch c[0] >> 5 {
 	case 0:
@@ -61,8 +61,8 @@ func planWrite(u *Unit, c *[16]byte) (out, in int64) {
 // specified LBA plus the specified number of logical blocks exceeds the capacity").
 func (g *Geometry) holds(lba, n uint64) bool { return lba <= g.Blocks && n <= g.Blocks-lba }
 
-// blocks checks what every command that moves blocks checks, and returns the bytes it is about. ok is false when it
-// ended t.
+// blocks makes the checks common to all commands that transfer blocks, and returns the command's range in bytes. ok is false if
+// it ended t.
 func (t *Task) blocks() (off, n int64, ok bool) {
 	if t.CDB[0] >= 0x20 && t.CDB[1]&cdbProtect != 0 {
 		// SBC-3 4.22: without protection information a nonzero PROTECT field is refused.
@@ -115,7 +115,7 @@ func readSynced(t *Task, err error) {
 	}
 }
 
-// readBlocks makes [off, off+n) the data-in: from where a Mapped backend has it, or from t.Buf.
+// readBlocks makes [off, off+n) the data-in: in a Mapped backend's memory, or in t.Buf.
 func (t *Task) readBlocks(off, n int64) {
 	if m := t.unit.mapped; m != nil {
 		data := m.Bytes(off, int(n))
@@ -142,8 +142,8 @@ func readDone(t *Task, err error) {
 	t.good()
 }
 
-// dataOut cuts t.Out to n bytes. An initiator whose EXPECTED DATA TRANSFER LENGTH is less than the CDB asks for gets its
-// whole blocks carried out and an overflow residual (RFC 7143 11.4.5.1); a part of a block cannot be. ok is false when it
+// dataOut cuts t.Out to n bytes. If the EXPECTED DATA TRANSFER LENGTH is less than the CDB asks for, the whole blocks are
+// written and an overflow residual is reported (RFC 7143 11.4.5.1); a part of a block cannot be written. ok is false if it
 // ended t.
 func (t *Task) dataOut(n int64) (data []byte, ok bool) {
 	data = t.Out
@@ -157,8 +157,8 @@ func (t *Task) dataOut(n int64) (data []byte, ok bool) {
 	return data, true
 }
 
-// outBlocks gives the data of a write whose extent is its CDB's, and the extent's offset. ok is false when it ended t, as it does
-// when there is nothing to write.
+// outBlocks returns the data of a write whose extent is in its CDB, and the extent's offset. ok is false if it ended t, as it does
+// if there is nothing to write.
 func (t *Task) outBlocks() (off int64, data []byte, ok bool) {
 	off, n, ok := t.blocks()
 	if !ok {

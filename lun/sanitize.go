@@ -28,7 +28,7 @@ const (
 	sanitizeAUSE     = 0x20 // allow unrestricted sanitize exit
 )
 
-// sanitizeFields refuses what is reserved in the CDB, before a mistake costs the medium. False: it ended t.
+// sanitizeFields refuses reserved values in the CDB, before a mistake erases the medium. It returns false if it ended t.
 func sanitizeFields(t *Task) bool {
 	if t.CDB[1]&sanitizeReserved != 0 {
 		t.checkField(1, 6)
@@ -65,7 +65,7 @@ func sanitize(t *Task) {
 	if t.CDB[1]&sanitizeImmed != 0 {
 		t.good()
 	} else {
-		// From here on the operation goes on without the task (SBC-3 4.11.1: neither an abort nor a reset stops it), and
+		// From here on the operation does not depend on the task (SBC-3 4.11.1: neither an abort nor a reset stops it), and
 		// no command waits at the gate for it: each gets SANITIZE IN PROGRESS.
 		s.waiter = t
 		t.sanitizer = s
@@ -74,7 +74,7 @@ func sanitize(t *Task) {
 	s.begin()
 }
 
-// overwrite reads the parameter list of an OVERWRITE (SBC-3 5.21.2). False: it ended t.
+// overwrite parses the parameter list of an OVERWRITE (SBC-3 5.21.2). It returns false if it ended t.
 func (s *sanitizer) overwrite(t *Task) bool {
 	length := int(cdb16(&t.CDB, 7))
 	bs := int(t.unit.blockSize())

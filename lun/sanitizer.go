@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// sanitizer is a sanitize operation (SBC-3 4.11). It belongs to the loop that started it, and to no task: neither aborts
-// nor resets nor the end of the session stop it.
+// sanitizer is a sanitize operation (SBC-3 4.11). It belongs to the loop that started it, and not to a task: neither an abort
+// nor a reset nor the end of the session stops it.
 type sanitizer struct {
 	u            *Unit
 	loop         Loop
@@ -27,7 +27,7 @@ type sanitizer struct {
 // sanitizeNap bounds how long a paced operation sleeps before it checks again whether to go on, in nanoseconds.
 const sanitizeNap = 1e9
 
-// begin notes in the Store that the medium is being sanitized, so that a restart finds it neither whole nor clean.
+// begin records in the Store that the medium is being sanitized, so that after a restart it counts neither as intact nor as clean.
 func (s *sanitizer) begin() {
 	s.began = s.loop.Now()
 	mark := []byte{'r'}
@@ -56,12 +56,12 @@ func (m *sanitizeMark) Happen() {
 	m.s.next()
 }
 
-// sanitizeNext goes on with the next piece.
+// sanitizeNext is the event that continues with the next piece.
 type sanitizeNext struct{ s *sanitizer }
 
 func (e sanitizeNext) Happen() { e.s.next() }
 
-// sanitizeFailure ends the operation.
+// sanitizeFailure is the event that ends the operation with an error.
 type sanitizeFailure struct {
 	s   *sanitizer
 	err error
@@ -104,8 +104,8 @@ func (s *sanitizer) next() {
 	u.backend.Submit(s.loop, &s.req)
 }
 
-// RequestDone implements Completion. It goes on by Post, so that a backend that completes inside Submit does not recurse
-// and others have their turn.
+// RequestDone implements Completion. It continues through Post, so that a backend that completes inside Submit does not cause
+// recursion, and other tasks get the loop.
 func (s *sanitizer) RequestDone(r *Request, err error) {
 	if err != nil {
 		if r.Kind != OpSync { // the flusher records the errors of flushes
@@ -133,7 +133,7 @@ func (s *sanitizer) RequestDone(r *Request, err error) {
 	s.loop.Go(&sanitizeMark{s: s})
 }
 
-// end is the operation's end, or its failure.
+// end ends the operation, with success or failure.
 func (s *sanitizer) end(err error) {
 	u := s.u
 	if err != nil {
@@ -156,7 +156,7 @@ func (s *sanitizer) end(err error) {
 	}
 }
 
-// stop lets go of what the operation holds.
+// stop releases the resources of the operation.
 func (s *sanitizer) stop() {
 	if s.buf != nil {
 		s.loop.Free(s.buf)
@@ -165,7 +165,7 @@ func (s *sanitizer) stop() {
 	s.u.sanitizing.Store(nil)
 }
 
-// sanitizeSense is the sense data of a unit that is being sanitized, with its progress in 65536ths (SPC-4 4.5.2.4.4).
+// sanitizeSense returns the sense data of a unit that is being sanitized, with its progress in 65536ths (SPC-4 4.5.2.4.4).
 func (u *Unit) sanitizeSense() sense {
 	v := sense{key: NotReady, asc: ascSanitizeInProgressSense, specific: [3]byte{0x80, 0xFF, 0xFF}}
 	if s := u.sanitizing.Load(); s != nil {
@@ -177,7 +177,7 @@ func (u *Unit) sanitizeSense() sense {
 
 func (u *Unit) sanitizeKey() string { return "sanitize/" + u.cfg.ID }
 
-// markSanitize saves the state of the sanitize operation; nil: there is none. It blocks.
+// markSanitize saves the state of the sanitize operation, nil if there is none. It blocks.
 func (u *Unit) markSanitize(mark []byte) error {
 	if u.target.cfg.Store == nil || u.cfg.ID == "" {
 		return nil
@@ -185,7 +185,7 @@ func (u *Unit) markSanitize(mark []byte) error {
 	return u.target.cfg.Store.Save(u.sanitizeKey(), mark)
 }
 
-// restoreSanitize finds an operation that a restart cut off: it has failed (SBC-3 4.11.1).
+// restoreSanitize checks for an operation that a restart interrupted: it has failed (SBC-3 4.11.1).
 func (u *Unit) restoreSanitize() error {
 	if u.target.cfg.Store == nil || u.cfg.ID == "" {
 		return nil

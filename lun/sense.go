@@ -64,7 +64,7 @@ const (
 	ascMediumRemovalPrevented  = 0x5302
 )
 
-// sense is sense data before it is laid out (SPC-4 4.5).
+// sense is sense data before it is encoded (SPC-4 4.5).
 type sense struct {
 	key      SenseKey
 	asc      ASC
@@ -73,7 +73,7 @@ type sense struct {
 	specific [3]byte // SENSE KEY SPECIFIC with SKSV in bit 7 of byte 0; all zero: none
 }
 
-// encode lays s out in dst, in descriptor format (SPC-4 4.5.2) or fixed format (SPC-4 4.5.3), and returns its length.
+// encode writes s to dst, in descriptor format (SPC-4 4.5.2) or fixed format (SPC-4 4.5.3), and returns its length.
 func (s *sense) encode(dst *[SenseSize]byte, descriptor bool) int {
 	*dst = [SenseSize]byte{}
 	if descriptor {
@@ -107,8 +107,8 @@ func (s *sense) encode(dst *[SenseSize]byte, descriptor bool) int {
 	return 18
 }
 
-// fieldPointer is the SENSE KEY SPECIFIC field of ILLEGAL REQUEST (SPC-4 4.5.2.4.2): which byte, and which bit of it
-// when bit is not negative, is at fault, in the CDB or in the parameter list.
+// fieldPointer returns the SENSE KEY SPECIFIC field of ILLEGAL REQUEST (SPC-4 4.5.2.4.2): it names the byte at fault in the CDB or
+// in the parameter list, and its bit unless bit is negative.
 func fieldPointer(inCDB bool, index, bit int) (p [3]byte) {
 	p[0] = 0x80
 	if inCDB {
@@ -121,7 +121,7 @@ func fieldPointer(inCDB bool, index, bit int) (p [3]byte) {
 	return p
 }
 
-// The ends of a command. Each may be called once, on the task's loop.
+// The following end a command. One of them may be called once, on the task's loop.
 
 // good ends t with GOOD status; t.In is its data-in.
 func (t *Task) good() { t.end(StatusGood) }
@@ -129,7 +129,7 @@ func (t *Task) good() { t.end(StatusGood) }
 // conflict ends t with RESERVATION CONFLICT (SPC-4 5.13).
 func (t *Task) conflict() { t.end(StatusReservationConflict) }
 
-// busy ends t with BUSY: resources are short now, the initiator may try again (SAM-5 5.3.1).
+// busy ends t with BUSY: resources are short, and the initiator may try again (SAM-5 5.3.1).
 func (t *Task) busy() { t.end(StatusBusy) }
 
 // check ends t with CHECK CONDITION and sense data.

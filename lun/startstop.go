@@ -16,8 +16,8 @@ const (
 	ssuStart   = 0x01
 )
 
-// startStop: there is no motor here. A power condition changes nothing (SBC-3 5.22: START and LOEJ are ignored then), nor
-// does START alone; LOEJ loads and ejects the medium of a removable unit.
+// startStop: SBC-3 5.22. There is no motor: a power condition changes nothing (START and LOEJ are ignored then), nor does START
+// alone. LOEJ loads and ejects the medium of a removable unit.
 func startStop(t *Task) {
 	u, b := t.unit, t.CDB[4]
 	switch {
@@ -32,7 +32,7 @@ func startStop(t *Task) {
 		t.good()
 	case b&ssuNoFlush != 0 || u.is(stateEjected):
 		stopped(t)
-	default: // SBC-3 5.22: cached data goes to the medium before it stops
+	default: // SBC-3 5.22: cached data is written to the medium before it stops
 		t.ioRange(OpSync, 0, 0, stepStopFlushed)
 	}
 }
@@ -47,7 +47,7 @@ func stopFlushed(t *Task, err error) {
 
 func stopped(t *Task) {
 	if t.CDB[4]&ssuLoEj != 0 {
-		if t.unit.removalPrevented() { // an initiator did while the cache was flushed
+		if t.unit.removalPrevented() { // an initiator prevented it while the cache was flushed
 			t.check(IllegalRequest, ascMediumRemovalPrevented)
 			return
 		}
@@ -56,7 +56,7 @@ func stopped(t *Task) {
 	t.good()
 }
 
-// load loads the medium. All nexuses but by get MEDIUM MAY HAVE CHANGED (SPC-4 6.47, 28/00).
+// load loads the medium. All nexuses except by get MEDIUM MAY HAVE CHANGED (SPC-4 6.47, 28/00).
 func (u *Unit) load(by *Nexus) {
 	if old := u.state.And(^uint32(stateEjected)); unitState(old)&stateEjected == 0 {
 		return

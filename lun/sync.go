@@ -12,7 +12,7 @@ var syncCommands = []command{
 		class: accessRead, flags: needsMedium, run: preFetch},
 }
 
-// synchronizeCache answers when everything is on the medium, with IMMED too: an earlier answer would promise nothing.
+// synchronizeCache answers when everything is on the medium, even with IMMED set: an earlier answer would promise nothing.
 func synchronizeCache(t *Task) {
 	lba, n, _ := extent(&t.CDB)
 	if !t.unit.geometry().holds(lba, n) {
@@ -24,7 +24,7 @@ func synchronizeCache(t *Task) {
 	t.ioRange(OpSync, 0, 0, stepSynced)
 }
 
-// preFetch has no cache of its own to fill, so it answers GOOD, not CONDITION MET (SBC-3 5.6: "if the specified logical
+// preFetch has no cache to fill, so it answers GOOD, not CONDITION MET (SBC-3 5.6: "if the specified logical
 // blocks were not successfully transferred to the cache because of insufficient space").
 func preFetch(t *Task) {
 	lba, n, _ := extent(&t.CDB)

@@ -1,7 +1,7 @@
 package lun
 
-// command is one row of the command table: what the device server needs to know about an operation code before it runs it.
-// Each table is next to the code that it refers to (mediaCommands, inquiryCommands ...); init joins them.
+// command is one row of the command table: the properties of an operation code that the device server needs before it runs a
+// command. Each table is next to the code that it refers to (mediaCommands, inquiryCommands ...); init joins them.
 type command struct {
 	op    byte
 	sa    int16 // service action in CDB byte 1 bits 4..0, or noSA
@@ -9,11 +9,11 @@ type command struct {
 	usage [16]byte // CDB usage data of REPORT SUPPORTED OPERATION CODES (SPC-4 6.35.3); bits that are evaluated are 1
 	class access   // whether another nexus's reservation allows it (SPC-4 5.13, table "commands allowed")
 	flags commandFlags
-	// plan says how many bytes of data-out and data-in the CDB asks to move, from the CDB and the unit's block size alone.
-	// It runs before the checks for unit attentions and reservations and must not depend on them. u is nil for a
-	// withoutUnit command sent to a LUN that is not there. nil: none.
+	// plan returns how many bytes of data-out and data-in the CDB asks to transfer, from the CDB and the unit's block size alone.
+	// It runs before the checks for unit attentions and reservations and must not depend on them. u is nil for a withoutUnit
+	// command sent to a LUN that does not exist. If plan is nil the command transfers no data.
 	plan planFunc
-	// run carries the command out and ends in t.good, t.check ..., now or later on the same loop.
+	// run carries out the command and ends in t.good, t.check ..., now or later on the same loop.
 	run func(t *Task)
 }
 
@@ -29,14 +29,14 @@ const (
 	gated                                   // counts as media access: held back while COMPARE AND WRITE or an ORDERED task runs
 	exclusive                               // runs alone: a read-modify-write command (implies gated)
 	ignoresUA                               // INQUIRY, REPORT LUNS, REQUEST SENSE (SAM-5 5.14)
-	withoutUnit                             // answered for a LUN that is not there
+	withoutUnit                             // answered even if the LUN does not exist
 	duringSanitize                          // answered while a sanitize operation runs or has failed (SBC-3 4.11)
-	mappedIn                                // data-in comes from where a Mapped backend has it: Plan asks for no buffer then
-	alwaysOffered                           // reported by REPORT SUPPORTED OPERATION CODES whatever the unit is
+	mappedIn                                // data-in may be in a Mapped backend's memory: Plan asks for no buffer then
+	alwaysOffered                           // reported by REPORT SUPPORTED OPERATION CODES for every kind of unit
 	thinOnly                                // exists on thin provisioned units
 	removableOnly                           // exists on removable units
 	sanitizes                               // SANITIZE: carried out on a unit where one has failed
-	atomicOnly                              // exists where the backend writes atomically
+	atomicOnly                              // exists if the backend writes atomically
 )
 
 // access classes of SPC-4 table "SPC commands that are allowed in the presence of various reservations".
@@ -86,8 +86,8 @@ func init() {
 	}
 }
 
-// find returns the row of cdb, nil when the operation code is unknown. badAction says that the operation code is known
-// and its service action is not.
+// find returns the row of cdb, nil if the operation code is unknown. badAction is set if the operation code is known but its
+// service action is not.
 func find(cdb *[16]byte) (c *command, badAction bool) {
 	row := &opTable[cdb[0]]
 	if row.action == nil {

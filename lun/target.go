@@ -14,8 +14,8 @@ type Store interface {
 	Save(key string, value []byte) error
 }
 
-// Aborter is the engine's side of PREEMPT AND ABORT: it aborts the tasks of u whose nexus matches, on whatever loop they
-// are, and then runs done on from, the loop that called. The tasks' answers are suppressed.
+// Aborter is the engine's part of PREEMPT AND ABORT: it aborts the tasks of u whose nexus matches, on all loops, and then runs
+// done on from, the calling loop. The tasks are not answered.
 type Aborter interface {
 	AbortTasks(from Loop, u *Unit, of NexusSet, done Event)
 }
@@ -33,7 +33,7 @@ type TargetConfig struct {
 	Vendor   string // T10 VENDOR IDENTIFICATION, at most 8 ASCII characters; "" is the default
 	Product  string // PRODUCT IDENTIFICATION, at most 16
 	Revision string // PRODUCT REVISION LEVEL, at most 4
-	Store    Store  // nil: nothing survives
+	Store    Store  // nil: no reservations or saved mode pages survive a restart
 	Aborter  Aborter
 	Loops    int // number of loops, for per-loop counters; 0 means MaxLoops
 }
@@ -75,7 +75,7 @@ func NewTarget(cfg TargetConfig) *Target {
 	return tg
 }
 
-// Name is the target's iSCSI name.
+// Name returns the target's iSCSI name.
 func (tg *Target) Name() string { return tg.cfg.Name }
 
 // Ports lists the target's ports.
@@ -87,7 +87,7 @@ func (tg *Target) Units() []*Unit { return tg.units.Load().list }
 // LUNs of SAM-5 4.7 that this target answers to: single level, peripheral device addressing (00b, bus 0) and flat space
 // addressing (01b).
 
-// Lookup finds the unit of an 8-byte LUN (big endian, as RFC 7143 11.3.4 carries it); nil when there is none.
+// Lookup finds the unit of an 8-byte LUN (big endian, as in RFC 7143 11.3.4). It returns nil if there is none.
 func (tg *Target) Lookup(lun uint64) *Unit {
 	if lun<<16 != 0 {
 		return nil
@@ -141,8 +141,8 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	return u, nil
 }
 
-// RemoveUnit takes the unit away from new commands and returns it, nil when there was none. Its tasks go on: the caller
-// aborts or awaits them, and closes the backend when the unit is Idle. A sanitize operation stops soon.
+// RemoveUnit hides the unit from new commands and returns it, nil if there was none. Its tasks continue: the caller aborts
+// or awaits them, and closes the backend when the unit is Idle. A sanitize operation stops soon.
 func (tg *Target) RemoveUnit(lun int) *Unit {
 	if lun < 0 || lun >= MaxLUNs {
 		return nil
@@ -186,15 +186,15 @@ func (tg *Target) eachNexus(f func(*Nexus)) {
 	}
 }
 
-// ResetKind says which reset a target went through.
+// ResetKind is the kind of a target reset.
 type ResetKind uint8
 
 const (
-	ResetWarm ResetKind = iota // TARGET WARM RESET (RFC 7143 11.5.1): the sessions live on
-	ResetCold                  // TARGET COLD RESET: as a power cycle; the engine drops the sessions
+	ResetWarm ResetKind = iota // TARGET WARM RESET (RFC 7143 11.5.1): the sessions continue
+	ResetCold                  // TARGET COLD RESET: like a power cycle; the engine drops the sessions
 )
 
-// Reset is a target reset, after the engine aborted the tasks of all units.
+// Reset carries out a target reset, after the engine has aborted the tasks of all units.
 func (tg *Target) Reset(kind ResetKind) {
 	a := uaTargetReset
 	if kind == ResetCold {

@@ -21,12 +21,12 @@ type Task struct {
 
 	// Set by the engine before Start.
 	Nexus   *Nexus
-	LongCDB bool // the CDB continued in an AHS: no command here has more than 16 bytes
+	LongCDB bool // the CDB continued in an AHS: no supported command has more than 16 bytes
 	Attr    Attr
-	Out     []byte // data-out that arrived; len(Out) <= Plan's out
-	Buf     []byte // room for data-in: Plan's in bytes
+	Out     []byte // data-out that has arrived; len(Out) <= Plan's out
+	Buf     []byte // memory for data-in, as many bytes as Plan's in
 	// Expected is the EXPECTED DATA TRANSFER LENGTH of a command that writes (RFC 7143 11.3.5), for the commands whose
-	// data-out must have exactly one length (COMPARE AND WRITE, WRITE SAME): Out holds no more than the CDB takes.
+	// data-out must have an exact length (COMPARE AND WRITE, WRITE SAME): Out holds no more than the CDB accepts.
 	Expected int64
 	Loop     Loop
 	Owner    any // the engine's own
@@ -34,9 +34,9 @@ type Task struct {
 	// Set by the device server before TaskDone.
 	Status Status
 	In     []byte // data-in; in Buf, or in a Mapped backend's memory. The engine cuts it to the EDTL and reports residuals
-	// RequiredOut and RequiredIn are the numbers of bytes the CDB asks to move in each direction, for residuals (RFC 7143
-	// 11.4.5). RequiredIn is what the command returns, so returning less than the allocation length is no underflow; nor is
-	// there one if the command failed.
+	// RequiredOut and RequiredIn are how many bytes the CDB asks to transfer in each direction, for residuals (RFC 7143 11.4.5).
+	// RequiredIn is what the command returns, so to return less than the allocation length is not an underflow; nor is there one
+	// if the command failed.
 	RequiredOut, RequiredIn int64
 	SenseLen                int
 	Sense                   [SenseSize]byte
@@ -46,7 +46,7 @@ type Task struct {
 	badAction bool // the operation code is known, its service action is not
 	resolved  bool // Plan found unit, cmd and the required lengths
 	req       Request
-	step      requestStep // what comes after req
+	step      requestStep // what to do when req has completed
 	phase     taskPhase
 	fate      taskFate
 	driver    driver
@@ -61,7 +61,7 @@ type Task struct {
 	scratch   taskScratch
 }
 
-// taskScratch is what a command of several steps remembers between them.
+// taskScratch is the state of a command between its steps.
 type taskScratch struct {
 	lba    uint64
 	blocks uint64
@@ -76,10 +76,10 @@ type taskScratch struct {
 	any    any         // state of a command outside the data path
 }
 
-// borrow takes a work buffer of one piece, n bytes at most. False: there is none and t is BUSY.
+// borrow allocates a work buffer of one piece, n bytes at most. If there is none it ends t with BUSY and returns false.
 func (t *Task) borrow(n int64) bool { return t.borrowAll(min(n, ioPiece)) }
 
-// borrowAll takes a work buffer of n bytes. False: there is none and t is BUSY.
+// borrowAll allocates a work buffer of n bytes. If there is none it ends t with BUSY and returns false.
 func (t *Task) borrowAll(n int64) bool {
 	b := t.Loop.Alloc(int(n))
 	if b == nil {
@@ -90,10 +90,10 @@ func (t *Task) borrowAll(n int64) bool {
 	return true
 }
 
-// offered is how much data-out the initiator wanted to send, however much the command takes.
+// offered returns how much data-out the initiator wanted to send, even if the command accepts less.
 func (t *Task) offered() int64 { return max(int64(len(t.Out)), t.Expected) }
 
-// spent counts n bytes done without I/O; true means that it is time to let others have the loop.
+// spent counts n bytes processed without I/O. It returns true if the task should yield the loop to others.
 func (t *Task) spent(n int64) bool {
 	if t.burst += n; t.burst < loopSlice {
 		return false
@@ -102,7 +102,7 @@ func (t *Task) spent(n int64) bool {
 	return true
 }
 
-// todo is what the driver does when a step has returned.
+// todo is what drive does when a step has returned.
 type todo uint8
 
 const (
@@ -114,16 +114,16 @@ const (
 // Reset makes t ready for use again.
 func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
 
-// Aborted says that Abort or Abandon was called before the task ended: its answer, if any, is of no use.
+// Aborted reports whether Abort or Abandon was called before the task ended: its answer, if any, is not sent.
 func (t *Task) Aborted() bool { return t.fate >= fateAborted }
 
-// Abandoned says that Abandon was called.
+// Abandoned reports whether Abandon was called.
 func (t *Task) Abandoned() bool { return t.fate == fateAbandoned }
 
-// Unit is the unit that the task addresses; nil when there is none (or before Start).
+// Unit returns the unit that the task addresses, nil if there is none (or before Plan).
 func (t *Task) Unit() *Unit { return t.unit }
 
-// Start carries the command out. The end is Loop.TaskDone, exactly once, possibly before Start returns.
+// Start carries out the command. Loop.TaskDone is called when it has ended, exactly once, possibly before Start returns.
 func (t *Task) Start() {
 	t.phaseIs(taskRunning)
 	t.driver = driverStepping
@@ -131,10 +131,10 @@ func (t *Task) Start() {
 	t.drive()
 }
 
-// Abort gives the task up (SAM-5 7.2). A task at the gate ends at once; one in the backend ends when the backend answers.
+// Abort aborts the task (SAM-5 7.2). A task at the gate ends at once; one in the backend ends when the backend answers.
 func (t *Task) Abort() { t.abort() }
 
-// abort reports whether the task has ended; then it is the engine's again.
+// abort reports whether the task has ended; then it belongs to the engine again.
 func (t *Task) abort() bool {
 	if !t.underWay() {
 		return true
@@ -155,12 +155,12 @@ func (t *Task) abort() bool {
 	return false
 }
 
-// Abandon is for a backend that does not answer: it aborts the task and takes it out of the gate, so that the unit goes
-// on without it, except on the blocks that its request may still change (gate_late.go). The backend still owns the request:
-// TaskDone comes if the backend ever answers, and until then the task and its buffers must not be reused.
+// Abandon is for a backend that does not answer: it aborts the task and takes it out of the gate, so that the unit continues
+// without it, except on the blocks that its request may still change (gate_late.go). The backend still owns the request:
+// TaskDone is called when the backend answers, if ever, and until then the task and its buffers must not be reused.
 //
-// False: the task is changing the unit's own state (reservations, mode pages), which cannot be held back from others; the
-// abort must wait for TaskDone.
+// Abandon returns false if the task is changing the unit's own state (reservations, mode pages), which cannot be held back from
+// other tasks; then the abort must wait for TaskDone.
 func (t *Task) Abandon() bool {
 	if !t.underWay() || t.Abandoned() {
 		return true
@@ -180,7 +180,7 @@ func (t *Task) Abandon() bool {
 	return true
 }
 
-// underWay reports whether the task has started and not ended.
+// underWay reports whether the task has started and has not ended.
 func (t *Task) underWay() bool { return t.phase != taskIdle && t.phase != taskEnded }
 
 // submit starts t.req; next gets its result. Call it last in a step.
@@ -205,8 +205,8 @@ func (t *Task) ioRange(kind OpKind, off, n int64, next requestStep) {
 	t.submit(next)
 }
 
-// settle saves s on a helper goroutine, then carries it out on t's loop. Others may see its effect even if the task is aborted:
-// it is carried out in any case, so that the saved state and the current state stay the same. It ends the task.
+// settle saves s on a helper goroutine, then makes it effective on t's loop, even if the task is aborted meanwhile, so that the
+// saved and the current state stay the same. It ends the task.
 func (t *Task) settle(s saver) {
 	t.phaseIs(taskSaving)
 	t.Loop.Go(saving{t, s})
@@ -222,10 +222,10 @@ func (t *Task) settled(s saver) {
 	t.drive()
 }
 
-// pause lets others have the loop, then continues with a step.
+// pause yields the loop, then continues with a step.
 func (t *Task) pause(next taskStep) { t.Loop.Post(taskEvent{t, next}) }
 
-// resume enters the task from outside, for a step.
+// resume runs a step of the task when an event occurs.
 func (t *Task) resume(next taskStep) {
 	if t.enter() {
 		taskSteps[next](t)
@@ -233,7 +233,8 @@ func (t *Task) resume(next taskStep) {
 	t.drive()
 }
 
-// enter begins a step from outside; false: the task was aborted, and ends. The caller calls drive after it.
+// enter begins a step when an event or completion occurs. It returns false if the task was aborted, and ends. The caller calls drive
+// afterwards.
 func (t *Task) enter() bool {
 	t.driver = driverStepping
 	if t.Aborted() {
@@ -243,8 +244,8 @@ func (t *Task) enter() bool {
 	return true
 }
 
-// drive carries out what steps ask for until the task must wait, so that a backend which completes inside Submit
-// does not recurse. It does not touch t after TaskDone.
+// drive carries out what steps ask for until the task must wait, so that a backend that completes inside Submit does not
+// cause recursion. It does not access t after TaskDone.
 func (t *Task) drive() {
 	for {
 		switch t.todo {
@@ -308,13 +309,13 @@ func (d *taskIO) RequestDone(_ *Request, err error) {
 	t.drive()
 }
 
-// Queued is for how many ns the loop's queue kept requests of the task before the medium had them.
+// Queued returns for how many ns the loop's queue kept requests of the task before the medium got them.
 func (t *Task) Queued() int64 { return t.queued }
 
 // RequestQueued implements Queued.
 func (d *taskIO) RequestQueued(ns int64) { d.queued += ns }
 
-// end records the status. The task is given back when the running step has returned.
+// end records the status. The task is returned to the engine when the running step has returned.
 func (t *Task) end(s Status) {
 	if t.phase == taskEnded {
 		return
@@ -331,7 +332,7 @@ func (t *Task) end(s Status) {
 	}
 }
 
-// finish lets go of everything and gives t back; t is not touched afterwards.
+// finish releases everything and returns t to the engine; t must not be accessed afterwards.
 func (t *Task) finish() {
 	if t.gated != gateOutside {
 		t.unit.gate.leave(t)

@@ -2,16 +2,16 @@ package lun
 
 import "fmt"
 
-// taskPhase is where a command is between Start and TaskDone. docs/scsi.md draws it.
+// taskPhase is the phase of a command between Start and TaskDone. docs/scsi.md draws the phases.
 type taskPhase uint8
 
 const (
 	taskIdle      taskPhase = iota // not started
-	taskRunning                    // with its own step, an event of its loop, or commands of its own
+	taskRunning                    // runs a step, or waits for an event of its loop or for commands of its own
 	taskAtGate                     // waits until the gate admits it
 	taskInBackend                  // the backend has its request
 	taskSaving                     // a helper thread saves the unit's state: see settle
-	taskEnded                      // has its status; TaskDone is the last that happens to it
+	taskEnded                      // has its status; only TaskDone follows
 )
 
 var taskPhaseNames = [...]string{"idle", "running", "at the gate", "in the backend", "saving", "ended"}
@@ -23,8 +23,8 @@ func (p taskPhase) String() string {
 	return fmt.Sprintf("taskPhase(%d)", uint8(p))
 }
 
-// taskNext has the phases that may follow each phase. A command ends only from its own step or at the gate: what a backend or
-// the Store has must come back first.
+// taskNext lists the phases that may follow each phase. A command ends only in its own step or at the gate: a request in the backend
+// or a change in the Store must complete first.
 var taskNext = [...]uint8{
 	taskIdle:      1 << taskRunning,
 	taskRunning:   1<<taskAtGate | 1<<taskInBackend | 1<<taskSaving | 1<<taskEnded,
@@ -34,7 +34,7 @@ var taskNext = [...]uint8{
 	taskEnded:     0, // Reset
 }
 
-// phaseIs moves the task to its next phase. A step that taskNext does not have is an error of this program.
+// phaseIs moves the task to its next phase. A transition that is not in taskNext is a bug.
 func (t *Task) phaseIs(next taskPhase) {
 	if taskNext[t.phase]>>next&1 == 0 {
 		panic(fmt.Sprintf("lun: command %#x: phase %v after %v", t.CDB[0], next, t.phase))
@@ -42,7 +42,7 @@ func (t *Task) phaseIs(next taskPhase) {
 	t.phase = next
 }
 
-// taskFate is what the engine has asked for: it only grows.
+// taskFate is what the engine has asked for. It never goes back.
 type taskFate uint8
 
 const (
@@ -56,7 +56,7 @@ type driver uint8
 
 const (
 	driverOff        driver = iota // drive does not run
-	driverStepping                 // a step runs: ends and submissions are carried out when it returns
-	driverSubmitting               // the backend is taking the request
-	driverAnswered                 // and has answered it already
+	driverStepping                 // a step runs: drive ends the task or submits its request when it returns
+	driverSubmitting               // the backend's Submit runs
+	driverAnswered                 // the backend's Submit runs, and has completed the request already
 )

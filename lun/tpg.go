@@ -2,8 +2,8 @@ package lun
 
 import "encoding/binary"
 
-// Each iSCSI portal group is a target port (RFC 7143 4.4.2) and a target port group of its own, whose TARGET PORT GROUP
-// is the portal group tag: VPD page 83h names it so too, and INQUIRY says TPGS=01b (implicit asymmetric access).
+// Each iSCSI portal group is a target port (RFC 7143 4.4.2) and a target port group of its own. Its TARGET PORT GROUP is the
+// portal group tag, also in VPD page 83h. INQUIRY reports TPGS=01b (implicit asymmetric access).
 
 var tpgCommands = []command{
 	{op: 0xA3, sa: 0x0A, name: "REPORT TARGET PORT GROUPS", class: accessAllowed, plan: planIn32(6), run: reportTargetPortGroups,

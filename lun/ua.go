@@ -30,13 +30,13 @@ const (
 // uaASC gives each attention's additional sense code, in bit order.
 var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
 
-// asc is the additional sense code of one attention.
+// asc returns the additional sense code of one attention.
 func (a attention) asc() ASC { return uaASC[bits.TrailingZeros32(uint32(a))] }
 
 // attend establishes a for the I_T_L nexus of n and u.
 func (n *Nexus) attend(u *Unit, a attention) { n.pending[u.lun].Or(uint32(a)) }
 
-// takeAttention clears and returns the pending attention of highest precedence, 0 when there is none. only limits which.
+// takeAttention clears and returns the pending attention of highest precedence among those in only, 0 if there is none.
 func (n *Nexus) takeAttention(u *Unit, only attention) attention {
 	p := &n.pending[u.lun]
 	for {

@@ -10,20 +10,20 @@ import (
 // UnitConfig describes a logical unit.
 type UnitConfig struct {
 	Backend Backend
-	// ID identifies the medium permanently, whatever the LUN or the path (a UUID kept in the state directory). The NAA
+	// ID identifies the medium permanently, independently of LUN and path (a UUID kept in the state directory). The NAA
 	// designator, the T10 designator and the default serial number are derived from it.
 	ID        string
 	Serial    string // unit serial number, VPD page 80h; "": derived from ID
 	ReadOnly  bool
 	Removable bool
 	Thin      bool // LBPME: UNMAP, GET LBA STATUS; the backend's Geometry must say Thin too
-	// PhysicalBlock is the physical block size to report, in bytes: the logical one times a power of two. 0: the backend's.
+	// PhysicalBlock is the physical block size to report, in bytes: the logical one times a power of two. 0 means the backend's.
 	PhysicalBlock uint32
-	// SanitizeRate bounds a sanitize operation, in bytes a second, so that it leaves the medium to others. 0: no bound.
+	// SanitizeRate limits a sanitize operation, in bytes a second, so that it leaves bandwidth to other commands. 0 means no limit.
 	SanitizeRate int64
 }
 
-// unitState is a set of conditions that commands must check. Zero: the unit carries out all commands.
+// unitState is a set of conditions that commands must check. If it is zero the unit carries out all commands.
 type unitState uint32
 
 const (
@@ -33,7 +33,7 @@ const (
 	stateReadOnly                             // configuration or backend: DATA PROTECT 27/00
 	stateSoftProtected                        // SWP of the control mode page: DATA PROTECT 27/02
 	stateWriteThrough                         // WCE=0 on a volatile backend: every write is FUA
-	stateGone                                 // a command found the medium gone: see gone.go
+	stateGone                                 // a command found that the medium is gone: see gone.go
 )
 
 // Unit is a logical unit: a device server with its task set.
@@ -49,8 +49,8 @@ type Unit struct {
 	state   atomic.Uint32              // unitState
 	mode    atomic.Pointer[modeValues] // current values; replaced, never changed
 
-	// resv is the unit's reservation, nil if there is none; the data path reads nothing else of it. Maintained by
-	// persist.go and reserve.go.
+	// resv is the unit's reservation, nil if there is none. The data path reads no other state of reservations. persist.go and
+	// reserve.go maintain it.
 	resv atomic.Pointer[reservation]
 
 	gate gate
@@ -68,7 +68,7 @@ type Unit struct {
 	pr      persistState
 	saved   *modeValues         // saved mode values; nil: none were saved
 	prevent map[*Nexus]struct{} // nexuses that prevent medium removal
-	// restrictedSanitize: the failure of a sanitize operation cannot be exited (AUSE was zero).
+	// restrictedSanitize is set if the failure mode of a sanitize operation cannot be exited (AUSE was zero).
 	restrictedSanitize bool
 }
 
@@ -126,11 +126,11 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	return u, nil
 }
 
-// Target is the target the unit belongs to; LUN its number there.
+// Target returns the target that the unit belongs to, and LUN the unit's number there.
 func (u *Unit) Target() *Target { return u.target }
 func (u *Unit) LUN() int        { return u.lun }
 
-// Backend is the unit's medium.
+// Backend returns the backend of the unit's medium.
 func (u *Unit) Backend() Backend { return u.backend }
 
 func (u *Unit) geometry() *Geometry { return u.geom.Load() }
@@ -173,12 +173,11 @@ func (u *Unit) protect(g *Geometry) {
 	}
 }
 
-// Idle reports whether nothing is under way on the unit: neither a command in its backend nor a sanitize operation. A unit
-// that was removed from its target and is idle may have its backend closed.
+// Idle reports whether the unit has no command in progress and no sanitize operation. The backend of a unit that was removed
+// from its target may be closed when the unit is idle.
 func (u *Unit) Idle() bool { return u.gate.idle() && u.sanitizing.Load() == nil }
 
-// Reset is a logical unit reset (SAM-5 6.3.3, 7.7), after the engine aborted the unit's tasks. by is the nexus that
-// asked, nil for none.
+// Reset carries out a logical unit reset (SAM-5 6.3.3, 7.7), after the engine has aborted the unit's tasks.
 func (u *Unit) Reset(by *Nexus) { u.reset(uaUnitReset) }
 
 func (u *Unit) reset(a attention) {
@@ -186,7 +185,7 @@ func (u *Unit) reset(a attention) {
 	u.mu.Lock()
 	clear(u.prevent)
 	u.mu.Unlock()
-	u.setMode(u.savedMode()) // SPC-4 5.14: a reset brings the saved values back
+	u.setMode(u.savedMode()) // SPC-4 5.14: a reset restores the saved values
 	u.attendAll(a, nil)
 }
 
@@ -196,7 +195,7 @@ func (u *Unit) ClearTaskSet(by *Nexus, aborted func(*Nexus) bool) {
 	u.attendIf(uaCommandsCleared, func(n *Nexus) bool { return n != by && (aborted == nil || aborted(n)) })
 }
 
-// nexusLost ends what n held on u.
+// nexusLost releases whatever n held on u.
 func (u *Unit) nexusLost(n *Nexus) {
 	u.releaseReserve(n)
 	u.mu.Lock()

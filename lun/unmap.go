@@ -34,7 +34,7 @@ func unmap(t *Task) {
 		return
 	}
 	list := t.Out[:length]
-	// SBC-3 5.25.2: a descriptor that is not whole is ignored.
+	// SBC-3 5.25.2: an incomplete descriptor is ignored.
 	size := int(binary.BigEndian.Uint16(list[2:]))
 	if size > length-unmapHeader {
 		t.check(IllegalRequest, ascParameterListLength)
@@ -63,7 +63,7 @@ func unmap(t *Task) {
 	t.ranges(OpDiscard)
 }
 
-// nextDescriptor makes the next UNMAP block descriptor the range to work on. False: there is none.
+// nextDescriptor makes the next UNMAP block descriptor the range to work on. It returns false if there is none.
 func nextDescriptor(t *Task) bool {
 	s := &t.scratch
 	if uint64(s.moved) == s.blocks {

@@ -53,14 +53,14 @@ func verifyMedium(t *Task) {
 		t.check(IllegalRequest, ascLBAOutOfRange)
 	case check == checkBytes && n > uint64(MaxTransfer/g.BlockSize):
 		t.checkField(at, -1)
-	case int64(len(t.Out)) < t.RequiredOut: // what does not arrive cannot be compared
+	case int64(len(t.Out)) < t.RequiredOut: // missing data cannot be compared
 		t.check(IllegalRequest, ascInvalidFieldInUnit)
 	default:
 		t.verify(check, int64(lba)*int64(g.BlockSize), int64(n)*int64(g.BlockSize))
 	}
 }
 
-// writeAndVerify writes to the medium, then compares what the medium has, or reads it (BYTCHK zero).
+// writeAndVerify writes to the medium, then reads it back, and compares the data unless BYTCHK is zero.
 func writeAndVerify(t *Task) {
 	if c := bytchk(&t.CDB); c != checkMedium && c != checkBytes {
 		t.checkField(1, 2)
@@ -82,7 +82,7 @@ func writtenToVerify(t *Task, err error) {
 	t.verify(bytchk(&t.CDB), t.scratch.off, t.scratch.left)
 }
 
-// verify checks the n bytes at off against t.Out as check says, piece by piece.
+// verify checks the n bytes at off piece by piece, as check requires.
 func (t *Task) verify(check byteCheck, off, n int64) {
 	t.scratch.check = check
 	t.scratch.off, t.scratch.left, t.scratch.moved = off, n, 0
@@ -125,7 +125,7 @@ func verifyRead(t *Task, err error) {
 	}
 }
 
-// verifyPiece checks the next piece of the medium. False: it ended t.
+// verifyPiece checks the next piece of the medium. It returns false if it ended t.
 func (t *Task) verifyPiece(medium []byte) bool {
 	s := &t.scratch
 	at := -1
@@ -152,7 +152,7 @@ func (t *Task) verifyPiece(medium []byte) bool {
 	return true
 }
 
-// mismatch is the index of the first byte that differs in two slices of one length, -1 when none does.
+// mismatch returns the index of the first byte that differs in two slices of the same length, -1 if none does.
 func mismatch(a, b []byte) int {
 	if bytes.Equal(a, b) {
 		return -1

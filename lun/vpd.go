@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// vpdPage is one page of vital product data (SPC-4 7.8, SBC-3 6.5). write appends behind the four-byte header.
+// vpdPage is one page of vital product data (SPC-4 7.8, SBC-3 6.5). write appends after the four-byte header.
 type vpdPage struct {
 	code  byte
 	write func(t *Task, w *pageWriter)
@@ -50,9 +50,9 @@ type identity struct {
 	serial string
 }
 
-// newIdentity derives a unit's names. The NAA designator needs an IEEE company_id; there is none of ours, so it is one
-// with the locally administered bit set (as in a MAC address: 72-74-67, "rtg"), which IEEE never assigns. The rest is a
-// hash of id.
+// newIdentity derives a unit's names. The NAA designator needs an IEEE company_id. The project has none, so it uses one with
+// the locally administered bit set (as in a MAC address: 72-74-67, "rtg"), which IEEE never assigns. The rest is a hash of
+// id.
 func newIdentity(id, serial string) (n identity) {
 	sum := sha256.Sum256([]byte("ringtgt unit " + id))
 	company := uint64(0x727467)
@@ -95,7 +95,7 @@ const (
 	protocolISCSI = 0x50 // PROTOCOL IDENTIFIER 5, with PIV
 )
 
-// vpdIdentification: Device Identification, SPC-4 7.8.6. It names the unit, the port the command came by, and the device.
+// vpdIdentification: Device Identification, SPC-4 7.8.6. It names the unit, the port on which the command arrived, and the device.
 func vpdIdentification(t *Task, w *pageWriter) {
 	u, tg, n := t.unit, t.Target, t.Nexus
 	add := func(code, assoc, kind byte, value []byte) {
@@ -110,7 +110,7 @@ func vpdIdentification(t *Task, w *pageWriter) {
 		}
 		copy(d[4:], value)
 	}
-	// SPC-4 7.8.6.4: the vendor's eight characters and what the vendor makes unique.
+	// SPC-4 7.8.6.4: the vendor's eight characters and an identifier that the vendor makes unique.
 	vendor := make([]byte, 8, 8+len(u.names.serial))
 	padASCII(vendor, tg.cfg.Vendor)
 	add(codeASCII, ofUnit, typeT10Vendor, append(vendor, u.names.serial...))

@@ -2,7 +2,7 @@ package lun
 
 import "bytes"
 
-// WRITE SAME (SBC-3 5.42, 5.43) and the pieces that it, UNMAP and the like are carried out in.
+// WRITE SAME (SBC-3 5.42, 5.43), and how it, UNMAP and similar commands are carried out in pieces.
 
 // Bits of byte 1 of WRITE SAME.
 const (
@@ -37,7 +37,7 @@ func writeSame(t *Task) {
 	case !g.holds(lba, n):
 		t.check(IllegalRequest, ascLBAOutOfRange)
 	case !ndob && (t.offered() != int64(g.BlockSize) || len(t.Out) < int(g.BlockSize)):
-		// The data-out must be exactly one block; with any other amount it is not certain which block is meant.
+		// The data-out must be exactly one block; with any other length it is uncertain which block is meant.
 		t.check(IllegalRequest, ascInvalidFieldInUnit)
 	default:
 		bs := int64(g.BlockSize)
@@ -45,8 +45,8 @@ func writeSame(t *Task) {
 	}
 }
 
-// fill writes t.Out's first block, or zeroes, to every block of the n bytes at off; unmap permits to deallocate where
-// the block is what a deallocated block reads as (SBC-3 4.7.3.4: LBPRZ is one).
+// fill writes t.Out's first block, or zeroes, to every block of the n bytes at off. If unmap is set, fill may deallocate the
+// blocks instead if the data is what a deallocated block reads as (SBC-3 4.7.3.4: LBPRZ is one).
 func (t *Task) fill(zeroes, unmap bool, off, n int64, bs int) {
 	s := &t.scratch
 	s.off, s.left, s.moved = off, n, 0
@@ -120,7 +120,7 @@ func (t *Task) piecesDone() {
 	t.good()
 }
 
-// zeroBlock is what a deallocated block reads as.
+// zeroBlock is the content of a deallocated block.
 var zeroBlock [4096]byte
 
 func allZero(b []byte) bool { return bytes.Equal(b, zeroBlock[:len(b)]) }
