@@ -24,7 +24,7 @@ func ping(b *bench, ctx context.Context, at served, o run.Options) (*result.Run,
 		return nil, err
 	}
 	elapsed := o.Runtime / 2
-	return &result.Run{Elapsed: elapsed, Total: result.Stats{Requests: h.Count(), IOPS: float64(h.Count()) / elapsed.Seconds(), Latency: h}}, nil
+	return &result.Run{Elapsed: elapsed, Total: result.Stats{Requests: h.Count(), IOPS: float64(h.Count()) / elapsed.Seconds(), Latency: result.Latency{Histogram: h}}}, nil
 }
 
 // fioVariants are the ways in which fio reads: plain, and with everything registered with the ring beforehand.

@@ -110,7 +110,7 @@ func (c *benchCmd) Run(s streams) error {
 	if got.empty() {
 		return c.classify(got.err)
 	}
-	identify(&got.doc)
+	identify(got.doc)
 	if err := files.write(c.Output, s.out, got.doc); err != nil {
 		return fail(exitRun, err)
 	}

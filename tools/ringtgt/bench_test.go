@@ -101,7 +101,7 @@ func whole(ts *testscript.TestScript, r *result.Run) {
 	}
 	t := &r.Total
 	want(r.Version == result.Version && t.Requests > 0 && r.Elapsed > 0, "version %d, %d requests in %v", r.Version, t.Requests, r.Elapsed)
-	want(t.Latency != nil && t.Latency.Count() >= t.Requests && t.Latency.Min() > 0, "latencies of %d requests: %v", t.Requests, t.Latency)
+	want(t.Latency.Count() >= t.Requests && t.Latency.Min() > 0, "latencies of %d requests: %v", t.Requests, t.Latency)
 	for name, part := range map[string]func() (uint64, uint64){
 		"sessions": func() (uint64, uint64) {
 			return sum(len(r.Sessions), func(i int) *result.Stats { return &r.Sessions[i].Stats })

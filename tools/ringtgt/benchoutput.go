@@ -32,8 +32,8 @@ type benchFiles []*benchFile
 func (c *benchCmd) open() (files benchFiles, err error) {
 	for _, want := range []benchFile{
 		{flag: "--json " + c.JSON, write: result.Encode},
-		{flag: "--benchstat " + c.Benchstat, write: writeBenchstat},
-		{flag: "--report " + c.Report, write: writeReport},
+		{flag: "--benchstat " + c.Benchstat, write: result.Benchstat},
+		{flag: "--report " + c.Report, write: report.Write},
 	} {
 		path := map[string]string{"--json " + c.JSON: c.JSON, "--benchstat " + c.Benchstat: c.Benchstat, "--report " + c.Report: c.Report}[want.flag]
 		if path == "" {
@@ -53,7 +53,7 @@ func (c *benchCmd) open() (files benchFiles, err error) {
 // write writes a result to standard output and to every file.
 func (files benchFiles) write(format string, out io.Writer, doc result.Document) error {
 	w := bufio.NewWriter(out)
-	to := map[string]func(io.Writer, result.Document) error{"table": writeTable, "json": result.Encode, "benchstat": writeBenchstat}[format]
+	to := map[string]func(io.Writer, result.Document) error{"table": result.Table, "json": result.Encode, "benchstat": result.Benchstat}[format]
 	errs := []error{to(w, doc), w.Flush()}
 	for _, f := range files {
 		errs = append(errs, f.save(doc))
@@ -80,64 +80,22 @@ func (files benchFiles) close() {
 	}
 }
 
-func writeTable(w io.Writer, d result.Document) error {
-	switch {
-	case d.Sweep != nil:
-		return result.TableSweep(w, d.Sweep)
-	case d.Comparison != nil:
-		return result.TableComparison(w, d.Comparison)
-	}
-	return result.Table(w, d.Run)
-}
-
-func writeBenchstat(w io.Writer, d result.Document) error {
-	switch {
-	case d.Sweep != nil:
-		return result.BenchstatSweep(w, d.Sweep)
-	case d.Comparison != nil:
-		return result.BenchstatComparison(w, d.Comparison)
-	}
-	return result.Benchstat(w, d.Run)
-}
-
-func writeReport(w io.Writer, d result.Document) error {
-	return report.Write(w, report.Page{Run: d.Run, Comparison: d.Comparison, Sweep: d.Sweep})
-}
-
 // identifyTimeout bounds the wait for a daemon's version, in case it hangs.
 const identifyTimeout = 3 * time.Second
 
 // identify adds the versions of targets that are ringtgt daemons.
-func identify(d *result.Document) {
+func identify(d result.Document) {
 	known := map[int]string{}
-	one := func(t *result.Target) {
+	for _, r := range d.Runs() {
+		t := &r.Target
 		if t.PID == 0 {
-			return
+			continue
 		}
 		if _, asked := known[t.PID]; !asked {
 			known[t.PID] = daemonVersion(t.PID)
 		}
 		if v := known[t.PID]; v != "" {
 			t.Software = "ringtgt " + v
-		}
-	}
-	if d.Run != nil {
-		one(&d.Run.Target)
-	}
-	if d.Sweep != nil {
-		for i := range d.Sweep.Points {
-			one(&d.Sweep.Points[i].Run.Target)
-		}
-	}
-	if d.Comparison != nil {
-		for i := range d.Comparison.Sides {
-			s := &d.Comparison.Sides[i]
-			for j := range s.Runs {
-				one(&s.Runs[j].Target)
-			}
-			for j := range s.AtRate {
-				one(&s.AtRate[j].Target)
-			}
 		}
 	}
 }

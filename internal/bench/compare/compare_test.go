@@ -40,7 +40,7 @@ func (f *fake) do(_ context.Context, o run.Options) (*result.Run, error) {
 		iops = all[f.round[o.URL]%len(all)]
 		f.round[o.URL]++
 	}
-	r.Total = result.Stats{Requests: uint64(iops * o.Runtime.Seconds()), IOPS: iops, Latency: new(hist.Histogram)}
+	r.Total = result.Stats{Requests: uint64(iops * o.Runtime.Seconds()), IOPS: iops, Latency: result.Latency{Histogram: new(hist.Histogram)}}
 	for range 100 {
 		r.Total.Latency.Add(int64(f.p99[o.URL]))
 	}

@@ -68,7 +68,7 @@ func TestCompareWithTgt(t *testing.T) {
 		t.Errorf("told %q, not %q", told, want)
 	}
 	var b strings.Builder
-	if err := result.TableComparison(&b, c); err != nil || !strings.Contains(b.String(), result.FigureIOPSPerCPU) {
+	if err := result.Table(&b, result.Document{Comparison: c}); err != nil || !strings.Contains(b.String(), result.FigureIOPSPerCPU) {
 		t.Errorf("%v\n%s", err, &b)
 	}
 	t.Logf("\n%s", &b)

@@ -70,47 +70,47 @@ func render(t *testing.T, file, screenshot string, width, height int, flags ...s
 
 // pages are what is rendered, and the captions of the charts that have to be there.
 func pages() map[string]struct {
-	page   Page
+	page   result.Document
 	charts []string
 } {
 	type p = struct {
-		page   Page
+		page   result.Document
 		charts []string
 	}
 	return map[string]p{
 		"run": {
-			Page{Run: resulttest.Run(resulttest.Shape{Sessions: 2, Conns: 4, CPUs: 2, Mixed: true, Stall: 5})},
+			result.Document{Run: resulttest.Run(resulttest.Shape{Sessions: 2, Conns: 4, CPUs: 2, Mixed: true, Stall: 5})},
 			[]string{"Latency by percentile", "Latency over time", "Requests per second (of 4 KiB each)", "Processor time per request", "Requests per second of each connection"},
 		},
 		"large": {
-			Page{Run: resulttest.Run(resulttest.Shape{Sessions: 1000, CPUs: 8, Intervals: 600, Every: time.Second, Stall: 300})},
+			result.Document{Run: resulttest.Run(resulttest.Shape{Sessions: 1000, CPUs: 8, Intervals: 600, Every: time.Second, Stall: 300})},
 			[]string{"Latency by percentile", "Latency over time", "Requests per second (of 4 KiB each)", "Processor time per request", "Requests per second of each connection"},
 		},
 		"comparison": {
-			Page{Comparison: resulttest.Comparison(resulttest.Shape{Intervals: 10, Mixed: true, EqualLoad: 50000})},
+			result.Document{Comparison: resulttest.Comparison(resulttest.Shape{Intervals: 10, Mixed: true, EqualLoad: 50000})},
 			[]string{"ringtgt over tgt", "Latency at equal load, 50.0k IOPS on every side", "Latency in a closed loop, each side at its own speed", "ringtgt, at equal load", "tgt, at equal load",
 				"Requests per second, round by round", "Requests per second over time, median rounds", "Processor time per request"},
 		},
 		"sweep": {
-			Page{Sweep: resulttest.Sweep(resulttest.Shape{Intervals: 10})},
+			result.Document{Sweep: resulttest.Sweep(resulttest.Shape{Intervals: 10})},
 			[]string{"Latency over throughput", "Latency by percentile", "Processor time per request"},
 		},
 		"hostile": {
-			Page{Run: hostileRun()},
+			result.Document{Run: hostileRun()},
 			[]string{"Latency by percentile", "Latency over time", "Requests per second (of 4 KiB each)", "Processor time per request", "Requests per second of each connection"},
 		},
 		"hostile comparison": {
-			Page{Comparison: hostileComparison()},
+			result.Document{Comparison: hostileComparison()},
 			[]string{result.Clean(evil) + " over " + strings.Repeat("side", 50), "Latency in a closed loop, each side at its own speed", "Requests per second, round by round", "Requests per second over time, median rounds", "Processor time per request"},
 		},
 		"hostile sweep": {
-			Page{Sweep: hostileSweep()},
+			result.Document{Sweep: hostileSweep()},
 			[]string{"Latency over throughput", "Latency by percentile", "Processor time per request"},
 		},
 	}
 }
 
-func writeFile(t *testing.T, name string, p Page) (file string, text []byte) {
+func writeFile(t *testing.T, name string, p result.Document) (file string, text []byte) {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Write(&b, p); err != nil {

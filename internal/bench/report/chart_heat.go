@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
-	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
 // shades are the lowest shares of a column's requests that get each shade, faintest first. Their logarithms are evenly spaced so
@@ -18,12 +17,12 @@ func shades() []float64 { return []float64{0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.15
 // requests that took so long. The y axis goes from lo to hi seconds.
 func heat(caption string, r *result.Run, lo, hi float64) *chart {
 	columns, end := columnsOf(r.Series)
-	all := make([]*hist.Histogram, 0, len(columns))
+	all := make([]result.Latency, 0, len(columns))
 	for _, c := range columns {
 		all = append(all, c.hist)
 	}
 	sum := merged(all...)
-	if sum == nil {
+	if sum.Count() == 0 {
 		return nil
 	}
 	c := newChart(caption, 334, timeline(end), logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
@@ -33,7 +32,7 @@ func heat(caption string, r *result.Run, lo, hi float64) *chart {
 	for _, q := range []result.Quantile{{Name: "p50", Share: 0.5}, {Name: "p99", Share: 0.99}} {
 		var line []point
 		for _, col := range columns {
-			if col.hist != nil {
+			if col.hist.Count() > 0 {
 				line = append(line, point{(col.from + col.to) / 2, col.hist.Quantile(q.Share).Seconds()})
 			}
 		}
@@ -41,7 +40,7 @@ func heat(caption string, r *result.Run, lo, hi float64) *chart {
 		c.Legend = append(c.Legend, key{"line over " + q.Name, q.Name, "line"})
 	}
 	for _, col := range columns {
-		if h := col.hist; h != nil {
+		if h := col.hist; h.Count() > 0 {
 			c.box("hit", point{col.from, c.Y.lo}, point{col.to, c.Y.hi}, fmt.Sprintf("%s to %s: %s requests, p50 %s, p99 %s, p99.9 %s, max %s", seconds(col.from), seconds(col.to),
 				result.FormatSI(float64(h.Count()), ""), result.FormatLatency(h.Quantile(0.5)), result.FormatLatency(h.Quantile(0.99)),
 				result.FormatLatency(h.Quantile(0.999)), result.FormatLatency(h.Max())))
@@ -62,7 +61,7 @@ func extent(runs ...*result.Run) (lo, hi float64) {
 	lo = math.Inf(1)
 	for _, r := range runs {
 		for i := range r.Series {
-			if h := r.Series[i].Latency; h != nil && h.Count() > 0 {
+			if h := r.Series[i].Latency; h.Count() > 0 {
 				lo, hi = min(lo, max(h.Min().Seconds(), 1e-9)), max(hi, h.Max().Seconds())
 			}
 		}
@@ -73,7 +72,7 @@ func extent(runs ...*result.Run) (lo, hi float64) {
 // column is a slice of a run, in seconds from its start.
 type column struct {
 	from, to float64
-	hist     *hist.Histogram // nil: nothing completed
+	hist     result.Latency
 }
 
 // columnsOf returns a run's intervals, adjacent ones merged so that there are at most maxColumns, and its end.
@@ -82,7 +81,7 @@ func columnsOf(series []result.Interval) (columns []column, end float64) {
 	for i := 0; i < len(series); i += per {
 		part := series[i:min(i+per, len(series))]
 		c := column{from: max((part[0].At - part[0].Length).Seconds(), 0), to: part[len(part)-1].At.Seconds()}
-		all := make([]*hist.Histogram, 0, per)
+		all := make([]result.Latency, 0, per)
 		for k := range part {
 			all = append(all, part[k].Latency)
 		}
@@ -99,7 +98,7 @@ func (c *chart) cells(columns []column) {
 	rows := max(int(math.Ceil(decades*rowsPerDecade)), 1)
 	paths := make([]strings.Builder, len(shades()))
 	for _, col := range columns {
-		if col.hist == nil {
+		if col.hist.Count() == 0 {
 			continue
 		}
 		counts := make([]float64, rows)

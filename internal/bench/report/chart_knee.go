@@ -20,7 +20,7 @@ func kneeChart(caption string, s *result.Sweep) *chart {
 	for i := range s.Points {
 		t := &s.Points[i].Run.Total
 		h := t.Latency
-		if h == nil || h.Count() == 0 {
+		if h.Count() == 0 {
 			continue
 		}
 		x := load(t)

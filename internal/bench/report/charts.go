@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
-	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
 const latencyTitle = "latency (logarithmic)"
@@ -16,13 +15,13 @@ const latencyTitle = "latency (logarithmic)"
 // distribution is a histogram with a name.
 type distribution struct {
 	name  string
-	hist  *hist.Histogram
+	hist  result.Latency
 	style string
 }
 
 // percentiles draws latency over the share of requests that it covers, by nines.
 func percentiles(caption string, all []distribution) *chart {
-	all = slices.DeleteFunc(slices.Clone(all), func(d distribution) bool { return d.hist == nil || d.hist.Count() == 0 })
+	all = slices.DeleteFunc(slices.Clone(all), func(d distribution) bool { return d.hist.Count() == 0 })
 	if len(all) == 0 {
 		return nil
 	}

@@ -20,7 +20,7 @@ import (
 
 // Results with nothing, little or nonsense in them make pages all the same.
 func TestOddResults(t *testing.T) {
-	one := new(hist.Histogram)
+	one := result.Latency{Histogram: new(hist.Histogram)}
 	one.Add(0)
 	empty := result.Run{Version: result.Version}
 	tiny := result.Run{
@@ -29,7 +29,7 @@ func TestOddResults(t *testing.T) {
 		Series: []result.Interval{{}, {At: time.Second, Length: time.Second, Reads: 1, Bytes: 512, Behind: 3, Latency: one}, {At: 2 * time.Second, Length: time.Second, Writes: 1, Bytes: 4096}},
 	}
 	nan := map[string]result.Spread{result.FigureP50: {Median: math.NaN()}, result.FigureIOPS: {Median: math.Inf(1)}, result.FigureIdle: {}, result.FigureP99: {Median: 1, High: 2}}
-	for name, p := range map[string]Page{
+	for name, p := range map[string]result.Document{
 		"empty run":        {Run: &empty},
 		"tiny run":         {Run: &tiny},
 		"empty comparison": {Comparison: &result.Comparison{Version: result.Version}},
@@ -106,7 +106,7 @@ func TestColumns(t *testing.T) {
 	for i := range 1000 {
 		h := new(hist.Histogram)
 		h.AddN(int64(1000*(i+1)), uint64(i+1))
-		series = append(series, result.Interval{At: time.Duration(i+1) * time.Second, Length: time.Second, Latency: h})
+		series = append(series, result.Interval{At: time.Duration(i+1) * time.Second, Length: time.Second, Latency: result.Latency{Histogram: h}})
 	}
 	columns, end := columnsOf(series)
 	if len(columns) > maxColumns || end != 1000 {
@@ -146,7 +146,7 @@ func TestPercentileMarks(t *testing.T) {
 	h := new(hist.Histogram)
 	h.AddN(100_000, 98_000)
 	h.AddN(10_000_000, 2000)
-	c := percentiles("p", []distribution{{"reads", h, colour(0)}})
+	c := percentiles("p", []distribution{{"reads", result.Latency{Histogram: h}, colour(0)}})
 	text := c.Desc
 	for _, m := range c.Marks {
 		text += "\n" + m.Hint
@@ -156,7 +156,7 @@ func TestPercentileMarks(t *testing.T) {
 			t.Errorf("no %q", want)
 		}
 	}
-	if percentiles("none", []distribution{{"reads", nil, ""}, {"writes", new(hist.Histogram), ""}}) != nil {
+	if percentiles("none", []distribution{{"reads", result.Latency{}, ""}, {"writes", result.Latency{Histogram: new(hist.Histogram)}, ""}}) != nil {
 		t.Error("a chart of nothing")
 	}
 }

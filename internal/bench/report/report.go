@@ -17,14 +17,6 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// Page is what a page is made from: one of the three, and a title.
-type Page struct {
-	Title      string // "": made from the workload
-	Run        *result.Run
-	Comparison *result.Comparison
-	Sweep      *result.Sweep
-}
-
 var (
 	//go:embed page.html
 	pageHTML string
@@ -34,23 +26,20 @@ var (
 	pageJS string
 )
 
-// Write writes the page. It fails for a page of none or several results, and when w does.
-func Write(w io.Writer, p Page) error {
-	data, err := json.Marshal(result.Document{Run: p.Run, Comparison: p.Comparison, Sweep: p.Sweep}) // escapes <, > and &
+// Write writes the page of a result. It fails for none or several results, and when w does.
+func Write(w io.Writer, d result.Document) error {
+	data, err := json.Marshal(d) // escapes <, > and &
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	var v view
 	switch {
-	case p.Run != nil:
-		v = viewRun(p.Run)
-	case p.Comparison != nil:
-		v = viewComparison(p.Comparison)
-	case p.Sweep != nil:
-		v = viewSweep(p.Sweep)
-	}
-	if p.Title != "" {
-		v.Title = p.Title
+	case d.Run != nil:
+		v = viewRun(d.Run)
+	case d.Comparison != nil:
+		v = viewComparison(d.Comparison)
+	case d.Sweep != nil:
+		v = viewSweep(d.Sweep)
 	}
 	v.CSS, v.JS, v.JSON = template.CSS(pageCSS), template.JS(pageJS), template.JS(data) //nolint:gosec // ours, and JSON with < escaped
 	// Of scripts ours alone runs. A page that a ticket system has changed on its way keeps its looks.

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
-	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
@@ -103,7 +102,7 @@ func comparisonTiles(c *result.Comparison) (tiles []tile) {
 // distributions are the latencies of all rounds of every side, reads and writes apart where there were both.
 func distributions(c *result.Comparison, runs func(*result.Side) []result.Run) (all []distribution) {
 	for i := range c.Sides {
-		var total, reads, writes []*hist.Histogram
+		var total, reads, writes []result.Latency
 		for _, r := range runs(&c.Sides[i]) {
 			total = append(total, r.Total.Latency)
 			if r.Reads != nil && r.Writes != nil {

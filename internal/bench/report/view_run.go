@@ -158,17 +158,13 @@ func runTables(r *result.Run) []table {
 	return all
 }
 
-// merged returns the sum of histograms, nil if none has a count.
-func merged(all ...*hist.Histogram) *hist.Histogram {
-	var sum *hist.Histogram
+// merged returns the sum of histograms.
+func merged(all ...result.Latency) result.Latency {
+	sum := result.Latency{Histogram: new(hist.Histogram)}
 	for _, h := range all {
-		if h == nil || h.Count() == 0 {
-			continue
+		if h.Count() > 0 {
+			sum.Merge(h.Histogram)
 		}
-		if sum == nil {
-			sum = new(hist.Histogram)
-		}
-		sum.Merge(h)
 	}
 	return sum
 }

@@ -1,77 +1,96 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
-// Benchstat writes a run in Go's benchmark format, which benchstat (golang.org/x/perf) and its relatives read: configuration lines,
-// then one line with the workload in its name. ns/op is the time of the run over its requests, as in Go's own benchmarks and not
+// measured are the values of a benchmark line. ns/op is the time of the run over its requests, as in Go's own benchmarks and not
 // a latency; target-ns/op is the target's processor time a request, client-ns/op the client's. Quantiles are of all requests.
-func Benchstat(w io.Writer, r *Run) error {
-	var b strings.Builder
-	units(&b)
-	config(&b, r, "")
-	line(&b, r)
-	_, err := io.WriteString(w, b.String())
-	return err
+var measured = [...]struct {
+	unit, better string // better where benchstat cannot know it
+	value        func(*Run) (float64, bool)
+}{
+	{"ns/op", "", func(r *Run) (float64, bool) { return float64(r.Elapsed) / float64(r.Total.Requests), true }},
+	{"IOPS", "higher", func(r *Run) (float64, bool) { return r.Total.IOPS, true }},
+	{"B/s", "", func(r *Run) (float64, bool) { return r.Total.Rate, true }},
+	{"mean-ns", "lower", nanoseconds(Latency.Mean)},
+	{"p50-ns", "lower", nanoseconds(quantile(0.5))},
+	{"p99-ns", "lower", nanoseconds(quantile(0.99))},
+	{"p99.9-ns", "lower", nanoseconds(quantile(0.999))},
+	{"target-ns/op", "", func(r *Run) (float64, bool) {
+		if r.Target.CPU == nil {
+			return 0, false
+		}
+		return float64(*r.Target.CPU) / float64(r.Total.Requests), true
+	}},
+	{"IOPS/CPU-s", "higher", func(r *Run) (float64, bool) { return r.Figure(FigureIOPSPerCPU) }},
+	{"B/CPU-s", "higher", func(r *Run) (float64, bool) { return r.Figure(FigureBytes) }},
+	{"idle-CPU%", "lower", func(r *Run) (float64, bool) { v, ok := r.Figure(FigureIdle); return 100 * v, ok }},
+	{"client-ns/op", "", func(r *Run) (float64, bool) {
+		user, system := r.ClientCPU()
+		return float64(user + system), user+system > 0
+	}},
+	{"errors", "lower", func(r *Run) (float64, bool) { return float64(r.Total.Errors), r.Total.Errors > 0 }},
 }
 
-// BenchstatComparison writes every round of every side, round by round, those at equal load after the others. The configuration
-// line "target" tells the sides apart: benchstat -col target FILE.
-func BenchstatComparison(w io.Writer, c *Comparison) error {
+func nanoseconds(of func(Latency) time.Duration) func(*Run) (float64, bool) {
+	return func(r *Run) (float64, bool) {
+		if r.Total.Latency.Count() == 0 {
+			return 0, false
+		}
+		return float64(of(r.Total.Latency)), true
+	}
+}
+
+// Benchstat writes a result in Go's benchmark format, which benchstat (golang.org/x/perf) and its relatives read: configuration
+// lines, then a line for each run with the workload in its name. A comparison goes round by round, those at equal load last, and
+// the configuration line "target" distinguishes the sides: benchstat -col target FILE. A sweep's points differ in their names:
+// benchstat -col /iodepth FILE, or another parameter.
+func Benchstat(w io.Writer, d Document) error {
 	var b strings.Builder
-	units(&b)
-	for _, runs := range []func(*Side) []Run{func(s *Side) []Run { return s.Runs }, func(s *Side) []Run { return s.AtRate }} {
-		for round, more := 0, true; more; round++ {
-			more = false
-			for i := range c.Sides {
-				if r := runs(&c.Sides[i]); round < len(r) {
-					config(&b, &r[round], c.Sides[i].Name)
-					line(&b, &r[round])
-					more = true
+	for _, m := range measured {
+		if m.better != "" {
+			fmt.Fprintf(&b, "Unit %s better=%s\n", m.unit, m.better)
+		}
+	}
+	if c := d.Comparison; c != nil {
+		for _, runs := range []func(*Side) []Run{func(s *Side) []Run { return s.Runs }, func(s *Side) []Run { return s.AtRate }} {
+			for round, more := 0, true; more; round++ {
+				more = false
+				for i := range c.Sides {
+					if r := runs(&c.Sides[i]); round < len(r) {
+						config(&b, &r[round], c.Sides[i].Name)
+						line(&b, &r[round])
+						more = true
+					}
 				}
 			}
 		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// BenchstatSweep writes every point: benchstat -col /iodepth FILE, or another parameter.
-func BenchstatSweep(w io.Writer, s *Sweep) error {
-	var b strings.Builder
-	units(&b)
-	for i := range s.Points {
-		if i == 0 {
-			config(&b, &s.Points[i].Run, "")
+	} else {
+		for i, r := range d.Runs() {
+			if i == 0 {
+				config(&b, r, "")
+			}
+			line(&b, r)
 		}
-		line(&b, &s.Points[i].Run)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// units says which way is better where benchstat cannot know.
-func units(b *strings.Builder) {
-	for _, u := range []string{"IOPS", "IOPS/CPU-s", "B/CPU-s"} {
-		fmt.Fprintf(b, "Unit %s better=higher\n", u)
-	}
-	for _, u := range []string{"mean-ns", "p50-ns", "p99-ns", "p99.9-ns", "idle-CPU%", "errors"} {
-		fmt.Fprintf(b, "Unit %s better=lower\n", u)
-	}
 }
 
 // config writes what holds for the lines below it. benchstat makes a table of its own for every value of a key, so that only
 // what must not be mixed is one: versions are comments, for old and new to stand side by side.
 func config(b *strings.Builder, r *Run, target string) {
-	fmt.Fprintf(b, "# target: %s, %s, %s\n", Clean(r.Target.URL), or(Clean(r.Target.Software), "software unknown"), or(r.Target.Device(), "device unknown"))
+	fmt.Fprintf(b, "# target: %s, %s, %s\n", Clean(r.Target.URL), cmp.Or(Clean(r.Target.Software), "software unknown"), cmp.Or(r.Target.Device(), "device unknown"))
 	fmt.Fprintf(b, "# client: ringtgt %s, %s\n", Clean(r.Client.Ringtgt), Clean(kernel(r.Client.Kernel)))
 	if target == "" {
-		target = or(strings.Join(strings.Fields(r.Target.Vendor+" "+r.Target.Product), " "), r.Target.Name)
+		target = cmp.Or(strings.Join(strings.Fields(r.Target.Vendor+" "+r.Target.Product), " "), r.Target.Name)
 	}
 	for _, kv := range [][2]string{
 		{"goos", "linux"},
@@ -85,13 +104,6 @@ func config(b *strings.Builder, r *Run, target string) {
 	}
 }
 
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
 // line writes a run; one that completed nothing is no measurement and a comment.
 func line(b *strings.Builder, r *Run) {
 	name := benchName(&r.Workload)
@@ -99,35 +111,11 @@ func line(b *strings.Builder, r *Run) {
 		fmt.Fprintf(b, "# %s completed no request\n", name)
 		return
 	}
-	n := float64(r.Total.Requests)
 	fmt.Fprintf(b, "%s\t%d", name, r.Total.Requests)
-	value := func(v float64, unit string) { fmt.Fprintf(b, "\t%s %s", number(v), unit) }
-	value(float64(r.Elapsed)/n, "ns/op")
-	value(r.Total.IOPS, "IOPS")
-	value(r.Total.Rate, "B/s")
-	if h := r.Total.Latency; h != nil && h.Count() > 0 {
-		value(float64(h.Mean()), "mean-ns")
-		value(float64(h.Quantile(0.5)), "p50-ns")
-		value(float64(h.Quantile(0.99)), "p99-ns")
-		value(float64(h.Quantile(0.999)), "p99.9-ns")
-	}
-	if r.Target.CPU != nil {
-		value(float64(*r.Target.CPU)/n, "target-ns/op")
-	}
-	if v, ok := r.Figure(FigureIOPSPerCPU); ok {
-		value(v, "IOPS/CPU-s")
-	}
-	if v, ok := r.Figure(FigureBytes); ok {
-		value(v, "B/CPU-s")
-	}
-	if v, ok := r.Figure(FigureIdle); ok {
-		value(100*v, "idle-CPU%")
-	}
-	if user, system := r.ClientCPU(); user+system > 0 {
-		value(float64(user+system), "client-ns/op")
-	}
-	if r.Total.Errors > 0 {
-		value(float64(r.Total.Errors), "errors")
+	for _, m := range measured {
+		if v, ok := m.value(r); ok {
+			fmt.Fprintf(b, "\t%s %s", number(v), m.unit)
+		}
 	}
 	b.WriteByte('\n')
 }

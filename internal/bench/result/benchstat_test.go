@@ -44,7 +44,7 @@ func bench(t *testing.T, write func(io.Writer) error) []byte {
 func TestBenchstat(t *testing.T) {
 	run := resulttest.Run(resulttest.Shape{Sessions: 2, Conns: 4, Mixed: true})
 	run.Workload.BlockSize, run.Workload.Digests, run.Workload.Rate, run.Total.Errors = "4k/60:64k/40", "both", 12500, 3
-	results, units := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, run) }))
+	results, units := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, result.Document{Run: run}) }))
 	if len(results) != 1 {
 		t.Fatalf("%d results", len(results))
 	}
@@ -93,7 +93,7 @@ func TestBenchstat(t *testing.T) {
 // The sides differ in "target" alone: benchstat -col target puts them side by side.
 func TestBenchstatComparison(t *testing.T) {
 	c := resulttest.Comparison(resulttest.Shape{Intervals: 2, EqualLoad: 50000})
-	results, _ := parse(t, bench(t, func(w io.Writer) error { return result.BenchstatComparison(w, c) }))
+	results, _ := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, result.Document{Comparison: c}) }))
 	if len(results) != 20 {
 		t.Fatalf("%d results, want 5 rounds of 2 sides in closed and in open loops", len(results))
 	}
@@ -115,7 +115,7 @@ func TestBenchstatComparison(t *testing.T) {
 // The points of a sweep differ in the parameter's part of the name alone.
 func TestBenchstatSweep(t *testing.T) {
 	s := resulttest.Sweep(resulttest.Shape{Intervals: 2})
-	results, _ := parse(t, bench(t, func(w io.Writer) error { return result.BenchstatSweep(w, s) }))
+	results, _ := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, result.Document{Sweep: s}) }))
 	if len(results) != len(s.Points) {
 		t.Fatalf("%d results, want %d", len(results), len(s.Points))
 	}
@@ -131,12 +131,12 @@ func TestBenchstatHostile(t *testing.T) {
 	run := resulttest.Run(resulttest.Shape{})
 	run.Target.Vendor, run.Target.Software = "x\nBenchmarkEvil 1 1 ns/op\n", "\r\nUnit IOPS better=lower"
 	run.Workload.RW = "rand read\n\t/a=b"
-	results, units := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, run) }))
+	results, units := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, result.Document{Run: run}) }))
 	if len(results) != 1 || units.GetBetter("IOPS") != 1 {
 		t.Errorf("%d results, IOPS better %d", len(results), units.GetBetter("IOPS"))
 	}
 	run.Total.Requests = 0
-	if results, _ := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, run) })); len(results) != 0 {
+	if results, _ := parse(t, bench(t, func(w io.Writer) error { return result.Benchstat(w, result.Document{Run: run}) })); len(results) != 0 {
 		t.Errorf("no request, and %d results", len(results))
 	}
 }
@@ -149,14 +149,11 @@ func (full) Write([]byte) (int, error) { return 0, errFull }
 
 // A write that fails is told.
 func TestWriteErrors(t *testing.T) {
-	d := documents()
-	for i, err := range []error{
-		result.Table(full{}, d["run"].Run), result.TableComparison(full{}, d["comparison"].Comparison), result.TableSweep(full{}, d["sweep"].Sweep),
-		result.Benchstat(full{}, d["run"].Run), result.BenchstatComparison(full{}, d["comparison"].Comparison), result.BenchstatSweep(full{}, d["sweep"].Sweep),
-		result.Encode(full{}, d["run"]),
-	} {
-		if !errors.Is(err, errFull) {
-			t.Errorf("%d: %v", i, err)
+	for name, d := range documents() {
+		for i, write := range []func(io.Writer, result.Document) error{result.Table, result.Benchstat, result.Encode} {
+			if err := write(full{}, d); !errors.Is(err, errFull) {
+				t.Errorf("%s, %d: %v", name, i, err)
+			}
 		}
 	}
 }

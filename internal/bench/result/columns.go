@@ -7,53 +7,58 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Columns returns the columns of a table of Stats, in order.
-func Columns() []string {
-	c := []string{"requests", "IOPS", "bytes/s", "mean"}
-	for _, q := range Quantiles() {
-		c = append(c, q.Name)
+// columns are those of a table of Stats, in order.
+var columns = [...]struct {
+	name string
+	text func(*Stats) string
+}{
+	{"requests", func(s *Stats) string { return humanize.Comma(int64(s.Requests)) }},
+	{"IOPS", func(s *Stats) string { return FormatSI(s.IOPS, "") }},
+	{"bytes/s", func(s *Stats) string { return FormatSI(s.Rate, "B/s") }},
+	{"mean", latencyCell(Latency.Mean)},
+	{"p50", latencyCell(quantile(0.5))},
+	{"p90", latencyCell(quantile(0.9))},
+	{"p95", latencyCell(quantile(0.95))},
+	{"p99", latencyCell(quantile(0.99))},
+	{"p99.9", latencyCell(quantile(0.999))},
+	{"p99.99", latencyCell(quantile(0.9999))},
+	{"max", latencyCell(Latency.Max)},
+	{"errors", func(s *Stats) string { return humanize.Comma(int64(s.Errors)) }},
+	{"busy", func(s *Stats) string { return humanize.Comma(int64(s.Busy)) }},
+}
+
+func quantile(q float64) func(Latency) time.Duration {
+	return func(l Latency) time.Duration { return l.Quantile(q) }
+}
+
+func latencyCell(of func(Latency) time.Duration) func(*Stats) string {
+	return func(s *Stats) string {
+		if s.Latency.Count() == 0 {
+			return ""
+		}
+		return FormatLatency(of(s.Latency))
 	}
-	return append(c, "max", "errors", "busy")
+}
+
+// Columns returns the names of the columns of a table of Stats, in order.
+func Columns() (names []string) {
+	for _, c := range columns {
+		names = append(names, c.name)
+	}
+	return names
 }
 
 // Cells returns the text of some columns; "" for what was not measured.
-func (s *Stats) Cells(columns ...string) []string {
-	cells := make([]string, len(columns))
-	for i, c := range columns {
-		cells[i] = s.cell(c)
-	}
-	return cells
-}
-
-func (s *Stats) cell(column string) string {
-	switch column {
-	case "requests":
-		return humanize.Comma(int64(s.Requests))
-	case "IOPS":
-		return FormatSI(s.IOPS, "")
-	case "bytes/s":
-		return FormatSI(s.Rate, "B/s")
-	case "errors":
-		return humanize.Comma(int64(s.Errors))
-	case "busy":
-		return humanize.Comma(int64(s.Busy))
-	}
-	h := s.Latency
-	if h == nil || h.Count() == 0 {
-		return ""
-	}
-	switch column {
-	case "mean":
-		return FormatLatency(h.Mean())
-	case "max":
-		return FormatLatency(h.Max())
-	}
-	for _, q := range Quantiles() {
-		if q.Name == column {
-			return FormatLatency(h.Quantile(q.Share))
+func (s *Stats) Cells(names ...string) []string {
+	cells := make([]string, len(names))
+	for i, name := range names {
+		for _, c := range columns {
+			if c.name == name {
+				cells[i] = c.text(s)
+			}
 		}
 	}
-	return ""
+	return cells
 }
 
 // Part is one way to divide the requests of a run.
@@ -68,8 +73,7 @@ type Part struct {
 func (r *Run) Parts() []Part {
 	return []Part{
 		{"session", []string{"session"}, len(r.Sessions), func(i int) ([]string, *Stats) {
-			s := &r.Sessions[i]
-			return []string{fmt.Sprint(s.Index)}, &s.Stats
+			return []string{fmt.Sprint(r.Sessions[i].Index)}, &r.Sessions[i].Stats
 		}},
 		{"connection", []string{"connection", "CPU", "window closed"}, len(r.Conns), func(i int) ([]string, *Stats) {
 			c := &r.Conns[i]
@@ -104,69 +108,4 @@ func share(part, of time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf("%.0f%%", 100*part.Seconds()/of.Seconds())
-}
-
-// FigureText formats a figure of the run; "" if it was not measured.
-func (r *Run) FigureText(name string) string {
-	v, ok := r.Figure(name)
-	for _, f := range Figures() {
-		if ok && f.Name == name {
-			return FormatFigure(v, f.Unit)
-		}
-	}
-	return ""
-}
-
-// CPUTimeText formats the processor time that a request took of the target; "" if it is unknown.
-func (r *Run) CPUTimeText() string {
-	if t := r.CPUTime(); t > 0 {
-		return FormatLatency(t)
-	}
-	return ""
-}
-
-// Grid returns a table with a row for each figure that a side measured: each side's median and, for all but the first side, the
-// ratio of the first side's figure to its own with a verdict.
-func (c *Comparison) Grid() (head []string, rows [][]string) {
-	bounds := "ratio (low–high)"
-	if len(c.Sides) > 0 && len(c.Sides[0].Runs) >= ManyRounds {
-		bounds = "ratio (95% interval)"
-	}
-	for i := range c.Sides {
-		head = append(head, Clean(c.Sides[i].Name))
-		if i > 0 {
-			head = append(head, bounds, "")
-		}
-	}
-	for _, f := range Figures() {
-		row := []string{c.FigureName(f.Name)}
-		measured := false
-		for i := range c.Sides {
-			text, ok := c.Sides[i].FigureText(f)
-			measured = measured || ok
-			row = append(row, text)
-			if i == 0 {
-				continue
-			}
-			ratio := "-"
-			s, verdict, ok := c.Ratio(i, f)
-			if ok {
-				ratio = FormatRatio(s)
-			}
-			row = append(row, ratio, verdict)
-		}
-		if measured {
-			rows = append(rows, row)
-		}
-	}
-	return head, rows
-}
-
-// FigureText formats the median of a figure; "-" and false if no round measured it.
-func (s *Side) FigureText(f Figure) (string, bool) {
-	v, ok := s.Figure(f.Name)
-	if !ok {
-		return "-", false
-	}
-	return FormatFigure(v.Median, f.Unit), true
 }

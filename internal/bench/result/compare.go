@@ -1,10 +1,6 @@
 package result
 
-import (
-	"time"
-
-	"github.com/ringtgt/ringtgt/internal/stat"
-)
+import "github.com/ringtgt/ringtgt/internal/stat"
 
 // Comparison is interleaved rounds of several targets under one workload: rounds A B, B A, ... so that what drifts hits all.
 type Comparison struct {
@@ -31,11 +27,8 @@ type Side struct {
 // these were measured.
 func (s *Side) Round(i int, name string) (float64, bool) {
 	runs := s.Runs
-	switch name {
-	case FigureP50, FigureP99, FigureP999:
-		if len(s.AtRate) > 0 {
-			runs = s.AtRate
-		}
+	if isLatency(name) && len(s.AtRate) > 0 {
+		runs = s.AtRate
 	}
 	if i < 0 || i >= len(runs) {
 		return 0, false
@@ -63,28 +56,74 @@ func (c *Comparison) RoundRatio(i, j int, name string) (Spread, bool) {
 
 // FigureName is what a figure is shown as: latencies at equal load say so.
 func (c *Comparison) FigureName(name string) string {
-	switch name {
-	case FigureP50, FigureP99, FigureP999:
-		if c.Rate > 0 {
-			return name + " at " + FormatSI(c.Rate, "") + " IOPS"
-		}
+	if isLatency(name) && c.Rate > 0 {
+		return name + " at " + FormatSI(c.Rate, "") + " IOPS"
 	}
 	return name
 }
 
+// idle is the share of a CPU below which a waiting process is idle: timers and housekeeping. A ratio of two such shares is
+// meaningless.
+const idle = 0.001
+
+// Ratio returns the ratio of the first side's figure over that of side i, from 1 up, and its meaning: see Better. False: there is
+// no meaningful ratio; then the word is "", or "both idle".
+func (c *Comparison) Ratio(i int, f Figure) (s Spread, verdict string, ok bool) {
+	if i < 1 || i > len(c.Ratios) || i >= len(c.Sides) {
+		return Spread{}, "", false
+	}
+	if s, ok = c.Ratios[i-1][f.Name]; !ok {
+		return Spread{}, "", false
+	}
+	if f.Name == FigureIdle {
+		a, _ := c.Sides[0].Figure(f.Name)
+		b, _ := c.Sides[i].Figure(f.Name)
+		if a.Median < idle && b.Median < idle {
+			return Spread{}, "both idle", false
+		}
+	}
+	return s, Better(s, f.Higher), true
+}
+
+// Grid returns a table with a row for each figure that a side measured: each side's median and, for all but the first side, the
+// ratio of the first side's figure to its own with a verdict.
+func (c *Comparison) Grid() (head []string, rows [][]string) {
+	bounds := "ratio (low–high)"
+	if len(c.Sides) > 0 && len(c.Sides[0].Runs) >= ManyRounds {
+		bounds = "ratio (95% interval)"
+	}
+	for i := range c.Sides {
+		head = append(head, Clean(c.Sides[i].Name))
+		if i > 0 {
+			head = append(head, bounds, "")
+		}
+	}
+	for _, f := range Figures() {
+		row := []string{c.FigureName(f.Name)}
+		measured := false
+		for i := range c.Sides {
+			text, ok := c.Sides[i].FigureText(f)
+			measured = measured || ok
+			row = append(row, text)
+			if i == 0 {
+				continue
+			}
+			ratio := "-"
+			s, verdict, ok := c.Ratio(i, f)
+			if ok {
+				ratio = FormatRatio(s)
+			}
+			row = append(row, ratio, verdict)
+		}
+		if measured {
+			rows = append(rows, row)
+		}
+	}
+	return head, rows
+}
+
 // Spread is a median with the lowest and the highest value.
 type Spread = stat.Spread
-
-// The names of what is compared. Higher is better for the first three, lower for the others.
-const (
-	FigureIOPS       = "IOPS"
-	FigureIOPSPerCPU = "IOPS per target CPU-second"
-	FigureBytes      = "bytes per target CPU-second"
-	FigureP50        = "p50"
-	FigureP99        = "p99"
-	FigureP999       = "p99.9"
-	FigureIdle       = "idle CPU"
-)
 
 // Sweep is one target under a workload of which one parameter varies.
 type Sweep struct {
@@ -100,12 +139,4 @@ type Sweep struct {
 type Point struct {
 	Value string `json:"value"`
 	Run   Run    `json:"run"`
-}
-
-// CPUTime returns the processor time a request took of the target, 0 where it is not known.
-func (r *Run) CPUTime() time.Duration {
-	if r.Target.CPU == nil || r.Total.Requests == 0 {
-		return 0
-	}
-	return *r.Target.CPU / time.Duration(r.Total.Requests)
 }

@@ -71,7 +71,7 @@ func TestComparisonAtEqualLoad(t *testing.T) {
 		t.Errorf("read back: rate %v, %d runs at it", got.Rate, len(got.Sides[0].AtRate))
 	}
 	b.Reset()
-	if err := result.TableComparison(&b, c); err != nil || !strings.Contains(b.String(), "every side at 1.00k IOPS, open loop") {
+	if err := result.Table(&b, result.Document{Comparison: c}); err != nil || !strings.Contains(b.String(), "every side at 1.00k IOPS, open loop") {
 		t.Errorf("%v\n%s", err, &b)
 	}
 }

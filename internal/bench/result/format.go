@@ -134,7 +134,7 @@ func (w *Workload) Title() string {
 	if w.IODepth > 0 {
 		fmt.Fprintf(&b, " iodepth=%d", w.IODepth)
 	}
-	fmt.Fprintf(&b, ", %s of %s", plural(max(w.NumJobs, 1)*w.Sessions, "session"), plural(w.Conns, "connection"))
+	fmt.Fprintf(&b, ", %s of %s", Plural(max(w.NumJobs, 1)*w.Sessions, "session"), Plural(w.Conns, "connection"))
 	if w.Rate > 0 {
 		fmt.Fprintf(&b, ", open loop at %s IOPS", FormatSI(w.Rate, ""))
 	} else {
@@ -161,7 +161,8 @@ func (t *Target) Device() string {
 	return Clean(strings.Join(parts, ", "))
 }
 
-func plural(n int, thing string) string {
+// Plural counts things: "1 session", "1,000 sessions".
+func Plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
 	}
@@ -177,4 +178,9 @@ func duration(d time.Duration) string {
 		return d.Round(10 * time.Millisecond).String()
 	}
 	return d.Round(time.Millisecond).String()
+}
+
+// CPUList writes numbers of CPUs, "0,2,3".
+func CPUList(cpus []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
 }

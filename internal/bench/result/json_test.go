@@ -160,7 +160,7 @@ func TestNotANumber(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	h := new(hist.Histogram)
 	h.AddN(70000, 9)
-	run := result.Run{Version: result.Version, Total: result.Stats{Latency: h}, CPUs: make([]result.CPU, 1), Series: make([]result.Interval, 1)}
+	run := result.Run{Version: result.Version, Total: result.Stats{Latency: result.Latency{Histogram: h}}, CPUs: make([]result.CPU, 1), Series: make([]result.Interval, 1)}
 	for _, d := range []result.Document{
 		{Run: &run},
 		{Comparison: &result.Comparison{Version: result.Version, Sides: []result.Side{{Runs: []result.Run{run}}}}},

@@ -20,7 +20,7 @@ func FindKnee(points []Point) int {
 	var index []int
 	for i := range points {
 		s := &points[i].Run.Total
-		if s.Latency == nil || s.Latency.Mean() <= 0 || s.Rate <= 0 {
+		if s.Latency.Count() == 0 || s.Latency.Mean() <= 0 || s.Rate <= 0 {
 			continue
 		}
 		power = append(power, s.Rate/s.Latency.Mean().Seconds())

@@ -17,7 +17,7 @@ func curve(values []float64, f func(x float64) (rate, latency float64)) []Point 
 		rate, latency := f(x)
 		h := new(hist.Histogram)
 		h.AddN(int64(latency*1e9), 1000)
-		points = append(points, Point{Value: fmt.Sprint(x), Run: Run{Elapsed: time.Second, Total: Stats{Requests: 1000, Rate: rate, Latency: h}}})
+		points = append(points, Point{Value: fmt.Sprint(x), Run: Run{Elapsed: time.Second, Total: Stats{Requests: 1000, Rate: rate, Latency: Latency{h}}}})
 	}
 	return points
 }
@@ -76,7 +76,7 @@ func TestFindKnee(t *testing.T) {
 func TestFindKneePassesOver(t *testing.T) {
 	points := curve(doubling(1, 128), closed(80e3, 100e-6))
 	points[0].Run.Total = Stats{}
-	points[2].Run.Total.Latency = nil
+	points[2].Run.Total.Latency = Latency{}
 	if got := FindKnee(points); got != 3 {
 		t.Errorf("%d, want 3", got)
 	}

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,8 +26,19 @@ func Quantiles() []Quantile {
 	return []Quantile{{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}}
 }
 
-// latency is a histogram in JSON: the figures that people look for, in ns, and all counts in the V2 compressed log encoding of
-// HdrHistogram (base64), which other tools read. The counts are of ns.
+// Latency is a histogram of latencies; the zero value has none.
+type Latency struct{ *hist.Histogram }
+
+// Count returns the number of latencies. Without any, no other method may be called.
+func (h Latency) Count() uint64 {
+	if h.Histogram == nil {
+		return 0
+	}
+	return h.Histogram.Count()
+}
+
+// latency is a Latency in JSON: the usual figures in ns, and all counts in the V2 compressed log encoding of HdrHistogram
+// (base64), which other tools read.
 type latency struct {
 	Count uint64        `json:"count"`
 	Mean  time.Duration `json:"mean_ns"`
@@ -41,9 +53,27 @@ type latency struct {
 	HDR   string        `json:"hdr,omitempty"` // absent: nothing was counted
 }
 
-// encodeLatency returns nil for nil.
-func encodeLatency(h *hist.Histogram) (*latency, error) {
-	if h == nil {
+// MarshalJSON implements json.Marshaler.
+func (h Latency) MarshalJSON() ([]byte, error) {
+	l, err := h.encode()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(l)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *Latency) UnmarshalJSON(b []byte) error {
+	var l *latency
+	err := json.Unmarshal(b, &l)
+	if err == nil && l != nil {
+		h.Histogram, err = l.decode()
+	}
+	return err
+}
+
+func (h Latency) encode() (*latency, error) {
+	if h.Histogram == nil {
 		return nil, nil
 	}
 	l := &latency{
@@ -70,9 +100,6 @@ func encodeLatency(h *hist.Histogram) (*latency, error) {
 
 // decode returns the histogram that l was made from. Latencies longer than an hour have become an hour.
 func (l *latency) decode() (*hist.Histogram, error) {
-	if l == nil {
-		return nil, nil
-	}
 	h := new(hist.Histogram)
 	if l.HDR == "" {
 		if l.Count != 0 {

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ func samples(seed uint64, n int, top time.Duration) *hist.Histogram {
 func TestLatencyRoundTrip(t *testing.T) {
 	for seed := range uint64(50) {
 		h := samples(seed, 1+int(seed)*20, time.Hour)
-		l, err := encodeLatency(h)
+		l, err := Latency{h}.encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,13 +36,13 @@ func TestLatencyRoundTrip(t *testing.T) {
 		sameHistogram(t, got, h)
 	}
 	for _, h := range []*hist.Histogram{nil, {}} {
-		l, err := encodeLatency(h)
+		b, err := json.Marshal(Stats{Latency: Latency{h}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := l.decode()
-		if err != nil || (got == nil) != (h == nil) || h != nil && *got != *h {
-			t.Errorf("an empty histogram came back as %v, %v", got, err)
+		var got Stats
+		if err := json.Unmarshal(b, &got); err != nil || (got.Latency.Histogram == nil) != (h == nil) || h != nil && *got.Latency.Histogram != *h {
+			t.Errorf("an empty histogram came back as %v, %v from %s", got.Latency, err, b)
 		}
 	}
 }
@@ -75,7 +76,7 @@ func sameHistogram(t *testing.T, got, want *hist.Histogram) {
 // Another reader of the encoding finds the quantiles that the JSON says.
 func TestLatencyIsReadByOthers(t *testing.T) {
 	h := samples(1, 10000, time.Second)
-	l, err := encodeLatency(h)
+	l, err := Latency{h}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestLatencyClamps(t *testing.T) {
 	h := new(hist.Histogram)
 	h.Add(1000)
 	h.Add(int64(5 * time.Hour))
-	l, err := encodeLatency(h)
+	l, err := Latency{h}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func TestLatencyClamps(t *testing.T) {
 
 // A histogram that this program did not write is refused.
 func TestLatencyRefuses(t *testing.T) {
-	l, err := encodeLatency(samples(2, 100, time.Second))
+	l, err := Latency{samples(2, 100, time.Second)}.encode()
 	if err != nil {
 		t.Fatal(err)
 	}

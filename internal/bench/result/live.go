@@ -14,17 +14,17 @@ func Live(i Interval, remaining time.Duration) string {
 		iops, rate = float64(i.Reads+i.Writes)/s, float64(i.Bytes)/s
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s IOPS  %s", left(FormatSI(iops, ""), 6), left(FormatSI(rate, "B/s"), 10))
+	fmt.Fprintf(&b, "%6s IOPS  %10s", FormatSI(iops, ""), FormatSI(rate, "B/s"))
 	p50, p99 := "-", "-"
-	if i.Latency != nil && i.Latency.Count() > 0 {
+	if i.Latency.Count() > 0 {
 		p50, p99 = FormatLatency(i.Latency.Quantile(0.5)), FormatLatency(i.Latency.Quantile(0.99))
 	}
-	fmt.Fprintf(&b, "  p50 %s  p99 %s", left(p50, 7), left(p99, 7))
+	fmt.Fprintf(&b, "  p50 %7s  p99 %7s", p50, p99)
 	if i.Behind > 0 {
-		fmt.Fprintf(&b, "  behind %s", left(FormatSI(float64(i.Behind), ""), 6))
+		fmt.Fprintf(&b, "  behind %6s", FormatSI(float64(i.Behind), ""))
 	}
 	if remaining >= 0 {
-		fmt.Fprintf(&b, "  %s left", left(remaining.Round(time.Second).String(), 6))
+		fmt.Fprintf(&b, "  %6s left", remaining.Round(time.Second))
 	}
 	return b.String()
 }

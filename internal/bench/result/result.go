@@ -2,11 +2,7 @@
 // are all made from it. It does no I/O and measures nothing.
 package result
 
-import (
-	"time"
-
-	"github.com/ringtgt/ringtgt/internal/hist"
-)
+import "time"
 
 // Version is the version of this shape in JSON: it rises when a field changes its meaning or goes.
 const Version = 1
@@ -84,13 +80,13 @@ type Host struct {
 
 // Stats is a sum over some requests.
 type Stats struct {
-	Requests uint64          `json:"requests"`
-	Bytes    uint64          `json:"bytes"`
-	Errors   uint64          `json:"errors"`
-	Busy     uint64          `json:"busy"` // sent again after BUSY, TASK SET FULL or a unit attention
-	IOPS     float64         `json:"iops"`
-	Rate     float64         `json:"bytes_per_second"`
-	Latency  *hist.Histogram `json:"-"` // its figures and counts go into JSON by this package's own coding
+	Requests uint64  `json:"requests"`
+	Bytes    uint64  `json:"bytes"`
+	Errors   uint64  `json:"errors"`
+	Busy     uint64  `json:"busy"` // sent again after BUSY, TASK SET FULL or a unit attention
+	IOPS     float64 `json:"iops"`
+	Rate     float64 `json:"bytes_per_second"`
+	Latency  Latency `json:"latency,omitzero"`
 }
 
 // Session is one session's part.
@@ -110,20 +106,21 @@ type Conn struct {
 
 // CPU is one thread of the client.
 type CPU struct {
-	CPU          int           `json:"cpu"` // -1: not pinned
-	User, System time.Duration `json:"-"`
-	PDUsPerSend  float64       `json:"pdus_per_send"`
-	Enters       uint64        `json:"enters"` // io_uring_enter calls
+	CPU         int           `json:"cpu"` // -1: not pinned
+	User        time.Duration `json:"user_ns"`
+	System      time.Duration `json:"system_ns"`
+	PDUsPerSend float64       `json:"pdus_per_send"`
+	Enters      uint64        `json:"enters"` // io_uring_enter calls
 	Stats
 }
 
 // Interval is a slice of the run: the live line, and the heat map's columns.
 type Interval struct {
-	At      time.Duration   `json:"at_ns"` // from the start of the measured part to the interval's end
-	Length  time.Duration   `json:"length_ns"`
-	Reads   uint64          `json:"reads"`
-	Writes  uint64          `json:"writes"`
-	Bytes   uint64          `json:"bytes"`
-	Behind  uint64          `json:"behind,omitempty"` // open loop: requests due and not yet sent at its end
-	Latency *hist.Histogram `json:"-"`
+	At      time.Duration `json:"at_ns"` // from the start of the measured part to the interval's end
+	Length  time.Duration `json:"length_ns"`
+	Reads   uint64        `json:"reads"`
+	Writes  uint64        `json:"writes"`
+	Bytes   uint64        `json:"bytes"`
+	Behind  uint64        `json:"behind,omitempty"` // open loop: requests due and not yet sent at its end
+	Latency Latency       `json:"latency,omitzero"`
 }

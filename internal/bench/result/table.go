@@ -9,22 +9,22 @@ import (
 	"github.com/ringtgt/ringtgt/internal/stat"
 )
 
-// Table writes a run for people.
-func Table(w io.Writer, r *Run) error {
+// Table writes a result for people.
+func Table(w io.Writer, d Document) error {
 	var b strings.Builder
-	runHead(&b, r)
-	b.WriteByte('\n')
-	totals(&b, r)
-	b.WriteByte('\n')
-	cpuLines(&b, r)
-	parts(&b, r)
-	notes(&b, "note", r.Notes)
+	switch {
+	case d.Run != nil:
+		tableRun(&b, d.Run)
+	case d.Comparison != nil:
+		tableComparison(&b, d.Comparison)
+	case d.Sweep != nil:
+		tableSweep(&b, d.Sweep)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// runHead describes the workload, the target and the client.
-func runHead(b *strings.Builder, r *Run) {
+func tableRun(b *strings.Builder, r *Run) {
 	fmt.Fprintf(b, "%s: %s", r.Workload.Title(), duration(r.Elapsed))
 	if r.Ended != "" && r.Ended != "runtime" {
 		fmt.Fprintf(b, " (ended: %s)", Clean(r.Ended))
@@ -32,39 +32,43 @@ func runHead(b *strings.Builder, r *Run) {
 	b.WriteByte('\n')
 	targetHead(b, &r.Target)
 	hostHead(b, &r.Client)
+	b.WriteByte('\n')
+	totals(b, r)
+	b.WriteByte('\n')
+	cpuLines(b, r)
+	parts(b, r)
+	notes(b, r.Notes)
 }
 
 func targetHead(b *strings.Builder, t *Target) {
 	fmt.Fprintf(b, "target  %s LUN %d at %s\n", Clean(t.Name), t.LUN, Clean(t.URL))
-	if d := t.Device(); d != "" {
-		fmt.Fprintf(b, "        %s\n", d)
-	}
-	var parts []string
-	for _, s := range []string{t.Software, kernel(t.Kernel)} {
-		if s != "" {
-			parts = append(parts, Clean(s))
+	for _, line := range []string{t.Device(), commas(Clean(t.Software), Clean(kernel(t.Kernel)), onCPUs(t))} {
+		if line != "" {
+			fmt.Fprintf(b, "        %s\n", line)
 		}
-	}
-	if len(t.Pinned) > 0 {
-		parts = append(parts, "on CPU "+cpuList(t.Pinned))
-	}
-	if len(parts) > 0 {
-		fmt.Fprintf(b, "        %s\n", strings.Join(parts, ", "))
 	}
 }
 
 func hostHead(b *strings.Builder, h *Host) {
-	var parts []string
+	ringtgt := ""
 	if h.Ringtgt != "" {
-		parts = append(parts, "ringtgt "+h.Ringtgt)
+		ringtgt = "ringtgt " + h.Ringtgt
 	}
-	for _, s := range []string{kernel(h.Kernel), h.CPU} {
-		if s != "" {
-			parts = append(parts, s)
-		}
+	fmt.Fprintf(b, "client  %s\n", Clean(commas(ringtgt, kernel(h.Kernel), h.CPU, Plural(h.CPUs, "CPU"),
+		fmt.Sprintf("load %.2f %.2f %.2f before", h.Load[0], h.Load[1], h.Load[2]))))
+}
+
+// commas joins what is not empty.
+func commas(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
+}
+
+// onCPUs says which CPUs a target was bound to; "" if it was not.
+func onCPUs(t *Target) string {
+	if len(t.Pinned) == 0 {
+		return ""
 	}
-	parts = append(parts, plural(h.CPUs, "CPU"), fmt.Sprintf("load %.2f %.2f %.2f before", h.Load[0], h.Load[1], h.Load[2]))
-	fmt.Fprintf(b, "client  %s\n", Clean(strings.Join(parts, ", ")))
+	return "on CPU " + CPUList(t.Pinned)
 }
 
 // trouble returns the cells of errors and busy, empty where there were none so that their columns disappear.
@@ -79,10 +83,10 @@ func trouble(s *Stats) []string {
 }
 
 func totals(b *strings.Builder, r *Run) {
-	columns := Columns()
-	figures := columns[:len(columns)-2]
-	g := grid{names: 1}
-	g.row(append([]string{""}, columns...)...)
+	names := Columns()
+	figures := names[:len(names)-2]
+	var g grid
+	g.row(append([]string{""}, names...)...)
 	line := func(name string, s *Stats) {
 		g.row(slices.Concat([]string{name}, s.Cells(figures...), trouble(s))...)
 	}
@@ -91,7 +95,7 @@ func totals(b *strings.Builder, r *Run) {
 		line("reads", r.Reads)
 		line("writes", r.Writes)
 	}
-	must(g.write(b, ""))
+	g.write(b)
 }
 
 // cpuLines shows the processor time of a request.
@@ -120,19 +124,19 @@ func parts(b *strings.Builder, r *Run) {
 			continue
 		}
 		b.WriteByte('\n')
-		g := grid{names: 1}
+		var g grid
 		g.row(slices.Concat(p.Head[:1], columns, p.Head[1:], []string{"errors", "busy"})...)
 		for i := range min(p.N, maxRows) {
 			own, s := p.Row(i)
 			g.row(slices.Concat(own[:1], s.Cells(columns...), own[1:], trouble(s))...)
 		}
-		must(g.write(b, ""))
+		g.write(b)
 		if p.N > maxRows {
 			all := make([]*Stats, p.N)
 			for i := range all {
 				_, all[i] = p.Row(i)
 			}
-			fmt.Fprintf(b, "... and %s more%s; all are in the JSON and the report\n", plural(p.N-maxRows, p.What), ranges(all))
+			fmt.Fprintf(b, "... and %s more%s; all are in the JSON and the report\n", Plural(p.N-maxRows, p.What), ranges(all))
 		}
 	}
 }
@@ -142,7 +146,7 @@ func ranges(all []*Stats) string {
 	var iops, p99 []float64
 	for _, s := range all {
 		iops = append(iops, s.IOPS)
-		if s.Latency != nil && s.Latency.Count() > 0 {
+		if s.Latency.Count() > 0 {
 			p99 = append(p99, s.Latency.Quantile(0.99).Seconds())
 		}
 	}
@@ -155,23 +159,12 @@ func ranges(all []*Stats) string {
 	return text
 }
 
-func cpuList(cpus []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
-}
-
-func notes(b *strings.Builder, word string, notes []string) {
+func notes(b *strings.Builder, notes []string) {
 	if len(notes) == 0 {
 		return
 	}
 	b.WriteByte('\n')
 	for _, n := range notes {
-		fmt.Fprintf(b, "%s: %s\n", word, Clean(n))
-	}
-}
-
-// must is for writes to a strings.Builder, which do not fail.
-func must(err error) {
-	if err != nil {
-		panic(err)
+		fmt.Fprintf(b, "note: %s\n", Clean(n))
 	}
 }

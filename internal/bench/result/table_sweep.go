@@ -2,41 +2,37 @@ package result
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
 
-// TableSweep writes a sweep for people, one line per point, with the knee marked.
-func TableSweep(w io.Writer, s *Sweep) error {
-	var b strings.Builder
+// tableSweep writes one line per point, with the knee marked.
+func tableSweep(b *strings.Builder, s *Sweep) {
 	if len(s.Points) > 0 {
 		r := &s.Points[0].Run
-		fmt.Fprintf(&b, "%s of %s: %s a point; at the first: %s\n", plural(len(s.Points), "point"), Clean(s.Parameter), duration(r.Elapsed), r.Workload.Title())
-		targetHead(&b, &r.Target)
-		hostHead(&b, &r.Client)
+		fmt.Fprintf(b, "%s of %s: %s a point; at the first: %s\n", Plural(len(s.Points), "point"), Clean(s.Parameter), duration(r.Elapsed), r.Workload.Title())
+		targetHead(b, &r.Target)
+		hostHead(b, &r.Client)
 		b.WriteByte('\n')
 	}
-	g := &grid{names: 1}
-	columns := []string{"IOPS", "bytes/s", "mean", "p50", "p99", "p99.9"}
-	g.row(slices.Concat([]string{Clean(s.Parameter)}, columns, []string{"target CPU/req", "IOPS/CPU-s", ""})...)
+	var g grid
+	names := []string{"IOPS", "bytes/s", "mean", "p50", "p99", "p99.9"}
+	g.row(slices.Concat([]string{Clean(s.Parameter)}, names, []string{"target CPU/req", "IOPS/CPU-s", ""})...)
 	for i := range s.Points {
 		r, mark := &s.Points[i].Run, ""
 		if i == s.Knee {
 			mark = "<- knee"
 		}
 		own := []string{r.CPUTimeText(), r.FigureText(FigureIOPSPerCPU), mark}
-		g.row(slices.Concat([]string{Clean(s.Points[i].Value)}, r.Total.Cells(columns...), own)...)
+		g.row(slices.Concat([]string{Clean(s.Points[i].Value)}, r.Total.Cells(names...), own)...)
 	}
-	must(g.write(&b, ""))
+	g.write(b)
 	if s.Knee >= 0 && s.Knee < len(s.Points) {
-		fmt.Fprintf(&b, "\nknee: from %s %s on more load buys latency rather than throughput\n", Clean(s.Parameter), Clean(s.Points[s.Knee].Value))
+		fmt.Fprintf(b, "\nknee: from %s %s on more load buys latency rather than throughput\n", Clean(s.Parameter), Clean(s.Points[s.Knee].Value))
 	} else {
 		b.WriteString("\nno knee: throughput over latency has no maximum within the sweep\n")
 	}
-	notes(&b, "note", s.Notes())
-	_, err := io.WriteString(w, b.String())
-	return err
+	notes(b, s.Notes())
 }
 
 // Notes returns the notes of all points, each once, with the points that have it unless all have.

@@ -37,21 +37,25 @@ func TestTables(t *testing.T) {
 	}
 	flat.Points[1].Run.Notes, flat.Points[5].Run.Notes = []string{"of two", "of all"}, []string{"of all", "of two"}
 	for name, write := range map[string]func(io.Writer) error{
-		"run":     func(w io.Writer) error { return result.Table(w, resulttest.Run(resulttest.Shape{Intervals: 2})) },
-		"large":   func(w io.Writer) error { return result.Table(w, large) },
-		"unknown": func(w io.Writer) error { return result.Table(w, unknown) },
-		"empty":   func(w io.Writer) error { return result.Table(w, &result.Run{}) },
+		"run": func(w io.Writer) error {
+			return result.Table(w, result.Document{Run: resulttest.Run(resulttest.Shape{Intervals: 2})})
+		},
+		"large":   func(w io.Writer) error { return result.Table(w, result.Document{Run: large}) },
+		"unknown": func(w io.Writer) error { return result.Table(w, result.Document{Run: unknown}) },
+		"empty":   func(w io.Writer) error { return result.Table(w, result.Document{Run: &result.Run{}}) },
 		"comparison": func(w io.Writer) error {
-			return result.TableComparison(w, resulttest.Comparison(resulttest.Shape{Intervals: 2}))
+			return result.Table(w, result.Document{Comparison: resulttest.Comparison(resulttest.Shape{Intervals: 2})})
 		},
 		"equal": func(w io.Writer) error {
-			return result.TableComparison(w, resulttest.Comparison(resulttest.Shape{Intervals: 2, EqualLoad: 50000}))
+			return result.Table(w, result.Document{Comparison: resulttest.Comparison(resulttest.Shape{Intervals: 2, EqualLoad: 50000})})
 		},
-		"noisy":    func(w io.Writer) error { return result.TableComparison(w, noisy) },
-		"sweep":    func(w io.Writer) error { return result.TableSweep(w, resulttest.Sweep(resulttest.Shape{Intervals: 2})) },
-		"flat":     func(w io.Writer) error { return result.TableSweep(w, flat) },
-		"nosides":  func(w io.Writer) error { return result.TableComparison(w, &result.Comparison{}) },
-		"nopoints": func(w io.Writer) error { return result.TableSweep(w, &result.Sweep{Knee: -1}) },
+		"noisy": func(w io.Writer) error { return result.Table(w, result.Document{Comparison: noisy}) },
+		"sweep": func(w io.Writer) error {
+			return result.Table(w, result.Document{Sweep: resulttest.Sweep(resulttest.Shape{Intervals: 2})})
+		},
+		"flat":     func(w io.Writer) error { return result.Table(w, result.Document{Sweep: flat}) },
+		"nosides":  func(w io.Writer) error { return result.Table(w, result.Document{Comparison: &result.Comparison{}}) },
+		"nopoints": func(w io.Writer) error { return result.Table(w, result.Document{Sweep: &result.Sweep{Knee: -1}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := bench(t, write)
@@ -89,9 +93,9 @@ func TestTableHostile(t *testing.T) {
 	c := &result.Comparison{Client: r.Client, Sides: []result.Side{{Name: evil, Runs: []result.Run{*r}}}, Noise: []string{evil}}
 	s := &result.Sweep{Parameter: evil, Points: []result.Point{{Value: evil, Run: *r}}}
 	for name, write := range map[string]func(io.Writer) error{
-		"run":        func(w io.Writer) error { return result.Table(w, r) },
-		"comparison": func(w io.Writer) error { return result.TableComparison(w, c) },
-		"sweep":      func(w io.Writer) error { return result.TableSweep(w, s) },
+		"run":        func(w io.Writer) error { return result.Table(w, result.Document{Run: r}) },
+		"comparison": func(w io.Writer) error { return result.Table(w, result.Document{Comparison: c}) },
+		"sweep":      func(w io.Writer) error { return result.Table(w, result.Document{Sweep: s}) },
 	} {
 		text := string(bench(t, write))
 		for _, c := range text {
@@ -121,11 +125,11 @@ func TestLive(t *testing.T) {
 		remaining time.Duration
 		want      string
 	}{
-		{result.Interval{Length: time.Second / 2, Reads: 200000, Writes: 6000, Bytes: 206000 * 4096, Latency: h(74100, 74100, 1900000)}, 8400 * time.Millisecond,
+		{result.Interval{Length: time.Second / 2, Reads: 200000, Writes: 6000, Bytes: 206000 * 4096, Latency: result.Latency{Histogram: h(74100, 74100, 1900000)}}, 8400 * time.Millisecond,
 			"  412k IOPS   1.69 GB/s  p50 74.8 µs  p99 1.90 ms      8s left"},
-		{result.Interval{Length: time.Second, Reads: 999600, Bytes: 999600 * 512, Latency: h(640)}, 90 * time.Second,
+		{result.Interval{Length: time.Second, Reads: 999600, Bytes: 999600 * 512, Latency: result.Latency{Histogram: h(640)}}, 90 * time.Second,
 			" 1.00M IOPS    512 MB/s  p50  640 ns  p99  640 ns   1m30s left"},
-		{result.Interval{Length: time.Second, Behind: 1500, Latency: h()}, -1,
+		{result.Interval{Length: time.Second, Behind: 1500, Latency: result.Latency{Histogram: h()}}, -1,
 			"     0 IOPS       0 B/s  p50       -  p99       -  behind  1.50k"},
 		{result.Interval{}, 0,
 			"     0 IOPS       0 B/s  p50       -  p99       -      0s left"},
@@ -194,7 +198,7 @@ func TestFigure(t *testing.T) {
 	cpu, idle := 2*time.Second, 0.01
 	h := new(hist.Histogram)
 	h.AddN(1000, 1000)
-	r := result.Run{Elapsed: 4 * time.Second, Total: result.Stats{Requests: 1000, Bytes: 4096000, IOPS: 250, Latency: h}, Target: result.Target{CPU: &cpu, IdleCPU: &idle}}
+	r := result.Run{Elapsed: 4 * time.Second, Total: result.Stats{Requests: 1000, Bytes: 4096000, IOPS: 250, Latency: result.Latency{Histogram: h}}, Target: result.Target{CPU: &cpu, IdleCPU: &idle}}
 	for name, want := range map[string]float64{
 		result.FigureIOPS: 250, result.FigureIOPSPerCPU: 500, result.FigureBytes: 2048000, result.FigureP50: 1e-6, result.FigureP99: 1e-6, result.FigureP999: 1e-6, result.FigureIdle: 0.01,
 	} {

@@ -237,18 +237,14 @@ func (p *plan) progress() func(initiator.Interval) {
 	}
 	var sum result.Interval
 	return func(i initiator.Interval) {
-		one := interval(&i)
-		if sum.Latency == nil {
-			sum = one
-			sum.Latency = new(initiator.Histogram)
-			sum.Latency.Merge(one.Latency)
-		} else {
-			sum.At, sum.Length, sum.Behind = one.At, sum.Length+one.Length, one.Behind
-			sum.Reads += one.Reads
-			sum.Writes += one.Writes
-			sum.Bytes += one.Bytes
-			sum.Latency.Merge(one.Latency)
+		if sum.Latency.Histogram == nil {
+			sum.Latency.Histogram = new(initiator.Histogram)
 		}
+		sum.At, sum.Length, sum.Behind = i.At, sum.Length+i.Length, i.Behind
+		sum.Reads += i.Reads
+		sum.Writes += i.Writes
+		sum.Bytes += i.Bytes
+		sum.Latency.Merge(i.Latency)
 		if sum.Length < usualInterval && (p.Runtime == 0 || sum.At < p.Runtime) && p.first {
 			return
 		}

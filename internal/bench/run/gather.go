@@ -54,7 +54,7 @@ func (p *plan) gather(r *result.Run, report *initiator.Report) {
 }
 
 func stats(elapsed time.Duration, sums ...*initiator.Sum) result.Stats {
-	s := result.Stats{Latency: new(hist.Histogram)}
+	s := result.Stats{Latency: result.Latency{Histogram: new(hist.Histogram)}}
 	for _, sum := range sums {
 		s.Requests += sum.Requests
 		s.Bytes += sum.Bytes
@@ -70,6 +70,6 @@ func stats(elapsed time.Duration, sums ...*initiator.Sum) result.Stats {
 
 func interval(i *initiator.Interval) result.Interval {
 	return result.Interval{
-		At: i.At, Length: i.Length, Reads: i.Reads, Writes: i.Writes, Bytes: i.Bytes, Behind: i.Behind, Latency: i.Latency,
+		At: i.At, Length: i.Length, Reads: i.Reads, Writes: i.Writes, Bytes: i.Bytes, Behind: i.Behind, Latency: result.Latency{Histogram: i.Latency},
 	}
 }

@@ -79,7 +79,7 @@ func Run(s Shape) *result.Run {
 		// The rate drifts a little, and latency with it.
 		drift := 1 + 0.04*math.Sin(float64(i)/7) + 0.01*rng.NormFloat64()
 		n := uint64(s.IOPS * drift * s.Every.Seconds())
-		iv := result.Interval{At: time.Duration(i+1) * s.Every, Length: s.Every, Latency: new(hist.Histogram)}
+		iv := result.Interval{At: time.Duration(i+1) * s.Every, Length: s.Every, Latency: result.Latency{Histogram: new(hist.Histogram)}}
 		if s.Stall > 0 && i == s.Stall {
 			n = n * 9 / 10
 			for k := range 64 {
@@ -99,7 +99,7 @@ func Run(s Shape) *result.Run {
 			iv.Latency.Merge(part)
 			count(r.Writes, part, iv.Writes, s.Block)
 		}
-		count(&r.Total, iv.Latency, n, s.Block)
+		count(&r.Total, iv.Latency.Histogram, n, s.Block)
 		r.Series = append(r.Series, iv)
 	}
 	rates(&r.Total, elapsed)
@@ -159,8 +159,8 @@ func draw(rng *rand.Rand, median time.Duration, scale float64, n uint64) *hist.H
 }
 
 func count(s *result.Stats, h *hist.Histogram, n uint64, block int) {
-	if s.Latency == nil {
-		s.Latency = new(hist.Histogram)
+	if s.Latency.Histogram == nil {
+		s.Latency.Histogram = new(hist.Histogram)
 	}
 	s.Latency.Merge(h)
 	s.Requests += n
