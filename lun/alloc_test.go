@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -40,9 +41,7 @@ func dataPath(tb testing.TB, b lun.Backend) map[string]func() {
 			task.Nexus, task.Loop, task.Attr = n, loop, lun.AttrSimple
 			task.Out, task.Buf = memory[:out], memory[:in]
 			task.Start()
-			if loop.ended != before+1 {
-				tb.Fatal("the command did not end")
-			}
+			must.Be(tb, loop.ended == before+1, "the command did not end")
 		}
 	}
 	send(testUnitReady())() // takes the unit attention

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -75,9 +76,7 @@ func TestPhysicalBlocks(t *testing.T) {
 	}{{512, 512, 0}, {512, 4096, 3}, {512, 65536, 7}, {512, 131072, -1}, {512, 256, -1}, {512, 1536, -1}, {4096, 4096, 0}, {4096, 512, -1}, {4096, 16384, 2}} {
 		tg := lun.NewTarget(lun.TargetConfig{Name: rigTarget})
 		u, err := tg.AddUnit(0, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 64, BlockSize: c.bs}), PhysicalBlock: c.phys})
-		if (err == nil) != (c.want >= 0) {
-			t.Errorf("blocks of %d on physical blocks of %d: %v", c.bs, c.phys, err)
-		}
+		check.That(t, (err == nil) == (c.want >= 0), "blocks of %d on physical blocks of %d: %v", c.bs, c.phys, err)
 		if u == nil {
 			continue
 		}

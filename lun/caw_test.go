@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -26,12 +28,8 @@ func TestCompareAndWrite(t *testing.T) {
 			both := slices.Concat(old, data)
 			a := r.do(cawCDB(0, 50, byte(n)), both...)
 			r.want(a, good, "SBC-3 5.2: equal, so written")
-			if a.reqOut != int64(2*n*bs) {
-				t.Errorf("%d bytes required, want %d", a.reqOut, 2*n*bs)
-			}
-			if !bytes.Equal(r.d.block(50, n), data) {
-				t.Error("the second half was not written")
-			}
+			check.That(t, a.reqOut == int64(2*n*bs), "%d bytes required, want %d", a.reqOut, 2*n*bs)
+			check.That(t, bytes.Equal(r.d.block(50, n), data), "the second half was not written")
 			for _, at := range []int{0, n*bs - 1, n * bs / 2} {
 				wrong := slices.Concat(data, old)
 				wrong[at] ^= 0x10
@@ -40,9 +38,7 @@ func TestCompareAndWrite(t *testing.T) {
 				if !a.hasInfo || a.info != uint64(at) {
 					t.Errorf("INFORMATION %d (%v), want the offset %d of the first byte that differs", a.info, a.hasInfo, at)
 				}
-				if !bytes.Equal(r.d.block(50, n), data) {
-					t.Fatal("a miscompare wrote")
-				}
+				must.Be(t, bytes.Equal(r.d.block(50, n), data), "a miscompare wrote")
 			}
 		}
 		r.want(r.do(cawCDB(0, 0, 0)), good, "no blocks")
@@ -58,9 +54,7 @@ func TestCompareAndWrite(t *testing.T) {
 		if r.d.geom.Volatile {
 			both := slices.Concat(r.d.block(0, 1), pattern(bs, 7))
 			r.want(r.do(cawCDB(0x08, 0, 1), both...), good, "FUA")
-			if !bytes.Equal(r.d.medium[:bs], both[bs:]) {
-				t.Error("FUA: not on the medium")
-			}
+			check.That(t, bytes.Equal(r.d.medium[:bs], both[bs:]), "FUA: not on the medium")
 		}
 	})
 }
@@ -75,9 +69,7 @@ func TestOrWrite(t *testing.T) {
 			}
 			copy(r.d.block(9, n), old)
 			r.want(r.do(cdb16(0x8B, 0, 9, uint32(n)), data...), good, "SBC-3 5.5")
-			if !bytes.Equal(r.d.block(9, n), want) {
-				t.Errorf("%d blocks are not the OR of what was and what came", n)
-			}
+			check.That(t, bytes.Equal(r.d.block(9, n), want), "%d blocks are not the OR of what was and what came", n)
 		}
 		r.want(r.do(cdb16(0x8B, 0, 1024, 0)), good, "no blocks")
 		r.want(r.do(cdb16(0x8B, 0, 1025, 0)), lbaOutOfRange, "SBC-3 5.5")
@@ -85,9 +77,7 @@ func TestOrWrite(t *testing.T) {
 		r.wantField(r.do(cdb16(0x8B, 0x40, 0, 1), make([]byte, bs)...), 1, "ORPROTECT")
 		before := slices.Clone(r.d.block(1, 1))
 		r.want(r.do(cdb16(0x8B, 0, 0, 2), pattern(bs, 3)...), good, "the blocks that came")
-		if !bytes.Equal(r.d.block(1, 1), before) {
-			t.Error("a block that did not come was written")
-		}
+		check.That(t, bytes.Equal(r.d.block(1, 1), before), "a block that did not come was written")
 	})
 }
 
@@ -101,16 +91,12 @@ func TestWriteAtomic(t *testing.T) {
 	r := newRig(t, withPosted, withAtomic, withVolatile)
 	data := pattern(512*512, 1)
 	r.want(r.do(atomicCDB(0, 8, 0, 512), data...), good, "SBC-4 5.48")
-	if !bytes.Equal(r.d.block(8, 512), data) {
-		t.Error("the blocks were not written")
-	}
+	check.That(t, bytes.Equal(r.d.block(8, 512), data), "the blocks were not written")
 	if n := r.d.kinds(lun.OpWrite); n != 1 {
 		t.Errorf("%d writes, want one: it is whole or not at all", n)
 	}
 	r.want(r.do(atomicCDB(0x08, 0, 0, 8), data[:4096]...), good, "FUA")
-	if !bytes.Equal(r.d.medium[:4096], data[:4096]) {
-		t.Error("FUA: not on the medium")
-	}
+	check.That(t, bytes.Equal(r.d.medium[:4096], data[:4096]), "FUA: not on the medium")
 	r.want(r.do(atomicCDB(0, 0, 0, 0)), good, "no blocks")
 	r.want(r.do(atomicCDB(0, 1032, 0, 0)), lbaOutOfRange, "beyond the end")
 	r.want(r.do(atomicCDB(0, 1016, 0, 520), data...), lbaOutOfRange, "the range is looked at before the length")

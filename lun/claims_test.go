@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -16,9 +18,7 @@ func TestRegistrationIsItsAccounts(t *testing.T) {
 		cfg := lun.NexusConfig{InitiatorName: prNode(1), Account: "a", ISID: [6]byte{0, 2, 0x3D, 0, 0, 1}, TPGT: 1, RelPort: 1}
 		other := cfg
 		other.Account = "b"
-		if err := r.tg.Claims(&other, known); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.tg.Claims(&other, known))
 		a := r.tg.NewNexus(cfg)
 		r.attentions(a)
 		r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
@@ -40,9 +40,7 @@ func TestRegistrationIsItsAccounts(t *testing.T) {
 		}
 		upper := other
 		upper.InitiatorName = strings.ToUpper(upper.InitiatorName)
-		if r.tg.Claims(&upper, known) == nil {
-			t.Error("names compare without regard to case")
-		}
+		check.That(t, r.tg.Claims(&upper, known) != nil, "names compare without regard to case")
 		again := r.tg.NewNexus(cfg)
 		r.attentions(again)
 		r.good("unregister", r.prout(again, saRegister, 0, k1, 0, 0))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -33,9 +35,7 @@ func TestCopyAndGate(t *testing.T) {
 	r.d1.release()
 	r.want(compare.wait(), "GOOD", "the blocks compared equal")
 	r.want(copying.wait(), "GOOD", "the copy goes on")
-	if !bytes.Equal(r.d1.block(0, 8), r.d.block(0, 8)) {
-		t.Error("the blocks were not copied")
-	}
+	check.That(t, bytes.Equal(r.d1.block(0, 8), r.d.block(0, 8)), "the blocks were not copied")
 }
 
 // TestCopyOrdered: ORDERED copies crosswise between two units do not wait for each other for ever, and one within its
@@ -55,9 +55,7 @@ func TestCopyOrdered(t *testing.T) {
 	a = r.start(0, r.a, 0, lun.AttrOrdered, copyCDB(len(within)), within)
 	read := r.start(1, r.a, 0, lun.AttrSimple, cdb10(0x28, 0, 0, 1), nil)
 	r.w.Run()
-	if a.ended+read.ended != 0 {
-		t.Fatal("a command passed an ORDERED copy")
-	}
+	must.Be(t, a.ended+read.ended == 0, "a command passed an ORDERED copy")
 	r.d.release()
 	r.want(a.wait(), "GOOD", "it has the unit to itself, and may use it")
 	r.want(read.wait(), "GOOD", "its turn came")
@@ -89,15 +87,9 @@ func TestCopyGivenUp(t *testing.T) {
 					})
 				}
 				r.w.Run()
-				if c.ended != 1 {
-					t.Fatalf("it ended %d times", c.ended)
-				}
-				if compare != nil && compare.ended != 1 {
-					t.Error("COMPARE AND WRITE did not end")
-				}
-				if r.w.Loop(0).Outstanding() != 0 {
-					t.Error("a buffer was not given back")
-				}
+				must.Be(t, c.ended == 1, "it ended %d times", c.ended)
+				check.That(t, compare == nil || compare.ended == 1, "COMPARE AND WRITE did not end")
+				check.That(t, r.w.Loop(0).Outstanding() == 0, "a buffer was not given back")
 				r.want(r.xcopy(list), "GOOD", "the list identifier is free")
 				for u := range uint64(2) {
 					r.want(r.start(0, r.a, u<<48, lun.AttrOrdered, testUnitReady(), nil).wait(), "GOOD", "no gate is held")
@@ -115,18 +107,14 @@ func TestCopyAbandonedForGood(t *testing.T) {
 	c := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)
 	r.w.Run()
 	r.w.On(0, func(*luntest.Loop) { c.task.Abandon() })
-	if c.ended != 0 {
-		t.Fatal("TaskDone came while the backend has the buffer")
-	}
+	must.Be(t, c.ended == 0, "TaskDone came while the backend has the buffer")
 	for u := range uint64(2) {
 		r.want(r.start(0, r.a, u<<48, lun.AttrOrdered, testUnitReady(), nil).wait(), "GOOD", "no gate is held")
 	}
 	r.want(r.do(resultsCDB(0, 1, 12)), invalidField, "an aborted copy is forgotten")
 	r.d1.release()
 	r.w.Run()
-	if c.ended != 1 || !c.answer.aborted {
-		t.Errorf("it ended %d times, aborted %v", c.ended, c.answer.aborted)
-	}
+	check.That(t, c.ended == 1 && c.answer.aborted, "it ended %d times, aborted %v", c.ended, c.answer.aborted)
 }
 
 // TestCopyOfRemovedUnit: a unit that was removed under way cannot be reached any more.
@@ -155,8 +143,6 @@ func TestCopySharesItsLoop(t *testing.T) {
 	r := newCopyRig(t, luntest.Config{}, []option{withMapped, withBlocks(32768)}, []option{withMapped, withBlocks(32768)})
 	list := copyList(1, 0, [][]byte{r.naa(0), r.naa(1)}, [][]byte{blocksSegment(0, 1, 32768, 0, 0)})
 	c := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)
-	if c.ended != 0 {
-		t.Error("16 MiB were copied in one turn of the loop")
-	}
+	check.That(t, c.ended == 0, "16 MiB were copied in one turn of the loop")
 	r.want(c.wait(), "GOOD", "it goes on")
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -66,16 +68,12 @@ func TestCopyParameters(t *testing.T) {
 		t.Errorf("MAXIMUM DESCRIPTOR LIST LENGTH %d hides TOO MANY DESCRIPTORS, which needs %d", longest, n)
 	}
 	page := r.do([16]byte{0x12, 1, 0x8F, 4, 0}).in
-	if page[1] != 0x8F || int(binary.BigEndian.Uint16(page[2:])) != len(page)-4 {
-		t.Fatalf("page 8Fh % x", page)
-	}
+	must.Be(t, page[1] == 0x8F && int(binary.BigEndian.Uint16(page[2:])) == len(page)-4, "page 8Fh % x", page)
 	found := map[uint16][]byte{}
 	last := -1
 	for at := 4; at < len(page); {
 		kind, n := binary.BigEndian.Uint16(page[at:]), int(binary.BigEndian.Uint16(page[at+2:]))
-		if n%4 != 0 || at+4+n > len(page) || int(kind) <= last {
-			t.Fatalf("descriptor %#x of %d bytes at %d", kind, n, at)
-		}
+		must.Be(t, n%4 == 0 && at+4+n <= len(page) && int(kind) > last, "descriptor %#x of %d bytes at %d", kind, n, at)
 		last = int(kind)
 		found[kind] = page[at+4 : at+4+n]
 		at += 4 + n
@@ -111,12 +109,8 @@ func FuzzCopy(f *testing.F) {
 		}
 		c := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)
 		r.w.Run()
-		if c.ended != 1 {
-			t.Fatalf("it ended %d times", c.ended)
-		}
-		if r.w.Loop(0).Outstanding() != 0 {
-			t.Error("a buffer was not given back")
-		}
+		must.Be(t, c.ended == 1, "it ended %d times", c.ended)
+		check.That(t, r.w.Loop(0).Outstanding() == 0, "a buffer was not given back")
 		r.want(r.start(0, r.a, 0, lun.AttrOrdered, testUnitReady(), nil).wait(), "GOOD", "no gate is held")
 	})
 }

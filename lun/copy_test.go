@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -164,9 +165,7 @@ func TestCopyMovesBlocks(t *testing.T) {
 				if !bytes.Equal(r.d.data, want0) || !bytes.Equal(r.d1.data, want1) {
 					t.Error("the media are not what the segments make of them")
 				}
-				if r.w.Loop(0).Outstanding() != 0 {
-					t.Error("a buffer was not given back")
-				}
+				check.That(t, r.w.Loop(0).Outstanding() == 0, "a buffer was not given back")
 			})
 		}
 	}
@@ -209,9 +208,7 @@ func TestCopyInexact(t *testing.T) {
 	copy(want, data[:4096])
 	copy(want[4*4096:], data[:9*512])
 	clear(want[4*4096+9*512 : 6*4096])
-	if !bytes.Equal(r.d1.data, want) {
-		t.Error("the 4096-byte unit is not what the segments make of it")
-	}
+	check.That(t, bytes.Equal(r.d1.data, want), "the 4096-byte unit is not what the segments make of it")
 	if !bytes.Equal(r.d.block(0, 8), want[:4096]) || !bytes.Equal(r.d.block(102, 1), r.d.block(1, 1)) {
 		t.Error("the 512-byte unit is not what the segments make of it")
 	}
@@ -276,9 +273,7 @@ func TestCopyParameterList(t *testing.T) {
 			t.Errorf("%s: field pointer % x, want byte %d", c.name, got.specific, c.at)
 		}
 	}
-	if !bytes.Equal(r.d.data, was) || len(r.d.log) != 0 {
-		t.Error("a list that was refused copied something")
-	}
+	check.That(t, bytes.Equal(r.d.data, was) && len(r.d.log) == 0, "a list that was refused copied something")
 	// What the initiator did not send is not there, whatever the CDB says.
 	r.want(r.do(copyCDB(len(list)), list[:20]...), listLengthError, "the list ends where the data ends")
 	// SPC-4 6.4.5.1: LU ID TYPE is ignored.
@@ -327,9 +322,7 @@ func TestCopyAborts(t *testing.T) {
 		if got.specific[0] != 0xA0 || int(binary.BigEndian.Uint16(got.specific[1:])) != c.field {
 			t.Errorf("%s: segment pointer % x, want byte %d of the segment", c.name, got.specific, c.field)
 		}
-		if !bytes.Equal(r.d1.block(0, 8), r.d.block(0, 8)) {
-			t.Errorf("%s: the segment before it was not done", c.name)
-		}
+		check.That(t, bytes.Equal(r.d1.block(0, 8), r.d.block(0, 8)), "%s: the segment before it was not done", c.name)
 		s := r.do(resultsCDB(4, 7, 200)).in
 		if len(s) != 60+18 || s[56] != byte(lun.StatusCheckCondition) || binary.BigEndian.Uint16(s[58:]) != 18 || binary.BigEndian.Uint32(s) != uint32(len(s)-4) {
 			t.Fatalf("%s: failure details % x", c.name, s)
@@ -360,9 +353,7 @@ func TestCopyAborts(t *testing.T) {
 	if s := r.do(resultsCDB(4, 7, 200)).in[60:]; s[8] != 18 || s[9] != 0 || s[18] != 2 {
 		t.Errorf("sense data % x, want the source's CHECK CONDITION at byte 18", s)
 	}
-	if r.w.Loop(0).Outstanding() != 0 {
-		t.Error("a buffer was not given back")
-	}
+	check.That(t, r.w.Loop(0).Outstanding() == 0, "a buffer was not given back")
 }
 
 // TestCopyDescriptorSense: with D_SENSE the same is said in descriptor format (SPC-4 4.5.2).
@@ -377,9 +368,7 @@ func TestCopyDescriptorSense(t *testing.T) {
 	r.want(c.wait(), "A/0804", "the index leads nowhere")
 	s := c.task.Sense[:c.task.SenseLen]
 	want := []byte{0x72, 0x0A, 0x08, 0x04, 0, 0, 0, 20, 0x01, 0x0A, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x06, 0, 0, 0xA0, 0, 6, 0}
-	if !bytes.Equal(s, want) {
-		t.Errorf("sense data % x, want % x", s, want)
-	}
+	check.That(t, bytes.Equal(s, want), "sense data % x, want % x", s, want)
 }
 
 // TestCopyRights: the copy manager may do on a unit what its initiator may do there, and no more.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -30,9 +31,7 @@ func (c *raceCache) Submit(l lun.Loop, r *lun.Request) {
 		r.Done.RequestDone(r, nil)
 		return
 	}
-	if c.under.Add(1) != 1 {
-		c.t.Error("two flushes at once")
-	}
+	check.That(c.t, c.under.Add(1) == 1, "two flushes at once")
 	go func() {
 		var err error
 		if c.lost.CompareAndSwap(true, false) {

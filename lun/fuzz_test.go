@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -101,9 +103,7 @@ func fuzzCDB(t *testing.T, input []byte) {
 	for _, c := range calls {
 		c.sound(r)
 	}
-	if !r.u.Idle() {
-		t.Error("the unit is not idle")
-	}
+	check.That(t, r.u.Idle(), "the unit is not idle")
 	if out := r.w.Loop(0).Outstanding(); out != 0 {
 		t.Errorf("%d work buffers were not given back", out)
 	}
@@ -112,9 +112,7 @@ func fuzzCDB(t *testing.T, input []byte) {
 // sound checks what holds for the end of every command.
 func (c *call) sound(r *rig) {
 	t := c.task
-	if c.ended != 1 {
-		r.tb.Fatalf("command %x ended %d times", t.CDB, c.ended)
-	}
+	must.Be(r.tb, c.ended == 1, "command %x ended %d times", t.CDB, c.ended)
 	if c.aborted {
 		return
 	}
@@ -130,9 +128,7 @@ func (c *call) sound(r *rig) {
 	}
 	switch t.Status {
 	case lun.StatusGood, lun.StatusBusy, lun.StatusReservationConflict, lun.StatusTaskSetFull, lun.StatusTaskAborted:
-		if t.SenseLen != 0 {
-			r.tb.Errorf("command %x: sense data with status %#02x", t.CDB, t.Status)
-		}
+		check.That(r.tb, t.SenseLen == 0, "command %x: sense data with status %#02x", t.CDB, t.Status)
 	case lun.StatusCheckCondition:
 		if s := t.Sense[:t.SenseLen]; len(s) < 8 || int(s[7])+8 != len(s) || c.key == 0 || s[0]&0x7F != 0x70 && s[0] != 0x72 {
 			r.tb.Errorf("command %x: sense data % x", t.CDB, s)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -66,10 +68,7 @@ type crowd struct {
 
 func newCrowd(t *testing.T, loops int, b lun.Backend) *crowd {
 	c := &crowd{t: t, live: luntest.NewLive(t, loops), tg: lun.NewTarget(lun.TargetConfig{Name: rigTarget, Loops: loops})}
-	u, err := c.tg.AddUnit(0, lun.UnitConfig{Backend: b, ID: rigID})
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := must.Get(c.tg.AddUnit(0, lun.UnitConfig{Backend: b, ID: rigID}))(t)
 	c.u = u
 	for i := range loops {
 		c.live.Loop(i).Done = func(t *lun.Task) { t.Owner.(func(*lun.Task))(t) }
@@ -172,9 +171,7 @@ func TestCompareAndWriteAgainstWrites(t *testing.T) {
 					case good:
 						swapped.Add(1)
 					case miscompare:
-						if a.info != 0 {
-							t.Errorf("the blocks differ from byte %d on only: they are parts of two commands", a.info)
-						}
+						check.That(t, a.info == 0, "the blocks differ from byte %d on only: they are parts of two commands", a.info)
 					default:
 						t.Errorf("COMPARE AND WRITE: %v", a)
 					}
@@ -182,9 +179,7 @@ func TestCompareAndWriteAgainstWrites(t *testing.T) {
 			}()
 		}
 		wg.Wait()
-		if !bytes.Equal(s.data[:blocks*512], whole(s.data[0])) {
-			t.Error("the blocks are parts of two commands")
-		}
+		check.That(t, bytes.Equal(s.data[:blocks*512], whole(s.data[0])), "the blocks are parts of two commands")
 		t.Logf("%d swaps", swapped.Load())
 	})
 }
@@ -243,9 +238,7 @@ func TestGateUnderLoad(t *testing.T) {
 			t.Fatalf("command %d ended %d times", i, n)
 		}
 	}
-	if !c.u.Idle() {
-		t.Error("the unit is not idle")
-	}
+	check.That(t, c.u.Idle(), "the unit is not idle")
 }
 
 // Units come and go, and nexuses with them, while commands run.

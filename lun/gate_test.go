@@ -1,6 +1,11 @@
 package lun
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
+)
 
 // postLoop is a loop that keeps what is posted to it.
 type postLoop struct {
@@ -23,30 +28,20 @@ func TestGateReaderHidesTheLastLeaver(t *testing.T) {
 	g.init(3)
 	loops := [3]postLoop{{index: 0}, {index: 1}, {index: 2}}
 	inside, alone, reader := gateTask(&loops[0], AttrSimple), gateTask(&loops[1], AttrSimple), gateTask(&loops[2], AttrSimple)
-	if !g.enter(inside, false) || g.enter(alone, true) {
-		t.Fatal("the first passes, the one that must be alone waits for it")
-	}
+	must.Be(t, g.enter(inside, false) && !g.enter(alone, true), "the first passes, the one that must be alone waits for it")
 	g.counts[2].n.Add(1) // the first half of the reader's enter
 	g.leave(inside)
-	if loops[1].granted() != 0 {
-		t.Fatal("the waiter was let in while a reader may be inside")
-	}
+	must.Be(t, loops[1].granted() == 0, "the waiter was let in while a reader may be inside")
 	if g.enterSlow(reader) { // the second half
 		t.Fatal("the reader passed one that waits")
 	}
-	if loops[1].granted() != 1 {
-		t.Fatal("nobody told the waiter")
-	}
+	must.Be(t, loops[1].granted() == 1, "nobody told the waiter")
 	g.passed(alone)
 	g.leave(alone)
-	if loops[2].granted() != 1 {
-		t.Fatal("nobody told the reader")
-	}
+	must.Be(t, loops[2].granted() == 1, "nobody told the reader")
 	g.passed(reader)
 	g.leave(reader)
-	if !g.idle() {
-		t.Error("the gate is not idle")
-	}
+	check.That(t, g.idle(), "the gate is not idle")
 }
 
 // Every state of a task at the gate, and what cancel and leave do in it.
@@ -56,40 +51,26 @@ func TestGateCancel(t *testing.T) {
 		g := &gate{}
 		g.init(1)
 		holder := gateTask(loop, AttrSimple)
-		if !g.enter(holder, true) {
-			t.Fatal("an empty gate lets one in alone")
-		}
+		must.Be(t, g.enter(holder, true), "an empty gate lets one in alone")
 		return g, holder
 	}
 	for _, alone := range []bool{false, true} {
 		g, holder := fresh()
 		a, b, c := gateTask(loop, AttrSimple), gateTask(loop, AttrSimple), gateTask(loop, AttrSimple)
 		for _, w := range []*Task{a, b, c} {
-			if g.enter(w, alone) {
-				t.Fatal("passed while one is alone inside")
-			}
+			must.Be(t, !g.enter(w, alone), "passed while one is alone inside")
 		}
 		loop.granted()
 		for _, w := range []*Task{b, c, a} { // the middle, the last, the only one
-			if !g.cancel(w) || w.gated != gateOutside {
-				t.Fatalf("alone %v: a waiting task was not cancelled", alone)
-			}
-			if g.cancel(w) {
-				t.Fatal("cancelled twice")
-			}
+			must.Be(t, g.cancel(w) && w.gated == gateOutside, "alone %v: a waiting task was not cancelled", alone)
+			must.Be(t, !g.cancel(w), "cancelled twice")
 		}
 		d := gateTask(loop, AttrSimple)
-		if g.enter(d, alone) {
-			t.Fatal("passed while one is alone inside")
-		}
+		must.Be(t, !g.enter(d, alone), "passed while one is alone inside")
 		g.leave(holder)
-		if loop.granted() != 1 || g.cancel(d) {
-			t.Fatal("the last waiter was not let in, or could be cancelled afterwards")
-		}
+		must.Be(t, loop.granted() == 1 && !g.cancel(d), "the last waiter was not let in, or could be cancelled afterwards")
 		g.passed(d)
 		g.leave(d)
-		if !g.idle() {
-			t.Errorf("alone %v: the gate is not idle", alone)
-		}
+		check.That(t, g.idle(), "alone %v: the gate is not idle", alone)
 	}
 }

@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -35,9 +36,7 @@ func TestGoneMediumIsNotReady(t *testing.T) {
 			r.want(r.do(testUnitReady()), "GOOD", "it is back")
 			before := len(r.d.log)
 			r.want(r.do(testUnitReady()), "GOOD", "it is there")
-			if len(r.d.log) != before {
-				t.Error("it reads though nothing is wrong")
-			}
+			check.That(t, len(r.d.log) == before, "it reads though nothing is wrong")
 		})
 	}
 	r := newRig(t, withPosted, withVolatile)

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -51,9 +52,7 @@ func TestHealthCountsFaults(t *testing.T) {
 	}
 	for i, f := range s.Faults {
 		f.At = 0
-		if f != want[i] {
-			t.Errorf("fault %+v, want %+v", f, want[i])
-		}
+		check.That(t, f == want[i], "fault %+v, want %+v", f, want[i])
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -25,9 +27,7 @@ func TestStandardInquiry(t *testing.T) {
 	a := r.do(inquiryCDB(false, 0, 512))
 	r.want(a, good, "SPC-4 6.6")
 	d := a.in
-	if len(d) != int(d[4])+5 {
-		t.Fatalf("%d bytes, ADDITIONAL LENGTH says %d", len(d), d[4]+5)
-	}
+	must.Be(t, len(d) == int(d[4])+5, "%d bytes, ADDITIONAL LENGTH says %d", len(d), d[4]+5)
 	for _, f := range []struct {
 		name       string
 		at         int
@@ -43,9 +43,7 @@ func TestStandardInquiry(t *testing.T) {
 		{"TPGS: REPORT TARGET PORT GROUPS, implicit", 5, 0x30, 0x10},
 		{"CMDQUE", 7, 0x02, 0x02},
 	} {
-		if d[f.at]&f.mask != f.want {
-			t.Errorf("%s: byte %d is %#02x", f.name, f.at, d[f.at])
-		}
+		check.That(t, d[f.at]&f.mask == f.want, "%s: byte %d is %#02x", f.name, f.at, d[f.at])
 	}
 	if got := string(d[8:36]); got != "RINGTGT Ring Disk       0001" {
 		t.Errorf("identification %q", got)
@@ -57,9 +55,7 @@ func TestStandardInquiry(t *testing.T) {
 		}
 	}
 	for _, v := range []uint16{0x00A0, 0x0960, 0x0460, 0x04C0} {
-		if !slices.Contains(versions, v) {
-			t.Errorf("version descriptors %04x lack %04x", versions, v)
-		}
+		check.That(t, slices.Contains(versions, v), "version descriptors %04x lack %04x", versions, v)
 	}
 	if a := newRig(t, withRemovable).do(inquiryCDB(false, 0, 96)); a.in[1]&0x80 == 0 {
 		t.Error("RMB is zero on a removable unit")
@@ -72,12 +68,8 @@ func TestInquiryAllocationLength(t *testing.T) {
 	for n := range 300 {
 		a := r.do(inquiryCDB(false, 0, uint16(n)))
 		r.want(a, good, "SPC-4 4.3.5.6: a small allocation length is no error")
-		if !bytes.Equal(a.in, whole[:min(n, len(whole))]) {
-			t.Fatalf("allocation length %d gave %d bytes", n, len(a.in))
-		}
-		if a.reqIn != int64(len(a.in)) {
-			t.Errorf("allocation length %d: %d bytes required, %d given", n, a.reqIn, len(a.in))
-		}
+		must.Be(t, bytes.Equal(a.in, whole[:min(n, len(whole))]), "allocation length %d gave %d bytes", n, len(a.in))
+		check.That(t, a.reqIn == int64(len(a.in)), "allocation length %d: %d bytes required, %d given", n, a.reqIn, len(a.in))
 	}
 }
 
@@ -104,13 +96,9 @@ func (r *rig) vpd(n *lun.Nexus, page byte) []byte {
 func TestSupportedVPDPages(t *testing.T) {
 	r := newRig(t, withThin)
 	pages := r.vpd(r.a, 0)[4:]
-	if !slices.IsSorted(pages) {
-		t.Errorf("pages % x are not in ascending order (SPC-4 7.8.12)", pages)
-	}
+	check.That(t, slices.IsSorted(pages), "pages % x are not in ascending order (SPC-4 7.8.12)", pages)
 	for _, want := range []byte{0x00, 0x80, 0x83, 0x86, 0xB0, 0xB1, 0xB2} {
-		if !slices.Contains(pages, want) {
-			t.Errorf("page %02x is not listed", want)
-		}
+		check.That(t, slices.Contains(pages, want), "page %02x is not listed", want)
 	}
 	for _, p := range pages {
 		r.vpd(r.a, p)
@@ -144,9 +132,7 @@ func TestDeviceIdentification(t *testing.T) {
 		return nil
 	}
 	naa := find(r.a, 0, 3)
-	if len(naa) != 16 || naa[0]>>4 != 6 {
-		t.Errorf("NAA designator % x is not IEEE Registered Extended (SPC-4 7.8.6.6.5)", naa)
-	}
+	check.That(t, len(naa) == 16 && naa[0]>>4 == 6, "NAA designator % x is not IEEE Registered Extended (SPC-4 7.8.6.6.5)", naa)
 	if company := binary.BigEndian.Uint32(naa) << 4 >> 8; company&0x020000 == 0 {
 		t.Errorf("company_id %06x is one that IEEE assigns", company)
 	}
@@ -168,13 +154,9 @@ func TestDeviceIdentification(t *testing.T) {
 
 	// The names are of the medium: the same on another LUN of another target, others for another medium.
 	other := newRig(t)
-	if !bytes.Equal(find(r.a, 0, 3), designators(other.vpd(other.a, 0x83))[1].value) {
-		t.Error("one ID, two NAA designators")
-	}
+	check.That(t, bytes.Equal(find(r.a, 0, 3), designators(other.vpd(other.a, 0x83))[1].value), "one ID, two NAA designators")
 	third := newRig(t, withUnit(func(u *lun.UnitConfig) { u.ID = "another" }))
-	if bytes.Equal(naa, designators(third.vpd(third.a, 0x83))[1].value) {
-		t.Error("two IDs, one NAA designator")
-	}
+	check.That(t, !bytes.Equal(naa, designators(third.vpd(third.a, 0x83))[1].value), "two IDs, one NAA designator")
 	named := newRig(t, withUnit(func(u *lun.UnitConfig) { u.Serial = "S/N 0042" }))
 	if got := string(named.vpd(named.a, 0x80)[4:]); got != "S/N 0042" {
 		t.Errorf("unit serial number %q", got)
@@ -184,9 +166,7 @@ func TestDeviceIdentification(t *testing.T) {
 func TestBlockLimits(t *testing.T) {
 	r := newRig(t, withThin, withAtomic, withUnit(func(u *lun.UnitConfig) { u.PhysicalBlock = 4096 }))
 	p := r.vpd(r.a, 0xB0)
-	if len(p) != 64 {
-		t.Fatalf("page of %d bytes, want 64 (SBC-3 6.5.3)", len(p))
-	}
+	must.Be(t, len(p) == 64, "page of %d bytes, want 64 (SBC-3 6.5.3)", len(p))
 	u32 := func(at int) uint32 { return binary.BigEndian.Uint32(p[at:]) }
 	for _, f := range []struct {
 		name string
@@ -207,15 +187,11 @@ func TestBlockLimits(t *testing.T) {
 		{"ATOMIC TRANSFER LENGTH GRANULARITY", u32(52), 8},
 		{"MAXIMUM ATOMIC BOUNDARY SIZE", u32(60), 0},
 	} {
-		if f.got != f.want {
-			t.Errorf("%s is %d, want %d", f.name, f.got, f.want)
-		}
+		check.That(t, f.got == f.want, "%s is %d, want %d", f.name, f.got, f.want)
 	}
 	full := newRig(t)
 	p = full.vpd(full.a, 0xB0)
-	if u32(20) != 0 || u32(24) != 0 || u32(44) != 0 {
-		t.Error("limits of UNMAP and WRITE ATOMIC on a unit that has neither")
-	}
+	check.That(t, u32(20) == 0 && u32(24) == 0 && u32(44) == 0, "limits of UNMAP and WRITE ATOMIC on a unit that has neither")
 }
 
 func TestOtherVPD(t *testing.T) {
@@ -245,15 +221,11 @@ func TestNoSuchLUN(t *testing.T) {
 	}
 	a := send(inquiryCDB(false, 0, 96))
 	r.want(a, good, "INQUIRY is answered for any LUN")
-	if a.in[0] != 0x7F {
-		t.Errorf("peripheral byte %#02x, want 7Fh", a.in[0])
-	}
+	check.That(t, a.in[0] == 0x7F, "peripheral byte %#02x, want 7Fh", a.in[0])
 	r.wantField(send(inquiryCDB(true, 0x83, 96)), 2, "there are no vital product data")
 	a = send([16]byte{0: 0x03, 4: 252})
 	r.want(a, good, "REQUEST SENSE says it in its data (SPC-4 6.39)")
-	if a.in[2] != 5 || a.in[12] != 0x25 || a.in[13] != 0 {
-		t.Errorf("sense data % x, want LOGICAL UNIT NOT SUPPORTED", a.in)
-	}
+	check.That(t, a.in[2] == 5 && a.in[12] == 0x25 && a.in[13] == 0, "sense data % x, want LOGICAL UNIT NOT SUPPORTED", a.in)
 	r.want(send([16]byte{0: 0xA0, 9: 64}), good, "REPORT LUNS is answered for any LUN")
 	for _, c := range [][16]byte{testUnitReady(), cdb10(0x28, 0, 0, 1), cdb10(0x2A, 0, 0, 1), {0: 0xFF}, {0: 0x9E, 1: 0x10}, {0: 0x5F}} {
 		r.want(send(c), noSuchLUN, "SAM-5 4.7.5")

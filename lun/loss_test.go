@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -103,9 +104,7 @@ func TestEveryNexusIsToldOfALoss(t *testing.T) {
 			c.lost = errnoError{lun.ErrMedium, 5}
 			a := first(r)
 			r.want(a, dataLost, "the flush failed")
-			if a.hasInfo {
-				t.Errorf("INFORMATION names block %d: a flush knows of none", a.info)
-			}
+			check.That(t, !a.hasInfo, "INFORMATION names block %d: a flush knows of none", a.info)
 			for range 2 {
 				r.want(r.on(r.a, syncAll), dataLost, "a's write was lost, whoever met the error, and Linux asks again")
 				r.want(r.on(r.b, syncAll), dataLost, "b may have lost one too")
@@ -182,15 +181,11 @@ func TestFlushesDoNotPassEachOther(t *testing.T) {
 			c.hold = false
 			a := r.start(0, r.a, 0, lun.AttrSimple, syncAll, nil)
 			r.w.Run()
-			if a.ended != 0 {
-				t.Errorf("a was answered %v while b's flush, which knows better, is under way", a.answer)
-			}
+			check.That(t, a.ended == 0, "a was answered %v while b's flush, which knows better, is under way", a.answer)
 			c.release()
 			r.want(b.wait(), dataLost, "b met the error")
 			r.want(a.wait(), dataLost, "and a's write is lost")
-			if c.worst != 1 {
-				t.Errorf("%d flushes at once", c.worst)
-			}
+			check.That(t, c.worst == 1, "%d flushes at once", c.worst)
 		})
 	}
 }
@@ -214,12 +209,8 @@ func TestFlushesAreShared(t *testing.T) {
 			t.Errorf("the aborted flush ended with %v", got)
 		}
 	}
-	if before != 1 {
-		t.Errorf("%d flushes at once", before)
-	}
-	if c.total != 2 {
-		t.Errorf("%d flushes in all, want the first, and one that the eight others share", c.total)
-	}
+	check.That(t, before == 1, "%d flushes at once", before)
+	check.That(t, c.total == 2, "%d flushes in all, want the first, and one that the eight others share", c.total)
 }
 
 // TestAbortedFlushLatches: the error of a flush whose command was aborted is not lost.
@@ -294,9 +285,7 @@ func TestFUAWriteThatFails(t *testing.T) {
 	r, c := newCacheRig(t, true)
 	c.lost = lun.ErrMedium
 	r.want(r.on(r.b, writeFUA, block...), dataLost, "the flush failed")
-	if !bytes.Equal(r.d.block(8, 1), block) {
-		t.Error("the block was not written again")
-	}
+	check.That(t, bytes.Equal(r.d.block(8, 1), block), "the block was not written again")
 	r.want(r.on(r.a, syncAll), dataLost, "a's data was in that cache")
 
 	r, c = newCacheRig(t, true)
@@ -339,9 +328,7 @@ func TestFlushAlwaysReachesTheBackend(t *testing.T) {
 	for _, cdb := range [][16]byte{syncAll, cdb16(0x91, 0, 0, 0), stop, readFUA} {
 		before := r.d.kinds(lun.OpSync)
 		r.want(r.do(cdb), good, "nothing is wrong")
-		if r.d.kinds(lun.OpSync) != before+1 {
-			t.Errorf("command %02X sent no flush", cdb[0])
-		}
+		check.That(t, r.d.kinds(lun.OpSync) == before+1, "command %02X sent no flush", cdb[0])
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -33,9 +35,7 @@ func (r *rig) page(pc, code, sub byte) []byte {
 	r.tb.Helper()
 	a := r.do(modeSense6(dbd, pc|code, sub, 255))
 	r.want(a, good, "the page is there")
-	if len(a.in) < 6 || int(a.in[0])+1 != len(a.in) || a.in[3] != 0 || a.in[4]&0x3F != code {
-		r.tb.Fatalf("page %02x: % x", code, a.in)
-	}
+	must.Be(r.tb, len(a.in) >= 6 && int(a.in[0])+1 == len(a.in) && a.in[3] == 0 && a.in[4]&0x3F == code, "page %02x: % x", code, a.in)
 	return a.in[4:]
 }
 
@@ -105,9 +105,7 @@ func TestModeSenseFits6(t *testing.T) {
 	r := newRig(t)
 	for _, sub := range []byte{0, 0xFF} {
 		a := r.do(modeSense6(0, 0x3F, sub, 255))
-		if len(a.in) != int(a.in[0])+1 {
-			t.Errorf("all pages are %d bytes, MODE DATA LENGTH says %d", len(a.in), int(a.in[0])+1)
-		}
+		check.That(t, len(a.in) == int(a.in[0])+1, "all pages are %d bytes, MODE DATA LENGTH says %d", len(a.in), int(a.in[0])+1)
 	}
 }
 
@@ -179,27 +177,19 @@ func TestWriteCacheOff(t *testing.T) {
 	r := newRig(t, withVolatile)
 	data := pattern(512, 1)
 	r.do(cdb10(0x2A, 0, 0, 1), data...)
-	if bytes.Equal(r.d.medium[:512], data) {
-		t.Fatal("the test's cache does not cache")
-	}
+	must.Be(t, !bytes.Equal(r.d.medium[:512], data), "the test's cache does not cache")
 	caching := r.page(current, 0x08, 0)
 	caching[2] &^= 4
 	r.want(r.modeSelect6(r.a, 0x10, caching...), good, "WCE is changeable")
-	if !bytes.Equal(r.d.medium[:512], data) {
-		t.Error("the cache was turned off with data in it (SBC-3 6.4.5)")
-	}
+	check.That(t, bytes.Equal(r.d.medium[:512], data), "the cache was turned off with data in it (SBC-3 6.4.5)")
 	for what, cdb := range map[string][16]byte{"WRITE(10)": cdb10(0x2A, 0, 9, 1), "WRITE(6)": cdb6(0x0A, 9, 1), "WRITE SAME": cdb10(0x41, 0, 9, 1)} {
 		clear(r.d.block(9, 1))
 		r.want(r.do(cdb, data...), good, what)
-		if !bytes.Equal(r.d.medium[9*512:10*512], data) {
-			t.Errorf("%s ended before it was on the medium, with WCE zero", what)
-		}
+		check.That(t, bytes.Equal(r.d.medium[9*512:10*512], data), "%s ended before it was on the medium, with WCE zero", what)
 	}
 	r.d.block(9, 1)[0] = 1
 	r.want(r.do(cdb10(0x41, 0, 9, 1), make([]byte, 512)...), good, "WRITE SAME of zeroes")
-	if r.d.medium[9*512] != 0 {
-		t.Error("zeroes are not on the medium, with WCE zero")
-	}
+	check.That(t, r.d.medium[9*512] == 0, "zeroes are not on the medium, with WCE zero")
 }
 
 func TestModeSelectRefuses(t *testing.T) {
@@ -230,9 +220,7 @@ func TestModeSelectRefuses(t *testing.T) {
 	} {
 		a := r.modeSelect6(r.a, c.flags, c.list...)
 		r.want(a, c.want, c.name)
-		if got := int(binary.BigEndian.Uint16(a.specific[1:])); got != c.at {
-			t.Errorf("%s: field pointer %d, want %d", c.name, got, c.at)
-		}
+		check.Equal(t, int(binary.BigEndian.Uint16(a.specific[1:])), c.at, "%s: field pointer", c.name)
 	}
 	r.want(r.do([16]byte{0: 0x15, 1: 0x10, 4: 3}, 0, 0, 0), listLengthError, "half a header")
 	r.want(r.do([16]byte{0: 0x15, 1: 0x10, 4: 16}, make([]byte, 10)...), listLengthError, "less data than the CDB says")
@@ -274,14 +262,10 @@ func TestAbortedModeSelectSaves(t *testing.T) {
 	c := r.start(0, r.a, 0, lun.AttrSimple, [16]byte{0: 0x15, 1: 0x11, 4: byte(4 + len(page))}, append(make([]byte, 4), page...))
 	r.w.On(0, func(*luntest.Loop) {
 		c.task.Abort()
-		if c.ended == 0 && c.task.Abandon() {
-			t.Error("the abort may be answered while the page is being saved")
-		}
+		check.That(t, c.ended != 0 || !c.task.Abandon(), "the abort may be answered while the page is being saved")
 	})
 	r.w.Run()
-	if c.ended != 1 || c.task.Status != lun.StatusTaskAborted {
-		t.Fatalf("ended %d times, %v", c.ended, c.task.Status)
-	}
+	must.Be(t, c.ended == 1 && c.task.Status == lun.StatusTaskAborted, "ended %d times, %v", c.ended, c.task.Status)
 	if now, kept := r.page(current, 0x0A, 0), r.page(saved, 0x0A, 0); now[4]&8 != kept[4]&8 {
 		t.Errorf("SWP in force %#x, saved %#x", now[4], kept[4])
 	}
@@ -292,9 +276,7 @@ func TestSavedModePages(t *testing.T) {
 	kept := newStore()
 	r := newRig(t, withStore(kept))
 	control := r.page(current, 0x0A, 0)
-	if control[0]&0x80 == 0 {
-		t.Error("PS is zero though pages can be saved")
-	}
+	check.That(t, control[0]&0x80 != 0, "PS is zero though pages can be saved")
 	control[0] &^= 0x80
 	control[4] |= 8
 	r.want(r.modeSelect6(r.a, 0x10, control...), good, "current only")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -37,9 +38,7 @@ func FuzzPROut(f *testing.F) {
 		switch got.status {
 		case lun.StatusGood, lun.StatusReservationConflict:
 		case lun.StatusCheckCondition:
-			if got.key != lun.IllegalRequest {
-				t.Fatalf("%v", got)
-			}
+			must.Be(t, got.key == lun.IllegalRequest, "%v", got)
 		default:
 			t.Fatalf("%v", got)
 		}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestTransportID: SPC-4 7.6.4.6, with the forms that must be refused.
@@ -45,9 +48,7 @@ func TestTransportID(t *testing.T) {
 		{"name of 223 bytes", id(0x05, strings.Repeat("n", 223), 1), transportID{node: strings.Repeat("n", 223)}, 228},
 	} {
 		got, n := parseTransportID(c.b[:len(c.b):len(c.b)])
-		if got != c.want || n != c.n {
-			t.Errorf("%s: %+v, %d bytes; want %+v, %d", c.name, got, n, c.want, c.n)
-		}
+		check.That(t, got == c.want && n == c.n, "%s: %+v, %d bytes; want %+v, %d", c.name, got, n, c.want, c.n)
 	}
 }
 
@@ -60,16 +61,12 @@ func FuzzTransportID(f *testing.F) {
 		if n == 0 {
 			return
 		}
-		if n > len(b) || n%4 != 0 || n < transportIDMin || !iscsiName(id.node) {
-			t.Fatalf("%d of %d bytes, %+v", n, len(b), id)
-		}
+		must.Be(t, n <= len(b) && n%4 == 0 && n >= transportIDMin && iscsiName(id.node), "%d of %d bytes, %+v", n, len(b), id)
 		if id.port == "" {
 			return
 		}
 		again, m := parseTransportID(appendTransportID(nil, id.port))
-		if again != id || m == 0 {
-			t.Fatalf("%+v became %+v", id, again)
-		}
+		must.Be(t, again == id && m != 0, "%+v became %+v", id, again)
 	})
 }
 
@@ -85,9 +82,7 @@ func FuzzReservationImage(f *testing.F) {
 			return
 		}
 		again, err := decodeReservations(s.encode())
-		if err != nil || !bytes.Equal(again.encode(), s.encode()) {
-			t.Fatalf("%+v became %+v, %v", s, again, err)
-		}
+		must.Be(t, err == nil && bytes.Equal(again.encode(), s.encode()), "%+v became %+v, %v", s, again, err)
 	})
 }
 
@@ -96,9 +91,7 @@ func TestReservationCheckAllocatesNothing(t *testing.T) {
 	for _, typ := range []prType{prWriteExclusive, prExclusiveAccessRegistrants, prWriteExclusiveAll} {
 		task := reservedTask(typ, 64)
 		if n := testing.AllocsPerRun(100, func() {
-			if task.unit.resv.Load().conflicts(task) {
-				t.Fatal("the holder conflicts")
-			}
+			must.Be(t, !task.unit.resv.Load().conflicts(task), "the holder conflicts")
 		}); n != 0 {
 			t.Errorf("type %d: %v allocations", typ, n)
 		}
@@ -110,9 +103,7 @@ func BenchmarkReservationCheck(b *testing.B) {
 	task := reservedTask(prWriteExclusiveRegistrants, 64)
 	b.ReportAllocs()
 	for b.Loop() {
-		if task.unit.resv.Load().conflicts(task) {
-			b.Fatal("conflict")
-		}
+		must.Be(b, !task.unit.resv.Load().conflicts(task), "conflict")
 	}
 }
 

@@ -3,6 +3,8 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -55,9 +57,7 @@ func TestRegisterTable(t *testing.T) {
 					own = s.key
 				}
 			}
-			if own != row.after {
-				t.Errorf("registered with %#x, want %#x (%x)", own, row.after, keys)
-			}
+			check.That(t, own == row.after, "registered with %#x, want %#x (%x)", own, row.after, keys)
 			changed := row.want == "GOOD" && (row.key != 0 || row.saKey != 0)
 			if changed != (after == before+1) || !changed && after != before {
 				t.Errorf("PRGENERATION went from %d to %d; changed: %v", before, after, changed)
@@ -208,19 +208,13 @@ func TestUnregisterReleases(t *testing.T) {
 			_, got := r.reservation(a)
 			switch typ {
 			case typeWE, typeEA:
-				if got != 0 {
-					t.Error("still reserved")
-				}
+				check.That(t, got == 0, "still reserved")
 				r.wantAttentions("b", b)
 			case typeWERO, typeEARO:
-				if got != 0 {
-					t.Error("still reserved")
-				}
+				check.That(t, got == 0, "still reserved")
 				r.wantAttentions("b", b, 0x2A04)
 			case typeWEAR, typeEAAR:
-				if got != typ {
-					t.Error("released although b is registered")
-				}
+				check.That(t, got == typ, "released although b is registered")
 				r.wantAttentions("b", b)
 				r.good("unregister the last", r.prout(b, saRegister, 0, k2, 0, 0))
 				if _, got := r.reservation(a); got != 0 {
@@ -243,9 +237,7 @@ func TestClear(t *testing.T) {
 	r.good("clear, by who does not hold it", r.prout(a, saClear, 0xFF, k1, 0, 0))
 	gen, keys := r.keys(c)
 	_, typ := r.reservation(c)
-	if gen != 3 || len(keys) != 0 || typ != 0 {
-		t.Errorf("generation %d, keys %x, type %d", gen, keys, typ)
-	}
+	check.That(t, gen == 3 && len(keys) == 0 && typ == 0, "generation %d, keys %x, type %d", gen, keys, typ)
 	r.wantAttentions("a", a)
 	r.wantAttentions("b", b, 0x2A03)
 	r.wantAttentions("c, never registered", c)
@@ -306,9 +298,7 @@ func TestPreemptTable(t *testing.T) {
 				r.want("PREEMPT", r.prout(n["d"], sa, row.scope|changed, k3, row.saKey, 0), row.out.want)
 
 				_, typ := r.reservation(n["d"])
-				if typ != row.out.typ {
-					t.Errorf("reserved with type %d, want %d", typ, row.out.typ)
-				}
+				check.That(t, typ == row.out.typ, "reserved with type %d, want %d", typ, row.out.typ)
 				registered, holder := map[string]bool{}, map[string]bool{}
 				for _, s := range r.fullStatus(n["d"]) {
 					registered[s.port], holder[s.port] = true, s.holder
@@ -384,16 +374,12 @@ func TestPreemptAndAbortWaits(t *testing.T) {
 	list := proutList(k2, k1, 0)
 	_, result := r.start(0, b, proutCDB(saPreemptAbort, typeWE, len(list)), list)
 	r.w.Run()
-	if *result != nil {
-		t.Fatalf("answered %v before the tasks were gone", **result)
-	}
+	must.Be(t, *result == nil, "answered before the tasks were gone")
 	r.conflict("a writes meanwhile", func() prResult { r.attentions(a); return r.write(a) }())
 	r.good("others change reservations meanwhile", r.prout(r.login(3, 1, 1), saRegister, 0, 0, k3, 0))
 	r.w.On(0, func(*luntest.Loop) { r.aborter.done.Happen() })
 	r.w.Run()
-	if *result == nil || (*result).status != lun.StatusGood {
-		t.Fatal("no GOOD status")
-	}
+	must.Be(t, *result != nil && (*result).status == lun.StatusGood, "no GOOD status")
 	r.good("nobody prevents it now", r.do(b, eject))
 }
 
@@ -417,9 +403,7 @@ func TestRegisterAndMove(t *testing.T) {
 				t.Errorf("UNREG %d: generation %d, keys %x", unreg/2, gen, keys)
 			}
 			for _, s := range r.fullStatus(a) {
-				if s.holder != (s.port == b.PortName() && s.relPort == 2) {
-					t.Errorf("%+v", s)
-				}
+				check.That(t, s.holder == (s.port == b.PortName() && s.relPort == 2), "%+v", s)
 			}
 			r.good("the new holder writes", r.write(b))
 			r.wantAttentions("a", a)
@@ -460,9 +444,7 @@ func TestSpecifyInitiatorPorts(t *testing.T) {
 	status := func(r *prRig, n *lun.Nexus) map[string]int {
 		m := map[string]int{}
 		for _, s := range r.fullStatus(n) {
-			if s.key != k1 {
-				t.Errorf("key %#x", s.key)
-			}
+			check.That(t, s.key == k1, "key %#x", s.key)
 			m[s.port]++
 		}
 		return m

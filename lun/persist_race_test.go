@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -115,9 +116,7 @@ func TestReservationIsALock(t *testing.T) {
 				})
 			}
 			all.Wait()
-			if guarded != clients*rounds {
-				t.Errorf("counted %d, want %d: two held it at once", guarded, clients*rounds)
-			}
+			check.That(t, guarded == clients*rounds, "counted %d, want %d: two held it at once", guarded, clients*rounds)
 		})
 	}
 }
@@ -180,7 +179,5 @@ func TestEachChangeCounts(t *testing.T) {
 	}
 	after := newPRRigWith(t, l.store.copy(), luntest.Config{})
 	saved := after.prin(after.login(9, 1, 1), 3)
-	if string(saved[8:]) != string(shown[8:]) {
-		t.Errorf("shown % x\nsaved % x", shown[8:], saved[8:])
-	}
+	check.That(t, string(saved[8:]) == string(shown[8:]), "shown % x\nsaved % x", shown[8:], saved[8:])
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -42,9 +43,7 @@ func newPRRigWith(t *testing.T, store *prStore, cfg luntest.Config) *prRig {
 	}
 	r.tg = lun.NewTarget(tc)
 	u, err := r.tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA, Removable: true})
-	if err != nil {
-		t.Fatalf("AddUnit: %v", err)
-	}
+	must.OK(t, err, "AddUnit")
 	r.u = u
 	for i := range r.w.Loops() {
 		r.w.Loop(i).Done = func(t *lun.Task) { t.Owner.(func(*lun.Task))(t) }
@@ -100,9 +99,7 @@ func (r *prRig) start(loop int, n *lun.Nexus, cdb []byte, out []byte) (*lun.Task
 	t := &lun.Task{Target: r.tg, Nexus: n, Loop: r.w.Loop(loop), LUN: uint64(r.lun) << 48}
 	copy(t.CDB[:], cdb)
 	t.Owner = func(t *lun.Task) {
-		if *result != nil {
-			r.t.Fatalf("command %#x ended twice", cdb[0])
-		}
+		must.Be(r.t, *result == nil, "command %#x ended twice", cdb[0])
 		p := resultOf(t)
 		*result = &p
 	}
@@ -218,9 +215,7 @@ func iscsiTransportID(first byte, text string) []byte {
 // want fails the test unless the command ended as said: "GOOD", "RESERVATION CONFLICT", "CHECK CONDITION 5/2400".
 func (r *prRig) want(what string, got prResult, want string) {
 	r.t.Helper()
-	if got.String() != want {
-		r.t.Fatalf("%s: %v, want %s", what, got, want)
-	}
+	must.Be(r.t, got.String() == want, "%s: %v, want %s", what, got, want)
 }
 
 func (r *prRig) good(what string, got prResult) { r.t.Helper(); r.want(what, got, "GOOD") }
@@ -249,9 +244,7 @@ func (r *prRig) keys(n *lun.Nexus) (generation uint32, keys []uint64) {
 	r.t.Helper()
 	in := r.prin(n, 0)
 	length := int(binary.BigEndian.Uint32(in[4:]))
-	if length != len(in)-8 || length%8 != 0 {
-		r.t.Fatalf("READ KEYS: ADDITIONAL LENGTH %d, %d bytes follow", length, len(in)-8)
-	}
+	must.Be(r.t, length == len(in)-8 && length%8 == 0, "READ KEYS: ADDITIONAL LENGTH %d, %d bytes follow", length, len(in)-8)
 	for b := in[8:]; len(b) > 0; b = b[8:] {
 		keys = append(keys, binary.BigEndian.Uint64(b))
 	}
@@ -291,9 +284,7 @@ func (r *prRig) fullStatus(n *lun.Nexus) (all []prStatus) {
 	for len(b) > 0 {
 		s := prStatus{key: binary.BigEndian.Uint64(b), relPort: binary.BigEndian.Uint16(b[18:])}
 		size := int(binary.BigEndian.Uint32(b[20:]))
-		if b[12]&0x02 != 0 {
-			r.t.Fatalf("ALL_TG_PT is one")
-		}
+		must.Be(r.t, b[12]&0x02 == 0, "ALL_TG_PT is one")
 		if s.holder = b[12]&0x01 != 0; s.holder {
 			s.typ = b[13]
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -78,9 +80,7 @@ func TestAPTPLFollowsTheLast(t *testing.T) {
 		return len(keys)
 	}
 	r.good("register without", r.prout(a, saRegister, 0, 0, k1, 0))
-	if r.store.saves != 0 {
-		t.Error("saved although nothing is to survive")
-	}
+	check.That(t, r.store.saves == 0, "saved although nothing is to survive")
 	r.good("reserve: ignored", r.prout(a, saReserve, typeWE, k1, 0, flagAPTPL))
 	if n := survivors(); n != 0 {
 		t.Fatalf("%d registrations survive", n)
@@ -105,9 +105,7 @@ func TestAPTPLFollowsTheLast(t *testing.T) {
 	}
 	saves := r.store.saves
 	r.good("preempt", r.prout(b, saPreempt, typeWE, k2, k1, 0))
-	if r.store.saves != saves {
-		t.Error("saved although nothing is to survive")
-	}
+	check.That(t, r.store.saves == saves, "saved although nothing is to survive")
 }
 
 // TestSavedBeforeGood: no nexus sees a change, and no GOOD status is sent, before it is in the store; so a crash at any
@@ -150,29 +148,21 @@ func TestSavedBeforeGood(t *testing.T) {
 			crash := func(want string) {
 				t.Helper()
 				after := r.restart()
-				if got := show(after, after.login(9, 1, 1)); got != want {
-					t.Errorf("a crash now leaves %s, want %s", got, want)
-				}
+				check.Equal(t, show(after, after.login(9, 1, 1)), want, "a crash now leaves")
 			}
 			saving := false
 			r.store.onSave = func() {
 				saving = true
-				if *result != nil {
-					t.Error("answered before it was saved")
-				}
+				check.That(t, *result == nil, "answered before it was saved")
 				crash(s.before)
 			}
 			_, result = s.run(r, a)
-			if *result != nil {
-				t.Fatal("answered before anything was saved")
-			}
+			must.Be(t, *result == nil, "answered before anything was saved")
 			if got := show(r, watcher); got != s.before {
 				t.Errorf("%s is seen before it is saved", got)
 			}
 			r.w.RunUntil("the answer", func() bool { return *result != nil })
-			if !saving {
-				t.Fatal("nothing was saved")
-			}
+			must.Be(t, saving, "nothing was saved")
 			crash(s.after)
 			if got := show(r, watcher); got != s.after || (*result).status != lun.StatusGood {
 				t.Errorf("%v, %s", **result, got)
@@ -190,9 +180,7 @@ func TestCrashBetweenSaveAndAnswer(t *testing.T) {
 	_, result := r.start(0, a, proutCDB(saReserve, typeWE, 24), proutList(k1, 0, 0))
 	saves := r.store.saves
 	r.w.RunUntil("saved", func() bool { return r.store.saves > saves })
-	if *result != nil {
-		t.Fatal("the answer came in the same moment: nothing to test")
-	}
+	must.Be(t, *result == nil, "the answer came in the same moment: nothing to test")
 	after := r.restart()
 	if key, typ := after.reservation(after.login(2, 1, 1)); key != k1 || typ != typeWE {
 		t.Errorf("key %#x, type %d", key, typ)
@@ -218,13 +206,9 @@ func TestAbortedWhileSaving(t *testing.T) {
 	})
 	r.w.Run()
 	for _, p := range []**prResult{result, secondResult} {
-		if *p == nil || (*p).status != lun.StatusTaskAborted {
-			t.Fatalf("aborted task: %v", *p)
-		}
+		must.Be(t, *p != nil && (*p).status == lun.StatusTaskAborted, "aborted task: %v", *p)
 	}
-	if *thirdResult == nil || (*thirdResult).status != lun.StatusGood {
-		t.Fatalf("the next in line: %v", *thirdResult)
-	}
+	must.Be(t, *thirdResult != nil && (*thirdResult).status == lun.StatusGood, "the next in line: %v", *thirdResult)
 	if _, keys := r.keys(a); len(keys) != 2 || keys[0] != k1 || keys[1] != k3 {
 		t.Errorf("keys %x: the first was being saved, the second had not begun", keys)
 	}
@@ -243,9 +227,7 @@ func TestReserveInLine(t *testing.T) {
 	_, first := r.start(0, a, proutCDB(saRegister, 0, 24), proutList(k1, 0, 0))
 	_, second := r.start(0, b, reserve6, nil)
 	_, third := r.start(0, c, proutCDB(saRegister, 0, 24), proutList(0, k3, 0))
-	if *first != nil || *second != nil || *third != nil {
-		t.Fatal("answered before the first was saved")
-	}
+	must.Be(t, *first == nil && *second == nil && *third == nil, "answered before the first was saved")
 	r.w.Run()
 	r.good("unregister", **first)
 	r.good("RESERVE", **second)
@@ -297,9 +279,7 @@ func TestDamagedStore(t *testing.T) {
 	var key string
 	for key = range r.store.m {
 	}
-	if !strings.Contains(key, prNAA) {
-		t.Errorf("saved as %q: reservations belong to the medium", key)
-	}
+	check.That(t, strings.Contains(key, prNAA), "saved as %q: reservations belong to the medium", key)
 	saved := string(r.store.m[key])
 	for name, value := range map[string]string{
 		"half":                     saved[:len(saved)/2],
@@ -309,9 +289,7 @@ func TestDamagedStore(t *testing.T) {
 		"holder of a type for all": strings.Replace(saved, `"Type":1`, `"Type":7`, 1),
 		"holder not registered":    strings.Replace(saved, "host1", "host2", 1),
 	} {
-		if value == saved {
-			t.Fatalf("%s: the test changed nothing in %s", name, saved)
-		}
+		must.Be(t, value != saved, "%s: the test changed nothing in %s", name, saved)
 		tg := lun.NewTarget(lun.TargetConfig{Name: "iqn.2026-11.io.example:target", Loops: 1, Store: &prStore{m: map[string][]byte{key: []byte(value)}}})
 		if _, err := tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA}); err == nil {
 			t.Errorf("%s: served", name)

@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -27,15 +28,11 @@ func TestMediumChangesUnderWay(t *testing.T) {
 		t.Errorf("nothing changed, and a was told %04X", got)
 	}
 	change(func(g *lun.Geometry) { g.ReadOnly = true }, 0x2A01, "WP is a mode parameter")
-	if !wp() {
-		t.Error("WP is zero")
-	}
+	check.That(t, wp(), "WP is zero")
 	r.want(r.do(write1, block...), writeProtected, "blockdev --setro")
 	r.want(r.do(cdb10(0x28, 0, 0, 1)), good, "it can be read")
 	change(func(g *lun.Geometry) { g.ReadOnly = false }, 0x2A01, "blockdev --setrw")
-	if wp() {
-		t.Error("WP is one")
-	}
+	check.That(t, !wp(), "WP is one")
 	r.want(r.do(write1, block...), good, "it can be written again")
 
 	change(func(g *lun.Geometry) { g.Volatile = true }, 0x3F03, "V_SUP is INQUIRY data")

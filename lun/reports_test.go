@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -24,13 +25,9 @@ func TestReportTargetPortGroups(t *testing.T) {
 	} {
 		p := r.do(a, []byte{0xA3, c.format | 0x0A, 8: 2, 9: 0, 11: 0})
 		r.good("REPORT TARGET PORT GROUPS", p)
-		if string(p.in) != c.want {
-			t.Errorf("% x, want % x", p.in, c.want)
-		}
+		check.That(t, string(p.in) == c.want, "% x, want % x", p.in, c.want)
 		p = r.do(a, []byte{0xA3, c.format | 0x0A, 9: 6, 11: 0})
-		if string(p.in) != c.want[:6] {
-			t.Errorf("cut: % x", p.in)
-		}
+		check.That(t, string(p.in) == c.want[:6], "cut: % x", p.in)
 	}
 	r.want("reserved format", r.do(a, []byte{0xA3, 0x4A, 8: 2, 11: 0}), badCDB)
 
@@ -47,9 +44,7 @@ func TestReportTargetPortGroups(t *testing.T) {
 			found = string(d[4:8]) == "\x00\x00\x00\x02" // the group of the port that was asked
 		}
 	}
-	if !found {
-		t.Errorf("VPD page 83h does not name target port group 2: % x", vpd.in)
-	}
+	check.That(t, found, "VPD page 83h does not name target port group 2: % x", vpd.in)
 }
 
 // TestLogSense: SPC-4 6.8, 7.3.8, 7.3.18 to 7.3.20.
@@ -70,9 +65,7 @@ func TestLogSense(t *testing.T) {
 	} {
 		p := sense(c.page, c.subpage)
 		r.good("LOG SENSE", p)
-		if string(p.in) != c.want {
-			t.Errorf("page %#x/%#x: % x, want % x", c.page, c.subpage, p.in, c.want)
-		}
+		check.That(t, string(p.in) == c.want, "page %#x/%#x: % x, want % x", c.page, c.subpage, p.in, c.want)
 	}
 	// What the lists name is there, and nothing else is.
 	named := map[[2]byte]bool{}
@@ -102,14 +95,10 @@ func TestReadDefectData(t *testing.T) {
 	for request := range byte(32) {
 		p := r.do(a, []byte{0x37, 0, request, 8: 32, 9: 0})
 		r.good("READ DEFECT DATA(10)", p)
-		if string(p.in) != string([]byte{0, request, 0, 0}) {
-			t.Errorf("% x", p.in)
-		}
+		check.That(t, string(p.in) == string([]byte{0, request, 0, 0}), "% x", p.in)
 		p = r.do(a, []byte{0xB7, request, 0, 0, 0, 7, 0, 0, 0, 32, 0, 0})
 		r.good("READ DEFECT DATA(12)", p)
-		if string(p.in) != string([]byte{0, request, 0, 0, 0, 0, 0, 0}) {
-			t.Errorf("% x", p.in)
-		}
+		check.That(t, string(p.in) == string([]byte{0, request, 0, 0, 0, 0, 0, 0}), "% x", p.in)
 	}
 	if p := r.do(a, []byte{0x37, 0, 0x18, 8: 2, 9: 0}); string(p.in) != "\x00\x18" {
 		t.Errorf("cut: % x", p.in)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // Every step has a name of its own and is carried out; any other value is refused by its number.
@@ -18,17 +20,11 @@ func TestRequestSteps(t *testing.T) {
 	names := map[string]bool{}
 	for i := range requestStepNames {
 		s := requestStep(i)
-		if s.String() == "" || names[s.String()] {
-			t.Errorf("step %d has no name of its own: %q", i, s)
-		}
+		check.That(t, s.String() != "" && !names[s.String()], "step %d has no name of its own: %q", i, s)
 		names[s.String()] = true
-		if refused(s) {
-			t.Errorf("%v is not carried out", s)
-		}
+		check.That(t, !refused(s), "%v is not carried out", s)
 	}
-	if len(requestStepNames) != int(stepProbed)+1 {
-		t.Errorf("%d names for %d steps", len(requestStepNames), stepProbed+1)
-	}
+	check.That(t, len(requestStepNames) == int(stepProbed)+1, "%d names for %d steps", len(requestStepNames), stepProbed+1)
 	if beyond := stepProbed + 1; !refused(beyond) {
 		t.Errorf("%v is carried out", beyond)
 	}

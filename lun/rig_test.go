@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -227,9 +229,7 @@ func newRigIn(tb testing.TB, cfg luntest.Config, options ...option) *rig {
 	tc.Loops = r.w.Loops()
 	r.tg = lun.NewTarget(tc)
 	u, err := r.tg.AddUnit(0, uc)
-	if err != nil {
-		tb.Fatalf("AddUnit: %v", err)
-	}
+	must.OK(tb, err, "AddUnit")
 	r.u = u
 	for i := range r.w.Loops() {
 		r.w.Loop(i).Done = func(t *lun.Task) { t.Owner.(*call).done(t) }
@@ -374,9 +374,7 @@ func (r *rig) do(cdb [16]byte, out ...byte) answer {
 // want fails the test unless the answer is as the specification has it.
 func (r *rig) want(got answer, want, because string) {
 	r.tb.Helper()
-	if got.String() != want {
-		r.tb.Errorf("got %v, want %s, because %s", got, want, because)
-	}
+	check.That(r.tb, got.String() == want, "got %v, want %s, because %s", got, want, because)
 }
 
 // wantField is want INVALID FIELD IN CDB at byte index.

@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -32,12 +34,8 @@ func TestReadWrite(t *testing.T) {
 					data := pattern(at.n*bs, byte(at.lba))
 					a := r.do(s.cdb(s.write, 0, uint64(at.lba), uint32(at.n)), data...)
 					r.want(a, good, "SBC-3 5.33: the blocks are written")
-					if a.reqOut != int64(len(data)) {
-						t.Errorf("the CDB asks for %d bytes, reported %d", len(data), a.reqOut)
-					}
-					if !bytes.Equal(r.d.block(at.lba, at.n), data) {
-						t.Error("the medium does not hold what was written")
-					}
+					check.That(t, a.reqOut == int64(len(data)), "the CDB asks for %d bytes, reported %d", len(data), a.reqOut)
+					check.That(t, bytes.Equal(r.d.block(at.lba, at.n), data), "the medium does not hold what was written")
 					a = r.do(s.cdb(s.read, 0, uint64(at.lba), uint32(at.n)))
 					r.want(a, good, "SBC-3 5.8: the blocks are read")
 					if !bytes.Equal(a.in, data) || a.reqIn != int64(len(data)) {
@@ -53,9 +51,7 @@ func TestLengthZero(t *testing.T) {
 	eachKind(t, func(t *testing.T, r *rig, bs int) {
 		a := r.do(cdb6(0x08, 0, 0))
 		r.want(a, good, "SBC-3 5.7")
-		if len(a.in) != 256*bs {
-			t.Errorf("READ(6) of length 0 gave %d bytes, want 256 blocks, because SBC-3 5.7 says so", len(a.in))
-		}
+		check.That(t, len(a.in) == 256*bs, "READ(6) of length 0 gave %d bytes, want 256 blocks, because SBC-3 5.7 says so", len(a.in))
 		for _, s := range sizes[1:] {
 			for _, op := range []byte{s.read, s.write} {
 				r.want(r.do(s.cdb(op, 0, 0, 0)), good, "SBC-3 5.8: no blocks is not an error")
@@ -84,9 +80,7 @@ func TestBeyondTheEnd(t *testing.T) {
 			r.want(r.do(cdb16(0x88, 0, lba, 1)), lbaOutOfRange, "the byte offset must not wrap")
 			r.want(r.do(cdb16(0x8A, 0, lba, 1), pattern(bs, 1)...), lbaOutOfRange, "the byte offset must not wrap")
 		}
-		if len(r.d.log) != before {
-			t.Errorf("%d requests reached the backend", len(r.d.log)-before)
-		}
+		check.That(t, len(r.d.log) == before, "%d requests reached the backend", len(r.d.log)-before)
 	})
 }
 
@@ -111,28 +105,20 @@ func TestProtectionIsRefused(t *testing.T) {
 			r.wantField(r.do(s.cdb(s.write, p<<5, 0, 1), pattern(512, 1)...), 1, "SBC-3 4.22: WRPROTECT is zero")
 		}
 	}
-	if r.d.kinds(lun.OpWrite) != 0 {
-		t.Error("a refused write reached the medium")
-	}
+	check.That(t, r.d.kinds(lun.OpWrite) == 0, "a refused write reached the medium")
 }
 
 func TestFUA(t *testing.T) {
 	r := newRig(t, withVolatile)
 	data := pattern(512, 3)
 	r.want(r.do(cdb10(0x2A, 0x10, 5, 1), data...), good, "DPO is a hint")
-	if bytes.Equal(r.d.medium[5*512:6*512], data) {
-		t.Fatal("the test's cache does not cache")
-	}
+	must.Be(t, !bytes.Equal(r.d.medium[5*512:6*512], data), "the test's cache does not cache")
 	r.want(r.do(cdb10(0x2A, 0x08, 6, 1), data...), good, "FUA")
-	if !bytes.Equal(r.d.medium[6*512:7*512], data) {
-		t.Error("a write with FUA ended before it was on the medium (SBC-3 5.33)")
-	}
+	check.That(t, bytes.Equal(r.d.medium[6*512:7*512], data), "a write with FUA ended before it was on the medium (SBC-3 5.33)")
 	if a := r.do(cdb10(0x28, 0x08, 5, 1)); !bytes.Equal(a.in, data) {
 		t.Error("a read with FUA did not give the last data written")
 	}
-	if !bytes.Equal(r.d.medium[5*512:6*512], data) {
-		t.Error("a read with FUA gave what the medium does not hold (SBC-3 5.8)")
-	}
+	check.That(t, bytes.Equal(r.d.medium[5*512:6*512], data), "a read with FUA gave what the medium does not hold (SBC-3 5.8)")
 }
 
 // RFC 7143 11.4.5.1: an EXPECTED DATA TRANSFER LENGTH below what the CDB asks for limits the transfer and leaves an
@@ -144,17 +130,13 @@ func TestShortDataOut(t *testing.T) {
 		data := pattern(2*bs, 5)
 		a := r.do(cdb10(0x2A, 0, 0, 2), data[:bs]...)
 		r.want(a, good, "the blocks that came are written")
-		if a.reqOut != int64(2*bs) {
-			t.Errorf("the CDB asks for %d bytes, reported %d", 2*bs, a.reqOut)
-		}
+		check.That(t, a.reqOut == int64(2*bs), "the CDB asks for %d bytes, reported %d", 2*bs, a.reqOut)
 		if !bytes.Equal(r.d.block(0, 1), data[:bs]) || !bytes.Equal(r.d.block(1, 1), old[bs:]) {
 			t.Error("not exactly the first block was written")
 		}
 		r.want(r.do(cdb10(0x2A, 0, 0, 2)), good, "no data, nothing written")
 		r.want(r.do(cdb10(0x2A, 0, 1, 1), data[:200]...), invalidUnitInfo, "a part of a block cannot be written")
-		if !bytes.Equal(r.d.block(1, 1), old[bs:]) {
-			t.Error("a refused write reached the medium")
-		}
+		check.That(t, bytes.Equal(r.d.block(1, 1), old[bs:]), "a refused write reached the medium")
 	})
 }
 
@@ -167,9 +149,7 @@ func TestMappedReadIsNotCopied(t *testing.T) {
 	}
 	c := r.start(0, r.a, 0, lun.AttrSimple, cdb, nil)
 	c.wait()
-	if &c.task.In[0] != &r.d.data[3*512] {
-		t.Error("the data-in is not where the backend has it")
-	}
+	check.That(t, &c.task.In[0] == &r.d.data[3*512], "the data-in is not where the backend has it")
 	if _, in := luntest.Plan(r.tg, 0, &cdb, true); in != 1024 {
 		t.Errorf("Plan(true) plans %d bytes, want 1024", in)
 	}
@@ -202,9 +182,7 @@ func TestBackendErrors(t *testing.T) {
 		if known := c.err == lun.ErrBlock; a.hasInfo != known || known && a.info != 10 {
 			t.Errorf("%v: INFORMATION is %d (%v), want LBA 10 if it is known, because SBC-4 4.18.1: the first block in error", c.err, a.info, a.hasInfo)
 		}
-		if len(a.in) != 0 {
-			t.Error("a failed read has data-in")
-		}
+		check.That(t, len(a.in) == 0, "a failed read has data-in")
 		r.want(r.do(cdb10(0x2A, 0, 9, 4), pattern(2048, 1)...), c.write, c.err.Error())
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -37,13 +39,9 @@ func TestSanitizeOverwrite(t *testing.T) {
 			r.want(r.do(sanitizeCDB(overwrite, len(list)), list...), good, "SBC-3 5.21.2")
 			block := bytes.Repeat(p, bs/n+1)[:bs]
 			for i := range 1024 {
-				if !bytes.Equal(r.d.block(i, 1), block) {
-					t.Fatalf("a pattern of %d bytes: block %d is not it repeated", n, i)
-				}
+				must.Be(t, bytes.Equal(r.d.block(i, 1), block), "a pattern of %d bytes: block %d is not it repeated", n, i)
 			}
-			if r.d.geom.Volatile && !bytes.Equal(r.d.medium, r.d.data) {
-				t.Error("the operation ended before the medium had the pattern")
-			}
+			check.That(t, !r.d.geom.Volatile || bytes.Equal(r.d.medium, r.d.data), "the operation ended before the medium had the pattern")
 		}
 		for _, passes := range []struct {
 			b0   byte
@@ -113,9 +111,7 @@ func TestSanitizeFields(t *testing.T) {
 	}
 	r.want(r.do(sanitizeCDB(overwrite, 100), overwriteList(1, 1)...), listLengthError, "less data than the CDB says")
 	r.want(r.do(sanitizeCDB(exitFailure, 0)), good, "nothing has failed")
-	if len(r.d.log) != 0 {
-		t.Error("a refused SANITIZE reached the medium")
-	}
+	check.That(t, len(r.d.log) == 0, "a refused SANITIZE reached the medium")
 }
 
 // SBC-3 4.11.1: while the operation runs everything but INQUIRY, REPORT LUNS and REQUEST SENSE is NOT READY, and neither
@@ -127,9 +123,7 @@ func TestSanitizeGoesOn(t *testing.T) {
 		list := overwriteList(1, 0x77)
 		c := r.start(0, r.a, 0, lun.AttrSimple, sanitizeCDB(overwrite|imm, len(list)), list)
 		r.w.RunUntil("the operation begins", func() bool { return len(r.d.held) > 0 })
-		if (c.ended != 0) != (imm != 0) {
-			t.Errorf("IMMED %#02x: ended %d times while the operation runs", imm, c.ended)
-		}
+		check.That(t, (c.ended != 0) == (imm != 0), "IMMED %#02x: ended %d times while the operation runs", imm, c.ended)
 		busy := func() {
 			t.Helper()
 			for name, c := range map[string][16]byte{
@@ -138,9 +132,7 @@ func TestSanitizeGoesOn(t *testing.T) {
 			} {
 				a := r.on(r.b, c, 1, 0, 0, 1, 1)
 				r.want(a, sanitizing, name)
-				if a.specific[0] != 0x80 {
-					t.Errorf("%s: sense key specific % x has no progress indication", name, a.specific)
-				}
+				check.That(t, a.specific[0] == 0x80, "%s: sense key specific % x has no progress indication", name, a.specific)
 			}
 			r.want(r.on(r.b, inquiryCDB(false, 0, 96)), good, "SBC-3 4.11.1: INQUIRY")
 			r.want(r.on(r.b, [16]byte{0: 0xA0, 9: 64}), good, "SBC-3 4.11.1: REPORT LUNS")
@@ -153,9 +145,7 @@ func TestSanitizeGoesOn(t *testing.T) {
 		busy()
 		if imm == 0 {
 			r.w.On(0, func(l *lunLoop) { c.task.Abort() })
-			if c.ended != 1 || !c.aborted {
-				t.Fatal("the command's abort waits for the operation")
-			}
+			must.Be(t, c.ended == 1 && c.aborted, "the command's abort waits for the operation")
 		}
 		r.u.Reset(r.a)
 		r.tg.Reset(lun.ResetWarm)
@@ -166,9 +156,7 @@ func TestSanitizeGoesOn(t *testing.T) {
 		r.d.release()
 		r.w.Run()
 		r.want(r.on(r.b, testUnitReady()), good, "the operation has ended")
-		if r.d.data[0] != 0x77 || r.d.data[len(r.d.data)-1] != 0x77 {
-			t.Error("the medium was not overwritten")
-		}
+		check.That(t, r.d.data[0] == 0x77 && r.d.data[len(r.d.data)-1] == 0x77, "the medium was not overwritten")
 	}
 }
 
@@ -187,9 +175,7 @@ func TestSanitizeFreesTheGate(t *testing.T) {
 	s := r.start(0, r.a, 0, lun.AttrSimple, sanitizeCDB(overwrite, len(list)), list)
 	write := r.start(0, r.b, 0, lun.AttrSimple, cdb10(0x2A, 0, 0, 1), pattern(512, 1))
 	r.w.Run()
-	if s.ended != 0 || write.ended != 0 {
-		t.Fatal("SANITIZE did not wait for the command before it")
-	}
+	must.Be(t, s.ended == 0 && write.ended == 0, "SANITIZE did not wait for the command before it")
 	r.d.release()
 	r.want(read.wait(), good, "it was there before")
 	r.want(write.wait(), sanitizing, "it came behind the SANITIZE")
@@ -257,13 +243,9 @@ func TestRemoveWhileSanitizing(t *testing.T) {
 	c := r.start(0, r.a, 0, lun.AttrSimple, sanitizeCDB(overwrite, len(list)), list)
 	r.w.RunUntil("the operation begins", func() bool { return len(r.d.log) > 2 })
 	r.tg.RemoveUnit(0)
-	if r.u.Idle() {
-		t.Error("the unit is idle while a sanitize operation runs")
-	}
+	check.That(t, !r.u.Idle(), "the unit is idle while a sanitize operation runs")
 	r.w.Run()
-	if !r.u.Idle() || c.ended != 1 {
-		t.Error("the operation did not stop with its unit")
-	}
+	check.That(t, r.u.Idle() && c.ended == 1, "the operation did not stop with its unit")
 	if out := r.w.Loop(0).Outstanding(); out != 0 {
 		t.Errorf("%d work buffers were not given back", out)
 	}

@@ -3,6 +3,8 @@ package lun
 import (
 	"bytes"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // The layouts of SPC-4 4.5.2 (descriptor format) and 4.5.3 (fixed format).
@@ -41,9 +43,7 @@ func TestSenseLayouts(t *testing.T) {
 		if n := c.s.encode(&dst, true); !bytes.Equal(dst[:n], c.descriptor) {
 			t.Errorf("%s: descriptor format % x, want % x", c.name, dst[:n], c.descriptor)
 		}
-		if dst[31] != 0 {
-			t.Error("what was in the buffer before is still there")
-		}
+		check.That(t, dst[31] == 0, "what was in the buffer before is still there")
 	}
 }
 

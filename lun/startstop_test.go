@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -57,18 +58,12 @@ func TestStartStopWithoutLoEj(t *testing.T) {
 	data := pattern(512, 1)
 	r.do(cdb10(0x2A, 0, 0, 1), data...)
 	r.do(startStopCDB(0, noFlush))
-	if bytes.Equal(r.d.medium[:512], data) {
-		t.Error("NO_FLUSH flushed")
-	}
+	check.That(t, !bytes.Equal(r.d.medium[:512], data), "NO_FLUSH flushed")
 	r.do(startStopCDB(0, 0))
-	if !bytes.Equal(r.d.medium[:512], data) {
-		t.Error("SBC-3 5.22: stopping did not flush the cache")
-	}
+	check.That(t, bytes.Equal(r.d.medium[:512], data), "SBC-3 5.22: stopping did not flush the cache")
 	r.do(cdb10(0x2A, 0, 1, 1), data...)
 	r.do(startStopCDB(0, eject))
-	if !bytes.Equal(r.d.medium[512:1024], data) {
-		t.Error("SBC-3 5.22: ejecting did not flush the cache")
-	}
+	check.That(t, bytes.Equal(r.d.medium[512:1024], data), "SBC-3 5.22: ejecting did not flush the cache")
 	r.d.fail = func(*lun.Request) error { return lun.ErrMedium }
 	r.do(startStopCDB(0, load))
 	r.want(r.do(startStopCDB(0, eject)), "4/0C00", "the cache could not be flushed")
@@ -135,8 +130,6 @@ func TestReadOnly(t *testing.T) {
 	r.want(r.do(cdb10(0x28, 0, 0, 1)), good, "it can be read")
 	r.want(r.do(cdb10(0x2F, 0, 0, 1)), good, "and verified")
 	for _, q := range r.d.log {
-		if q.Kind != lun.OpRead {
-			t.Errorf("request %v reached a read-only medium", q.Kind)
-		}
+		check.That(t, q.Kind == lun.OpRead, "request %v reached a read-only medium", q.Kind)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -113,9 +115,7 @@ func TestRunsAlone(t *testing.T) {
 		first := r.send(lun.AttrSimple, read(1))
 		alone := r.start(0, r.a, 0, lun.AttrSimple, c.cdb, c.out)
 		r.w.Run()
-		if len(r.d.log) != 1 || alone.ended != 0 {
-			t.Errorf("%s did not wait for the READ before it", name)
-		}
+		check.That(t, len(r.d.log) == 1 && alone.ended == 0, "%s did not wait for the READ before it", name)
 		r.d.release()
 		r.w.Run()
 		r.want(first.answer, good, name)
@@ -170,28 +170,20 @@ func TestAbort(t *testing.T) {
 	r.w.Run()
 
 	abort(simple)
-	if simple.ended != 1 || !simple.aborted {
-		t.Error("a SIMPLE task that waits was not ended at once")
-	}
+	check.That(t, simple.ended == 1 && simple.aborted, "a SIMPLE task that waits was not ended at once")
 	abort(ordered) // it is next, waiting for the first to leave
-	if ordered.ended != 1 {
-		t.Error("an ORDERED task that waits was not ended at once")
-	}
+	check.That(t, ordered.ended == 1, "an ORDERED task that waits was not ended at once")
 	abort(second)
 	r.wantInBackend("nothing is before 5 that it must wait for", 1, 5)
 	abort(first)
-	if first.ended != 0 {
-		t.Fatal("a task was given back while the backend has its buffer")
-	}
+	must.Be(t, first.ended == 0, "a task was given back while the backend has its buffer")
 	r.letGo()
 	if first.ended != 1 || !first.aborted || len(first.in) != 0 {
 		t.Errorf("aborted in the backend: ended %d times, %d bytes", first.ended, len(first.in))
 	}
 	r.want(behind.answer, good, "it was not aborted")
 	abort(behind) // after its end: of no effect
-	if !r.u.Idle() || behind.ended != 1 {
-		t.Error("the unit is not idle")
-	}
+	check.That(t, r.u.Idle() && behind.ended == 1, "the unit is not idle")
 }
 
 // Between two pieces of a command of many, an abort ends it.
@@ -220,9 +212,7 @@ func TestAbortCompareAndWrite(t *testing.T) {
 	r.w.Run()
 	r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
 	r.letGo()
-	if c.ended != 1 || r.d.kinds(lun.OpWrite) != 0 {
-		t.Errorf("ended %d times, %d writes", c.ended, r.d.kinds(lun.OpWrite))
-	}
+	check.That(t, c.ended == 1 && r.d.kinds(lun.OpWrite) == 0, "ended %d times, %d writes", c.ended, r.d.kinds(lun.OpWrite))
 }
 
 // A backend that never answers keeps its task and buffers, not the unit.
@@ -233,25 +223,19 @@ func TestAbandon(t *testing.T) {
 	other := r.send(lun.AttrOrdered, read(4))
 	r.wantInBackend("the COMPARE AND WRITE runs alone", 0)
 	r.w.On(0, func(*luntest.Loop) { stuck.task.Abort(); stuck.task.Abandon(); stuck.task.Abandon() })
-	if stuck.ended != 0 || !stuck.task.Abandoned() {
-		t.Fatal("an abandoned task was given back while the backend has its buffer")
-	}
+	must.Be(t, stuck.ended == 0 && stuck.task.Abandoned(), "an abandoned task was given back while the backend has its buffer")
 	kept := r.d.held
 	r.d.held = nil
 	r.w.Run()
 	r.d.release()
 	r.want(waiting.wait(), good, "nobody waits for what was abandoned")
 	r.want(other.wait(), good, "nobody waits for what was abandoned")
-	if !r.u.Idle() {
-		t.Error("the unit is not idle")
-	}
+	check.That(t, r.u.Idle(), "the unit is not idle")
 	for _, f := range kept { // and now, after all, the backend answers
 		f()
 	}
 	r.w.Run()
-	if stuck.ended != 1 || r.d.kinds(lun.OpWrite) != 0 {
-		t.Errorf("ended %d times, %d writes", stuck.ended, r.d.kinds(lun.OpWrite))
-	}
+	check.That(t, stuck.ended == 1 && r.d.kinds(lun.OpWrite) == 0, "ended %d times, %d writes", stuck.ended, r.d.kinds(lun.OpWrite))
 }
 
 // SAM-5 5.5 and 7.2: once the function is complete the aborted task does not exist, and nothing of it may take effect. A backend
@@ -269,9 +253,7 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 				f()
 			}
 			r.w.Run()
-			if old.ended != 1 {
-				t.Errorf("the abandoned task ended %d times", old.ended)
-			}
+			check.That(t, old.ended == 1, "the abandoned task ended %d times", old.ended)
 		}
 	}
 	commands := []struct {
@@ -311,15 +293,11 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 				}
 				land()
 				r.w.Run()
-				if got.ended != 1 || past.ended != 1 {
-					t.Fatalf("ended %d and %d times after the backend has let go", got.ended, past.ended)
-				}
+				must.Be(t, got.ended == 1 && past.ended == 1, "ended %d and %d times after the backend has let go", got.ended, past.ended)
 				if c.waits && c.cdb[0] == 0x28 && !bytes.Equal(got.task.In[len(got.task.In)-512:], r.d.block(int(c.cdb[5])+len(got.task.In)/512-1, 1)) {
 					t.Error("what was read is not what the late write left")
 				}
-				if !r.u.Idle() {
-					t.Error("the unit is not idle")
-				}
+				check.That(t, r.u.Idle(), "the unit is not idle")
 			})
 		}
 	}
@@ -328,14 +306,10 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		for _, c := range []*call{r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)} {
 			r.w.Run()
 			r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
-			if c.ended != 1 {
-				t.Error("an aborted task waits on")
-			}
+			check.That(t, c.ended == 1, "an aborted task waits on")
 		}
 		land()
-		if !r.u.Idle() {
-			t.Error("the unit is not idle")
-		}
+		check.That(t, r.u.Idle(), "the unit is not idle")
 	})
 	t.Run("abandoned twice", func(t *testing.T) {
 		r := newHeldRig(t)
@@ -343,9 +317,7 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		r.w.Run()
 		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon(); old.task.Abandon() })
 		r.letGo()
-		if !r.u.Idle() {
-			t.Error("the unit is not idle")
-		}
+		check.That(t, r.u.Idle(), "the unit is not idle")
 	})
 	t.Run("two late writes are let go of one by one", func(t *testing.T) {
 		r := newHeldRig(t)
@@ -366,13 +338,9 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		for k, want := range []int{0, 1} {
 			kept[k]()
 			r.w.Run()
-			if first.ended != 1 || second.ended != want {
-				t.Fatalf("after late write %d: ended %d and %d times", k, first.ended, second.ended)
-			}
+			must.Be(t, first.ended == 1 && second.ended == want, "after late write %d: ended %d and %d times", k, first.ended, second.ended)
 		}
-		if !r.u.Idle() {
-			t.Error("the unit is not idle")
-		}
+		check.That(t, r.u.Idle(), "the unit is not idle")
 	})
 	t.Run("those in line behind one that runs alone", func(t *testing.T) {
 		r := newHeldRig(t)
@@ -391,9 +359,7 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 			f()
 		}
 		r.w.Run()
-		if in.ended != 1 || !r.u.Idle() {
-			t.Error("it waits on, or the unit is not idle")
-		}
+		check.That(t, in.ended == 1 && r.u.Idle(), "it waits on, or the unit is not idle")
 	})
 }
 
@@ -425,9 +391,7 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 				ordered := r.send(lun.AttrOrdered, read(9))
 				younger := r.send(lun.AttrSimple, read(10))
 				r.w.Run()
-				if older.ended+ordered.ended+younger.ended != 0 {
-					t.Fatal("something ended while the backend holds every request")
-				}
+				must.Be(t, older.ended+ordered.ended+younger.ended == 0, "something ended while the backend holds every request")
 				for _, q := range r.d.log {
 					if lba := q.Off / 512; lba == 9 || lba == 10 {
 						t.Fatalf("LBA %d is read before the older command", lba)
@@ -447,16 +411,10 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 					r.letGo()
 				}
 				for _, w := range []*call{older, second, ordered, younger} {
-					if w.ended != 1 {
-						t.Error("a command waits on")
-					}
+					check.That(t, w.ended == 1, "a command waits on")
 				}
-				if alone != nil && alone.ended != 1 {
-					t.Error("the one that ran alone waits on")
-				}
-				if !r.u.Idle() {
-					t.Error("the unit is not idle")
-				}
+				check.That(t, alone == nil || alone.ended == 1, "the one that ran alone waits on")
+				check.That(t, r.u.Idle(), "the unit is not idle")
 			})
 		}
 	}
@@ -471,9 +429,7 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 		r.w.Run()
 		r.w.On(0, func(*luntest.Loop) { older.task.Abort() })
 		r.w.Run()
-		if ordered.ended != 1 {
-			t.Error("the ORDERED command waits for one that was aborted")
-		}
+		check.That(t, ordered.ended == 1, "the ORDERED command waits for one that was aborted")
 		for _, f := range late {
 			f()
 		}
@@ -491,9 +447,7 @@ func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
 	caw := r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)
 	other := r.send(lun.AttrSimple, read(20))
 	r.w.Run()
-	if caw.ended+other.ended != 0 {
-		t.Fatal("the gate is open while COMPARE AND WRITE waits for a write")
-	}
+	must.Be(t, caw.ended+other.ended == 0, "the gate is open while COMPARE AND WRITE waits for a write")
 	r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
 	r.w.Run()
 	if caw.ended != 0 || other.ended != 1 {
@@ -503,9 +457,7 @@ func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
 		f()
 	}
 	r.w.Run()
-	if caw.ended != 1 || !r.u.Idle() {
-		t.Error("COMPARE AND WRITE waits on, or the unit is not idle")
-	}
+	check.That(t, caw.ended == 1 && r.u.Idle(), "COMPARE AND WRITE waits on, or the unit is not idle")
 }
 
 // A read or a flush that the backend keeps changes nothing, so no command waits for it.
@@ -598,9 +550,7 @@ func TestGateOrders(t *testing.T) {
 					if on && (s.alone || o.alone) {
 						t.Fatalf("command %d runs beside %d, and one of them must be alone", i, j)
 					}
-					if s.attr == lun.AttrOrdered && j < i && o.ended == 0 {
-						t.Fatalf("ORDERED command %d runs before %d has ended", i, j)
-					}
+					must.Be(t, s.attr != lun.AttrOrdered || j >= i || o.ended != 0, "ORDERED command %d runs before %d has ended", i, j)
 					if o.attr == lun.AttrOrdered && j < i && o.ended == 0 && s.attr != lun.AttrHead {
 						t.Fatalf("command %d runs before the ORDERED %d has ended", i, j)
 					}
@@ -646,13 +596,9 @@ func TestGateOrders(t *testing.T) {
 		r.d.hold = nil
 		r.w.Run()
 		for i, s := range all {
-			if s.ended != 1 {
-				t.Errorf("command %d (attribute %d) ended %d times", i, s.attr, s.ended)
-			}
+			check.That(t, s.ended == 1, "command %d (attribute %d) ended %d times", i, s.attr, s.ended)
 		}
-		if !r.u.Idle() {
-			t.Error("the unit is not idle")
-		}
+		check.That(t, r.u.Idle(), "the unit is not idle")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -54,10 +55,7 @@ func newAttentionWorld(t *testing.T, seed uint64) *attentionWorld {
 func (w *attentionWorld) add(i int) {
 	w.t.Helper()
 	w.disks[i] = newResizable()
-	u, err := w.tg.AddUnit(i, lun.UnitConfig{Backend: w.disks[i], ID: fmt.Sprint("unit", i), Removable: true})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	u := must.Get(w.tg.AddUnit(i, lun.UnitConfig{Backend: w.disks[i], ID: fmt.Sprint("unit", i), Removable: true}))(w.t)
 	w.tellAll(0x3F0E)
 	w.units[i] = u
 	w.resv[i] = &prOracle{keys: map[string]uint64{}, told: map[string]map[lun.ASC]bool{}, open: map[string]bool{}}
@@ -271,10 +269,7 @@ func TestAttentionOnceUnderLoad(t *testing.T) {
 	live := luntest.NewLive(t, 2*nexuses)
 	tg := lun.NewTarget(lun.TargetConfig{Name: "iqn.2026-11.io.example:target", Loops: 2 * nexuses, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}})
 	d := newResizable()
-	u, err := tg.AddUnit(0, lun.UnitConfig{Backend: d, ID: prNAA})
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := must.Get(tg.AddUnit(0, lun.UnitConfig{Backend: d, ID: prNAA}))(t)
 	for i := range 2 * nexuses {
 		live.Loop(i).Done = func(t *lun.Task) { t.Owner.(chan struct{}) <- struct{}{} }
 	}

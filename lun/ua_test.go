@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -65,9 +67,7 @@ func TestAttentionPrecedesTheCommand(t *testing.T) {
 	writes := r.d.kinds(lun.OpWrite)
 	r.u.Reset(nil)
 	r.do(cdb10(0x2A, 0, 0, 1), pattern(512, 1)...)
-	if r.d.kinds(lun.OpWrite) != writes {
-		t.Error("a write was carried out and reported a unit attention")
-	}
+	check.That(t, r.d.kinds(lun.OpWrite) == writes, "a write was carried out and reported a unit attention")
 }
 
 func TestAttentionAndExemptCommands(t *testing.T) {
@@ -77,9 +77,7 @@ func TestAttentionAndExemptCommands(t *testing.T) {
 	r.want(r.do([16]byte{0: 0xA0, 9: 64}), good, "SAM-5 5.14: REPORT LUNS is carried out")
 	a := r.do([16]byte{0: 0x03, 4: 252})
 	r.want(a, good, "SAM-5 5.14: REQUEST SENSE reports it as data")
-	if len(a.in) != 18 || a.in[2] != 6 || a.in[12] != 0x29 || a.in[13] != 3 {
-		t.Errorf("sense data % x, want UNIT ATTENTION 29/03", a.in)
-	}
+	check.That(t, len(a.in) == 18 && a.in[2] == 6 && a.in[12] == 0x29 && a.in[13] == 3, "sense data % x, want UNIT ATTENTION 29/03", a.in)
 	r.wantAttentions(r.a, "REQUEST SENSE clears what it reports")
 	r.wantAttentions(r.b, "and for its own nexus alone", 0x2903)
 	a = r.do([16]byte{0: 0x03, 1: 1, 4: 252})
@@ -105,10 +103,7 @@ func TestCapacityChange(t *testing.T) {
 
 func TestLUNListChange(t *testing.T) {
 	r := newRig(t)
-	u, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})})
-	if err != nil {
-		t.Fatal(err)
-	}
+	u := must.Get(r.tg.AddUnit(1, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})}))(t)
 	r.wantAttentions(r.a, "SPC-4 6.33: the list changed", 0x3F0E)
 	on1 := func(n *lun.Nexus) answer { return r.start(0, n, 1<<48, lun.AttrSimple, testUnitReady(), nil).wait() }
 	r.want(on1(r.a), "6/2900", "a new logical unit")
@@ -124,9 +119,7 @@ func TestLUNListChange(t *testing.T) {
 	if r.tg.RemoveUnit(1) != nil || r.tg.RemoveUnit(-1) != nil || r.tg.RemoveUnit(lun.MaxLUNs) != nil {
 		t.Error("a unit was removed that is not there")
 	}
-	if !u.Idle() {
-		t.Error("a unit without commands is not idle")
-	}
+	check.That(t, u.Idle(), "a unit without commands is not idle")
 }
 
 // The names of initiator ports come from peers: what is kept of them is bounded.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -43,9 +44,7 @@ func TestVerify(t *testing.T) {
 					wrong[at] ^= 0x40
 					a := r.do(cdb(bytchkBytes, n), wrong...)
 					r.want(a, miscompare, "BYTCHK 01b: a byte differs")
-					if !a.hasInfo || a.info != uint64(at) {
-						t.Errorf("INFORMATION %d (%v), want the offset %d", a.info, a.hasInfo, at)
-					}
+					check.That(t, a.hasInfo && a.info == uint64(at), "INFORMATION %d (%v), want the offset %d", a.info, a.hasInfo, at)
 				}
 				r.want(r.do(cdb(bytchkSame, n), data[:bs]...), miscompare, "BYTCHK 11b: the second block differs from the first")
 				for i := range n {
@@ -55,9 +54,7 @@ func TestVerify(t *testing.T) {
 				r.d.block(lba+800, 1)[3] ^= 1
 				a := r.do(cdb(bytchkSame, n), data[:bs]...)
 				r.want(a, miscompare, "BYTCHK 11b: one block differs")
-				if a.info != uint64(800*bs+3) {
-					t.Errorf("INFORMATION %d, want %d", a.info, 800*bs+3)
-				}
+				check.That(t, a.info == uint64(800*bs+3), "INFORMATION %d, want %d", a.info, 800*bs+3)
 				r.want(r.do(s.cdb(s.verify, bytchkBytes, 1024, 0)), good, "no blocks")
 				for _, at := range []struct {
 					lba uint64
@@ -89,9 +86,7 @@ func TestVerifyOfManyPieces(t *testing.T) {
 	}
 	a := r.do(cdb16(0x8F, 0, 0, 20000))
 	r.want(a, "3/1100", "a block cannot be read")
-	if a.info != 9<<20/512 {
-		t.Errorf("INFORMATION is LBA %d, want %d", a.info, 9<<20/512)
-	}
+	check.That(t, a.info == 9<<20/512, "INFORMATION is LBA %d, want %d", a.info, 9<<20/512)
 	if out := r.w.Loop(0).Outstanding(); out != 0 {
 		t.Errorf("%d work buffers were not given back", out)
 	}
@@ -106,9 +101,7 @@ func TestVerifyOfMemoryGivesTheLoop(t *testing.T) {
 		turns++
 	}
 	r.want(c.answer, good, "all blocks are zeroes")
-	if turns < 7 {
-		t.Errorf("32 MiB were compared in %d turns of the loop, want one in 4 MiB", turns)
-	}
+	check.That(t, turns >= 7, "32 MiB were compared in %d turns of the loop, want one in 4 MiB", turns)
 }
 
 func TestWriteAndVerify(t *testing.T) {
@@ -119,9 +112,7 @@ func TestWriteAndVerify(t *testing.T) {
 				for _, flags := range []byte{0, bytchkBytes} {
 					clear(r.d.data)
 					r.want(r.do(s.cdb(s.write, flags, 3, 600), data...), good, "SBC-3 5.38")
-					if !bytes.Equal(r.d.block(3, 600), data) {
-						t.Error("the blocks were not written")
-					}
+					check.That(t, bytes.Equal(r.d.block(3, 600), data), "the blocks were not written")
 					if r.d.geom.Volatile && !bytes.Equal(r.d.medium[3*bs:603*bs], data) {
 						t.Error("what was verified is not on the medium")
 					}
@@ -149,9 +140,7 @@ func TestWriteAndVerifyFindsABadMedium(t *testing.T) {
 	}
 	a := r.do(cdb10(0x2E, bytchkBytes, 3, 2), data...)
 	r.want(a, miscompare, "SBC-3 5.38: the medium does not hold what was written")
-	if a.info != 700 {
-		t.Errorf("INFORMATION %d, want 700", a.info)
-	}
+	check.That(t, a.info == 700, "INFORMATION %d, want 700", a.info)
 }
 
 func TestNoWorkBuffer(t *testing.T) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -33,20 +35,14 @@ func TestWriteSame(t *testing.T) {
 				r.d.data[0], r.d.data[len(r.d.data)-1] = 1, 2
 				r.want(r.do(s.cdb(0, 1, 1000), block...), good, "SBC-3 5.42")
 				for i := range 1000 {
-					if !bytes.Equal(r.d.block(1+i, 1), block) {
-						t.Fatalf("block %d is not the one sent", 1+i)
-					}
+					must.Be(t, bytes.Equal(r.d.block(1+i, 1), block), "block %d is not the one sent", 1+i)
 				}
-				if r.d.data[0] != 1 || r.d.data[len(r.d.data)-1] != 2 {
-					t.Error("blocks beside the range were written")
-				}
+				check.That(t, r.d.data[0] == 1 && r.d.data[len(r.d.data)-1] == 2, "blocks beside the range were written")
 				r.want(r.do(s.cdb(0, 500, 524), make([]byte, bs)...), good, "to the end")
 				if !bytes.Equal(r.d.block(500, 524), make([]byte, 524*bs)) || !bytes.Equal(r.d.block(499, 1), block) {
 					t.Error("not exactly the blocks to the end are zero")
 				}
-				if !r.d.mapped[900] {
-					t.Error("without UNMAP blocks were deallocated")
-				}
+				check.That(t, r.d.mapped[900], "without UNMAP blocks were deallocated")
 				r.want(r.do(s.cdb(0, 500, 0), block...), invalidField, "length 0 with WSNZ one (SBC-3 6.6.4)")
 				r.want(r.do(s.cdb(0, 1025, 1), block...), lbaOutOfRange, "beyond the end")
 				r.want(r.do(s.cdb(0, 1023, 2), block...), lbaOutOfRange, "beyond the end")
@@ -93,13 +89,9 @@ func TestWriteSameNDOB(t *testing.T) {
 	}
 	copy(r.d.data, pattern(len(r.d.data), 1))
 	r.want(r.do(cdb), good, "SBC-4: zeroes without data-out")
-	if !bytes.Equal(r.d.block(3, 5), make([]byte, 5*512)) || r.d.block(8, 1)[1] == 0 {
-		t.Error("not exactly the range is zero")
-	}
+	check.That(t, bytes.Equal(r.d.block(3, 5), make([]byte, 5*512)) && r.d.block(8, 1)[1] != 0, "not exactly the range is zero")
 	r.want(r.do(cdb16(0x93, ndob|unmapBit, 3, 5)), good, "deallocated")
-	if r.d.mapped[3] {
-		t.Error("NDOB with UNMAP left the blocks mapped")
-	}
+	check.That(t, !r.d.mapped[3], "NDOB with UNMAP left the blocks mapped")
 	r.wantField(r.do(cdb10(0x41, ndob, 0, 1), make([]byte, 512)...), 1, "WRITE SAME(10) has no NDOB")
 }
 
@@ -109,19 +101,13 @@ func TestWriteSamePieces(t *testing.T) {
 	turns := 0
 	c := r.start(0, r.a, 0, lun.AttrSimple, cdb16(0x93, 0, 0, 64<<20/512), pattern(512, 1))
 	for c.ended == 0 {
-		if !r.w.Step() {
-			t.Fatal("nothing is left to happen")
-		}
+		must.Be(t, r.w.Step(), "nothing is left to happen")
 		turns++
 	}
 	r.want(c.answer, good, "SBC-3 5.42")
-	if turns < 15 {
-		t.Errorf("64 MiB were written in %d turns of the loop, want at least one in 4 MiB", turns)
-	}
+	check.That(t, turns >= 15, "64 MiB were written in %d turns of the loop, want at least one in 4 MiB", turns)
 	for _, q := range r.d.log {
-		if q.Len > 256<<10 {
-			t.Fatalf("a piece of %d bytes", q.Len)
-		}
+		must.Be(t, q.Len <= 256<<10, "a piece of %d bytes", q.Len)
 	}
 	if out := r.w.Loop(0).Outstanding(); out != 0 {
 		t.Errorf("%d work buffers were not given back", out)
@@ -176,16 +162,12 @@ func TestUnmap(t *testing.T) {
 	} {
 		r.want(r.unmap(c.list), c.want, name)
 	}
-	if slices.Contains(r.d.mapped, false) {
-		t.Error("a refused UNMAP deallocated blocks")
-	}
+	check.That(t, !slices.Contains(r.d.mapped, false), "a refused UNMAP deallocated blocks")
 	// SBC-3 5.25.2: an incomplete descriptor is ignored.
 	list := unmapList([2]uint64{1, 1}, [2]uint64{2, 1})
 	list[3] -= 4
 	r.want(r.unmap(list), good, "an incomplete descriptor is ignored")
-	if r.d.mapped[1] || !r.d.mapped[2] {
-		t.Error("not exactly the complete descriptor was carried out")
-	}
+	check.That(t, !r.d.mapped[1] && r.d.mapped[2], "not exactly the complete descriptor was carried out")
 	r.wantField(r.do([16]byte{0: 0x42, 1: 1, 8: 24}, unmapList([2]uint64{1, 1})...), 1, "ANC_SUP is zero")
 	r.want(r.do([16]byte{0: 0x42, 8: 24}, unmapList([2]uint64{1, 1})[:10]...), listLengthError, "less data than the CDB says")
 	full := newRig(t)
@@ -203,9 +185,7 @@ func TestUnmapLBACount(t *testing.T) {
 	r.want(r.unmap(unmapList([2]uint64{0, 1 << 20})), good, "MAXIMUM UNMAP LBA COUNT")
 	r.want(r.unmap(unmapList([2]uint64{0, 1 << 19}, [2]uint64{0, 1<<19 + 1})), invalidParam, "more than MAXIMUM UNMAP LBA COUNT")
 	for _, q := range v.log {
-		if q.Len > 32<<20 {
-			t.Errorf("a piece of %d bytes", q.Len)
-		}
+		check.That(t, q.Len <= 32<<20, "a piece of %d bytes", q.Len)
 	}
 }
 
@@ -261,9 +241,7 @@ func TestGetLBAStatus(t *testing.T) {
 	}
 	for n := range uint32(30) {
 		a := r.do(cdb16(0x9E, 0x12, 0, n))
-		if a.String() != good || len(a.in) > int(n) {
-			t.Errorf("allocation length %d: %v, %d bytes", n, a, len(a.in))
-		}
+		check.That(t, a.String() == good && len(a.in) <= int(n), "allocation length %d: %v, %d bytes", n, a, len(a.in))
 	}
 	r.wantField(r.do([16]byte{0: 0x9E, 1: 0x1F}), 1, "SPC-4 4.3.4: a service action that is not there")
 	// Every second block, more than an answer holds: it stops, contiguous.
@@ -271,13 +249,9 @@ func TestGetLBAStatus(t *testing.T) {
 		r.d.mapped[i] = i%2 == 0
 	}
 	got := r.lbaStatus(0, 65535)
-	if len(got) != 255 {
-		t.Errorf("%d descriptors, want 255", len(got))
-	}
+	check.That(t, len(got) == 255, "%d descriptors, want 255", len(got))
 	for i, d := range got {
-		if d != [3]uint64{uint64(i), 1, uint64(i % 2)} {
-			t.Fatalf("descriptor %d is %v", i, d)
-		}
+		must.Be(t, d == [3]uint64{uint64(i), 1, uint64(i % 2)}, "descriptor %d is %v", i, d)
 	}
 }
 
@@ -335,9 +309,7 @@ func TestSynchronizeCache(t *testing.T) {
 		data := pattern(512, 1)
 		r.do(cdb10(0x2A, 0, 4, 1), data...)
 		r.want(r.do(cdb(0, 0)), good, "SBC-3 5.23")
-		if !bytes.Equal(r.d.medium[4*512:5*512], data) {
-			t.Error("SYNCHRONIZE CACHE ended before the medium had the data")
-		}
+		check.That(t, bytes.Equal(r.d.medium[4*512:5*512], data), "SYNCHRONIZE CACHE ended before the medium had the data")
 		r.want(r.do(cdb(1020, 4)), good, "a range")
 		r.want(r.do(cdb(1020, 5)), lbaOutOfRange, "SBC-3 5.23")
 		r.want(r.do(cdb(1025, 0)), lbaOutOfRange, "SBC-3 5.23")

@@ -3,6 +3,9 @@ package pdu
 import (
 	"bytes"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A bidirectional variable-length command carries both kinds of additional
@@ -66,9 +69,7 @@ func TestAHSErrors(t *testing.T) {
 func TestAHSBytes(t *testing.T) {
 	got := AppendBidiReadLength(AppendExtendedCDB([]byte{9}, []byte{0xaa, 0xbb}), 0x01020304)
 	want := []byte{9, 0, 3, 1, 0, 0xaa, 0xbb, 0, 0, 0, 5, 2, 0, 1, 2, 3, 4}
-	if !bytes.Equal(got, want) {
-		t.Errorf("% x, want % x", got, want)
-	}
+	check.That(t, bytes.Equal(got, want), "% x, want % x", got, want)
 }
 
 // Every prefix of sound segments that is no whole number of them fails, and
@@ -82,13 +83,9 @@ func TestAHSBuilders(t *testing.T) {
 		wire := AppendExtendedCDB([]byte{}, cdb[:n])
 		first := len(wire)
 		wire = AppendBidiReadLength(wire, uint32(n))
-		if len(wire)%4 != 0 || len(wire) > MaxAHSLen {
-			t.Fatalf("CDB tail of %d: %d bytes", n, len(wire))
-		}
+		must.Be(t, len(wire)%4 == 0 && len(wire) <= MaxAHSLen, "CDB tail of %d: %d bytes", n, len(wire))
 		a, err := ParseAHS(wire)
-		if err != nil || !bytes.Equal(a.ExtendedCDB, cdb[:n]) || a.BidiReadLength != uint32(n) {
-			t.Fatalf("CDB tail of %d: %+v, %v", n, a, err)
-		}
+		must.Be(t, err == nil && bytes.Equal(a.ExtendedCDB, cdb[:n]) && a.BidiReadLength == uint32(n), "CDB tail of %d: %+v, %v", n, a, err)
 		for cut := 1; cut < len(wire); cut++ {
 			if _, err := ParseAHS(wire[:cut]); (err == nil) != (cut == first) {
 				t.Fatalf("CDB tail of %d, %d of %d bytes: %v", n, cut, len(wire), err)
@@ -111,9 +108,7 @@ func FuzzAHS(f *testing.F) {
 		}
 		var again []byte
 		if a.ExtendedCDB != nil {
-			if !bytes.Contains(wire, a.ExtendedCDB) {
-				t.Fatalf("the CDB is not in the bytes")
-			}
+			must.Be(t, bytes.Contains(wire, a.ExtendedCDB), "the CDB is not in the bytes")
 			again = AppendExtendedCDB(again, a.ExtendedCDB)
 		}
 		if a.HasBidiReadLength {

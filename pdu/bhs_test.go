@@ -3,6 +3,8 @@ package pdu
 import (
 	"reflect"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // TotalAHSLength counts four-byte words in one byte, DataSegmentLength bytes
@@ -14,9 +16,7 @@ func TestLengths(t *testing.T) {
 		if want := (BHS{4: byte(n / 4)}); h != want {
 			t.Errorf("SetAHSLen(%d) gives % x", n, h)
 		}
-		if got := h.AHSLen(); got != n {
-			t.Errorf("AHSLen() = %d, want %d", got, n)
-		}
+		check.Equal(t, h.AHSLen(), n, "AHSLen() =")
 	}
 	for n, want := range map[int]BHS{
 		0:          {},
@@ -26,12 +26,8 @@ func TestLengths(t *testing.T) {
 	} {
 		var h BHS
 		h.SetDataLen(n)
-		if h != want {
-			t.Errorf("SetDataLen(%d) gives % x", n, h)
-		}
-		if got := h.DataLen(); got != n {
-			t.Errorf("DataLen() = %d, want %d", got, n)
-		}
+		check.That(t, h == want, "SetDataLen(%d) gives % x", n, h)
+		check.Equal(t, h.DataLen(), n, "DataLen() =")
 	}
 }
 
@@ -72,16 +68,10 @@ func TestInit(t *testing.T) {
 	for op, want := range fixed {
 		h := BHS{0: 0xff, 1: 0xff, 4: 0xff, 30: 0xff, 47: 0xff}
 		h.Init(op)
-		if h != want {
-			t.Errorf("Init(%v):\n got % x\nwant % x", op, h, want)
-		}
-		if h.Opcode() != op {
-			t.Errorf("Opcode() = %v, want %v", h.Opcode(), op)
-		}
+		check.That(t, h == want, "Init(%v):\n got % x\nwant % x", op, h, want)
+		check.Equal(t, h.Opcode(), op, "Opcode() =")
 		h.Reset()
-		if h != (BHS{}) {
-			t.Errorf("Reset() leaves % x", h)
-		}
+		check.That(t, h == (BHS{}), "Reset() leaves % x", h)
 	}
 }
 
@@ -108,9 +98,7 @@ func TestSequenceFieldsOfTargetPDUs(t *testing.T) {
 			}
 		}
 	}
-	if targets != 10 {
-		t.Errorf("%d target PDUs checked, chapter 11 has 10", targets)
-	}
+	check.That(t, targets == 10, "%d target PDUs checked, chapter 11 has 10", targets)
 }
 
 // The opcodes are those of RFC 7143, 11.2.1.2.
@@ -124,9 +112,7 @@ func TestOpcodes(t *testing.T) {
 		0x3f: "Reject", 0x1c: "opcode 0x1c", 0x3e: "opcode 0x3e",
 	}
 	for v, want := range names {
-		if got := Opcode(v).String(); got != want {
-			t.Errorf("opcode %#02x is called %q, want %q", v, got, want)
-		}
+		check.Equal(t, Opcode(v).String(), want, "opcode %#02x is called", v)
 		if got := Opcode(v).FromTarget(); got != (v >= 0x20) {
 			t.Errorf("opcode %#02x: FromTarget() = %v", v, got)
 		}
@@ -136,9 +122,7 @@ func TestOpcodes(t *testing.T) {
 func mustPanic(t *testing.T, what string, f func()) {
 	t.Helper()
 	defer func() {
-		if recover() == nil {
-			t.Errorf("%s did not panic", what)
-		}
+		check.That(t, recover() != nil, "%s did not panic", what)
 	}()
 	f()
 }

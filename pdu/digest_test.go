@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // The examples of RFC 3720, B.4 (kept by RFC 7143, Appendix A.4): data, and
@@ -30,9 +32,7 @@ func TestDigestExamples(t *testing.T) {
 		{"a SCSI READ (10) Command PDU", read10, "563a96d9"},
 	} {
 		crc := Digest(0, c.data)
-		if got := hex.EncodeToString(AppendDigest(nil, crc)); got != c.want {
-			t.Errorf("%s: digest %s, want %s", c.name, got, c.want)
-		}
+		check.Equal(t, hex.EncodeToString(AppendDigest(nil, crc)), c.want, "%s: digest", c.name)
 		var b [DigestLen]byte
 		PutDigest(b[:], crc)
 		if got := hex.EncodeToString(b[:]); got != c.want || GetDigest(b[:]) != crc {
@@ -51,9 +51,7 @@ func TestDigestExamples(t *testing.T) {
 // a segment to a multiple of four bytes (11.1).
 func TestPad(t *testing.T) {
 	for n, want := range map[int]int{0: 0, 1: 3, 2: 2, 3: 1, 4: 0, 5: 3, 48: 0, MaxDataLen: 1} {
-		if got := Pad(n); got != want {
-			t.Errorf("Pad(%d) = %d, want %d", n, got, want)
-		}
+		check.Equal(t, Pad(n), want, "Pad(%d) =", n)
 	}
 	s := wirePDU{data: []byte{1}}.encode(nil, false, true)
 	want := Digest(0, []byte{1, 0, 0, 0})

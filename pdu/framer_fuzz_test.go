@@ -3,6 +3,8 @@ package pdu
 import (
 	"fmt"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // FuzzFramer feeds any bytes, under any limits and digests, in any pieces, to
@@ -164,9 +166,7 @@ func BenchmarkFramer(b *testing.B) {
 			b.SetBytes(int64(len(s) / pdus))
 			b.ReportAllocs()
 			for i := 0; i < b.N; i += pdus {
-				if consume(f, s, dst) != pdus {
-					b.Fatal("PDUs lost")
-				}
+				must.Be(b, consume(f, s, dst) == pdus, "PDUs lost")
 			}
 		})
 	}

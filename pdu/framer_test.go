@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math/rand"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // someTraffic is a run of PDUs with every shape that a stream can have: no
@@ -179,9 +182,7 @@ func TestFramerLimits(t *testing.T) {
 				f.SetLimits(8, 100)
 				f.SetDigests(hd, dd)
 				_, used, err := receive(t, f, s, rules{8, 100, hd, dd}, w)
-				if err != c.want {
-					t.Errorf("%s, %s: error %v, want %v", c.name, w.name, err, c.want)
-				}
+				check.That(t, err == c.want, "%s, %s: error %v, want %v", c.name, w.name, err, c.want)
 				if err != nil && (used != BHSLen+c.used || f.Header().ITT() != 0x1234 || f.Header().DataLen() != c.data) {
 					t.Errorf("%s, %s: %d bytes consumed, want %d; header % x", c.name, w.name, used, BHSLen+c.used, *f.Header())
 				}
@@ -235,20 +236,12 @@ func TestFramerDigestsTakeEffectAtNextPDU(t *testing.T) {
 		r := rules{MaxAHSLen, 512, false, false}
 
 		_, _, err := receive(t, f, plain[:cut], r, way{chunk: allAtOnce, skip: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		f.SetDigests(true, true)
 		complete, _, err := receiveRest(t, f, append(plain[cut:len(plain):len(plain)], after...))
-		if err != nil {
-			t.Fatalf("digests on after %d of %d bytes: %v", cut, len(plain), err)
-		}
-		if complete != 2 {
-			t.Fatalf("digests on after %d of %d bytes: %d PDUs complete, want 2", cut, len(plain), complete)
-		}
-		if !f.DataDigestOK() {
-			t.Fatalf("digests on after %d bytes: data digest error", cut)
-		}
+		must.OK(t, err, "digests on after %d of %d bytes", cut, len(plain))
+		must.Be(t, complete == 2, "digests on after %d of %d bytes: %d PDUs complete, want 2", cut, len(plain), complete)
+		must.Be(t, f.DataDigestOK(), "digests on after %d bytes: data digest error", cut)
 	}
 
 	// Between HeaderReady and Payload.
@@ -261,9 +254,7 @@ func TestFramerDigestsTakeEffectAtNextPDU(t *testing.T) {
 	f.SetDigests(true, true)
 	f.Skip()
 	complete, _, err := receiveRest(t, f, append(plain[n:len(plain):len(plain)], after...))
-	if complete != 2 || err != nil || !f.DataDigestOK() {
-		t.Errorf("digests on before Payload: %d PDUs complete, want 2; %v", complete, err)
-	}
+	check.That(t, complete == 2 && err == nil && f.DataDigestOK(), "digests on before Payload: %d PDUs complete, want 2; %v", complete, err)
 }
 
 // receiveRest feeds s to a Framer that may be in the middle of a PDU, and
@@ -298,9 +289,7 @@ func TestFramerDigestsOff(t *testing.T) {
 	}
 	f.SetDigests(false, false)
 	complete, _, err := receiveRest(t, f, append(with[20:len(with):len(with)], without...))
-	if complete != 2 || err != nil {
-		t.Errorf("%d PDUs complete, want 2; %v", complete, err)
-	}
+	check.That(t, complete == 2 && err == nil, "%d PDUs complete, want 2; %v", complete, err)
 }
 
 // A wrong data digest is forgotten with the next PDU, whether it has data or
@@ -344,9 +333,7 @@ func TestFramerSkipHalfWay(t *testing.T) {
 			t.Fatalf("Pending() after Skip has %d bytes", len(f.Pending()))
 		}
 		complete, _, err := receiveRest(t, f, s[n+half:])
-		if complete != 2 || err != nil || !f.DataDigestOK() {
-			t.Fatalf("skip after %d bytes: %d PDUs complete, %v", half, complete, err)
-		}
+		must.Be(t, complete == 2 && err == nil && f.DataDigestOK(), "skip after %d bytes: %d PDUs complete, %v", half, complete, err)
 		if want := "0123456789"[:half] + string(make([]byte, 10-half)); string(dst) != want {
 			t.Fatalf("skip after %d bytes: destination is %q", half, dst)
 		}
@@ -368,9 +355,7 @@ func TestFramerPayloadLongerDestination(t *testing.T) {
 	if _, st, err := f.Feed(s[n:]); st != PDUReady || err != nil {
 		t.Errorf("state %d, %v", st, err)
 	}
-	if string(dst) != "abcxxxxx" {
-		t.Errorf("destination is %q", dst)
-	}
+	check.That(t, string(dst) == "abcxxxxx", "destination is %q", dst)
 }
 
 // What no caller may do panics: it would put the stream out of step.

@@ -5,6 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // Pairs come in the order of the text, twice where they come twice, and a
@@ -34,9 +37,7 @@ func TestParseText(t *testing.T) {
 		{"an empty value and padding", "A=\x00\x00\x00", []KeyValue{{"A", ""}}},
 	} {
 		got, err := ParseText([]byte(c.text), 10)
-		if err != nil || !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
-		}
+		check.That(t, err == nil && reflect.DeepEqual(got, c.want), "%s: %q, %v; want %q", c.name, got, err, c.want)
 	}
 }
 
@@ -154,15 +155,11 @@ func FuzzText(f *testing.F) {
 		kvs, err := ParseText(text, max)
 		if err != nil {
 			var te *TextError
-			if kvs != nil || !errors.As(err, &te) || te.Offset < 0 || te.Offset >= len(text) {
-				t.Fatalf("%q, %#v", kvs, err)
-			}
+			must.Be(t, kvs == nil && errors.As(err, &te) && te.Offset >= 0 && te.Offset < len(text), "%q, %#v", kvs, err)
 			_ = err.Error()
 			return
 		}
-		if len(kvs) > max {
-			t.Fatalf("%d pairs", len(kvs))
-		}
+		must.Be(t, len(kvs) <= max, "%d pairs", len(kvs))
 		var again []byte
 		for _, kv := range kvs {
 			if len(kv.Key) == 0 || len(kv.Key) > MaxKeyLen || len(kv.Value) > MaxValueLen ||
@@ -172,13 +169,9 @@ func FuzzText(f *testing.F) {
 			again = AppendText(again, kv.Key, kv.Value)
 			checkValue(t, kv.Value)
 		}
-		if string(again) != strings.TrimRight(string(text), "\x00")+"\x00" && len(kvs) > 0 {
-			t.Fatalf("%q becomes %q", text, again)
-		}
+		must.Be(t, string(again) == strings.TrimRight(string(text), "\x00")+"\x00" || len(kvs) <= 0, "%q becomes %q", text, again)
 		kvs2, err := ParseText(again, max)
-		if err != nil || !reflect.DeepEqual(kvs, kvs2) {
-			t.Fatalf("%q becomes %q, %v", kvs, kvs2, err)
-		}
+		must.Be(t, err == nil && reflect.DeepEqual(kvs, kvs2), "%q becomes %q, %v", kvs, kvs2, err)
 	})
 }
 
@@ -187,9 +180,7 @@ func FuzzText(f *testing.F) {
 func checkValue(t *testing.T, s string) {
 	const max = 1024
 	if b, err := DecodeBinary(s, max); err == nil {
-		if len(b) == 0 || len(b) > max {
-			t.Fatalf("%q decodes to %d bytes", s, len(b))
-		}
+		must.Be(t, len(b) != 0 && len(b) <= max, "%q decodes to %d bytes", s, len(b))
 		if c, err := DecodeBinary(EncodeHex(b), max); err != nil || string(b) != string(c) {
 			t.Fatalf("%x becomes %x, %v", b, c, err)
 		}

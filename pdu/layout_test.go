@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A field as the figures of RFC 7143, chapter 11, place it: n whole bytes from
@@ -194,9 +196,7 @@ func checkLayout(t *testing.T, raw BHS, value [16]byte) {
 			want := raw
 			f.store(&want, value[:f.n])
 			f.set(view, value[:f.n])
-			if h != want {
-				t.Fatalf("%s %T.Set%s(%x):\n got % x\nwant % x", l.section, view, f.name, value[:f.n], h, want)
-			}
+			must.Be(t, h == want, "%s %T.Set%s(%x):\n got % x\nwant % x", l.section, view, f.name, value[:f.n], h, want)
 		}
 	}
 }
@@ -266,9 +266,7 @@ func FuzzBHS(f *testing.F) {
 		g := h
 		g.SetDataLen(data)
 		g.SetAHSLen(ahs)
-		if g != h {
-			t.Fatalf("storing the lengths that were read changed\n% x to\n% x", h, g)
-		}
+		must.Be(t, g == h, "storing the lengths that were read changed\n% x to\n% x", h, g)
 		_ = h.Opcode().String()
 	})
 }

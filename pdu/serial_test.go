@@ -1,6 +1,10 @@
 package pdu
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+)
 
 // Serial numbers compare by RFC 1982, 3.2, across the wrap.
 func TestSerialNumbers(t *testing.T) {
@@ -30,8 +34,6 @@ func TestSerialNumbers(t *testing.T) {
 		if got := SNLessEq(c.a, c.b); got != c.lessEq {
 			t.Errorf("SNLessEq(%#x, %#x) = %v", c.a, c.b, got)
 		}
-		if got := SNDiff(c.a, c.b); got != c.diff {
-			t.Errorf("SNDiff(%#x, %#x) = %d, want %d", c.a, c.b, got, c.diff)
-		}
+		check.Equal(t, SNDiff(c.a, c.b), c.diff, "SNDiff(%#x, %#x) =", c.a, c.b)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"hash/crc32"
 	"math/rand"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // wirePDU is a PDU to be put into a stream. encode sets its lengths.
@@ -152,15 +154,11 @@ func receive(t testing.TB, f *Framer, s []byte, r rules, w way) (recs []record, 
 	}
 	for used < len(s) {
 		if p := f.Pending(); w.direct && len(p) > 0 {
-			if len(p) > r.maxData {
-				t.Fatalf("Pending() asks for %d bytes, limit %d", len(p), r.maxData)
-			}
+			must.Be(t, len(p) <= r.maxData, "Pending() asks for %d bytes, limit %d", len(p), r.maxData)
 			n := copy(p[:min(len(p), w.chunk(len(s)-used))], s[used:])
 			used += n
 			st, err := f.Received(n)
-			if err != nil {
-				t.Fatalf("Received(%d): %v", n, err)
-			}
+			must.OK(t, err, "Received(%d)", n)
 			if st == PDUReady {
 				keep(size)
 				finish()
@@ -172,14 +170,10 @@ func receive(t testing.TB, f *Framer, s []byte, r rules, w way) (recs []record, 
 		}
 		give := s[used:][:w.chunk(len(s)-used)]
 		n, st, err := f.Feed(give)
-		if n < 0 || n > len(give) {
-			t.Fatalf("Feed of %d bytes consumed %d", len(give), n)
-		}
+		must.Be(t, n >= 0 && n <= len(give), "Feed of %d bytes consumed %d", len(give), n)
 		used += n
 		if err != nil {
-			if st != NeedMore {
-				t.Fatalf("Feed returns state %d with %v", st, err)
-			}
+			must.Be(t, st == NeedMore, "Feed returns state %d with %v", st, err)
 			if n2, st2, err2 := f.Feed(s[used:]); n2 != 0 || st2 != NeedMore || err2 != err {
 				t.Fatalf("Feed after %v returns %d, %d, %v", err, n2, st2, err2)
 			}
@@ -187,9 +181,7 @@ func receive(t testing.TB, f *Framer, s []byte, r rules, w way) (recs []record, 
 		}
 		switch st {
 		case NeedMore:
-			if n != len(give) {
-				t.Fatalf("Feed wants more and left %d bytes", len(give)-n)
-			}
+			must.Be(t, n == len(give), "Feed wants more and left %d bytes", len(give)-n)
 		case HeaderReady:
 			if len(f.AHS()) > r.maxAHS || f.Header().DataLen() > r.maxData {
 				t.Fatalf("header accepted beyond the limits: % x", *f.Header())
@@ -231,22 +223,16 @@ func agree(t testing.TB, s []byte, r rules, w way) {
 	f.SetLimits(r.maxAHS, r.maxData)
 	f.SetDigests(r.hd, r.dd)
 	got, used, err := receive(t, f, s, r, w)
-	if err != wantErr || used != wantUsed {
-		t.Fatalf("%s: %d bytes consumed, %v; want %d, %v", w.name, used, err, wantUsed, wantErr)
-	}
+	must.Be(t, err == wantErr && used == wantUsed, "%s: %d bytes consumed, %v; want %d, %v", w.name, used, err, wantUsed, wantErr)
 	if err != nil && *f.Header() != BHS(faulty(s, want, r)) {
 		t.Fatalf("%s: Header() after %v is % x", w.name, err, *f.Header())
 	}
-	if len(got) != len(want) {
-		t.Fatalf("%s: %d PDUs, want %d", w.name, len(got), len(want))
-	}
+	must.Be(t, len(got) == len(want), "%s: %d PDUs, want %d", w.name, len(got), len(want))
 	for i := range want {
 		if w.skip {
 			want[i].data = ""
 		}
-		if got[i] != want[i] {
-			t.Fatalf("%s: PDU %d is\n%s, want\n%s", w.name, i, got[i], want[i])
-		}
+		must.Be(t, got[i] == want[i], "%s: PDU %d is\n%s, want\n%s", w.name, i, got[i], want[i])
 	}
 }
 

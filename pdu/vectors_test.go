@@ -5,6 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // val is a field and the value that it is to carry.
@@ -171,9 +174,7 @@ func TestVectors(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			seen[v.op] = true
 			raw, err := hex.DecodeString(strings.Join(strings.Fields(v.want), ""))
-			if err != nil || len(raw) != BHSLen {
-				t.Fatalf("bad vector: %d bytes, %v", len(raw), err)
-			}
+			must.Be(t, err == nil && len(raw) == BHSLen, "bad vector: %d bytes, %v", len(raw), err)
 			var h BHS
 			h.Init(v.op)
 			view := reflect.ValueOf(v.view(&h))
@@ -184,9 +185,7 @@ func TestVectors(t *testing.T) {
 				}
 				view.MethodByName("Set" + x.name).Call([]reflect.Value{reflect.ValueOf(x.value)})
 			}
-			if h != BHS(raw) {
-				t.Errorf("setters wrote\n% x, the figure says\n% x", h, raw)
-			}
+			check.That(t, h == BHS(raw), "setters wrote\n% x, the figure says\n% x", h, raw)
 			// The getters read bytes that no setter wrote.
 			h = BHS(raw)
 			for _, x := range v.vals {
@@ -237,9 +236,7 @@ func TestCodes(t *testing.T) {
 			RejectImmediateCommand, RejectTaskInProgress, RejectInvalidDataACK, RejectInvalidPDUField, RejectLongOperation,
 			RejectWaitingForLogout), []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 12}},
 	} {
-		if !reflect.DeepEqual(c.got, c.want) {
-			t.Errorf("%s: %v, want %v", c.table, c.got, c.want)
-		}
+		check.That(t, reflect.DeepEqual(c.got, c.want), "%s: %v, want %v", c.table, c.got, c.want)
 	}
 	if c, d := LoginInvalidDuringLogin.Class(), LoginInvalidDuringLogin.Detail(); c != 2 || d != 0x0b {
 		t.Errorf("invalid during login is class %d, detail %d", c, d)

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // What a connection costs with and without the program: connect, accept and close on loopback, two listeners.
@@ -20,24 +22,16 @@ func BenchmarkConnect(b *testing.B) {
 			}
 			p := &portal{t: b, addr: netip.MustParseAddrPort("127.0.0.1:0")}
 			for i := range 2 {
-				fd, err := listenOn(&p.addr)
-				if err != nil {
-					b.Fatal(err)
-				}
+				fd := must.Get(listenOn(&p.addr))(b)
 				p.fds = append(p.fds, fd)
 				defer p.close(i)
 			}
-			if err := s.Listen(p.fds); err != nil {
-				b.Fatal(err)
-			}
+			must.OK(b, s.Listen(p.fds))
 			if got := s.Status().Level; got != level {
 				b.Fatalf("level %v: %s", got, s.Status().Why)
 			}
 			for b.Loop() {
-				client, err := dialFrom(p.addr.Addr(), p.addr)
-				if err != nil {
-					b.Fatal(err)
-				}
+				client := must.Get(dialFrom(p.addr.Addr(), p.addr))(b)
 				server := -1
 				for server < 0 {
 					for _, fd := range p.fds {
@@ -71,10 +65,7 @@ func BenchmarkFlow(b *testing.B) {
 	if missing := flowNeeds.missing(); missing != nil {
 		b.Skip("missing " + join(missing))
 	}
-	f, err := loadFlowTable([]int{0})
-	if err != nil {
-		b.Fatal(err)
-	}
+	f := must.Get(loadFlowTable([]int{0}))(b)
 	defer f.close()
 	b.Run("xdp", run(&Steer{cores: []int{0}, flows: f}))
 }

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // What an XDP program returns (linux/bpf.h, enum xdp_action).
@@ -65,10 +68,7 @@ func (f frame) cut(n int) frame { return f[:len(f)-n] }
 // Of all that arrives, only whole TCP headers of a known connection are moved.
 func TestWhichPacketsAreMoved(t *testing.T) {
 	needs(t, flowNeeds.caps...)
-	f, err := loadFlowTable([]int{0})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(loadFlowTable([]int{0}))(t)
 	t.Cleanup(func() { f.close() })
 	const (
 		port, client = 3260, 51000
@@ -84,9 +84,7 @@ func TestWhichPacketsAreMoved(t *testing.T) {
 		// Who takes the destination address for a TCP header reads these ports there.
 		{netip.AddrPortFrom(target4, 0<<8|1), netip.AddrPortFrom(a, 10<<8|99)},
 	} {
-		if err := f.set(c.local, c.remote, 0); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, f.set(c.local, c.remote, 0))
 	}
 	v4 := ethernet().ipv4(a, target4, tcp, 0, 0).tcp(client, port)
 	v6 := ethernet().ipv6(b, target6, tcp).tcp(client, port)
@@ -135,12 +133,8 @@ func TestWhichPacketsAreMoved(t *testing.T) {
 	}
 	for _, tt := range tests {
 		got, err := f.objs.SteerFlow.Run(&ebpf.RunOptions{Data: tt.frame})
-		if err != nil {
-			t.Fatalf("%s (%d bytes): %v", tt.name, len(tt.frame), err)
-		}
-		if got != tt.want {
-			t.Errorf("%s (%d bytes): action %d, want %d", tt.name, len(tt.frame), got, tt.want)
-		}
+		must.OK(t, err, "%s (%d bytes)", tt.name, len(tt.frame))
+		check.That(t, got == tt.want, "%s (%d bytes): action %d, want %d", tt.name, len(tt.frame), got, tt.want)
 	}
 }
 
@@ -169,10 +163,7 @@ func TestFlowKey(t *testing.T) {
 // More connections than the map has room for are counted, not steered, and leave room when they end.
 func TestFlowsAreBounded(t *testing.T) {
 	needs(t, flowNeeds.caps...)
-	f, err := loadFlowTable([]int{0})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(loadFlowTable([]int{0}))(t)
 	t.Cleanup(func() { f.close() })
 	s := &Steer{cores: []int{0}, flows: f}
 	local := netip.MustParseAddrPort("[fd99::1]:3260")
@@ -199,10 +190,7 @@ func TestFlowsAreBounded(t *testing.T) {
 // Loops, readers of the status, and Close need no order among them.
 func TestCallsFromManyThreads(t *testing.T) {
 	needs(t, flowNeeds.caps...)
-	f, err := loadFlowTable([]int{0})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(loadFlowTable([]int{0}))(t)
 	s := &Steer{cores: []int{0, 0, 0, 0}, flows: f}
 	var wg sync.WaitGroup
 	local := netip.MustParseAddrPort("10.99.0.1:3260")

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // space is a network namespace of the test's own, entered by one thread. It has no name, and goes when the thread ends
@@ -40,9 +42,7 @@ var capSysAdmin = capability{unix.CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}
 func needCPUs(t testing.TB, n int) []int {
 	t.Helper()
 	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.SchedGetaffinity(0, &set))
 	var cpus []int
 	for cpu := 0; cpu < 1024 && len(cpus) < n; cpu++ {
 		if set.IsSet(cpu) {
@@ -59,9 +59,7 @@ func newSpace(t testing.TB) *space {
 	t.Helper()
 	needs(t, capSysAdmin, capNetAdmin) // unshare(2), and links within
 	if _, err := exec.LookPath("ip"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no ip: install iproute2")
-		}
+		must.Be(t, os.Getenv("CI") != "true", "no ip: install iproute2")
 		t.Skip("no ip: install iproute2")
 	}
 	s := &space{t: t, jobs: make(chan func())}
@@ -87,9 +85,7 @@ func (s *space) in(f func() error) {
 	s.t.Helper()
 	done := make(chan error)
 	s.jobs <- func() { done <- f() }
-	if err := <-done; err != nil {
-		s.t.Fatal(err)
-	}
+	must.OK(s.t, <-done)
 }
 
 // ip runs ip(8) within and returns what it prints.
@@ -275,9 +271,7 @@ func (p *portal) accept(n int) (all []accepted) {
 			}
 		}
 		ready, err := again(func() (int, error) { return unix.Poll(set, int(patience.Milliseconds())) })
-		if err != nil || ready == 0 {
-			p.t.Fatalf("%d of %d connections arrived (%v)", len(all), n, err)
-		}
+		must.Be(p.t, err == nil && ready != 0, "%d of %d connections arrived (%v)", len(all), n, err)
 		for k := range set {
 			if set[k].Revents == 0 {
 				continue

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // Without a capability the next level serves, and what is missing is named. The child really lacks it.
@@ -70,9 +72,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 	} {
 		got := tt.need.explain(tt.err)
 		for _, want := range tt.want {
-			if !strings.Contains(got, want) {
-				t.Errorf("%s: %q does not say %q", tt.name, got, want)
-			}
+			check.That(t, strings.Contains(got, want), "%s: %q does not say %q", tt.name, got, want)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // families are the ways an initiator comes in: the address listened on, the one connected to, and the initiators'.
@@ -38,9 +40,7 @@ func program(n *network, loops int) *Steer {
 func (n *network) serve(s *Steer, addr netip.Addr, loops int) *portal {
 	n.t.Helper()
 	p := n.listen(addr, loops)
-	if err := s.Listen(p.fds); err != nil {
-		n.t.Fatal(err)
-	}
+	must.OK(n.t, s.Listen(p.fds))
 	return p
 }
 
@@ -121,9 +121,7 @@ func TestPortalsShareAnInitiatorsTurns(t *testing.T) {
 	}
 	at, bt := a.spread(4), b.spread(4)
 	for loop := range 4 {
-		if at[loop]+bt[loop] != 2 {
-			t.Fatalf("portals got %v and %v: the sum must be 2 on each loop", at, bt)
-		}
+		must.Be(t, at[loop]+bt[loop] == 2, "portals got %v and %v: the sum must be 2 on each loop", at, bt)
 	}
 }
 
@@ -150,10 +148,7 @@ func TestClosedListenerLosesNothing(t *testing.T) {
 				servers[c.remote] = c.fd
 			}
 			for i, c := range clients {
-				own, err := unix.Getsockname(c)
-				if err != nil {
-					t.Fatal(err)
-				}
+				own := must.Get(unix.Getsockname(c))(t)
 				b := []byte{byte(i)}
 				if _, err := write(c, b); err != nil {
 					t.Fatalf("connection %d: %v", i, err)
@@ -181,9 +176,7 @@ func TestOnlySYNsTakeTurns(t *testing.T) {
 	p.accept(conns)
 	addr := from4(3).As16()
 	var turn uint64
-	if err := s.selection.turns.Lookup(&addr, &turn); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.selection.turns.Lookup(&addr, &turn))
 	if first := uint64(0); turn != first+conns {
 		t.Errorf("%d connections took %d turns", conns, turn)
 	}
@@ -205,9 +198,7 @@ func TestNoGroupNoProgram(t *testing.T) {
 		}
 		return nil
 	})
-	if err := s.Listen(fds); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Listen(fds))
 	if st := s.Status(); st.Level != Hash || st.Why == "" {
 		t.Errorf("status %+v, want hash with a reason", st)
 	}
@@ -224,10 +215,7 @@ func TestNoGroupNoProgram(t *testing.T) {
 func TestNoDescriptorStaysOpen(t *testing.T) {
 	n := newNetwork(t)
 	open := func() int {
-		fds, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
+		fds := must.Get(os.ReadDir("/proc/self/fd"))(t)
 		return len(fds)
 	}
 	program(n, 2).Close() // what the library keeps for good, it has now
@@ -236,16 +224,12 @@ func TestNoDescriptorStaysOpen(t *testing.T) {
 	s := program(n, 2)
 	ready := open()
 	for _, fds := range [][]int{p.fds, q.fds} {
-		if err := s.Listen(fds); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Listen(fds))
 	}
 	if got := open(); got != ready {
 		t.Errorf("%d descriptors more after two portals", got-ready)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Close())
 	if got := open(); got != before {
 		t.Errorf("%d descriptors more after Close", got-before)
 	}

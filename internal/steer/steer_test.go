@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // What needs no program says so, and everything that a loop may call works all the same.
@@ -77,9 +80,7 @@ func TestListenChecksItsCaller(t *testing.T) {
 func TestIncomingCPURefused(t *testing.T) {
 	s := Open(Config{Cores: []int{0, 1}, Disable: true})
 	defer s.Close()
-	if err := s.Listen([]int{-1, -1}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Listen([]int{-1, -1}))
 	if st := s.Status(); st.Level != Hash || !strings.Contains(st.Why, "SO_INCOMING_CPU of listener 0") {
 		t.Errorf("status %+v", st)
 	}
@@ -108,16 +109,10 @@ func TestLevelsHaveNames(t *testing.T) {
 
 func TestIncomingCPUOf(t *testing.T) {
 	addr := netip.MustParseAddrPort("127.0.0.1:0")
-	l, err := listenOn(&addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(listenOn(&addr))(t)
 	p := &portal{t: t, fds: []int{l}, addr: addr}
 	defer p.close(0)
-	client, err := dialFrom(addr.Addr(), addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := must.Get(dialFrom(addr.Addr(), addr))(t)
 	defer unix.Close(client)
 	if cpu, err := IncomingCPUOf(p.accept(1)[0].fd); err != nil || cpu < 0 {
 		t.Errorf("CPU %d, %v", cpu, err)
@@ -129,40 +124,24 @@ func TestIncomingCPUOf(t *testing.T) {
 
 // The committed objects are made of the committed sources, and hold what the loader looks for.
 func TestObjectsAreOfTheirSources(t *testing.T) {
-	sums, err := os.ReadFile("bpf/sources.sha256")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sums := must.Get(os.ReadFile("bpf/sources.sha256"))(t)
 	sources, err := filepath.Glob("bpf/*.c")
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("sources %v, %v", sources, err)
-	}
+	must.Be(t, err == nil && len(sources) != 0, "sources %v, %v", sources, err)
 	for _, path := range sources {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile(path))(t)
 		if want := fmt.Sprintf("%x  ./%s\n", sha256.Sum256(b), filepath.Base(path)); !strings.Contains(string(sums), want) {
 			t.Errorf("%s has changed: run go generate ./internal/steer", path)
 		}
 	}
-	selection, err := loadSelection()
-	if err != nil {
-		t.Fatal(err)
-	}
+	selection := must.Get(loadSelection())(t)
 	if err := selection.Assign(&selectionSpecs{}); err != nil {
 		t.Error(err)
 	}
-	flows, err := loadFlows()
-	if err != nil {
-		t.Fatal(err)
-	}
+	flows := must.Get(loadFlows())(t)
 	if err := flows.Assign(&flowsSpecs{}); err != nil {
 		t.Error(err)
 	}
 	for _, licence := range []string{selection.Programs["select_loop"].License, flows.Programs["steer_flow"].License} {
-		if licence != "Dual BSD/GPL" {
-			t.Errorf("licence %q", licence)
-		}
+		check.That(t, licence == "Dual BSD/GPL", "licence %q", licence)
 	}
 }

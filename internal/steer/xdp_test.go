@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // openXDP opens a Steer whose XDP program must be on the target's interface.
@@ -65,13 +68,8 @@ func (n *network) onCPU(when string, client int, c accepted, cpu int) {
 		if k, err := read(c.fd, b); k != len(b) || err != nil {
 			n.t.Fatalf("%s: read %d bytes, %v", when, k, err)
 		}
-		got, err := IncomingCPUOf(c.fd)
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		if got != cpu {
-			n.t.Fatalf("%s: received on CPU %d, want %d", when, got, cpu)
-		}
+		got := must.Get(IncomingCPUOf(c.fd))(n.t)
+		must.Be(n.t, got == cpu, "%s: received on CPU %d, want %d", when, got, cpu)
 	}
 }
 
@@ -106,34 +104,22 @@ func TestMovedDataArrivesWhole(t *testing.T) {
 		b := make([]byte, 64<<10)
 		for off := 0; off < total; {
 			k, err := read(c.fd, b[:min(len(b), total-off)])
-			if k <= 0 || err != nil {
-				t.Fatalf("%s: %d of %d bytes, then %v", f.name, off, total, err)
-			}
+			must.Be(t, k > 0 && err == nil, "%s: %d of %d bytes, then %v", f.name, off, total, err)
 			for i, got := range b[:k] {
-				if got != byte((off+i)*31>>8) {
-					t.Fatalf("%s: wrong byte at %d", f.name, off+i)
-				}
+				must.Be(t, got == byte((off+i)*31>>8), "%s: wrong byte at %d", f.name, off+i)
 			}
 			off += k
 		}
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, <-sent)
 	}
 }
 
 func TestCloseDetaches(t *testing.T) {
 	n := newNetwork(t)
 	s := openXDP(n, needCPUs(t, 1))
-	if !n.hasXDP() {
-		t.Fatal("nothing is attached")
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if n.hasXDP() {
-		t.Error("still attached")
-	}
+	must.Be(t, n.hasXDP(), "nothing is attached")
+	must.OK(t, s.Close())
+	check.That(t, !n.hasXDP(), "still attached")
 	s.Flow(netip.MustParseAddrPort("10.99.0.1:3260"), netip.MustParseAddrPort("10.99.0.2:1024"), 0)
 	if st := s.Status(); st.XDP || st.XDPWhy != "closed" || st.Unsteered != 0 {
 		t.Errorf("status %+v", st)
@@ -147,10 +133,7 @@ func TestKilledDaemonLeavesNothing(t *testing.T) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"=hold", "STEER_XDP=san0")
 	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(cmd.StdoutPipe())(t)
 	if _, err := cmd.StdinPipe(); err != nil { // stays open: the child waits for its end
 		t.Fatal(err)
 	}
@@ -159,18 +142,12 @@ func TestKilledDaemonLeavesNothing(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); !strings.Contains(line, `"xdp":true`) {
 		t.Fatalf("child: %s (%v)", line, err)
 	}
-	if !n.hasXDP() {
-		t.Fatal("nothing is attached")
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	must.Be(t, n.hasXDP(), "nothing is attached")
+	must.OK(t, cmd.Process.Kill())
 	cmd.Wait()
 	// The kernel lets go of a link soon after its last descriptor, not with it.
 	for end := time.Now().Add(patience); n.hasXDP(); {
-		if time.Now().After(end) {
-			t.Fatal("still attached")
-		}
+		must.Be(t, !time.Now().After(end), "still attached")
 	}
 }
 
@@ -181,13 +158,9 @@ func TestInterfacesThatRefuse(t *testing.T) {
 	first := openXDP(n, cpus)
 	second := n.open(Config{Cores: cpus, XDP: []string{"san0", "san9", "lo", "lo"}})
 	st := second.Status()
-	if !st.XDP || len(st.Interfaces) != 1 || st.Interfaces[0] != "lo" {
-		t.Errorf("interfaces %v, want lo", st.Interfaces)
-	}
+	check.That(t, st.XDP && len(st.Interfaces) == 1 && st.Interfaces[0] == "lo", "interfaces %v, want lo", st.Interfaces)
 	for _, want := range []string{"san0: ", "busy", "san9: ", "no such network interface"} {
-		if !strings.Contains(st.XDPWhy, want) {
-			t.Errorf("why %q does not say %q", st.XDPWhy, want)
-		}
+		check.That(t, strings.Contains(st.XDPWhy, want), "why %q does not say %q", st.XDPWhy, want)
 	}
 	if st := first.Status(); !st.XDP {
 		t.Errorf("the first one lost its interface: %+v", st)

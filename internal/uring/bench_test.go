@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // BenchmarkNop is a turn of a loop: prepare, submit, see the completions. One operation is one Nop.
@@ -17,9 +19,7 @@ func BenchmarkNop(b *testing.B) {
 				for range batch {
 					nop(r, 1)
 				}
-				if err := r.Submit(); err != nil {
-					b.Fatal(err)
-				}
+				must.OK(b, r.Submit())
 				turn(b, r, batch)
 			}
 		})
@@ -39,9 +39,7 @@ func turn(b *testing.B, r *Ring, n int) {
 		}
 		got++
 	}
-	if got != n {
-		b.Fatalf("%d completions, want %d", got, n)
-	}
+	must.Be(b, got == n, "%d completions, want %d", got, n)
 }
 
 // BenchmarkPrepare is the cost of calling an operation, without the kernel's work on it.
@@ -59,9 +57,7 @@ func BenchmarkPrepare(b *testing.B) {
 				f(r)
 				if i%256 == 255 {
 					b.StopTimer()
-					if err := r.Submit(); err != nil {
-						b.Fatal(err)
-					}
+					must.OK(b, r.Submit())
 					for _, ok := r.Peek(); ok; _, ok = r.Peek() {
 						r.Seen()
 					}
@@ -77,15 +73,10 @@ func BenchmarkPing(b *testing.B) {
 	r := newRing(b, Config{})
 	client, server := tcpPair(b)
 	for _, fd := range []int{client, server} {
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 	}
 	bufs := bufRing(b, r, 1, 16, 4096, false)
-	a, err := NewArena(4096)
-	if err != nil {
-		b.Fatal(err)
-	}
+	a := must.Get(NewArena(4096))(b)
 	defer a.Close()
 	msg := message(b, a, mapped(b, 4096)[:48])
 	r.RecvMultishot(FD(client), 1, 1)
@@ -95,9 +86,7 @@ func BenchmarkPing(b *testing.B) {
 	for range b.N {
 		r.SendMsg(FD(client), msg, MsgWaitAll|MsgNoSignal, 3)
 		for back := false; !back; {
-			if err := r.SubmitAndWait(-1); err != nil {
-				b.Fatal(err)
-			}
+			must.OK(b, r.SubmitAndWait(-1))
 			for c, ok := r.Peek(); ok; c, ok = r.Peek() {
 				r.Seen()
 				if c.Res < 0 {
@@ -122,12 +111,8 @@ func BenchmarkDirectRead(b *testing.B) {
 	fd, _ := directFile(b)
 	const depth, block = 32, 4096
 	mem := mapped(b, depth*block)
-	if err := r.RegisterSlabs(1); err != nil {
-		b.Fatal(err)
-	}
-	if err := r.SetSlab(0, mem); err != nil {
-		b.Fatal(err)
-	}
+	must.OK(b, r.RegisterSlabs(1))
+	must.OK(b, r.SetSlab(0, mem))
 	at := 0
 	issue := func(i uint64) {
 		r.ReadFixed(FD(fd), mem[i*block:(i+1)*block], int64(at%(fileSize/block))*block, 0, i)
@@ -139,9 +124,7 @@ func BenchmarkDirectRead(b *testing.B) {
 		issue(i)
 	}
 	for done := 0; done < b.N; {
-		if err := r.SubmitAndWait(-1); err != nil {
-			b.Fatal(err)
-		}
+		must.OK(b, r.SubmitAndWait(-1))
 		for c, ok := r.Peek(); ok; c, ok = r.Peek() {
 			r.Seen()
 			if c.Res != block {

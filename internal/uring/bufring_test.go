@@ -4,14 +4,14 @@ import (
 	"bytes"
 	"syscall"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func bufRing(t testing.TB, r *Ring, group uint16, entries, size int, incremental bool) *BufRing {
 	t.Helper()
-	b, err := r.NewBufRing(group, entries, size, incremental)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(r.NewBufRing(group, entries, size, incremental))(t)
 	t.Cleanup(func() {
 		if err := b.Close(); err != nil {
 			t.Error(err)
@@ -27,15 +27,11 @@ func TestRecvBuf(t *testing.T) {
 	b := bufRing(t, r, 7, 4, 64, false)
 	for i := range 10 { // more than there are buffers
 		r.RecvBuf(FD(server), b.Group(), 1)
-		if err := r.Submit(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Submit())
 		write(t, client, "hello")
 		c := want(t, r, 1, 5)
 		bid, ok := c.BufferID()
-		if c.More() || !ok || string(b.Bytes(bid, 5)) != "hello" {
-			t.Fatalf("receive %d: %v", i, c)
-		}
+		must.Be(t, !c.More() && ok && string(b.Bytes(bid, 5)) == "hello", "receive %d: %v", i, c)
 		b.Recycle(bid)
 		b.Publish()
 	}
@@ -74,9 +70,7 @@ func TestRecvMultishot(t *testing.T) {
 					r.RecvMultishot(FD(server), 1, 1)
 				}
 			}
-			if !bytes.Equal(got, data) {
-				t.Error("what arrived is not what was sent")
-			}
+			check.That(t, bytes.Equal(got, data), "what arrived is not what was sent")
 
 			// Take buffers without giving them back until there are none.
 			held := []CQE{}
@@ -89,9 +83,7 @@ func TestRecvMultishot(t *testing.T) {
 					}
 					break
 				}
-				if c.Err() != nil || !c.More() || len(held) > 100 {
-					t.Fatalf("%v after %d", c, len(held))
-				}
+				must.Be(t, c.Err() == nil && c.More() && len(held) <= 100, "%v after %d", c, len(held))
 				held = append(held, c)
 			}
 			for _, c := range held {
@@ -101,9 +93,7 @@ func TestRecvMultishot(t *testing.T) {
 			r.RecvMultishot(FD(server), 1, 2)
 			for left := 1000; left > 0; {
 				c := next(t, r)
-				if c.UserData != 2 || c.Res <= 0 {
-					t.Fatalf("after arming again: %v", c)
-				}
+				must.Be(t, c.UserData == 2 && c.Res > 0, "after arming again: %v", c)
 				left -= len(b.Take(c))
 				b.Done(c)
 				b.Publish()
@@ -148,9 +138,7 @@ func TestManyConnectionsOneGroup(t *testing.T) {
 		}
 	}
 	for i := range conns {
-		if !bytes.Equal(got[i], data[i]) {
-			t.Errorf("connection %d: wrong bytes", i)
-		}
+		check.That(t, bytes.Equal(got[i], data[i]), "connection %d: wrong bytes", i)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/ringtgt/ringtgt/engine/giouring"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,9 +29,7 @@ func newRing(t testing.TB, cfg Config) *Ring {
 		}
 		t.Skip(err)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() {
 		if err := r.Close(); err != nil {
 			t.Error(err)
@@ -43,9 +42,7 @@ func newRing(t testing.TB, cfg Config) *Ring {
 func next(t testing.TB, r *Ring) CQE {
 	t.Helper()
 	c, ok := nextWithin(t, r, patience)
-	if !ok {
-		t.Fatal("no completion came")
-	}
+	must.Be(t, ok, "no completion came")
 	return c
 }
 
@@ -63,9 +60,7 @@ func nextWithin(t testing.TB, r *Ring, d time.Duration) (CQE, bool) {
 		if left <= 0 {
 			return CQE{}, false
 		}
-		if err := r.SubmitAndWait(left); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.SubmitAndWait(left))
 	}
 }
 
@@ -118,9 +113,7 @@ func wantAll(t testing.TB, r *Ring, results map[uint64]int) {
 func quiet(t testing.TB, r *Ring) {
 	t.Helper()
 	for range 3 {
-		if err := r.Submit(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Submit())
 		if c, ok := r.Peek(); ok {
 			t.Fatalf("unexpected completion %v", c)
 		}
@@ -132,10 +125,7 @@ func neg(e syscall.Errno) int { return -int(e) }
 // mapped maps n bytes for the time of the test.
 func mapped(t testing.TB, n int) []byte {
 	t.Helper()
-	mem, err := Map(n)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mem := must.Get(Map(n))(t)
 	t.Cleanup(func() {
 		if err := Unmap(mem); err != nil {
 			t.Error(err)
@@ -147,20 +137,10 @@ func mapped(t testing.TB, n int) []byte {
 // listen returns a listening TCP socket on loopback and its address.
 func listen(t testing.TB) (int, unix.Sockaddr) {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, 64); err != nil {
-		t.Fatal(err)
-	}
-	sa, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
+	must.OK(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	must.OK(t, unix.Listen(fd, 64))
+	sa := must.Get(unix.Getsockname(fd))(t)
 	return closing(t, fd), sa
 }
 
@@ -171,14 +151,9 @@ func closing(t testing.TB, fd int) int {
 
 func dial(t testing.TB, sa unix.Sockaddr) int {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
 	closing(t, fd)
-	if err := unix.Connect(fd, sa); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Connect(fd, sa))
 	return fd
 }
 
@@ -188,9 +163,7 @@ func tcpPair(t testing.TB) (client, server int) {
 	lfd, sa := listen(t)
 	client = dial(t, sa)
 	server, _, err := unix.Accept4(lfd, unix.SOCK_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return client, closing(t, server)
 }
 

@@ -12,7 +12,9 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/engine/giouring"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,17 +25,13 @@ func directFile(t testing.TB) (fd int, content []byte) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "disk")
 	content = random(t, fileSize, 9)
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, content, 0o600))
 	fd, err := unix.Open(path, unix.O_RDWR|unix.O_DIRECT|unix.O_CLOEXEC, 0)
 	if errors.Is(err, syscall.EINVAL) {
 		t.Log("the filesystem of the temporary directory has no O_DIRECT; going on without")
 		fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return closing(t, fd), content
 }
 
@@ -51,27 +49,13 @@ func TestDisk(t *testing.T) {
 	r := newRing(t, Config{})
 	fd, content := directFile(t)
 	mem := mapped(t, 1<<20)
-	if err := r.RegisterSlabs(4); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetSlab(3, mem); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.RegisterFiles(4); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetFile(2, fd); err != nil {
-		t.Fatal(err)
-	}
-	a, err := NewArena(4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.RegisterSlabs(4))
+	must.OK(t, r.SetSlab(3, mem))
+	must.OK(t, r.RegisterFiles(4))
+	must.OK(t, r.SetFile(2, fd))
+	a := must.Get(NewArena(4096))(t)
 	defer a.Close()
-	iov, err := Alloc[Iovec](a, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	iov := must.Get(Alloc[Iovec](a, 2))(t)
 	buf := mem[8192 : 8192+16384]
 	iov[0].Base, iov[0].Len = &buf[0], 4096
 	iov[1].Base, iov[1].Len = &buf[4096], 12288
@@ -93,9 +77,7 @@ func TestDisk(t *testing.T) {
 		copy(content[off:], buf)
 		w.do(off)
 		want(t, r, 1, len(buf))
-		if !bytes.Equal(contents(t, fd), content) {
-			t.Fatalf("write, %s: wrong bytes", w.name)
-		}
+		must.Be(t, bytes.Equal(contents(t, fd), content), "write, %s: wrong bytes", w.name)
 	}
 	for i, w := range []transfer{
 		{"slab", func(off int64) { r.ReadFixed(FD(fd), buf, off, 3, 1) }},
@@ -106,9 +88,7 @@ func TestDisk(t *testing.T) {
 		clear(mem)
 		w.do(off)
 		want(t, r, 1, len(buf))
-		if !bytes.Equal(buf, content[off:off+int64(len(buf))]) {
-			t.Errorf("read, %s: wrong bytes", w.name)
-		}
+		check.That(t, bytes.Equal(buf, content[off:off+int64(len(buf))]), "read, %s: wrong bytes", w.name)
 		if bytes.IndexFunc(mem[:8192], func(c rune) bool { return c != 0 }) >= 0 || mem[8192+16384] != 0 {
 			t.Errorf("read, %s: bytes outside the buffer", w.name)
 		}
@@ -131,12 +111,8 @@ func TestDiskManyInFlight(t *testing.T) {
 	r := newRing(t, Config{Entries: 16, CQEntries: 32})
 	fd, content := directFile(t)
 	mem := mapped(t, fileSize)
-	if err := r.RegisterSlabs(1); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetSlab(0, mem); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.RegisterSlabs(1))
+	must.OK(t, r.SetSlab(0, mem))
 	const block = 4096
 	for i := range fileSize / block {
 		r.ReadFixed(FD(fd), mem[i*block:(i+1)*block], int64(i*block), 0, uint64(i))
@@ -149,9 +125,7 @@ func TestDiskManyInFlight(t *testing.T) {
 		}
 		seen[c.UserData] = true
 	}
-	if !bytes.Equal(mem, content) {
-		t.Error("wrong bytes")
-	}
+	check.That(t, bytes.Equal(mem, content), "wrong bytes")
 }
 
 // TestSyncAndHoles syncs in both ways, punches a hole, zeroes a range, and allocates beyond the end.
@@ -163,9 +137,7 @@ func TestSyncAndHoles(t *testing.T) {
 	r.Fsync(FD(fd), true, 2)
 	want(t, r, 2, 0)
 	var before, after unix.Stat_t
-	if err := unix.Fstat(fd, &before); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Fstat(fd, &before))
 	r.Fallocate(FD(fd), FallocPunchHole|FallocKeepSize, 1<<20, 1<<20, 3)
 	if c := next(t, r); c.Errno() == syscall.EOPNOTSUPP {
 		t.Skip("the filesystem of the temporary directory punches no holes")
@@ -173,9 +145,7 @@ func TestSyncAndHoles(t *testing.T) {
 		t.Fatal(c, c.Err())
 	}
 	clear(content[1<<20 : 2<<20])
-	if err := unix.Fstat(fd, &after); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Fstat(fd, &after))
 	if freed := (before.Blocks - after.Blocks) * 512; freed != 1<<20 {
 		t.Errorf("punching freed %d bytes, want %d", freed, 1<<20)
 	}
@@ -185,9 +155,7 @@ func TestSyncAndHoles(t *testing.T) {
 	} else if c.Errno() != syscall.EOPNOTSUPP {
 		t.Error(c, c.Err())
 	}
-	if !bytes.Equal(contents(t, fd), content) {
-		t.Error("wrong bytes")
-	}
+	check.That(t, bytes.Equal(contents(t, fd), content), "wrong bytes")
 	r.Fallocate(FD(fd), 0, fileSize, 4096, 5)
 	want(t, r, 5, 0)
 	if err := unix.Fstat(fd, &after); err != nil || after.Size != fileSize+4096 {
@@ -212,14 +180,10 @@ func TestDiscard(t *testing.T) {
 	want(t, r, 2, 0)
 	r.ReadFixed(FD(dev), mem, 1<<20, Unregistered, 3)
 	want(t, r, 3, 1<<20)
-	if len(bytes.Trim(mem, "\x00")) != 0 {
-		t.Error("a discarded range of a loop device reads as something else than zeroes")
-	}
+	check.That(t, len(bytes.Trim(mem, "\x00")) == 0, "a discarded range of a loop device reads as something else than zeroes")
 	r.ReadFixed(FD(dev), mem[:4096], 0, Unregistered, 4)
 	want(t, r, 4, 4096)
-	if len(bytes.Trim(mem[:4096], "\x00")) == 0 {
-		t.Error("the range before was discarded too")
-	}
+	check.That(t, len(bytes.Trim(mem[:4096], "\x00")) != 0, "the range before was discarded too")
 	r.Discard(FD(dev), 1, 4096, 5)
 	want(t, r, 5, neg(syscall.EINVAL)) // not aligned
 }
@@ -227,18 +191,12 @@ func TestDiscard(t *testing.T) {
 // loopDevice attaches a file to a free loop device.
 func loopDevice(t testing.TB, fd int) int {
 	t.Helper()
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := must.Get(os.Readlink("/proc/self/fd/" + strconv.Itoa(fd)))(t)
 	d, err := loopdev.Attach(t, path)
 	if err != nil {
 		t.Skip(err)
 	}
-	dev, err := unix.Open(d.Path, unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	dev := must.Get(unix.Open(d.Path, unix.O_RDWR|unix.O_CLOEXEC, 0))(t)
 	t.Cleanup(func() { _ = unix.Close(dev) })
 	return dev
 }
@@ -326,25 +284,17 @@ func TestRegisterRefused(t *testing.T) {
 		"no files":               r.RegisterFiles(0),
 		"too many files":         r.RegisterFiles(MaxFiles + 1),
 	} {
-		if err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		check.That(t, err != nil, "%s: accepted", name)
 	}
-	if err := r.RegisterSlabs(2); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.RegisterFiles(2); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.RegisterSlabs(2))
+	must.OK(t, r.RegisterFiles(2))
 	mem := mapped(t, 4096)
 	for name, err := range map[string]error{
 		"slabs twice": r.RegisterSlabs(2), "files twice": r.RegisterFiles(2),
 		"slab beyond": r.SetSlab(2, mem), "slab below": r.SetSlab(-1, mem),
 		"file beyond": r.SetFile(2, 0), "file below": r.SetFile(-1, 0), "no such file": r.SetFile(0, 1<<20),
 	} {
-		if err == nil {
-			t.Errorf("%s: accepted", name)
-		}
+		check.That(t, err != nil, "%s: accepted", name)
 	}
 }
 

@@ -3,6 +3,9 @@ package uring
 import (
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestMap wants whole zeroed pages, also large ones, and sizes out of bounds refused.
@@ -16,9 +19,7 @@ func TestMap(t *testing.T) {
 		if err := Populate(mem); err != nil {
 			t.Error(err)
 		}
-		if mem[len(mem)-1] != 1 || mem[0] != 0 {
-			t.Error("populating changed the contents")
-		}
+		check.That(t, mem[len(mem)-1] == 1 && mem[0] == 0, "populating changed the contents")
 	}
 	for _, n := range []int{0, -1, maxMapBytes + 1} {
 		if mem, err := Map(n); err == nil {
@@ -33,10 +34,7 @@ func TestMap(t *testing.T) {
 
 // TestArena wants aligned pieces that do not overlap, and an error when they no longer fit.
 func TestArena(t *testing.T) {
-	a, err := NewArena(4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(NewArena(4096))(t)
 	defer a.Close()
 	x, err := a.Bytes(3, 1)
 	if err != nil || len(x) != 3 || cap(x) != 3 {
@@ -53,9 +51,7 @@ func TestArena(t *testing.T) {
 	if err != nil || uintptr(unsafe.Pointer(&z[0]))%2048 != 0 {
 		t.Fatal(err)
 	}
-	if a.used != 3072 || len(a.mem) != 4096 {
-		t.Errorf("used %d of %d", a.used, len(a.mem))
-	}
+	check.That(t, a.used == 3072 && len(a.mem) == 4096, "used %d of %d", a.used, len(a.mem))
 	if _, err := a.Bytes(1024, 1); err != nil {
 		t.Error(err)
 	}
@@ -70,8 +66,6 @@ func TestArena(t *testing.T) {
 		"empty values":  func() error { _, err := Alloc[struct{}](a, 1); return err },
 		"huge aligment": func() error { _, err := a.Bytes(0, 1<<20); return err },
 	} {
-		if f() == nil {
-			t.Errorf("%s: no error", name)
-		}
+		check.That(t, f() != nil, "%s: no error", name)
 	}
 }

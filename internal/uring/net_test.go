@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestAccept accepts many connections with one submission, and ends when cancelled.
@@ -14,20 +17,14 @@ func TestAccept(t *testing.T) {
 	r := newRing(t, Config{})
 	lfd, sa := listen(t)
 	r.Accept(FD(lfd), 1)
-	if err := r.Submit(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.Submit())
 	for i := range 10 {
 		client := dial(t, sa)
 		c := next(t, r)
-		if c.UserData != 1 || c.Res < 0 || !c.More() {
-			t.Fatalf("connection %d: %v", i, c)
-		}
+		must.Be(t, c.UserData == 1 && c.Res >= 0 && c.More(), "connection %d: %v", i, c)
 		server := closing(t, int(c.Res))
 		flags, err := unix.FcntlInt(uintptr(server), unix.F_GETFD, 0)
-		if err != nil || flags&unix.FD_CLOEXEC == 0 {
-			t.Errorf("descriptor flags %#x, %v: want close-on-exec", flags, err)
-		}
+		check.That(t, err == nil && flags&unix.FD_CLOEXEC != 0, "descriptor flags %#x, %v: want close-on-exec", flags, err)
 		write(t, client, "x")
 		read(t, server, 1)
 	}
@@ -45,18 +42,12 @@ func TestAccept(t *testing.T) {
 func TestRecvInto(t *testing.T) {
 	r := newRing(t, Config{})
 	client, server := tcpPair(t)
-	if err := r.RegisterFiles(2); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetFile(1, server); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.RegisterFiles(2))
+	must.OK(t, r.SetFile(1, server))
 	mem := mapped(t, 4096)
 	for _, fd := range []FD{FD(server), Slot(1)} {
 		r.RecvInto(fd, mem[:100], false, 1)
-		if err := r.Submit(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Submit())
 		write(t, client, "short")
 		want(t, r, 1, 5)
 
@@ -68,9 +59,7 @@ func TestRecvInto(t *testing.T) {
 		}
 		write(t, client, "ghi")
 		want(t, r, 2, 8)
-		if string(mem[:9]) != "abcdefgh\x00" {
-			t.Errorf("received %q", mem[:9])
-		}
+		check.That(t, string(mem[:9]) == "abcdefgh\x00", "received %q", mem[:9])
 		r.RecvInto(fd, mem[:8], false, 3)
 		want(t, r, 3, 1)
 	}
@@ -82,14 +71,8 @@ func TestRecvInto(t *testing.T) {
 // message places a header of the given pieces in an arena.
 func message(t testing.TB, a *Arena, pieces ...[]byte) *Msghdr {
 	t.Helper()
-	msg, err := Alloc[Msghdr](a, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	iov, err := Alloc[Iovec](a, len(pieces))
-	if err != nil {
-		t.Fatal(err)
-	}
+	msg := must.Get(Alloc[Msghdr](a, 1))(t)
+	iov := must.Get(Alloc[Iovec](a, len(pieces)))(t)
 	for i, p := range pieces {
 		iov[i].Base = &p[0]
 		iov[i].SetLen(len(p))
@@ -114,13 +97,8 @@ func random(t testing.TB, n int, seed uint64) []byte {
 func TestSendMsg(t *testing.T) {
 	r := newRing(t, Config{})
 	client, server := tcpPair(t)
-	if err := unix.SetsockoptInt(server, unix.SOL_SOCKET, unix.SO_SNDBUF, 128<<10); err != nil {
-		t.Fatal(err)
-	}
-	a, err := NewArena(4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.SetsockoptInt(server, unix.SOL_SOCKET, unix.SO_SNDBUF, 128<<10))
+	a := must.Get(NewArena(4096))(t)
 	defer a.Close()
 	data := random(t, 2<<20, 1)
 	r.SendMsg(FD(server), message(t, a, data[:48], data[48:5000], data[5000:1<<20], data[1<<20:]), MsgWaitAll|MsgNoSignal, 1)
@@ -128,19 +106,14 @@ func TestSendMsg(t *testing.T) {
 	got := make(chan []byte)
 	go func() { got <- read(t, client, len(data)) }()
 	want(t, r, 1, len(data))
-	if !bytes.Equal(<-got, data) {
-		t.Error("what arrived is not what was sent")
-	}
+	check.That(t, bytes.Equal(<-got, data), "what arrived is not what was sent")
 }
 
 // TestSendMsgShort wants a short count when the send may not wait, and the rest to follow from there.
 func TestSendMsgShort(t *testing.T) {
 	r := newRing(t, Config{})
 	client, server := tcpPair(t)
-	a, err := NewArena(4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(NewArena(4096))(t)
 	defer a.Close()
 	data := random(t, 16<<20, 2)
 	got := make(chan []byte)
@@ -155,9 +128,7 @@ func TestSendMsgShort(t *testing.T) {
 		c := next(t, r)
 		switch {
 		case c.Errno() == syscall.EAGAIN:
-			if short == 0 {
-				t.Fatal("nothing was sent to an empty socket")
-			}
+			must.Be(t, short != 0, "nothing was sent to an empty socket")
 			r.PollAdd(FD(server), unix.POLLOUT, false, 2)
 			next(t, r)
 		case c.Err() != nil:
@@ -173,23 +144,16 @@ func TestSendMsgShort(t *testing.T) {
 			}
 		}
 	}
-	if !bytes.Equal(<-got, data) {
-		t.Error("what arrived is not what was sent")
-	}
+	check.That(t, bytes.Equal(<-got, data), "what arrived is not what was sent")
 }
 
 // TestSendToClosed wants EPIPE or ECONNRESET, and no signal.
 func TestSendToClosed(t *testing.T) {
 	r := newRing(t, Config{})
 	client, server := tcpPair(t)
-	a, err := NewArena(4096)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(NewArena(4096))(t)
 	defer a.Close()
-	if err := unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.SetsockoptLinger(client, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}))
 	_ = unix.Close(client)
 	msg := message(t, a, mapped(t, 4096))
 	for i := range uint64(2) {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine/giouring"
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,12 +58,8 @@ func TestCompletionQueueOverflow(t *testing.T) {
 	for i := range uint64(1000) {
 		nop(r, i)
 	}
-	if err := r.Submit(); err != nil {
-		t.Fatal(err)
-	}
-	if !r.Pending() {
-		t.Error("nothing pending after a thousand completions")
-	}
+	must.OK(t, r.Submit())
+	check.That(t, r.Pending(), "nothing pending after a thousand completions")
 	for i := range uint64(1000) {
 		want(t, r, i, 0)
 	}
@@ -74,20 +72,14 @@ func TestSubmitInTheMiddle(t *testing.T) {
 	for i := range uint64(4) {
 		nop(r, i)
 	}
-	if err := r.Submit(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.Submit())
 	for i := range uint64(8) {
 		c, ok := r.Peek()
-		if !ok || c.UserData != i {
-			t.Fatalf("completion %v, want number %d", c, i)
-		}
+		must.Be(t, ok && c.UserData == i, "completion %v, want number %d", c, i)
 		r.Seen()
 		if i < 4 {
 			nop(r, 4+i)
-			if err := r.Submit(); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, r.Submit())
 		}
 	}
 	quiet(t, r)
@@ -100,12 +92,8 @@ func TestSubmitMakesRoom(t *testing.T) {
 		for i := range uint64(8) {
 			nop(r, i)
 		}
-		if err := r.Submit(); err != nil {
-			t.Fatal(err)
-		}
-		if r.g.SQFlags()&giouring.SQCQOverflow != 0 {
-			t.Fatal("no room for 8 completions in a queue of 8, all former ones being seen")
-		}
+		must.OK(t, r.Submit())
+		must.Be(t, r.g.SQFlags()&giouring.SQCQOverflow == 0, "no room for 8 completions in a queue of 8, all former ones being seen")
 		for i := range uint64(8) {
 			if c, ok := r.Peek(); !ok || c.UserData != i {
 				t.Fatalf("completion %v, want number %d", c, i)
@@ -129,20 +117,14 @@ func TestWait(t *testing.T) {
 	const d = 30 * time.Millisecond
 	start = time.Now()
 	for left := d; left > 0; left = d - time.Since(start) {
-		if err := r.SubmitAndWait(left); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.SubmitAndWait(left))
 		if c, ok := r.Peek(); ok {
 			t.Fatalf("completion %v", c)
 		}
-		if r.Stats().BlockingEnters > 1000 {
-			t.Fatal("waiting spins")
-		}
+		must.Be(t, r.Stats().BlockingEnters <= 1000, "waiting spins")
 	}
 	nop(r, 1)
-	if err := r.SubmitAndWait(-1); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.SubmitAndWait(-1))
 	want(t, r, 1, 0)
 	before := r.Stats()
 	if err := r.Submit(); err != nil || r.Stats().Enters != before.Enters {
@@ -154,12 +136,8 @@ func TestWait(t *testing.T) {
 func TestCancel(t *testing.T) {
 	r := newRing(t, Config{})
 	a, b := tcpPair(t)
-	if err := r.RegisterFiles(4); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.SetFile(2, b); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.RegisterFiles(4))
+	must.OK(t, r.SetFile(2, b))
 	mem := mapped(t, 4096)
 	r.RecvInto(FD(a), mem[:8], true, 1)
 	r.PollAdd(FD(a), unix.POLLIN, false, 2)
@@ -176,9 +154,7 @@ func TestCancel(t *testing.T) {
 // TestOtherThread wants an error, once and for all, when a ring is used from another thread than its own.
 func TestOtherThread(t *testing.T) {
 	r := newRing(t, Config{})
-	if err := r.Submit(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.Submit())
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
@@ -186,9 +162,7 @@ func TestOtherThread(t *testing.T) {
 		done <- r.Submit()
 	}()
 	err := <-done
-	if err == nil || !strings.Contains(err.Error(), "another thread") {
-		t.Errorf("from another thread: %v", err)
-	}
+	check.That(t, err != nil && strings.Contains(err.Error(), "another thread"), "from another thread: %v", err)
 	if again := r.Submit(); !errors.Is(again, err) {
 		t.Errorf("afterwards: %v, want the same error", again)
 	}
@@ -205,16 +179,9 @@ func TestCloseInFlight(t *testing.T) {
 		slot, slotAddr := listen(t)
 		client, server := tcpPair(t)
 		r := newRing(t, Config{})
-		if err := r.RegisterFiles(4); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(r.SetFile(1, server), r.SetFile(2, slot)); err != nil {
-			t.Fatal(err)
-		}
-		b, err := r.NewBufRing(1, 8, 512, false)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.RegisterFiles(4))
+		must.OK(t, errors.Join(r.SetFile(1, server), r.SetFile(2, slot)))
+		b := must.Get(r.NewBufRing(1, 8, 512, false))(t)
 		r.Accept(FD(plain), 1)
 		r.Accept(Slot(2), 6)
 		r.RecvMultishot(Slot(1), 1, 2)
@@ -224,22 +191,14 @@ func TestCloseInFlight(t *testing.T) {
 		quiet(t, r)
 		for _, fd := range []int{plain, slot, server} {
 			// Not only close: the test's cleanup must not close what has the number by then.
-			null, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(unix.Dup3(null, fd, unix.O_CLOEXEC), unix.Close(null)); err != nil {
-				t.Fatal(err)
-			}
+			null := must.Get(unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
+			must.OK(t, errors.Join(unix.Dup3(null, fd, unix.O_CLOEXEC), unix.Close(null)))
 		}
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
 		for _, addr := range []unix.Sockaddr{plainAddr, slotAddr} {
-			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+			fd := must.Get(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
 			if err := unix.Connect(fd, addr); !errors.Is(err, syscall.ECONNREFUSED) {
 				t.Errorf("round %d: connecting: %v, want a refusal", round, err)
 			}
@@ -261,9 +220,7 @@ func TestManyRings(t *testing.T) {
 		if !r.Features().Has(RegisteredRing) {
 			t.Fatalf("ring %d is not registered: %v", i, r.Features())
 		}
-		if err := r.Close(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Close())
 	}
 }
 
@@ -289,9 +246,7 @@ func TestProbe(t *testing.T) {
 		syscall.ENOSYS: "none", syscall.EPERM: "forbidden", syscall.EINVAL: "refuses", syscall.ENOMEM: "memory",
 	} {
 		got := setupError(err)
-		if !errors.Is(got, err) || !strings.Contains(got.Error(), part) {
-			t.Errorf("%v is told as %q", err, got)
-		}
+		check.That(t, errors.Is(got, err) && strings.Contains(got.Error(), part), "%v is told as %q", err, got)
 		if unsupported := err != syscall.ENOMEM; errors.Is(got, ErrUnsupported) != unsupported ||
 			unsupported && !strings.Contains(got.Error(), MinKernel) {
 			t.Errorf("%v is told as %q", err, got)

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // loop runs a ring on a thread of its own until stop, and counts wake-ups.
@@ -35,9 +38,7 @@ func startLoop(t testing.TB, each func(l *testLoop)) *testLoop {
 			l.done <- l.run()
 		}
 	}()
-	if err := <-ready; err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, <-ready)
 	t.Cleanup(func() {
 		l.stop.Store(true)
 		l.ring.Notify()
@@ -136,16 +137,11 @@ func TestWake(t *testing.T) {
 func TestWakeClosed(t *testing.T) {
 	r := newRing(t, Config{})
 	gone := newRing(t, Config{})
-	if err := gone.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, gone.Close())
 	// Likely these take the numbers that were gone's.
 	var fds [4]int
 	for i := range fds {
-		fd, err := unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC)
-		if err != nil {
-			t.Fatal(err)
-		}
+		fd := must.Get(unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC))(t)
 		fds[i] = closing(t, fd)
 	}
 	gone.Notify()
@@ -156,18 +152,12 @@ func TestWakeClosed(t *testing.T) {
 		}
 	}
 	r.Wake(gone)
-	if err := r.SubmitAndWait(patience); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.SubmitAndWait(patience))
 	c, ok := r.Peek()
-	if !ok || c.Err() == nil || !r.Woken(c) {
-		t.Errorf("waking a closed ring: %v, %v", c, ok)
-	}
+	check.That(t, ok && c.Err() != nil && r.Woken(c), "waking a closed ring: %v, %v", c, ok)
 	r.Seen()
 	r.Wake(r)
-	if err := r.SubmitAndWait(patience); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.SubmitAndWait(patience))
 	if c, ok := r.Peek(); !ok || !r.Woken(c) || c.Err() != nil {
 		t.Errorf("waking oneself: %v, %v", c, ok)
 	}
@@ -182,9 +172,7 @@ func TestNotifyOverflow(t *testing.T) {
 		}
 		r.Notify()
 		for nops, woken := 0, 0; nops < 20 || woken == 0; {
-			if err := r.SubmitAndWait(patience); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, r.SubmitAndWait(patience))
 			n := 0
 			for c, ok := r.Peek(); ok; c, ok = r.Peek() {
 				r.Seen()
@@ -195,9 +183,7 @@ func TestNotifyOverflow(t *testing.T) {
 					nops++
 				}
 			}
-			if n == 0 {
-				t.Fatalf("round %d: waiting in vain after %d completions and %d wake-ups", round, nops, woken)
-			}
+			must.Be(t, n != 0, "round %d: waiting in vain after %d completions and %d wake-ups", round, nops, woken)
 		}
 	}
 }
@@ -206,9 +192,7 @@ func TestNotifyOverflow(t *testing.T) {
 func TestMsgRing(t *testing.T) {
 	from, to := newRing(t, Config{}), newRing(t, Config{})
 	from.MsgRing(to.FD(), 1<<40, 7, 1)
-	if err := from.Submit(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, from.Submit())
 	want(t, to, 1<<40, 7)
 	quiet(t, from)
 	from.MsgRing(-1, 0, 0, 2)

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -55,9 +57,7 @@ func TestDataPathAllocatesNothing(t *testing.T) {
 	} {
 		t.Run(spec.String(), func(t *testing.T) {
 			b, err := backend.Open(spec)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, err)
 			defer b.Close()
 			l := &instant{}
 			var end ender
@@ -69,13 +69,9 @@ func TestDataPathAllocatesNothing(t *testing.T) {
 					*r = lun.Request{Kind: kind, Off: 4096, Len: int64(len(buf)), Buf: buf, Done: &end}
 					b.Submit(l, r)
 				})
-				if n != 0 {
-					t.Errorf("request of kind %d: %v allocations", kind, n)
-				}
+				check.That(t, n == 0, "request of kind %d: %v allocations", kind, n)
 			}
-			if end.err != nil || end.n != 5*101 {
-				t.Errorf("%d completions, the last with %v", end.n, end.err)
-			}
+			check.That(t, end.err == nil && end.n == 5*101, "%d completions, the last with %v", end.n, end.err)
 		})
 	}
 }
@@ -86,10 +82,7 @@ func BenchmarkSubmit(b *testing.B) {
 		{Kind: backend.KindMemory, Size: 16 << 20, Thin: true},
 		{Kind: backend.KindFile, Size: 16 << 20, Path: filepath.Join(b.TempDir(), "disk")},
 	} {
-		be, err := backend.Open(spec)
-		if err != nil {
-			b.Fatal(err)
-		}
+		be := must.Get(backend.Open(spec))(b)
 		name := string(spec.Kind)
 		if spec.Thin {
 			name += "/thin"

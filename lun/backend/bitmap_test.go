@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -12,10 +13,7 @@ import (
 func TestBitmap(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []uint64{1, 63, 64, 65, 1000, 4096} {
-		b, err := newBitmap(n)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(newBitmap(n))(t)
 		model := make([]bool, n)
 		for range 300 {
 			from := rng.Uint64N(n)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -17,10 +19,7 @@ func TestBlockDeviceIsExclusive(t *testing.T) {
 	if path == "" {
 		t.Skip(skip)
 	}
-	a, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	if b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}); err == nil {
 		b.Close()
 		t.Error("a device was opened twice")
@@ -29,9 +28,7 @@ func TestBlockDeviceIsExclusive(t *testing.T) {
 	}
 	a.Close()
 	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatalf("after Close: %v", err)
-	}
+	must.OK(t, err, "after Close")
 	b.Close()
 }
 
@@ -42,17 +39,12 @@ func TestBlockDeviceGeometry(t *testing.T) {
 		t.Skip(skip)
 	}
 	attr := func(name string) string {
-		b, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "queue", name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "queue", name)))(t)
 		return strings.TrimSpace(string(b))
 	}
 	for _, bs := range []uint32{512, 4096} {
 		b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path, BlockSize: bs, Thin: true, Direct: backend.DirectOn})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		g := b.Geometry()
 		want := lun.Geometry{
 			Blocks: 1 << 20 / uint64(bs), BlockSize: bs, Thin: true,
@@ -61,9 +53,7 @@ func TestBlockDeviceGeometry(t *testing.T) {
 		if phys := attr("physical_block_size"); phys == "4096" && bs == 512 {
 			want.PhysShift = 3
 		}
-		if g != want {
-			t.Errorf("bs=%d: %+v, want %+v", bs, g, want)
-		}
+		check.That(t, g == want, "bs=%d: %+v, want %+v", bs, g, want)
 		wantNote(t, b, "does not tell which blocks are allocated")
 		b.Close()
 	}
@@ -75,21 +65,13 @@ func TestBlockDeviceRefresh(t *testing.T) {
 	if path == "" {
 		t.Skip(skip)
 	}
-	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
 	if changed, err := b.Refresh(); changed || err != nil {
 		t.Errorf("Refresh of what is as it was: %v, %v", changed, err)
 	}
-	name, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "loop/backing_file"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(strings.TrimSpace(string(name)), 2<<20); err != nil {
-		t.Fatal(err)
-	}
+	name := must.Get(os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "loop/backing_file")))(t)
+	must.OK(t, os.Truncate(strings.TrimSpace(string(name)), 2<<20))
 	if out, err := exec.Command("losetup", "--set-capacity", path).CombinedOutput(); err != nil {
 		t.Fatalf("losetup --set-capacity: %v: %s", err, out)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/backend/conformance"
@@ -16,10 +17,7 @@ import (
 func open(t *testing.T, s backend.Spec, w conformance.Want) backend.Backend {
 	t.Helper()
 	s.BlockSize, s.Thin, s.ReadOnly = w.BlockSize, w.Thin, w.ReadOnly
-	b, err := backend.Open(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(s))(t)
 	return b
 }
 
@@ -51,12 +49,8 @@ func file(direct backend.Direct, dir func(t *testing.T) (string, string)) confor
 			}
 			path := filepath.Join(folder, "disk")
 			// Made here and not by Open, which syncs what it makes.
-			if err := os.WriteFile(path, nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Truncate(path, w.Bytes); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(path, nil, 0o600))
+			must.OK(t, os.Truncate(path, w.Bytes))
 			b := open(t, backend.Spec{Kind: backend.KindFile, Path: path, Direct: direct}, w)
 			paths[b] = path
 			return b, ""
@@ -106,12 +100,8 @@ func TestTmpfsFileConforms(t *testing.T) {
 func loopDevice(t *testing.T, size int64, bs uint32) (path, skip string) {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, size); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(image, nil, 0o600))
+	must.OK(t, os.Truncate(image, size))
 	size512 := map[uint32]string{512: "512", 4096: "4096"}[bs]
 	d, err := loopdev.Attach(t, image, "--sector-size", size512)
 	if err != nil {

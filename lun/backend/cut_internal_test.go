@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -13,10 +14,7 @@ import (
 func TestLossIsToldAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	told := 0
-	f, err := OpenFile(Spec{Kind: KindFile, Path: path, Size: 16 * 512, BlockSize: 512, Direct: DirectOff, Lost: func() { told++ }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(OpenFile(Spec{Kind: KindFile, Path: path, Size: 16 * 512, BlockSize: 512, Direct: DirectOff, Lost: func() { told++ }}))(t)
 	defer f.Close()
 	want := func(n int, lost bool, lba uint64, because string) {
 		t.Helper()
@@ -30,12 +28,8 @@ func TestLossIsToldAtOnce(t *testing.T) {
 	}
 	want(1, true, 13, "a read met the end at block 13")
 	want(1, true, 13, "nothing new")
-	if err := os.Truncate(path, 14*512); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(path, 14*512))
 	want(1, true, 13, "no block of it was there any more")
-	if err := os.Truncate(path, 10*512+511); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(path, 10*512+511))
 	want(2, true, 10, "an inspection finds it short")
 }

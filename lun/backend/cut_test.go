@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -29,9 +31,7 @@ func newCutRig(t *testing.T, dir string, direct backend.Direct) *cutRig {
 	t.Helper()
 	r := &cutRig{t: t, w: luntest.NewWorld(t, luntest.Config{NoSync: true}), path: filepath.Join(dir, "disk")}
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: r.path, Size: 16 * cutBlock, BlockSize: cutBlock, Thin: true, Direct: direct})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { b.Close() })
 	r.b = b
 	r.want(lun.OpWrite, 0, 16, nil, "it is the whole file")
@@ -66,9 +66,7 @@ func (r *cutRig) want(kind lun.OpKind, block, n int64, want error, because strin
 
 func (r *cutRig) truncate(blocks int64) {
 	r.t.Helper()
-	if err := os.Truncate(r.path, blocks*cutBlock); err != nil {
-		r.t.Fatal(err)
-	}
+	must.OK(r.t, os.Truncate(r.path, blocks*cutBlock))
 }
 
 func (r *cutRig) wantSize(blocks int64) {
@@ -91,9 +89,7 @@ func TestCutFile(t *testing.T) {
 			}
 			for _, first := range []lun.OpKind{lun.OpWrite, lun.OpDiscard, lun.OpZero, lun.OpRead} {
 				sub := filepath.Join(dir, string(rune('a'+first)))
-				if err := os.Mkdir(sub, 0o700); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, os.Mkdir(sub, 0o700))
 				r := newCutRig(t, sub, direct)
 				r.pass(1e6)
 				r.truncate(10)
@@ -169,16 +165,11 @@ func TestWritesLookRarely(t *testing.T) {
 // TestCutUnderSeveralLoops: a loss that one loop finds holds for all loops.
 func TestCutUnderSeveralLoops(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
-	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: 1 << 20, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: 1 << 20, Direct: backend.DirectOff}))(t)
 	defer b.Close()
 	v := luntest.NewLive(t, 3)
 	v.NoSync = true
-	if err := os.Truncate(path, 512<<10); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(path, 512<<10))
 	results := make(chan error)
 	for i := range 3 {
 		l := v.Loop(i)
@@ -214,26 +205,14 @@ func TestBlockDeviceShrunk(t *testing.T) {
 	}
 	for _, direct := range []backend.Direct{backend.DirectOn, backend.DirectOff} {
 		b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path, Direct: direct})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		resize := func(n int64) {
 			t.Helper()
-			image, err := os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "loop/backing_file"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.Truncate(string(bytes.TrimSpace(image)), n); err != nil {
-				t.Fatal(err)
-			}
-			fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
+			image := must.Get(os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "loop/backing_file")))(t)
+			must.OK(t, os.Truncate(string(bytes.TrimSpace(image)), n))
+			fd := must.Get(unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
 			defer unix.Close(fd)
-			if err := unix.IoctlSetInt(fd, unix.LOOP_SET_CAPACITY, 0); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, unix.IoctlSetInt(fd, unix.LOOP_SET_CAPACITY, 0))
 		}
 		try := func(kind lun.OpKind, off int64, want error) {
 			t.Helper()
@@ -260,9 +239,7 @@ func TestBlockDeviceShrunk(t *testing.T) {
 // TestLostDeviceIsNoLackOfPunching: ENODEV means that the device is gone for now. It must not turn hole punching off for good.
 func TestLostDeviceIsNoLackOfPunching(t *testing.T) {
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(t.TempDir(), "disk"), Size: 1 << 20, Thin: true, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	lost := true
 	var modes []uint32
@@ -307,9 +284,7 @@ func TestLostBlocksAreNotDeallocated(t *testing.T) {
 	want := func(because string, want ...lun.Extent) {
 		t.Helper()
 		got, err := r.b.Extents(nil, 0, 10)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%v (%v), want %v, because %s", got, err, want, because)
-		}
+		check.That(t, err == nil && slices.Equal(got, want), "%v (%v), want %v, because %s", got, err, want, because)
 		if part, err := r.b.Extents(nil, 11, 1); err != nil || len(part) != 1 || !part[0].Mapped || part[0].LBA != 11 {
 			t.Errorf("from LBA 11 on: %v (%v), want it mapped", part, err)
 		}

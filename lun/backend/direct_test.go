@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // asNobody runs do on a thread with the file system rights of an unprivileged user.
@@ -36,9 +39,7 @@ func asNobody(t *testing.T, do func()) {
 func TestOpenForWritingRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
-	if err := errors.Join(os.WriteFile(path, make([]byte, 8192), 0o600), os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(os.WriteFile(path, make([]byte, 8192), 0o600), os.Chmod(dir, 0o755), os.Chmod(filepath.Dir(dir), 0o755)))
 	for _, direct := range []Direct{DirectAuto, DirectOff} {
 		for _, tt := range []struct {
 			mode     os.FileMode
@@ -46,17 +47,13 @@ func TestOpenForWritingRefused(t *testing.T) {
 			hint     bool
 			err      error
 		}{{0o444, false, true, unix.EACCES}, {0o000, false, false, unix.EACCES}, {0o000, true, false, unix.EACCES}, {0o444, true, false, nil}} {
-			if err := os.Chmod(path, tt.mode); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.Chmod(path, tt.mode))
 			asNobody(t, func() {
 				b, err := Open(Spec{Kind: KindFile, Path: path, Direct: direct, ReadOnly: tt.readOnly})
 				if err == nil {
 					b.Close()
 				}
-				if !errors.Is(err, tt.err) {
-					t.Errorf("mode %#o, read-only %v: %v, want %v", tt.mode, tt.readOnly, err, tt.err)
-				}
+				check.That(t, errors.Is(err, tt.err), "mode %#o, read-only %v: %v, want %v", tt.mode, tt.readOnly, err, tt.err)
 				if hint := err != nil && strings.Contains(err.Error(), "with ,ro"); hint != tt.hint {
 					t.Errorf("mode %#o, read-only %v: %v, want the way out in it: %v", tt.mode, tt.readOnly, err, tt.hint)
 				}

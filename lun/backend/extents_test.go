@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -45,9 +46,7 @@ func TestExtentsOfSmallHoles(t *testing.T) {
 			want = append(want, lun.Extent{LBA: b, Blocks: 1, Mapped: mapped})
 		}
 		got, err := s.extents(nil, from, 100)
-		if err != nil || !slices.Equal(got, want) {
-			t.Fatalf("from block %d: %v, %v, want %v", from, got, err, want)
-		}
+		must.Be(t, err == nil && slices.Equal(got, want), "from block %d: %v, %v, want %v", from, got, err, want)
 	}
 	s := seeker{bs: bs, size: bs, lseek: func(int64, int) (int64, error) { return 0, unix.EIO }}
 	if _, err := s.extents(nil, 0, 1); err == nil || !slices.Contains(err.(*ioError).Unwrap(), error(lun.ErrMedium)) {

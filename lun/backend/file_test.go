@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -19,12 +21,8 @@ import (
 func sized(t *testing.T, n int64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "disk")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(path, n); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, nil, 0o600))
+	must.OK(t, os.Truncate(path, n))
 	return path
 }
 
@@ -92,19 +90,14 @@ func TestFileSize(t *testing.T) {
 			if c.have >= 0 {
 				path = sized(t, c.have)
 			}
-			b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: c.ask, Direct: backend.DirectOff})
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: c.ask, Direct: backend.DirectOff}))(t)
 			defer b.Close()
 			if n := int64(b.Geometry().Blocks) * 512; n != c.want {
 				t.Errorf("%d bytes are served, want %d", n, c.want)
 			}
 			wantNote(t, b, c.note)
 			left, _ := os.ReadDir(filepath.Dir(path))
-			if len(left) != 1 {
-				t.Errorf("left in the folder: %v", left)
-			}
+			check.That(t, len(left) == 1, "left in the folder: %v", left)
 		})
 	}
 }
@@ -130,10 +123,7 @@ func TestFileLock(t *testing.T) {
 	for _, c := range []struct {
 		first, second, together bool
 	}{{false, false, false}, {false, true, false}, {true, false, false}, {true, true, true}} {
-		a, err := backend.Open(spec(c.first))
-		if err != nil {
-			t.Fatal(err)
-		}
+		a := must.Get(backend.Open(spec(c.first)))(t)
 		b, err := backend.Open(spec(c.second))
 		if (err == nil) != c.together {
 			t.Errorf("ro=%v beside ro=%v: %v", c.second, c.first, err)
@@ -147,30 +137,21 @@ func TestFileLock(t *testing.T) {
 	}
 	// Closed is free again.
 	b, err := backend.Open(spec(false))
-	if err != nil {
-		t.Fatalf("after Close: %v", err)
-	}
+	must.OK(t, err, "after Close")
 	b.Close()
 }
 
 // TestFileRefresh: a file that was extended or cut has another geometry; what is not there any more is a medium error.
 func TestFileRefresh(t *testing.T) {
 	path := sized(t, 8192)
-	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Direct: backend.DirectOff}))(t)
 	for _, c := range []struct {
 		size    int64
 		changed bool
 	}{{8192, false}, {16384, true}, {16384 + 511, false}, {4096, true}} {
-		if err := os.Truncate(path, c.size); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Truncate(path, c.size))
 		changed, err := b.Refresh()
-		if err != nil || changed != c.changed {
-			t.Errorf("at %d bytes: changed is %v (%v), want %v", c.size, changed, err, c.changed)
-		}
+		check.That(t, err == nil && changed == c.changed, "at %d bytes: changed is %v (%v), want %v", c.size, changed, err, c.changed)
 		if got := b.Geometry().Blocks; got != uint64(c.size/512) {
 			t.Errorf("at %d bytes: %d blocks", c.size, got)
 		}
@@ -183,9 +164,7 @@ func TestFileRefresh(t *testing.T) {
 		t.Errorf("the write made the file %d bytes long", st.Size())
 	}
 	// Cut without an inspection: the read finds the end.
-	if err := os.Truncate(path, 512); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(path, 512))
 	r = &lun.Request{Kind: lun.OpRead, Off: 0, Len: 4096, Buf: make([]byte, 4096)}
 	if err := submit(t, b, r); !errors.Is(err, lun.ErrMedium) || r.Moved != 512 {
 		t.Errorf("a read over the end: %v after %d bytes, want ErrMedium after 512", err, r.Moved)
@@ -203,33 +182,23 @@ func TestFileRefresh(t *testing.T) {
 func TestThinFileGivesSpaceBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "disk")
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: 4 << 20, Thin: true, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	used := func() int64 {
 		var st unix.Stat_t
-		if err := unix.Stat(path, &st); err != nil {
-			t.Fatal(err)
-		}
-		if st.Size != 4<<20 {
-			t.Errorf("the file is %d bytes long", st.Size)
-		}
+		must.OK(t, unix.Stat(path, &st))
+		check.That(t, st.Size == 4<<20, "the file is %d bytes long", st.Size)
 		return st.Blocks * 512
 	}
 	if n := used(); n > 65536 {
 		t.Errorf("a new file takes %d bytes", n)
 	}
 	buf := bytes.Repeat([]byte{1}, 1<<20)
-	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 1 << 20, Len: 1 << 20, Buf: buf, FUA: true}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 1 << 20, Len: 1 << 20, Buf: buf, FUA: true}))
 	if n := used(); n < 1<<20 {
 		t.Errorf("1 MiB was written and %d bytes are taken", n)
 	}
-	if err := submit(t, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: 4 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, submit(t, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: 4 << 20}))
 	if n := used(); n > 65536 {
 		t.Errorf("all was discarded and %d bytes are taken", n)
 	}
@@ -243,9 +212,7 @@ func TestDirectGoesOnAligned(t *testing.T) {
 		t.Skip(skip)
 	}
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 64 << 10, Direct: backend.DirectOn})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	wantNote(t, b, "")
 	odd := true
@@ -268,15 +235,9 @@ func TestDirectGoesOnAligned(t *testing.T) {
 	copy(buf, want)
 	for _, kind := range []lun.OpKind{lun.OpWrite, lun.OpRead} {
 		odd, offs = true, nil
-		if err := submitIn(t, w, b, &lun.Request{Kind: kind, Off: 8192, Len: 32 << 10, Buf: buf}); err != nil {
-			t.Fatal(err)
-		}
-		if len(offs) != 2 || offs[1] != 8192+4096 {
-			t.Errorf("calls at %v, want them at 8192 and 12288", offs)
-		}
-		if !bytes.Equal(buf, want) {
-			t.Error("the bytes differ")
-		}
+		must.OK(t, submitIn(t, w, b, &lun.Request{Kind: kind, Off: 8192, Len: 32 << 10, Buf: buf}))
+		check.That(t, len(offs) == 2 && offs[1] == 8192+4096, "calls at %v, want them at 8192 and 12288", offs)
+		check.That(t, bytes.Equal(buf, want), "the bytes differ")
 		if kind == lun.OpWrite {
 			clear(buf)
 		}
@@ -297,9 +258,7 @@ func TestDirectBounces(t *testing.T) {
 		t.Skip(skip)
 	}
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 64 << 10, Direct: backend.DirectOn})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	w := luntest.NewWorld(t, luntest.Config{})
 	var page []byte
@@ -307,16 +266,10 @@ func TestDirectBounces(t *testing.T) {
 	buf := page[1:4097]
 	want := bytes.Repeat([]byte("abcdefg."), 512)
 	copy(buf, want)
-	if err := submitIn(t, w, b, &lun.Request{Kind: lun.OpWrite, Off: 4096, Len: 4096, Buf: buf}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpWrite, Off: 4096, Len: 4096, Buf: buf}))
 	clear(buf)
-	if err := submitIn(t, w, b, &lun.Request{Kind: lun.OpRead, Off: 4096, Len: 4096, Buf: buf}); err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(buf, want) {
-		t.Error("the bytes differ")
-	}
+	must.OK(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpRead, Off: 4096, Len: 4096, Buf: buf}))
+	check.That(t, bytes.Equal(buf, want), "the bytes differ")
 	if n := w.Loop(0).Outstanding(); n != 1 {
 		t.Errorf("%d buffers are out, want the test's own", n)
 	}
@@ -354,10 +307,7 @@ func TestDirectFallsBack(t *testing.T) {
 		}
 	})
 	spec := backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 8 << 20}
-	b, err := backend.Open(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(spec))(t)
 	wantNote(t, b, "through the page cache: direct I/O needs multiples of 4096 bytes")
 	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 512, Len: 512, Buf: make([]byte, 512)}); err != nil {
 		t.Errorf("a write of one block: %v", err)
@@ -393,10 +343,7 @@ func TestBlockSizeOfDevice(t *testing.T) {
 			t.Errorf("direct=%s: %v", d, err)
 		}
 	}
-	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
 	if bs := b.Geometry().BlockSize; bs != 4096 {
 		t.Errorf("block size %d, want the device's", bs)

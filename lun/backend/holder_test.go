@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // The holder of a file is reported by PID and name, from /proc/locks.
@@ -41,23 +43,14 @@ func TestLocker(t *testing.T) {
 func TestInUseNamesTheProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	spec := Spec{Kind: KindFile, Path: path, Size: 8 << 20}
-	b, err := Open(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(Open(spec))(t)
 	if _, err := Open(spec); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "another unit of this daemon has locked it") {
 		t.Errorf("a second time: %v", err)
 	}
 	b.Close()
 	cmd := exec.Command("flock", path, "sh", "-c", "echo locked; read x")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(cmd.StdinPipe())(t)
+	out := must.Get(cmd.StdoutPipe())(t)
 	if err := cmd.Start(); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)

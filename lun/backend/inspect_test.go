@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -19,21 +20,15 @@ func TestInspectFile(t *testing.T) {
 		t.Errorf("a file that is as it was: %+v", c)
 	}
 	away := filepath.Join(filepath.Dir(r.path), "away")
-	if err := os.Rename(r.path, away); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(r.path, away))
 	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrGone) {
 		t.Errorf("a file that was renamed: %+v", c)
 	}
-	if err := os.WriteFile(r.path, make([]byte, 16*cutBlock), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(r.path, make([]byte, 16*cutBlock), 0o600))
 	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrOther) {
 		t.Errorf("another file at its path: %+v", c)
 	}
-	if err := os.Rename(away, r.path); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(away, r.path))
 	if c := r.b.Inspect(); c != (backend.Condition{}) {
 		t.Errorf("a file that is back: %+v", c)
 	}
@@ -43,9 +38,7 @@ func TestInspectFile(t *testing.T) {
 	}
 	r.truncate(16)
 	r.want(lun.OpRead, 10, 1, lun.ErrMedium, "there are zeroes where data was")
-	if err := os.Remove(r.path); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Remove(r.path))
 	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrDeleted) || !c.Lost {
 		t.Errorf("a file that was cut and deleted: %+v", c)
 	}
@@ -58,10 +51,7 @@ func TestInspectFile(t *testing.T) {
 // TestInspectOthers: memory cannot be lost. A Fault passes its backend's result on.
 func TestInspectOthers(t *testing.T) {
 	for _, kind := range []backend.Kind{backend.KindMemory, backend.KindNull} {
-		b, err := backend.Open(backend.Spec{Kind: kind, Size: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(backend.Open(backend.Spec{Kind: kind, Size: 1 << 20}))(t)
 		if c := b.Inspect(); c != (backend.Condition{}) {
 			t.Errorf("%s: %+v", kind, c)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A file other than the inspected one is neither opened, extended nor created.
@@ -17,19 +18,12 @@ func TestSpecIs(t *testing.T) {
 	text := bytes.Repeat([]byte("data"), 1024)
 	write := func(path string) {
 		t.Helper()
-		if err := os.WriteFile(path, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, text, 0o600))
 	}
 	write(path)
-	is, err := medium.OfPath(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	is := must.Get(medium.OfPath(path))(t)
 	spec := Spec{Kind: KindFile, Path: path, Size: 8192, Is: is}
-	if err := os.Rename(path, path+".away"); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(path, path+".away"))
 	if b, err := Open(spec); err == nil {
 		b.Close()
 		t.Error("a missing file was opened")
@@ -47,13 +41,8 @@ func TestSpecIs(t *testing.T) {
 	if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, text) {
 		t.Errorf("another file was changed: %d bytes, %v", len(now), err)
 	}
-	if err := os.Rename(path+".away", path); err != nil {
-		t.Fatal(err)
-	}
-	b, err := Open(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Rename(path+".away", path))
+	b := must.Get(Open(spec))(t)
 	defer b.Close()
 	if now, err := b.(Located).Medium(); err != nil || !medium.Same(is, now) || now.Size() != 8192 {
 		t.Errorf("the file is %s, %v; was %s", now, err, is)

@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -50,24 +52,17 @@ func resident(t *testing.T, b []byte) (n int) {
 // TestMemoryTakesWhatIsWritten: a thin memory unit takes a page for a page written, and gives it back when discarded.
 func TestMemoryTakesWhatIsWritten(t *testing.T) {
 	const size = 1 << 40
-	b, err := backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: size, BlockSize: 512, Thin: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: size, BlockSize: 512, Thin: true}))(t)
 	defer b.Close()
 	part := b.Bytes(1<<30, 1<<20)
 	if n := resident(t, part); n != 0 {
 		t.Fatalf("%d pages are taken before anything is written", n)
 	}
-	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 1<<30 + 512, Len: 8192, Buf: make([]byte, 8192)}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 1<<30 + 512, Len: 8192, Buf: make([]byte, 8192)}))
 	if n := resident(t, part); n != 3 {
 		t.Fatalf("%d pages are taken by 16 blocks over 3 pages", n)
 	}
-	if err := submit(t, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: size}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, submit(t, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: size}))
 	if n := resident(t, part); n != 0 {
 		t.Fatalf("%d pages are taken after all was discarded", n)
 	}
@@ -76,9 +71,7 @@ func TestMemoryTakesWhatIsWritten(t *testing.T) {
 // TestMemoryZeroesInBackground: clearing much memory is not done on the loop.
 func TestMemoryZeroesInBackground(t *testing.T) {
 	b, err := backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: 64 << 20, BlockSize: 512})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	for _, c := range []struct {
 		n      int64
@@ -89,36 +82,21 @@ func TestMemoryZeroesInBackground(t *testing.T) {
 			var end ender
 			r := &lun.Request{Kind: kind, Len: c.n, Done: &end}
 			w.On(0, func(l *luntest.Loop) { b.Submit(l, r) })
-			if got := end.n == 1; got != c.inline {
-				t.Errorf("%d bytes: done inside Submit is %v, want %v", c.n, got, c.inline)
-			}
+			check.Equal(t, end.n == 1, c.inline, "%d bytes: done inside Submit is", c.n)
 			w.Run()
-			if end.n != 1 || end.err != nil {
-				t.Errorf("%d bytes: completed %d times, %v", c.n, end.n, end.err)
-			}
+			check.That(t, end.n == 1 && end.err == nil, "%d bytes: completed %d times, %v", c.n, end.n, end.err)
 		}
 	}
 }
 
 // TestMemoryAfterClose: what a send still holds shows zeroes, and no other unit's memory.
 func TestMemoryAfterClose(t *testing.T) {
-	b, err := backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: 1 << 20, BlockSize: 512})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.NewMemory(backend.Spec{Kind: backend.KindMemory, Size: 1 << 20, BlockSize: 512}))(t)
 	view := b.Bytes(0, 4096)
-	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Len: 512, Buf: []byte{511: 7}}); err != nil {
-		t.Fatal(err)
-	}
-	if view[511] != 7 {
-		t.Fatal("Bytes does not show what was written")
-	}
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if view[511] != 0 {
-		t.Error("Close left what was written")
-	}
+	must.OK(t, submit(t, b, &lun.Request{Kind: lun.OpWrite, Len: 512, Buf: []byte{511: 7}}))
+	must.Be(t, view[511] == 7, "Bytes does not show what was written")
+	must.OK(t, b.Close())
+	check.That(t, view[511] == 0, "Close left what was written")
 	if err := b.Close(); err != backend.ErrClosed {
 		t.Errorf("Close again: %v, want ErrClosed", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -96,9 +98,7 @@ func (m *model) start(c *command) {
 	if m.rng.IntN(3) == 0 {
 		wants, in = luntest.Plan(m.tg, c.task.LUN, &c.task.CDB, true)
 	}
-	if wants != len(c.task.Out) {
-		m.t.Fatalf("%s %x plans %d bytes of data-out, it has %d", c.name, c.task.CDB, wants, len(c.task.Out))
-	}
+	must.Be(m.t, wants == len(c.task.Out), "%s %x plans %d bytes of data-out, it has %d", c.name, c.task.CDB, wants, len(c.task.Out))
 	m.w.On(c.loop.Index(), func(l *luntest.Loop) {
 		c.out, c.buf = m.alloc(l, wants), m.alloc(l, in)
 		copy(c.out, c.task.Out)
@@ -141,9 +141,7 @@ func (m *model) await(c *command) {
 // done is TaskDone.
 func (c *command) done() {
 	m, t := c.m, &c.task
-	if c.ended {
-		m.t.Fatalf("%s %x ended twice", c.name, t.CDB)
-	}
+	must.Be(m.t, !c.ended, "%s %x ended twice", c.name, t.CDB)
 	c.ended = true
 	for i, o := range m.flying {
 		if o == c {
@@ -170,9 +168,7 @@ func (c *command) done() {
 	case t.Status == lun.StatusBusy || m.k.faults && c.faulty():
 		c.unknown()
 	default:
-		if c.bad == nil || !c.bad(c) {
-			m.t.Errorf("%s %x: status %#x, sense % x", c.name, t.CDB, t.Status, t.Sense[:t.SenseLen])
-		}
+		check.That(m.t, c.bad != nil && c.bad(c), "%s %x: status %#x, sense % x", c.name, t.CDB, t.Status, t.Sense[:t.SenseLen])
 		for _, s := range c.spans {
 			m.units[s.unit].unlock(s)
 		}

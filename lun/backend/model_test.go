@@ -9,7 +9,9 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -38,22 +40,15 @@ func modelFile(direct backend.Direct, dir func(t *testing.T) (string, string)) f
 			return nil, skip
 		}
 		path := filepath.Join(folder, "disk")
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Truncate(path, size); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, nil, 0o600))
+		must.OK(t, os.Truncate(path, size))
 		return mustOpen(t, backend.Spec{Kind: backend.KindFile, Path: path, BlockSize: bs, Thin: thin, Direct: direct}), ""
 	}
 }
 
 func mustOpen(t *testing.T, s backend.Spec) backend.Backend {
 	t.Helper()
-	b, err := backend.Open(s)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(s))(t)
 	return b
 }
 
@@ -98,9 +93,7 @@ func modelRounds(t *testing.T) int {
 		return 1
 	}
 	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		t.Fatalf("RINGTGT_ROUNDS=%q is no number of rounds", v)
-	}
+	must.Be(t, err == nil && n >= 1, "RINGTGT_ROUNDS=%q is no number of rounds", v)
 	return n
 }
 
@@ -262,9 +255,7 @@ func (m *model) checkCounter(c int, block []byte) {
 		return
 	}
 	v := counterOf(block)
-	if !bytes.Equal(block, counterBlock(v, m.bs)) {
-		m.t.Errorf("counter %d is not a whole block: % x ...", c, block[:16])
-	}
+	check.That(m.t, bytes.Equal(block, counterBlock(v, m.bs)), "counter %d is not a whole block: % x ...", c, block[:16])
 	if v < m.counted[c] || v > m.counted[c]+m.unsure[c] {
 		m.t.Errorf("counter %d is %d after %d COMPARE AND WRITEs that were GOOD and %d of which nobody knows", c, v, m.counted[c], m.unsure[c])
 	}

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -28,10 +30,7 @@ type badDisk struct {
 
 func newBadDisk(t *testing.T, cfg luntest.Config) *badDisk {
 	d := &badDisk{t: t, path: filepath.Join(t.TempDir(), "disk"), errno: unix.EIO, bad: func(int64) bool { return false }}
-	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: d.path, Size: 8192 * 512, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: d.path, Size: 8192 * 512, Direct: backend.DirectOff}))(t)
 	t.Cleanup(func() { b.Close() })
 	d.b = b
 	cfg.Intercept = func(c *luntest.Call) (int, bool) {
@@ -70,9 +69,7 @@ func TestBadBlockIsFound(t *testing.T) {
 			if !errors.Is(err, lun.ErrBlock) || q.Off+q.Moved != min(bad, second)*512 {
 				t.Fatalf("blocks [%d, +%d) with bad ones at %d and %d: %v, %d blocks good", first, n, bad, second, err, q.Moved/512)
 			}
-			if cfg.ShortEvery == 0 && d.calls > 18 {
-				t.Errorf("%d reads to find one of %d blocks", d.calls, n)
-			}
+			check.That(t, cfg.ShortEvery != 0 || d.calls <= 18, "%d reads to find one of %d blocks", d.calls, n)
 			d.bad = func(int64) bool { return false }
 			if q, err := d.do(lun.OpRead, first, n); err != nil || q.Moved != n*512 {
 				t.Fatalf("without a bad block: %v", err)
@@ -84,9 +81,7 @@ func TestBadBlockIsFound(t *testing.T) {
 // TestBadBlockThatPasses: a read that fails once succeeds if its parts can be read.
 func TestBadBlockThatPasses(t *testing.T) {
 	d := newBadDisk(t, luntest.Config{})
-	if err := os.WriteFile(d.path, bytes.Repeat([]byte("ringtgt."), 8192*64), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(d.path, bytes.Repeat([]byte("ringtgt."), 8192*64), 0o600))
 	for fails := 1; fails < 5; fails++ {
 		left := fails
 		d.bad = func(b int64) bool {
@@ -143,9 +138,7 @@ func TestFailedWriteNamesNoBlock(t *testing.T) {
 	d.bad = func(int64) bool { return false }
 	d.w.On(0, func(l *luntest.Loop) { l.After(1e7, luntest.Func(func() {})) })
 	d.w.Run()
-	if err := os.Truncate(d.path, 100*512); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(d.path, 100*512))
 	q = &lun.Request{Kind: lun.OpWrite, Off: 96 * 512, Len: 8 * 512}
 	d.w.On(0, func(l *luntest.Loop) { q.Buf = l.Alloc(int(q.Len)) })
 	copy(q.Buf, bytes.Repeat([]byte{0x5A}, 8*512))

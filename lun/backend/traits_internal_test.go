@@ -4,15 +4,14 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestUnknownTraits: what the kernel does not tell (a container without /sys) is what promises less. A write cache that is
 // not known to be write-through is volatile.
 func TestUnknownTraits(t *testing.T) {
-	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(os.Create(filepath.Join(t.TempDir(), "f")))(t)
 	defer f.Close()
 	dir := t.TempDir()
 	for _, c := range []struct {

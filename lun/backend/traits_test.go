@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/lun/luntest"
@@ -40,10 +41,7 @@ func TestDeviceChangesUnderWay(t *testing.T) {
 		}
 		return 0, false
 	}})
-	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
 	do := func(kind lun.OpKind) error {
 		r := &lun.Request{Kind: kind, Len: 4096}
@@ -91,10 +89,7 @@ func TestDeviceIsReadOnlyFromTheStart(t *testing.T) {
 		t.Skip(skip)
 	}
 	blockdev(t, path, "--setro")
-	b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
 	if !b.Geometry().ReadOnly || len(b.Notes()) == 0 {
 		t.Errorf("%+v with notes %q", b.Geometry(), b.Notes())
@@ -114,9 +109,7 @@ func TestRefusedRangesComeBack(t *testing.T) {
 		return -int(refuse), refuse != 0
 	}})
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(t.TempDir(), "disk"), Size: 1 << 20, Thin: true, Direct: backend.DirectOff})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer b.Close()
 	discard := func(e unix.Errno) []uint32 {
 		t.Helper()

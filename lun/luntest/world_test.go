@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -23,14 +25,9 @@ func (tr *trace) QueueDone(l lun.Loop, r *lun.Request, n int) {
 
 func scratchFile(t *testing.T, size int64) int {
 	t.Helper()
-	fd, err := unix.Open(filepath.Join(t.TempDir(), "f"), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(unix.Open(filepath.Join(t.TempDir(), "f"), unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600))(t)
 	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Ftruncate(fd, size); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Ftruncate(fd, size))
 	return fd
 }
 
@@ -59,20 +56,14 @@ func run(t *testing.T, cfg Config) []string {
 func TestSameSeedSameWorld(t *testing.T) {
 	cfg := Config{Loops: 3, Seed: 7, MaxDelay: 1000, ShortEvery: 3, AllocFailEvery: 5}
 	a, b := run(t, cfg), run(t, cfg)
-	if !slices.Equal(a, b) {
-		t.Fatalf("two runs of one seed differ:\n%v\n%v", a, b)
-	}
+	must.Be(t, slices.Equal(a, b), "two runs of one seed differ:\n%v\n%v", a, b)
 	cfg.Seed = 8
-	if slices.Equal(a, run(t, cfg)) {
-		t.Fatal("another seed made no difference")
-	}
+	must.Be(t, !slices.Equal(a, run(t, cfg)), "another seed made no difference")
 }
 
 func TestNoDelayKeepsOrder(t *testing.T) {
 	got := run(t, Config{Loops: 2})
-	if len(got) != 20 {
-		t.Fatalf("%d of 20 results arrived", len(got))
-	}
+	must.Be(t, len(got) == 20, "%d of 20 results arrived", len(got))
 	for i, s := range got {
 		if want := fmt.Sprintf("loop %d req %d: 4096 at 0", i%2, i); s != want {
 			t.Errorf("result %d is %q, want %q", i, s, want)
@@ -109,9 +100,7 @@ func TestGoAfterPost(t *testing.T) {
 	if want := []string{"0 work", "0 post", "0 done", "50 after"}; !slices.Equal(got, want) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
-	if !w.Idle() {
-		t.Fatal("not idle after Run")
-	}
+	must.Be(t, w.Idle(), "not idle after Run")
 }
 
 // fake is a testing.TB that remembers what it was told instead of failing.
@@ -185,9 +174,7 @@ func TestMisuseIsFound(t *testing.T) {
 				}()
 				c.do(w)
 			})
-			if len(said) == 0 {
-				t.Fatal("went unnoticed")
-			}
+			must.Be(t, len(said) != 0, "went unnoticed")
 		})
 	}
 }
@@ -199,9 +186,7 @@ func TestErrnoIsNegative(t *testing.T) {
 		l.PRead(1<<20, l.Alloc(512), 0, done(func(_ *lun.Request, got int) { n = got }), &lun.Request{})
 	})
 	w.Run()
-	if n != -int(unix.EBADF) {
-		t.Fatalf("reading a closed descriptor gave %d, want -EBADF", n)
-	}
+	must.Be(t, n == -int(unix.EBADF), "reading a closed descriptor gave %d, want -EBADF", n)
 }
 
 func TestIntercept(t *testing.T) {
@@ -219,9 +204,7 @@ func TestIntercept(t *testing.T) {
 		l.FSync(fd, record, &lun.Request{})
 	})
 	w.Run()
-	if !slices.Equal(results, []int{512, -int(unix.EIO)}) {
-		t.Fatalf("got %v", results)
-	}
+	must.Be(t, slices.Equal(results, []int{512, -int(unix.EIO)}), "got %v", results)
 }
 
 type done func(r *lun.Request, n int)
@@ -251,16 +234,12 @@ func TestSeedPattern(t *testing.T) {
 		"TestA/mem/seed=3":  "TestA$/^mem",
 		"TestA/m/n/seed=12": "TestA$/^m$/^n",
 	} {
-		if got := parent(in); got != want {
-			t.Errorf("parent(%q) = %q, want %q", in, got, want)
-		}
+		check.Equal(t, parent(in), want, "parent(%q) =", in)
 	}
 	if v := os.Getenv(SeedVariable); v != "" {
 		t.Skipf("%s=%s: not counting seeds", SeedVariable, v)
 	}
 	n := 0
 	Seeds(t, 3, func(*testing.T, uint64) { n++ })
-	if n != 4 {
-		t.Fatalf("Seeds(3) ran %d seeds, want the 3 and a fresh one", n)
-	}
+	must.Be(t, n == 4, "Seeds(3) ran %d seeds, want the 3 and a fresh one", n)
 }

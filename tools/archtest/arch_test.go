@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const module = "github.com/ringtgt/ringtgt"
@@ -43,6 +46,8 @@ var rules = []rule{
 	{folder: "internal/process"},
 	{folder: "internal/rawclient", ours: []string{"pdu"}},
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
+	{folder: "internal/check"},
+	{folder: "internal/must"},
 	{folder: "internal/harness", ours: []string{"internal/process"}},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist", "internal/host", "internal/process", "internal/stat", "internal/tgtd", "internal/harness"}},
 	{folder: "engine/giouring"},
@@ -68,15 +73,11 @@ func TestImportsFollowTheArrows(t *testing.T) {
 		}
 		r := rules[i]
 		for _, imp := range p.Imports {
-			if imp == module+"/internal/uring/simkernel" {
-				t.Errorf("%s imports simkernel: only tests may", rel)
-			}
+			check.That(t, imp != module+"/internal/uring/simkernel", "%s imports simkernel: only tests may", rel)
 			if imp == "github.com/ringtgt/ringtgt/engine/giouring" && !within(rel, "internal/uring") {
 				t.Errorf("%s imports giouring: only internal/uring and the simulated kernel may", rel)
 			}
-			if slices.Contains(r.banned, imp) {
-				t.Errorf("%s imports %s: %s has no I/O", rel, imp, r.folder)
-			}
+			check.That(t, !slices.Contains(r.banned, imp), "%s imports %s: %s has no I/O", rel, imp, r.folder)
 			theirs, ok := strings.CutPrefix(imp, module+"/")
 			if !ok {
 				continue
@@ -114,10 +115,7 @@ func within(path, folder string) bool {
 
 func root(t *testing.T) string {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := must.Get(os.Getwd())(t)
 	return filepath.Dir(filepath.Dir(dir))
 }
 
@@ -127,9 +125,7 @@ func packages(t *testing.T) []pkg {
 	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Dir,GoFiles,TestGoFiles,XTestGoFiles,Imports", "./...")
 	cmd.Dir = root(t)
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
+	must.OK(t, err, "go list")
 	var all []pkg
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p pkg

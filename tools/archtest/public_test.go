@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // public are the packages that other modules may rely on. docs/architecture.md says so under "What others may import".
@@ -22,14 +25,9 @@ var exposed = map[string]string{
 
 // Every package is public, exposed for a reason, below internal/, or a tool.
 func TestPublicSurface(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root(t), "docs", "architecture.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := must.Get(os.ReadFile(filepath.Join(root(t), "docs", "architecture.md")))(t)
 	_, section, ok := strings.Cut(string(page), "## What others may import\n")
-	if !ok {
-		t.Fatal("docs/architecture.md does not say what others may import")
-	}
+	must.Be(t, ok, "docs/architecture.md does not say what others may import")
 	section, _, _ = strings.Cut(section, "\n## ")
 	known := slices.Sorted(maps.Keys(exposed))
 	known = append(known, public...)
@@ -37,29 +35,21 @@ func TestPublicSurface(t *testing.T) {
 		rel := strings.TrimPrefix(p.ImportPath, module+"/")
 		if i := slices.Index(known, rel); i >= 0 {
 			known = slices.Delete(known, i, i+1)
-			if !strings.Contains(section, "`"+rel+"`") {
-				t.Errorf("docs/architecture.md says nothing about importing %s", rel)
-			}
+			check.That(t, strings.Contains(section, "`"+rel+"`"), "docs/architecture.md says nothing about importing %s", rel)
 			continue
 		}
 		if !slices.Contains(strings.Split(rel, "/"), "internal") && !within(rel, "tools") {
 			t.Errorf("other modules can import %s: declare it public or move it below internal/", rel)
 		}
 	}
-	if len(known) > 0 {
-		t.Errorf("listed, but there is no package %v", known)
-	}
+	check.That(t, len(known) <= 0, "listed, but there is no package %v", known)
 }
 
 // Every package has a comment that says what it is, in a file that is no test.
 func TestPackageComments(t *testing.T) {
 	for _, p := range packages(t) {
-		if p.Doc == "" && len(p.GoFiles) > 0 {
-			t.Errorf("%s has no package comment", p.ImportPath)
-		}
-		if len(p.GoFiles) == 0 {
-			t.Errorf("%s has only tests: give it a doc.go", p.ImportPath)
-		}
+		check.That(t, p.Doc != "" || len(p.GoFiles) <= 0, "%s has no package comment", p.ImportPath)
+		check.That(t, len(p.GoFiles) != 0, "%s has only tests: give it a doc.go", p.ImportPath)
 	}
 }
 

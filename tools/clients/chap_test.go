@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // Names and secrets of the CHAP tests. RFC 7143 12.1.3 wants secrets of at least 96 bits.
@@ -89,10 +90,7 @@ func TestMutualCHAPWithoutASecret(t *testing.T) {
 // The clients that docs/configuration.md names can log in to its CHAP example with the URLs given there.
 func TestCHAPDocument(t *testing.T) {
 	harness.Need(t, "iscsi-inq", pkgLibiscsi)
-	doc, err := os.ReadFile("../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	doc := must.Get(os.ReadFile("../../docs/configuration.md"))(t)
 	_, section, _ := strings.Cut(string(doc), "\n## CHAP\n")
 	_, rest, ok1 := strings.Cut(section, "```toml\n")
 	config, rest, ok2 := strings.Cut(rest, "```")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const (
@@ -28,13 +29,9 @@ func cutSession(t *testing.T, d *harness.Daemon) *initiator.Session {
 	s, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{d.Addr()}, TargetName: d.Target(), InitiatorName: "iqn.2026-11.com.example:cut", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(s.Close)
-	if err := s.Ready(t.Context(), 0, 0); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Ready(t.Context(), 0, 0))
 	return s
 }
 
@@ -45,9 +42,7 @@ func cutRange(t *testing.T, s *initiator.Session, in, out []byte, lba byte) (sta
 	if out != nil {
 		c.CDB[0] = 0x2A
 	}
-	if err := s.Exec(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Exec(t.Context(), c))
 	if sense := c.Result.Sense; len(sense) > 2 {
 		key = sense[2] & 0xF
 	}
@@ -81,9 +76,7 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 			}
 			truncate := func(blocks int64) {
 				t.Helper()
-				if err := os.Truncate(path, blocks*4096); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, os.Truncate(path, blocks*4096))
 			}
 			truncate(cutLeft)
 			buf := make([]byte, cutRead*4096)
@@ -100,22 +93,15 @@ func TestCutFileOutlivesTheDaemon(t *testing.T) {
 			})
 			s.Close()
 			if end == syscall.SIGKILL {
-				if err := d.Kill(); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, d.Kill())
 			} else if err := d.Terminate(0); err == nil || !strings.Contains(err.Error(), "exit status 3") {
 				t.Errorf("the end of a daemon that lost acknowledged data: %v, want exit status 3", err)
 			}
 
-			program, err := harness.Build(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
+			program := must.Get(harness.Build(t.Context()))(t)
 			toml := filepath.Join(dir, "cut.toml")
 			text := "[server]\nstate = \"state\"\n[[target]]\nname = \"" + d.Target() + "\"\n[[target.lun]]\nlun = 0\nfile = \"lun.img\"\nblock_size = 4096\n"
-			if err := os.WriteFile(toml, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(toml, []byte(text), 0o600))
 			serve := []string{"serve", "-q", "--listen", "127.0.0.1:0", "--lun", o.LUNs[0], "--state", o.State}
 			for _, args := range [][]string{serve, {"check", "--config", toml}, serve} {
 				out, code := ends(t, program, args...)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -32,10 +33,7 @@ func needQemu(t testing.TB) {
 	t.Helper()
 	harness.Need(t, "qemu-io", pkgQemu)
 	harness.Need(t, "qemu-img", pkgQemu)
-	files, err := filepath.Glob("/usr/lib/*/qemu/block-iscsi.so")
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := must.Get(filepath.Glob("/usr/lib/*/qemu/block-iscsi.so"))(t)
 	if len(files) == 0 {
 		const missing = "qemu has no iscsi driver: install the Debian package qemu-block-extra"
 		if os.Getenv("CI") == "true" {
@@ -112,10 +110,7 @@ func tryQemuIO(t testing.TB, url string, commands ...string) (string, error) {
 func randomFile(t testing.TB, size int64, seed uint64) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "random.raw")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(os.Create(path))(t)
 	defer f.Close()
 	rng := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
 	block := make([]byte, 64<<10)

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -19,15 +21,11 @@ import (
 // stillServes is the working client beside the hostile one.
 func stillServes(t testing.TB, d *harness.Daemon) {
 	t.Helper()
-	if err := d.Alive(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, d.Alive())
 	r := dialRaw(t, d.Addr())
 	defer r.Close()
 	r.loginReady(loginRequest{isid: 0xee, target: d.Target()})
-	if err := r.read10(0, 8, 512); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.read10(0, 8, 512))
 	if data, err := r.readBack(); err != nil || len(data) != 4096 {
 		t.Fatalf("a plain client beside: %d bytes, %v", len(data), err)
 	}
@@ -92,9 +90,7 @@ func TestPortScanner(t *testing.T) {
 					t.Fatal(err)
 				}
 				if tt.half {
-					if err := r.TCP().CloseWrite(); err != nil {
-						t.Fatal(err)
-					}
+					must.OK(t, r.TCP().CloseWrite())
 				}
 				r.wantEnd()
 			})
@@ -135,9 +131,7 @@ func TestOtherPDUDuringLogin(t *testing.T) {
 			if res, err := r.LogIn(first, l.text()); err != nil || res.Status() != pdu.LoginSuccess {
 				t.Fatalf("first login request: %v %v", res, err)
 			}
-			if err := r.Send(rawclient.Request(op, 2, 0, 0), nil); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, r.Send(rawclient.Request(op, 2, 0, 0), nil))
 			err := r.Recv()
 			if err != nil || r.Header.Opcode() != pdu.OpLoginResponse || (*pdu.LoginResponse)(&r.Header).Status() != pdu.LoginInvalidDuringLogin {
 				t.Fatalf("answer %v, %v; want a login response with status 020b", r.Header, err)
@@ -177,14 +171,10 @@ func TestProtocolErrorsInFullFeaturePhase(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := dialRaw(t, d.Addr())
 			r.login(l)
-			if err := tt.send(r); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, tt.send(r))
 			// a Reject or the end of the connection: a clear answer, in time
 			err := r.Recv()
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("no answer in %v", rawTime)
-			}
+			check.That(t, !errors.Is(err, os.ErrDeadlineExceeded), "no answer in %v", rawTime)
 			if op := r.Header.Opcode(); err == nil && op != pdu.OpReject && op != pdu.OpAsyncMessage && op != pdu.OpLoginResponse {
 				t.Errorf("the target answers %v", op)
 			}
@@ -223,9 +213,7 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 		sessions[i].loginReady(loginRequest{isid: byte(i), target: d.Target()})
 	}
 	for i, r := range sessions {
-		if err := r.read10(uint32(i), 1, 512); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.read10(uint32(i), 1, 512))
 	}
 	for i, r := range sessions {
 		if data, err := r.readBack(); err != nil || len(data) != 512 {
@@ -236,9 +224,7 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 	again.loginReady(loginRequest{isid: 7, target: d.Target()})
 	sessions[7].wantReinstated()
 	for i, r := range []*raw{again, sessions[6], sessions[8]} {
-		if err := r.read10(0, 1, 512); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.read10(0, 1, 512))
 		if _, err := r.readBack(); err != nil {
 			t.Errorf("session %d of again, 6, 8: %v", i, err)
 		}

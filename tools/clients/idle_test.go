@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // silentConnections is how many clients connect and say nothing.
@@ -22,29 +24,18 @@ func TestSilentConnections(t *testing.T) {
 	t.Parallel() // it waits for the login timeout most of the time
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	stillServes(t, d)
-	before, err := d.RSS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := d.OpenFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := must.Get(d.RSS())(t)
+	files := must.Get(d.OpenFiles())(t)
 	conns := make([]*raw, silentConnections)
 	for i := range conns {
 		conns[i] = dialRaw(t, d.Addr())
 	}
 	qemuIO(t, d.URL(0), "write -P 0x42 0 16M", "read -P 0x42 0 16M")
-	after, err := d.RSS()
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := must.Get(d.RSS())(t)
 	// 16 KiB a connection, and the LUN's 16 MiB that the client touched, with buffers for it
 	const allowed = silentConnections*16<<10 + 16<<20 + 32<<20
 	t.Logf("%d connections: RSS %d KiB before, %d KiB after", silentConnections, before>>10, after>>10)
-	if after-before > allowed {
-		t.Errorf("RSS grew by %d KiB, allowed are %d KiB", (after-before)>>10, allowed>>10)
-	}
+	check.That(t, after-before <= allowed, "RSS grew by %d KiB, allowed are %d KiB", (after-before)>>10, allowed>>10)
 	// the login timeout ends them all
 	eventually(t, 60*time.Second, func() (bool, string) {
 		n, err := d.OpenFiles()
@@ -74,9 +65,7 @@ func TestSilentConnections(t *testing.T) {
 func needFiles(t testing.TB, n uint64) {
 	t.Helper()
 	var lim syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim))
 	if lim.Cur < n { // Go raised the soft limit to the hard one at start
 		t.Skipf("ulimit -n is %d, the test needs %d", lim.Cur, n)
 	}
@@ -117,14 +106,8 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		qemuIO(t, d.URL(lun), "write -P 0x42 0 64M", "read -P 0x42 0 64M")
 	}
 	stillServes(t, d)
-	before, err := d.RSS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := d.OpenFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := must.Get(d.RSS())(t)
+	files := must.Get(d.OpenFiles())(t)
 	const commands = 64 // of 1 MiB each; what exceeds the window the target may ignore
 	idle := make([]*raw, clients)
 	for i := range idle {
@@ -133,9 +116,7 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		r.lun = byte(i % 2)
 		r.loginReady(loginRequest{isid: byte(i), target: d.Target(), keys: []string{"InitialR2T", "Yes", "ImmediateData", "No"}})
 		for range commands {
-			if err := ask(r); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, ask(r))
 		}
 		idle[i] = r
 	}
@@ -144,10 +125,7 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		qemuIO(t, d.URL(lun), "write -P 0x43 0 32M", "read -P 0x43 0 32M", "flush")
 	}
 	took := time.Since(begin)
-	after, err := d.PeakRSS()
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := must.Get(d.PeakRSS())(t)
 	t.Logf("%d idle clients, %d MiB asked by each: RSS %d KiB before, at most %d KiB after; working clients %v",
 		clients, commands, before>>10, after>>10, took.Round(time.Millisecond))
 	if allowed := int64(runtime.NumCPU())*buffers + 64<<20; after-before > allowed {
@@ -167,9 +145,7 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 	for i := range 3 { // others are under way when the daemon ends
 		r := dialRaw(t, d.Addr())
 		r.loginReady(loginRequest{isid: byte(0x40 + i), target: d.Target()})
-		if err := ask(r); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, ask(r))
 	}
 	if err := d.Terminate(20 * time.Second); err != nil {
 		t.Error(err)

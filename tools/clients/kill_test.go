@@ -14,6 +14,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 )
 
@@ -54,9 +55,7 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 		d := restart(t, cycle, &o)
 		m.check(d)
 		m.workAndKill(d)
-		if t.Failed() {
-			t.Fatalf("cycle %d, seed %#x", cycle, seed)
-		}
+		must.Be(t, !t.Failed(), "cycle %d, seed %#x", cycle, seed)
 	}
 	m.check(restart(t, cycles, &o))
 	t.Logf("%d writes and %d registrations were answered; %d cycles, 0 lost, 0 in use", m.writes, m.registrations, cycles)
@@ -66,9 +65,7 @@ func TestKillAndRestartAtOnce(t *testing.T) {
 func restart(t *testing.T, cycle int, o *harness.Options) *harness.Daemon {
 	t.Helper()
 	d, err := harness.Start(context.Background(), *o)
-	if err != nil {
-		t.Fatalf("start %d: %v", cycle, err)
-	}
+	must.OK(t, err, "start %d", cycle)
 	t.Cleanup(func() { _ = d.Kill() })
 	o.Addr = d.Addr()
 	eventually(t, 20*time.Second, func() (bool, string) {
@@ -83,12 +80,8 @@ func restart(t *testing.T, cycle int, o *harness.Options) *harness.Daemon {
 // loopDevice attaches a file to a loop device; "" if there are none.
 func loopDevice(t *testing.T, file string, size int64) string {
 	t.Helper()
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(file, size); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(file, nil, 0o600))
+	must.OK(t, os.Truncate(file, size))
 	d, err := loopdev.Attach(t, file)
 	if err != nil {
 		t.Logf("no loop device, so only files are tested: %v", err)
@@ -133,13 +126,9 @@ func (m *killModel) check(d *harness.Daemon) {
 		defer r.Close()
 		r.lun = byte(n)
 		r.loginReady(loginRequest{target: d.Target()})
-		if err := r.read10(0, killBlocks, killBlock); err != nil {
-			m.t.Fatal(err)
-		}
+		must.OK(m.t, r.read10(0, killBlocks, killBlock))
 		data, err := r.readBack()
-		if err != nil || len(data) != killBlocks*killBlock {
-			m.t.Fatalf("read back %d bytes: %v", len(data), err)
-		}
+		must.Be(m.t, err == nil && len(data) == killBlocks*killBlock, "read back %d bytes: %v", len(data), err)
 		for b := range killBlocks {
 			m.checkBlock(killSlot{n, b}, data[b*killBlock:][:killBlock])
 		}
@@ -171,13 +160,9 @@ func (m *killModel) checkBlock(at killSlot, data []byte) {
 // checkKey reads the registered keys (PERSISTENT RESERVE IN, READ KEYS; SPC-4 6.15.2).
 func (m *killModel) checkKey(r *raw) {
 	cdb := []byte{0: 0x5E, 8: 64, 9: 0}
-	if err := r.command(cdb, 64); err != nil {
-		m.t.Fatal(err)
-	}
+	must.OK(m.t, r.command(cdb, 64))
 	data, err := r.readBack()
-	if err != nil || len(data) < 8 {
-		m.t.Fatalf("READ KEYS: % x, %v", data, err)
-	}
+	must.Be(m.t, err == nil && len(data) >= 8, "READ KEYS: % x, %v", data, err)
 	var got uint64
 	switch n := binary.BigEndian.Uint32(data[4:]); {
 	case n == 8 && len(data) >= 16:

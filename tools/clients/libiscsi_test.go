@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // iscsi-ls logs in to a discovery session, sends SendTargets, and with -s asks every target for its LUNs. It takes the last LBA for the
@@ -33,9 +35,7 @@ func TestInquiry(t *testing.T) {
 		0xb2: "lbprz:1",
 	} {
 		out := run(t, "iscsi-inq", "-e", "1", "-c", strconv.Itoa(page), d.URL(0))
-		if !strings.Contains(strings.ToLower(out), strings.ToLower(want)) {
-			t.Errorf("page %02Xh does not say %q:\n%s", page, want, out)
-		}
+		check.That(t, strings.Contains(strings.ToLower(out), strings.ToLower(want)), "page %02Xh does not say %q:\n%s", page, want, out)
 	}
 }
 
@@ -72,9 +72,7 @@ func TestUnknownTargetAndLUN(t *testing.T) {
 	harness.Need(t, "iscsi-inq", pkgLibiscsi)
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	out, err := try(t, "", "iscsi-inq", d.Portal()+"/iqn.2026-11.io.ringtgt:nosuch/0")
-	if err == nil {
-		t.Errorf("login to an unknown target succeeded:\n%s", out)
-	}
+	check.That(t, err != nil, "login to an unknown target succeeded:\n%s", out)
 	mustContain(t, out, "Target not found")
 	if out, err := try(t, "", "iscsi-readcapacity16", d.URL(7)); err == nil {
 		t.Errorf("LUN 7 does not exist but has a capacity:\n%s", out)
@@ -123,9 +121,7 @@ func TestReadOnlyLUN(t *testing.T) {
 	spec := "file:" + dir + "/lun.img:16M"
 	d := harness.StartT(t, harness.Options{LUNs: []string{spec}})
 	qemuIO(t, d.URL(0), "write -P 0x5a 1M 1M", "flush")
-	if err := d.Terminate(0); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, d.Terminate(0))
 	d = harness.StartT(t, harness.Options{LUNs: []string{spec + ",ro"}})
 	out, err := try(t, "", "qemu-io", "-r", "-f", "raw", "-c", "read -P 0x5a 1M 1M", d.URL(0))
 	if err != nil {

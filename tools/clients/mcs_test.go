@@ -16,6 +16,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 var (
@@ -75,18 +76,11 @@ func newVerify(t *testing.T, conns int, spec, addr string) *verify {
 		ISID: [6]byte{0x80, 0, 0, 1, 0, byte(conns)}, Connections: conns, FirstCmdSN: 0xffffff00,
 		Keys: initiator.Keys{InitialR2T: initiator.No, ImmediateData: initiator.Yes},
 	}
-	s, err := initiator.Dial(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(initiator.Dial(t.Context(), cfg))(t)
 	t.Cleanup(s.Close)
-	if s.Granted != conns {
-		t.Fatalf("%d connections granted", s.Granted)
-	}
+	must.Be(t, s.Granted == conns, "%d connections granted", s.Granted)
 	v.s = s
-	if err := s.Ready(t.Context(), 0, 0); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Ready(t.Context(), 0, 0))
 	return v
 }
 

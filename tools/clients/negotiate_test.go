@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -109,12 +110,8 @@ func TestLongestPing(t *testing.T) {
 	r.login(loginRequest{target: d.Target(), keys: []string{"MaxRecvDataSegmentLength", "16777215"}})
 	data := bytes.Repeat([]byte("0123456789abcdef"), 262144/16)
 	for _, n := range []int{8192, 8193, 100000, 262144} {
-		if err := r.Send(r.Next(pdu.OpNOPOut, false), data[:n]); err != nil {
-			t.Fatal(err)
-		}
-		if err := r.Recv(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.Send(r.Next(pdu.OpNOPOut, false), data[:n]))
+		must.OK(t, r.Recv())
 		if h := &r.Header; h.Opcode() != pdu.OpNOPIn || h.ITT() != r.ITT || !bytes.Equal(r.Data, data[:n]) {
 			t.Fatalf("%v for a ping of %d bytes, with %d", h.Opcode(), n, len(r.Data))
 		}

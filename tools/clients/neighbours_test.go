@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -48,17 +49,12 @@ func (s daemonStatus) connections() (n int) {
 
 func statusOf(t testing.TB, d *harness.Daemon) (s daemonStatus) {
 	t.Helper()
-	binary, err := harness.Build(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	binary := must.Get(harness.Build(t.Context()))(t)
 	out, err := exec.Command(binary, "status", "--json", "--pid", strconv.Itoa(d.PID())).Output()
 	if err == nil {
 		err = json.Unmarshal(out, &s)
 	}
-	if err != nil {
-		t.Fatalf("status: %v", err)
-	}
+	must.OK(t, err, "status")
 	return s
 }
 
@@ -81,9 +77,7 @@ func TestNeighbourThatHoldsMemory(t *testing.T) {
 			}
 			for _, r := range bad {
 				for range commands {
-					if err := ask(r); err != nil {
-						t.Fatal(err)
-					}
+					must.OK(t, ask(r))
 				}
 			}
 			eventually(t, clientTime, func() (bool, string) {
@@ -197,9 +191,7 @@ func readsAreServed(t *testing.T, d *harness.Daemon) {
 	r := dialRaw(t, d.Addr())
 	r.loginReady(loginRequest{isid: 0xee, target: d.Target()})
 	for i := range 64 {
-		if err := r.read10(uint32(i)*8, 8, 512); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, r.read10(uint32(i)*8, 8, 512))
 		if data, err := r.readBack(); err != nil || len(data) != 4096 {
 			t.Fatalf("read %d of a good initiator: %d bytes, %v", i, len(data), err)
 		}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -42,13 +43,9 @@ func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	if _, err := r.Write(in); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Recv(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, r.Recv())
 	h := pdu.LoginResponse(r.Header)
-	if r.Header.Opcode() != pdu.OpLoginResponse || h.Status() != pdu.LoginSuccess {
-		t.Fatalf("the target answers %v", r.Header)
-	}
+	must.Be(t, r.Header.Opcode() == pdu.OpLoginResponse && h.Status() == pdu.LoginSuccess, "the target answers %v", r.Header)
 	return &h
 }
 
@@ -67,9 +64,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 		}
 		reset(t, next)
 		for range i % 4 { // lets the loops get to different points of it
-			if err := beside.read10(0, 8, 512); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, beside.read10(0, 8, 512))
 			if _, err := beside.readBack(); err != nil {
 				t.Fatal(err)
 			}
@@ -82,8 +77,6 @@ func TestJoinThatGoesAway(t *testing.T) {
 // reset closes a connection with RST.
 func reset(t *testing.T, c *raw) {
 	t.Helper()
-	if err := c.TCP().SetLinger(0); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.TCP().SetLinger(0))
 	c.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // What was written is there after SIGTERM and a new start, and the disk is the same disk: its identifiers do not change.
@@ -30,15 +31,11 @@ func TestRestartKeepsDataAndIdentity(t *testing.T) {
 			run(t, "qemu-img", "convert", "-n", "-f", "raw", "-O", "raw", image, d.URL(0))
 			identity := run(t, "iscsi-inq", "-e", "1", "-c", "131", d.URL(0)) + run(t, "iscsi-inq", "-e", "1", "-c", "128", d.URL(0))
 			for range 2 {
-				if err := d.Terminate(0); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, d.Terminate(0))
 				d = harness.StartT(t, o)
 				mustContain(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "raw", image, d.URL(0)), "Images are identical.")
 				again := run(t, "iscsi-inq", "-e", "1", "-c", "131", d.URL(0)) + run(t, "iscsi-inq", "-e", "1", "-c", "128", d.URL(0))
-				if again != identity {
-					t.Fatalf("the disk has another identity after the restart:\n%s\nbefore:\n%s", again, identity)
-				}
+				must.Be(t, again == identity, "the disk has another identity after the restart:\n%s\nbefore:\n%s", again, identity)
 			}
 		})
 	}
@@ -115,17 +112,9 @@ func killAmid(t *testing.T, d *harness.Daemon, s *crashModel, rng *rand.Rand, wr
 	// line-buffered, or an acknowledgement would stay in qemu-io's buffer
 	cmd := exec.Command("stdbuf", "-oL", "qemu-io", "-f", "raw", "-t", "none", d.URL(0))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(cmd.StdinPipe())(t)
+	out := must.Get(cmd.StdoutPipe())(t)
+	must.OK(t, cmd.Start())
 	defer func() {
 		_ = cmd.Process.Kill() // it would try to reconnect for ever
 		_ = cmd.Wait()
@@ -151,12 +140,8 @@ func killAmid(t *testing.T, d *harness.Daemon, s *crashModel, rng *rand.Rand, wr
 			break
 		}
 	}
-	if s.acknowledged < stopAfter {
-		t.Fatalf("qemu-io ended after %d of %d writes", s.acknowledged, stopAfter)
-	}
-	if err := d.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	must.Be(t, s.acknowledged >= stopAfter, "qemu-io ended after %d of %d writes", s.acknowledged, stopAfter)
+	must.OK(t, d.Kill())
 	// what was acknowledged before the daemon died may still be on its way to us
 	drain := time.AfterFunc(300*time.Millisecond, func() { _ = cmd.Process.Kill() })
 	defer drain.Stop()

@@ -9,15 +9,16 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // fakeTool writes a shell script that stands in for iscsi-test-cu: it prints its arguments as the tool prints a suite.
 func fakeTool(t *testing.T, body string) tool {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "fake")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o755))
 	return tool{path: path, suites: []suite{{"One", []string{"A", "B"}}, {"MultipathIO", []string{"M"}}, {"Sanitize", []string{"S"}}}}
 }
 
@@ -48,10 +49,7 @@ func TestCampaignRunsASuiteAProcess(t *testing.T) {
 	dir := t.TempDir()
 	c, stopped := fakeCampaign(fakeTool(t, echoSuite), nil)
 	c.keep = dir
-	r, err := c.run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(c.run(t.Context()))(t)
 	if n := stopped.Load(); n != 2 {
 		t.Errorf("%d targets were stopped, want one a lane, 2", n)
 	}
@@ -64,9 +62,7 @@ func TestCampaignRunsASuiteAProcess(t *testing.T) {
 		"k.Sanitize.txt":    "--test=ALL.Sanitize iscsi://fake/0\n",
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !strings.Contains(string(text), want) {
-			t.Errorf("%s is %q (%v), want %q in it", name, text, err, want)
-		}
+		check.That(t, err == nil && strings.Contains(string(text), want), "%s is %q (%v), want %q in it", name, text, err, want)
 	}
 }
 
@@ -75,10 +71,7 @@ func TestCampaignLeavesExcludedTestsOut(t *testing.T) {
 	c, _ := fakeCampaign(fakeTool(t, echoSuite), nil)
 	c.keep = dir
 	c.kinds[0].except = []exclusion{{"One", []string{"A"}, "because"}, {"MultipathIO", nil, "all of it"}}
-	r, err := c.run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(c.run(t.Context()))(t)
 	if got := r.at("k", "One", "A"); got != (result{notRun, "because"}) {
 		t.Errorf("One.A %v", got)
 	}
@@ -89,9 +82,7 @@ func TestCampaignLeavesExcludedTestsOut(t *testing.T) {
 		t.Errorf("MultipathIO.M %v", got)
 	}
 	text, _ := os.ReadFile(filepath.Join(dir, "k.One.B.txt"))
-	if !strings.Contains(string(text), "--test=ALL.One.B ") {
-		t.Errorf("the rest of a suite is not run test by test: %q", text)
-	}
+	check.That(t, strings.Contains(string(text), "--test=ALL.One.B "), "the rest of a suite is not run test by test: %q", text)
 }
 
 func TestCampaignEndsWhenTheTargetDies(t *testing.T) {
@@ -104,9 +95,7 @@ func TestCampaignEndsWhenTheTargetDies(t *testing.T) {
 func TestSuiteTimeIsBounded(t *testing.T) {
 	tl := fakeTool(t, `printf '\nSuite: x\n\n  Test: A ...\n    Send Y\n'; exec sleep 60`)
 	out, timedOut, exit := tl.runSuite(t.Context(), suite{"One", []string{"A"}}, "", nil, 300_000_000)
-	if !timedOut || exit == "" {
-		t.Errorf("timed out %v, exit %q", timedOut, exit)
-	}
+	check.That(t, timedOut && exit != "", "timed out %v, exit %q", timedOut, exit)
 	if got := parseRun(suite{"One", []string{"A"}}, out, timedOut, exit)["A"]; got.outcome != hung || !strings.HasSuffix(got.why, "Send Y") {
 		t.Errorf("A %v, want hung after Send Y", got)
 	}

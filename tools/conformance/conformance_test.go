@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -22,10 +23,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 // test must really run somewhere. With -short it runs the thin memory LUN alone, without the minutes that Sanitize sleeps.
 func TestConformance(t *testing.T) {
 	harness.Need(t, toolName, toolPackage)
-	tl, err := findTool(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	tl := must.Get(findTool(context.Background()))(t)
 	if n := tl.count(); n != 230 {
 		t.Errorf("%s has %d tests; the tables here are made for the 230 of 1.19.0", toolName, n)
 	}
@@ -39,10 +37,7 @@ func TestConformance(t *testing.T) {
 			}
 		}
 	}
-	r, err := c.run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := must.Get(c.run(t.Context()))(t)
 	v := judge(tl, c.kinds, r, !testing.Short())
 	t.Log(summary("ringtgt", c.kinds, r, v))
 	for _, line := range v.bad {

@@ -4,23 +4,21 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func testdata(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("testdata/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile("testdata/" + name))(t)
 	return string(text)
 }
 
 func TestParseList(t *testing.T) {
 	suites := parseList([]byte(testdata(t, "list.txt")))
 	n := tool{suites: suites}.count()
-	if len(suites) != 51 || n != 230 {
-		t.Fatalf("%d suites, %d tests; version 1.19.0 has 51 and 230", len(suites), n)
-	}
+	must.Be(t, len(suites) == 51 && n == 230, "%d suites, %d tests; version 1.19.0 has 51 and 230", len(suites), n)
 	if s := suites[0]; s.name != "CompareAndWrite" || strings.Join(s.tests, " ") != "Simple DpoFua Miscompare Unwritten InvalidDataOutSize" {
 		t.Errorf("first suite is %v", s)
 	}
@@ -117,13 +115,9 @@ func TestParseRun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := parseRun(tt.suite, tt.output, tt.timedOut, tt.exit)
 			for test, want := range tt.want {
-				if got[test] != want {
-					t.Errorf("%s: %v %q, want %v %q", test, got[test].outcome, got[test].why, want.outcome, want.why)
-				}
+				check.That(t, got[test] == want, "%s: %v %q, want %v %q", test, got[test].outcome, got[test].why, want.outcome, want.why)
 			}
-			if len(got) != len(tt.suite.tests) {
-				t.Errorf("%d results for %d tests", len(got), len(tt.suite.tests))
-			}
+			check.That(t, len(got) == len(tt.suite.tests), "%d results for %d tests", len(got), len(tt.suite.tests))
 		})
 	}
 }

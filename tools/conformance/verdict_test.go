@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestJudge(t *testing.T) {
@@ -16,18 +19,14 @@ func TestJudge(t *testing.T) {
 		"b": {"S": {"Good": {notRun, "left out"}, "Bad": {failed, "wrong"}, "Never": {notRun, "left out"}, "Part": {outcome: passed}}},
 	}
 	v := judge(tl, kinds, r, true)
-	if v.ok() {
-		t.Error("a failed test is well")
-	}
+	check.That(t, !v.ok(), "a failed test is well")
 	if want := "S.Bad (a, b) failed: wrong"; len(v.bad) != 1 || v.bad[0] != want {
 		t.Errorf("bad = %q, want %q", v.bad, want)
 	}
 	if want := "S.Never: no such command"; len(v.never) != 1 || v.never[0] != want {
 		t.Errorf("never = %q, want %q", v.never, want)
 	}
-	if len(v.excepted) != 1 || len(v.stale) != 0 {
-		t.Errorf("excepted %v, stale %v", v.excepted, v.stale)
-	}
+	check.That(t, len(v.excepted) == 1 && len(v.stale) == 0, "excepted %v, stale %v", v.excepted, v.stale)
 
 	r["b"]["iSCSITMF"] = map[string]result{"LUNResetSimpleAsync": {outcome: passed}}
 	if v := judge(tl, kinds, r, true); len(v.stale) != 1 {
@@ -53,42 +52,28 @@ func TestTablesNameRealTests(t *testing.T) {
 	}
 	for _, k := range append(append([]kind{}, ringtgtKinds...), tgtKinds...) {
 		for _, e := range k.except {
-			if !have[e.suite] {
-				t.Errorf("%s: no suite %s", k.name, e.suite)
-			}
+			check.That(t, have[e.suite], "%s: no suite %s", k.name, e.suite)
 			for _, test := range e.tests {
-				if !have[e.suite+"."+test] {
-					t.Errorf("%s: no test %s.%s", k.name, e.suite, test)
-				}
+				check.That(t, have[e.suite+"."+test], "%s: no test %s.%s", k.name, e.suite, test)
 			}
 		}
 	}
 	for _, e := range exceptions {
-		if !have[e.test] {
-			t.Errorf("exception: no test %s", e.test)
-		}
+		check.That(t, have[e.test], "exception: no test %s", e.test)
 	}
-	if len(exceptions) > maxExceptions {
-		t.Errorf("%d exceptions, at most %d", len(exceptions), maxExceptions)
-	}
+	check.That(t, len(exceptions) <= maxExceptions, "%d exceptions, at most %d", len(exceptions), maxExceptions)
 }
 
 func TestUpdatePage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
 	page := "# head\n<!-- conformance x begin: written by go run ./tools/conformance -->\nold\n<!-- conformance x end -->\nfoot\n"
-	if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, []byte(page), 0o644))
 	for range 2 { // a second run replaces what the first wrote
-		if err := updatePage(path, "x", "new"); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, updatePage(path, "x", "new"))
 	}
 	got, _ := os.ReadFile(path)
 	want := strings.Replace(page, "old\n", "\nnew\n\n", 1)
-	if string(got) != want {
-		t.Errorf("page is %q, want %q", got, want)
-	}
+	check.That(t, string(got) == want, "page is %q, want %q", got, want)
 	if err := updatePage(path, "y", "new"); err == nil {
 		t.Error("a page without markers is accepted")
 	}
@@ -103,7 +88,5 @@ func TestReportWraps(t *testing.T) {
 	want := "Intro.\n\n" + row +
 		"- " + first + "\n  " + strings.TrimSpace(strings.Repeat("word ", 6)) + "\n" +
 		last + "\n" + strings.TrimSpace(strings.Repeat("word ", 5)) + "\n"
-	if got != want {
-		t.Errorf("got %q\nwant %q", got, want)
-	}
+	check.That(t, got == want, "got %q\nwant %q", got, want)
 }

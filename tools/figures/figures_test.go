@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A part is replaced by the output of its command; the rest of the page stays.
@@ -13,9 +16,7 @@ func TestRewrite(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	write := func() {
 		text := "before\n<!-- figures: a -->\nold a\n<!-- figures end -->\nbetween\n<!-- figures: b -->\nold b\n<!-- figures end -->\n"
-		if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(page, []byte(text), 0o600))
 	}
 	command := func(c string) (string, error) {
 		if c == "b" {
@@ -24,14 +25,10 @@ func TestRewrite(t *testing.T) {
 		return "new " + c, nil
 	}
 	write()
-	if err := rewrite(page, "a", command); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, rewrite(page, "a", command))
 	got, _ := os.ReadFile(page)
 	want := "before\n<!-- figures: a -->\n```\nnew  a\n```\n<!-- figures end -->\nbetween\n<!-- figures: b -->\nold b\n<!-- figures end -->\n"
-	if string(got) != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
-	}
+	check.That(t, string(got) == want, "got:\n%s\nwant:\n%s", got, want)
 	write()
 	if err := rewrite(page, "", command); err == nil {
 		t.Error("a command failed, and rewrite did not")
@@ -53,23 +50,16 @@ func TestFormat(t *testing.T) {
 	long := strings.Repeat("word ", 15) + "end"
 	got := format("a title\n\n| load | figure | required | measured |\n|--|--|--|--|\n| read | " + long + " | 1.0 | 2.0 |\n|  | p99 | | 3.0 |\n")
 	for _, want := range []string{"a title\n", "**read**\n\n- word", "required 1.0;", "\n- p99; measured 3.0\n"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%q is not in:\n%s", want, got)
-		}
+		check.That(t, strings.Contains(got, want), "%q is not in:\n%s", want, got)
 	}
 	for line := range strings.Lines(got + format(strings.Repeat("Benchmark ", 40))) {
-		if len(line) > maxLine+1 {
-			t.Errorf("too long: %q", line)
-		}
+		check.That(t, len(line) <= maxLine+1, "too long: %q", line)
 	}
 }
 
 // Every part of the page has an end, and its command is one line.
 func TestPageHasParts(t *testing.T) {
-	page, err := os.ReadFile("../../docs/performance.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := must.Get(os.ReadFile("../../docs/performance.md"))(t)
 	begun, ended := strings.Count(string(page), "<!-- figures: "), strings.Count(string(page), "<!-- figures end -->")
 	if whole := len(part.FindAll(page, -1)); begun < 3 || begun != ended || whole != begun {
 		t.Errorf("%d parts begin, %d end, %d are whole", begun, ended, whole)

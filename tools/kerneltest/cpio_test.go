@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // cpioEntry is what readCPIO finds.
@@ -25,31 +28,20 @@ func readCPIO(t *testing.T, b []byte) []cpioEntry {
 	var entries []cpioEntry
 	inodes := map[uint64]string{}
 	for at := 0; ; {
-		if at%4 != 0 {
-			t.Fatalf("header at %d, want a multiple of 4", at)
-		}
-		if len(b)-at < 110 || string(b[at:at+6]) != "070701" {
-			t.Fatalf("no newc header at %d", at)
-		}
+		must.Be(t, at%4 == 0, "header at %d, want a multiple of 4", at)
+		must.Be(t, len(b)-at >= 110 && string(b[at:at+6]) == "070701", "no newc header at %d", at)
 		field := func(i int) uint64 {
-			v, err := strconv.ParseUint(string(b[at+6+8*i:at+14+8*i]), 16, 32)
-			if err != nil {
-				t.Fatal(err)
-			}
+			v := must.Get(strconv.ParseUint(string(b[at+6+8*i:at+14+8*i]), 16, 32))(t)
 			return v
 		}
 		inode, mode, size, nameSize := field(0), uint32(field(1)), int(field(6)), int(field(11))
 		name := string(b[at+110 : at+110+nameSize])
-		if !strings.HasSuffix(name, "\x00") {
-			t.Fatalf("name %q does not end in NUL", name)
-		}
+		must.Be(t, strings.HasSuffix(name, "\x00"), "name %q does not end in NUL", name)
 		name = name[:nameSize-1]
 		data := (at + 110 + nameSize + 3) &^ 3
 		at = (data + size + 3) &^ 3
 		if name == cpioTrailer {
-			if at != len(b) {
-				t.Fatalf("%d bytes after the trailer", len(b)-at)
-			}
+			must.Be(t, at == len(b), "%d bytes after the trailer", len(b)-at)
 			return entries
 		}
 		if other, taken := inodes[inode]; taken {
@@ -75,17 +67,11 @@ func TestCPIO(t *testing.T) {
 	c.File("bin/ab", 0o644, []byte("four"))
 	c.File("bin/abc", 0o600, nil)
 	c.Symlink("init", "bin/a")
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.Close())
 	got := readCPIO(t, out.Bytes())
-	if len(got) != len(want) {
-		t.Fatalf("%d entries, want %d", len(got), len(want))
-	}
+	must.Be(t, len(got) == len(want), "%d entries, want %d", len(got), len(want))
 	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("entry %d is %+v, want %+v", i, got[i], want[i])
-		}
+		check.That(t, got[i] == want[i], "entry %d is %+v, want %+v", i, got[i], want[i])
 	}
 	if first := hex.EncodeToString(out.Bytes()[:6]); first != "303730373031" {
 		t.Errorf("magic %s, want ASCII 070701", first)
@@ -104,9 +90,7 @@ func TestCPIOReadByCPIO(t *testing.T) {
 	c.Dir("d", 0o755)
 	c.File("d/f", 0o600, []byte("hello"))
 	c.Symlink("l", "d/f")
-	if err := c.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, c.Close())
 	unpack := exec.Command(cpio, "-i")
 	unpack.Dir, unpack.Stdin = dir, &out
 	if b, err := unpack.CombinedOutput(); err != nil {

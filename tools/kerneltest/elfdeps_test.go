@@ -5,18 +5,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestTreeResolve(t *testing.T) {
 	root := t.TempDir()
 	for _, dir := range []string{"lib/x", "usr/lib"} {
-		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
-	if err := os.WriteFile(filepath.Join(root, "lib/x/libc.so"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(filepath.Join(root, "lib/x/libc.so"), nil, 0o644))
 	for name, target := range map[string]string{
 		"lib64":            "/lib/x", // absolute: of the tree, not of this machine
 		"usr/lib/libc":     "../../lib/x/libc.so",
@@ -25,9 +24,7 @@ func TestTreeResolve(t *testing.T) {
 		"loop":             "loop",
 		"usr/lib/dangling": "/etc/hostname-that-is-not-there",
 	} {
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Symlink(target, filepath.Join(root, name)))
 	}
 	want := filepath.Join(root, "lib/x/libc.so")
 	for _, name := range []string{"lib/x/libc.so", "/lib64/libc.so", "usr/lib/libc.so", "usr/lib/up"} {
@@ -47,21 +44,12 @@ func TestTreeLibraries(t *testing.T) {
 	if _, err := os.Stat("/etc/debian_version"); err != nil {
 		t.Skip("not a Debian machine: libraries lie elsewhere")
 	}
-	program, err := tree("/").find("env", programDirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	program := must.Get(tree("/").find("env", programDirs))(t)
 	libraries, err := tree("/").libraries([]string{program})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for _, soname := range []string{"libc.so.6", "ld-linux-x86-64.so.2"} { // the second is needed by the first alone
-		if libraries[soname] == "" {
-			t.Errorf("%s not among %v", soname, libraries)
-		}
+		check.That(t, libraries[soname] != "", "%s not among %v", soname, libraries)
 	}
 	_, err = tree(t.TempDir()).libraries([]string{program})
-	if err == nil || !strings.Contains(err.Error(), "libc.so.6") {
-		t.Errorf("an empty tree has libc: %v", err)
-	}
+	check.That(t, err != nil && strings.Contains(err.Error(), "libc.so.6"), "an empty tree has libc: %v", err)
 }

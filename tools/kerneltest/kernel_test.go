@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -25,25 +26,13 @@ func TestKernelInitiator(t *testing.T) {
 	}
 	needMachine(t)
 	ctx := t.Context()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(filepath.Abs("../.."))(t)
 	cache := filepath.Join(root, ".cache", "kerneltest")
-	if err := ensureQemu(ctx, t.Logf); err != nil {
-		t.Fatal(err)
-	}
-	image, err := prepareImage(ctx, cache, guestContents, t.Logf)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ensureQemu(ctx, t.Logf))
+	image := must.Get(prepareImage(ctx, cache, guestContents, t.Logf))(t)
 	last := filepath.Join(cache, "last") // what a person looks at afterwards
-	if err := os.RemoveAll(last); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(last, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.RemoveAll(last))
+	must.OK(t, os.MkdirAll(last, 0o755))
 
 	tgt := startTarget(t, last)
 	g := bootGuest(t, tgt, image, last)
@@ -70,9 +59,7 @@ func TestKernelInitiator(t *testing.T) {
 		})
 		// One case that ends target or guest does not hide what the others would show.
 		if tgt.child.Alive() != nil {
-			if err := tgt.start(ctx); err != nil {
-				t.Fatalf("starting the target again: %v", err)
-			}
+			must.OK(t, tgt.start(ctx), "starting the target again")
 		}
 		if g.child.Alive() != nil {
 			g = bootGuest(t, tgt, image, last)
@@ -118,13 +105,8 @@ func startTarget(t *testing.T, last string) *target {
 		name = "ringtgt"
 	}
 	kind, ok := targetKinds[name]
-	if !ok {
-		t.Fatalf("RINGTGT_KERNEL_TARGET=%s: want ringtgt or tgt", name)
-	}
-	config, err := newTargetConfig(t.TempDir(), kind.firstLUN)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Be(t, ok, "RINGTGT_KERNEL_TARGET=%s: want ringtgt or tgt", name)
+	config := must.Get(newTargetConfig(t.TempDir(), kind.firstLUN))(t)
 	tgt := &target{kind: kind, config: config, log: createFile(t, filepath.Join(last, "target.log"))}
 	t.Logf("starting %s on %s", name, config.listen)
 	if err := tgt.start(t.Context()); err != nil {
@@ -136,14 +118,9 @@ func startTarget(t *testing.T, last string) *target {
 
 // bootGuest boots the virtual machine.
 func bootGuest(t *testing.T, tgt *target, image image, last string) *guest {
-	env, err := guestEnv(tgt.config, tgt.kind.firstLUN)
-	if err != nil {
-		t.Fatal(err)
-	}
+	env := must.Get(guestEnv(tgt.config, tgt.kind.firstLUN))(t)
 	dir, err := os.MkdirTemp("", "ringtgt-kernel-") // t.TempDir's names may be too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	options := guestOptions{
 		image: image, initramfs: filepath.Join(dir, "initramfs"), dir: dir,
@@ -155,9 +132,7 @@ func bootGuest(t *testing.T, tgt *target, image image, last string) *guest {
 	if os.Getenv("RINGTGT_KERNEL_PCAP") == "1" {
 		options.pcap = filepath.Join(last, "packets.pcap")
 	}
-	if err := writeInitramfs(options.initramfs, image.base, env, nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, writeInitramfs(options.initramfs, image.base, env, nil))
 	began := time.Now()
 	g, err := startGuest(t.Context(), options)
 	if err != nil {
@@ -170,9 +145,7 @@ func bootGuest(t *testing.T, tgt *target, image image, last string) *guest {
 
 func createFile(t *testing.T, path string) *os.File {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644) // a guest or target may be started again
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { file.Close() })
 	return file
 }

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestModuleNeeds(t *testing.T) {
@@ -46,18 +49,13 @@ func TestModuleOrder(t *testing.T) {
 		"net_failover:",
 		"crc32c-intel:",
 	)
-	got, err := set.order([]string{"iscsi_tcp", "virtio_net", "scsi_mod", "crc32c_intel", "virtio"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := must.Get(set.order([]string{"iscsi_tcp", "virtio_net", "scsi_mod", "crc32c_intel", "virtio"}))(t)
 	want := []string{"scsi_common", "scsi_mod", "scsi_transport_iscsi", "libiscsi", "libiscsi_tcp", "iscsi_tcp",
 		"net_failover", "virtio_net", "crc32c-intel"}
 	for i, name := range want {
 		want[i] = "/m/" + name + ".ko"
 	}
-	if !slices.Equal(got, want) {
-		t.Errorf("order %q\nwant  %q", got, want)
-	}
+	check.That(t, slices.Equal(got, want), "order %q\nwant  %q", got, want)
 }
 
 func TestModuleOrderRefuses(t *testing.T) {

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const index = `Package: fio
@@ -20,9 +23,7 @@ Depends: debconf (>= 0.5) | debconf-2.0, libkmod2 | libother, libc6
 
 func TestParseStanzas(t *testing.T) {
 	got, err := parseStanzas(strings.NewReader(index))
-	if err != nil || len(got) != 2 {
-		t.Fatalf("%+v, %v; want two stanzas", got, err)
-	}
+	must.Be(t, err == nil && len(got) == 2, "%+v, %v; want two stanzas", got, err)
 	if got[0].name != "fio" || got[0].version != "3.33-3" ||
 		!slices.Equal(got[0].depends, []string{"libaio1", "libc6", "python3", "init-system-helpers"}) {
 		t.Errorf("first stanza: %+v", got[0])
@@ -51,9 +52,7 @@ func TestClosure(t *testing.T) {
 	}
 	got, err := closure([]string{"linux-image-amd64", "fio"}, show)
 	want := []string{"fio", "libaio1", "libc6", "libgcc-s1", "linux-image-6.1.0-1-amd64"}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("closure %q, %v; want %q", got, err, want)
-	}
+	check.That(t, err == nil && slices.Equal(got, want), "closure %q, %v; want %q", got, err, want)
 	if _, err := closure([]string{"fio", "nosuch"}, show); err == nil {
 		t.Error("a package that apt does not know was let pass")
 	}

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
@@ -99,24 +101,12 @@ func TestDeviceNames(t *testing.T) {
 // powerImage builds the guest's image, and empties the folder where a test leaves its logs.
 func powerImage(t *testing.T, name string) (image, string) {
 	needMachine(t)
-	cache, err := filepath.Abs("../../.cache/kerneltest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ensureQemu(t.Context(), t.Logf); err != nil {
-		t.Fatal(err)
-	}
-	made, err := prepareImage(t.Context(), cache, guestContents, t.Logf)
-	if err != nil {
-		t.Fatal(err)
-	}
+	cache := must.Get(filepath.Abs("../../.cache/kerneltest"))(t)
+	must.OK(t, ensureQemu(t.Context(), t.Logf))
+	made := must.Get(prepareImage(t.Context(), cache, guestContents, t.Logf))(t)
 	dir := filepath.Join(cache, name)
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.RemoveAll(dir))
+	must.OK(t, os.MkdirAll(dir, 0o755))
 	return made, dir
 }
 
@@ -127,19 +117,14 @@ func makeDrive(t *testing.T, dir, name string, size int64, nvme bool) drive {
 	if err == nil {
 		err = file.Truncate(size)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	file.Close()
 	return drive{serial: "kt-" + name, path: path, nvme: nvme}
 }
 
 // bootPowerGuest boots the guest with drives, the daemon and the program power. The console's log is in dir.
 func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env map[string]string) *guest {
-	sockets, err := os.MkdirTemp("", "ringtgt-power-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	sockets := must.Get(os.MkdirTemp("", "ringtgt-power-"))(t)
 	t.Cleanup(func() { os.RemoveAll(sockets) })
 	options := guestOptions{
 		image: image, initramfs: filepath.Join(sockets, "initramfs"), dir: sockets, drives: drives,
@@ -163,9 +148,7 @@ func bootPowerGuest(t *testing.T, image image, dir string, drives []drive, env m
 	}
 	all := map[string]string{"MODE": "power"} // the target is in the guest
 	maps.Copy(all, env)
-	if err := writeInitramfs(options.initramfs, image.base, all, programs); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, writeInitramfs(options.initramfs, image.base, all, programs))
 	g, err := startGuest(t.Context(), options)
 	if err != nil {
 		t.Fatalf("%v; see %s", err, filepath.Join(dir, "console.log"))
@@ -181,25 +164,16 @@ func checkCuts(t *testing.T, dir string, seed uint64) ([]power.Cut, []*power.Log
 	began := time.Now()
 	var logs []*power.Log
 	for _, d := range power.Disks {
-		file, err := os.Open(powerDrive(dir, "log-"+d.Name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := must.Get(os.Open(powerDrive(dir, "log-"+d.Name)))(t)
 		t.Cleanup(func() { file.Close() })
 		log, err := power.ReadLog(file, power.DiskSize)
-		if err != nil {
-			t.Fatalf("log of %s: %v", d.Name, err)
-		}
+		must.OK(t, err, "log of %s", d.Name)
 		logs = append(logs, log)
 	}
 	cuts, events, err := power.Cuts(logs, seed, powerParts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	oracle, err := power.NewOracle(events)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	scratch := t.TempDir()
 	made := make([]int, len(logs))
 	faults := make([][]powerFault, len(logs))
@@ -210,14 +184,10 @@ func checkCuts(t *testing.T, dir string, seed uint64) ([]power.Cut, []*power.Log
 	}
 	all.Wait()
 	for i, err := range errs {
-		if err != nil {
-			t.Fatalf("%s: %v", power.Disks[i].Name, err)
-		}
+		must.OK(t, err, "%s", power.Disks[i].Name)
 	}
 	t.Logf("seed %d: %d events, %d cuts, %v images of %d disks, judged in %.1f s", seed, len(events), len(cuts), made, len(logs), time.Since(began).Seconds())
-	if len(cuts) < powerCuts {
-		t.Errorf("%d cuts, want %d at least", len(cuts), powerCuts)
-	}
+	check.That(t, len(cuts) >= powerCuts, "%d cuts, want %d at least", len(cuts), powerCuts)
 	wrong := slices.Concat(faults...)
 	slices.SortStableFunc(wrong, func(a, b powerFault) int { return a.cut - b.cut })
 	for i, f := range wrong {
@@ -312,9 +282,7 @@ func judgeSeen(t *testing.T, dir string, cut power.Cut, oracle *power.Oracle) er
 				oracle.WriteCache(lun, cut.Event, u.WCE))
 		}
 		for _, what := range wrong {
-			if what != "" {
-				t.Errorf("the daemon after the cut %s: %s", cut.Name, what)
-			}
+			check.That(t, what == "", "the daemon after the cut %s: %s", cut.Name, what)
 		}
 	}
 	return nil

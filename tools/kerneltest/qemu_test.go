@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // fakeGuest answers on the control channel as a script says: what it sends after each line it receives. The last line it
@@ -58,9 +61,7 @@ func TestRunCase(t *testing.T) {
 		return nil
 	}
 	detail, err := g.runCase("link", 7*time.Second, host, func(text string) { logged = append(logged, text) })
-	if err != nil || detail != "fine" {
-		t.Errorf("detail %q, %v; want a pass", detail, err)
-	}
+	check.That(t, err == nil && detail == "fine", "detail %q, %v; want a pass", detail, err)
 	if want := []string{"RUN link 7", "OK", "ERR no way"}; !slices.Equal(received, want) {
 		t.Errorf("the guest received %q, want %q", received, want)
 	}
@@ -95,10 +96,7 @@ func TestRunCaseFails(t *testing.T) {
 // The monitor's answers are told from greeting and events, and an error is one.
 func TestMonitor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "qmp")
-	listener, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener := must.Get(net.Listen("unix", path))(t)
 	defer listener.Close()
 	requests := make(chan string, 8)
 	go func() {
@@ -122,10 +120,7 @@ func TestMonitor(t *testing.T) {
 			fmt.Fprintln(conn, answer)
 		}
 	}()
-	m, err := dialMonitor(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := must.Get(dialMonitor(path))(t)
 	defer m.conn.Close()
 	if err := m.setLink(false); err != nil {
 		t.Errorf("set_link: %v", err)
@@ -134,9 +129,7 @@ func TestMonitor(t *testing.T) {
 		t.Errorf("set_link that qemu refuses: %v", err)
 	}
 	<-requests
-	if got, want := <-requests, `{"arguments":{"name":"nic0","up":false},"execute":"set_link"}`; got != want {
-		t.Errorf("request %s, want %s", got, want)
-	}
+	check.Equal(t, <-requests, `{"arguments":{"name":"nic0","up":false},"execute":"set_link"}`, "request")
 	if err := m.setLink(true); err == nil {
 		t.Error("set_link after qemu has gone succeeded")
 	}
@@ -153,16 +146,10 @@ func TestConsoleTail(t *testing.T) {
 	c.read(strings.NewReader("last\r\nno end"))
 	text := c.text()
 	for _, gone := range []string{"before", "line 0.", "line 2."} {
-		if strings.Contains(text, gone) {
-			t.Errorf("%q is still among the last %d lines", gone, consoleTail)
-		}
+		check.That(t, !strings.Contains(text, gone), "%q is still among the last %d lines", gone, consoleTail)
 	}
 	for _, there := range []string{"line 3.", "last\n", "no end"} {
-		if !strings.Contains(text, there) {
-			t.Errorf("%q is missing", there)
-		}
+		check.That(t, strings.Contains(text, there), "%q is missing", there)
 	}
-	if !strings.Contains(all.String(), "before") {
-		t.Error("the whole console lacks what came before the mark")
-	}
+	check.That(t, strings.Contains(all.String(), "before"), "the whole console lacks what came before the mark")
 }

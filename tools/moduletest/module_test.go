@@ -16,6 +16,8 @@ import (
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	modzip "golang.org/x/mod/zip"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const (
@@ -40,13 +42,9 @@ func TestInstallAndImport(t *testing.T) {
 	}
 
 	dir := filepath.Join(t.TempDir(), "outside")
-	if err := os.CopyFS(dir, os.DirFS("testdata/outside")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.CopyFS(dir, os.DirFS("testdata/outside")))
 	mod := fmt.Sprintf("module example.com/outside\n\ngo %s\n\nrequire %s %s\n", goVersion(t), modulePath, version)
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o666); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o666))
 	if out := o.run(dir, "go", "run", "."); !strings.HasPrefix(out, "hello from outside") {
 		t.Errorf("the program of another module printed %q", out)
 	}
@@ -94,26 +92,17 @@ func proxy(t *testing.T) (dir string) {
 	root := root(t)
 	dir = t.TempDir()
 	at := filepath.Join(dir, modulePath, "@v")
-	if err := os.MkdirAll(at, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.MkdirAll(at, 0o777))
+	mod := must.Get(os.ReadFile(filepath.Join(root, "go.mod")))(t)
 	var archive bytes.Buffer
-	if err := modzip.Create(&archive, module.Version{Path: modulePath, Version: version}, tracked(t, root)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, modzip.Create(&archive, module.Version{Path: modulePath, Version: version}, tracked(t, root)))
 	for name, content := range map[string][]byte{
 		"list":            []byte(version + "\n"),
 		version + ".info": fmt.Appendf(nil, `{"Version":%q,"Time":%q}`, version, time.Unix(0, 0).UTC().Format(time.RFC3339)),
 		version + ".mod":  mod,
 		version + ".zip":  archive.Bytes(),
 	} {
-		if err := os.WriteFile(filepath.Join(at, name), content, 0o666); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(at, name), content, 0o666))
 	}
 	return dir
 }
@@ -161,14 +150,8 @@ func goVersion(t *testing.T) string { return goMod(t).Go.Version }
 func goMod(t *testing.T) *modfile.File {
 	t.Helper()
 	path := filepath.Join(root(t), "go.mod")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mod, err := modfile.Parse(path, b, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile(path))(t)
+	mod := must.Get(modfile.Parse(path, b, nil))(t)
 	return mod
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // Every mutant still applies to the code.
@@ -10,13 +12,9 @@ func TestMutantsApply(t *testing.T) {
 	t.Chdir("../..")
 	names := map[string]bool{}
 	for _, m := range all() {
-		if names[m.name] {
-			t.Errorf("two mutants are called %s", m.name)
-		}
+		check.That(t, !names[m.name], "two mutants are called %s", m.name)
 		names[m.name] = true
-		if m.old == m.new {
-			t.Errorf("%s changes nothing", m.name)
-		}
+		check.That(t, m.old != m.new, "%s changes nothing", m.name)
 		if _, err := m.apply(); err != nil {
 			t.Errorf("%s: %v", m.name, err)
 		}

@@ -8,14 +8,13 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // docs/benchmarking.md has an item for every flag of `ringtgt bench` and for no other. Defaults in the help are also in the page.
 func TestBenchDocsHaveEveryFlag(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(repository, "docs/benchmarking.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := must.Get(os.ReadFile(filepath.Join(repository, "docs/benchmarking.md")))(t)
 	_, section, _ := strings.Cut(string(page), "\n### Flags\n")
 	section, _, _ = strings.Cut(section, "\n### ")
 	rows := map[string]string{}
@@ -23,10 +22,7 @@ func TestBenchDocsHaveEveryFlag(t *testing.T) {
 		rows[m[1]] = strings.Join(strings.Fields(m[2]), " ")
 	}
 	var c cli
-	parser, err := kong.New(&c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	parser := must.Get(kong.New(&c))(t)
 	simple := regexp.MustCompile(`Default: ([^\s;,]+)\.(\s|$)`)
 	for _, node := range parser.Model.Children {
 		if node.Name != "bench" {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,20 +23,13 @@ func terminal(t *testing.T, width uint16) (out, tty *os.File) {
 	}
 	t.Cleanup(func() { out.Close() })
 	fd := int(out.Fd())
-	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
+	n := must.Get(unix.IoctlGetInt(fd, unix.TIOCGPTN))(t)
+	must.OK(t, unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0))
 	if tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		t.Skipf("no pseudo terminals here: %v", err)
 	}
 	t.Cleanup(func() { tty.Close() })
-	if err := unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: width}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.IoctlSetWinsize(int(tty.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: width}))
 	return out, tty
 }
 
@@ -51,10 +46,7 @@ func TestLiveRewritesOneLine(t *testing.T) {
 	var got bytes.Buffer
 	buf := make([]byte, 4096)
 	for !strings.HasSuffix(got.String(), "$") {
-		n, err := out.Read(buf)
-		if err != nil {
-			t.Fatal(err)
-		}
+		n := must.Get(out.Read(buf))(t)
 		got.Write(buf[:n])
 	}
 	const clear = "\r\x1b[K"
@@ -74,14 +66,9 @@ func TestLiveLines(t *testing.T) {
 		l := newLive(&b, mode)
 		l.stage("logging in")
 		l.end()
-		if b.String() != want {
-			t.Errorf("%s: %q, want %q", mode, b.String(), want)
-		}
+		check.Equal(t, b.String(), want, "%s:", mode)
 	}
-	f, err := os.Create(t.TempDir() + "/log")
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(os.Create(t.TempDir() + "/log"))(t)
 	defer f.Close()
 	if l := newLive(f, "auto"); l.rewrite {
 		t.Error("a file is taken for a terminal")

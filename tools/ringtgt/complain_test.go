@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
@@ -27,9 +28,7 @@ func TestComplaints(t *testing.T) {
 	golden(t, "testdata/complaints.golden", b.String())
 	b.Reset()
 	complain(s, fmt.Errorf("%w, and %w", errors.New("this"), errors.New("that")))
-	if b.String() != "ringtgt: this, and that\n" {
-		t.Errorf("an error of two, in words of its own: %q", b.String())
-	}
+	check.That(t, b.String() == "ringtgt: this, and that\n", "an error of two, in words of its own: %q", b.String())
 	// The program's path may be relative to another folder or contain blanks.
 	b.Reset()
 	s.program = filepath.Join("my programs", "ringtgt")

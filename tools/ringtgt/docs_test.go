@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const repository = "../.."
@@ -27,9 +30,7 @@ var (
 // Every file named in docs/architecture.md exists, and so does every page and heading that README and docs link to.
 func TestDocsNameWhatIsThere(t *testing.T) {
 	files := fileInDocs.FindAllStringSubmatch(readDoc(t, filepath.Join(repository, "docs/architecture.md")), -1)
-	if len(files) < 30 {
-		t.Errorf("docs/architecture.md names %d files", len(files))
-	}
+	check.That(t, len(files) >= 30, "docs/architecture.md names %d files", len(files))
 	for _, m := range files {
 		if _, err := os.Stat(filepath.Join(repository, m[1])); err != nil {
 			t.Errorf("docs/architecture.md names %s: %v", m[1], err)
@@ -81,9 +82,7 @@ func TestLongLines(t *testing.T) {
 // A reader can survey maxPages. A subject that needs a page of its own takes the place of one that does not.
 func TestDocsHaveFewPages(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(repository, "docs/*.md"))
-	if err != nil || len(pages) > maxPages {
-		t.Errorf("docs has %d pages, want %d at most (%v)", len(pages), maxPages, err)
-	}
+	check.That(t, err == nil && len(pages) <= maxPages, "docs has %d pages, want %d at most (%v)", len(pages), maxPages, err)
 }
 
 // longLines returns the numbers of the lines of a page that are longer than maxLine.
@@ -123,22 +122,15 @@ func hasAnchor(page, anchor string) bool {
 func docPages(t *testing.T) []string {
 	t.Helper()
 	pages, err := filepath.Glob(filepath.Join(repository, "docs/*.md"))
-	if err != nil || len(pages) == 0 {
-		t.Fatalf("no pages in docs: %v", err)
-	}
+	must.Be(t, err == nil && len(pages) != 0, "no pages in docs: %v", err)
 	top, err := filepath.Glob(filepath.Join(repository, "*.md"))
-	if err != nil || len(top) == 0 {
-		t.Fatalf("no pages at the top: %v", err)
-	}
+	must.Be(t, err == nil && len(top) != 0, "no pages at the top: %v", err)
 	return append(pages, top...)
 }
 
 func readDoc(t *testing.T, name string) string {
 	t.Helper()
-	page, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := must.Get(os.ReadFile(name))(t)
 	return string(page)
 }
 
@@ -147,18 +139,12 @@ func TestExampleConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	text := readDoc(t, filepath.Join(repository, "docs/ringtgt.toml"))
 	for old, folder := range map[string]string{"/srv/iscsi": "media", "/var/lib/ringtgt": "state", "/etc/ringtgt": "secrets"} {
-		if !strings.Contains(text, old) {
-			t.Errorf("the example has nothing in %s", old)
-		}
-		if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		check.That(t, strings.Contains(text, old), "the example has nothing in %s", old)
+		must.OK(t, os.Mkdir(filepath.Join(dir, folder), 0o700))
 		text = strings.ReplaceAll(text, old, filepath.Join(dir, folder))
 	}
 	write := func(name, content string) {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
 	for i, m := range regexp.MustCompile(`secrets/([a-z0-9-]+\.secret)`).FindAllStringSubmatch(text, -1) {
 		write("secrets/"+m[1], fmt.Sprintf("secret number %d of the example\n", i))
@@ -166,9 +152,7 @@ func TestExampleConfiguration(t *testing.T) {
 	write("media/debian.iso", strings.Repeat("x", 1<<20))
 	write("ringtgt.toml", text)
 	out, err := exec.Command("ringtgt", "check", "--config", filepath.Join(dir, "ringtgt.toml")).CombinedOutput()
-	if err != nil || strings.Contains(string(out), "warning") {
-		t.Errorf("check: %v\n%s", err, out)
-	}
+	check.That(t, err == nil && !strings.Contains(string(out), "warning"), "check: %v\n%s", err, out)
 	if n := strings.Count(string(out), "\n  target "); n < 3 {
 		t.Errorf("the example has %d targets", n)
 	}

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // dashboard is the part of Grafana's model that the test below checks.
@@ -36,14 +39,9 @@ var (
 
 // The dashboard can be imported, and a daemon exports every metric and label in it.
 func TestDashboard(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join(repository, "docs/grafana/ringtgt.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(filepath.Join(repository, "docs/grafana/ringtgt.json")))(t)
 	var d dashboard
-	if err := json.Unmarshal(text, &d); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, json.Unmarshal(text, &d))
 	if d.Title != "ringtgt" || d.UID != "ringtgt" || d.SchemaVersion < 36 || len(d.Panels) < 20 {
 		t.Errorf("%s, %s, version %d, %d panels", d.Title, d.UID, d.SchemaVersion, len(d.Panels))
 	}
@@ -63,19 +61,13 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s: %s", where, expr)
 		}
 		for _, name := range names {
-			if !there[name] {
-				t.Errorf("%s: no daemon has %s", where, name)
-			}
+			check.That(t, there[name], "%s: no daemon has %s", where, name)
 		}
 		for _, l := range selected.FindAllStringSubmatch(expr, -1) {
-			if !labels[l[1]] {
-				t.Errorf("%s: no metric has a label %s", where, l[1])
-			}
+			check.That(t, labels[l[1]], "%s: no metric has a label %s", where, l[1])
 		}
 		for _, v := range variable.FindAllStringSubmatch(expr, -1) {
-			if !known[v[1]] {
-				t.Errorf("%s: there is no variable %s", where, v[1])
-			}
+			check.That(t, known[v[1]], "%s: there is no variable %s", where, v[1])
 		}
 	}
 	for _, v := range d.Templating.List {
@@ -86,14 +78,10 @@ func TestDashboard(t *testing.T) {
 	}
 	ids, taken := map[int]bool{}, map[[2]int]string{}
 	for _, p := range d.Panels {
-		if ids[p.ID] || p.ID == 0 || p.Title == "" {
-			t.Errorf("panel %d %q: a number of its own and a title are needed", p.ID, p.Title)
-		}
+		check.That(t, !ids[p.ID] && p.ID != 0 && p.Title != "", "panel %d %q: a number of its own and a title are needed", p.ID, p.Title)
 		ids[p.ID] = true
 		g := p.GridPos
-		if g.W < 1 || g.H < 1 || g.X < 0 || g.X+g.W > 24 {
-			t.Errorf("%s lies at %+v: the grid is 24 wide", p.Title, g)
-		}
+		check.That(t, g.W >= 1 && g.H >= 1 && g.X >= 0 && g.X+g.W <= 24, "%s lies at %+v: the grid is 24 wide", p.Title, g)
 		for x := g.X; x < g.X+g.W; x++ {
 			for y := g.Y; y < g.Y+g.H; y++ {
 				if other := taken[[2]int{x, y}]; other != "" {
@@ -116,9 +104,7 @@ func TestDashboard(t *testing.T) {
 			refs[q.RefID] = true
 			expression(p.Title, q.Expr)
 			for _, l := range regexp.MustCompile(`\{\{([a-z_]+)\}\}`).FindAllStringSubmatch(q.LegendFormat, -1) {
-				if l[1] != "le" && !labels[l[1]] {
-					t.Errorf("%s: no metric has a label %s", p.Title, l[1])
-				}
+				check.That(t, l[1] == "le" || labels[l[1]], "%s: no metric has a label %s", p.Title, l[1])
 			}
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"golang.org/x/sys/unix"
 )
@@ -18,9 +20,7 @@ import (
 func until(t *testing.T, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !cond(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, what)
-		}
+		must.Be(t, !time.Now().After(end), "not within %v: %s", patience, what)
 	}
 }
 
@@ -30,9 +30,7 @@ func (s *served) dial(t *testing.T, port byte) *initiator.Session {
 	i, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:media", ISID: [6]byte{0x80, 0, 0, 0, 0, port},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(i.Close)
 	return i
 }
@@ -42,9 +40,7 @@ func write10(t *testing.T, s *initiator.Session, lba uint32) (status byte, sense
 	t.Helper()
 	c := &initiator.Command{Out: make([]byte, 512)}
 	c.CDB = []byte{0x2A, 0, byte(lba >> 24), byte(lba >> 16), byte(lba >> 8), byte(lba), 0, 0, 1}
-	if err := s.Exec(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Exec(t.Context(), c))
 	return byte(c.Result.Status), c.Result.Sense
 }
 
@@ -61,9 +57,7 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	}
 	// Writes check the file's size once a millisecond. An earlier write extends the file again, and is repeated.
 	until(t, "a write behind the new end fails", func() bool {
-		if err := os.Truncate(path, 4<<20); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Truncate(path, 4<<20))
 		status, _ := write10(t, i, 8192)
 		return status != 0
 	})
@@ -79,9 +73,7 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	}
 	until(t, "the log tells of the writes", func() bool { return strings.Contains(s.text(), `msg="medium: write error"`) })
 	log := s.text()
-	if !strings.Contains(log, "lun=0 medium=file:"+path+" lba=8192") {
-		t.Error("the line does not say which unit and block")
-	}
+	check.That(t, strings.Contains(log, "lun=0 medium=file:"+path+" lba=8192"), "the line does not say which unit and block")
 	if got := strings.Count(log, `msg="medium: write error"`); got > 2 {
 		t.Errorf("%d lines for %d errors of one kind in a moment", got, n)
 	}
@@ -101,9 +93,7 @@ func TestFileCutUnderAnInitiator(t *testing.T) {
 	// Acknowledged data is not on the medium: the next SYNCHRONIZE CACHE of each nexus reports it (SBC-4 5.31).
 	for n, i := range []*initiator.Session{i, other} {
 		c := &initiator.Command{CDB: []byte{0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0}}
-		if err := i.Exec(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, i.Exec(t.Context(), c))
 		if c.Result.Status != 2 || len(c.Result.Sense) < 14 || c.Result.Sense[12] != 0x0C {
 			t.Errorf("session %d: SYNCHRONIZE CACHE has status %#x, sense % x, want WRITE ERROR", n, c.Result.Status, c.Result.Sense)
 		}
@@ -121,17 +111,13 @@ func TestRealFaultsAreTold(t *testing.T) {
 	}
 	dir := t.TempDir()
 	full := filepath.Join(dir, "full")
-	if err := os.Mkdir(full, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Mkdir(full, 0o700))
 	if err := unix.Mount("tmpfs", full, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("cannot mount tmpfs here: %v", err)
 	}
 	defer unix.Unmount(full, unix.MNT_DETACH)
 	image := filepath.Join(dir, "image")
-	if err := os.WriteFile(image, make([]byte, 4<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(image, make([]byte, 4<<20), 0o600))
 	loop, err := loopdev.Attach(t, image)
 	if err != nil {
 		t.Skip(err)
@@ -143,9 +129,7 @@ func TestRealFaultsAreTold(t *testing.T) {
 	defer s.stop(t)
 	i := s.dial(t, 1)
 	// The loop device's file loses its second half: reads there fail with EIO.
-	if err := os.Truncate(image, 2<<20); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Truncate(image, 2<<20))
 	for lun, want := range []struct {
 		kind, errno string
 		sense       string // key, ASC, ASCQ
@@ -157,16 +141,12 @@ func TestRealFaultsAreTold(t *testing.T) {
 				c.In, c.Out = c.Out, nil
 				c.CDB[0] = 0x28
 			}
-			if err := i.Exec(t.Context(), c); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, i.Exec(t.Context(), c))
 			if s := c.Result.Sense; c.Result.Status == 2 && len(s) >= 14 && s[2]&0xF != 6 {
 				got = fmt.Sprintf("%X/%02X/%02X", s[2]&0xF, s[12], s[13])
 			}
 		}
-		if got != want.sense {
-			t.Errorf("lun %d: sense %q, want %s", lun, got, want.sense)
-		}
+		check.Equal(t, got, want.sense, "lun %d: sense", lun)
 		line := fmt.Sprintf(`level=ERROR msg="medium: %s" target=%s lun=%d `, want.kind, config.DefaultTarget, lun)
 		until(t, "the log has "+line, func() bool {
 			_, rest, ok := strings.Cut(s.text(), line)
@@ -177,8 +157,6 @@ func TestRealFaultsAreTold(t *testing.T) {
 			t.Errorf("lun %d: status %+v", lun, h)
 		}
 		name := fmt.Sprintf(`ringtgt_lun_faults_total{kind="%s",lun="%d",target="%s"}`, want.kind, lun, config.DefaultTarget)
-		if s.metrics(t)[name] == 0 {
-			t.Errorf("%s is zero", name)
-		}
+		check.That(t, s.metrics(t)[name] != 0, "%s is zero", name)
 	}
 }

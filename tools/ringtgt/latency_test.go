@@ -11,6 +11,8 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
@@ -18,15 +20,10 @@ import (
 // metrics scrapes the daemon and returns the samples by name and labels.
 func (s *served) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
-	resp, err := http.Get("http://" + s.status(t).Daemon.Metrics + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := must.Get(http.Get("http://" + s.status(t).Daemon.Metrics + "/metrics"))(t)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("%d %v %s", resp.StatusCode, err, text)
-	}
+	must.Be(t, err == nil && resp.StatusCode == http.StatusOK, "%d %v %s", resp.StatusCode, err, text)
 	out := map[string]float64{}
 	for line := range strings.Lines(string(text)) {
 		if i := strings.LastIndexByte(line, ' '); i > 0 && line[0] != '#' {
@@ -47,9 +44,7 @@ func (s *served) load(t *testing.T, n uint64, reads int) {
 		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:load",
 		ISID: [6]byte{0x80, 0, 0, 0, 0, 1}, Connections: 2,
 	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer ls.Close()
 	if _, err := ls.Run(ctx, initiator.Workload{ReadPercent: reads, Depth: 16, Count: n}); err != nil {
 		t.Fatal(err)
@@ -61,10 +56,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "mem:16M", "--metrics", "127.0.0.1:0")
 	const n = 1000
 	s.load(t, n, 100)
-	before, err := control.GetLatency(t.Context(), s.control, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := must.Get(control.GetLatency(t.Context(), s.control, 10))(t)
 	between := make(chan *control.Latency, 1)
 	failed := make(chan error, 1)
 	go func() {
@@ -73,14 +65,9 @@ func TestLatencyOfADaemon(t *testing.T) {
 		between <- l
 	}()
 	s.load(t, n, 0)
-	if err := <-failed; err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, <-failed)
 	<-between
-	after, err := control.GetLatency(t.Context(), s.control, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	after := must.Get(control.GetLatency(t.Context(), s.control, 10))(t)
 	// A new nexus's first command gets a unit attention (SAM-5 5.14), and the initiator repeats it.
 	sum := func(l *control.Latency, op string) (good uint64) {
 		var bytes, failed uint64
@@ -95,9 +82,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 		if op == "write" {
 			want += 4096 * failed // its immediate data was transferred
 		}
-		if bytes != want || failed > 1 {
-			t.Errorf("%s: %d good, %d failed, %d bytes, want %d", op, good, failed, bytes, want)
-		}
+		check.That(t, bytes == want && failed <= 1, "%s: %d good, %d failed, %d bytes, want %d", op, good, failed, bytes, want)
 		return good
 	}
 	if r, w := sum(before, "read"), sum(before, "write"); r != 2*n || w != 0 {
@@ -106,9 +91,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 	if r, w := sum(after, "read"), sum(after, "write"); r != 2*n || w != 2*n {
 		t.Errorf("%d reads and %d writes, want %d each", r, w, 2*n)
 	}
-	if before.PID != s.PID() || !before.Since.Equal(before.Started) || len(before.Loops) == 0 || before.Held <= 0 {
-		t.Errorf("%+v", before)
-	}
+	check.That(t, before.PID == s.PID() && before.Since.Equal(before.Started) && len(before.Loops) != 0 && before.Held > 0, "%+v", before)
 	after.Sub(&before.Latency)
 	if r, w := sum(after, "read"), sum(after, "write"); r != 0 || w != 2*n {
 		t.Errorf("in between: %d reads and %d writes", r, w)
@@ -188,8 +171,6 @@ func TestNanos(t *testing.T) {
 		0: "<256ns", 256: "<256ns", 257: "257ns", 999: "999ns", 1000: "1.00µs", 9_994: "9.99µs", 9_996: "10.0µs", 99_940: "99.9µs", 99_960: "100µs",
 		999_400: "999µs", 999_600: "1.00ms", 1_500_000: "1.50ms", 17_179_869_184: "17.2s", 3_600_000_000_000: "3600s",
 	} {
-		if got := nanos(ns); got != want {
-			t.Errorf("%d is shown as %s, want %s", ns, got, want)
-		}
+		check.Equal(t, nanos(ns), want, "%d is shown as", ns)
 	}
 }

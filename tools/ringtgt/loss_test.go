@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
@@ -29,12 +31,8 @@ func fullDevice(t *testing.T) (path, skip string) {
 	}
 	t.Cleanup(func() { unix.Unmount(dir, unix.MNT_DETACH) })
 	file := filepath.Join(dir, "disk")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(file, 64<<20); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(file, nil, 0o600))
+	must.OK(t, os.Truncate(file, 64<<20))
 	d, err := loopdev.Attach(t, file)
 	if err != nil {
 		return "", err.Error()
@@ -55,9 +53,7 @@ func TestLostWritesAreTold(t *testing.T) {
 		i, err := initiator.Dial(t.Context(), initiator.Config{
 			Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:loss", ISID: [6]byte{0x80, 0, 0, 0, 0, isid},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		t.Cleanup(func() { i.Close() })
 		return i
 	}
@@ -65,9 +61,7 @@ func TestLostWritesAreTold(t *testing.T) {
 		t.Helper()
 		c := &initiator.Command{Out: out}
 		c.CDB = cdb
-		if err := i.Exec(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, i.Exec(t.Context(), c))
 		return byte(c.Result.Status), c.Result.Sense
 	}
 	lost := func(i *initiator.Session, who string) {
@@ -102,9 +96,7 @@ func TestLostWritesAreTold(t *testing.T) {
 	}
 	s.Signal(syscall.SIGTERM)
 	<-s.Exited()
-	if code := s.cmd.ProcessState.ExitCode(); code != exitRun {
-		t.Errorf("exit code %d, want %d", code, exitRun)
-	}
+	check.Equal(t, s.cmd.ProcessState.ExitCode(), exitRun, "exit code")
 }
 
 // A loss found only by the daemon's own last flush is an error, too. No initiator was told of it, so the next start reports it,
@@ -119,9 +111,7 @@ func TestLostAtTheEnd(t *testing.T) {
 	i, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{s.portal}, TargetName: config.DefaultTarget, InitiatorName: "iqn.2026-11.com.example:end", ISID: [6]byte{0x80, 0, 0, 0, 0, 1},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	write10(t, i, 0) // clears the unit attention
 	for lba := range uint32(1024) {
 		if status, sense := write10(t, i, lba*8); status != 0 {
@@ -142,9 +132,7 @@ func TestLostAtTheEnd(t *testing.T) {
 		}
 		s := serve(t, nil, "--listen", "127.0.0.1:0", "--state", dir, "--lun", "block:"+device+",direct=off")
 		h := s.status(t).Targets[0].LUNs[0].Health
-		if got := h.State == "lost" && strings.Contains(s.text(), "before this start"); got != told {
-			t.Errorf("after a restart: %+v, told: %v, want %v", h, got, told)
-		}
+		check.Equal(t, h.State == "lost" && strings.Contains(s.text(), "before this start"), told, "after a restart: %+v, told:", h)
 		s.stop(t)
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -28,15 +30,11 @@ type keeper struct {
 
 func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
 	k := &keeper{t: t, path: filepath.Join(t.TempDir(), "disk"), dir: filepath.Join(t.TempDir(), "state")}
-	if err := os.WriteFile(k.path, make([]byte, 8192), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(k.path, make([]byte, 8192), 0o600))
 	k.daemon = &daemon{log: slog.New(slog.NewTextHandler(&k.log, nil)), lost: make(chan struct{}, 1)}
 	k.open()
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: k.path, Lost: k.lookNow})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(func() { b.Close(); k.state.Close() })
 	u := &servedUnit{cfg: &config.LUN{Kind: backend.KindFile, Path: k.path}, backend: b, config: lun.UnitConfig{Backend: b}}
 	if u.medium, err = b.(backend.Located).Medium(); err != nil {
@@ -45,38 +43,25 @@ func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
 	target := &servedTarget{cfg: &config.Target{Name: config.DefaultTarget}, units: []*servedUnit{u}}
 	target.lun = lun.NewTarget(lun.TargetConfig{Name: target.cfg.Name, Loops: 1})
 	k.targets = []*servedTarget{target}
-	if err := errors.Join(k.identify(), k.addUnits(target)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(k.identify(), k.addUnits(target)))
 	return k, target, u
 }
 
 func (k *keeper) open() {
-	st, err := state.Open(k.dir, 0)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	st := must.Get(state.Open(k.dir, 0))(k.t)
 	k.state, k.store = st, health.NewStore(st, st.Dir(), k.daemon.log)
 }
 
 // next returns what the next start reports about the file.
 func (k *keeper) next() (state.Finding, error) {
 	k.t.Helper()
-	known, err := state.Peek(k.dir)
-	if err != nil {
-		k.t.Fatal(err)
-	}
-	seen, err := medium.OfPath(k.path)
-	if err != nil {
-		k.t.Fatal(err)
-	}
+	known := must.Get(state.Peek(k.dir))(k.t)
+	seen := must.Get(medium.OfPath(k.path))(k.t)
 	return known.Find(state.Ask{Kind: medium.File, Path: k.path, Seen: seen})
 }
 
 func (k *keeper) truncate(n int64) {
-	if err := os.Truncate(k.path, n); err != nil {
-		k.t.Fatal(err)
-	}
+	must.OK(k.t, os.Truncate(k.path, n))
 }
 
 // If the state cannot be written (a full disk), that is reported and the save is retried until it succeeds: a temporary lack of
@@ -136,9 +121,7 @@ func TestLastLossIsKept(t *testing.T) {
 		t.Fatal(errs)
 	}
 	f, err := k.next()
-	if err != nil || !strings.Contains(lostBefore(f.Disk.Lost), "writes that were answered GOOD were lost") {
-		t.Errorf("%+v, %v", f, err)
-	}
+	check.That(t, err == nil && strings.Contains(lostBefore(f.Disk.Lost), "writes that were answered GOOD were lost"), "%+v, %v", f, err)
 	k.keepLast()
 	if again, _ := k.next(); again.Disk.Lost != f.Disk.Lost || u.kept.writes != 1 {
 		t.Errorf("one loss is two: %+v and %+v", f.Disk.Lost, again.Disk.Lost)
@@ -161,9 +144,7 @@ func TestDeletedAtTheEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k, _, _ := newKeeper(t)
-			if err := c.do(k.path); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, c.do(k.path))
 			if errs := k.keepLast(); (len(errs) != 0) != c.lost {
 				t.Errorf("%v, lost: %v", errs, c.lost)
 			}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -31,10 +33,7 @@ func (g *glutton) flush() {
 
 // newGlutton logs in; full: with as much text as is allowed.
 func newGlutton(t *testing.T, portal, name string, isid int, full bool) *glutton {
-	c, err := rawclient.Dial(portal, patience)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(rawclient.Dial(portal, patience))(t)
 	g := &glutton{Client: c, t: t}
 	g.TCP().SetReadBuffer(4096)
 	text := rawclient.Text("InitiatorName", name, "TargetName", gluttonTarget, "InitialR2T", "Yes",
@@ -60,9 +59,7 @@ func newGlutton(t *testing.T, portal, name string, isid int, full bool) *glutton
 // logIn sends a Login Request and reports whether the C bit announces more of the answer.
 func (g *glutton) logIn(l rawclient.Login, text []byte) (more bool) {
 	p, err := g.LogIn(l, text)
-	if err != nil {
-		g.t.Fatalf("login: %v", err)
-	}
+	must.OK(g.t, err, "login")
 	if p.Status() != 0 {
 		g.t.Fatalf("login refused with %#x", uint16(p.Status()))
 	}
@@ -139,9 +136,7 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 	if len(st.Engine.Connections) < crowd*9/10 || tasks < crowd*60 {
 		t.Errorf("%d connections with %d tasks are left of %d: the bound was not tried", len(st.Engine.Connections), tasks, crowd)
 	}
-	if worst > bound {
-		t.Errorf("%d MiB were resident; the bound is %d MiB", worst>>20, bound>>20)
-	}
+	check.That(t, worst <= bound, "%d MiB were resident; the bound is %d MiB", worst>>20, bound>>20)
 	// One more initiator is served.
 	g := newGlutton(t, s.portal, "iqn.2026-11.test:good", 1<<20, false)
 	for range 2 { // the first gets a unit attention
@@ -166,10 +161,7 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 
 // peak returns a process's peak resident set size.
 func peak(t *testing.T, pid int) uint64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)))(t)
 	_, rest, _ := strings.Cut(string(text), "VmHWM:")
 	var kb uint64
 	fmt.Sscan(rest, &kb)

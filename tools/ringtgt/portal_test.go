@@ -4,14 +4,13 @@ import (
 	"net"
 	"net/netip"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // With the real /proc/net/tcp: a listening socket is found; one that is only bound, as when a test reserves a port, is not.
 func TestCheckFree(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	addr := netip.MustParseAddrPort(ln.Addr().String())
 	if err := checkFree(addr); err == nil {
 		t.Errorf("%s counts as free while somebody listens", addr)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
@@ -28,14 +29,9 @@ func serve(t *testing.T, wrap []string, args ...string) *served {
 	words = append(words, args...)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Env = append(os.Environ(), control.RuntimeDirEnv+"="+filepath.Join(dir, "run"))
-	log, err := os.Create(s.log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := must.Get(os.Create(s.log))(t)
 	p, serving, err := launch(cmd, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	s.running = p
 	t.Cleanup(func() {
 		_ = p.Kill()
@@ -62,10 +58,7 @@ func (s *served) text() string {
 
 func (s *served) status(t *testing.T) *control.Status {
 	t.Helper()
-	st, err := control.Get(context.Background(), s.control)
-	if err != nil {
-		t.Fatal(err)
-	}
+	st := must.Get(control.Get(context.Background(), s.control))(t)
 	return st
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/steer"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
@@ -18,17 +20,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func golden(t *testing.T, file, got string) {
 	t.Helper()
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(file, []byte(got), 0o644))
 	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
+	want := must.Get(os.ReadFile(file))(t)
+	check.That(t, got == string(want), "got\n%s\nwant\n%s", got, want)
 }
 
 // The status of a busy daemon as printed.
@@ -119,12 +114,8 @@ func TestDescribeSteering(t *testing.T) {
 			"program", "on eth0, eth1 (eth2: the interface is gone); 1 connection without it",
 		},
 	} {
-		if got := describeSteering(tt.st); got != tt.steering {
-			t.Errorf("steering %q, want %q", got, tt.steering)
-		}
-		if got := describeXDP(tt.st); got != tt.xdp {
-			t.Errorf("xdp %q, want %q", got, tt.xdp)
-		}
+		check.Equal(t, describeSteering(tt.st), tt.steering, "steering")
+		check.Equal(t, describeXDP(tt.st), tt.xdp, "xdp")
 	}
 }
 
@@ -132,9 +123,7 @@ func TestRanges(t *testing.T) {
 	for want, cpus := range map[string][]int{
 		"no core": nil, "0": {0}, "0-1": {0, 1}, "0-3,8": {0, 1, 2, 3, 8}, "1,3,5": {1, 3, 5}, "2,4-5": {2, 4, 5},
 	} {
-		if got := ranges(cpus); got != want {
-			t.Errorf("ranges(%v) = %s, want %s", cpus, got, want)
-		}
+		check.Equal(t, ranges(cpus), want, "ranges(%v) =", cpus)
 	}
 }
 
@@ -149,7 +138,5 @@ func TestHints(t *testing.T) {
 	var b strings.Builder
 	hints(streams{out: &b, program: "/opt/ring tgt/ringtgt"}, tg, "192.0.2.1:3260", config.Access{Accounts: []config.Account{account}})
 	golden(t, "testdata/hints.golden", b.String())
-	if strings.Contains(b.String(), "very secret") {
-		t.Error("a secret is printed")
-	}
+	check.That(t, !strings.Contains(b.String(), "very secret"), "a secret is printed")
 }

@@ -19,7 +19,9 @@ import (
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/steer"
 	"golang.org/x/sys/unix"
 )
@@ -27,10 +29,7 @@ import (
 // twoCores returns two CPUs for loops, in the syntax of --cores and as numbers.
 func twoCores(t *testing.T) (string, []int) {
 	t.Helper()
-	top, err := engine.ReadTopology()
-	if err != nil {
-		t.Fatal(err)
-	}
+	top := must.Get(engine.ReadTopology())(t)
 	if len(top.Allowed) < 2 {
 		t.Skipf("two loops need two CPUs, and this process may run on %v only", top.Allowed)
 	}
@@ -56,9 +55,7 @@ func dial(t *testing.T, s *served, n int, dialer func(context.Context, string, s
 		Portals: []string{s.portal}, TargetName: steeringTarget, InitiatorName: "iqn.2026-11.com.example:mcs",
 		ISID: [6]byte{0x80, 0, 0, 0, 0, 7}, Connections: n, Dialer: dialer,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	t.Cleanup(session.Close)
 	exercise(t, session)
 	return session
@@ -66,15 +63,11 @@ func dial(t *testing.T, s *served, n int, dialer func(context.Context, string, s
 
 func exercise(t *testing.T, s *initiator.Session) {
 	t.Helper()
-	if err := s.Ready(t.Context(), 0, initiator.LUN(0)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Ready(t.Context(), 0, initiator.LUN(0)))
 	for _, cid := range s.CIDs() {
 		want := bytes.Repeat([]byte{byte(cid) + 1}, 4096)
 		got := make([]byte, len(want))
-		if err := s.Write(t.Context(), cid, initiator.LUN(0), uint64(cid)*8, 8, want); err != nil {
-			t.Fatalf("write on CID %d: %v", cid, err)
-		}
+		must.OK(t, s.Write(t.Context(), cid, initiator.LUN(0), uint64(cid)*8, 8, want), "write on CID %d", cid)
 		if err := s.Read(t.Context(), cid, initiator.LUN(0), uint64(cid)*8, 8, got); err != nil || !bytes.Equal(got, want) {
 			t.Fatalf("read on CID %d: %v, equal: %v", cid, err, bytes.Equal(got, want))
 		}
@@ -133,13 +126,9 @@ func TestSessionSpreadsOverLoops(t *testing.T) {
 					t.Errorf("steering %v, why %q; want another level than program because of %q", st.Level, st.Why, tt.why)
 				}
 			case st.Level == steer.Program:
-				if st.Why != "" {
-					t.Errorf("program, and yet a reason why not: %q", st.Why)
-				}
+				check.That(t, st.Why == "", "program, and yet a reason why not: %q", st.Why)
 			default:
-				if !strings.HasPrefix(st.Why, "sk_reuseport program: ") {
-					t.Errorf("level %v, why %q", st.Level, st.Why)
-				}
+				check.That(t, strings.HasPrefix(st.Why, "sk_reuseport program: "), "level %v, why %q", st.Level, st.Why)
 				t.Logf("level program is not tested: %s", st.Why)
 			}
 			if want := "msg=steering level=" + st.Level.String(); strings.Count(s.text(), want) != 1 || !strings.Contains(s.text(), st.Why) {
@@ -151,9 +140,7 @@ func TestSessionSpreadsOverLoops(t *testing.T) {
 			checkMembers(t, session, conns, cores, st.Level)
 			checkPicture(t, s, st, conns)
 			if st.Level == steer.Program { // reinstatement (RFC 7143 6.3.4) of a connection on loop 1: the next turn is loop 0's
-				if err := session.Join(t.Context(), 1, ""); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, session.Join(t.Context(), 1, ""))
 				exercise(t, session)
 				again := s.members(t, 4)[1]
 				if again.Loop != conns[1].Loop || again.Placement != "moved: the CID was here" {
@@ -174,12 +161,8 @@ func checkMembers(t *testing.T, s *initiator.Session, conns []engine.ConnStatus,
 		if c.CID != uint16(i) || c.TSIH != s.TSIH() || c.ISID != "800000000007" || c.Initiator != "iqn.2026-11.com.example:mcs" || c.Target != steeringTarget {
 			t.Errorf("connection %d: %+v", i, c)
 		}
-		if c.Core != cores[c.Loop] {
-			t.Errorf("CID %d: loop %d is on CPU %d, want %d", c.CID, c.Loop, c.Core, cores[c.Loop])
-		}
-		if c.ReceiveCPU < 0 {
-			t.Errorf("CID %d has received, and on no CPU", c.CID)
-		}
+		check.Equal(t, c.Core, cores[c.Loop], "CID %d: loop %d is on CPU", c.CID, c.Loop)
+		check.That(t, c.ReceiveCPU >= 0, "CID %d has received, and on no CPU", c.CID)
 		accepted := map[steer.Level]string{
 			steer.Program: "accepted: initiator's turn", steer.IncomingCPU: "accepted: CPU of the SYN", steer.Hash: "accepted: hash",
 		}[level]
@@ -187,9 +170,7 @@ func checkMembers(t *testing.T, s *initiator.Session, conns []engine.ConnStatus,
 			t.Errorf("CID %d at level %v: placement %q", c.CID, level, c.Placement)
 		}
 	}
-	if count[0] != 2 || count[1] != 2 {
-		t.Errorf("connections on loops: %v, want two on each", count)
-	}
+	check.That(t, count[0] == 2 && count[1] == 2, "connections on loops: %v, want two on each", count)
 }
 
 // checkPicture checks the printed status: the session is one block.
@@ -205,18 +186,14 @@ func checkPicture(t *testing.T, s *served, st steer.Status, conns []engine.ConnS
 	for _, c := range conns {
 		want += fmt.Sprintf(`    %d +%d +%d +\d+ +0 +%s +%s +\d+s +%s\n`, c.CID, c.Loop, c.Core, c.Remote, c.Local, c.Placement)
 	}
-	if !regexp.MustCompile(want).Match(out) {
-		t.Errorf("status shows\n%s\nwant\n%s", out, want)
-	}
+	check.That(t, regexp.MustCompile(want).Match(out), "status shows\n%s\nwant\n%s", out, want)
 }
 
 // max_connections is what an initiator is granted (RFC 7143 13.2).
 func TestMaxConnectionsIsNegotiated(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ringtgt.toml")
 	text := "[[portal]]\nlisten = \"127.0.0.1:0\"\n[[target]]\nname = \"" + steeringTarget + "\"\nlimits = { max_connections = 2 }\nlun = [{ lun = 0, memory = \"1M\" }]\n"
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(file, []byte(text), 0o600))
 	s := serve(t, nil, "--config", file, "--cores", firstCore(t))
 	if session := dial(t, s, 4, nil); session.Granted != 2 {
 		t.Errorf("%d connections are granted, want 2", session.Granted)
@@ -226,10 +203,7 @@ func TestMaxConnectionsIsNegotiated(t *testing.T) {
 
 func firstCore(t *testing.T) string {
 	t.Helper()
-	top, err := engine.ReadTopology()
-	if err != nil {
-		t.Fatal(err)
-	}
+	top := must.Get(engine.ReadTopology())(t)
 	return strconv.Itoa(top.Allowed[0])
 }
 
@@ -238,9 +212,7 @@ func TestRefusedXDPIsAWarning(t *testing.T) {
 	list, _ := twoCores(t)
 	s := serve(t, unprivileged(t), "--listen", "127.0.0.1:0", "--cores", list, "--lun", "mem:1M", "--xdp", "lo")
 	st := s.status(t).Engine.Steering
-	if st.XDP || st.XDPWhy != "missing CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON" {
-		t.Errorf("xdp %v, why %q", st.XDP, st.XDPWhy)
-	}
+	check.That(t, !st.XDP && st.XDPWhy == "missing CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON", "xdp %v, why %q", st.XDP, st.XDPWhy)
 	if !regexp.MustCompile(`level=WARN msg="xdp is not active .* why="missing CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"`).MatchString(s.text()) {
 		t.Error("the log does not say so")
 	}
@@ -269,9 +241,7 @@ func TestXDPIsAttachedAndGoes(t *testing.T) {
 	}
 	dial(t, s, 4, func(ctx context.Context, _, portal string) (net.Conn, error) { return dialIn(ctx, ns, portal) })
 	for _, c := range s.members(t, 4) {
-		if c.ReceiveCPU != c.Core {
-			t.Errorf("CID %d lives on CPU %d, and its packets are processed on %d", c.CID, c.Core, c.ReceiveCPU)
-		}
+		check.That(t, c.ReceiveCPU == c.Core, "CID %d lives on CPU %d, and its packets are processed on %d", c.CID, c.Core, c.ReceiveCPU)
 	}
 	s.stop(t)
 	if got := loopback(t, ns); strings.Contains(got, "xdp") {
@@ -284,19 +254,11 @@ func namespace(t *testing.T) string {
 	t.Helper()
 	harness.Need(t, "ip", "iproute2")
 	cmd := exec.Command(harness.Need(t, "unshare", "util-linux"), "--net", "sh", "-c", "ip link set lo up && echo up && exec cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := must.Get(cmd.StdinPipe())(t)
+	out := must.Get(cmd.StdoutPipe())(t)
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, cmd.Start())
 	t.Cleanup(func() {
 		in.Close()
 		cmd.Wait()

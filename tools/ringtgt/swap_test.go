@@ -11,15 +11,14 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/loopdev"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // loopDevices attaches files to loop devices, or skips the test if there are none.
 func loopDevices(t *testing.T, files ...string) (devices []*loopdev.Device) {
 	t.Helper()
 	for _, file := range files {
-		if err := errors.Join(os.WriteFile(file, []byte(file), 0o600), os.Truncate(file, 8<<20)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, errors.Join(os.WriteFile(file, []byte(file), 0o600), os.Truncate(file, 8<<20)))
 		devices = append(devices, attach(t, file))
 	}
 	return devices
@@ -43,9 +42,7 @@ func refusedStart(t *testing.T, code int, args ...string) string {
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	err := cmd.Run()
-	if cmd.ProcessState.ExitCode() != code {
-		t.Fatalf("ended with %v, want code %d\n%s", err, code, said.String())
-	}
+	must.Be(t, cmd.ProcessState.ExitCode() == code, "ended with %v, want code %d\n%s", err, code, said.String())
 	return said.String()
 }
 
@@ -59,9 +56,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 	link := func(target, name string) {
 		t.Helper()
 		os.Remove(at(name))
-		if err := os.Symlink(target, at(name)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Symlink(target, at(name)))
 	}
 	link(devices[0], "one")
 	link(devices[1], "two")
@@ -94,9 +89,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 	}
 	check := at("c.toml")
 	text := "[server]\nstate = \"" + state + "\"\n[[target]]\nname = \"iqn.2026-11.io.ringtgt:swap\"\n[[target.lun]]\nlun = 0\nblock = \"" + devices[0] + "\"\n"
-	if err := os.WriteFile(check, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(check, []byte(text), 0o600))
 	out, err := exec.Command("ringtgt", "check", "--config", check).CombinedOutput()
 	for _, want := range []string{"warning: " + devices[0] + " may be another device after a restart", "file:" + at("a.img") + " is what is behind it", "disk " + first[0] + ": block backing."} {
 		if err != nil || !strings.Contains(string(out), want) {
@@ -110,9 +103,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 	}
 	// another file behind the same device
 	for _, dev := range loops {
-		if err := dev.Detach(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, dev.Detach())
 	}
 	if dev := attach(t, at("b.img")); dev.Path == devices[0] {
 		if said := refusedStart(t, exitStart, "--state", state, "--lun", "block:"+dev.Path); !strings.Contains(said, dev.Path+" is not disk "+first[0]) || !strings.Contains(said, "assigns such names again") {
@@ -127,9 +118,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 func TestBindMount(t *testing.T) {
 	dir := t.TempDir()
 	from, to := filepath.Join(dir, "from"), filepath.Join(dir, "to")
-	if err := errors.Join(os.Mkdir(from, 0o755), os.Mkdir(to, 0o755)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(os.Mkdir(from, 0o755), os.Mkdir(to, 0o755)))
 	if out, err := exec.Command("mount", "--bind", from, to).CombinedOutput(); err != nil {
 		t.Skipf("no bind mount can be made: %v: %s", err, out)
 	}

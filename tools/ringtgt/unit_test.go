@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"golang.org/x/sys/unix"
 )
@@ -14,16 +15,9 @@ import (
 // The daemon waits for a file that another process holds: a killed daemon holds it until the kernel has torn down its rings.
 func TestOpenWaitsForTheMedium(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
-	if err := os.WriteFile(path, make([]byte, 8192), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	holder, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Flock(int(holder.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, make([]byte, 8192), 0o600))
+	holder := must.Get(os.Open(path))(t)
+	must.OK(t, unix.Flock(int(holder.Fd()), unix.LOCK_EX))
 	spec := backend.Spec{Kind: backend.KindFile, Path: path}
 	if _, err := openBackend(spec, time.Now()); !errors.Is(err, backend.ErrInUse) {
 		t.Fatalf("when there is no time left: %v", err)

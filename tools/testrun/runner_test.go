@@ -9,6 +9,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // screen collects the concurrent output of a runner and its commands.
@@ -47,17 +50,11 @@ func TestShowsSkips(t *testing.T) {
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(stream))
-	if !r.report() || s.err() != nil {
-		t.Fatalf("failed:\n%s", &out)
-	}
+	must.Be(t, r.report() && s.err() == nil, "failed:\n%s", &out)
 	for _, want := range []string{"ok  \tm/a\t0.1s\n", "no such device: it needs root\n    m/a TestOther\n", "\n1 passed, 0 failed, 1 skipped\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
-		}
+		check.That(t, strings.Contains(out.String(), want), "no %q in\n%s", want, &out)
 	}
-	if strings.Contains(out.String(), "=== RUN") {
-		t.Errorf("output of a test that passed:\n%s", &out)
-	}
+	check.That(t, !strings.Contains(out.String(), "=== RUN"), "output of a test that passed:\n%s", &out)
 }
 
 // A skipped test without a reason counts as failed.
@@ -66,9 +63,7 @@ func TestSkipWithoutReasonFails(t *testing.T) {
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(strings.ReplaceAll(stream, "    a_test.go:9: no such device: it needs root\\n", "\\n")))
-	if r.report() {
-		t.Fatalf("passed:\n%s", &out)
-	}
+	must.Be(t, !r.report(), "passed:\n%s", &out)
 }
 
 // The output of a failed test is shown, and so is that of a test that never ended.
@@ -82,13 +77,9 @@ func TestShowsFailures(t *testing.T) {
 	r := runner{out: &out}
 	s := show{out: &out, tally: &r.tally}
 	s.read(strings.NewReader(failing))
-	if s.err() == nil || r.report() {
-		t.Fatal("passed")
-	}
+	must.Be(t, s.err() != nil && !r.report(), "passed")
 	for _, want := range []string{"b_test.go:3: want 1", "panic: test timed out", "== failed\n    m/b TestBad\n"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
-		}
+		check.That(t, strings.Contains(out.String(), want), "no %q in\n%s", want, &out)
 	}
 }
 
@@ -98,13 +89,9 @@ func TestGoesOnAfterAFailedPhase(t *testing.T) {
 	r := runner{out: &out, goCommand: "go", parallel: 1}
 	r.run(phase{name: "first", title: "fails", command: []string{"false"}},
 		phase{name: "second", title: "passes", command: []string{"echo", "second ran"}})
-	if r.report() {
-		t.Fatal("passed")
-	}
+	must.Be(t, !r.report(), "passed")
 	got := out.String()
-	if !strings.Contains(got, "second ran") || !strings.Contains(got, "FAILED: exit status 1") {
-		t.Errorf("%s", got)
-	}
+	check.That(t, strings.Contains(got, "second ran") && strings.Contains(got, "FAILED: exit status 1"), "%s", got)
 }
 
 // A package that does not compile, or exits before its tests end, has no failed test: the phase names the package.
@@ -116,20 +103,14 @@ func TestPackagesThatFail(t *testing.T) {
 		"ends/a_test.go":   "package ends\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestMain(*testing.M) { os.Exit(3) }\n",
 	} {
 		path := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)))
 	}
 	var out screen
 	r := runner{out: &out, goCommand: "go", parallel: 1}
 	r.run(phase{name: "both", title: "two packages that fail", dir: dir, packages: []string{"./..."}})
-	if r.report() {
-		t.Fatal("passed")
-	}
+	must.Be(t, !r.report(), "passed")
 	for _, want := range []string{"FAILED: failed: m/broken m/ends\n", "a_test.go:3:13: cannot use"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no %q in\n%s", want, &out)
-		}
+		check.That(t, strings.Contains(out.String(), want), "no %q in\n%s", want, &out)
 	}
 }
 
@@ -138,9 +119,7 @@ func TestSideBySide(t *testing.T) {
 	var out bytes.Buffer
 	r := runner{out: &out, lanes: 2}
 	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, syscall.Mkfifo(fifo, 0o600))
 	// Each end of a FIFO waits for the other to be opened: neither phase ends unless both run.
 	r.run(phase{name: "a", title: "first", command: []string{"sh", "-c", "echo one; cat " + fifo}},
 		phase{name: "b", title: "second", command: []string{"sh", "-c", "echo two; echo met > " + fifo}},
@@ -148,33 +127,21 @@ func TestSideBySide(t *testing.T) {
 	if got, want := out.String(), "== first\none\nmet\n== second\ntwo\n== third\nthree\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if !r.report() {
-		t.Errorf("%s", &out)
-	}
-	if len(r.results) != 3 || r.results[2].name != "c" {
-		t.Errorf("%+v", r.results)
-	}
+	check.That(t, r.report(), "%s", &out)
+	check.That(t, len(r.results) == 3 && r.results[2].name == "c", "%+v", r.results)
 }
 
 // The tests that the race phase leaves out exist. Otherwise a renamed test would come back into it unnoticed.
 func TestWhatIsLeftOutExists(t *testing.T) {
 	var text []byte
 	for _, dir := range []string{"lun", "lun/backend", "session", "tools/ringtgt"} {
-		files, err := filepath.Glob(filepath.Join("..", "..", dir, "*_test.go"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		files := must.Get(filepath.Glob(filepath.Join("..", "..", dir, "*_test.go")))(t)
 		for _, f := range files {
-			b, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := must.Get(os.ReadFile(f))(t)
 			text = append(text, b...)
 		}
 	}
 	for _, name := range oneGoroutine {
-		if !bytes.Contains(text, []byte("\nfunc "+name)) {
-			t.Errorf("there is no %s", name)
-		}
+		check.That(t, bytes.Contains(text, []byte("\nfunc "+name)), "there is no %s", name)
 	}
 }

@@ -3,6 +3,9 @@ package power
 import (
 	"slices"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // images returns the images that the cuts of one log leave, by event.
@@ -10,15 +13,11 @@ func images(t *testing.T, extra int, entries ...entry) map[int][]string {
 	t.Helper()
 	log := readLog(t, entries...)
 	cuts, _, err := Cuts([]*Log{log}, 1, extra)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	left := map[int][]string{}
 	image := make([]byte, 10*logSector)
 	for _, c := range cuts {
-		if err := NewReplayer(log, 10*logSector).Image(c.Disks[0], image); err != nil {
-			t.Fatalf("%s: %v", c.Name, err)
-		}
+		must.OK(t, NewReplayer(log, 10*logSector).Image(c.Disks[0], image), "%s", c.Name)
 		left[c.Event] = append(left[c.Event], letters(image))
 	}
 	return left
@@ -39,14 +38,10 @@ func TestCutsAreWhatAPowerCutLeaves(t *testing.T) {
 		4: {"bcde......"},
 	} {
 		for _, w := range want {
-			if !slices.Contains(left[event], w) {
-				t.Errorf("no cut after event %d leaves %s: %v", event, w, left[event])
-			}
+			check.That(t, slices.Contains(left[event], w), "no cut after event %d leaves %s: %v", event, w, left[event])
 		}
 		for _, got := range left[event] {
-			if !slices.Contains(want, got) {
-				t.Errorf("a cut after event %d leaves %s", event, got)
-			}
+			check.That(t, slices.Contains(want, got), "a cut after event %d leaves %s", event, got)
 		}
 	}
 }
@@ -59,29 +54,19 @@ func TestCutsLosePartsOfWhatIsCached(t *testing.T) {
 	seen := map[string]bool{}
 	for _, image := range left[1] {
 		seen[image] = true
-		if image[4:8] != "...." && image[:2] != "ab" {
-			t.Errorf("%s: the FUA write was over before the flush", image)
-		}
-		if image[8:] != ".." && image[:8] != "ab..cdef" {
-			t.Errorf("%s: the last write came after the flush", image)
-		}
+		check.That(t, image[4:8] == "...." || image[:2] == "ab", "%s: the FUA write was over before the flush", image)
+		check.That(t, image[8:] == ".." || image[:8] == "ab..cdef", "%s: the last write came after the flush", image)
 	}
 	for _, want := range []string{"..........", "ab........", "ab..cd....", "ab....ef..", "ab..cdef..", "ab...d....", "ab..c.....", "ab..cde..."} {
-		if !seen[want] {
-			t.Errorf("no cut leaves %s", want)
-		}
+		check.That(t, seen[want], "no cut leaves %s", want)
 	}
-	if left[2][0] != "ab..cdefgh" || len(left[2]) != 1 {
-		t.Errorf("after the end: %v", left[2])
-	}
+	check.That(t, left[2][0] == "ab..cdefgh" && len(left[2]) == 1, "after the end: %v", left[2])
 }
 
 // ext4's superblock has one checksum over sectors 2 and 3.
 func TestCutsSpareTheSuperblock(t *testing.T) {
 	for _, image := range images(t, 200, mark(1, OpBegin), put(0, "abcdef"), flush(), mark(2, OpEnd))[1] {
-		if image[2:4] != ".." && image[2:4] != "cd" {
-			t.Errorf("a cut leaves %s", image)
-		}
+		check.That(t, image[2:4] == ".." || image[2:4] == "cd", "a cut leaves %s", image)
 	}
 }
 
@@ -105,16 +90,12 @@ func TestCutsComeFromTheSeed(t *testing.T) {
 	log := readLog(t, mark(1, OpBegin), put(0, "abcd"), put(4, "efgh"), flush(), mark(2, OpEnd))
 	names := func(seed uint64) (all [][]Piece) {
 		cuts, _, err := Cuts([]*Log{log}, seed, 20)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		for _, c := range cuts {
 			all = append(all, c.Disks[0].Pieces)
 		}
 		return all
 	}
 	same := func(a, b [][]Piece) bool { return slices.EqualFunc(a, b, slices.Equal[[]Piece]) }
-	if !same(names(1), names(1)) || same(names(1), names(2)) {
-		t.Error("the seed does not decide which parts are left")
-	}
+	check.That(t, same(names(1), names(1)) && !same(names(1), names(2)), "the seed does not decide which parts are left")
 }

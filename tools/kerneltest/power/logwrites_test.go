@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // entry describes an entry of a hand-made log, which begins at sector.
@@ -39,10 +42,7 @@ func makeLog(t *testing.T, entries ...entry) []byte {
 		le.PutUint64(header[8:], uint64(len(e.data)))
 		le.PutUint64(header[16:], uint64(e.flags))
 		if e.mark != nil {
-			text, err := e.mark.Mark()
-			if err != nil {
-				t.Fatal(err)
-			}
+			text := must.Get(e.mark.Mark())(t)
 			le.PutUint64(header[24:], uint64(copy(header[entryHeader:], text)))
 		}
 		log = append(log, header...)
@@ -58,10 +58,7 @@ func makeLog(t *testing.T, entries ...entry) []byte {
 // readLog reads a hand-made log of a disk of ten sectors.
 func readLog(t *testing.T, entries ...entry) *Log {
 	t.Helper()
-	log, err := ReadLog(bytes.NewReader(makeLog(t, entries...)), 10*logSector)
-	if err != nil {
-		t.Fatal(err)
-	}
+	log := must.Get(ReadLog(bytes.NewReader(makeLog(t, entries...)), 10*logSector))(t)
 	return log
 }
 
@@ -83,12 +80,8 @@ func TestReplayAppliesEntriesInOrder(t *testing.T) {
 	want := []string{"..........", ".ab.......", ".ab.......", ".ac.......", "..c.......", "..c.......", "..c....xyz"}
 	r, image := NewReplayer(log, 10*logSector), make([]byte, 10*logSector)
 	for prefix, letter := range want {
-		if err := r.Image(Left{Prefix: prefix}, image); err != nil {
-			t.Fatal(err)
-		}
-		if got := letters(image); got != letter {
-			t.Errorf("after %d entries: %s, want %s", prefix, got, letter)
-		}
+		must.OK(t, r.Image(Left{Prefix: prefix}, image))
+		check.Equal(t, letters(image), letter, "after %d entries:", prefix)
 	}
 	if err := r.Image(Left{Prefix: 1}, image); err == nil {
 		t.Error("an image from before the last one was made")
@@ -108,12 +101,8 @@ func TestPiecesAreOfOneCut(t *testing.T) {
 		{Left{1, []Piece{{1, 0, 4}}}, "abcdefgh.."},
 		{Left{1, nil}, "abcd......"},
 	} {
-		if err := r.Image(c.left, image); err != nil {
-			t.Fatal(err)
-		}
-		if got := letters(image); got != c.want {
-			t.Errorf("%+v leaves %s, want %s", c.left, got, c.want)
-		}
+		must.OK(t, r.Image(c.left, image))
+		check.Equal(t, letters(image), c.want, "%+v leaves", c.left)
 	}
 }
 
@@ -155,17 +144,13 @@ func TestEventsMustBeCounted(t *testing.T) {
 	log := readLog(t, mark(1, OpBegin), put(0, "a"), mark(2, OpEnd))
 	log.Entries = append(log.Entries, Entry{Flags: FlagMark, Mark: endMark})
 	events, at, err := log.Events()
-	if err != nil || len(events) != 2 || at[1] != 2 {
-		t.Errorf("%v at %v, %v", events, at, err)
-	}
+	check.That(t, err == nil && len(events) == 2 && at[1] == 2, "%v at %v, %v", events, at, err)
 }
 
 // Device-mapper splits a message at white space; the kernel cuts off a mark at the end of its sector.
 func TestMarksFitTheirMessage(t *testing.T) {
 	text, err := Event{N: 1, Op: OpWrite, Kind: "WRITE AND VERIFY"}.Mark()
-	if err != nil || strings.ContainsAny(text, " \\") {
-		t.Errorf("%q, %v", text, err)
-	}
+	check.That(t, err == nil && !strings.ContainsAny(text, " \\"), "%q, %v", text, err)
 	for _, e := range []Event{{NAA: "a b"}, {NAA: `a\b`}, {NAA: strings.Repeat("a", maxMark)}} {
 		if text, err := e.Mark(); err == nil {
 			t.Errorf("%+v made the mark %q", e, text)

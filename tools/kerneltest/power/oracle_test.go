@@ -3,6 +3,9 @@ package power
 import (
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // judge numbers the events from 1 and checks what block 0 of LUN 0 may hold after each.
@@ -40,9 +43,7 @@ func TestOracle(t *testing.T) {
 			c.events[i].N = i + 1
 		}
 		o, err := NewOracle(c.events)
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
+		must.OK(t, err, "%s", c.name)
 		for i, may := range c.may {
 			for cmd := range 3 {
 				var block [BlockSize]byte
@@ -67,9 +68,7 @@ func TestOracleOfReservationsAndIdentities(t *testing.T) {
 		{N: 5, Op: OpReserve, Cmd: 2, Reservations: two},
 		{N: 6, Op: OpMode, Cmd: 3, WCE: false}, {N: 7, Op: OpAck, Cmd: 3},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	none := Reservations(nil, 0, 0)
 	for event, right := range map[int]string{2: none, 4: one, 5: two, 7: one} {
 		if what := o.Reserved(0, event, right); what != "" {
@@ -77,9 +76,7 @@ func TestOracleOfReservationsAndIdentities(t *testing.T) {
 		}
 	}
 	for event, wrong := range map[int]string{2: one, 4: none, 5: none, 7: none} {
-		if o.Reserved(0, event, wrong) == "" {
-			t.Errorf("after event %d the unit may have %s", event, wrong)
-		}
+		check.That(t, o.Reserved(0, event, wrong) != "", "after event %d the unit may have %s", event, wrong)
 	}
 	if o.Identity(0, 1, "any") != "" || o.Identity(0, 2, "61") != "" || o.Identity(0, 2, "62") == "" || o.Identity(1, 2, "any") != "" {
 		t.Error("identities")
@@ -87,9 +84,7 @@ func TestOracleOfReservationsAndIdentities(t *testing.T) {
 	if o.WriteCache(0, 5, false) == "" || o.WriteCache(0, 6, true) != "" || o.WriteCache(0, 6, false) != "" || o.WriteCache(0, 7, true) == "" {
 		t.Error("write cache")
 	}
-	if o.Unit(0, 1, nil) != "" || o.Unit(0, 2, nil) == "" {
-		t.Error("a unit may be missing until an initiator has seen it, and no longer")
-	}
+	check.That(t, o.Unit(0, 1, nil) == "" && o.Unit(0, 2, nil) != "", "a unit may be missing until an initiator has seen it, and no longer")
 }
 
 // A copy's blocks are those of its source, which must be certain.
@@ -98,10 +93,7 @@ func TestOracleOfCopies(t *testing.T) {
 		{N: 1, Op: OpWrite, Cmd: 1, LUN: 1, LBA: 7, Blocks: 1}, {N: 2, Op: OpAck, Cmd: 1, LUN: 1, Durable: true},
 		{N: 3, Op: OpWrite, Cmd: 2, Blocks: 1, Fill: FillCopy, From: 1, FromLBA: 7}, {N: 4, Op: OpAck, Cmd: 2, Durable: true},
 	}
-	o, err := NewOracle(events)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := must.Get(NewOracle(events))(t)
 	var block [BlockSize]byte
 	Value{Cmd: 1}.Put(block[:])
 	if what := o.Block(0, 0, 4, block[:]); what != "" {
@@ -119,17 +111,11 @@ func TestOracleOfSanitize(t *testing.T) {
 		{N: 1, Op: OpBegin}, {N: 2, Op: OpWrite, Kind: "SANITIZE-OVERWRITE", Cmd: 1, Blocks: Blocks, Fill: FillZero},
 		{N: 3, Op: OpTick}, {N: 4, Op: OpAck, Cmd: 1, Durable: true},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	for event, may := range map[int]bool{1: false, 2: true, 3: true, 4: false} {
-		if got := o.Failed(0, event) == ""; got != may {
-			t.Errorf("after event %d: %v, want %v", event, got, may)
-		}
+		check.Equal(t, o.Failed(0, event) == "", may, "after event %d:", event)
 	}
-	if o.Failed(1, 3) == "" {
-		t.Error("another unit's may fail")
-	}
+	check.That(t, o.Failed(1, 3) != "", "another unit's may fail")
 }
 
 func TestOracleRefusesWhatNoRunTells(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
@@ -22,10 +23,7 @@ func TestProblemsHavePlaces(t *testing.T) {
 	if err != nil || len(files) < 5 {
 		t.Fatal(files, err)
 	}
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
+	here := must.Get(os.Getwd())(t)
 	for _, file := range files {
 		if file == "testdata/full.toml" {
 			continue
@@ -38,14 +36,9 @@ func TestProblemsHavePlaces(t *testing.T) {
 			got := strings.ReplaceAll(ps.Error(), here, "HERE") + "\n"
 			golden := strings.TrimSuffix(file, ".toml") + ".golden"
 			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				must.OK(t, os.WriteFile(golden, []byte(got), 0o644))
 			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
+			want := must.Get(os.ReadFile(golden))(t)
 			if got != string(want) {
 				t.Errorf("got\n%swant\n%s", got, want)
 			}
@@ -59,10 +52,7 @@ func TestFullFile(t *testing.T) {
 	if len(ps) > 0 {
 		t.Fatal(ps)
 	}
-	here, err := filepath.Abs("testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
+	here := must.Get(filepath.Abs("testdata"))(t)
 	at := Where{}
 	forget(c)
 	want := &Config{
@@ -272,9 +262,7 @@ func TestSecrets(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(path, []byte(text), mode))
 		if err := os.Chmod(path, mode); err != nil { // whatever the umask
 			t.Fatal(err)
 		}
@@ -358,10 +346,7 @@ func TestRedirectAddress(t *testing.T) {
 func FuzzFile(f *testing.F) {
 	files, _ := filepath.Glob("testdata/*.toml")
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(file))(f)
 		f.Add(string(text))
 	}
 	f.Add("a.b.c = 1\n[[a]]\n")
@@ -370,9 +355,7 @@ func FuzzFile(f *testing.F) {
 		var ps Problems
 		d, ps := parse("x.toml", []byte(text))
 		if d == nil {
-			if len(ps.Errors()) != 1 {
-				t.Fatalf("no document, and %v", ps)
-			}
+			must.Be(t, len(ps.Errors()) == 1, "no document, and %v", ps)
 			return
 		}
 		r := &reader{dir: "/nonexistent", env: func(string) (string, bool) { return "", false }, ps: &ps}
@@ -390,13 +373,9 @@ func FuzzFile(f *testing.F) {
 			return
 		}
 		for _, tg := range c.Targets {
-			if CheckName(tg.Name) != nil || len(tg.Groups) == 0 {
-				t.Fatalf("target %+v is taken", tg)
-			}
+			must.Be(t, CheckName(tg.Name) == nil && len(tg.Groups) != 0, "target %+v is taken", tg)
 			for _, l := range tg.LUNs {
-				if l.Kind == "" || l.Number < 0 || l.Number > 255 || l.Size < 0 {
-					t.Fatalf("lun %+v is taken", l)
-				}
+				must.Be(t, l.Kind != "" && l.Number >= 0 && l.Number <= 255 && l.Size >= 0, "lun %+v is taken", l)
 			}
 		}
 	})
@@ -420,14 +399,8 @@ func TestMetricsAddress(t *testing.T) {
 
 // docs/configuration.md documents every key, and the example files in docs are valid.
 func TestDocs(t *testing.T) {
-	page, err := os.ReadFile("../../../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile("testdata/full.toml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := must.Get(os.ReadFile("../../../../docs/configuration.md"))(t)
+	text := must.Get(os.ReadFile("testdata/full.toml"))(t)
 	d, ps := parse("full.toml", text)
 	if d == nil {
 		t.Fatal(ps)
@@ -454,22 +427,14 @@ func TestDocs(t *testing.T) {
 		}
 	}
 	t.Setenv("HOST_7_SECRET", "long enough for CHAP")
-	pages, err := filepath.Glob("../../../../docs/*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	pages := must.Get(filepath.Glob("../../../../docs/*.md"))(t)
 	examples := 0
 	for _, name := range pages {
-		page, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		page := must.Get(os.ReadFile(name))(t)
 		for _, part := range strings.Split(string(page), "```toml\n")[1:] {
 			example, _, _ := strings.Cut(part, "```")
 			file := filepath.Join(t.TempDir(), "ringtgt.toml")
-			if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.WriteFile(file, []byte(example), 0o600))
 			if _, ps := Load(Flags{Config: file}, false); len(ps.Errors()) > 0 {
 				t.Errorf("an example of %s is wrong: %v\n%s", filepath.Base(name), ps, example)
 			}

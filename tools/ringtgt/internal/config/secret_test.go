@@ -6,14 +6,14 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func loadText(t *testing.T, text string, check bool) (*Config, Problems) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "c.toml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, []byte(text), 0o600))
 	return Load(Flags{Config: path}, check)
 }
 

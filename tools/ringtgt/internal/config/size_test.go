@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 func TestParseSize(t *testing.T) {
@@ -61,12 +63,8 @@ func FuzzParseSize(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if n < 0 {
-			t.Fatalf("ParseSize(%q) = %d", s, n)
-		}
+		must.Be(t, n >= 0, "ParseSize(%q) = %d", s, n)
 		again, err := ParseSize(strconv.FormatInt(n, 10))
-		if err != nil || again != n {
-			t.Fatalf("%q is %d, and %d is %d, %v", s, n, n, again, err)
-		}
+		must.Be(t, err == nil && again == n, "%q is %d, and %d is %d, %v", s, n, n, again, err)
 	})
 }

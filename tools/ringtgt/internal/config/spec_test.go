@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
@@ -75,12 +76,8 @@ func FuzzParseSpec(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if l.Size < 0 || l.BlockSize < 0 || l.PhysicalBlock < 0 || l.SanitizeRate < 0 {
-			t.Fatalf("ParseSpec(%q) = %+v", s, l)
-		}
-		if l.Persistent() != (l.Path != "") {
-			t.Fatalf("ParseSpec(%q): kind %s with path %q", s, l.Kind, l.Path)
-		}
+		must.Be(t, l.Size >= 0 && l.BlockSize >= 0 && l.PhysicalBlock >= 0 && l.SanitizeRate >= 0, "ParseSpec(%q) = %+v", s, l)
+		must.Be(t, l.Persistent() == (l.Path != ""), "ParseSpec(%q): kind %s with path %q", s, l.Kind, l.Path)
 		var ps Problems
 		c := &Config{Targets: []Target{{Name: DefaultTarget, LUNs: []LUN{l}}}}
 		c.defaults(Flags{LUN: []string{s}}, &ps)

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,10 +24,7 @@ func answer(context.Context) (*Status, error) {
 
 func serve(t *testing.T, path string) *Server {
 	t.Helper()
-	s, err := Listen(path, answers)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(Listen(path, answers))(t)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -34,9 +33,7 @@ func TestStatusTravels(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
 	s := serve(t, path)
 	got, err := Get(t.Context(), path)
-	if err != nil || got.Daemon.PID != 7 || len(got.Notes) != 1 {
-		t.Fatalf("%+v, %v", got, err)
-	}
+	must.Be(t, err == nil && got.Daemon.PID == 7 && len(got.Notes) == 1, "%+v, %v", got, err)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600: whoever may open it may ask", info.Mode(), err)
 	}
@@ -52,9 +49,7 @@ func TestStatusTravels(t *testing.T) {
 // Socket addresses hold 107 bytes (unix(7)); state directories may have longer names.
 func TestLongPaths(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("long-", 30), strings.Repeat("name-", 30))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.MkdirAll(dir, 0o700))
 	path := filepath.Join(dir, "control.sock")
 	s := serve(t, path)
 	if got, err := Get(t.Context(), path); err != nil || got.Daemon.PID != 7 {
@@ -79,10 +74,7 @@ func TestLongPaths(t *testing.T) {
 func TestWhatIsThereAlready(t *testing.T) {
 	dir := t.TempDir()
 	stale := filepath.Join(dir, "stale.sock")
-	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"}))(t)
 	ln.SetUnlinkOnClose(false)
 	ln.Close()
 	if _, err := Get(t.Context(), stale); !Absent(err) {
@@ -100,9 +92,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 	}
 
 	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(file, []byte("precious"), 0o600))
 	if _, err := Listen(file, answers); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("over a file: %v", err)
 	}
@@ -117,9 +107,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 func TestDaemonSaysNo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
 	s, err := Listen(path, Answers{Status: func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	if _, err := Get(t.Context(), path); err == nil || Absent(err) || !strings.Contains(err.Error(), "a loop does not answer") {
 		t.Errorf("%v", err)
@@ -135,9 +123,7 @@ func TestAnswerTimeIsBounded(t *testing.T) {
 		}
 		return answer(ctx)
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
 	if _, err := Get(t.Context(), path); err != nil {
 		t.Error(err)
@@ -169,23 +155,17 @@ func TestFind(t *testing.T) {
 	// one daemon, listed by its process ID though its socket is elsewhere
 	path := filepath.Join(t.TempDir(), "control.sock")
 	s := serve(t, path)
-	if err := s.Register(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Register())
 	mine := filepath.Join(dir, strconv.Itoa(os.Getpid())+".sock")
 	got, err := Find(Where{}, nowhere, "control.sock")
-	if err != nil || got != mine {
-		t.Errorf("Find = %s, %v; want %s", got, err, mine)
-	}
+	check.That(t, err == nil && got == mine, "Find = %s, %v; want %s", got, err, mine)
 	if st, err := Get(t.Context(), got); err != nil || st.Daemon.PID != 7 {
 		t.Errorf("%+v, %v", st, err)
 	}
 
 	// another process that lives
 	other := os.Getppid()
-	if err := os.Symlink("/nowhere", filepath.Join(dir, strconv.Itoa(other)+".sock")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Symlink("/nowhere", filepath.Join(dir, strconv.Itoa(other)+".sock")))
 	var several *AmbiguousError
 	if _, err := Find(Where{}, nowhere, "control.sock"); !errors.As(err, &several) || len(several.PIDs) != 2 {
 		t.Errorf("two daemons: %v", err)
@@ -211,17 +191,13 @@ func TestDeadEntries(t *testing.T) {
 	const dead = 1<<22 + 1 // beyond the largest process number
 	entry := filepath.Join(dir, strconv.Itoa(dead)+".sock")
 	for _, name := range []string{entry, filepath.Join(dir, "notes.txt"), filepath.Join(dir, "x.sock")} {
-		if err := os.WriteFile(name, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(name, nil, 0o600))
 	}
 	if run := Running(); len(run) != 0 {
 		t.Errorf("Running() = %v", run)
 	}
 	path, err := RuntimeSocket()
-	if err != nil || path != filepath.Join(dir, strconv.Itoa(os.Getpid())+".sock") {
-		t.Errorf("%s, %v", path, err)
-	}
+	check.That(t, err == nil && path == filepath.Join(dir, strconv.Itoa(os.Getpid())+".sock"), "%s, %v", path, err)
 	if _, err := os.Lstat(entry); !errors.Is(err, os.ErrNotExist) {
 		t.Error("the dead entry is still there")
 	}
@@ -236,18 +212,12 @@ func TestRuntimeDirMustBeOurs(t *testing.T) {
 	old := unix.Umask(0)
 	err := os.Mkdir(dir, 0o777)
 	unix.Umask(old)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if _, err := RuntimeSocket(); err == nil {
 		t.Error("one that everybody may write to is used")
 	}
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(t.TempDir(), dir); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Remove(dir))
+	must.OK(t, os.Symlink(t.TempDir(), dir))
 	if _, err := RuntimeSocket(); err == nil {
 		t.Error("a link is used")
 	}
@@ -265,14 +235,9 @@ func TestLatency(t *testing.T) {
 		l.Units[0].Stages[engine.StageSend].Steps.Add(1000, 7)
 		return l, nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer s.Close()
-	l, err := GetLatency(t.Context(), path, 17)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := must.Get(GetLatency(t.Context(), path, 17))(t)
 	if l.PID != 17 || len(l.Units) != 1 || l.Units[0].LUN != 3 || l.Units[0].Stages[engine.StageSend].Quantile(0.5) != 0 || l.Units[0].Stages[engine.StageSend].Steps.Count() != 7 {
 		t.Errorf("%+v", l)
 	}

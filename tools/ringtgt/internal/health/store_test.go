@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 type brokenStore struct{ err error }
@@ -22,9 +24,7 @@ func TestStateErrorsAreTold(t *testing.T) {
 	s.now = r.now
 	save := func() {
 		t.Helper()
-		if err := s.Save("k", nil); err != b.err {
-			t.Errorf("Save is %v, want %v", err, b.err)
-		}
+		check.Equal(t, s.Save("k", nil), b.err, "Save is")
 	}
 	save()
 	r.want()

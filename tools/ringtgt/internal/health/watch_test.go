@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -129,9 +131,7 @@ func TestLinesAreBounded(t *testing.T) {
 	for range 6 {
 		r.Poll()
 		lines := r.lines()
-		if len(lines) > maxLines {
-			t.Fatalf("%d lines in a poll", len(lines))
-		}
+		must.Be(t, len(lines) <= maxLines, "%d lines in a poll", len(lines))
 		for _, l := range lines {
 			unit, _, _ := strings.Cut(l, " errno=")
 			told[unit] = true
@@ -142,9 +142,7 @@ func TestLinesAreBounded(t *testing.T) {
 			h.Report(lun.FaultGone, -1, int(unix.ENODEV), 1)
 		}
 	}
-	if len(told) != n {
-		t.Errorf("%d units of %d had a line", len(told), n)
-	}
+	check.That(t, len(told) == n, "%d units of %d had a line", len(told), n)
 }
 
 // wait waits for the inspections under way.

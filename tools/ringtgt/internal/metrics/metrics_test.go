@@ -19,7 +19,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/hist"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const target = "iqn.2026-11.io.ringtgt:disk0"
@@ -60,25 +62,16 @@ func source() Source {
 
 func listen(t *testing.T, src Source) *Server {
 	t.Helper()
-	s, err := Listen(netip.MustParseAddrPort("127.0.0.1:0"), src, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(Listen(netip.MustParseAddrPort("127.0.0.1:0"), src, slog.New(slog.DiscardHandler)))(t)
 	t.Cleanup(s.Close)
 	return s
 }
 
 func get(t *testing.T, s *Server, path string) (int, string) {
 	t.Helper()
-	resp, err := http.Get("http://" + s.Addr().String() + path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := must.Get(http.Get("http://" + s.Addr().String() + path))(t)
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(io.ReadAll(resp.Body))(t)
 	return resp.StatusCode, string(text)
 }
 
@@ -92,9 +85,7 @@ func values(t *testing.T, text string) map[string]float64 {
 		}
 		i := strings.LastIndexByte(line, ' ')
 		v, err := strconv.ParseFloat(strings.TrimSpace(line[i+1:]), 64)
-		if err != nil {
-			t.Fatalf("%q: %v", line, err)
-		}
+		must.OK(t, err, "%q", line)
 		out[line[:i]] = v
 	}
 	return out
@@ -103,10 +94,7 @@ func values(t *testing.T, text string) map[string]float64 {
 // Names, units and helps are what Prometheus wants them to be.
 func TestLint(t *testing.T) {
 	_, text := get(t, listen(t, source()), "/metrics")
-	problems, err := promlint.New(strings.NewReader(text)).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
+	problems := must.Get(promlint.New(strings.NewReader(text)).Lint())(t)
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
@@ -115,9 +103,7 @@ func TestLint(t *testing.T) {
 // Loops are added up, units are there from the start, and every metric that is defined has a value.
 func TestCollect(t *testing.T) {
 	code, text := get(t, listen(t, source()), "/metrics")
-	if code != http.StatusOK {
-		t.Fatalf("%d: %s", code, text)
-	}
+	must.Be(t, code == http.StatusOK, "%d: %s", code, text)
 	got := values(t, text)
 	unit := func(name, lun, op, more string) string {
 		return fmt.Sprintf(`%s{lun="%s",operation="%s"%starget="%s"`, name, lun, op, more, target)
@@ -162,9 +148,7 @@ func TestCollect(t *testing.T) {
 	}
 	for _, m := range all {
 		name := strings.TrimPrefix(strings.SplitN(m.desc.String(), `"`, 3)[1], `"`)
-		if !strings.Contains(text, "# TYPE "+name+" ") {
-			t.Errorf("%s is defined and has no value", name)
-		}
+		check.That(t, strings.Contains(text, "# TYPE "+name+" "), "%s is defined and has no value", name)
 	}
 	if t.Failed() {
 		for _, name := range slices.Sorted(maps.Keys(got)) {
@@ -179,12 +163,8 @@ func TestCollect(t *testing.T) {
 func TestBucketsAreExact(t *testing.T) {
 	last := int64(0)
 	for _, end := range durationEnds {
-		if hist.CompactEnd(hist.CompactStep(end)) != end {
-			t.Errorf("no step ends at %d ns", end)
-		}
-		if end <= last {
-			t.Errorf("%d after %d", end, last)
-		}
+		check.That(t, hist.CompactEnd(hist.CompactStep(end)) == end, "no step ends at %d ns", end)
+		check.That(t, end > last, "%d after %d", end, last)
 		last = end
 	}
 	if n := len(durationEnds); n > 32 {
@@ -229,9 +209,7 @@ func TestReadingsAreShared(t *testing.T) {
 	}
 	c.at = c.at.Add(-freshFor)
 	c.read()
-	if reads.Load() < 2 {
-		t.Error("an old reading is shown")
-	}
+	check.That(t, reads.Load() >= 2, "an old reading is shown")
 }
 
 // A scrape fails when a loop does not answer, so that `up` says so, and it does so within bounds.
@@ -244,9 +222,7 @@ func TestStuckLoop(t *testing.T) {
 		return engine.Latency{}, errors.New("a loop does not answer")
 	}
 	code, text := get(t, listen(t, src), "/metrics")
-	if code != http.StatusInternalServerError || !strings.Contains(text, "a loop does not answer") {
-		t.Errorf("%d %s", code, text)
-	}
+	check.That(t, code == http.StatusInternalServerError && strings.Contains(text, "a loop does not answer"), "%d %s", code, text)
 }
 
 // The listener serves /metrics and a page that names it, to GET alone.
@@ -260,14 +236,9 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s: %d", path, code)
 		}
 	}
-	resp, err := http.Post("http://"+s.Addr().String()+"/metrics", "text/plain", strings.NewReader("x"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := must.Get(http.Post("http://"+s.Addr().String()+"/metrics", "text/plain", strings.NewReader("x")))(t)
 	resp.Body.Close()
-	if resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("POST: %d", resp.StatusCode)
-	}
+	check.That(t, resp.StatusCode == http.StatusMethodNotAllowed, "POST: %d", resp.StatusCode)
 }
 
 // Silent clients and clients that send too much occupy only their connection slots, and not for long.
@@ -276,22 +247,14 @@ func TestBadClients(t *testing.T) {
 	if h := s.http; h.ReadHeaderTimeout <= 0 || h.ReadTimeout <= 0 || h.WriteTimeout <= 0 || h.IdleTimeout <= 0 || h.MaxHeaderBytes <= 0 {
 		t.Errorf("without bounds: %+v", h)
 	}
-	c, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := must.Get(net.Dial("tcp", s.Addr().String()))(t)
 	defer c.Close()
 	fmt.Fprintf(c, "GET /metrics HTTP/1.1\r\nHost: x\r\nX: %s\r\n\r\n", strings.Repeat("x", 4*maxHeader))
 	answer, _ := io.ReadAll(c)
-	if !strings.HasPrefix(string(answer), "HTTP/1.1 431") {
-		t.Errorf("a long header is answered %.40q", answer)
-	}
+	check.That(t, strings.HasPrefix(string(answer), "HTTP/1.1 431"), "a long header is answered %.40q", answer)
 	var silent []net.Conn
 	for range maxConns + 10 {
-		c, err := net.Dial("tcp", s.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(net.Dial("tcp", s.Addr().String()))(t)
 		silent = append(silent, c)
 	}
 	// All slots are taken: a new client waits until one is free.

@@ -1,14 +1,16 @@
 package shell
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+)
 
 // The shell parses the quoted text as one argument with the same bytes.
 func TestQuote(t *testing.T) {
 	for in, want := range map[string]string{
 		"/srv/a-b.img": "/srv/a-b.img", "": "''", "/a b": "'/a b'", "x;y": "'x;y'", "/it's": `'/it'\''s'`, "$HOME": "'$HOME'", "~": "'~'", "ä": "'ä'", "a\nb": "'a\nb'",
 	} {
-		if got := Quote(in); got != want {
-			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
-		}
+		check.Equal(t, Quote(in), want, "Quote(%q) =", in)
 	}
 }

@@ -10,15 +10,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"go.etcd.io/bbolt"
 )
 
 func fingerprint(t *testing.T, text string) (f medium.Fingerprint) {
 	t.Helper()
-	if err := f.UnmarshalText([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, f.UnmarshalText([]byte(text)))
 	return f
 }
 
@@ -26,9 +26,7 @@ func fingerprint(t *testing.T, text string) (f medium.Fingerprint) {
 func bind(t *testing.T, s *State, a Ask) Finding {
 	t.Helper()
 	found, _, err := s.Bind([]Ask{a}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return found[0]
 }
 
@@ -60,10 +58,7 @@ func refused(t *testing.T, s *State, a Ask, reason Reason, id string) {
 func dump(t *testing.T, s *State) string {
 	t.Helper()
 	text := func(d *Disks) string {
-		b, err := json.MarshalIndent(d.List(), "", " ")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(json.MarshalIndent(d.List(), "", " "))(t)
 		return string(b)
 	}
 	var kept string
@@ -74,9 +69,7 @@ func dump(t *testing.T, s *State) string {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	if mem := text(s.disks); mem != kept {
 		t.Errorf("memory has\n%s\nand the database\n%s", mem, kept)
 	}
@@ -139,9 +132,7 @@ func TestRefusalQuotes(t *testing.T) {
 	for _, want := range []string{
 		`  '/my programs/ringtgt' adopt --state '/a b' --id 'x;y' 'file:/it'\''s'`, `  '/my programs/ringtgt' forget --state '/a b' 'x;y'`,
 	} {
-		if !slices.Contains(lines, want) {
-			t.Errorf("%q\nwant %s in it", lines, want)
-		}
+		check.That(t, slices.Contains(lines, want), "%q\nwant %s in it", lines, want)
 	}
 }
 
@@ -256,9 +247,7 @@ func TestAdoptAndForget(t *testing.T) {
 	}
 
 	for _, key := range []string{"reservations/" + id, "mode/" + id, "mode/" + b.Disk.ID} {
-		if err := s.Save(key, []byte("v")); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Save(key, []byte("v")))
 	}
 	if _, err := s.Forget("nobody"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("Forget: %v", err)
@@ -284,9 +273,7 @@ func TestUnitsKeepTheirIdentity(t *testing.T) {
 	s := open(t, t.TempDir())
 	names := []string{UnitName("mem", "iqn.x", 0), UnitName("null", "iqn.x", 1)}
 	_, first, err := s.Bind(nil, names)
-	if err != nil || first[0].ID == first[1].ID || len(first[0].ID) != 32 {
-		t.Fatalf("%+v, %v", first, err)
-	}
+	must.Be(t, err == nil && first[0].ID != first[1].ID && len(first[0].ID) == 32, "%+v, %v", first, err)
 	s = reopen(t, s)
 	if _, again, err := s.Bind(nil, names); err != nil || !slices.EqualFunc(again, first, func(a, b Identity) bool { return a.ID == b.ID && a.Created.Equal(b.Created) }) {
 		t.Errorf("after a restart %+v, %v; want %+v", again, err, first)
@@ -299,9 +286,7 @@ func TestNothingNewWritesNothing(t *testing.T) {
 	asks := []Ask{{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}, {Kind: medium.Block, Path: "/dev/sda", Seen: fingerprint(t, diskA)}}
 	units := []string{UnitName("mem", "iqn.x", 0)}
 	transactions := func() (n int) {
-		if err := s.db.View(func(tx *bbolt.Tx) error { n = tx.ID(); return nil }); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.db.View(func(tx *bbolt.Tx) error { n = tx.ID(); return nil }))
 		return n
 	}
 	before := transactions()
@@ -326,9 +311,7 @@ func version1(t *testing.T, created time.Time, identities map[string]string) str
 	t.Helper()
 	dir := t.TempDir()
 	db, err := bbolt.Open(filepath.Join(dir, databaseFile), 0o600, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer db.Close()
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{bucketMeta, bucketValues, bucketIdentity} {
@@ -343,9 +326,7 @@ func version1(t *testing.T, created time.Time, identities map[string]string) str
 		}
 		return errors.Join(tx.Bucket(bucketValues).Put([]byte("reservations/ida"), []byte("held")), tx.Bucket(bucketMeta).Put(keyVersion, []byte("1")))
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	return dir
 }
 
@@ -356,9 +337,7 @@ func TestVersion1(t *testing.T) {
 	for _, name := range []string{"a", "twice"} {
 		write(t, path(name), []byte(name))
 	}
-	if err := errors.Join(os.Symlink(path("twice"), path("link")), os.Link(path("a"), path("hard"))); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, errors.Join(os.Symlink(path("twice"), path("link")), os.Link(path("a"), path("hard"))))
 	look := func(name string) Ask {
 		seen, err := medium.OfPath(path(name))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -372,9 +351,7 @@ func TestVersion1(t *testing.T) {
 	}
 	dir := version1(t, time.Now(), identities)
 	peeked, err := Peek(dir)
-	if err != nil || len(peeked.List()) != 5 {
-		t.Fatalf("Peek before it is taken over: %v, %v", peeked, err)
-	}
+	must.Be(t, err == nil && len(peeked.List()) == 5, "Peek before it is taken over: %v, %v", peeked, err)
 	s := open(t, dir)
 	if f := bind(t, s, look("hard")); f.Disk.ID != "ida" {
 		t.Errorf("by another name of its file: %+v", f)
@@ -428,10 +405,7 @@ func TestPeek(t *testing.T) {
 	s := open(t, t.TempDir())
 	a := Ask{Kind: medium.File, Path: "/x/a", Seen: fingerprint(t, fileA)}
 	id := bind(t, s, a).Disk.ID
-	d, err := Peek(s.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := must.Get(Peek(s.Dir()))(t)
 	if f, err := d.Find(a); err != nil || f.Disk.ID != id {
 		t.Errorf("%+v, %v", f, err)
 	}

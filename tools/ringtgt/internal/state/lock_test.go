@@ -9,22 +9,21 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A user who may write to the directory could change the identities of disks and replace the control socket.
 func TestDirectoryOpenToOthers(t *testing.T) {
 	for _, mode := range []os.FileMode{0o777, 0o770, 0o702, 0o777 | os.ModeSticky} {
 		dir := t.TempDir()
-		if err := os.Chmod(dir, mode); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Chmod(dir, mode))
 		s, err := Open(dir, 0)
 		if err == nil {
 			s.Close()
 		}
-		if !errors.Is(err, ErrOpenToOthers) || !strings.Contains(err.Error(), "chmod go-w "+dir) {
-			t.Errorf("mode %v: %v", mode, err)
-		}
+		check.That(t, errors.Is(err, ErrOpenToOthers) && strings.Contains(err.Error(), "chmod go-w "+dir), "mode %v: %v", mode, err)
 		if names, _ := os.ReadDir(dir); len(names) > 0 {
 			t.Errorf("mode %v: refused, and %s was made in it", mode, names[0].Name())
 		}
@@ -34,9 +33,7 @@ func TestDirectoryOpenToOthers(t *testing.T) {
 		return
 	}
 	dir := t.TempDir()
-	if err := os.Chown(dir, 12345, -1); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.Chown(dir, 12345, -1))
 	if s, err := Open(dir, 0); !errors.Is(err, ErrOpenToOthers) {
 		if err == nil {
 			s.Close()
@@ -55,9 +52,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 			dir := t.TempDir()
 			victim := filepath.Join(t.TempDir(), "victim")
 			write(t, victim, []byte("precious"))
-			if err := plant(victim, filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, plant(victim, filepath.Join(dir, name)))
 			s, err := Open(dir, 0)
 			if err == nil {
 				s.Close()

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // A file that was cut while it was served has zeroes in place of data, whatever its length is now. So it is refused from then
@@ -43,18 +45,14 @@ func TestCutFileIsRefused(t *testing.T) {
 			if what := strings.Join(r.Advice("ringtgt"), "\n"); !strings.Contains(what, want) || !strings.Contains(what, "2026-11-28T12:00:00Z") {
 				t.Errorf("the advice lacks %q or when it was:\n%s", want, what)
 			}
-			if !strings.Contains(r.Error(), "from byte 4 on") {
-				t.Errorf("%v: want it to say what is lost", r)
-			}
+			check.That(t, strings.Contains(r.Error(), "from byte 4 on"), "%v: want it to say what is lost", r)
 		}
 	}
 	if f := bind(t, s, at("", "/x/b", fileB)); f.Disk.ID != other {
 		t.Errorf("the other disk is %+v", f)
 	}
 	k, lost, err := s.Adopt(at(id, "/x/new", fileA))
-	if err != nil || k.ID != id || lost != (Losses{Cut: first, From: 4, Writes: first}) {
-		t.Errorf("Adopt: %+v, %+v, %v", k, lost, err)
-	}
+	check.That(t, err == nil && k.ID == id && lost == (Losses{Cut: first, From: 4, Writes: first}), "Adopt: %+v, %+v, %v", k, lost, err)
 	s = reopen(t, s)
 	if f := bind(t, s, at("", "/x/new", fileA)); f.Disk.ID != id || f.Disk.Lost != (Losses{}) {
 		t.Errorf("after Adopt %+v", f)
@@ -104,23 +102,16 @@ func TestDeletedDatabaseTakesNothing(t *testing.T) {
 		n++
 		save := s.Save("reservations/"+id, []byte("v"))
 		_, note := s.Note(id, medium.Fingerprint{}, Losses{Writes: time.Unix(int64(n), 0).UTC()})
-		if (save == nil) != ok || (note == nil) != ok {
-			t.Errorf("%s: Save %v, Note %v", because, save, note)
-		}
+		check.That(t, (save == nil) == ok && (note == nil) == ok, "%s: Save %v, Note %v", because, save, note)
 	}
 	move := func(from, to string) {
 		t.Helper()
-		if err := os.Rename(from, to); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.Rename(from, to))
 	}
 	want(true, "the database is there")
 	move(path, path+".away")
 	want(false, "it was moved away")
-	copied, err := os.ReadFile(path + ".away")
-	if err != nil {
-		t.Fatal(err)
-	}
+	copied := must.Get(os.ReadFile(path + ".away"))(t)
 	write(t, path, copied)
 	want(false, "a copy is in its place")
 	move(path+".away", path)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"go.etcd.io/bbolt"
 )
@@ -19,19 +21,14 @@ var _ lun.Store = (*State)(nil)
 
 func open(t *testing.T, dir string) *State {
 	t.Helper()
-	s, err := Open(dir, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := must.Get(Open(dir, 0))(t)
 	t.Cleanup(func() { s.Close() })
 	return s
 }
 
 func reopen(t *testing.T, s *State) *State {
 	t.Helper()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Close())
 	return open(t, s.Dir())
 }
 
@@ -44,22 +41,16 @@ func TestValuesSurvive(t *testing.T) {
 	}
 	big := bytes.Repeat([]byte("x"), 120<<10) // 1024 registrations
 	for key, value := range map[string][]byte{"reservations/1": []byte("one"), "reservations/2": big} {
-		if err := s.Save(key, value); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Save(key, value))
 	}
-	if err := s.Save("reservations/1", []byte("uno")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Save("reservations/1", []byte("uno")))
 	s = reopen(t, s)
 	for key, want := range map[string][]byte{"reservations/1": []byte("uno"), "reservations/2": big} {
 		if v, err := s.Load(key); err != nil || !bytes.Equal(v, want) {
 			t.Errorf("Load(%s) = %d bytes, %v; want %d", key, len(v), err, len(want))
 		}
 	}
-	if err := s.Save("reservations/2", nil); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Save("reservations/2", nil))
 	if v, err := s.Load("reservations/2"); v != nil || err != nil {
 		t.Errorf("after saving nothing: %d bytes, %v", len(v), err)
 	}
@@ -75,13 +66,8 @@ func TestLoadCopies(t *testing.T) {
 	s := open(t, t.TempDir())
 	// more than a page: a small value may be a copy already
 	want := strings.Repeat("value", 4096)
-	if err := s.Save("k", []byte(want)); err != nil {
-		t.Fatal(err)
-	}
-	v, err := s.Load("k")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Save("k", []byte(want)))
+	v := must.Get(s.Load("k"))(t)
 	v[0] = 'X'
 	if again, _ := s.Load("k"); string(again) != want {
 		t.Error("the stored value is another one now")
@@ -93,9 +79,7 @@ func TestLockKeepsOthersOut(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	_, err := Open(dir, 0)
-	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
-		t.Fatalf("second Open: %v", err)
-	}
+	must.Be(t, errors.Is(err, ErrInUse) && strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())), "second Open: %v", err)
 	if err := s.Save("k", []byte("v")); err != nil {
 		t.Errorf("the first cannot save after the second tried: %v", err)
 	}
@@ -107,18 +91,10 @@ func TestKilledProcessLeavesNoLock(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestHelperHoldsState$")
 	cmd.Env = append(os.Environ(), "STATE_HELPER_DIR="+dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := must.Get(cmd.StdoutPipe())(t)
+	in := must.Get(cmd.StdinPipe())(t)
 	defer in.Close()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, cmd.Start())
 	ready := make([]byte, 6)
 	if _, err := out.Read(ready); err != nil || string(ready) != "ready\n" {
 		t.Fatalf("%q, %v", ready, err)
@@ -140,9 +116,7 @@ func TestHelperHoldsState(t *testing.T) {
 		t.Skip("only as a child of TestKilledProcessLeavesNoLock")
 	}
 	s := open(t, dir)
-	if err := s.Save("k", []byte("saved")); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Save("k", []byte("saved")))
 	os.Stdout.WriteString("ready\n")
 	io.Copy(io.Discard, os.Stdin) // the runtime would report select{} as a deadlock and end the process
 }
@@ -150,9 +124,7 @@ func TestHelperHoldsState(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(file, nil, 0o600))
 	for _, path := range []string{file, filepath.Join(file, "below"), "/proc/no-such-directory/state"} {
 		if s, err := Open(path, 0); err == nil {
 			s.Close()
@@ -165,29 +137,20 @@ func TestOpenRefuses(t *testing.T) {
 func TestDamagedDatabase(t *testing.T) {
 	whole := func(t *testing.T) string {
 		s := open(t, t.TempDir())
-		if err := s.Save("k", []byte("v")); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Save("k", []byte("v")))
 		s.Close()
 		return s.Dir()
 	}
 	for name, damage := range map[string]func(t *testing.T, path string){
 		"foreign": func(t *testing.T, path string) { write(t, path, []byte("this is no database")) },
 		"cut": func(t *testing.T, path string) {
-			if err := os.Truncate(path, 4096); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.Truncate(path, 4096))
 		},
 		"zeroes": func(t *testing.T, path string) { write(t, path, make([]byte, 64<<10)) },
 		"version": func(t *testing.T, path string) {
-			db, err := bbolt.Open(path, 0o600, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			db := must.Get(bbolt.Open(path, 0o600, nil))(t)
 			defer db.Close()
-			if err := db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("3")) }); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyVersion, []byte("3")) }))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,13 +162,9 @@ func TestDamagedDatabase(t *testing.T) {
 				s.Close()
 				t.Fatal("opened")
 			}
-			if !strings.Contains(err.Error(), path+" cannot be used") {
-				t.Errorf("%v", err)
-			}
+			check.That(t, strings.Contains(err.Error(), path+" cannot be used"), "%v", err)
 			// the lock is free: moved away, a new one is made
-			if err := os.Rename(path, path+".bad"); err != nil {
-				t.Fatal(err)
-			}
+			must.OK(t, os.Rename(path, path+".bad"))
 			open(t, dir)
 		})
 	}
@@ -225,9 +184,7 @@ func TestDamagedIdentity(t *testing.T) {
 	for _, bucket := range [][]byte{bucketIdentity, bucketDisks} {
 		s := open(t, t.TempDir())
 		err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte("mem:iqn.x/0"), []byte("{")) })
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, err)
 		s.Close()
 		if s, err := Open(s.Dir(), 0); err == nil {
 			s.Close()
@@ -238,9 +195,7 @@ func TestDamagedIdentity(t *testing.T) {
 
 func write(t *testing.T, path string, b []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, b, 0o600))
 }
 
 // A truncated database, as a damaged file system may leave it, is an error with advice, whatever its length: bbolt maps the
@@ -249,24 +204,15 @@ func TestCutDatabaseIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	for i := range 64 { // so that used pages reach far into the file
-		if err := s.Save("k"+strconv.Itoa(i), bytes.Repeat([]byte("x"), 4096)); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, s.Save("k"+strconv.Itoa(i), bytes.Repeat([]byte("x"), 4096)))
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, s.Close())
 	path := filepath.Join(dir, databaseFile)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole := must.Get(os.ReadFile(path))(t)
 	page := os.Getpagesize()
 	for pages := 2; pages < len(whole)/page; pages++ {
 		dir := t.TempDir() // after a panic bbolt leaves the file locked
-		if err := os.WriteFile(filepath.Join(dir, databaseFile), whole[:pages*page], 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, os.WriteFile(filepath.Join(dir, databaseFile), whole[:pages*page], 0o600))
 		// Cut after the last used page, it is intact.
 		if cut, err := Open(dir, 0); err == nil {
 			for i := range 64 {
