@@ -6,7 +6,7 @@ import (
 	"math/bits"
 )
 
-// A Compact's steps: one for everything up to CompactLow, 8 for each doubling from there to CompactHigh, and one for what is
+// A Compact's steps: one for everything up to CompactLow, 8 for each doubling from there to CompactHigh, and one for anything
 // longer. All bounds are in ns.
 const (
 	compactBits = 3
@@ -18,9 +18,9 @@ const (
 	CompactSteps = (highBits-lowBits)<<compactBits + 2
 )
 
-// Compact counts latencies in 1,680 bytes: a Histogram's coarser sister, for the thousands that a target keeps. A step is
-// (low, high] with high at most 1.125 times low, and high is a whole number of ns: what counts values "less or equal", as
-// Prometheus does, loses nothing. Each element is a count. The zero value is empty; it serves one goroutine at a time.
+// Compact counts latencies in 1,680 bytes. It is coarser than a Histogram, because a target keeps thousands of them. A step is
+// (low, high] with high at most 1.125 times low, and high is a whole number of ns: a consumer that counts values "less or equal",
+// like Prometheus, loses nothing. Each element is a count. The zero value is empty; it serves one goroutine at a time.
 type Compact [CompactSteps]uint64
 
 // CompactStep returns the step in which a latency of ns is counted.
@@ -55,7 +55,7 @@ func (c *Compact) Merge(o *Compact) {
 	}
 }
 
-// Sub takes away what o has counted, an earlier state of c.
+// Sub subtracts o, an earlier state of c.
 func (c *Compact) Sub(o *Compact) {
 	for i, n := range o {
 		c[i] -= n
@@ -71,7 +71,7 @@ func (c *Compact) Count() (n uint64) {
 }
 
 // Quantile returns a latency in ns that a share q, 0 to 1, of all does not exceed: the end of its step, or most, the longest
-// latency that is known, where that is less. It is 0 where nothing was counted.
+// known latency, if that is less. It is 0 if nothing was counted.
 func (c *Compact) Quantile(q float64, most int64) int64 {
 	n := c.Count()
 	if n == 0 {
@@ -98,7 +98,7 @@ func (c *Compact) Cumulative(ns int64) (n uint64) {
 	return n
 }
 
-// MarshalJSON writes the steps that have something in them: [upper bound in ns, -1 for the last; count] each, lowest first.
+// MarshalJSON writes the steps that are not empty: [upper bound in ns, -1 for the last; count] each, lowest first.
 func (c Compact) MarshalJSON() ([]byte, error) {
 	out := [][2]int64{}
 	for i, n := range c {

@@ -67,7 +67,7 @@ func (h *Histogram) Merge(o *Histogram) {
 // Count returns how many latencies were counted.
 func (h *Histogram) Count() uint64 { return h.n }
 
-// Mean, Min and Max are 0 where nothing was counted.
+// Mean returns the mean latency. Mean, Min and Max are 0 if nothing was counted.
 func (h *Histogram) Mean() time.Duration {
 	if h.n == 0 {
 		return 0
@@ -94,7 +94,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return 0
 }
 
-// Steps calls f for every step that has something in it, lowest first: low to high, both included, in ns.
+// Steps calls f for every step that is not empty, lowest first: low to high, both included, in ns.
 func (h *Histogram) Steps(f func(low, high int64, n uint64)) {
 	for i, c := range &h.counts {
 		if c > 0 {
@@ -107,8 +107,7 @@ func (h *Histogram) Steps(f func(low, high int64, n uint64)) {
 	}
 }
 
-// Sub takes away what o has counted, an earlier state of h: what is left was counted since. Min and Max become those of the
-// steps.
+// Sub subtracts o, an earlier state of h, so that h has the latencies counted since. Min and Max become those of the steps.
 func (h *Histogram) Sub(o *Histogram) {
 	h.n -= o.n
 	h.sum -= o.sum

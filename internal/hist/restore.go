@@ -20,8 +20,8 @@ func (h *Histogram) AddN(ns int64, n uint64) {
 	h.sum += float64(ns) * float64(n)
 }
 
-// Amend gives a histogram that was rebuilt from its steps the figures that the steps only bound. It refuses figures that
-// cannot be theirs: the shortest has to be in the first step that has something in it, the longest in the last.
+// Amend sets the exact figures of a histogram that was rebuilt from its steps, which only bound them. It refuses figures that
+// contradict the steps: the shortest must be in the first step that is not empty, the longest in the last.
 func (h *Histogram) Amend(mean, shortest, longest time.Duration) error {
 	if h.n == 0 {
 		return nil

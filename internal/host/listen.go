@@ -21,9 +21,9 @@ var (
 	// ErrElsewhere: the address is not one of this machine's.
 	ErrElsewhere = errors.New("the address is not this machine's")
 	// ErrNobody: no socket listens there, in this network namespace.
-	ErrNobody = errors.New("nobody listens there")
+	ErrNobody = errors.New("no process listens there")
 	// ErrHidden: this user may not read the descriptors of the process that listens.
-	ErrHidden = errors.New("the process that listens belongs to somebody else")
+	ErrHidden = errors.New("the process that listens belongs to another user")
 )
 
 // SeveralError: more than one process has a socket that accepts connections to the address.
@@ -126,7 +126,7 @@ func overlap(x, y netip.AddrPort) bool {
 	return x.Port() == y.Port() && (a == b || covers(a, b) || covers(b, a))
 }
 
-// rank is how well a listening socket matches an address; 0: not at all.
+// rank is how well a listening socket matches an address, 0 if it does not.
 type rank int
 
 // fits ranks a socket bound to bound for connections to addr. /proc does not show whether an IPv6 wildcard accepts IPv4

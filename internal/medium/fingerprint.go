@@ -106,8 +106,8 @@ func (f Fingerprint) Keys() []string {
 	return out
 }
 
-// Differs returns why seen cannot be the medium of known; "": it can be. A fact that only one of them has proves nothing: kernels and
-// file systems differ in what they report. A medium may have grown, but not shrunk.
+// Differs returns why seen cannot be the medium of known, "" if it can. A fact that only one of them has proves nothing: kernels
+// and file systems differ in what they report. A medium may have grown, but not shrunk.
 func Differs(known, seen Fingerprint) string {
 	if known.kind != seen.kind {
 		return fmt.Sprintf("it was a %s medium and is a %s medium", known.kind, seen.kind)

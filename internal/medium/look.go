@@ -27,10 +27,10 @@ func Host() System { return System{Sys: "/sys", Udev: "/run/udev/data", Dev: "/d
 // ErrKind is the error for something other than a regular file or a block device.
 var ErrKind = errors.New("is neither a regular file nor a block device")
 
-// OfPath returns the fingerprint of what is at path on this machine. It does not open devices.
+// OfPath returns the fingerprint of the file or device at path on this machine. It does not open devices.
 func OfPath(path string) (Fingerprint, error) { return Host().OfPath(path) }
 
-// OfFD returns the fingerprint of what is open as fd.
+// OfFD returns the fingerprint of the file or device open as fd.
 func OfFD(fd int) (Fingerprint, error) { return Host().OfFD(fd) }
 
 const statxWants = unix.STATX_TYPE | unix.STATX_INO | unix.STATX_SIZE | unix.STATX_BTIME | unix.STATX_NLINK

@@ -20,7 +20,7 @@ var (
 	ErrUnlinked = errors.New("the open file was deleted")
 )
 
-// StillAt checks that path still leads to what is open as fd; the error describes what is there instead. It compares places, not
+// StillAt checks that path still leads to the file or device open as fd; the error describes what is there instead. It compares places, not
 // fingerprints: a copy that was renamed over the file is another file. It may block like stat(2).
 func StillAt(fd int, path string) error {
 	var open, there unix.Statx_t

@@ -2,7 +2,7 @@ package process
 
 import "time"
 
-// Every bound, with its reason.
+// Every limit, with its reason.
 const (
 	// logTail is how many bytes of a child's output are kept: enough for a Go crash report with every goroutine.
 	logTail = 1 << 20

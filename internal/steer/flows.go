@@ -15,15 +15,15 @@ import (
 // flowNeeds: packets go through a CPUMAP in generic mode since 5.15.
 var flowNeeds = need{major: 5, minor: 15, caps: []capability{capBPF, capNetAdmin, capPerfmon}}
 
-// flowTable is the XDP program with its map of connections. Links die with their descriptors: a daemon that is killed
-// leaves nothing attached.
+// flowTable is the XDP program with its map of connections. A link is detached when its descriptor is closed, so a daemon that
+// is killed leaves nothing attached.
 type flowTable struct {
 	objs  flowsObjects
 	links map[string]link.Link // by interface
 }
 
-// openFlows loads the program for cpus and attaches it to every interface it can; refused says which it could not, and
-// why. With none there is no table. An error is the program's.
+// openFlows loads the program for cpus and attaches it to as many of the interfaces as possible; refused lists the others, with
+// reasons. If it could attach to none, f is nil. An error means that the program could not be loaded.
 func openFlows(cpus []int, interfaces []string) (f *flowTable, refused []string, err error) {
 	if f, err = loadFlowTable(cpus); err != nil {
 		return nil, nil, err
@@ -42,7 +42,7 @@ func openFlows(cpus []int, interfaces []string) (f *flowTable, refused []string,
 	return f, refused, nil
 }
 
-// loadFlowTable loads the program with a queue for each of cpus, attached to nothing.
+// loadFlowTable loads the program with a queue for each of cpus, and does not attach it.
 func loadFlowTable(cpus []int) (*flowTable, error) {
 	spec, err := loadFlows()
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *flowTable) forget(local, remote netip.AddrPort) error {
 	return err
 }
 
-// flowKey names a connection as the program does: IPv4 as ::ffff:a.b.c.d, ports in network order, no zone.
+// flowKey returns the program's key for a connection: IPv4 as ::ffff:a.b.c.d, ports in network order, no zone.
 func flowKey(local, remote netip.AddrPort) *flowsFlow {
 	k := &flowsFlow{Remote: remote.Addr().As16(), Local: local.Addr().As16()}
 	binary.BigEndian.PutUint16(k.RemotePort[:], remote.Port())

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IncomingCPUOf returns the CPU that last did receive processing for a connection, -1 when there was none yet.
+// IncomingCPUOf returns the CPU that last did receive processing for a connection, -1 if there was none yet.
 func IncomingCPUOf(fd int) (int, error) {
 	cpu, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_INCOMING_CPU)
 	if err != nil {
@@ -15,8 +15,8 @@ func IncomingCPUOf(fd int) (int, error) {
 	return cpu, nil
 }
 
-// incomingNeeds: earlier kernels take SO_INCOMING_CPU and ignore it within a SO_REUSEPORT group, unless their
-// distribution took the correction over.
+// incomingNeeds: earlier kernels accept SO_INCOMING_CPU but ignore it within a SO_REUSEPORT group, unless their distribution
+// has backported the fix.
 var incomingNeeds = need{major: 6, minor: 2}
 
 // preferIncoming lets each listener take the connections whose SYN its loop's CPU received. It needs no privilege.

@@ -2,15 +2,15 @@ package steer
 
 import "fmt"
 
-// Level is how a new connection is given to a loop.
+// Level is how a new connection is assigned to a loop.
 type Level int
 
 const (
-	// Hash is SO_REUSEPORT's own: a hash of addresses and ports.
+	// Hash is SO_REUSEPORT's default: a hash of addresses and ports.
 	Hash Level = iota
 	// IncomingCPU prefers the loop on the CPU that received the SYN (SO_INCOMING_CPU of each listener).
 	IncomingCPU
-	// Program gives the connections of an initiator address to the loops in turn.
+	// Program assigns the connections of an initiator address to the loops in turn.
 	Program
 )
 

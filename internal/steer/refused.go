@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// need is what the kernel wants before it takes a program.
+// need is what the kernel requires to accept a program.
 type need struct {
 	major, minor uint32 // kernel
 	caps         []capability
@@ -28,7 +28,7 @@ var (
 	capPerfmon  = capability{unix.CAP_PERFMON, "CAP_PERFMON"}
 )
 
-// explain says why err came of something that needs n, naming the capability or the kernel that is missing.
+// explain returns why something that needs n failed with err, with the missing capability or kernel version.
 func (n need) explain(err error) string {
 	switch {
 	case errors.Is(err, os.ErrPermission):
@@ -38,10 +38,10 @@ func (n need) explain(err error) string {
 		if errors.Is(err, unix.EPERM) {
 			err = unix.EPERM // without the library's advice on RLIMIT_MEMLOCK, which counts before Linux 5.11 only
 		}
-		return fmt.Sprintf("refused in spite of %s (a security module, a seccomp filter, or a user namespace): %v",
+		return fmt.Sprintf("refused despite %s (a security module, a seccomp filter, or a user namespace): %v",
 			join(n.names()), err)
 	case n.kernelTooOld():
-		return fmt.Sprintf("kernel too old: it takes Linux %d.%d (%v)", n.major, n.minor, err)
+		return fmt.Sprintf("kernel too old: Linux %d.%d is needed (%v)", n.major, n.minor, err)
 	case errors.Is(err, ebpf.ErrNotSupported), errors.Is(err, unix.ENOSYS):
 		return fmt.Sprintf("this kernel was built without it: %v", err)
 	}
@@ -56,8 +56,8 @@ func (n need) names() []string {
 	return out
 }
 
-// missing names the capabilities that the calling thread has not. CAP_SYS_ADMIN stands for all of them, as the kernel
-// takes it for them too (capabilities(7)).
+// missing returns the names of the capabilities that the calling thread lacks. CAP_SYS_ADMIN includes all of them, as it does
+// for the kernel (capabilities(7)).
 func (n need) missing() []string {
 	have, err := effective()
 	if err != nil || have&(1<<unix.CAP_SYS_ADMIN) != 0 {
@@ -72,7 +72,7 @@ func (n need) missing() []string {
 	return out
 }
 
-// effective returns the calling thread's effective capabilities, one a bit.
+// effective returns the calling thread's effective capabilities, one bit each.
 func effective() (uint64, error) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData // the kernel writes two for version 3

@@ -11,13 +11,13 @@ import (
 // selectionNeeds: sk_reuseport/migrate came with 5.14. The program type is free of CAP_NET_ADMIN (is_net_admin_prog_type).
 var selectionNeeds = need{major: 5, minor: 14, caps: []capability{capBPF}}
 
-// selection is what the portals' programs share: whose turn it is.
+// selection is the state that the portals' programs share: the initiators' turns.
 type selection struct {
 	turns     *ebpf.Map
 	newcomers *ebpf.Map
 }
 
-// openSelection makes the shared maps, and loads a program once to see whether the kernel takes it.
+// openSelection makes the shared maps, and loads a program once to check whether the kernel accepts it.
 func openSelection(loops int) (*selection, error) {
 	spec, err := loadSelection()
 	if err != nil {
@@ -51,7 +51,7 @@ func (p *portalProgram) Close() error {
 	return errors.Join(p.selectionPrograms.Close(), p.selectionMaps.Close())
 }
 
-// load makes a program for one portal, with room for its listeners.
+// load makes a program for one portal, with space for its listeners.
 func (s *selection) load(loops int) (*portalProgram, error) {
 	spec, err := loadSelection()
 	if err != nil {

@@ -31,8 +31,8 @@ type Steer struct {
 	xdpWhy    string
 }
 
-// Open finds out which level is possible, and attaches the XDP program if interfaces are named. It never fails: Status
-// says what is missing.
+// Open determines which level is possible, and attaches the XDP program if interfaces are named. It never fails: Status
+// reports what is missing.
 func Open(cfg Config) *Steer {
 	s := &Steer{cores: slices.Clone(cfg.Cores)}
 	s.openSelection(cfg.Disable)
@@ -57,7 +57,7 @@ func (s *Steer) openSelection(disabled bool) {
 	s.level, s.why = s.withoutProgram(why)
 }
 
-// withoutProgram is the best level when there is no program because of why, and the reason for it.
+// withoutProgram returns the best level if there is no program because of why, and the reason for it.
 func (s *Steer) withoutProgram(why string) (Level, string) {
 	why = "sk_reuseport program: " + why
 	if slices.ContainsFunc(s.cores, func(cpu int) bool { return cpu < 0 }) {
@@ -94,12 +94,12 @@ func (s *Steer) openFlows(interfaces []string, disabled bool) {
 	}
 }
 
-// Listen takes one portal's listening sockets, fds[i] that of loop i: bound to one address with SO_REUSEPORT, and
-// listening already. It may be called for any number of portals; each has its own program. The sockets stay the
-// caller's. A listener that is closed takes no connection with it at level Program: the others get what it had not
-// accepted.
+// Listen sets up the listening sockets of one portal, fds[i] being that of loop i. They must be bound to one address with
+// SO_REUSEPORT and already be listening. Listen may be called for any number of portals; each has its own program. The caller
+// keeps the sockets. At level Program no connection is lost when a listener is closed: the other listeners get those that it has
+// not accepted.
 //
-// It fails when fds is not one a loop, or after Close. A portal for which the program is refused gets the next level,
+// It fails unless there is one socket per loop, or after Close. A portal for which the program is refused gets the next level,
 // which Status then reports.
 func (s *Steer) Listen(fds []int) error {
 	s.mu.Lock()
@@ -131,8 +131,8 @@ func (s *Steer) Listen(fds []int) error {
 	return nil
 }
 
-// Flow says that a connection lives on a loop now: from the next packet on, receive processing happens on that loop's
-// CPU. Without XDP it does nothing. Not for every packet: it makes a system call and allocates.
+// Flow assigns a connection to a loop: from the next packet on, receive processing happens on that loop's CPU. Without XDP it
+// does nothing. It makes a system call and allocates, so it is not for the data path.
 func (s *Steer) Flow(local, remote netip.AddrPort, loop int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -143,24 +143,23 @@ func (s *Steer) Flow(local, remote netip.AddrPort, loop int) {
 	if cpu := s.cores[loop]; cpu >= 0 {
 		err = s.flows.set(local, remote, cpu)
 	} else {
-		err = s.flows.forget(local, remote) // it may have come from a loop that is pinned
+		err = s.flows.forget(local, remote) // it may have moved from a loop that is pinned
 	}
 	if err != nil {
 		s.unsteered.Add(1)
 	}
 }
 
-// Forget ends what Flow began. It has to come before the connection's descriptor is closed: after that its addresses may
-// be a new connection's.
+// Forget undoes Flow. Call it before the connection's descriptor is closed: after that a new connection may have its addresses.
 func (s *Steer) Forget(local, remote netip.AddrPort) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.flows != nil {
-		s.flows.forget(local, remote) // what fails here is an entry that costs a hundred bytes
+		s.flows.forget(local, remote) // if this fails, an entry of a hundred bytes stays
 	}
 }
 
-// Status says what is active now; an interface that has gone since Open is noticed.
+// Status returns what is active now. It takes into account interfaces that have gone since Open.
 func (s *Steer) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine/giouring"
 )
 
-// BufRing is a group of equal receive buffers from which the kernel takes one when data is there.
+// BufRing is a group of equal receive buffers from which the kernel takes one when data arrives.
 //
 // A buffer belongs to the kernel from Publish after its Recycle until a completion names it, then to the loop until it
 // is recycled. In an incremental group several completions name the same buffer, one piece each, and it passes to the
@@ -64,7 +64,7 @@ func (b *BufRing) Bytes(bid uint16, n int) []byte {
 	return b.mem[start : start+n : start+b.size]
 }
 
-// Take returns what the completion of a receive brought, nil if it used no buffer. The bytes are valid until Done(c).
+// Take returns the data of a completed receive, nil if it used no buffer. The bytes are valid until Done(c).
 func (b *BufRing) Take(c CQE) []byte {
 	bid, ok := c.BufferID()
 	if !ok {
@@ -79,14 +79,14 @@ func (b *BufRing) Take(c CQE) []byte {
 	return b.Bytes(bid, start+n)[start:]
 }
 
-// Done recycles the completion's buffer if this was its last piece. Publish makes it count.
+// Done recycles the completion's buffer if this was its last piece. Publish returns it to the kernel.
 func (b *BufRing) Done(c CQE) {
 	if bid, ok := c.BufferID(); ok && !c.BufferMore() {
 		b.Recycle(bid)
 	}
 }
 
-// Recycle puts buffer bid back. The kernel sees it after Publish. Recycling a buffer twice breaks the group.
+// Recycle returns buffer bid to the ring. The kernel sees it after Publish. Recycling a buffer twice breaks the group.
 func (b *BufRing) Recycle(bid uint16) {
 	if b.offsets != nil {
 		b.offsets[bid] = 0

@@ -1,4 +1,4 @@
-// Package uring provides what an event loop needs of io_uring: a ring, operations on it, provided receive buffers,
+// Package uring provides what an event loop needs from io_uring: a ring, operations on it, provided receive buffers,
 // registered memory and files, and wake-ups. It is the only package that imports giouring.
 //
 // # A loop

@@ -6,14 +6,14 @@ import (
 	"github.com/ringtgt/ringtgt/engine/giouring"
 )
 
-// Features is a set of what a kernel offers beyond the minimum and a ring makes use of.
+// Features is a set of optional kernel features that a ring uses.
 type Features uint32
 
 const (
 	DeferTaskrun   Features = 1 << iota // completions are made inside enter only (6.1)
 	CoopTaskrun                         // the weaker form (5.19), when DeferTaskrun is not there
 	NoSQArray                           // no index array (6.6)
-	RegisteredRing                      // enter goes by a registered index (5.18)
+	RegisteredRing                      // enter uses a registered index (5.18)
 	BufRingInc                          // buffers are used up piece by piece (6.12)
 	Discard                             // block device discard on the ring (6.12)
 	NoIowait                            // a wait need not count as waiting for a disk (6.15)

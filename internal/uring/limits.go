@@ -12,8 +12,8 @@ const (
 	// More are submitted in the middle of the turn.
 	DefaultEntries = 1024
 
-	// DefaultCQEntries holds the completions of one turn. The kernel keeps what does not fit (IORING_FEAT_NODROP),
-	// but ends multishot requests at it, so it is roomy: 64 KiB.
+	// DefaultCQEntries holds the completions of one turn. The kernel keeps completions that do not fit (IORING_FEAT_NODROP),
+	// but ends multishot requests then, so the queue is large: 64 KiB.
 	DefaultCQEntries = 4096
 
 	// MaxBuffers is the largest buffer ring, whose indices are 16 bits.
@@ -31,24 +31,24 @@ const (
 	// MaxTransfer is MAX_RW_COUNT for 4 KiB pages: no read or write moves more.
 	MaxTransfer = 0x7ffff000
 
-	// maxMapBytes catches a size gone wrong before the kernel grants address space for it: more than any node's memory.
+	// maxMapBytes catches a wrong size before the kernel reserves address space for it: it is more than any node's memory.
 	maxMapBytes = 1 << 46
 
 	// hugeBytes is a huge page of the machines served; a mapping this large asks for them.
 	hugeBytes = 2 << 20
 
-	// closeRounds bounds the rounds of cancelling in Close: a round cancels all that can be, so the second finds
-	// nothing unless a completion started more.
+	// closeRounds bounds the rounds of cancelling in Close: a round cancels everything that can be cancelled, so the second
+	// finds nothing unless a completion started more.
 	closeRounds = 8
 
-	// closeWait bounds the wait of a round for what a worker is in the middle of.
+	// closeWait bounds how long a round waits for operations that a worker is executing.
 	closeWait = 100 * time.Millisecond
 
-	// maxRawEntries is how many entries are submitted without telling Go's scheduler. Submitting sends data and starts
-	// disk requests, microseconds each, and until the call returns no garbage collection can start: beyond a few the
-	// 50 ns that telling costs are the better price.
+	// maxRawEntries is how many entries are submitted in a system call that bypasses Go's scheduler. Submitting sends data and
+	// starts disk requests, microseconds each, and until the call returns no garbage collection can start: for more than a few
+	// entries, the 50 ns that the scheduler costs are the lesser evil.
 	maxRawEntries = 16
 
-	// retryEnters bounds the immediate retries when the queue is full and the kernel has no memory to take it.
+	// retryEnters bounds the immediate retries when the queue is full and the kernel has no memory to accept entries.
 	retryEnters = 1000
 )

@@ -27,7 +27,7 @@ func Map(n int) ([]byte, error) {
 	return mem, nil
 }
 
-// Unmap gives memory of Map back. The slice must be the one Map returned.
+// Unmap unmaps memory of Map. The slice must be the one that Map returned.
 func Unmap(mem []byte) error {
 	if mem == nil {
 		return nil
@@ -46,7 +46,7 @@ func Populate(mem []byte) error {
 	return nil
 }
 
-// Arena hands out pieces of one mapping. Pieces are not given back one by one; Close gives back all.
+// Arena hands out pieces of one mapping. Pieces are not freed individually; Close frees all.
 type Arena struct {
 	mem  []byte
 	used int

@@ -60,8 +60,8 @@ func (r *Ring) Fallocate(fd FD, mode uint32, off, n int64, ud uint64) {
 	e.UserData = ud
 }
 
-// Discard tells a block device that n bytes from off are not needed, both multiples of its logical block. The
-// completion says -EOPNOTSUPP when the device or the kernel (see the Discard feature) cannot.
+// Discard discards n bytes from off of a block device, both multiples of its logical block. It completes with -EOPNOTSUPP if
+// the device or the kernel (see the Discard feature) does not support it.
 func (r *Ring) Discard(fd FD, off, n int64, ud uint64) {
 	e := r.sqe()
 	e.PrepareBlockDiscard(fd.num(), uint64(off), uint64(n))

@@ -2,7 +2,7 @@ package uring
 
 import "golang.org/x/sys/unix"
 
-// WriteDsync is WriteFixed whose completion says that the data is on the medium (RWF_DSYNC): a write with FUA.
+// WriteDsync is WriteFixed that completes when the data is on the medium (RWF_DSYNC): a write with FUA.
 func (r *Ring) WriteDsync(fd FD, p []byte, off int64, slab int, ud uint64) {
 	e := r.sqe()
 	if slab >= 0 {

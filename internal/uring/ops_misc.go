@@ -2,7 +2,7 @@ package uring
 
 import "github.com/ringtgt/ringtgt/engine/giouring"
 
-// CancelFD cancels every operation on fd. Res is how many.
+// CancelFD cancels every operation on fd. Res is their number.
 func (r *Ring) CancelFD(fd FD, ud uint64) {
 	e := r.sqe()
 	flags := giouring.AsyncCancelAll

@@ -28,7 +28,7 @@ type (
 
 // Flags for SendMsg.
 const (
-	MsgWaitAll  uint32 = syscall.MSG_WAITALL // go on after a short send until all is sent or it fails
+	MsgWaitAll  uint32 = syscall.MSG_WAITALL // continue after a short send until everything is sent or it fails
 	MsgNoSignal uint32 = syscall.MSG_NOSIGNAL
 )
 
@@ -73,7 +73,7 @@ func (r *Ring) RecvInto(fd FD, p []byte, waitAll bool, ud uint64) {
 	e.UserData = ud
 }
 
-// SendMsg sends what msg gathers. Without MsgWaitAll, or when an error ends it, Res may be less than all. Only one
+// SendMsg sends the data that msg refers to. Without MsgWaitAll, or when an error ends it, Res may be less than all. Only one
 // send may be in flight on a stream socket: two may mix.
 func (r *Ring) SendMsg(fd FD, msg *Msghdr, flags uint32, ud uint64) {
 	e := r.sqe()

@@ -2,5 +2,5 @@
 
 package uring
 
-// Pause is for the body of a loop that waits awake: it leaves the core to its other hardware thread for some cycles.
+// Pause is for the body of a polling loop: it leaves the core to its other hardware thread for some cycles.
 func Pause()

@@ -2,5 +2,5 @@
 
 package uring
 
-// Pause is for the body of a loop that waits awake. Here it does nothing.
+// Pause is for the body of a polling loop. On this architecture it does nothing.
 func Pause() {}

@@ -11,14 +11,14 @@ import (
 	"github.com/ringtgt/ringtgt/engine/giouring"
 )
 
-// MinKernel is the oldest kernel that has all this package cannot do without: SINGLE_ISSUER with DEFER_TASKRUN,
+// MinKernel is the oldest kernel with everything that this package requires: SINGLE_ISSUER with DEFER_TASKRUN,
 // multishot receives (6.0), SENDMSG_ZC and the fixes of both (6.1).
 const MinKernel = "6.1"
 
 // ErrUnsupported is wrapped by the error of New and Probe when the kernel has no usable io_uring.
 var ErrUnsupported = errors.New("io_uring is not usable")
 
-// required are the newest operations used without asking again.
+// required are the newest operations that are used without a further check.
 var required = []struct {
 	op   uint8
 	name string
@@ -28,8 +28,8 @@ var required = []struct {
 	{giouring.OpSendMsgZC, "SENDMSG_ZC"},
 }
 
-// Probe checks whether this process can use io_uring here. The error wraps ErrUnsupported, says what is missing or who
-// forbids it, and names the minimum kernel. It may be called on any goroutine.
+// Probe checks whether this process can use io_uring on this machine. The error wraps ErrUnsupported, states what is missing
+// or forbids it, and names the minimum kernel. It may be called on any goroutine.
 func Probe() error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -23,7 +23,7 @@ func (c CQE) BufferID() (uint16, bool) {
 	return uint16(c.Flags >> giouring.CQEBufferShift), c.Flags&giouring.CQEFBuffer != 0
 }
 
-// BufferMore reports that the kernel goes on filling the same buffer (an incremental BufRing).
+// BufferMore reports that the kernel continues to fill the same buffer (an incremental BufRing).
 func (c CQE) BufferMore() bool { return c.Flags&giouring.CQEFBufMore != 0 }
 
 // Errno returns the error as a number, 0 if there is none.
@@ -64,14 +64,14 @@ func (r *Ring) Peek() (CQE, bool) {
 // Seen moves past the completion Peek returned.
 func (r *Ring) Seen() { r.seen++ }
 
-// look gives the seen completions back and counts anew.
+// look returns the seen completions to the kernel and counts the visible ones again.
 func (r *Ring) look() bool {
 	r.release()
 	r.ready = r.g.CQReady()
 	return r.ready > 0
 }
 
-// release gives the seen completions back to the kernel: in one store, not one for each.
+// release returns the seen completions to the kernel, in one store for all of them.
 func (r *Ring) release() {
 	r.g.CQAdvance(r.seen)
 	r.stats.CQEs += uint64(r.seen)

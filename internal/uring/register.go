@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrMemlock is what a MemlockError is.
+// ErrMemlock matches every MemlockError in errors.Is.
 var ErrMemlock = errors.New("over the limit on locked memory")
 
 // MemlockError says that memory could not be registered because of RLIMIT_MEMLOCK. Operations on it still work as
@@ -41,7 +41,7 @@ func (r *Ring) RegisterSlabs(n int) error {
 }
 
 // SetSlab registers mem, of Map and at most MaxSlabBytes, as slab i; nil empties it. The kernel keeps its pages in
-// memory until it is replaced and no operation uses it. A MemlockError says to go on without.
+// memory until it is replaced and no operation uses it. After a MemlockError, continue without registration.
 func (r *Ring) SetSlab(i int, mem []byte) error {
 	if i < 0 || i >= r.slabs || len(mem) > MaxSlabBytes {
 		return fmt.Errorf("uring: slab %d of %d with %d bytes", i, r.slabs, len(mem))

@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine/giouring"
 )
 
-// Config sizes a ring. The zero value is a good one.
+// Config configures a ring. The zero value is a good default.
 type Config struct {
 	Entries   uint32   // submission entries, rounded up to a power of two; 0: DefaultEntries
 	CQEntries uint32   // completion entries, likewise; 0: DefaultCQEntries, or twice Entries if that is more
@@ -24,7 +24,7 @@ type Config struct {
 	Kernel Kernel
 }
 
-// Kernel is what a ring needs of a kernel: the system calls of io_uring, and an eventfd that wakes the ring.
+// Kernel is what a ring needs from a kernel: the system calls of io_uring, and an eventfd that wakes the ring.
 type Kernel interface {
 	giouring.Kernel
 	// Eventfd makes an eventfd(2), Signal adds 1 to it from any goroutine, CloseEventfd closes it.
@@ -45,7 +45,7 @@ type Stats struct {
 type Ring struct {
 	g *giouring.Ring
 
-	// Completions: ready were visible at the last look, seen of them are done with and not yet given back.
+	// Completions: ready were visible at the last look; seen of them have been handled and not yet been returned to the kernel.
 	seen, ready uint32
 
 	features  Features
@@ -61,7 +61,7 @@ type Ring struct {
 	closed       bool
 }
 
-// notifier is the part of a ring that other goroutines touch.
+// notifier is the part of a ring that other goroutines access.
 type notifier struct {
 	kernel  Kernel      // nil: Linux
 	pending atomic.Bool // a signal is on its way and not yet seen
@@ -138,7 +138,7 @@ func setup(cfg Config) (*giouring.Ring, Features, error) {
 	return nil, 0, setupError(err)
 }
 
-// Features says what the ring uses and the kernel offers.
+// Features returns the optional features that the ring uses.
 func (r *Ring) Features() Features { return r.features }
 
 // Stats returns the counters.
@@ -147,10 +147,10 @@ func (r *Ring) Stats() Stats { return r.stats }
 // FD is the ring's descriptor, the target of MsgRing.
 func (r *Ring) FD() int { return r.fd }
 
-// Close cancels what can be cancelled (polls, accepts, receives, sends, timeouts), drops its completions, lets go of
-// registered files and buffers, and closes the ring. Cancel an Accept and see its last completion before: a descriptor
-// accepted and not seen is lost. Close does not wait for disk requests either: drain them before, or keep their memory.
-// Call it on the ring's thread; after it only Notify, and Wake of it by others, are allowed.
+// Close cancels what can be cancelled (polls, accepts, receives, sends, timeouts), drops their completions, releases registered
+// files and buffers, and closes the ring. Before that, cancel every Accept and handle its last completion: an accepted descriptor
+// whose completion was not seen is lost. Close does not wait for disk requests either: drain them first, or keep their memory.
+// Call Close on the ring's thread; afterwards only Notify, and Wake by other rings, are allowed.
 func (r *Ring) Close() error {
 	if r.closed {
 		return nil
@@ -185,6 +185,6 @@ func (r *Ring) cancelAll() {
 			break // ENOENT: nothing is left
 		}
 	}
-	drop() // with its completion a request lets go of its file
+	drop() // a request releases its file when it completes
 	r.seen, r.ready = 0, 0
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/engine/giouring"
 )
 
-// Submit hands over what was prepared and lets the kernel make the completions that are due. It does not wait, and
-// makes no system call when there is nothing to do. An error is final: the ring is of no more use.
+// Submit submits the prepared entries and lets the kernel post pending completions. It does not wait, and makes no system call
+// if there is nothing to do. An error is final: the ring cannot be used any more.
 func (r *Ring) Submit() error {
 	r.release()
 	if r.g.SQReady() == 0 && r.g.SQFlags()&(giouring.SQTaskrun|giouring.SQCQOverflow) == 0 {
@@ -18,9 +18,9 @@ func (r *Ring) Submit() error {
 	return r.enter(giouring.EnterGetEvents)
 }
 
-// SubmitAndWait hands over what was prepared and waits until there is a completion, a signal, or the timeout is over
-// (negative: never). It may return without a completion. With completions already there, or a timeout of 0, it does
-// not wait. An error is final.
+// SubmitAndWait submits the prepared entries and waits for a completion, a signal, or the end of the timeout (never, if it is
+// negative). It may return without a completion. If there are completions already, or the timeout is 0, it does not wait. An
+// error is final.
 func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	r.release()
 	if timeout == 0 || r.g.CQReady() > 0 {
@@ -43,7 +43,7 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	return r.check(errno)
 }
 
-// enter submits without waiting. flags is EnterGetEvents to have completions made as well.
+// enter submits without waiting. With flags EnterGetEvents the kernel also posts pending completions.
 func (r *Ring) enter(flags uint32) error {
 	if r.err != nil {
 		return r.err
@@ -64,14 +64,14 @@ func (r *Ring) enter(flags uint32) error {
 	return nil
 }
 
-// check sorts the errors of enter. What passes by itself is none: a signal, a timeout, a kernel short of memory or of
-// room for completions (the entries stay in the queue for the next turn).
+// check handles the errors of enter. It ignores transient ones: a signal, a timeout, a kernel short of memory or of space for
+// completions (the entries stay in the queue for the next turn).
 func (r *Ring) check(errno syscall.Errno) error {
 	switch errno {
 	case 0, syscall.EINTR, syscall.ETIME, syscall.EAGAIN, syscall.EBUSY:
 		return nil
 	case syscall.EEXIST, syscall.EBADF, syscall.EINVAL:
-		// A registered index is the thread's own: EBADF or EINVAL when the other thread has none of that number.
+		// Registered indexes are per thread: EBADF or EINVAL means that this thread has no such index.
 		r.err = fmt.Errorf("uring: used from another thread than the one that made it: %w", errno)
 	case syscall.EBADR:
 		r.err = fmt.Errorf("uring: the kernel lost completions for want of memory: %w", errno)
@@ -89,8 +89,8 @@ func (r *Ring) sqe() *giouring.SubmissionQueueEntry {
 	return r.sqeFull()
 }
 
-// sqeFull makes room by submitting. When the ring is beyond use it returns an entry that goes nowhere; the next
-// Submit says so.
+// sqeFull frees entries by submitting. If the ring has failed it returns an entry that is never submitted; the next Submit
+// returns the error.
 func (r *Ring) sqeFull() *giouring.SubmissionQueueEntry {
 	for range retryEnters {
 		if r.enter(0) != nil {

@@ -13,11 +13,11 @@ import (
 // Another loop calls its own ring's Wake(target): one MSG_RING entry, submitted with whatever else it submits. A
 // goroutine without a ring calls target.Notify: a write to an eventfd that the target polls.
 //
-// Both only wake. What there is to do travels by a queue, and a busy loop need not be woken at all: the queue's
-// "sleeping" flag decides. The order that loses nothing: the sender puts its message into the queue, then wakes; the
-// loop, when Woken says so (and before it sleeps), looks into the queue.
+// Both only wake. The messages themselves go through a queue, whose "sleeping" flag tells whether the loop must be woken at all:
+// a busy one need not be. No message is lost if the sender first puts its message into the queue and then wakes the loop, and the
+// loop checks the queue when Woken returns true, and before it sleeps.
 
-// UserDataReserved is the first user data value that is not the caller's to use.
+// UserDataReserved is the first user data value that callers must not use.
 const UserDataReserved = ^uint64(0) - 15
 
 const (
@@ -25,12 +25,12 @@ const (
 	udNotify                           // the eventfd's poll
 )
 
-// Wake wakes target, a ring of another thread, or of this one. A target that was closed is not an error: this ring, or
-// another that has its descriptor now, is woken for nothing.
+// Wake wakes target, a ring of another thread or of this one. A closed target is not an error: this ring, or another that has
+// its descriptor now, is woken unnecessarily.
 func (r *Ring) Wake(target *Ring) { r.MsgRing(target.fd, udWake, 0, udWake) }
 
-// Notify wakes the ring from any goroutine. Signals not yet seen are one. It never blocks, and does nothing once the
-// ring is closed.
+// Notify wakes the ring from any goroutine. Signals that have not been seen yet are merged. It never blocks, and does nothing
+// once the ring is closed.
 func (r *Ring) Notify() {
 	if r.notify.pending.Swap(true) {
 		return
@@ -48,14 +48,14 @@ func (r *Ring) Notify() {
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, uintptr(r.notify.fd), uintptr(unsafe.Pointer(&one)), 8)
 }
 
-// Woken reports whether c is a wake-up, and if so takes note of it. The loop calls it for every completion it sees.
+// Woken reports whether c is a wake-up, and handles it if so. The loop calls it for every completion.
 func (r *Ring) Woken(c CQE) bool {
 	return c.UserData >= UserDataReserved && r.woken(c)
 }
 
 func (r *Ring) woken(c CQE) bool {
 	if c.UserData == udNotify {
-		// The counter is not read: each write is a wake-up of its own, and 2^64 of them do not come.
+		// The counter is not read: each write wakes separately, and it never gets near 2^64.
 		r.notify.pending.Store(false)
 		if !c.More() && !r.closed {
 			r.armNotify()

@@ -35,28 +35,28 @@ const (
 type Spec struct {
 	Kind      Kind
 	Path      string // file, block
-	Size      int64  // bytes. mem, null: must be given. file: creates or extends it; 0 takes it as it is. block: 0
-	BlockSize uint32 // 512 or 4096; 0: 512, but block takes the device's
+	Size      int64  // bytes. Required for mem and null. A file is created or extended to it; 0 keeps its size. 0 for block
+	BlockSize uint32 // 512 or 4096; 0 means 512, or the device's for block
 	ReadOnly  bool
-	Thin      bool   // discards give space back
+	Thin      bool   // discards release space
 	Direct    Direct // "": auto
-	// Is identifies the medium at Path: Open refuses any other one, and creates no file. Zero: any medium.
+	// Is identifies the medium at Path: Open refuses any other one, and creates no file. The zero value accepts any medium.
 	Is medium.Fingerprint
-	// Lost is called when the medium is found to have lost blocks, from any goroutine including a loop: it must not block.
-	// Inspect has the details. May be nil.
+	// Lost, unless nil, is called when the medium is found to have lost blocks. It may be called on any goroutine, including a
+	// loop's, so it must not block. Inspect has the details.
 	Lost func()
 }
 
-// Backend is what Open returns: a lun.Backend with methods for the daemon.
+// Backend is a lun.Backend with methods for the daemon.
 type Backend interface {
 	lun.Backend
 	// Notes are sentences for the operator: which requested properties the medium does not have, and why.
 	Notes() []string
-	// Refresh checks whether the size has changed, for example because the file was extended; Geometry has the new one then,
-	// and the unit's Refresh tells the initiators. It may block.
+	// Refresh checks whether the size has changed, for example because the file was extended. If so, Geometry has the new size;
+	// call the unit's Refresh to report it to initiators. It may block.
 	Refresh() (changed bool, err error)
-	// Look reads the rest of Geometry that may change again: whether the medium can be written, its write cache, and whether it
-	// rotates. It may block.
+	// Look reads again the other parts of Geometry that may change: whether the medium can be written, its write cache, and
+	// whether it rotates. It may block.
 	Look() (changed bool)
 	// Inspect checks whether the open medium is still the one at its path and has all its blocks. It may block for as long as
 	// the filesystem does.
@@ -65,7 +65,7 @@ type Backend interface {
 	Sync() error
 }
 
-// Located is a Backend whose medium is somewhere on this machine: a file or a block device.
+// Located is a Backend whose medium has a path on this machine: a file or a block device.
 type Located interface {
 	Backend
 	// Medium reads the fingerprint of the open medium. It may block.
@@ -74,14 +74,14 @@ type Located interface {
 
 // Errors of Open that a caller may want to distinguish.
 var (
-	// ErrInUse: another process has the medium, or this one has it already. It may be a killed
-	// process that the kernel is still tearing down.
+	// ErrInUse means that another process uses the medium, or that this one does already. The process may have been killed and
+	// not be gone yet.
 	ErrInUse = errors.New("is in use")
-	// ErrAnother: the medium is not the one of Spec.Is.
+	// ErrAnother means that the medium is not the one that Spec.Is identifies.
 	ErrAnother = errors.New("is another one")
 )
 
-// Open opens what s describes.
+// Open opens the medium that s describes.
 func Open(s Spec) (Backend, error) {
 	if s.Kind != KindBlock && s.BlockSize == 0 {
 		s.BlockSize = 512
@@ -110,7 +110,7 @@ func Open(s Spec) (Backend, error) {
 	return b, nil
 }
 
-// String is the short form that people write: mem:1073741824, file:/path.
+// String returns the short form used on the command line: mem:1073741824, file:/path.
 func (s Spec) String() string {
 	if s.Path != "" {
 		return string(s.Kind) + ":" + s.Path
@@ -156,7 +156,7 @@ func (s Spec) check() error {
 	return nil
 }
 
-// inside reports whether r lies within size bytes. The device server has checked the LBA already; this is for a medium that
+// inside reports whether r lies within size bytes. The device server has already checked the LBA; this catches a medium that
 // has shrunk since.
 func inside(r *lun.Request, size int64) bool {
 	return r.Off >= 0 && r.Len >= 0 && r.Len <= size && r.Off <= size-r.Len

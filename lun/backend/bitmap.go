@@ -10,8 +10,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// bitmap remembers which blocks are allocated, a bit each, in words that are changed atomically. It lies off the Go heap
-// and takes memory only where a bit was ever set.
+// bitmap records which blocks are allocated, with a bit each, in words that are changed atomically. It is off the Go heap
+// and takes memory only for pages in which a bit was ever set.
 type bitmap struct {
 	words []atomic.Uint64
 	mem   []byte
@@ -27,7 +27,7 @@ func newBitmap(n uint64) (bitmap, error) {
 	return bitmap{words: unsafe.Slice((*atomic.Uint64)(unsafe.Pointer(&mem[0])), words), mem: mem, n: n}, nil
 }
 
-// set marks blocks [from, to) as allocated. Written again they are so already: then nothing is stored.
+// set marks blocks [from, to) as allocated. If they already are, nothing is stored.
 func (b *bitmap) set(from, to uint64) {
 	for from < to {
 		word, low := from/64, from%64

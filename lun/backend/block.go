@@ -15,7 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Block is a block device, opened for this process alone (O_EXCL: not one that is mounted, nor part of an array).
+// Block is a block device, opened exclusively (O_EXCL refuses a device that is mounted or part of an array).
 type Block struct {
 	disk
 	path string
@@ -115,8 +115,8 @@ func (b *Block) open(fd int, s Spec, bs uint32, q queueDir) error {
 	return nil
 }
 
-// thin decides how to discard. BLKDISCARD does not promise zeroes afterwards, but LBPRZ does: the device must support
-// write zeroes as well. Where write zeroes also deallocates (Linux 6.17 reports that), nothing else is needed.
+// thin decides how to discard. BLKDISCARD does not guarantee zeroes afterwards, but LBPRZ does: the device must support
+// write zeroes as well. If write zeroes also deallocates (Linux 6.17 reports that), nothing else is needed.
 func (b *Block) thin(q queueDir) error {
 	discard, zeroes := q.number("discard_max_bytes"), q.number("write_zeroes_max_bytes")
 	switch {
@@ -159,7 +159,7 @@ func (b *Block) Refresh() (changed bool, err error) {
 	return b.setSize(size) != before, nil
 }
 
-// queueDir is a block device's queue folder in sysfs; "" when it was not found.
+// queueDir is a block device's queue folder in sysfs, "" if it was not found.
 type queueDir string
 
 // queueOf finds it. A partition has the queue of its disk.
@@ -174,7 +174,7 @@ func queueOf(rdev uint64) queueDir {
 	return queueDir(filepath.Join(dev, "queue"))
 }
 
-// text is an attribute, "" when the kernel does not have it.
+// text returns an attribute, "" if the kernel does not have it.
 func (q queueDir) text(name string) string {
 	if q == "" {
 		return ""
@@ -186,7 +186,7 @@ func (q queueDir) text(name string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// number is a numeric attribute, -1 when the kernel does not have it.
+// number returns a numeric attribute, -1 if the kernel does not have it.
 func (q queueDir) number(name string) int64 {
 	n, err := strconv.ParseInt(q.text(name), 10, 64)
 	if err != nil {

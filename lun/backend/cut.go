@@ -10,9 +10,9 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// cut records the blocks that a file lost when it was truncated. A read notices by itself, since it meets the end of the file. A
+// cut records the blocks that a file lost when it was truncated. A read notices by itself, since it reaches the end of the file. A
 // write does not: the kernel extends the file again, with zeroes up to the write, and reports success. So writes check the
-// file's size first, at most once in lookEvery: one system call in a millisecond, not one for each command.
+// file's size first, at most once in lookEvery: one system call a millisecond, not one for each command.
 //
 // Lost blocks stay lost while the file is open, even if it gets its old size back, with zeroes in place of data. The owner of
 // the file saves the loss for later starts: told (Spec.Lost) is called at once.
@@ -50,7 +50,7 @@ func (c *cut) lose(end, size int64) {
 	}
 }
 
-// lost returns how many of the n bytes at off precede the first lost one; n: none is lost.
+// lost returns how many of the n bytes at off precede the first lost one; n if none is lost.
 func (c *cut) lost(off, n int64) (good int64) {
 	from := c.from.Load()
 	if off+n <= from || off >= c.to.Load() {
@@ -84,14 +84,15 @@ func (c *cut) lseek(lseek func(at int64, whence int) (int64, error)) func(int64,
 	}
 }
 
-// due reports whether it is time to look again. Loops read one clock, each at the start of its turn: they differ by a turn.
+// due reports whether it is time to check again. All loops read the same clock, each at the start of its turn, so their times may
+// differ by a turn.
 func (c *cut) due(now int64) bool {
 	age := now - c.looked.Load()
 	return age >= lookEvery || age <= -lookEvery
 }
 
-// there returns how many of the next n bytes of r are on blocks that the medium still has; 0: it has ended r. The part before a
-// lost block is executed, since initiators assume so (see search.go). A discard or zeroing is not: it is all or nothing.
+// there returns how many of the next n bytes of r are on blocks that the medium still has; if that is 0, it has ended r. The part
+// before a lost block is executed, because initiators assume that (see search.go). A discard or zeroing is all or nothing.
 func (d *disk) there(l lun.Loop, r *lun.Request, n int64) (good int64, ok bool) {
 	if r.Kind != lun.OpRead {
 		d.lookSometimes(l.Now())
@@ -126,7 +127,8 @@ func (d *disk) synced(l lun.Loop, r *lun.Request) bool {
 	return true
 }
 
-// lookSometimes checks the size if that is due. It stores the time after the check: a loop that sees the time sees the loss, too.
+// lookSometimes checks the size if that is due. It stores the time after the check, so that a loop that sees the time sees the
+// loss, too.
 func (d *disk) lookSometimes(now int64) {
 	if d.cut.watched && d.cut.due(now) {
 		d.look()
@@ -147,15 +149,15 @@ func (d *disk) look() {
 
 var emptyPath [1]byte
 
-// ends records where a file was found to end.
+// ends records where a file ends.
 func (d *disk) ends(at int64) {
 	if size := d.size.Load(); at < size {
 		d.cut.lose(at/int64(d.geom.BlockSize)*int64(d.geom.BlockSize), size)
 	}
 }
 
-// behindEnd returns the error of r, which met the end of the medium at r.Off+r.Moved; nil for a block device that does not end
-// there. For a device nothing is recorded: it may come back with its data.
+// behindEnd returns the error of r, which reached the end of the medium at r.Off+r.Moved, or nil for a block device that does not
+// end there. For a device nothing is recorded: it may come back with its data.
 func (d *disk) behindEnd(r *lun.Request) error {
 	if d.regular {
 		d.ends(r.Off + r.Moved) // the end that the read met: the file may be longer again by now

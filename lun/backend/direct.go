@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// arenaAlign is the alignment that any block of a loop's arena has, whatever offset a command uses it at: commands move
-// whole logical blocks, of at least 512 bytes.
+// arenaAlign is the alignment of all memory that a command uses in a loop's arena: commands transfer whole logical blocks of
+// at least 512 bytes.
 const arenaAlign = 512
 
-// setDirect finds the alignment that O_DIRECT requires of fd, which was opened with it, for blocks of bs bytes. An error is why
-// O_DIRECT cannot be used.
+// setDirect determines the alignment that O_DIRECT requires for fd, which was opened with it, and blocks of bs bytes. It returns an
+// error if O_DIRECT cannot be used.
 func (d *disk) setDirect(fd int, bs int64) error {
 	mem, off := int64(arenaAlign), bs
 	var st unix.Statx_t
@@ -45,7 +45,7 @@ func (d *disk) setDirect(fd int, bs int64) error {
 	return nil
 }
 
-// openDirect opens path with flags, with O_DIRECT as mode has it. why explains why O_DIRECT is not used although mode allows it.
+// openDirect opens path with flags, and with O_DIRECT if mode says so. why is the reason if mode allows O_DIRECT but it is not used.
 func (d *disk) openDirect(path string, flags int, mode Direct, bs func(fd int) (int64, error)) (fd int, why string, err error) {
 	flags |= unix.O_CLOEXEC | unix.O_NOCTTY
 	if mode != DirectOff {

@@ -13,16 +13,17 @@ import (
 // disk is the data path that a file and a block device share: one descriptor, and calls of the loop's Queue.
 //
 // A request is a sequence of calls. r.Scratch[0] is its step, r.Scratch[1] counts the retries of that step, and r.Moved is its
-// progress. All state is in the request, so a request costs no memory here.
+// progress. All state is in the request, so the backend needs no memory for it.
 type disk struct {
 	fd int
-	// regular: a file and not a block device. Others can truncate a file, and a write beyond its end extends it.
+	// regular is set for a file, as opposed to a block device. Other processes can truncate a file, and a write beyond its end
+	// extends it.
 	regular bool
 	geom    lun.Geometry // Blocks is derived from size
 	size    atomic.Int64 // bytes, a multiple of the block size
 	cut     cut          // the lost blocks
-	// align is what a transfer's offset and length must be multiples of: O_DIRECT's alignment, else 1. memAlign is the same
-	// for its memory.
+	// A transfer's offset and length must be multiples of align, and its memory's address of memAlign: the alignment that
+	// O_DIRECT requires, otherwise 1.
 	align, memAlign int64
 	zeros           []byte              // zeroChunk zeroes off the Go heap, page-aligned
 	ask             func(fd int) traits // reads the traits of the medium; may block
@@ -79,7 +80,7 @@ func (d *disk) Medium() (medium.Fingerprint, error) {
 	return medium.OfFD(d.fd)
 }
 
-// isStill compares the medium open as fd with s.Is: between the inspection and the opening the path may have changed.
+// isStill compares the medium open as fd with s.Is: the path may have changed between inspection and opening.
 func isStill(fd int, s Spec) error {
 	if s.Is.IsZero() {
 		return nil
@@ -113,7 +114,7 @@ func (d *disk) Sync() error {
 				d.look()
 			}
 			if d.cut.owed.CompareAndSwap(true, false) {
-				return lun.ErrMedium // cut off and not reported yet: see synced
+				return lun.ErrMedium // blocks were cut off, and that has not been reported yet: see synced
 			}
 			return nil
 		case unix.EINTR:
@@ -123,7 +124,7 @@ func (d *disk) Sync() error {
 	}
 }
 
-// Close implements lun.Backend: the descriptor, and with it the lock, goes with the last request.
+// Close implements lun.Backend. The descriptor is closed, and the lock released, when the last request is done.
 func (d *disk) Close() error { return d.life.close() }
 
 // Submit implements lun.Backend.
@@ -160,7 +161,7 @@ func (d *disk) Submit(l lun.Loop, r *lun.Request) {
 	d.start(l, r)
 }
 
-// firstStep: a disk that is not thin only promises that a discarded range reads as zeroes.
+// firstStep returns the step with which r begins. A disk that is not thin only guarantees that a discarded range reads as zeroes.
 func (d *disk) firstStep(r *lun.Request) uint64 {
 	switch {
 	case !d.geom.Thin:
@@ -317,8 +318,8 @@ func (d *disk) refused(l lun.Loop, r *lun.Request, n int) {
 	}
 }
 
-// bounce executes r through aligned memory. No arena buffer of a loop is ever unaligned; this is for callers
-// that bring other memory.
+// bounce executes r through aligned memory. A loop's arena buffers are always aligned; this is for callers that use other
+// memory.
 func (d *disk) bounce(l lun.Loop, r *lun.Request) {
 	buf := l.Alloc(len(r.Buf))
 	if buf == nil {

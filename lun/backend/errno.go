@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// ioError is a failed system call and what it means to the initiator.
+// ioError is a failed system call, and the device server's error for it.
 type ioError struct {
 	errno unix.Errno
 	kind  error // nil: unknown
@@ -24,7 +24,7 @@ func (e *ioError) Error() string {
 // Errno returns the errno, for the unit's health.
 func (e *ioError) Errno() int { return int(e.errno) }
 
-// Unwrap gives errors.Is both.
+// Unwrap makes errors.Is match both.
 func (e *ioError) Unwrap() []error {
 	if e.kind == nil {
 		return []error{e.errno}
@@ -38,12 +38,12 @@ func (e *ioError) Unwrap() []error {
 // EBUSY and ENOMEM (resources).
 //
 //   - ETIMEDOUT comes after the kernel's own error recovery failed: the device does not answer, on this path at least.
-//   - EBADE is another host's reservation on the device below. For this host the device is gone, and NOT READY makes
+//   - EBADE is another host's reservation on the underlying device. To this host the device is gone, and NOT READY makes
 //     multipath try the paths through other hosts.
 //   - FUSE returns ENOTCONN when its daemon has died and ECONNABORTED after an abort; a network filesystem that lost its
 //     server returns ESTALE, EHOSTDOWN, ETIMEDOUT and the like.
-//   - ECANCELED is io_uring's when it could not create a worker thread (io-wq.c, io_acct_cancel_pending_work). Nothing else
-//     cancels our requests.
+//   - ECANCELED comes from io_uring when it could not create a worker thread (io-wq.c, io_acct_cancel_pending_work). Nothing
+//     else cancels our requests.
 func meaning(e unix.Errno) error {
 	switch e {
 	case unix.EIO, unix.ENODATA, unix.EREMOTEIO, unix.EILSEQ, unix.EBADMSG, unix.EUCLEAN:

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Extents implements lun.Backend: data and holes, as lseek(2) has them. A block that is data in part is mapped.
+// Extents implements lun.Backend with the data and holes that lseek(2) reports. A block that is partly data is mapped.
 func (f *File) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, error) {
 	size, bs := f.size.Load(), int64(f.geom.BlockSize)
 	blocks := uint64(size / bs)
@@ -49,13 +49,13 @@ func (s *seeker) extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, e
 	return dst, s.err
 }
 
-// data is the start of the first block from at (a block's start) on that has any data.
+// data returns the start of the first block from at (a block's start) on that has any data.
 func (s *seeker) data(at int64) int64 {
 	d := s.seek(at, unix.SEEK_DATA)
 	return max(d/s.bs*s.bs, at)
 }
 
-// mappedEnd is the start of the first block behind at without data; the block at has some.
+// mappedEnd returns the start of the first block after at without data; the block at at has some.
 func (s *seeker) mappedEnd(at int64) int64 {
 	for at < s.size {
 		hole := s.seek(max(s.seek(at, unix.SEEK_DATA), at), unix.SEEK_HOLE)
@@ -68,7 +68,7 @@ func (s *seeker) mappedEnd(at int64) int64 {
 	return s.size
 }
 
-// seek is lseek(2), which does not find what begins at the end of the file.
+// seek is lseek(2), but returns the end of the file where that finds nothing.
 func (s *seeker) seek(at int64, whence int) int64 {
 	if s.err != nil || at >= s.size {
 		return s.size

@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// File keeps blocks in a regular file. What is acknowledged is in the page cache or the drive's cache until a sync or a
+// File keeps blocks in a regular file. Acknowledged data is in the page cache or the drive's cache until a sync or a
 // FUA write (Geometry.Volatile). The file is locked (flock): a second daemon, or a second unit, cannot serve it.
 type File struct {
 	disk
@@ -121,12 +121,12 @@ func (d *disk) setSize(n int64) (whole int64) {
 	return whole
 }
 
-// create makes the file durably if there is none: with its size, under its name.
+// create durably creates a file of size bytes at path if there is none.
 func create(path string, size int64) error {
 	if _, err := os.Lstat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
-		return nil // whatever it is, opening it tells
+		return nil // opening it finds out what it is
 	}
-	// Under another name first: the name never leads to a file without its full size, not even after a crash.
+	// It gets its name only when it has its full size, so that a crash leaves no shorter file at path.
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func create(path string, size int64) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	// Unlike rename(2), link(2) replaces nothing: another process may have been quicker.
+	// Unlike rename(2), link(2) replaces nothing, if another process has created the file meanwhile.
 	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}

@@ -96,7 +96,7 @@ func mountPoint(text io.Reader, number string) string {
 	return ""
 }
 
-// opener returns a process that has a block device open, preferably not this one; 0: none that we may inspect.
+// opener returns a process that has a block device open, preferably not this one, or 0 if there is none that we may inspect.
 func opener(rdev uint64) (pid int) {
 	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*") // the pattern is valid
 	for _, fd := range fds {

@@ -9,12 +9,12 @@ import (
 
 // Condition is what Inspect found. The zero Condition means that nothing is wrong.
 type Condition struct {
-	// Place is why the path no longer leads to the open medium: it was deleted, or something else is there.
+	// Place is the reason if the path no longer leads to the open medium: it was deleted, or something else is there.
 	Place error
-	// Lost: some or all of the unit's blocks from LostLBA on are gone.
+	// Lost is set if some or all of the unit's blocks from LostLBA on are gone.
 	Lost    bool
 	LostLBA uint64
-	// Err is why the medium could not be inspected.
+	// Err is the reason if the medium could not be inspected.
 	Err error
 }
 

@@ -7,10 +7,10 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// ErrClosed is the answer to a second Close.
+// ErrClosed is returned by a second Close.
 var ErrClosed = errors.New("backend: closed already")
 
-// helper is the place in lifetime's counts of what runs on no loop: Extents and Refresh.
+// helper is the index in lifetime's counts of calls that run on no loop: Extents and Refresh.
 const helper = lun.MaxLoops
 
 // lifetime keeps a backend's resources until its last request is done. Each loop counts its own requests; Close marks the
@@ -26,7 +26,7 @@ type lifetime struct {
 	}
 }
 
-// enter counts a request of loop i in. False: the backend is closed, and it is not counted.
+// enter counts a request of loop i. It returns false, and does not count it, if the backend is closed.
 func (f *lifetime) enter(i int) bool {
 	f.counts[i].n.Add(1)
 	if f.closed.Load() {
@@ -36,7 +36,7 @@ func (f *lifetime) enter(i int) bool {
 	return true
 }
 
-// leave counts it out.
+// leave ends the count of a request of loop i.
 func (f *lifetime) leave(i int) {
 	f.counts[i].n.Add(-1)
 	if f.closed.Load() {
@@ -44,7 +44,7 @@ func (f *lifetime) leave(i int) {
 	}
 }
 
-// close lets no more requests in, and releases the resources now or with the last request.
+// close admits no more requests, and releases the resources now or with the last request.
 func (f *lifetime) close() error {
 	if !f.closed.CompareAndSwap(false, true) {
 		return ErrClosed

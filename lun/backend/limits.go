@@ -1,6 +1,6 @@
 package backend
 
-// Every bound of the backends, with its reason.
+// Every limit of the backends, with its reason.
 const (
 	// maxSize keeps every byte offset, and the sum of two, inside an int64.
 	maxSize = 1 << 62
@@ -9,8 +9,8 @@ const (
 	zeroChunk = 1 << 20
 	// inlineZero is how much memory is cleared on the loop itself, about 0.1 ms; more is left to a helper goroutine.
 	inlineZero = 1 << 20
-	// maxRetries bounds how often one step of a request is repeated when the kernel says EAGAIN or EINTR, or moves
-	// nothing that O_DIRECT can go on from. After that the command is answered.
+	// maxRetries bounds how often one step of a request is repeated when the kernel returns EAGAIN or EINTR, or transfers less
+	// than the alignment with which O_DIRECT could continue. After that the request fails.
 	maxRetries = 16
 	// maxSearch and searchFor (milliseconds) bound the search for the bad block of a failed read: halving 4 MiB down to 512
 	// bytes takes 13 reads that fail and up to 13 that succeed, and initiators wait 30 s.
@@ -20,6 +20,6 @@ const (
 	// new end may be accepted. A check is a system call of some tenths of a microsecond: well below a thousandth of a core for
 	// each file that is written.
 	lookEvery = 1_000_000
-	// nullRegion is the zeroes that a null unit returns: as long as the longest read (lun.MaxTransfer).
+	// nullRegion is the size of the zeroes that a null unit returns: the longest read (lun.MaxTransfer).
 	nullRegion = 4 << 20
 )

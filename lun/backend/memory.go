@@ -9,11 +9,11 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Memory keeps blocks in anonymous memory that takes pages as they are written. It is lun.Mapped: reads are sent from
-// where the blocks lie. Nothing survives the process.
+// Memory keeps blocks in anonymous memory, whose pages are allocated when they are written. It is lun.Mapped: reads are sent
+// directly from it. Nothing survives the process.
 //
-// Thin, it remembers for each block whether it was written since it was last discarded. A discard gives whole pages back
-// to the machine; of a page that it covers partly it clears its blocks, and the page stays until a discard covers it.
+// If it is thin, it records for each block whether it was written since it was last discarded. A discard frees whole pages; in
+// a page that it covers partly it clears its blocks, and the page stays allocated until a discard covers it completely.
 type Memory struct {
 	mem   []byte
 	geom  lun.Geometry
@@ -121,8 +121,8 @@ func (m *Memory) admit(r *lun.Request) error {
 	return nil
 }
 
-// do carries r out. A write copies first and marks the blocks as allocated afterwards, a discard marks them as not
-// allocated first and clears them afterwards: however two overlapping ones mix, a block that is said to be deallocated
+// do carries out r. A write copies first and marks the blocks as allocated afterwards; a discard marks them as not allocated
+// first and clears them afterwards. So however two overlapping requests interleave, a block that is reported as deallocated
 // reads as zeroes.
 func (m *Memory) do(r *lun.Request) error {
 	bs := uint64(m.geom.BlockSize)
@@ -154,7 +154,7 @@ func (m *Memory) do(r *lun.Request) error {
 	return nil
 }
 
-// clear makes n bytes at off zero: whole pages by giving them back, the rest by writing.
+// clear makes n bytes at off zero: whole pages by freeing them, the rest by writing.
 func (m *Memory) clear(off, n int64) {
 	page := int64(os.Getpagesize())
 	from, to := (off+page-1)/page*page, (off+n)/page*page
@@ -181,7 +181,7 @@ func (m *Memory) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, e
 	return m.bits.extents(dst, lba, max), nil
 }
 
-// wholly describes a medium on which every block is allocated.
+// wholly returns the extents of a medium on which every block is allocated.
 func wholly(dst []lun.Extent, lba, blocks uint64, max int) []lun.Extent {
 	if lba < blocks && max > 0 {
 		dst = append(dst, lun.Extent{LBA: lba, Blocks: blocks - lba, Mapped: true})
@@ -189,8 +189,8 @@ func wholly(dst []lun.Extent, lba, blocks uint64, max int) []lun.Extent {
 	return dst
 }
 
-// Close implements lun.Backend: the memory goes back to the machine when the last request is done. Its addresses stay
-// taken, so that a send which is still in flight reads zeroes and never memory that was mapped there later.
+// Close implements lun.Backend. The memory is freed when the last request is done. Its address range stays reserved, so that
+// a send that is still in flight reads zeroes and never memory that was mapped there later.
 func (m *Memory) Close() error { return m.life.close() }
 
 func (m *Memory) release() error {

@@ -46,7 +46,7 @@ func (b *Null) Refresh() (bool, error) { return false, nil }
 // Bytes implements lun.Mapped. n is at most lun.MaxTransfer.
 func (b *Null) Bytes(_ int64, n int) []byte { return b.zeros[:n:n] }
 
-// Submit implements lun.Backend; it completes before it returns.
+// Submit implements lun.Backend. The request completes before Submit returns.
 func (b *Null) Submit(_ lun.Loop, r *lun.Request) {
 	switch {
 	case r.Kind != lun.OpSync && !inside(r, int64(b.geom.Blocks)*int64(b.geom.BlockSize)):

@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// A failed direct read of several blocks does not tell which block is bad, and the INFORMATION field must name the first one
+// A failed direct read of several blocks does not reveal which block is bad, and the INFORMATION field must name the first one
 // or be invalid (SBC-4 4.18.1). So the read is repeated in halves until one block is left, within bounds: on a real disk each
 // read of a bad block takes seconds.
 //
@@ -53,7 +53,7 @@ func (d *disk) search(l lun.Loop, r *lun.Request, err *ioError) {
 	d.start(l, r)
 }
 
-// readOn ends a search once the whole range that failed has been read in parts.
+// readOn ends a search once the whole range that failed has been read successfully in parts.
 func readOn(r *lun.Request) {
 	if searches(r) && r.Moved >= int64(r.Scratch[0]&low32) {
 		r.Scratch[0] = 0 // the error was transient

@@ -10,13 +10,13 @@ import (
 
 // traits are properties of a medium that may change while it is open: `blockdev --setro`, a write cache that is turned on, a
 // file system that remounts itself read-only after an error. If a property cannot be read (a container without /sys), the
-// weaker promise is assumed: the write cache is volatile, and the medium may rotate.
+// conservative value is assumed: the write cache is volatile, and the medium may rotate.
 type traits uint32
 
 const (
 	traitReadOnly  traits = 1 << iota // it cannot be written now
 	traitVolatile                     // a volatile cache may hold written data
-	traitRotating                     // it rotates, or it is not known
+	traitRotating                     // it rotates, or may
 	traitTrimFirst                    // a discard begins with BLKDISCARD, because writing zeroes may not deallocate
 )
 
@@ -27,14 +27,14 @@ func (t *traits) set(bit traits, on bool) {
 	}
 }
 
-// is reports whether the medium had t at the last look.
+// is reports whether the medium had t when its traits were last read.
 func (d *disk) is(t traits) bool { return traits(d.traits.Load())&t != 0 }
 
 // deviceTraits reads the traits of a block device. q is its queue directory in sysfs.
 func deviceTraits(fd int, q queueDir, direct bool) (t traits) {
 	readOnly, err := unix.IoctlGetInt(fd, unix.BLKROGET)
 	t.set(traitReadOnly, err == nil && readOnly != 0)
-	// The page cache is volatile whatever the drive has.
+	// The page cache is volatile, whatever cache the drive has.
 	t.set(traitVolatile, !direct || q.text("write_cache") != "write through")
 	t.set(traitRotating, q.number("rotational") != 0)
 	t.set(traitTrimFirst, q.number("write_zeroes_unmap_max_bytes") <= 0)

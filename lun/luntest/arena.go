@@ -23,21 +23,21 @@ func poison(b []byte) {
 	}
 }
 
-// arena gives out page-aligned memory off the Go heap. A buffer that comes back is poisoned, and checked before it
-// is reused and at the end, which detects late writes. A page of poison behind each catches overruns.
+// arena allocates page-aligned memory off the Go heap. A freed buffer is poisoned, and checked before it is reused and at
+// the end, which detects late writes. A page of poison after each buffer detects overruns.
 type arena struct {
 	t     testing.TB
 	limit int
 	used  int
-	out   map[*byte]block // given out, by first byte
-	back  map[int][]block // given back, by size of mem, oldest first
+	out   map[*byte]block // allocated, by first byte
+	back  map[int][]block // freed, by size of mem, oldest first
 }
 
 // block is a mapping. Its buffer ends at the guard page, up to alignment.
 type block struct {
 	mem []byte // all of it, guard page included; everything but the buffer is poison
 	at  int    // where the buffer starts
-	n   int    // what was asked for
+	n   int    // the requested size
 }
 
 const page = 4096

@@ -1,6 +1,6 @@
 package luntest
 
-// Func is an event or work that a test writes as a function.
+// Func is an event or work of a test, as a function.
 type Func func()
 
 // Happen implements lun.Event.

@@ -8,8 +8,8 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Live is a set of loops that really run at the same time, a goroutine each, for the race detector. Block
-// I/O is done on goroutines of its own. Nothing of it is repeatable; what must be is tested in a World.
+// Live is a set of loops that really run at the same time, a goroutine each, for the race detector. Block I/O runs on
+// goroutines of its own. Nothing is repeatable; repeatable tests use a World.
 type Live struct {
 	// NoSync is that of Config; set it before the loops have anything to do.
 	NoSync bool
@@ -47,10 +47,10 @@ func NewLive(t testing.TB, n int) *Live {
 	return v
 }
 
-// Loop is loop i.
+// Loop returns loop i.
 func (v *Live) Loop(i int) *LiveLoop { return v.loops[i] }
 
-// Call runs fn on the loop and waits for it to return. Not from the loop itself.
+// Call runs fn on the loop and waits for it to return. It must not be called on the loop itself.
 func (l *LiveLoop) Call(fn func()) {
 	done := make(chan struct{})
 	l.Post(Func(func() {
@@ -104,7 +104,7 @@ func (l *LiveLoop) Index() int { return l.index }
 // Now is the real monotonic clock in nanoseconds.
 func (l *LiveLoop) Now() int64 { return int64(time.Since(l.epoch)) }
 
-// Post makes e happen on this loop.
+// Post calls e.Happen on this loop.
 func (l *LiveLoop) Post(e lun.Event) {
 	l.mu.Lock()
 	l.todo = append(l.todo, e)
@@ -112,7 +112,7 @@ func (l *LiveLoop) Post(e lun.Event) {
 	l.mu.Unlock()
 }
 
-// Go does w on a goroutine; then it happens on this loop.
+// Go calls w.Do on a goroutine, and then w.Happen on this loop.
 func (l *LiveLoop) Go(w lun.Work) {
 	go func() {
 		w.Do()
@@ -120,15 +120,15 @@ func (l *LiveLoop) Go(w lun.Work) {
 	}()
 }
 
-// After makes e happen on this loop in d nanoseconds.
+// After calls e.Happen on this loop in d nanoseconds.
 func (l *LiveLoop) After(d int64, e lun.Event) {
 	time.AfterFunc(time.Duration(d), func() { l.Post(e) })
 }
 
-// Alloc takes n bytes of poisoned memory.
+// Alloc allocates n bytes of poisoned memory.
 func (l *LiveLoop) Alloc(n int) []byte { return l.arena.alloc(n) }
 
-// Free gives them back.
+// Free frees them.
 func (l *LiveLoop) Free(b []byte) { l.arena.free(b) }
 
 // TaskDone hands a finished task to Done.

@@ -42,7 +42,7 @@ func (c *Call) String() string {
 	return fmt.Sprintf("%v(fd %d, off %d, len %d, dsync %v, mode %#x)", c.Kind, c.FD, c.Off, max(c.Len, int64(len(c.Buf))), c.DSync, c.Mode)
 }
 
-// perform carries the call out now: bytes moved, or a negated errno.
+// perform carries out the call now. It returns how many bytes were transferred, or a negated errno.
 func (c *Call) perform(noSync bool) int {
 	var n int
 	var err error
@@ -76,7 +76,7 @@ func (c *Call) perform(noSync bool) int {
 	return n
 }
 
-// submit lets the call happen later in the fake time, and its result arrive later still.
+// submit schedules the call for a later time of the fake clock, and its result for a time after that.
 func (l *Loop) submit(c *Call) {
 	l.mine(c.Kind.String())
 	w := l.w

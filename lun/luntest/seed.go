@@ -11,8 +11,8 @@ import (
 // SeedVariable names the environment variable that makes Seeds run one seed alone.
 const SeedVariable = "RINGTGT_SEED"
 
-// Seeds runs fn as a subtest for seeds 1..n and for one that no run had before. A failure prints the command that
-// repeats it; with SeedVariable set only that seed runs.
+// Seeds runs fn as a subtest for seeds 1..n and for a new random one. A failure prints the command that repeats it; with
+// SeedVariable set only that seed runs.
 func Seeds(t *testing.T, n int, fn func(t *testing.T, seed uint64)) {
 	t.Helper()
 	var seeds []uint64

@@ -13,21 +13,21 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// Config says how unkind a World is. The zero Config has one loop and completes everything in order at once.
+// Config configures a World and its faults. The zero Config has one loop and completes everything in order at once.
 type Config struct {
 	Loops int
 	Seed  uint64
 	// MaxDelay bounds, in nanoseconds of the fake clock, how long after its submission a call is carried out, and again
 	// how long after that its result is delivered. 0: first in, first out.
 	MaxDelay int64
-	// ShortEvery cuts one transfer in so many short, to a multiple of ShortUnit bytes (0: 512). 0: none.
+	// ShortEvery cuts one transfer in so many short, to a multiple of ShortUnit bytes (0 means 512). 0 means none.
 	ShortEvery int
 	ShortUnit  int
-	// AllocFailEvery makes one Alloc in so many return nil. 0: none.
+	// AllocFailEvery makes one Alloc in so many return nil. 0 means none.
 	AllocFailEvery int
 	// ArenaBytes bounds what Alloc has outstanding on one loop; beyond it Alloc returns nil. 0: 256 MiB.
 	ArenaBytes int
-	// NoSync leaves out what only a power loss would show: fdatasync, and RWF_DSYNC on writes. They are slow, and many.
+	// NoSync omits what only a power loss would reveal: fdatasync, and RWF_DSYNC on writes. They are slow.
 	NoSync bool
 	// Intercept, when not nil, sees every call before it is carried out. It may change it, or return a result of its own
 	// (bytes moved or a negated errno) and true.
@@ -79,16 +79,16 @@ func NewWorld(t testing.TB, cfg Config) *World {
 	return w
 }
 
-// Loop is loop i.
+// Loop returns loop i.
 func (w *World) Loop(i int) *Loop { return w.loops[i] }
 
-// Loops is their number.
+// Loops returns the number of loops.
 func (w *World) Loops() int { return len(w.loops) }
 
-// Now is the fake clock, in nanoseconds.
+// Now returns the time of the fake clock, in nanoseconds.
 func (w *World) Now() int64 { return w.now }
 
-// Rand is the world's source of chance; what a test draws from it is of the seed too.
+// Rand is the world's random source; what a test draws from it depends on the seed too.
 func (w *World) Rand() *rand.Rand { return w.rng }
 
 // On runs fn as a turn of loop i.
@@ -169,7 +169,7 @@ type Loop struct {
 
 var _ lun.Loop = (*Loop)(nil)
 
-// mine fails the test when l is used out of its turn: what a loop owns must never be touched from another.
+// mine fails the test when l is used out of its turn: a loop's data must never be accessed from another.
 func (l *Loop) mine(what string) {
 	if l.w.turn != l {
 		l.w.t.Helper()
@@ -193,10 +193,10 @@ func (l *Loop) Index() int { return l.index }
 // Now is the fake clock in nanoseconds.
 func (l *Loop) Now() int64 { return l.w.now }
 
-// Post makes e happen on this loop soon; it may be called from anywhere.
+// Post calls e.Happen on this loop soon. It may be called on any goroutine.
 func (l *Loop) Post(e lun.Event) { l.w.at(l.w.now, l, e.Happen) }
 
-// Go does w out of any loop's turn, later; then it happens on this loop.
+// Go calls w.Do later, outside any loop's turn, and then w.Happen on this loop.
 func (l *Loop) Go(work lun.Work) {
 	l.mine("Go")
 	w := l.w
@@ -206,13 +206,14 @@ func (l *Loop) Go(work lun.Work) {
 	})
 }
 
-// After makes e happen on this loop once d nanoseconds of the fake clock have passed.
+// After calls e.Happen on this loop once d nanoseconds of the fake clock have passed.
 func (l *Loop) After(d int64, e lun.Event) {
 	l.mine("After")
 	l.w.at(l.w.now+max(d, 0), l, e.Happen)
 }
 
-// Alloc takes n bytes of poisoned, page-aligned memory off the Go heap; nil when the arena is used up or the seed says so.
+// Alloc allocates n bytes of poisoned, page-aligned memory off the Go heap. It returns nil if the arena is exhausted or the seed
+// decides so.
 func (l *Loop) Alloc(n int) []byte {
 	l.mine("Alloc")
 	if e := l.w.cfg.AllocFailEvery; e > 0 && l.w.rng.IntN(e) == 0 {
@@ -221,13 +222,13 @@ func (l *Loop) Alloc(n int) []byte {
 	return l.arena.alloc(n)
 }
 
-// Free gives memory of Alloc back. It is poisoned; a later write into it fails the test.
+// Free frees memory of Alloc. It is poisoned; a later write to it fails the test.
 func (l *Loop) Free(b []byte) {
 	l.mine("Free")
 	l.arena.free(b)
 }
 
-// Outstanding is the number of buffers that Alloc gave and Free did not get back.
+// Outstanding returns the number of buffers that were allocated and not freed.
 func (l *Loop) Outstanding() int { return len(l.arena.out) }
 
 // TaskDone hands a finished task to Done.

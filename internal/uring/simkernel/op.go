@@ -179,7 +179,7 @@ func (k *Kernel) Deadline() (at int64) {
 	return at
 }
 
-// Busy reports whether operations on a descriptor are under way.
+// Busy reports whether operations on a descriptor are in progress.
 func (k *Kernel) Busy(fd int) bool {
 	for _, r := range k.rings {
 		for _, o := range r.ops {

@@ -66,7 +66,7 @@ func readBack(t *testing.T, s Suite, w Want) {
 	r.wantIs(m.data)
 }
 
-// edges: what lies outside the medium fails with a medium error and does nothing; a length of zero succeeds.
+// edges: a request beyond the medium fails with a medium error and does nothing; a length of zero succeeds.
 func edges(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{})
 	m := r.model()
@@ -133,7 +133,7 @@ func ranges(t *testing.T, s Suite, w Want) {
 	}
 }
 
-// readOnly: what would change the medium is refused; everything else works.
+// readOnly: requests that would change the medium are refused; all others work.
 func readOnly(t *testing.T, s Suite, w Want) {
 	w.ReadOnly = true
 	r := s.rig(t, w, luntest.Config{})
@@ -154,7 +154,7 @@ func readOnly(t *testing.T, s Suite, w Want) {
 	r.wantIs(make([]byte, r.size))
 }
 
-// survives: synced data is there when the medium is opened again.
+// survives: synced data is still there when the medium is opened again.
 func survives(t *testing.T, s Suite, w Want) {
 	r := s.rig(t, w, luntest.Config{})
 	m := r.model()

@@ -102,7 +102,7 @@ func (r *rig) wantExtents(m *model) {
 	}
 }
 
-// wantMapped is whether block b is mapped; sure is false where the backend may answer either.
+// wantMapped returns whether block b should be mapped; sure is false if the backend may report either.
 func (r *rig) wantMapped(m *model, b uint64) (want, sure bool) {
 	switch {
 	case !r.b.Geometry().Thin || r.s.Extents == Nothing:

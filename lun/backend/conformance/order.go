@@ -53,8 +53,8 @@ func durability(t *testing.T, s Suite, w Want) {
 	}
 }
 
-// loops: requests of several loops in flight together, completed in any order, do what each alone would do where they do
-// not overlap; and no buffer is touched once its request is done.
+// loops: requests of several loops, in flight together and completed in any order, have the same effect as each alone where they
+// do not overlap; and no buffer is accessed once its request is done.
 func loops(t *testing.T, s Suite, w Want) {
 	for seed := uint64(1); seed <= 5; seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
@@ -99,8 +99,8 @@ func loops(t *testing.T, s Suite, w Want) {
 	}
 }
 
-// random starts one request of chance on [off, off+n) and keeps m. end is called at its completion; what it is given, if
-// anything, is to be called when everything is over.
+// random starts one random request on [off, off+n) and updates m. end is called at its completion; if it gets a function, it must
+// call that when all requests are done.
 func (r *rig) random(loop int, off, n int64, m *model, end func(late func())) {
 	rng := r.w.Rand()
 	l := r.w.Loop(loop)
@@ -157,7 +157,7 @@ func mark(busy []bool, b bool) {
 	}
 }
 
-// live is loops on real threads, for the race detector: each works in a stripe of its own.
+// live runs loops on real threads, for the race detector; each works in a stripe of its own.
 func live(t *testing.T, s Suite, w Want) {
 	b, skip := s.Open(t, w)
 	if b == nil {

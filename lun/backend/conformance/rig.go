@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
 
-// Want is what a test wants to open.
+// Want describes the backend that a test opens.
 type Want struct {
 	BlockSize uint32
 	Bytes     int64 // a multiple of BlockSize
@@ -20,22 +20,22 @@ type Want struct {
 
 // Suite describes a backend to the tests.
 type Suite struct {
-	// Open opens a backend that reads as zeroes. The test closes it. nil: this kind cannot be as w requires, and skip
-	// is the reason.
+	// Open opens a backend that reads as zeroes. The test closes it. A nil b means that this kind of backend cannot satisfy w;
+	// skip is the reason.
 	Open func(t *testing.T, w Want) (b lun.Backend, skip string)
-	// Forgets: what is written reads as zeroes.
+	// Forgets is set if written blocks read as zeroes.
 	Forgets bool
-	// Extents is how exactly the backend reports allocation.
+	// Extents is how precisely the backend reports allocation.
 	Extents Knowledge
-	// Queued: it works through lun.Queue and can be disturbed there.
+	// Queued is set if the backend uses lun.Queue, where faults can be injected.
 	Queued bool
-	// Ragged: a transfer may be cut at any byte. Else (direct I/O) at blocks.
+	// Ragged is set if a transfer may be cut short at any byte, and not only at blocks (direct I/O).
 	Ragged bool
-	// Survives reopens what b, now closed, stood for; nil when nothing survives.
+	// Survives reopens the medium of old, which is closed. It is nil if the content does not survive.
 	Survives func(t *testing.T, w Want, old lun.Backend) lun.Backend
 }
 
-// Knowledge of which blocks are allocated.
+// Knowledge is how precisely a backend reports which blocks are allocated.
 type Knowledge uint8
 
 const (
@@ -45,7 +45,7 @@ const (
 	Never                    // nothing is mapped, ever
 )
 
-// Run runs all tests.
+// Run runs all tests of the suite.
 func (s Suite) Run(t *testing.T) {
 	for _, bs := range []uint32{512, 4096} {
 		for _, thin := range []bool{false, true} {
@@ -94,7 +94,7 @@ var cases = []struct {
 	{"survives", survives, func(s Suite) bool { return s.Survives != nil }, false},
 }
 
-// queued: without system calls, none can be short or fail.
+// queued reports whether the backend makes system calls, which can be short or fail.
 func (s Suite) queued() bool { return s.Queued }
 
 // rig is one backend in one world.
@@ -249,7 +249,7 @@ func (r *rig) wantIs(model []byte) {
 	}
 }
 
-// differs is the first place where a and b, of one length, are not the same; -1: nowhere.
+// differs returns the first index at which a and b, of equal length, differ; -1 if none.
 func differs(a, b []byte) int {
 	if bytes.Equal(a, b) {
 		return -1
@@ -262,7 +262,7 @@ func differs(a, b []byte) int {
 	return -1
 }
 
-// pattern is n bytes that depend on their place and on the write; none is zero or the poison for long.
+// pattern returns n bytes that depend on their offset and on tag. No long run of them is zero or the poison.
 func pattern(off, n int64, tag byte) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -272,7 +272,7 @@ func pattern(off, n int64, tag byte) []byte {
 	return b
 }
 
-// model keeps what the medium should hold.
+// model is the expected content of the medium.
 type model struct {
 	data    []byte
 	written []bool // by block: written or zeroed, and not discarded since
