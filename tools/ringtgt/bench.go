@@ -127,11 +127,7 @@ func (c *benchCmd) carryOut(ctx context.Context, o benchrun.Options) (out outcom
 		out.doc.Comparison, out.err = c.compare(ctx, o)
 		return out
 	case c.Sweep != "":
-		name, values, err := benchrun.ParseSweep(c.Sweep)
-		if err != nil {
-			return outcome{err: &benchrun.UsageError{Problems: []string{err.Error()}}}
-		}
-		out.doc.Sweep, out.err = benchrun.Sweep(ctx, o, name, values)
+		out.doc.Sweep, out.err = benchrun.Sweep(ctx, o, c.Sweep)
 		return out
 	}
 	out.doc.Run, out.err = benchrun.Do(ctx, o)

@@ -1,12 +1,12 @@
 package run
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
@@ -29,43 +29,36 @@ type plan struct {
 	first  bool    // Progress has been called
 }
 
-// workload is one of fio's names: whether addresses are in order, and the percent of reads, -1 where rwmixread says it.
-type workload struct {
-	name       string
+// workloads are fio's: whether addresses are in order, and the percentage of reads, -1 if rwmixread sets it.
+var workloads = map[string]struct {
 	sequential bool
 	reads      int
+}{
+	"read": {true, 100}, "write": {true, 0}, "rw": {true, -1}, "readwrite": {true, -1},
+	"randread": {false, 100}, "randwrite": {false, 0}, "randrw": {false, -1},
 }
 
-var workloads = []workload{
-	{"read", true, 100}, {"write", true, 0}, {"rw", true, -1}, {"readwrite", true, -1},
-	{"randread", false, 100}, {"randwrite", false, 0}, {"randrw", false, -1},
-}
-
-// problems gathers what is wrong: flag, value, what is allowed.
+// problems collects what is wrong: flag, value, what is allowed.
 type problems []string
 
 func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Sprintf(format, args...)) }
 
-// within holds a number against its bounds; 0 stands for the default.
-func (p *problems) within(flag string, v, low, high int) {
+// within checks a number or a time against its bounds; 0 stands for the default.
+func within[T int | time.Duration](p *problems, flag string, v, low, high T) {
 	if v != 0 && (v < low || v > high) {
-		p.add("%s %d: want %d to %d", flag, v, low, high)
+		p.add("%s %v: want %v to %v", flag, v, low, high)
 	}
 }
 
-// span does the same to a time.
-func (p *problems) span(flag string, v, low time.Duration) {
-	if v != 0 && (v < low || v > maxRuntime) {
-		p.add("%s %v: want %v to %v", flag, v, low, maxRuntime)
-	}
-}
-
-// check says all that is wrong with the options as far as it shows without the target: a *UsageError.
+// check finds everything that is wrong with the options as far as it shows without the target: a *UsageError.
 func (o *Options) check() (*plan, error) {
 	p := &plan{Options: *o}
 	var bad problems
 	p.checkTarget(&bad)
-	p.checkLoad(&bad)
+	p.checkMix(&bad)
+	p.checkBlocks(&bad)
+	p.checkRange(&bad)
+	p.checkSeed(&bad)
 	p.checkShape(&bad)
 	p.checkTimes(&bad)
 	if len(bad) > 0 {
@@ -81,9 +74,7 @@ func (p *plan) checkTarget(bad *problems) {
 		bad.add("%v", err)
 		return
 	}
-	var wrong []string
-	p.chap, wrong = p.credentials(p.url)
-	*bad = append(*bad, wrong...)
+	p.chap = p.credentials(bad)
 	if p.Initiator != "" {
 		if err := checkName(p.Initiator); err != nil {
 			bad.add("--initiator %q: %v", p.Initiator, err)
@@ -103,25 +94,19 @@ func (p *plan) checkLoad(bad *problems) {
 
 // checkMix reads --rw and --rwmixread.
 func (p *plan) checkMix(bad *problems) {
-	p.RW = or(p.RW, "randread")
-	known := slices.IndexFunc(workloads, func(w workload) bool { return w.name == p.RW })
-	mixed := false
-	if known < 0 {
+	p.RW = cmp.Or(p.RW, "randread")
+	w, known := workloads[p.RW]
+	if !known {
 		bad.add("--rw %q: want read, write, randread, randwrite, rw, readwrite or randrw", p.RW)
-	} else {
-		w := workloads[known]
-		p.work.Sequential, p.work.ReadPercent = w.sequential, w.reads
-		mixed = w.reads < 0
 	}
 	if p.ReadMix < 0 || p.ReadMix > 99 {
 		bad.add("--rwmixread %d: want 1 to 99; all reads are --rw read, all writes --rw write", p.ReadMix)
 	}
-	if mixed {
-		if p.ReadMix == 0 {
-			p.ReadMix = 50
-		}
+	p.work.Sequential, p.work.ReadPercent = w.sequential, w.reads
+	if w.reads < 0 {
+		p.ReadMix = cmp.Or(p.ReadMix, 50)
 		p.work.ReadPercent = p.ReadMix
-	} else if p.ReadMix != 0 && known >= 0 {
+	} else if p.ReadMix != 0 && known {
 		bad.add("--rwmixread %d: it is for --rw rw and randrw, and this is %s", p.ReadMix, p.RW)
 	}
 }
@@ -142,7 +127,7 @@ func (p *plan) checkBlocks(bad *problems) {
 		}
 		p.BlockSplit = formatSplit(p.work.Split)
 	default:
-		p.BlockSize = or(p.BlockSize, "4k")
+		p.BlockSize = cmp.Or(p.BlockSize, "4k")
 		if p.work.BlockSize, err = parseBlock(p.BlockSize); err != nil {
 			bad.add("--bs %q: %v", p.BlockSize, err)
 		}
@@ -162,16 +147,15 @@ func (p *plan) checkRange(bad *problems) {
 	if p.Poisson && p.Rate == 0 {
 		bad.add("--poisson: it needs a --rate")
 	}
-	p.checkSeed(bad, p.work.ReadPercent == 100)
 }
 
 // checkSeed chooses a seed where none is given.
-func (p *plan) checkSeed(bad *problems, onlyReads bool) {
+func (p *plan) checkSeed(bad *problems) {
 	switch {
 	case p.Seed != 0:
 	case !p.Verify:
 		p.Seed = 1
-	case onlyReads:
+	case p.work.ReadPercent == 100:
 		bad.add("--verify with --rw %s: it compares with what an earlier run wrote: want the --seed that this one shows", p.RW)
 	default:
 		var b [4]byte // short enough to be typed again
@@ -183,13 +167,13 @@ func (p *plan) checkSeed(bad *problems, onlyReads bool) {
 
 // checkShape reads how many do it, and how.
 func (p *plan) checkShape(bad *problems) {
-	bad.within("--iodepth", p.IODepth, 1, maxDepth)
+	within(bad, "--iodepth", p.IODepth, 1, maxDepth)
 	if p.Poll < 0 || p.Poll > maxPoll {
 		bad.add("--poll %v: want 0s to %v", p.Poll, maxPoll)
 	}
-	bad.within("--numjobs", p.NumJobs, 1, maxSessions)
-	bad.within("--sessions", p.Sessions, 1, maxSessions)
-	bad.within("--connections", p.Connections, 1, maxConns)
+	within(bad, "--numjobs", p.NumJobs, 1, maxSessions)
+	within(bad, "--sessions", p.Sessions, 1, maxSessions)
+	within(bad, "--connections", p.Connections, 1, maxConns)
 	jobs, sessions, conns := max(p.NumJobs, 1), max(p.Sessions, 1), max(p.Connections, 1)
 	p.NumJobs, p.Sessions, p.Connections = jobs, sessions, conns
 	if p.all = jobs * sessions; jobs <= maxSessions && sessions <= maxSessions && p.all > maxSessions {
@@ -197,36 +181,30 @@ func (p *plan) checkShape(bad *problems) {
 	} else if conns <= maxConns && p.all <= maxSessions && p.all*conns > maxAll {
 		bad.add("--numjobs %d with --sessions %d and --connections %d: that are %d connections, want at most %d", jobs, sessions, conns, p.all*conns, maxAll)
 	}
-	p.Digests = or(p.Digests, "none")
-	switch p.Digests {
-	case "none":
-	case "header":
-		p.keys.HeaderDigest = true
-	case "data":
-		p.keys.DataDigest = true
-	case "both":
-		p.keys.HeaderDigest, p.keys.DataDigest = true, true
-	default:
+	p.Digests = cmp.Or(p.Digests, "none")
+	if !slices.Contains([]string{"none", "header", "data", "both"}, p.Digests) {
 		bad.add("--digests %q: want none, header, data or both", p.Digests)
 	}
+	p.keys.HeaderDigest = p.Digests == "header" || p.Digests == "both"
+	p.keys.DataDigest = p.Digests == "data" || p.Digests == "both"
 	allowed := host.CPUs()
 	for i, cpu := range p.Cores {
 		if !slices.Contains(allowed, cpu) {
-			bad.add("--cores: CPU %d: this process may run on %s", cpu, list(allowed))
+			bad.add("--cores: CPU %d: this process may run on %s", cpu, result.CPUList(allowed))
 		} else if slices.Contains(p.Cores[:i], cpu) {
 			bad.add("--cores: CPU %d stands there twice", cpu)
 		}
 	}
 	if len(p.Cores) > p.all*conns && p.all*conns > 0 {
-		bad.add("--cores %s: that are %d CPUs for %d connections, and a connection stays on one", list(p.Cores), len(p.Cores), p.all*conns)
+		bad.add("--cores %s: that are %d CPUs for %d connections, and a connection stays on one", result.CPUList(p.Cores), len(p.Cores), p.all*conns)
 	}
 }
 
 func (p *plan) checkTimes(bad *problems) {
-	bad.span("--runtime", p.Runtime, time.Millisecond)
-	bad.span("--ramp-time", p.RampTime, time.Millisecond)
-	bad.span("--idle", p.Idle, time.Millisecond)
-	bad.span("--interval", p.Interval, minInterval)
+	within(bad, "--runtime", p.Runtime, time.Millisecond, maxRuntime)
+	within(bad, "--ramp-time", p.RampTime, time.Millisecond, maxRuntime)
+	within(bad, "--idle", p.Idle, time.Millisecond, maxRuntime)
+	within(bad, "--interval", p.Interval, minInterval, maxRuntime)
 	if p.Runtime == 0 && p.RampTime > 0 {
 		bad.add("--ramp-time %v with --runtime 0: the requests that end such a run would be those of the ramp; want a --runtime", p.RampTime)
 	}
@@ -250,16 +228,12 @@ func (p *plan) fill() {
 	if depth == 0 && p.Rate == 0 {
 		depth = 1
 	}
-	mix := w.ReadPercent
 	p.record = result.Workload{
-		RW: p.RW, ReadMix: mix, BlockSize: p.BlockSize, IODepth: depth, NumJobs: p.NumJobs, Sessions: p.Sessions, Conns: p.Connections,
+		RW: p.RW, ReadMix: w.ReadPercent, BlockSize: cmp.Or(p.BlockSplit, p.BlockSize), IODepth: depth, NumJobs: p.NumJobs, Sessions: p.Sessions, Conns: p.Connections,
 		Rate: p.Rate, Digests: p.Digests, Verify: p.Verify, Runtime: p.Runtime, RampTime: p.RampTime, Cores: p.Cores, Poll: p.Poll,
 	}
 	if p.RW == "readwrite" {
 		p.record.RW = "rw"
-	}
-	if p.BlockSplit != "" {
-		p.record.BlockSize = p.BlockSplit
 	}
 }
 
@@ -273,15 +247,4 @@ func (p *plan) count(size int64) uint64 {
 		}
 	}
 	return max(1, uint64(math.Ceil(float64(size)/mean/float64(p.all*p.Connections))))
-}
-
-func or(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-func list(cpus []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,21 +22,14 @@ func Do(ctx context.Context, o Options) (*result.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &result.Run{
-		Version: result.Version, Command: Redact(o.Command), Client: host.Describe(o.Version),
-	}
+	r := &result.Run{Version: result.Version, Command: Redact(o.Command), Client: host.Describe(o.Version)}
 	if o.Load != nil {
 		r.Client.Load = *o.Load
 	}
-	if err := p.do(ctx, r); err != nil && r.Started.IsZero() {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
-		return nil, err
-	} else if err != nil {
-		return r, err
+	if err = p.do(ctx, r); err != nil && r.Started.IsZero() {
+		return nil, cmp.Or(ctx.Err(), err)
 	}
-	return r, nil
+	return r, err
 }
 
 // do fills r, whose Started is set as soon as there is a measurement.
@@ -93,7 +87,7 @@ func (p *plan) stage(format string, args ...any) {
 
 // login makes the sessions.
 func (p *plan) login(ctx context.Context) (*initiator.Loops, error) {
-	p.stage("logging in: %s of %s", plural(p.all, "session"), plural(p.Connections, "connection"))
+	p.stage("logging in: %s of %s", result.Plural(p.all, "session"), result.Plural(p.Connections, "connection"))
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout+time.Duration(p.all)*time.Second/logins)
 	defer cancel()
 	ls, err := initiator.NewLoops(ctx, initiator.LoopsConfig{Sessions: p.open(), CPUs: p.Cores})
@@ -218,16 +212,9 @@ func failed(r *initiator.Report) error {
 		if n == 0 { // a connection was lost with none under way
 			return errors.New(plain(err))
 		}
-		return fmt.Errorf("%s failed; the first: %s", plural(int(n), "request"), plain(err))
+		return fmt.Errorf("%s failed; the first: %s", result.Plural(int(n), "request"), plain(err))
 	}
 	return nil
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // progress makes of the run's intervals those of about half a second that a person can read.

@@ -165,7 +165,7 @@ func TestDoOpenLoopNotKept(t *testing.T) {
 func TestSweep(t *testing.T) {
 	p := target(t)
 	var series []string
-	s, err := Sweep(t.Context(), Options{URL: p.URL, Runtime: 50 * time.Millisecond, Series: func(s string) { series = append(series, s) }}, "bs", []string{"4k", "64k"})
+	s, err := Sweep(t.Context(), Options{URL: p.URL, Runtime: 50 * time.Millisecond, Series: func(s string) { series = append(series, s) }}, "bs=4k,64k")
 	if err != nil || len(s.Points) != 2 || s.Parameter != "bs" || s.Knee != -1 {
 		t.Fatalf("%+v, %v", s, err)
 	}
@@ -181,7 +181,7 @@ func TestSweep(t *testing.T) {
 		t.Errorf("%q", series)
 	}
 	// A value that the target refuses ends it, and what there is stays.
-	s, err = Sweep(t.Context(), Options{URL: p.URL, Runtime: 50 * time.Millisecond, Size: "1m"}, "bs", []string{"4k", "2m", "8k"})
+	s, err = Sweep(t.Context(), Options{URL: p.URL, Runtime: 50 * time.Millisecond, Size: "1m"}, "bs=4k,2m,8k")
 	if err == nil || !strings.Contains(err.Error(), "bs=2m: --size: the part of the LUN in use is smaller than one request of 2m") || s == nil || len(s.Points) != 1 {
 		t.Errorf("%+v, %v", s, err)
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -23,24 +24,21 @@ func (p *plan) explain(err error) error {
 	if !errors.As(err, &login) {
 		return fmt.Errorf("%s: %s", p.url, strings.TrimPrefix(err.Error(), "initiator: "))
 	}
-	why := ""
-	switch login.Status {
-	case pdu.LoginTargetMovedTemporarily, pdu.LoginTargetMovedPermanently:
-		why = "the target is elsewhere: " + or(login.Address, "it does not say where")
-	case pdu.LoginAuthenticationFailure:
-		why = "the secret is wrong, or CHAP is wanted and the URL has no USER%SECRET"
-	case pdu.LoginAuthorizationFailure:
-		why = "this initiator is not admitted: --initiator NAME says who it is"
-	case pdu.LoginNotFound:
-		why = "there is no such target"
-	case pdu.LoginTooManyConnections, pdu.LoginCannotIncludeInSession:
-		why = "it takes no more connections of a session"
-	case pdu.LoginServiceUnavailable, pdu.LoginOutOfResources:
-		why = "it cannot take another session now"
-	default:
-		why = "refused"
+	why := cmp.Or(refusals[login.Status], "refused")
+	if login.Status == pdu.LoginTargetMovedTemporarily || login.Status == pdu.LoginTargetMovedPermanently {
+		why = "the target is elsewhere: " + cmp.Or(login.Address, "it does not say where")
 	}
 	return fmt.Errorf("%s: login: %s (status 0x%04x)", p.url, why, uint16(login.Status))
+}
+
+var refusals = map[pdu.LoginStatus]string{
+	pdu.LoginAuthenticationFailure:  "the secret is wrong, or CHAP is wanted and the URL has no USER%SECRET",
+	pdu.LoginAuthorizationFailure:   "this initiator is not admitted: --initiator NAME says who it is",
+	pdu.LoginNotFound:               "there is no such target",
+	pdu.LoginTooManyConnections:     "it takes no more connections of a session",
+	pdu.LoginCannotIncludeInSession: "it takes no more connections of a session",
+	pdu.LoginServiceUnavailable:     "it cannot take another session now",
+	pdu.LoginOutOfResources:         "it cannot take another session now",
 }
 
 // plain is an error of the initiator without its name in front.

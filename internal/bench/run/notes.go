@@ -1,6 +1,8 @@
 package run
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,7 +27,7 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initia
 	}
 	p.openLoop(r, report, add)
 	if r.Total.Errors > 0 {
-		add("%s failed: %s", plural(int(r.Total.Errors), "request"), plain(orNil(report.Err())))
+		add("%s failed: %s", result.Plural(int(r.Total.Errors), "request"), plain(cmp.Or(report.Err(), errors.New("no reason was given"))))
 	}
 	if r.Total.Busy > 0 {
 		add("%d times a request was sent again after BUSY, TASK SET FULL or a unit attention; latencies count from the first time", r.Total.Busy)
@@ -70,11 +72,4 @@ func (p *plan) openLoop(r *result.Run, report *initiator.Report, add func(string
 	if late := report.Lag.Quantile(0.99); late > lateTimer {
 		add("the client itself was late: 1%% of the requests were given to their connection %v or more after they were due", late.Round(time.Microsecond))
 	}
-}
-
-func orNil(err error) error {
-	if err == nil {
-		return fmt.Errorf("no reason was given")
-	}
-	return err
 }

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"strings"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
@@ -66,4 +67,4 @@ type CHAP struct {
 // UsageError is something wrong with the options themselves: nothing was sent. One problem a line.
 type UsageError struct{ Problems []string }
 
-func (e *UsageError) Error() string { return join(e.Problems) }
+func (e *UsageError) Error() string { return strings.Join(e.Problems, "\n") }

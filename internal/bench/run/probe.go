@@ -105,21 +105,11 @@ func targets(names []string) string {
 // negotiated tells the keys that matter to figures, by the standard's names; the target's own MaxRecvDataSegmentLength is what one
 // of our Data-Out PDUs may have.
 func negotiated(n initiator.Params) map[string]string {
-	digest := func(on bool) string {
-		if on {
-			return "CRC32C"
-		}
-		return "None"
-	}
-	yes := func(v bool) string {
-		if v {
-			return "Yes"
-		}
-		return "No"
-	}
+	digest := map[bool]string{false: "None", true: "CRC32C"}
+	yes := map[bool]string{false: "No", true: "Yes"}
 	return map[string]string{
-		"HeaderDigest": digest(n.Conn.HeaderDigest), "DataDigest": digest(n.Conn.DataDigest),
-		"MaxConnections": fmt.Sprint(n.MaxConnections), "InitialR2T": yes(n.InitialR2T), "ImmediateData": yes(n.ImmediateData),
+		"HeaderDigest": digest[n.Conn.HeaderDigest], "DataDigest": digest[n.Conn.DataDigest],
+		"MaxConnections": fmt.Sprint(n.MaxConnections), "InitialR2T": yes[n.InitialR2T], "ImmediateData": yes[n.ImmediateData],
 		"MaxRecvDataSegmentLength":       fmt.Sprint(n.Conn.MaxRecvDataSegmentLength),
 		"TargetMaxRecvDataSegmentLength": fmt.Sprint(n.Conn.MaxSendDataSegmentLength),
 		"MaxBurstLength":                 fmt.Sprint(n.MaxBurstLength),

@@ -9,56 +9,44 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator"
 )
 
-// credentials gathers what the login needs. No problem that it reports contains a secret.
-func (o *Options) credentials(u URL) (c initiator.CHAP, problems []string) {
-	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	if u.HasSecret && (o.CHAP.SecretFile != "" || o.CHAP.SecretEnv != "") {
-		add("%s: there is a secret in it, and another by --chap-secret-file or --chap-secret-env: want one", u)
+// credentials collects what the login needs. No problem that it reports contains a secret.
+func (p *plan) credentials(bad *problems) (c initiator.CHAP) {
+	u := p.url
+	if u.HasSecret && (p.CHAP.SecretFile != "" || p.CHAP.SecretEnv != "") {
+		bad.add("%s: there is a secret in it, and another by --chap-secret-file or --chap-secret-env: want one", u)
 	}
-	secret, given, err := read("chap-secret", o.CHAP.SecretFile, o.CHAP.SecretEnv)
+	secret, given, err := read("chap-secret", p.CHAP.SecretFile, p.CHAP.SecretEnv)
+	if !given {
+		secret, given = u.Secret, u.HasSecret
+	}
 	switch {
 	case err != nil:
-		add("%v", err)
-	case given:
-		c.Secret = secret
-	default:
-		c.Secret, given = u.Secret, u.HasSecret
-	}
-	c.User = u.User
-	switch {
-	case err != nil:
+		bad.add("%v", err)
 	case given && u.User == "":
-		add("%s: a secret for CHAP and no USER: %s", u, urlAllowed)
+		bad.add("%s: a secret for CHAP and no USER: %s", u, urlAllowed)
 	case !given && u.User != "":
-		add("%s: there is no secret for %s: want USER%%SECRET, --chap-secret-file FILE or --chap-secret-env NAME", u, u.User)
-	case given && c.Secret == "":
-		add("%s: the secret of %s is empty", u, u.User)
+		bad.add("%s: there is no secret for %s: want USER%%SECRET, --chap-secret-file FILE or --chap-secret-env NAME", u, u.User)
+	case given && secret == "":
+		bad.add("%s: the secret of %s is empty", u, u.User)
 	}
-	problems = append(problems, o.mutual(u, &c)...)
-	return c, problems
-}
-
-// mutual adds what the target must prove.
-func (o *Options) mutual(u URL, c *initiator.CHAP) (problems []string) {
-	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
-	mutual, given, err := read("mutual-chap-secret", o.CHAP.MutualSecretFile, o.CHAP.MutualSecretEnv)
+	// What the target must prove.
+	mutual, given, err := read("mutual-chap-secret", p.CHAP.MutualSecretFile, p.CHAP.MutualSecretEnv)
 	switch {
 	case err != nil:
-		add("%v", err)
+		bad.add("%v", err)
 	case given && u.User == "":
-		add("--mutual-chap-secret-*: the target can be asked to prove itself only where the URL has a USER (RFC 7143 12.1.3)")
+		bad.add("--mutual-chap-secret-*: the target can be asked to prove itself only where the URL has a USER (RFC 7143 12.1.3)")
 	case given && mutual == "":
-		add("--mutual-chap-secret-*: the secret is empty")
-	case given && mutual == c.Secret:
-		add("--mutual-chap-secret-*: it is the secret of %s: either side could then answer with what the other sent (RFC 7143 9.2.1)", u.User)
-	case !given && o.CHAP.MutualUser != "":
-		add("--mutual-chap-user %s: there is no secret: want --mutual-chap-secret-file FILE or --mutual-chap-secret-env NAME", o.CHAP.MutualUser)
+		bad.add("--mutual-chap-secret-*: the secret is empty")
+	case given && mutual == secret:
+		bad.add("--mutual-chap-secret-*: it is the secret of %s: either side could then answer with what the other sent (RFC 7143 9.2.1)", u.User)
+	case !given && p.CHAP.MutualUser != "":
+		bad.add("--mutual-chap-user %s: there is no secret: want --mutual-chap-secret-file FILE or --mutual-chap-secret-env NAME", p.CHAP.MutualUser)
 	}
-	c.MutualUser, c.MutualSecret = o.CHAP.MutualUser, mutual
-	return problems
+	return initiator.CHAP{User: u.User, Secret: secret, MutualUser: p.CHAP.MutualUser, MutualSecret: mutual}
 }
 
-// read takes a secret from a file, all of it but one line end, or from the environment.
+// read takes a secret from a file, without the end of its line, or from the environment.
 func read(flag, file, env string) (secret string, given bool, err error) {
 	switch {
 	case file != "" && env != "":

@@ -136,5 +136,3 @@ func (p part) of(capacity uint64, block int) (int64, error) {
 	}
 	return n, nil
 }
-
-func join(lines []string) string { return strings.Join(lines, "\n") }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,14 +30,10 @@ var parameters = []parameter{
 }
 
 func (p *parameter) parse(s string) (int64, error) {
-	n, err := parseSize(s)
-	switch {
-	case err != nil && p.bytes:
-		return 0, err
-	case !p.bytes:
-		return parseCount(s)
+	if p.bytes {
+		return parseSize(s)
 	}
-	return n, nil
+	return parseCount(s)
 }
 
 func (p *parameter) format(n int64) string {
@@ -46,37 +43,26 @@ func (p *parameter) format(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// find returns a parameter by its name.
-func find(name string) *parameter {
-	i := slices.IndexFunc(parameters, func(p parameter) bool { return name == p.name || name == p.short && name != "" })
-	if i < 0 {
-		return nil
-	}
-	return &parameters[i]
-}
-
-// ParseSweep reads PARAMETER=LOW..HIGH, doubled from the low to the high one, which is always the last, and PARAMETER=V,V,V. The
+// parseSweep reads PARAMETER=LOW..HIGH, doubled from the low to the high one, which is always the last, and PARAMETER=V,V,V. The
 // parameters are depth (or iodepth), bs, connections, sessions, numjobs and rate, whose k is a thousand.
-func ParseSweep(s string) (parameter string, values []string, err error) {
+func parseSweep(s string) (p *parameter, values []string, err error) {
 	const allowed = "want PARAMETER=LOW..HIGH, doubled from step to step, or PARAMETER=VALUE,VALUE,...; PARAMETER is depth, bs, connections, sessions, " +
 		"numjobs or rate; for example depth=1..128, bs=4k..1m, rate=10k,50k,100k"
-	bad := func(err error) (string, []string, error) {
-		if err != nil {
-			return "", nil, fmt.Errorf("--sweep %q: %w: %s", s, err, allowed)
-		}
-		return "", nil, fmt.Errorf("--sweep %q: %s", s, allowed)
+	bad := func(format string, args ...any) (*parameter, []string, error) {
+		return nil, nil, fmt.Errorf("--sweep %q: %s%s", s, fmt.Sprintf(format, args...), allowed)
 	}
 	name, text, ok := strings.Cut(s, "=")
-	p := find(name)
-	if !ok || p == nil {
-		return bad(nil)
+	at := slices.IndexFunc(parameters, func(p parameter) bool { return name != "" && (name == p.name || name == p.short) })
+	if !ok || at < 0 {
+		return bad("")
 	}
+	p = &parameters[at]
 	low, high, isRange := strings.Cut(text, "..")
 	if !isRange {
 		for v := range strings.SplitSeq(text, ",") {
 			n, err := p.parse(v)
 			if err != nil || n < 1 {
-				return bad(fmt.Errorf("value %q", v))
+				return bad("value %q: ", v)
 			}
 			values = append(values, p.format(n))
 		}
@@ -84,7 +70,7 @@ func ParseSweep(s string) (parameter string, values []string, err error) {
 		a, err := p.parse(low)
 		b, err2 := p.parse(high)
 		if err := errors.Join(err, err2); err != nil || a < 1 || b <= a {
-			return bad(fmt.Errorf("the range %s..%s", low, high))
+			return bad("the range %s..%s: ", low, high)
 		}
 		for ; a < b; a *= 2 { // b is at most half of what an int64 holds
 			values = append(values, p.format(a))
@@ -92,9 +78,9 @@ func ParseSweep(s string) (parameter string, values []string, err error) {
 		values = append(values, p.format(b))
 	}
 	if len(values) > maxSteps {
-		return bad(fmt.Errorf("%d steps, at most %d", len(values), maxSteps))
+		return bad("%d steps, at most %d: ", len(values), maxSteps)
 	}
-	return p.name, values, nil
+	return p, values, nil
 }
 
 // parseCount reads a number of things: 200, 10k, 1.5M, in which k is a thousand.
@@ -122,12 +108,12 @@ func ParseRate(s string) (float64, error) {
 	return v * unit, nil
 }
 
-// Sweep carries out a benchmark for each value of a parameter, in their order, with sessions of its own for each. With an error it
-// returns the points that there are, nil if there is none: a point that failed ends the sweep, and so does ctx.
-func Sweep(ctx context.Context, o Options, name string, values []string) (*result.Sweep, error) {
-	p := find(name)
-	if p == nil {
-		return nil, &UsageError{[]string{fmt.Sprintf("--sweep %s: there is no such parameter", name)}}
+// Sweep carries out a benchmark for each value of a parameter (see parseSweep), in order, with sessions of its own for each. A
+// point that fails ends the sweep, and so does ctx; with an error it returns the points that there are, nil if there is none.
+func Sweep(ctx context.Context, o Options, series string) (*result.Sweep, error) {
+	p, values, err := parseSweep(series)
+	if err != nil {
+		return nil, &UsageError{[]string{err.Error()}}
 	}
 	if o.Load == nil {
 		before := host.Describe("").Load
@@ -135,40 +121,32 @@ func Sweep(ctx context.Context, o Options, name string, values []string) (*resul
 	}
 	all := make([]Options, len(values))
 	for i, v := range values { // before anything is sent
-		n, err := p.parse(v)
-		if err != nil {
-			return nil, &UsageError{[]string{fmt.Sprintf("--sweep %s=%s: %v", name, v, err)}}
-		}
+		n, _ := p.parse(v) // parseSweep has
 		all[i] = o
 		p.set(&all[i], n)
 		if _, err := all[i].check(); err != nil {
 			return nil, err
 		}
 	}
-	s := &result.Sweep{Version: result.Version, Command: Redact(o.Command), Parameter: p.name, Knee: -1}
+	s := &result.Sweep{Version: result.Version, Command: Redact(o.Command), Parameter: p.name}
 	for i := range all {
 		if o.Series != nil {
 			o.Series(fmt.Sprintf("%s=%s, %d of %d", p.name, values[i], i+1, len(all)))
 		}
-		r, err := Do(ctx, all[i])
-		if r != nil {
+		var r *result.Run
+		if r, err = Do(ctx, all[i]); r != nil {
 			s.Points = append(s.Points, result.Point{Value: values[i], Run: *r})
-		}
-		if err == nil && ctx.Err() != nil {
-			break
 		}
 		if err != nil {
 			err = fmt.Errorf("%s=%s: %w", p.name, values[i], err)
-			if len(s.Points) == 0 {
-				return nil, err
-			}
-			s.Knee = result.FindKnee(s.Points)
-			return s, err
+		}
+		if err != nil || ctx.Err() != nil {
+			break
 		}
 	}
 	if len(s.Points) == 0 {
-		return nil, ctx.Err()
+		return nil, cmp.Or(err, ctx.Err())
 	}
 	s.Knee = result.FindKnee(s.Points)
-	return s, nil
+	return s, err
 }

@@ -22,17 +22,17 @@ func TestParseSweep(t *testing.T) {
 		"sessions=1000,10":  {"sessions", "1000", "10"},
 		"numjobs=2..3":      {"numjobs", "2", "3"},
 	} {
-		name, values, err := ParseSweep(s)
-		if err != nil || !slices.Equal(append([]string{name}, values...), want) {
-			t.Errorf("%s: %s %q, %v, want %q", s, name, values, err, want)
+		p, values, err := parseSweep(s)
+		if err != nil || !slices.Equal(append([]string{p.name}, values...), want) {
+			t.Errorf("%s: %+v %q, %v, want %q", s, p, values, err, want)
 		}
 	}
 	for _, s := range []string{
 		"", "depth", "depth=", "=1..2", "width=1..2", "depth=0..4", "depth=4..1", "depth=4..4", "depth=1..x", "depth=1,,2", "depth=1,x", "depth=1.5",
 		"bs=4q..8k", "bs=4k..", "rate=1..1e99", "depth=1..2..3", "depth=-1..4", "depth=" + strings.Repeat("1,", 64) + "1",
 	} {
-		if name, values, err := ParseSweep(s); err == nil || !strings.Contains(err.Error(), "PARAMETER is depth, bs, connections, sessions, numjobs or rate") {
-			t.Errorf("%q: %s %q, %v", s, name, values, err)
+		if p, values, err := parseSweep(s); err == nil || !strings.Contains(err.Error(), "PARAMETER is depth, bs, connections, sessions, numjobs or rate") {
+			t.Errorf("%q: %+v %q, %v", s, p, values, err)
 		}
 	}
 }
@@ -53,10 +53,10 @@ func TestSweepChecksFirst(t *testing.T) {
 	called := false
 	o := Options{URL: someURL, Stage: func(string) { called = true }, Series: func(string) { called = true }}
 	usage := new(UsageError)
-	if s, err := Sweep(context.Background(), o, "iodepth", []string{"1", "5000"}); s != nil || !errors.As(err, &usage) || called {
+	if s, err := Sweep(context.Background(), o, "iodepth=1,5000"); s != nil || !errors.As(err, &usage) || called {
 		t.Errorf("%v, %v", s, err)
 	}
-	if s, err := Sweep(context.Background(), o, "width", []string{"1"}); s != nil || !errors.As(err, &usage) {
+	if s, err := Sweep(context.Background(), o, "width=1"); s != nil || !errors.As(err, &usage) {
 		t.Errorf("%v, %v", s, err)
 	}
 }
