@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ type conn struct {
 	phase       connPhase
 	moveTo      int // index of the loop that it moves to, in connMoving
 
-	nx *lun.Nexus // nil before full feature phase and in a discovery session
+	nx *lun.Nexus // see nexus
 
 	recv recvState
 	send sendState
@@ -75,13 +76,12 @@ func (c *conn) take() {
 		case session.Send:
 			c.stage(ev)
 		case session.Execute:
-			c.execute(ev.Task.Owner.(*task))
+			c.execute(c.task(ev.Task))
 		case session.Abort:
-			c.abort(ev.Task.Owner.(*task))
+			c.abort(c.task(ev.Task))
 		case session.Manage:
 			c.manage(ev.Task)
 		case session.SessionUp, session.SessionJoined:
-			c.nx = ev.Session.Owner.(*lun.Nexus)
 			c.settled()
 		case session.Move:
 			if c.phase == connServing { // otherwise its input ended after the request that moves it
@@ -89,7 +89,7 @@ func (c *conn) take() {
 				c.enter(connMoving)
 			}
 		case session.SessionDown:
-			ev.Session.Owner.(*lun.Nexus).Close()
+			l.engine.nexuses.leave(ev.Session).Close()
 		case session.Flush:
 			if e, ok := ev.Reason.(*session.LoginError); ok && e.Failed > 0 {
 				l.about(&l.guesses, l.engine.log.Warn, "CHAP login failed", "remote", c.name.remote, "user", e.User, "initiator", e.Initiator,
@@ -154,13 +154,18 @@ func (c *conn) finish() {
 // The methods of session.Host follow. They return at once and do not call back into the session.
 
 // NewNexus implements session.Host.
-func (c *conn) NewNexus(s *session.Session) (any, error) {
-	tgt := s.Target.Owner.(*lun.Target)
+func (c *conn) NewNexus(s *session.Session) error {
+	e := c.loop.engine
+	tgt := e.devices.of(s.Target)
+	if tgt == nil {
+		return fmt.Errorf("engine: target %s has no device: see SetDevices", s.Target.Name)
+	}
 	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT}
 	if err := tgt.Claims(&cfg, s.Target.Auth.Knows); err != nil {
-		return nil, err
+		return err
 	}
-	return tgt.NewNexus(cfg), nil
+	e.nexuses.enter(s, tgt.NewNexus(cfg))
+	return nil
 }
 
 // NewTask implements session.Host.
@@ -180,12 +185,12 @@ func (c *conn) NewTask(*session.Conn) *session.Task {
 
 // DataOut implements session.Host. The buffer is as long as EDTL or what the CDB transfers, whichever is shorter.
 func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
-	t := st.Owner.(*task)
+	t := c.task(st)
 	// A write may change the memory of a Mapped backend while a read of it is being sent, and a data digest would not match: with
 	// digests the data is copied.
 	var out int
 	u := &t.l
-	u.Target, u.LUN, u.CDB = c.target(), st.LUN, st.CDB
+	u.Nexus, u.LUN, u.CDB = c.nexus(), st.LUN, st.CDB
 	out, t.in = u.Plan(c.s.DataDigest())
 	if !st.Write || out == 0 {
 		st.Out = nil
@@ -216,7 +221,7 @@ func (c *conn) giveBack(b []byte) {
 
 // FreeTask implements session.Host.
 func (c *conn) FreeTask(st *session.Task) {
-	t := st.Owner.(*task)
+	t := c.task(st)
 	c.unlink(t)
 	c.loop.leaveLine(t)
 	t.leaveGroups()
@@ -278,6 +283,9 @@ func (l *loop) stir(c *conn) {
 	c.mark()
 }
 
+// task returns the task whose protocol half is st. It is on c's loop: c moves before it has any.
+func (c *conn) task(st *session.Task) *task { return c.loop.tasks.of(st) }
+
 func (c *conn) unlink(t *task) {
 	if t.prev != nil {
 		t.prev.next = t.next
@@ -303,9 +311,16 @@ func (c *conn) recycle(t *task) {
 	l.tasks.put(t)
 }
 
-func (c *conn) target() *lun.Target {
-	return c.s.Session().Target.Owner.(*lun.Target)
+// nexus is nil before full feature phase and in a discovery session. It is looked up once, by the first command, which may come
+// before SessionUp is taken.
+func (c *conn) nexus() *lun.Nexus {
+	if c.nx == nil {
+		if s := c.s.Session(); s != nil && !s.Discovery {
+			c.nx = c.loop.engine.nexuses.of(s)
+		}
+	}
+	return c.nx
 }
 
-// nexus is nil before full feature phase and in a discovery session.
-func (c *conn) nexus() *lun.Nexus { return c.nx }
+// target is the nexus's; there must be one.
+func (c *conn) target() *lun.Target { return c.nexus().Target() }

@@ -44,6 +44,8 @@ type Config struct {
 type Engine struct {
 	cfg      Config
 	node     *session.Node
+	devices  devices
+	nexuses  nexuses
 	log      *slog.Logger
 	machine  machine
 	loops    []*loop

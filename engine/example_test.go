@@ -46,7 +46,8 @@ func Example() {
 	if _, err := target.AddUnit(0, lun.UnitConfig{Backend: letters{}, ID: "letters"}); err != nil {
 		log.Fatal(err)
 	}
-	node.SetTargets([]*session.Target{{Name: name, Owner: target}})
+	e.SetDevices(target)
+	node.SetTargets([]*session.Target{{Name: name}})
 	if err := e.Start(); err != nil {
 		log.Fatal(err)
 	}

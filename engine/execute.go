@@ -18,7 +18,6 @@ func (c *conn) execute(t *task) {
 func (c *conn) start(t *task) {
 	t.enter(taskRunning)
 	s, u := &t.s, &t.l
-	u.Nexus = c.nexus()
 	u.LongCDB = s.LongCDB
 	u.Attr = lun.Attr(s.Attr)
 	if s.Write {
@@ -26,16 +25,15 @@ func (c *conn) start(t *task) {
 	}
 	u.Out = s.Out[:s.Received]
 	u.Buf = t.buf
-	u.Loop = c.loop
 	c.loop.stats.Commands++
 	t.begin(c.loop)
 	u.Start()
 }
 
-// TaskDone implements lun.Loop: the device server has finished the task.
-func (l *loop) TaskDone(u *lun.Task) {
-	t := u.Owner.(*task)
+// TaskDone implements lun.TaskOwner: the device server has finished the task.
+func (t *task) TaskDone(u *lun.Task) {
 	c := t.conn
+	l := c.loop
 	t.end(l)
 	was := t.phase
 	t.enter(taskAnswering)

@@ -48,6 +48,7 @@ func newRigOn(t testing.TB, cfg Config, node session.NodeConfig, prepare func(e 
 	}
 	prepare(e)
 	target := lun.NewTarget(lun.TargetConfig{Name: testTarget, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}, Aborter: e, Loops: len(e.loops)})
+	e.SetDevices(target)
 	for i, b := range backends {
 		if _, err := target.AddUnit(i, lun.UnitConfig{Backend: b, ID: fmt.Sprint("unit", i), Thin: b.Geometry().Thin}); err != nil {
 			t.Fatal(err)
@@ -57,7 +58,7 @@ func newRigOn(t testing.TB, cfg Config, node session.NodeConfig, prepare func(e 
 		t.Fatal(err)
 	}
 	addr := e.Portals()[0].String()
-	cfg.Node.SetTargets([]*session.Target{{Name: testTarget, Portals: []session.Portal{{Addr: addr, TPGT: 1}}, Owner: target}})
+	cfg.Node.SetTargets([]*session.Target{{Name: testTarget, Portals: []session.Portal{{Addr: addr, TPGT: 1}}}})
 	r := &rig{t: t, e: e, target: target, addr: addr}
 	t.Cleanup(e.Shutdown)
 	return r

@@ -73,6 +73,7 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 // newLoop makes a loop. run starts it, on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
 	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
+	l.tasks.loop = l
 	l.room = maxConnsPerLoop
 	l.refusals.most, l.ends.most, l.guesses.most, l.stuck.most = refusedLines, endLines, guessLines, stuckLines
 	return l

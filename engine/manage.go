@@ -67,7 +67,7 @@ func (s abortSearch) Happen() {
 func (c *conn) manage(st *session.Task) {
 	l := c.loop
 	tgt, nexus := c.target(), c.nexus()
-	asked := asking{c: c, st: st, use: st.Owner.(*task).use}
+	asked := asking{c: c, st: st, use: c.task(st).use}
 	answer := asked.answer
 	unit := tgt.Lookup(st.LUN)
 	switch f := st.Manage; f {
@@ -98,7 +98,7 @@ func (c *conn) manage(st *session.Task) {
 
 // AbortTasks implements lun.Aborter, for PREEMPT AND ABORT.
 func (e *Engine) AbortTasks(from lun.Loop, u *lun.Unit, of lun.NexusSet, done lun.Event) {
-	e.abortTasks(from.(*loop), preempting{u, of, done})
+	e.abortTasks(e.loops[from.Index()], preempting{u, of, done})
 }
 
 // preempting aborts the commands of some nexuses for a unit.
@@ -130,7 +130,7 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	}
 	some := false
 	c.s.AbortTasks(c.loop.now, func(st *session.Task) bool {
-		t := st.Owner.(*task)
+		t := c.task(st)
 		if t.phase == taskAnswering || !g.job.matches(t) {
 			return false // its answer is under way
 		}

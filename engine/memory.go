@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 	"unsafe"
 
-	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -51,7 +50,7 @@ func (e *Engine) heapLimit(conns int) int {
 	// A connection's tasks fit its window, and the pool has no more than were ever in use at once. Each may be a request other
 	// than a SCSI command, and may wait in a list.
 	tasks := min(conns*e.tasksPerConn(), maxTasks*len(e.loops))
-	perTask := int(unsafe.Sizeof(task{})) + session.RequestBytes + int(unsafe.Sizeof(ioWait{}))
+	perTask := int(unsafe.Sizeof(task{})) + 2*int(unsafe.Sizeof((*task)(nil))) + session.RequestBytes + int(unsafe.Sizeof(ioWait{}))
 	live := len(e.loops)*perLoop + conns*perConn + tasks*perTask + e.unitsBytes()
 	return live + live*heapSlack/100 + runtimeBytes
 }
@@ -82,12 +81,8 @@ func (e *Engine) unitsBytes() (n int) {
 }
 
 func (e *Engine) eachTarget(fn func(units int)) {
-	for _, t := range e.node.Targets() {
-		units := 0
-		if tgt, ok := t.Owner.(*lun.Target); ok {
-			units = len(tgt.Units())
-		}
-		fn(units)
+	for _, t := range e.devices.all() {
+		fn(len(t.Units()))
 	}
 }
 

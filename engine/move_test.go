@@ -61,7 +61,7 @@ func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
 	r := newRig(t, 2, memory(t, 1<<20))
 	const secret = "a secret of the initiator"
 	r.e.cfg.Node.SetTargets([]*session.Target{{
-		Name: testTarget, Portals: []session.Portal{{Addr: r.addr, TPGT: 1}}, Owner: r.target,
+		Name: testTarget, Portals: []session.Portal{{Addr: r.addr, TPGT: 1}},
 		Auth: session.Auth{Accounts: []session.Account{{User: "user", Secret: []byte(secret)}}},
 	}})
 	for range 3 {

@@ -115,8 +115,9 @@ func (c *conn) stage(ev *session.Event) {
 	}
 	if t := ev.Release; t != nil {
 		if t.Command() {
-			b.note(t.Owner.(*task))
-			c.takeOver(b, t.Owner.(*task))
+			own := c.task(t)
+			b.note(own)
+			c.takeOver(b, own)
 			c.s.Sent(c.loop.now, t)
 			return
 		}

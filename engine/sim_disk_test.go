@@ -52,6 +52,7 @@ func simData(id uint32, lun uint64, lba, n int) []byte {
 
 func (w *simWorld) openUnits() {
 	w.target = lun.NewTarget(lun.TargetConfig{Name: testTarget, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}, Aborter: w.engine, Loops: len(w.engine.loops)})
+	w.engine.SetDevices(w.target)
 	in := "/dev/shm" // in memory, if there is one
 	if _, err := os.Stat(in); err != nil {
 		in = ""

@@ -207,9 +207,9 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 		w.Fatalf("%v: %v is executed a second time", c, cmd)
 	case cmd.dead || cmd.cleared || cmd.answered || c.ended:
 		w.Fatalf("%v: %v is executed after its end: dead %v cleared %v answered %v connection ended %v", c, cmd, cmd.dead, cmd.cleared, cmd.answered, c.ended)
-	case c.c.nx == nil:
+	case !c.c.steered:
 		w.Fatalf("%v: %v is executed before SessionUp", c, cmd)
-	case t.l.Nexus != c.c.nx || t.l.Target != w.target:
+	case t.l.Nexus != w.engine.nexuses.of(t.s.Conn.Session()) || t.l.Nexus.Target() != w.target:
 		w.Fatalf("%v: %v is executed for another nexus", c, cmd)
 	}
 	cmd.executed, cmd.task, cmd.use = c, t, t.use

@@ -171,7 +171,7 @@ func (t *simTarget) FreeTask(st *session.Task) {
 	if cmd := t.byITT[st.ITT]; cmd != nil {
 		cmd.freed = true
 	}
-	o := st.Owner.(*task)
+	o := t.c.task(st)
 	if !o.inServer() { // no reader is left, but a payload may still be arriving there
 		for _, b := range [][]byte{o.out, o.buf} {
 			if b != nil && !t.c.recv.writesTo(b, t.c.s) {

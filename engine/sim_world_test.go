@@ -111,7 +111,7 @@ func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, 
 	w.engine = e
 	e.steer = steer.Open(steer.Config{Cores: slices.Repeat([]int{-1}, loops), Disable: true})
 	w.openUnits()
-	w.node.SetTargets([]*session.Target{{Name: testTarget, Portals: []session.Portal{{Addr: simPortal.String(), TPGT: 1}}, Limits: limits, Owner: w.target}})
+	w.node.SetTargets([]*session.Target{{Name: testTarget, Portals: []session.Portal{{Addr: simPortal.String(), TPGT: 1}}, Limits: limits}})
 	for _, l := range e.loops {
 		w.open(l)
 	}

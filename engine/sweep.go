@@ -31,7 +31,7 @@ type asking struct {
 
 // answer reports the result to the function's connection, unless that has ended meanwhile.
 func (a asking) answer(resp pdu.TaskResponse) {
-	if a.st.Owner.(*task).use == a.use {
+	if a.c.task(a.st).use == a.use {
 		a.c.s.Managed(a.c.loop.now, a.st, byte(resp))
 		a.c.mark()
 	}

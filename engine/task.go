@@ -39,24 +39,28 @@ type taskState struct {
 	groups []*abortGroup
 }
 
-// taskPool is a loop's free list.
+// taskPool has a loop's tasks. Their index is the ID by which session names them.
 type taskPool struct {
+	loop *loop
+	all  []*task
 	free *task
 	out  int // tasks in use
-	made int
 }
+
+// of returns the task whose protocol half is st.
+func (p *taskPool) of(st *session.Task) *task { return p.all[st.ID] }
 
 func (p *taskPool) get() *task {
 	t := p.free
 	if t == nil {
-		if p.made >= maxTasks {
+		if len(p.all) >= maxTasks {
 			return nil
 		}
 		// Grows to the most that was ever in flight at once, and allocates nothing after that.
-		p.made++
 		t = &task{}
-		t.s.Owner = t
-		t.l.Owner = t
+		t.s.ID = uint32(len(p.all))
+		t.l.Owner, t.l.Loop = t, p.loop
+		p.all = append(p.all, t)
 	} else {
 		p.free = t.next
 		t.next = nil

@@ -30,15 +30,15 @@ func dataPath(tb testing.TB, b lun.Backend) map[string]func() {
 	}
 	n := tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", TPGT: 1, RelPort: 1})
 	loop := &bareLoop{}
-	task := &lun.Task{Owner: loop}
+	task := &lun.Task{Owner: loop, Loop: loop}
 	memory := make([]byte, 1<<20)
 	send := func(cdb [16]byte) func() {
 		return func() {
 			before := loop.ended
 			task.Reset()
-			task.Target, task.CDB = tg, cdb
+			task.Nexus, task.CDB = n, cdb
 			out, in := task.Plan(false)
-			task.Nexus, task.Loop, task.Attr = n, loop, lun.AttrSimple
+			task.Attr = lun.AttrSimple
 			task.Out, task.Buf = memory[:out], memory[:in]
 			task.Start()
 			must.Be(tb, loop.ended == before+1, "the command did not end")

@@ -128,6 +128,4 @@ type Loop interface {
 	// SANITIZE), or nil if there is none now. Free frees it.
 	Alloc(n int) []byte
 	Free(b []byte)
-	// TaskDone returns a finished task to the engine, exactly once for each Start.
-	TaskDone(t *Task)
 }

@@ -153,7 +153,7 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 		c := cscd{asc: ascCopyTargetNotReachable, pad: d[28]&0x04 != 0}
 		if kind := d[1] & 0x1F; kind != 0 { // PERIPHERAL DEVICE TYPE: only disks are here
 			c.asc = ascCopyTargetType
-		} else if c.unit = t.Target.designated(d[4]&0x0F, d[5]&0x3F, d[8:8+d[7]]); c.unit != nil {
+		} else if c.unit = t.Nexus.target.designated(d[4]&0x0F, d[5]&0x3F, d[8:8+d[7]]); c.unit != nil {
 			bs := uint32(d[29])<<16 | uint32(d[30])<<8 | uint32(d[31])
 			if bs != 0 && bs != c.unit.blockSize() { // DISK BLOCK LENGTH: the initiator means another unit
 				t.checkParam(copyHeader+at+29, -1)

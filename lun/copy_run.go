@@ -7,7 +7,6 @@ import "encoding/binary"
 // to the units' reservations, states and gates like the initiator's own commands, but do not take unit attentions, which are for
 // the initiator.
 type copyOp struct {
-	Loop   // the parent's, except TaskDone: copyOp receives the children's
 	parent *Task
 	record *copyRecord // nil: the copy has no name
 	child  Task
@@ -31,7 +30,6 @@ type copyOp struct {
 // start takes a buffer and begins.
 func (op *copyOp) start() {
 	t := op.parent
-	op.Loop = t.Loop
 	t.scratch.any = op
 	t.copy = op
 	op.at = -1
@@ -201,7 +199,7 @@ const (
 // prepare makes the child a command of n blocks at byte off of u.
 func (op *copyOp) prepare(u *Unit, code byte, off, n int64) *Task {
 	c := &op.child
-	*c = Task{Target: u.target, Nexus: op.parent.Nexus, LUN: uint64(u.lun) << 48, Loop: op, unit: u}
+	*c = Task{Nexus: op.parent.Nexus, LUN: uint64(u.lun) << 48, Loop: op.parent.Loop, Owner: op, unit: u}
 	c.CDB[0] = code
 	binary.BigEndian.PutUint64(c.CDB[2:], uint64(off)/uint64(u.blockSize()))
 	binary.BigEndian.PutUint32(c.CDB[10:], uint32(n))
@@ -226,7 +224,7 @@ func (op *copyOp) launch(c *Task) {
 	c.drive()
 }
 
-// TaskDone implements Loop for the children.
+// TaskDone implements TaskOwner for the children.
 func (op *copyOp) TaskDone(*Task) {
 	if op.running {
 		op.ended = true

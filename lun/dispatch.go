@@ -1,6 +1,6 @@
 package lun
 
-// Plan resolves the command that Target, LUN and CDB describe, for Start. out and in are how much memory the command needs
+// Plan resolves the command that LUN and CDB describe, for Start. out and in are how much memory the command needs
 // before it starts: out bytes for its data-out, in bytes of Buf for its data-in, each at most MaxTransfer. A READ from a Mapped
 // backend needs no buffer, because In will point to the backend's memory. Set copied if the data-in must not change while it is
 // sent, because a data digest covers it: such a READ then needs a buffer too, and copies into it.
@@ -24,7 +24,7 @@ func (t *Task) Plan(copied bool) (out, in int) {
 
 // resolve finds the unit and the command, and how much the command transfers.
 func (t *Task) resolve() {
-	u := t.Target.Lookup(t.LUN)
+	u := t.Nexus.target.Lookup(t.LUN)
 	c, badAction := find(&t.CDB)
 	t.unit, t.cmd, t.badAction, t.resolved = u, c, badAction, true
 	if c != nil && c.plan != nil && (u != nil || c.flags&withoutUnit != 0) {

@@ -49,9 +49,6 @@ func (c *raceCache) Submit(l lun.Loop, r *lun.Request) {
 func TestFlushRace(t *testing.T) {
 	const loops, rounds, after = 4, 40, 20
 	live := luntest.NewLive(t, loops)
-	for i := range loops {
-		live.Loop(i).Done = func(t *lun.Task) { t.Owner.(chan struct{}) <- struct{}{} }
-	}
 	for range rounds {
 		c := &raceCache{t: t}
 		tg := lun.NewTarget(lun.TargetConfig{Name: rigTarget, Loops: loops, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}})
@@ -62,9 +59,10 @@ func TestFlushRace(t *testing.T) {
 		for i := range loops {
 			n := tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", ISID: [6]byte{5: byte(i)}, TPGT: 1, RelPort: 1})
 			send := func(cdb [16]byte) lun.Status {
-				task := &lun.Task{Target: tg, Nexus: n, Loop: live.Loop(i), CDB: cdb, Owner: make(chan struct{}, 1), Out: make([]byte, 512)}
+				ended := make(luntest.Ended, 1)
+				task := &lun.Task{Nexus: n, Loop: live.Loop(i), CDB: cdb, Owner: ended, Out: make([]byte, 512)}
 				live.Loop(i).Post(luntest.Func(task.Start))
-				<-task.Owner.(chan struct{})
+				<-ended
 				return task.Status
 			}
 			send(testUnitReady())

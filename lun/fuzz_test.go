@@ -116,7 +116,7 @@ func (c *call) sound(r *rig) {
 	if c.aborted {
 		return
 	}
-	out, in := luntest.Plan(r.tg, t.LUN, &t.CDB, true)
+	out, in := luntest.Plan(t.Nexus, t.LUN, &t.CDB, true)
 	if len(t.In) > in || len(t.Out) > out {
 		r.tb.Errorf("command %x: %d bytes of data-in and %d of data-out, planned %d and %d", t.CDB, len(t.In), len(t.Out), in, out)
 	}

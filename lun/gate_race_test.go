@@ -71,7 +71,6 @@ func newCrowd(t *testing.T, loops int, b lun.Backend) *crowd {
 	u := must.Get(c.tg.AddUnit(0, lun.UnitConfig{Backend: b, ID: rigID}))(t)
 	c.u = u
 	for i := range loops {
-		c.live.Loop(i).Done = func(t *lun.Task) { t.Owner.(func(*lun.Task))(t) }
 		n := c.tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", ISID: [6]byte{byte(i)}, TPGT: 1, RelPort: 1})
 		c.n = append(c.n, n)
 		c.do(i, testUnitReady(), nil) // takes the unit attention
@@ -82,8 +81,8 @@ func newCrowd(t *testing.T, loops int, b lun.Backend) *crowd {
 // start sends a command from outside the loop; done runs on it.
 func (c *crowd) start(loop int, attr lun.Attr, cdb [16]byte, out []byte, done func(*lun.Task)) *lun.Task {
 	l := c.live.Loop(loop)
-	t := &lun.Task{Target: c.tg, Nexus: c.n[loop], CDB: cdb, Attr: attr, Loop: l, Out: out, Owner: done}
-	_, in := luntest.Plan(c.tg, 0, &cdb, false)
+	t := &lun.Task{Nexus: c.n[loop], CDB: cdb, Attr: attr, Loop: l, Out: out, Owner: luntest.Done(done)}
+	_, in := luntest.Plan(c.n[loop], 0, &cdb, false)
 	t.Buf = make([]byte, in)
 	l.Post(luntest.Func(t.Start))
 	return t

@@ -16,7 +16,6 @@ type postLoop struct {
 
 func (l *postLoop) Index() int       { return l.index }
 func (l *postLoop) Post(e Event)     { l.posted = append(l.posted, e) }
-func (l *postLoop) TaskDone(*Task)   {}
 func (l *postLoop) granted() (n int) { n, l.posted = len(l.posted), nil; return n }
 
 func gateTask(loop *postLoop, attr Attr) *Task { return &Task{Loop: loop, Attr: attr} }

@@ -38,7 +38,7 @@ func inquiry(t *Task) {
 	var data pageWriter
 	switch {
 	case !evpd:
-		t.Target.standardInquiry(&data, t.unit)
+		t.Nexus.target.standardInquiry(&data, t.unit)
 	case t.unit == nil: // SPC-4 6.6.2: no vital product data where there is no device
 		t.checkField(2, -1)
 		return

@@ -229,7 +229,7 @@ func TestNoSuchLUN(t *testing.T) {
 	r.want(send([16]byte{0: 0xA0, 9: 64}), good, "REPORT LUNS is answered for any LUN")
 	for _, c := range [][16]byte{testUnitReady(), cdb10(0x28, 0, 0, 1), cdb10(0x2A, 0, 0, 1), {0: 0xFF}, {0: 0x9E, 1: 0x10}, {0: 0x5F}} {
 		r.want(send(c), noSuchLUN, "SAM-5 4.7.5")
-		if out, in := luntest.Plan(r.tg, 5<<48, &c, false); out != 0 || in != 0 {
+		if out, in := luntest.Plan(r.a, 5<<48, &c, false); out != 0 || in != 0 {
 			t.Errorf("command %x to a LUN that is not there plans %d and %d bytes", c, out, in)
 		}
 	}
@@ -290,7 +290,7 @@ func TestReportLUNs(t *testing.T) {
 	r.wantField(r.do(cdb(3, 4096)), 2, "SPC-4 6.33: a reserved SELECT REPORT")
 	r.wantField(r.do(cdb(0, 15)), 6, "SPC-4 6.33: less than 16 bytes")
 	r.want(r.do(cdb(0, 0xFFFFFFFF)), good, "an allocation length sizes no buffer")
-	if _, in := luntest.Plan(r.tg, 0, &[16]byte{0: 0xA0, 6: 0xFF, 7: 0xFF, 8: 0xFF, 9: 0xFF}, false); in > lun.MaxParam {
+	if _, in := luntest.Plan(r.a, 0, &[16]byte{0: 0xA0, 6: 0xFF, 7: 0xFF, 8: 0xFF, 9: 0xFF}, false); in > lun.MaxParam {
 		t.Errorf("REPORT LUNS plans %d bytes", in)
 	}
 }

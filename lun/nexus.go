@@ -62,6 +62,9 @@ func (tg *Target) greeting(port string, losses uint64) attention {
 	return uaPowerOn
 }
 
+// Target is the target that the nexus leads to.
+func (n *Nexus) Target() *Target { return n.target }
+
 // PortName is the SCSI name of the initiator port.
 func (n *Nexus) PortName() string { return n.portName }
 

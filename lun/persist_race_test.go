@@ -43,9 +43,6 @@ func newPRLive(t *testing.T, loops int) *prLive {
 	if _, err := l.tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA}); err != nil {
 		t.Fatal(err)
 	}
-	for i := range loops {
-		l.live.Loop(i).Done = func(t *lun.Task) { t.Owner.(chan struct{}) <- struct{}{} }
-	}
 	return l
 }
 
@@ -54,12 +51,13 @@ func (l *prLive) client(i int) func(cdb []byte, out []byte) prResult {
 	n := l.tg.NewNexus(lun.NexusConfig{InitiatorName: prNode(i), TPGT: 1, RelPort: 1})
 	return func(cdb []byte, out []byte) prResult {
 		for {
-			t := &lun.Task{Target: l.tg, Nexus: n, Loop: l.live.Loop(i), Owner: make(chan struct{}, 1), Out: out}
+			ended := make(luntest.Ended, 1)
+			t := &lun.Task{Nexus: n, Loop: l.live.Loop(i), Owner: ended, Out: out}
 			copy(t.CDB[:], cdb)
-			_, in := luntest.Plan(l.tg, 0, &t.CDB, false)
+			_, in := luntest.Plan(n, 0, &t.CDB, false)
 			t.Buf = make([]byte, in)
 			l.live.Loop(i).Post(luntest.Func(t.Start))
-			<-t.Owner.(chan struct{})
+			<-ended
 			if p := resultOf(t); p.status != lun.StatusCheckCondition || p.key != lun.UnitAttention {
 				return p
 			}

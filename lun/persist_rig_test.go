@@ -45,9 +45,6 @@ func newPRRigWith(t *testing.T, store *prStore, cfg luntest.Config) *prRig {
 	u, err := r.tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA, Removable: true})
 	must.OK(t, err, "AddUnit")
 	r.u = u
-	for i := range r.w.Loops() {
-		r.w.Loop(i).Done = func(t *lun.Task) { t.Owner.(func(*lun.Task))(t) }
-	}
 	return r
 }
 
@@ -96,14 +93,14 @@ func resultOf(t *lun.Task) prResult {
 func (r *prRig) start(loop int, n *lun.Nexus, cdb []byte, out []byte) (*lun.Task, **prResult) {
 	r.t.Helper()
 	result := new(*prResult)
-	t := &lun.Task{Target: r.tg, Nexus: n, Loop: r.w.Loop(loop), LUN: uint64(r.lun) << 48}
+	t := &lun.Task{Nexus: n, Loop: r.w.Loop(loop), LUN: uint64(r.lun) << 48}
 	copy(t.CDB[:], cdb)
-	t.Owner = func(t *lun.Task) {
+	t.Owner = luntest.Done(func(t *lun.Task) {
 		must.Be(r.t, *result == nil, "command %#x ended twice", cdb[0])
 		p := resultOf(t)
 		*result = &p
-	}
-	planned, in := luntest.Plan(r.tg, t.LUN, &t.CDB, false)
+	})
+	planned, in := luntest.Plan(n, t.LUN, &t.CDB, false)
 	t.Buf = make([]byte, in)
 	t.Out = out[:min(len(out), planned):min(len(out), planned)]
 	r.w.On(loop, func(*luntest.Loop) { t.Start() })

@@ -12,7 +12,7 @@ func runReportLUNs(t *Task) {
 	var units []*Unit
 	switch t.CDB[2] {
 	case 0x00, 0x02: // all but well known ones; all. There are no well known logical units here.
-		units = t.Target.Units()
+		units = t.Nexus.target.Units()
 	case 0x01:
 	default:
 		t.checkField(2, -1)
@@ -26,7 +26,7 @@ func runReportLUNs(t *Task) {
 		end += 8
 	}
 	// SPC-4 6.33: the command clears REPORTED LUNS DATA HAS CHANGED for the I_T nexus, on every logical unit.
-	for _, u := range t.Target.Units() {
+	for _, u := range t.Nexus.target.Units() {
 		t.Nexus.takeAttention(u, uaLUNsChanged)
 	}
 	t.reply(data[:end], int(min(alloc, MaxParam)))

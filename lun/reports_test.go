@@ -119,7 +119,7 @@ func TestReportsOverAnyLength(t *testing.T) {
 	} {
 		var c [16]byte
 		copy(c[:], cdb)
-		if _, in := luntest.Plan(r.tg, 0, &c, false); in > lun.MaxParam {
+		if _, in := luntest.Plan(a, 0, &c, false); in > lun.MaxParam {
 			t.Errorf("% x plans %d bytes", cdb, in)
 		}
 		r.good("report", r.do(a, cdb))

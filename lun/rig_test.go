@@ -231,9 +231,6 @@ func newRigIn(tb testing.TB, cfg luntest.Config, options ...option) *rig {
 	u, err := r.tg.AddUnit(0, uc)
 	must.OK(tb, err, "AddUnit")
 	r.u = u
-	for i := range r.w.Loops() {
-		r.w.Loop(i).Done = func(t *lun.Task) { t.Owner.(*call).done(t) }
-	}
 	r.a, r.b = r.login(1), r.login(2)
 	r.settle(r.a)
 	r.settle(r.b)
@@ -340,7 +337,7 @@ const (
 func (r *rig) start(loop int, n *lun.Nexus, lunField uint64, attr lun.Attr, cdb [16]byte, out []byte) *call {
 	r.tb.Helper()
 	c := &call{rig: r}
-	t := &lun.Task{Target: r.tg, Nexus: n, LUN: lunField, CDB: cdb, Attr: attr, Loop: r.w.Loop(loop), Owner: c, Expected: int64(len(out))}
+	t := &lun.Task{Nexus: n, LUN: lunField, CDB: cdb, Attr: attr, Loop: r.w.Loop(loop), Owner: luntest.Done(c.done), Expected: int64(len(out))}
 	wants, in := t.Plan(r.copy)
 	if wants < 0 || in < 0 || wants > lun.MaxTransfer || in > lun.MaxTransfer {
 		r.tb.Fatalf("command %x plans %d out and %d in", cdb, wants, in)

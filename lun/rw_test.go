@@ -144,13 +144,13 @@ func TestMappedReadIsNotCopied(t *testing.T) {
 	r := newRig(t, withMapped)
 	r.do(cdb10(0x2A, 0, 3, 2), pattern(1024, 1)...)
 	cdb := cdb10(0x28, 0, 3, 2)
-	if _, in := luntest.Plan(r.tg, 0, &cdb, false); in != 0 {
+	if _, in := luntest.Plan(r.a, 0, &cdb, false); in != 0 {
 		t.Errorf("a READ from memory plans a buffer of %d bytes", in)
 	}
 	c := r.start(0, r.a, 0, lun.AttrSimple, cdb, nil)
 	c.wait()
 	check.That(t, &c.task.In[0] == &r.d.data[3*512], "the data-in is not where the backend has it")
-	if _, in := luntest.Plan(r.tg, 0, &cdb, true); in != 1024 {
+	if _, in := luntest.Plan(r.a, 0, &cdb, true); in != 1024 {
 		t.Errorf("Plan(true) plans %d bytes, want 1024", in)
 	}
 	r.copy = true

@@ -11,16 +11,19 @@ const (
 	AttrACA      Attr = 4
 )
 
-// Task is one SCSI command from Start to Loop.TaskDone. The engine embeds it in its own task and reuses it: Reset
+// Task is one SCSI command from Start to TaskOwner.TaskDone. The engine embeds it in its own task and reuses it: Reset
 // before each use, never between Start and TaskDone. All of it belongs to the loop that started it.
 type Task struct {
+	// Set by the engine once. The task is always executed on one loop.
+	Owner TaskOwner
+	Loop  Loop
+
 	// Set by the engine before Plan.
-	Target *Target
-	LUN    uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
-	CDB    [16]byte
+	Nexus *Nexus
+	LUN   uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
+	CDB   [16]byte
 
 	// Set by the engine before Start.
-	Nexus   *Nexus
 	LongCDB bool // the CDB continued in an AHS: no supported command has more than 16 bytes
 	Attr    Attr
 	Out     []byte // data-out that has arrived; len(Out) <= Plan's out
@@ -28,8 +31,6 @@ type Task struct {
 	// Expected is the EXPECTED DATA TRANSFER LENGTH of a command that writes (RFC 7143 11.3.5), for the commands whose
 	// data-out must have an exact length (COMPARE AND WRITE, WRITE SAME): Out holds no more than the CDB accepts.
 	Expected int64
-	Loop     Loop
-	Owner    any // the engine's own
 
 	// Set by the device server before TaskDone.
 	Status Status
@@ -59,6 +60,12 @@ type Task struct {
 	gated     gateState
 	gateNext  *Task
 	scratch   taskScratch
+}
+
+// TaskOwner gets its task back.
+type TaskOwner interface {
+	// TaskDone is called on t's loop, exactly once for each Start.
+	TaskDone(t *Task)
 }
 
 // taskScratch is the state of a command between its steps.
@@ -111,8 +118,8 @@ const (
 	todoEnd              // TaskDone
 )
 
-// Reset makes t ready for use again.
-func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
+// Reset makes t ready for use again. Owner and Loop stay.
+func (t *Task) Reset() { *t = Task{Owner: t.Owner, Loop: t.Loop} }
 
 // Aborted reports whether Abort or Abandon was called before the task ended: its answer, if any, is not sent.
 func (t *Task) Aborted() bool { return t.fate >= fateAborted }
@@ -123,7 +130,7 @@ func (t *Task) Abandoned() bool { return t.fate == fateAbandoned }
 // Unit returns the unit that the task addresses, nil if there is none (or before Plan).
 func (t *Task) Unit() *Unit { return t.unit }
 
-// Start carries out the command. Loop.TaskDone is called when it has ended, exactly once, possibly before Start returns.
+// Start carries out the command. Owner.TaskDone is called when it has ended, exactly once, possibly before Start returns.
 func (t *Task) Start() {
 	t.phaseIs(taskRunning)
 	t.driver = driverStepping
@@ -342,5 +349,5 @@ func (t *Task) finish() {
 		t.scratch.work = nil
 	}
 	t.scratch.any = nil
-	t.Loop.TaskDone(t)
+	t.Owner.TaskDone(t)
 }

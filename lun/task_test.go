@@ -36,7 +36,7 @@ func TestWhatNoUnitTakes(t *testing.T) {
 		r.want(r.send(attr, cdb10(0x28, 0, 0, 1)).wait(), good, "SPC-4 7.8.7: SIMPSUP, ORDSUP, HEADSUP")
 	}
 	c := &call{rig: r}
-	c.task = &lun.Task{Target: r.tg, Nexus: r.a, CDB: cdb10(0x28, 0, 0, 1), LongCDB: true, Loop: r.w.Loop(0), Owner: c}
+	c.task = &lun.Task{Nexus: r.a, CDB: cdb10(0x28, 0, 0, 1), LongCDB: true, Loop: r.w.Loop(0), Owner: luntest.Done(c.done)}
 	r.w.On(0, func(*luntest.Loop) { c.task.Start() })
 	r.want(c.wait(), invalidOpcode, "no command here has more than 16 bytes")
 }

@@ -270,13 +270,11 @@ func TestAttentionOnceUnderLoad(t *testing.T) {
 	tg := lun.NewTarget(lun.TargetConfig{Name: "iqn.2026-11.io.example:target", Loops: 2 * nexuses, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}})
 	d := newResizable()
 	u := must.Get(tg.AddUnit(0, lun.UnitConfig{Backend: d, ID: prNAA}))(t)
-	for i := range 2 * nexuses {
-		live.Loop(i).Done = func(t *lun.Task) { t.Owner.(chan struct{}) <- struct{}{} }
-	}
 	tur := func(loop int, n *lun.Nexus) prResult {
-		task := &lun.Task{Target: tg, Nexus: n, Loop: live.Loop(loop), Owner: make(chan struct{}, 1)}
+		ended := make(luntest.Ended, 1)
+		task := &lun.Task{Nexus: n, Loop: live.Loop(loop), Owner: ended}
 		live.Loop(loop).Post(luntest.Func(task.Start))
-		<-task.Owner.(chan struct{})
+		<-ended
 		return resultOf(task)
 	}
 	var all [nexuses]*lun.Nexus

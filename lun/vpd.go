@@ -97,7 +97,7 @@ const (
 
 // vpdIdentification: Device Identification, SPC-4 7.8.6. It names the unit, the port on which the command arrived, and the device.
 func vpdIdentification(t *Task, w *pageWriter) {
-	u, tg, n := t.unit, t.Target, t.Nexus
+	u, tg, n := t.unit, t.Nexus.target, t.Nexus
 	add := func(code, assoc, kind byte, value []byte) {
 		d := w.grow(4 + len(value))
 		if d == nil {

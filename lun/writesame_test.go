@@ -84,7 +84,7 @@ func TestWriteSameUnmap(t *testing.T) {
 func TestWriteSameNDOB(t *testing.T) {
 	r := newRig(t, withThin)
 	cdb := cdb16(0x93, ndob, 3, 5)
-	if out, _ := luntest.Plan(r.tg, 0, &cdb, false); out != 0 {
+	if out, _ := luntest.Plan(r.a, 0, &cdb, false); out != 0 {
 		t.Errorf("NDOB plans %d bytes of data-out", out)
 	}
 	copy(r.d.data, pattern(len(r.d.data), 1))

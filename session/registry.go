@@ -73,8 +73,7 @@ func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 		return entryFull, nil
 	}
 	if !s.Discovery {
-		var err error
-		if s.Owner, err = c.host.NewNexus(s); err != nil {
+		if err := c.host.NewNexus(s); err != nil {
 			return entryForeign, err
 		}
 		r.nexuses[s.nexus()] = s

@@ -480,11 +480,11 @@ func (h *fakeHost) Release(b []byte) {
 	}
 }
 
-func (h *fakeHost) NewNexus(s *Session) (any, error) {
+func (h *fakeHost) NewNexus(s *Session) error {
 	if h.onNexus != nil {
 		h.onNexus(s)
 	}
-	return s, h.foreign
+	return h.foreign
 }
 
 func (h *fakeHost) NewTask(*Conn) *Task {

@@ -17,10 +17,6 @@ type Session struct {
 	TPGT          uint16
 	Params        Params
 
-	// Owner is the host's I_T nexus (Host.NewNexus), nil in a discovery session. It is set before the session can be found,
-	// and never changes.
-	Owner any
-
 	node   *Node
 	window Window
 	// watchers counts the connections that have to be woken when ExpCmdSN advances: see Conn.watch.

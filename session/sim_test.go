@@ -128,8 +128,8 @@ func (s *sim) logf(format string, args ...any) {
 
 // Host of the connection: the rig's, with memory that is short at times.
 
-func (s *sim) NewNexus(n *Session) (any, error) { return s.host.NewNexus(n) }
-func (s *sim) NewTask(c *Conn) *Task            { return s.host.NewTask(c) }
+func (s *sim) NewNexus(n *Session) error { return s.host.NewNexus(n) }
+func (s *sim) NewTask(c *Conn) *Task     { return s.host.NewTask(c) }
 func (s *sim) FreeTask(t *Task) {
 	s.host.FreeTask(t)
 	for i, m := range s.memory {

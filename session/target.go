@@ -13,7 +13,6 @@ type Target struct {
 	ACL         ACL
 	Redirect    *Redirect // every login is redirected there; nil for none
 	Limits      Limits
-	Owner       any // the host's own target
 }
 
 // Portal is an address at which a target can be reached (RFC 7143, 4.4.1), and its portal group.

@@ -4,10 +4,10 @@ import "github.com/ringtgt/ringtgt/pdu"
 
 // Task is one request of an initiator, from its header to the last byte of its answer: a SCSI command, a task management
 // function, or a NOP-Out, Text or Logout request, which the host sees only in NewTask and FreeTask. The host embeds it
-// in its own task (Owner) and pools it. It belongs to its connection's loop.
+// in its own task, which ID numbers, and pools it. It belongs to its connection's loop.
 type Task struct {
-	Owner any   // the host's own task
-	Conn  *Conn // connection allegiance (RFC 7143, 4.2.5.1)
+	ID   uint32 // the host's number of its own task
+	Conn *Conn  // connection allegiance (RFC 7143, 4.2.5.1)
 
 	// The request, as it arrived.
 	ITT       uint32
@@ -49,8 +49,8 @@ type Result struct {
 	RequiredOut, RequiredIn int64
 }
 
-// Reset prepares a task for its next use, and keeps Owner.
-func (t *Task) Reset() { *t = Task{Owner: t.Owner} }
+// Reset prepares a task for its next use, and keeps ID.
+func (t *Task) Reset() { *t = Task{ID: t.ID} }
 
 // Command reports whether t is a SCSI command. For commands, Conn.Sent may be called early: only the lifetime of the last PDU's
 // data depends on it. For other requests, sending the answer has effects.

@@ -64,18 +64,11 @@ type raceConn struct {
 	waiting []int64
 	again   bool
 
-	box     [2 * MaxWindow]*raceTask
+	box     [2 * MaxWindow]*Task
 	in      atomic.Uint32 // stored by the receiver
 	out     uint32
 	lastExp uint32
 	lastMax uint32
-}
-
-// raceTask is a request: sn is written by who brings it and read by who delivers it.
-type raceTask struct {
-	Task
-	conn *raceConn
-	sn   int64
 }
 
 func newRace(seed uint64, size, conns int, shared bool) *race {
@@ -158,18 +151,17 @@ func (r *race) call(f func()) {
 // delivered is the receiver of all connections: nothing guards order but the window.
 func (x *raceConn) delivered(t *Task) {
 	r := x.r
-	rt := t.Owner.(*raceTask)
-	if uint32(rt.sn) != t.CmdSN {
+	if t.EDTL != t.CmdSN { // plain memory that the connection wrote: the race detector sees whether it is published
 		panic("another request's bytes")
 	}
 	if n := len(r.order); n > 0 && int32(t.CmdSN-r.order[n-1]) <= 0 {
 		panic(fmt.Sprintf("%d is delivered after %d", t.CmdSN, r.order[n-1]))
 	}
 	r.order = append(r.order, t.CmdSN)
-	r.results[rt.sn-r.base].delivered.Add(1)
-	o := rt.conn
+	r.results[int32(t.CmdSN-uint32(r.base))].delivered.Add(1)
+	o := r.conns[t.ID]
 	in := o.in.Load()
-	o.box[in%uint32(len(o.box))] = rt
+	o.box[in%uint32(len(o.box))] = t
 	o.in.Store(in + 1)
 }
 
@@ -177,11 +169,7 @@ func (x *raceConn) offer(sn int64, plug bool) bool {
 	r := x.r
 	var t *Task
 	if !plug {
-		rt := &raceTask{conn: x}
-		rt.Task.Owner = rt
-		rt.Task.CmdSN = uint32(sn)
-		rt.sn = sn
-		t = &rt.Task
+		t = &Task{ID: uint32(x.id), CmdSN: uint32(sn), EDTL: uint32(sn)}
 	}
 	in := sn >= r.base && sn < r.base+raceTotal
 	if in {
@@ -220,8 +208,8 @@ func (x *raceConn) run() {
 			r.call(func() { x.again = r.w.Deliver(x) })
 		}
 		for in := x.in.Load(); x.out != in; x.out++ {
-			rt := x.box[x.out%uint32(len(x.box))]
-			if rt.conn != x || uint32(rt.sn) != rt.CmdSN {
+			t := x.box[x.out%uint32(len(x.box))]
+			if t.ID != uint32(x.id) || t.EDTL != t.CmdSN {
 				panic("another's request")
 			}
 			r.call(func() { r.w.Release() })

@@ -27,7 +27,8 @@ func serve() (portal string, shutdown func()) {
 	if _, err := target.AddUnit(0, lun.UnitConfig{Backend: disk, ID: "disk0"}); err != nil {
 		log.Fatal(err)
 	}
-	node.SetTargets([]*session.Target{{Name: targetName, Owner: target}})
+	e.SetDevices(target)
+	node.SetTargets([]*session.Target{{Name: targetName}})
 	if err := e.Start(); err != nil {
 		log.Fatal(err)
 	}

@@ -47,8 +47,8 @@ func (m *model) plain(nexus *lun.Nexus, unit int, cdb [16]byte) *command {
 func (m *model) newCommand(name string, unit int, cdb [16]byte, out []byte) *command {
 	c := &command{m: m, name: name, loop: m.w.Loop(m.rng.IntN(modelLoops))}
 	c.task = lun.Task{
-		Target: m.tg, Nexus: m.nexus[m.rng.IntN(2)], LUN: uint64(unit) << 48, CDB: cdb, Attr: lun.AttrSimple,
-		Loop: c.loop, Owner: c, Expected: int64(len(out)), Out: out,
+		Nexus: m.nexus[m.rng.IntN(2)], LUN: uint64(unit) << 48, CDB: cdb, Attr: lun.AttrSimple,
+		Loop: c.loop, Owner: luntest.Done(c.done), Expected: int64(len(out)), Out: out,
 	}
 	return c
 }
@@ -94,9 +94,9 @@ func (u *modelUnit) unlock(s span) {
 
 // start gives c arena memory and starts it.
 func (m *model) start(c *command) {
-	wants, in := luntest.Plan(m.tg, c.task.LUN, &c.task.CDB, false)
+	wants, in := luntest.Plan(c.task.Nexus, c.task.LUN, &c.task.CDB, false)
 	if m.rng.IntN(3) == 0 {
-		wants, in = luntest.Plan(m.tg, c.task.LUN, &c.task.CDB, true)
+		wants, in = luntest.Plan(c.task.Nexus, c.task.LUN, &c.task.CDB, true)
 	}
 	must.Be(m.t, wants == len(c.task.Out), "%s %x plans %d bytes of data-out, it has %d", c.name, c.task.CDB, wants, len(c.task.Out))
 	m.w.On(c.loop.Index(), func(l *luntest.Loop) {
@@ -138,8 +138,8 @@ func (m *model) await(c *command) {
 	m.w.RunUntil(fmt.Sprintf("%s %x ends", c.name, c.task.CDB), func() bool { return c.ended })
 }
 
-// done is TaskDone.
-func (c *command) done() {
+// done is called when the command has ended.
+func (c *command) done(*lun.Task) {
 	m, t := c.m, &c.task
 	must.Be(m.t, !c.ended, "%s %x ended twice", c.name, t.CDB)
 	c.ended = true

@@ -173,9 +173,6 @@ func newModel(t *testing.T, k modelKind, seed uint64, bs uint32, thin bool) *mod
 	for i := range m.nexus {
 		m.nexus[i] = m.tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.2026-11.io.example:host", ISID: [6]byte{5: byte(i)}, TPGT: 1, RelPort: 1})
 	}
-	for i := range modelLoops {
-		m.w.Loop(i).Done = func(t *lun.Task) { t.Owner.(*command).done() }
-	}
 	return m
 }
 

@@ -67,8 +67,6 @@ type LiveLoop struct {
 	index int
 	epoch time.Time
 	arena *arena // of the loop's goroutine
-	// Done takes finished tasks.
-	Done func(t *lun.Task)
 
 	mu     sync.Mutex
 	more   sync.Cond
@@ -130,9 +128,6 @@ func (l *LiveLoop) Alloc(n int) []byte { return l.arena.alloc(n) }
 
 // Free frees them.
 func (l *LiveLoop) Free(b []byte) { l.arena.free(b) }
-
-// TaskDone hands a finished task to Done.
-func (l *LiveLoop) TaskDone(t *lun.Task) { l.Done(t) }
 
 func (l *LiveLoop) submit(c *Call) {
 	go func() {

@@ -163,8 +163,6 @@ type Loop struct {
 	w     *World
 	index int
 	arena *arena
-	// Done takes finished tasks (lun.Loop.TaskDone); a test that starts tasks sets it.
-	Done func(t *lun.Task)
 }
 
 var _ lun.Loop = (*Loop)(nil)
@@ -230,15 +228,6 @@ func (l *Loop) Free(b []byte) {
 
 // Outstanding returns the number of buffers that were allocated and not freed.
 func (l *Loop) Outstanding() int { return len(l.arena.out) }
-
-// TaskDone hands a finished task to Done.
-func (l *Loop) TaskDone(t *lun.Task) {
-	l.mine("TaskDone")
-	if l.Done == nil {
-		l.w.t.Fatalf("luntest: a task ended on loop %d and the test set no Done", l.index)
-	}
-	l.Done(t)
-}
 
 // event is one thing that will happen.
 type event struct {

@@ -164,11 +164,14 @@ func (d *daemon) makeTargets(until time.Time) error {
 	if err := d.checkNames(); err != nil {
 		return err
 	}
+	var devices []*lun.Target
 	for _, t := range d.targets {
 		if err := d.addUnits(t); err != nil {
 			return err
 		}
+		devices = append(devices, t.lun)
 	}
+	d.engine.SetDevices(devices...)
 	return nil
 }
 

@@ -18,7 +18,7 @@ func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 	var out []*session.Target
 	for _, t := range d.targets {
 		st := &session.Target{
-			Name: t.cfg.Name, Alias: t.cfg.Alias, Owner: t.lun,
+			Name: t.cfg.Name, Alias: t.cfg.Alias,
 			Auth:   auth(t.cfg.Access),
 			ACL:    session.ACL{Initiators: t.cfg.Access.Initiators, Networks: t.cfg.Access.Networks},
 			Limits: limits(t.cfg.Limits),

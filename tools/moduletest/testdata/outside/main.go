@@ -29,7 +29,8 @@ func main() {
 	if _, err := target.AddUnit(0, lun.UnitConfig{Backend: d, ID: "outside"}); err != nil {
 		log.Fatal(err)
 	}
-	node.SetTargets([]*session.Target{{Name: name, Owner: target}})
+	e.SetDevices(target)
+	node.SetTargets([]*session.Target{{Name: name}})
 	if err := e.Start(); err != nil {
 		log.Fatal(err)
 	}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/rawclient"
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// A login gets the device of its target's name, whatever the case (RFC 7143, 4.2.7.2), and is refused if there is none. Sessions
+// that are up keep their device, and a nexus is forgotten with its session.
+func TestDevices(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	i := r.login(1)
+
+	r.e.SetDevices()
+	text := pdu.AppendText(pdu.AppendText(nil, "InitiatorName", "iqn.2026-11.test:2"), "TargetName", testTarget)
+	p, err := r.dial().LogIn(rawclient.OneRequest([6]byte{0x80, 0, 0, 0, 0, 2}), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Status() != pdu.LoginAuthorizationFailure {
+		t.Errorf("a login to a target without a device is answered %#x", uint16(p.Status()))
+	}
+	if s, _ := i.finish(i.startRead(0, 0, 1)); s != 0 {
+		t.Errorf("the session that was up reads with status %#x", s)
+	}
+
+	other := lun.NewTarget(lun.TargetConfig{Name: strings.ToUpper(testTarget), Aborter: r.e, Loops: 1})
+	r.e.SetDevices(other)
+	j := r.enter(3)
+	if s, _ := j.finish(j.startRead(0, 0, 1)); s != byte(lun.StatusCheckCondition) {
+		t.Errorf("a session of the new device, which has no units, reads with status %#x", s)
+	}
+	x := &r.e.nexuses
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if n := len(x.bySession); n != 2 {
+		t.Errorf("%d nexuses for two sessions", n)
+	}
+}
+
+// A task keeps its number, by which the pool finds it, through all its uses.
+func TestTaskNumbers(t *testing.T) {
+	var p taskPool
+	a, b := p.get(), p.get()
+	p.put(a)
+	if c := p.get(); c != a || p.of(&a.s) != a || p.of(&b.s) != b || a.l.Owner != lun.TaskOwner(a) {
+		t.Errorf("task %p is found as %p, %p as %p; %p is reused", a, p.of(&a.s), b, p.of(&b.s), c)
+	}
+}
