@@ -221,7 +221,7 @@ func (f *Fingerprint) UnmarshalText(b []byte) error {
 	for word := range strings.FieldsSeq(rest) {
 		name, value, ok := strings.Cut(word, "=")
 		if !ok || name == "" || value == "" {
-			return fmt.Errorf("medium: %q is no fact of a fingerprint", word)
+			return fmt.Errorf("medium: %q is not a fact of a fingerprint", word)
 		}
 		f.facts = append(f.facts, fact{name, value})
 	}

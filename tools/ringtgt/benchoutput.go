@@ -100,7 +100,7 @@ func identify(d result.Document) {
 	}
 }
 
-// daemonVersion returns the version of a daemon; "" if the process is not one, or belongs to another user.
+// daemonVersion returns the version of a daemon, "" if the process is not one or belongs to another user.
 func daemonVersion(pid int) string {
 	path, err := control.Find(control.Where{PID: pid}, config.DefaultState, state.SocketFile)
 	if err != nil {

@@ -42,7 +42,7 @@ func (c *checkCmd) Run(s streams) error {
 	for _, t := range cfg.Targets {
 		fmt.Fprintf(s.out, "  target %s, CHAP %s\n", t.Name, chapName(t.Access))
 		if open := openAccounts(t.Access); len(open) > 0 {
-			fmt.Fprintf(s.out, "    any initiator name: %s (initiators says which names an account is for)\n", strings.Join(open, ", "))
+			fmt.Fprintf(s.out, "    any initiator name: %s (set initiators to the names that an account is for)\n", strings.Join(open, ", "))
 		}
 		for i := range t.LUNs {
 			l := &t.LUNs[i]

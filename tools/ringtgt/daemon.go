@@ -275,7 +275,7 @@ func (d *daemon) look(t *servedTarget, u *servedUnit) {
 	}
 	g := u.backend.Geometry()
 	u.unit.Refresh()
-	d.log.Warn("the medium reports otherwise", "target", t.cfg.Name, "lun", u.cfg.Number,
+	d.log.Warn("the medium's properties have changed", "target", t.cfg.Name, "lun", u.cfg.Number,
 		"read_only", g.ReadOnly, "write_cache", g.Volatile, "rotating", g.Rotating)
 }
 

@@ -37,7 +37,7 @@ func (w drainWait) wait() error {
 			return nil
 		case sig := <-w.signals:
 			if w.now().Sub(began) < repeats {
-				w.log.Info("a signal that comes this soon counts as the first one again", "signal", sig.String())
+				w.log.Info("a signal this soon after the first counts as a repeat of it", "signal", sig.String())
 				continue
 			}
 			return fail(exitInterrupted, fmt.Errorf("%v: ended in the middle of a drain", sig))

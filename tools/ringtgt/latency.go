@@ -38,7 +38,7 @@ func readLatency(ctx context.Context, path string, span time.Duration, top int) 
 		return nil, err
 	}
 	if after.PID != before.PID || !after.Started.Equal(before.Started) {
-		return nil, errors.New("another daemon answers now: it was restarted")
+		return nil, errors.New("the daemon was restarted meanwhile")
 	}
 	after.Sub(&before.Latency)
 	after.Since = before.At

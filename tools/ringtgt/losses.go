@@ -21,7 +21,7 @@ type kept struct {
 	writes uint64 // recorded losses of acknowledged writes (lun.FaultDataLost)
 }
 
-// lookNow triggers an inspection of the media. Backends call it, also on loops.
+// lookNow triggers an inspection of the media. Backends call it, even on loops.
 func (d *daemon) lookNow() {
 	select {
 	case d.lost <- struct{}{}:
@@ -30,7 +30,7 @@ func (d *daemon) lookNow() {
 }
 
 // inspect inspects a unit's medium and saves its findings with the disk's identity. The watch reports them only after that, so
-// that whatever was reported is known after a restart. It may block.
+// that everything that was reported is still known after a restart. It may block.
 func (d *daemon) inspect(t *servedTarget, u *servedUnit) backend.Condition {
 	c := u.backend.Inspect()
 	d.keep(t, u, c)
@@ -115,11 +115,11 @@ func (d *daemon) keepLast() (errs []error) {
 	return errs
 }
 
-// lostBefore returns the message for log and status about writes lost before this start; "": none.
+// lostBefore returns the message for log and status about writes lost before this start, "" if none.
 func lostBefore(l state.Losses) string {
 	if l.Writes.IsZero() {
 		return ""
 	}
 	return "before this start, at " + l.Writes.Format(time.RFC3339) + ", writes that were answered GOOD were lost; `ringtgt adopt`, " +
-		"with this daemon stopped, says that the disk is well as it is"
+		"with this daemon stopped, declares the disk good as it is"
 }

@@ -26,7 +26,7 @@ func (m *foundMedium) makes() bool { return m.ask.Seen.IsZero() }
 // media are the media of a configuration, by LUN.
 type media map[*config.LUN]*foundMedium
 
-// lookAtMedia compares the files and devices of c with the state, and changes nothing: it does not create a state either.
+// lookAtMedia compares the files and devices of c with the state. It changes nothing, and does not create a state.
 // problems are mistakes in the configuration; err has all disks that must not be served.
 func lookAtMedia(c *config.Config) (found media, problems config.Problems, err error) {
 	found = media{}

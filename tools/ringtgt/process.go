@@ -37,7 +37,7 @@ func (d *daemon) prepareProcess() {
 	}
 }
 
-// raise sets a limit to want or, if that is not permitted, as high as is.
+// raise sets a limit to want or, if that is not permitted, as high as possible.
 func raise(resource int, want uint64) error {
 	var l unix.Rlimit
 	if err := unix.Getrlimit(resource, &l); err != nil {
@@ -51,7 +51,7 @@ func raise(resource int, want uint64) error {
 		return nil
 	}
 	if l.Cur >= hard {
-		return fmt.Errorf("is %d, and more is not allowed", hard)
+		return fmt.Errorf("is %d, and a higher limit is not permitted", hard)
 	}
 	return unix.Setrlimit(resource, &unix.Rlimit{Cur: min(want, hard), Max: hard})
 }

@@ -123,8 +123,8 @@ func (d *daemon) openUnit(l *config.LUN, until time.Time) (*servedUnit, error) {
 			return nil, err
 		}
 		if !u.medium.Identifies() {
-			u.notes = append(u.notes, fmt.Sprintf("%s does not say which one it is (it has no WWID, serial number, UUID or birth time): "+
-				"it is known by its name and size alone", spec))
+			u.notes = append(u.notes, fmt.Sprintf("%s cannot be identified (it has no WWID, serial number, UUID or birth time): "+
+				"it is recognized by its name and size alone", spec))
 		}
 	}
 	return u, nil
@@ -202,9 +202,9 @@ func (d *daemon) identify() error {
 		case state.Fresh:
 			log.Info("a new disk", "path", u.cfg.Path)
 		case state.Renamed:
-			log.Warn("the disk has another name than before", "path", u.cfg.Path)
+			log.Warn("the disk's name has changed", "path", u.cfg.Path)
 		case state.Filled:
-			log.Info("the disk is known by its medium from now on", "path", u.cfg.Path)
+			log.Info("the disk is recognized by its medium from now on", "path", u.cfg.Path)
 		}
 	}
 	return nil

@@ -130,8 +130,8 @@ type LUN struct {
 	ID            string
 	SanitizeRate  int64 // bytes a second; 0: no bound
 	At            Where
-	// Fallback marks the default disk, which was not configured: its directory is created, and where thin
-	// provisioning is impossible it is served without.
+	// Fallback marks the default disk, which was not configured: its directory is created, and if thin provisioning is
+	// impossible it is served without.
 	Fallback bool
 }
 

@@ -18,7 +18,7 @@ type document struct {
 	places map[string]Where // by path: target[1].lun[0].size
 }
 
-// parse parses a TOML text. A syntax error is the only problem reported: what follows it cannot be interpreted.
+// parse parses a TOML text. After a syntax error no other problem is reported: the rest cannot be interpreted.
 func parse(file string, text []byte) (*document, Problems) {
 	d := &document{file: file}
 	var ps Problems
@@ -71,8 +71,8 @@ func locate(file string, text []byte) map[string]Where {
 	return l.places
 }
 
-// key notes the place of a dotted key below base and returns its path. A part that names an array of tables means the last
-// of its tables; with opens, the last part begins one more.
+// key records the position of a dotted key below base and returns its path. A part that names an array of tables means the last
+// of its tables; if opens is set, the last part begins another one.
 func (l *locator) key(base string, it unstable.Iterator, opens bool) string {
 	path := base
 	for it.Next() {
@@ -90,7 +90,7 @@ func (l *locator) key(base string, it unstable.Iterator, opens bool) string {
 	return path
 }
 
-// value notes the places within an array or an inline table at path.
+// value records the positions within an array or an inline table at path.
 func (l *locator) value(path string, n *unstable.Node) {
 	switch n.Kind {
 	case unstable.Array:
@@ -115,7 +115,7 @@ func (l *locator) value(path string, n *unstable.Node) {
 	}
 }
 
-// note keeps the first place of a path.
+// note records the first position of a path.
 func (l *locator) note(path string, at Where) {
 	if _, ok := l.places[path]; !ok {
 		l.places[path] = at
@@ -127,7 +127,7 @@ func (l *locator) place(r unstable.Range) Where {
 	return Where{File: l.file, Line: i + 1, Col: int(r.Offset) - l.lines[i] + 1}
 }
 
-// at is the place of path, or of the nearest thing around it that has one.
+// at returns the position of path, or of the nearest enclosing value that has one.
 func (d *document) at(path string) Where {
 	for path != "" {
 		if w, ok := d.places[path]; ok {

@@ -157,7 +157,7 @@ func parseListen(what, s string, otherwise int) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(n)), nil
 }
 
-// unbracket is the address of [ADDRESS].
+// unbracket returns ADDRESS for [ADDRESS].
 func unbracket(s string) string {
 	if len(s) > 2 && s[0] == '[' && s[len(s)-1] == ']' {
 		return s[1 : len(s)-1]
@@ -229,7 +229,7 @@ func (r *reader) initiators(t *table) []string {
 // notEmpty refuses a list that is given but empty.
 func (r *reader) notEmpty(t *table, key string) {
 	if v, ok := t.values[key].([]any); ok && len(v) == 0 {
-		r.ps.add(t.at(key), "%s is empty; to admit everybody, leave it out", key)
+		r.ps.add(t.at(key), "%s is empty; to admit every initiator, leave it out", key)
 	}
 }
 
@@ -243,7 +243,7 @@ func parseNetwork(s string) (netip.Prefix, error) {
 		return p, fmt.Errorf("network %q: want an address or a prefix, such as 192.0.2.0/24", s)
 	}
 	if p != p.Masked() {
-		return p, fmt.Errorf("network %q has bits beyond its length; %s is meant?", s, p.Masked())
+		return p, fmt.Errorf("network %q has bits beyond its length; did you mean %s?", s, p.Masked())
 	}
 	return p, nil
 }

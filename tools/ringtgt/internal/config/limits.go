@@ -13,19 +13,19 @@ const (
 	// maxName is the longest iSCSI name (RFC 7143 4.2.7.1), maxAlias the longest TargetAlias (13.7: 255 bytes).
 	maxName  = 223
 	maxAlias = 255
-	// minSecret is what RFC 7143 9.2.1 demands where CHAP goes over a network that is not protected by IPsec: 96 bits.
-	// maxSecret is the longest that open-iscsi takes.
+	// minSecret is 96 bits, which RFC 7143 9.2.1 requires where IPsec does not protect the network. maxSecret is the longest
+	// that open-iscsi accepts.
 	minSecret = 12
 	maxSecret = 255
 	// maxUser is the longest CHAP_N that RFC 7143 12.1.3 has peers support.
 	maxUser = 255
-	// maxSerial is the longest unit serial number that every initiator shows whole.
+	// maxSerial is the longest unit serial number that every initiator shows completely.
 	maxSerial = 64
-	// minBuffers and maxBuffers are the engine's bounds for a loop: one largest transfer, and what its arena can count.
+	// minBuffers and maxBuffers are the engine's bounds for a loop: one largest transfer, and the largest arena.
 	minBuffers = lun.MaxTransfer
 	maxBuffers = 16 << 30
 
-	// maxPoll is the engine's: longer than any sleep costs.
+	// maxPoll is the engine's bound: longer than any sleep costs.
 	maxPoll = time.Millisecond
 	// maxDuration: a timeout longer than a day is a mistake.
 	maxDuration = 24 * time.Hour

@@ -33,7 +33,7 @@ type Flags struct {
 // flag about the daemon replaces the file's value; --listen replaces the file's portals; targets come either from the file or from
 // --target and --lun. Everything else has its default.
 //
-// check is for a run that does not serve: settings from the daemon's own environment may be missing.
+// Set check if the Config will not be served: settings from the daemon's own environment may be missing.
 //
 // The Config is nil if it cannot be served; the problems then include an error.
 func Load(f Flags, check bool) (*Config, Problems) {
@@ -107,7 +107,7 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 	}
 }
 
-// flagAt is the place of a flag's value.
+// flagAt returns the Where of a flag's value.
 func flagAt(name, value string) Where { return Where{Flag: strings.TrimSpace(name + " " + value)} }
 
 func (f *Flags) overlayServer(s *Server, ps *Problems) {
@@ -176,7 +176,7 @@ func (f *Flags) overlayPortals(c *Config, ps *Problems) {
 	}
 }
 
-// target makes the one target that flags describe.
+// target builds the single target that the flags describe.
 func (f *Flags) target(c *Config, ps *Problems) {
 	t := Target{Name: f.Target, At: Where{Flag: strings.TrimSpace("--target " + f.Target)}}
 	if t.Name == "" {
@@ -195,7 +195,7 @@ func (f *Flags) target(c *Config, ps *Problems) {
 	c.Targets = []Target{t}
 }
 
-// defaults fills in what neither the flags nor the file say.
+// defaults fills in values that neither the flags nor the file set.
 func (c *Config) defaults(f Flags, ps *Problems) {
 	if c.Server.LogFormat == "" {
 		c.Server.LogFormat = "text"
@@ -249,7 +249,7 @@ func (c *Config) defaultState(ps *Problems) {
 	}
 	if device != nil {
 		c.Server.State = DefaultState
-		ps.warn(device.At, "nobody says where to keep the disk's identity and reservations: it is %s below the current directory; "+
+		ps.warn(device.At, "no state directory is configured: the disk's identity and reservations are kept in %s below the current directory; "+
 			"--state DIR or state in [server] makes that independent of where the daemon is started", DefaultState)
 	}
 }

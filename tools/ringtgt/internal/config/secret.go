@@ -27,7 +27,7 @@ func (r *reader) chap(t *table, a *Access) {
 		names, at := s.strings("algorithms")
 		a.Algorithms = r.algorithms(names, at)
 		if v, ok := s.values["algorithms"].([]any); ok && len(v) == 0 {
-			r.ps.add(s.at("algorithms"), "algorithms is empty: nobody could log in")
+			r.ps.add(s.at("algorithms"), "algorithms is empty: no initiator could log in")
 		}
 		s.close()
 	}
@@ -86,7 +86,7 @@ func (r *reader) length(at Where, what string, secret []byte) {
 	case len(secret) < minSecret:
 		r.ps.add(at, "%s: the secret has %d bytes; fewer than %d (96 bits) are too easy to guess (RFC 7143 9.2.1)", what, len(secret), minSecret)
 	case len(secret) > maxSecret:
-		r.ps.add(at, "%s: the secret has %d bytes; initiators take at most %d", what, len(secret), maxSecret)
+		r.ps.add(at, "%s: the secret has %d bytes; initiators accept at most %d", what, len(secret), maxSecret)
 	}
 }
 
@@ -102,7 +102,7 @@ func (r *reader) secretFile(at Where, name string) []byte {
 		err = errors.New("is not a regular file")
 	}
 	if err == nil && info.Size() > maxSecret+2 {
-		err = fmt.Errorf("has %d bytes, which is no secret", info.Size())
+		err = fmt.Errorf("has %d bytes, which is not a valid secret", info.Size())
 	}
 	var secret []byte
 	if err == nil {
@@ -117,7 +117,7 @@ func (r *reader) secretFile(at Where, name string) []byte {
 		return nil
 	}
 	if info.Mode().Perm()&0o007 != 0 {
-		r.ps.warn(at, "secret_file %s may be read by everybody on this machine (mode %04o); chmod 600 it", path, info.Mode().Perm())
+		r.ps.warn(at, "secret_file %s can be read by every user of this machine (mode %04o); chmod 600 it", path, info.Mode().Perm())
 	}
 	secret = bytes.TrimSuffix(bytes.TrimSuffix(secret, []byte("\n")), []byte("\r"))
 	r.length(at, "secret_file "+path, secret)
@@ -148,7 +148,7 @@ func (r *reader) algorithms(names []string, at []Where) (out []string) {
 		lower := strings.ToLower(n)
 		switch {
 		case !slices.Contains(chapAlgorithms, lower):
-			r.ps.add(at[i], "there is no CHAP algorithm %q; there are %s", n, strings.Join(chapAlgorithms, ", "))
+			r.ps.add(at[i], "there is no CHAP algorithm %q; the algorithms are %s", n, strings.Join(chapAlgorithms, ", "))
 		case slices.Contains(out, lower):
 			r.ps.add(at[i], "%s is there twice", n)
 		default:

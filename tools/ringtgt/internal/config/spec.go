@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// ParseSpec reads what --lun takes:
+// ParseSpec parses the value of --lun:
 //
 //	mem:SIZE | null:SIZE | file:PATH[:SIZE] | block:PATH   and then any of
 //	,bs=512|4096 ,pbs=SIZE ,ro ,thin ,removable ,direct=auto|on|off ,serial=TEXT ,id=TEXT ,sanitize-rate=SIZE

@@ -21,13 +21,13 @@ func (d *document) root(ps *Problems) *table {
 	return &table{doc: d, ps: ps, values: d.values}
 }
 
-// where is the table's own place.
+// where returns the position of the table itself.
 func (t *table) where() Where { return t.doc.at(t.path) }
 
-// at is the place of a key.
+// at returns the position of a key.
 func (t *table) at(key string) Where { return t.doc.at(join(t.path, key)) }
 
-// get takes a key's value.
+// get returns a key's value and marks it as read.
 func (t *table) get(key string) (any, bool) {
 	t.known = append(t.known, key)
 	v, ok := t.values[key]
@@ -91,7 +91,7 @@ func (t *table) boolean(key string, to *bool) bool {
 	return true
 }
 
-// number takes a whole number between lo and hi.
+// number accepts a whole number between lo and hi.
 func (t *table) number(key string, lo, hi int64, to *int64) bool {
 	v, ok := t.get(key)
 	if !ok {
@@ -106,7 +106,7 @@ func (t *table) number(key string, lo, hi int64, to *int64) bool {
 	return true
 }
 
-// size takes bytes as a number, or as a string with a unit.
+// size accepts bytes as a number, or as a string with a unit.
 func (t *table) size(key string, to *int64) bool {
 	v, ok := t.get(key)
 	if !ok {
@@ -131,7 +131,7 @@ func (t *table) size(key string, to *int64) bool {
 	return false
 }
 
-// length takes a size between 512 bytes, the least that RFC 7143 13 allows for any length, and most.
+// length accepts a size between 512 bytes, the minimum of RFC 7143 13 for any length, and most.
 func (t *table) length(key string, most int64, to *int64) {
 	n := int64(0)
 	if !t.size(key, &n) {
@@ -144,7 +144,7 @@ func (t *table) length(key string, most int64, to *int64) {
 	*to = n
 }
 
-// duration takes a string such as "15s", least or more.
+// duration accepts a string such as "15s", least or more.
 func (t *table) duration(key string, least time.Duration, to *time.Duration) bool {
 	v, ok := t.get(key)
 	if !ok {
@@ -161,7 +161,7 @@ func (t *table) duration(key string, least time.Duration, to *time.Duration) boo
 	return false
 }
 
-// strings takes an array of strings, with the path of each.
+// strings accepts an array of strings. It returns the position of each, too.
 func (t *table) strings(key string) (out []string, places []Where) {
 	t.each(key, "an array of strings", func(path string, v any) {
 		s, ok := v.(string)
@@ -190,7 +190,7 @@ func (t *table) each(key, what string, f func(path string, v any)) {
 	}
 }
 
-// table opens the table of a key; nil when there is none.
+// table opens the table of a key. It returns nil if there is none.
 func (t *table) table(key string) *table {
 	v, ok := t.get(key)
 	if !ok {
@@ -246,7 +246,7 @@ func (t *table) close() {
 	}
 }
 
-// nearest is the known key that differs from key in at most two letters.
+// nearest returns the known key that differs from key in at most two letters.
 func nearest(key string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
@@ -257,7 +257,7 @@ func nearest(key string, known []string) string {
 	return best
 }
 
-// distance is Levenshtein's.
+// distance returns the Levenshtein distance.
 func distance(a, b string) int {
 	if len(a) > 64 || len(b) > 64 {
 		return 64

@@ -91,8 +91,8 @@ func validatePortals(c *Config, ps *Problems) {
 	}
 	for _, p := range c.Portals {
 		if a := p.Addr.Addr(); a.Zone() != "" || a.Is6() && a.IsLinkLocalUnicast() {
-			// A zone is this host's name for the link, and a TargetAddress (RFC 7143 13.8) cannot carry one: an initiator that
-			// asked would be told an address that it cannot use.
+			// A zone is this host's name for the link, and a TargetAddress (RFC 7143 13.8) cannot carry one: SendTargets would return
+			// an address that initiators cannot use.
 			ps.add(p.At, "portal %s is a link-local address, which SendTargets cannot name to initiators; listen on another address of the interface, or on all (:%d)", p.Addr, p.Addr.Port())
 			continue
 		}
@@ -146,7 +146,7 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 	}
 }
 
-// checkAddress accepts a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag]. Redirections leave out the group.
+// checkAddress accepts a TargetAddress of RFC 7143 13.8: domainname[:port][,portal-group-tag]. Redirections omit the group.
 func checkAddress(s string) error {
 	s, group, has := strings.Cut(s, ",")
 	if has {

@@ -24,8 +24,8 @@ const (
 	connections = "connections"
 	// MaxConnections bounds the connections of a Latency: each is some kilobytes.
 	MaxConnections = 1000
-	// answerTime bounds the daemon's part of an answer: a loop that does not respond for so long is stuck, and that is worth
-	// saying.
+	// answerTime bounds the daemon's part of an answer: a loop that does not respond for so long is stuck, and the answer
+	// reports that.
 	answerTime = 2 * time.Second
 	// requestTime bounds a client's request, so that a hanging client holds no resources.
 	requestTime = 10 * time.Second
@@ -46,7 +46,7 @@ type Server struct {
 // ErrLive is wrapped by Listen's error if a running daemon owns the socket.
 var ErrLive = errors.New("a running daemon answers there")
 
-// Answers are the daemon's functions behind the socket. Each gets a context that ends soon.
+// Answers are the daemon's functions behind the socket. Each gets a context with a deadline.
 type Answers struct {
 	Status  func(context.Context) (*Status, error)
 	Latency func(ctx context.Context, connections int) (*Latency, error)
@@ -109,7 +109,7 @@ func handle(mux *http.ServeMux, path string, answer func(context.Context, *http.
 	})
 }
 
-// Path is the socket's.
+// Path returns the path of the socket.
 func (s *Server) Path() string { return s.path }
 
 // Close stops answering and removes the socket.
@@ -152,10 +152,10 @@ func get(ctx context.Context, path, question string, v any) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		return fmt.Errorf("%s: the daemon is of an older version and does not know that", path)
+		return fmt.Errorf("%s: the daemon is older and does not support that", path)
 	default:
 		text, _ := io.ReadAll(io.LimitReader(body, 4096))
-		return fmt.Errorf("%s: the daemon says: %s", path, text)
+		return fmt.Errorf("%s: the daemon answered: %s", path, text)
 	}
 	if err := json.NewDecoder(body).Decode(v); err != nil {
 		return fmt.Errorf("%s: %w", path, err)

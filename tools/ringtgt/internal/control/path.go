@@ -17,8 +17,7 @@ import (
 // maxPath is the longest path that a socket address holds (unix(7)).
 const maxPath = 107
 
-// short gives fn a path to the socket that fits into a socket address: a long one is reached through its directory's
-// descriptor.
+// short calls fn with a path to the socket that fits into a socket address: a long one goes through the directory's descriptor.
 func short(path string, fn func(path string) error) error {
 	if len(path) <= maxPath {
 		return fn(path)
@@ -61,8 +60,8 @@ func listen(path string) (ln *net.UnixListener, err error) {
 // RuntimeDirEnv names an environment variable with another runtime directory.
 const RuntimeDirEnv = "RINGTGT_RUNTIME_DIR"
 
-// RuntimeDir is where the daemons of this user are listed, one name each, PID.sock: the socket itself when it is nowhere
-// else, or a link to it.
+// RuntimeDir is the directory that lists the daemons of this user, each as PID.sock: its socket if that has no other place, or a
+// link to it.
 func RuntimeDir() string {
 	if dir := os.Getenv(RuntimeDirEnv); filepath.IsAbs(dir) {
 		return dir
@@ -120,7 +119,7 @@ func (s *Server) Register() error {
 	return nil
 }
 
-// Running lists the daemons of the runtime directory that live, by process number.
+// Running returns the live daemons of the runtime directory, by process ID.
 func Running() map[int]string {
 	dir := RuntimeDir()
 	out := map[int]string{}
@@ -132,7 +131,7 @@ func Running() map[int]string {
 	return out
 }
 
-// sweep removes what daemons that died left in dir.
+// sweep removes entries of dead daemons from dir.
 func sweep(dir string) {
 	for pid, name := range entries(dir) {
 		if !alive(pid) {
@@ -158,7 +157,7 @@ func entries(dir string) map[int]string {
 
 func alive(pid int) bool { return !errors.Is(unix.Kill(pid, 0), unix.ESRCH) }
 
-// Where says where to find a daemon; "" and 0 are not given.
+// Where selects a daemon. "" and 0 mean not given.
 type Where struct {
 	Control string // path of a socket
 	State   string // a state directory

@@ -57,7 +57,7 @@ func (u *watched) report(now time.Time) (r Report) {
 		add(lun.HealthLost, u.lost.since, u.lost.text)
 	}
 	if u.blind.text != "" {
-		add(lun.HealthDegraded, u.blind.since, "it cannot be looked at: "+u.blind.text)
+		add(lun.HealthDegraded, u.blind.since, "it cannot be inspected:  "+u.blind.text)
 	}
 	if !u.looking.IsZero() && now.Sub(u.looking) > patience {
 		add(lun.HealthDegraded, u.looking, "its file system or device does not answer")

@@ -66,7 +66,7 @@ func (u *watched) read(now time.Time) {
 	}
 }
 
-// tell logs kind k if there are new faults and a line is due.
+// tell logs the faults of kind k if there are new ones and a line is due.
 func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
 	f := &u.faults[k]
 	n := f.last.Count - f.told
@@ -97,7 +97,7 @@ func errnoName(n int) string {
 // found processes the result of an inspection.
 func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 	u.change(&u.place, c.Place, "the path leads to it again", log, now)
-	u.change(&u.blind, c.Err, "it can be looked at again", log, now)
+	u.change(&u.blind, c.Err, "it can be inspected again", log, now)
 	if !c.Lost {
 		u.lost = finding{}
 		return

@@ -19,7 +19,7 @@ type Unit struct {
 	Medium string // as configured, such as file:/srv/a.img
 	// Faults is the device server's fault record.
 	Faults *lun.Health
-	// Before is a message about what the unit lost before this start; "": nothing.
+	// Before is a message about data that the unit lost before this start, "" if none.
 	Before string
 	// Inspect inspects the medium. It may block.
 	Inspect func() backend.Condition
@@ -27,7 +27,7 @@ type Unit struct {
 
 // Watch watches the units' media.
 type Watch struct {
-	// Wake triggers an inspection of all media. It is set before Start; nil: never.
+	// Wake triggers an inspection of all media. It is set before Start, and may be nil.
 	Wake <-chan struct{}
 
 	log   *slog.Logger
@@ -41,7 +41,7 @@ type Watch struct {
 	begin int // the unit that the next poll logs first
 }
 
-// New returns a watch that acts only in Poll and Inspect. Start makes it act by itself.
+// New returns a watch that is passive until Start: it acts only in Poll and Inspect.
 func New(units []Unit, log *slog.Logger) *Watch {
 	w := &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
 	for _, u := range units {
@@ -140,7 +140,7 @@ func (w *Watch) lookAt(u *watched) {
 		return
 	}
 	if u.again = u.busy; u.busy {
-		return // the running inspection may have looked too early
+		return // the running inspection may have begun too early
 	}
 	u.busy = true
 	go w.inspect(u)

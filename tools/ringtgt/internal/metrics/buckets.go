@@ -6,7 +6,7 @@ import (
 )
 
 // durationEnds are the buckets of latencies, in ns: 1 µs to 17 s, closest where networks and flash are. Each is the end of a
-// step of hist.Compact, so that what is counted is exact.
+// step of hist.Compact, so that the counts are exact.
 var durationEnds = func() (ends []int64) {
 	for e := 10; e <= 34; e++ { // 2^e ns
 		if e > 30 && e%2 == 1 {

@@ -19,9 +19,9 @@ import (
 // Source is the daemon.
 type Source struct {
 	Version, GoVersion, Kernel string
-	// Latency reads the engine, without connections. It ends soon after ctx does.
+	// Latency reads the engine's statistics, without connections. It returns soon after ctx is done.
 	Latency func(ctx context.Context) (engine.Latency, error)
-	// State returns what needs no loop. It is called only after Latency has succeeded.
+	// State returns the values that need no loop. It is called only after Latency has succeeded.
 	State func() State
 }
 
@@ -74,14 +74,14 @@ func (c *collector) read() (*engine.Latency, error) {
 	return &l, c.err
 }
 
-// Describe is prometheus.Collector's.
+// Describe implements prometheus.Collector.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range all {
 		ch <- d.desc
 	}
 }
 
-// Collect is prometheus.Collector's.
+// Collect implements prometheus.Collector.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	l, err := c.read()
 	if err != nil {
@@ -164,7 +164,7 @@ func (s sink) commands(l *engine.Latency, luns []LUN) {
 	}
 }
 
-// loop is one loop.
+// loop emits the metrics of one loop.
 func (s sink) loop(l *engine.LoopLatency) {
 	cpu := "any"
 	if l.Core >= 0 {

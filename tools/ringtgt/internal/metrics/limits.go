@@ -14,8 +14,8 @@ const (
 	maxConns = 16
 	// maxScrapes bounds concurrent scrapes: the text of a large node is some megabytes.
 	maxScrapes = 4
-	// headerTime and answerTime bound what a client may take to ask and to read; idleTime how long it may then do nothing: longer
-	// than any scrape interval in use.
+	// headerTime and answerTime bound the time that a client may take to send its request and to read the answer; idleTime is how
+	// long it may then be idle: longer than any scrape interval in use.
 	headerTime = 5 * time.Second
 	answerTime = 10 * time.Second
 	idleTime   = 2 * time.Minute

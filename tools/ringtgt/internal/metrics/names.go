@@ -2,9 +2,9 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// metric is one that we make. No label has a value that an initiator chooses: targets, LUNs and loops are the configuration's,
-// operations and stages the engine's, and connections have no series of their own (a thousand initiators that come and go would leave
-// a thousand series each day; `ringtgt status --latency` shows them).
+// metric is a metric of this package. No label has a value that an initiator chooses: targets, LUNs and loops come from the
+// configuration, operations and stages from the engine, and connections have no series of their own (a thousand initiators that come
+// and go would leave a thousand series each day; `ringtgt status --latency` shows connections).
 type metric struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType

@@ -30,7 +30,7 @@ func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
 	s := &Server{addr: ln.Addr().(*net.TCPAddr).AddrPort(), served: make(chan struct{})}
 	s.http = &http.Server{
 		Handler: handler(src, log), ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what clients do wrong
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // errors of clients
 	}
 	go func() {
 		defer close(s.served)
@@ -39,7 +39,7 @@ func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
 	return s, nil
 }
 
-// Addr is the address that is listened on, with the port that the kernel chose.
+// Addr returns the address that the server listens on, with the port that the kernel chose.
 func (s *Server) Addr() netip.AddrPort { return s.addr }
 
 // Close ends the listener and its connections.
@@ -54,7 +54,7 @@ func handler(src Source, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes,
-		DisableCompression: true, // it takes more of a core than a storage network saves by it
+		DisableCompression: true, // it costs more processor time than it is worth on a storage network
 	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -79,7 +79,7 @@ func (l *limited) Accept() (net.Conn, error) {
 	return &placed{Conn: c, leave: sync.OnceFunc(func() { <-l.places })}, nil
 }
 
-// placed gives its place back when it is closed.
+// placed is a connection that frees its place when it is closed.
 type placed struct {
 	net.Conn
 	leave func()

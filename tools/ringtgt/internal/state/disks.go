@@ -11,7 +11,7 @@ import (
 )
 
 // Disk is the record of a disk whose medium outlives the daemon. The fingerprint of its medium identifies it. Its name is the
-// last place where it was, so that a missing disk or another one in its place is noticed.
+// last path, so that a missing disk or another one in its place is noticed.
 type Disk struct {
 	ID      string             `json:"id"`
 	Created time.Time          `json:"created"`
@@ -155,8 +155,8 @@ func (d *Disks) withMedium(f medium.Fingerprint) []*Disk {
 	return slices.SortedFunc(maps.Keys(seen), func(a, b *Disk) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-// Find returns the disk that a is. If it cannot be served, because the known disk is missing, is another one or has lost blocks,
-// the error is a *Refusal. Find changes nothing.
+// Find returns the disk that a asks for. If it cannot be served, because the known disk is missing, is another one or has lost
+// blocks, the error is a *Refusal. Find changes nothing.
 func (d *Disks) Find(a Ask) (Finding, error) {
 	var configured *Disk
 	if a.ID != "" {
@@ -224,7 +224,7 @@ func present(k *Disk) []*Disk {
 // bornSlack is how much later than its disk's identity a file's birth time may be: a file server's clock is not ours.
 const bornSlack = 10 * time.Minute
 
-// fits returns why a cannot be disk k; "": it can.
+// fits returns why a cannot be disk k, nil if it can.
 func (d *Disks) fits(a Ask, k *Disk) error {
 	why := ""
 	if k.Medium.IsZero() {

@@ -141,7 +141,7 @@ func (s *State) Adopt(a Ask) (k Disk, lost Losses, err error) {
 	case a.ID != "":
 		k = Disk{ID: a.ID, Created: time.Now().UTC().Truncate(time.Second)}
 	case len(here) == 0:
-		return Disk{}, Losses{}, fmt.Errorf("%w at %s; --id says which one it is", ErrUnknown, medium.Name(a.Path))
+		return Disk{}, Losses{}, fmt.Errorf("%w at %s; choose one with --id", ErrUnknown, medium.Name(a.Path))
 	case len(here) > 1:
 		return Disk{}, Losses{}, &Refusal{State: s.dir, Ask: a, Disk: *here[0], Other: here[1], Reason: Ambiguous}
 	default:

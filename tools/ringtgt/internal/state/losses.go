@@ -6,8 +6,8 @@ import (
 	"github.com/ringtgt/ringtgt/internal/medium"
 )
 
-// Losses records the acknowledged data that a disk's medium lost while it was served. They stay with the disk until the medium
-// is adopted as it is.
+// Losses records acknowledged data that a disk's medium lost while it was served. It stays with the disk until the medium is
+// adopted as it is.
 type Losses struct {
 	// Cut is when the file was first found shorter than the unit; zero: never. The file may have its old length again, with
 	// zeroes in place of data, so the disk is not served.
@@ -39,7 +39,7 @@ func (l Losses) equal(o Losses) bool {
 
 // Note saves findings on a disk while it is served: that its medium has grown, and what it has lost. When it returns, they are
 // on the state's medium. It never removes earlier findings. shrunk is why the medium in its present form will be refused at the
-// next start; "": it will not.
+// next start, "" if it will not.
 func (s *State) Note(id string, seen medium.Fingerprint, lost Losses) (shrunk string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

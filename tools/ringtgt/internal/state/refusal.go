@@ -20,7 +20,7 @@ const (
 	Cut       Reason = "cut"       // the file was cut while it was served: see Losses
 )
 
-// Refusal is the error for a medium that must not be served. Its text is one line and names the fault; Advice tells what to do.
+// Refusal is the error for a medium that must not be served. Its text is one line that names the fault; Advice has the remedy.
 type Refusal struct {
 	State  string // the state directory
 	Ask    Ask
@@ -45,7 +45,7 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s is not disk %s: %s", path, id, r.Why)
 }
 
-// Advice returns what to do, in lines; lines that begin with two blanks are commands to type. program is the path by which the
+// Advice returns the remedy, in lines; lines that begin with two blanks are commands to type. program is the path with which the
 // user started this program.
 func (r *Refusal) Advice(program string) (lines []string) {
 	say := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -67,7 +67,7 @@ func (r *Refusal) Advice(program string) (lines []string) {
 		say("If these are two devices that claim to be one, give each an id of its own.")
 	case Cut:
 		say("It was %s.", r.Disk.Describe())
-		say("Somebody made it shorter while it was served, which was found at %s.", r.Disk.Lost.Cut.Format(time.RFC3339))
+		say("It was truncated while it was served, which was noticed at %s.", r.Disk.Lost.Cut.Format(time.RFC3339))
 		say("If it is longer again, there are zeroes where data was. Bring the data back, if there is a copy of it.")
 		say("To serve the disk as it is then:")
 		run(r.adopt(r.Disk.ID))
@@ -92,7 +92,7 @@ func (r *Refusal) Advice(program string) (lines []string) {
 	return lines
 }
 
-// adopt returns the command that adopts the medium as the disk with this ID; "": the one that was last at its path.
+// adopt returns the command that adopts the medium as the disk with this ID, or if that is "" as the one that was last at its path.
 func (r *Refusal) adopt(id string) string {
 	text := "adopt --state " + shell.Quote(r.State)
 	if id != "" {

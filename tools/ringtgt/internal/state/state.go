@@ -22,7 +22,7 @@ import (
 const (
 	databaseFile = "state.db"
 	lockFile     = "lock"
-	// SocketFile is the control socket's: package control makes it.
+	// SocketFile is the name of the control socket, which package control makes.
 	SocketFile = "control.sock"
 )
 
@@ -68,7 +68,7 @@ func Open(dir string, wait time.Duration) (*State, error) {
 	return s, nil
 }
 
-// Dir is the directory's absolute path.
+// Dir returns the directory's absolute path.
 func (s *State) Dir() string { return s.dir }
 
 // Close releases the directory.
@@ -77,7 +77,7 @@ func (s *State) Close() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// makeDir makes dir and what is missing above it, so that it is there after a crash: each new entry is synced.
+// makeDir makes dir and its missing parents. It syncs each new entry, so that dir survives a crash.
 func makeDir(dir string) error {
 	if info, err := os.Stat(dir); err == nil {
 		if !info.IsDir() {
@@ -121,8 +121,8 @@ func checkDir(dir string) error {
 	return nil
 }
 
-// acquire locks the directory for this process. The kernel gives the lock back when the process ends, however it ends; the
-// number in the file is for people only.
+// acquire locks the directory for this process. The kernel releases the lock when the process ends, however it ends; the number in
+// the file is only for people.
 func (s *State) acquire(wait time.Duration) error {
 	f, err := openOwn(filepath.Join(s.dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -180,7 +180,7 @@ func openOwn(path string, flags int, mode os.FileMode) (*os.File, error) {
 	return f, nil
 }
 
-// open opens the database, or makes one: whole under another name first, so that a crash leaves none or all of it.
+// open opens the database, or makes one: it is complete before it gets its name, so that a crash leaves none or all of it.
 func (s *State) open() error {
 	path := filepath.Join(s.dir, databaseFile)
 	if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
@@ -261,7 +261,7 @@ func openDB(path string) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// Load is lun.Store's.
+// Load implements lun.Store.
 func (s *State) Load(key string) (value []byte, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
 		if v := tx.Bucket(bucketValues).Get([]byte(key)); v != nil {
@@ -272,7 +272,7 @@ func (s *State) Load(key string) (value []byte, err error) {
 	return value, err
 }
 
-// Save is lun.Store's: bbolt has synced the file when it returns. An empty value takes the key away.
+// Save implements lun.Store: bbolt has synced the file when it returns. An empty value removes the key.
 func (s *State) Save(key string, value []byte) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketValues)
@@ -283,8 +283,8 @@ func (s *State) Save(key string, value []byte) error {
 	})
 }
 
-// update writes to the database, if it is still the one that the next start reads: what is written to a file that was deleted
-// or replaced is gone with this process.
+// update writes to the database, if it is still the one that the next start reads: data written to a file that was deleted or
+// replaced is lost when this process ends.
 func (s *State) update(write func(*bbolt.Tx) error) error {
 	path := filepath.Join(s.dir, databaseFile)
 	if at, err := os.Lstat(path); err != nil {
