@@ -30,22 +30,21 @@ type benchFiles []*benchFile
 
 // open opens the output files named by the flags.
 func (c *benchCmd) open() (files benchFiles, err error) {
-	for _, want := range []benchFile{
-		{flag: "--json " + c.JSON, write: result.Encode},
-		{flag: "--benchstat " + c.Benchstat, write: result.Benchstat},
-		{flag: "--report " + c.Report, write: report.Write},
-	} {
-		path := map[string]string{"--json " + c.JSON: c.JSON, "--benchstat " + c.Benchstat: c.Benchstat, "--report " + c.Report: c.Report}[want.flag]
-		if path == "" {
+	for _, want := range []struct {
+		flag, path string
+		write      func(io.Writer, result.Document) error
+	}{{"--json ", c.JSON, result.Encode}, {"--benchstat ", c.Benchstat, result.Benchstat}, {"--report ", c.Report, report.Write}} {
+		if want.path == "" {
 			continue
 		}
-		_, gone := os.Lstat(path)
-		if want.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+		b := &benchFile{flag: want.flag + want.path, write: want.write}
+		_, gone := os.Lstat(want.path)
+		if b.f, err = os.OpenFile(want.path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
 			files.close()
-			return nil, fmt.Errorf("%s: %w", want.flag, err)
+			return nil, fmt.Errorf("%s: %w", b.flag, err)
 		}
-		want.fresh = errors.Is(gone, os.ErrNotExist)
-		files = append(files, &want)
+		b.fresh = errors.Is(gone, os.ErrNotExist)
+		files = append(files, b)
 	}
 	return files, nil
 }

@@ -40,7 +40,7 @@ type key struct{ Class, Label, Kind string }
 // point is a pair of values on the axes.
 type point struct{ x, y float64 }
 
-// dot is a point that is marked and explains itself to the pointer.
+// dot is a marked point with a hint for the pointer.
 type dot struct {
 	point
 	hint string
@@ -101,7 +101,7 @@ func (c *chart) path(class, d, hint string) {
 // at returns the place of a point in the square.
 func (c *chart) at(p point) string { return px(c.X.share(p.x)) + " " + px(1-c.Y.share(p.y)) }
 
-// dot draws a stroke of no length, which its round caps make a dot whatever the square is stretched to.
+// dot draws a stroke of no length: its round caps make a dot however the square is stretched.
 func (c *chart) dot(class string, p point, hint string) { c.path(class, "M"+c.at(p)+"h.01", hint) }
 
 // box draws the rectangle between two points.
@@ -110,7 +110,7 @@ func (c *chart) box(class string, a, b point, hint string) {
 	c.path(class, "M"+x0+" "+y0+"H"+x1+"V"+y1+"H"+x0+"z", hint)
 }
 
-// line draws through points, of which it leaves out some where there are more than pixels.
+// line draws a line through points; it skips some if there are more than pixels.
 func (c *chart) line(class string, points []point) {
 	var d strings.Builder
 	step := max(1, (len(points)+maxPoints-1)/maxPoints)

@@ -9,8 +9,8 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// shades are the lowest shares of a column's requests that get each shade, faintest first. Their logarithms are evenly spaced so
-// that a tail of one in 100,000 shows beside the bulk.
+// shades are the lowest shares of a column's requests that get each shade, faintest first. They are about evenly spaced on
+// a logarithmic scale, so that a tail of one in 100,000 shows beside the bulk.
 func shades() []float64 { return []float64{0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.15} }
 
 // heat draws latency over time: each column is a slice of the run, and the stronger a cell, the larger the share of the slice's

@@ -19,7 +19,7 @@ type distribution struct {
 	style string
 }
 
-// percentiles draws latency over the share of requests that it covers, by nines.
+// percentiles draws latency by percentile, on an axis of nines.
 func percentiles(caption string, all []distribution) *chart {
 	all = slices.DeleteFunc(slices.Clone(all), func(d distribution) bool { return d.hist.Count() == 0 })
 	if len(all) == 0 {

@@ -67,14 +67,17 @@ func positive(hi float64) float64 {
 func linear(title string, hi float64, n int, label func(float64) string) axis {
 	hi = positive(hi)
 	step := round125(hi / float64(n))
-	a := axis{Title: title, by: identity}
-	for i := 0; ; i++ {
+	return even(title, step, int(math.Ceil(hi*(1-1e-9)/step)), label)
+}
+
+// even returns an axis of n steps from 0.
+func even(title string, step float64, n int, label func(float64) string) axis {
+	a := axis{Title: title, hi: float64(n) * step, by: identity}
+	for i := range n + 1 {
 		v := float64(i) * step
 		a.ticks = append(a.ticks, tick{v, label(v)})
-		if a.hi = v; v >= hi*(1-1e-9) {
-			return a
-		}
 	}
+	return a
 }
 
 // timeline returns an axis of the time since a run's start, from 0 to exactly hi seconds.
@@ -87,15 +90,12 @@ func timeline(hi float64) axis {
 			break
 		}
 	}
-	a := axis{Title: "time since the start of the measured part (s)", hi: hi, by: identity}
-	unit, suffix := 1.0, ""
+	title, unit, suffix := "time since the start of the measured part (s)", 1.0, ""
 	if step >= 60 {
-		a.Title, unit, suffix = "time since the start of the measured part", 60, " min"
+		title, unit, suffix = "time since the start of the measured part", 60, " min"
 	}
-	for i := 0; float64(i)*step <= hi*(1+1e-9); i++ {
-		v := float64(i) * step
-		a.ticks = append(a.ticks, tick{v, strconv.FormatFloat(v/unit, 'g', 4, 64) + suffix})
-	}
+	a := even(title, step, int(hi*(1+1e-9)/step), func(v float64) string { return strconv.FormatFloat(v/unit, 'g', 4, 64) + suffix })
+	a.hi = hi
 	return a
 }
 
@@ -117,20 +117,15 @@ func logarithmic(title string, lo, hi float64, n int, label func(float64) string
 	if !(hi > lo) || math.IsInf(hi, 0) {
 		hi = lo * 2
 	}
-	var all []tick
-	for e := int(math.Floor(math.Log10(lo) + 1e-9)); e <= int(math.Ceil(math.Log10(hi)-1e-9)); e++ {
-		for _, m := range []float64{1, 2, 5} {
-			all = append(all, tick{value: m * math.Pow(10, float64(e))})
+	a := axis{Title: title, by: math.Log10}
+	for i := 3 * int(math.Floor(math.Log10(lo)+1e-9)); a.hi < hi*(1-1e-9); i++ {
+		e := math.Floor(float64(i) / 3)
+		a.hi = []float64{1, 2, 5}[i-3*int(e)] * math.Pow(10, e)
+		if a.hi <= lo*(1+1e-9) {
+			a.lo, a.ticks = a.hi, nil
 		}
+		a.ticks = append(a.ticks, tick{value: a.hi})
 	}
-	start, end := 0, len(all)-1
-	for start+1 < len(all) && all[start+1].value <= lo*(1+1e-9) {
-		start++
-	}
-	for end-1 > start && all[end-1].value >= hi*(1-1e-9) {
-		end--
-	}
-	a := axis{Title: title, lo: all[start].value, hi: all[end].value, by: math.Log10, ticks: all[start : end+1]}
 	every := max(1, ((len(a.ticks)+2)/3+n-1)/n) // a third of the ticks are decades
 	for i := range a.ticks {
 		t := &a.ticks[i]
@@ -162,8 +157,8 @@ func topNines(count uint64) float64 {
 
 // ordinal returns an axis of labels, evenly spaced, at 0, 1, 2 ...
 func ordinal(title string, labels []string) axis {
-	a := axis{Title: title, lo: -0.5, hi: float64(len(labels)) - 0.5, by: identity}
 	every := max(1, (len(labels)+9)/10)
+	a := axis{Title: title, lo: -0.5, hi: float64(len(labels)) - 0.5, by: identity}
 	for i, l := range labels {
 		if i%every != 0 {
 			l = ""

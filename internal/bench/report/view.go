@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -13,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// view is what the template shows. All of it is plain text, which the template escapes.
+// view is the input of the template, plain text that the template escapes.
 type view struct {
 	Title      string
 	Date       string
@@ -137,7 +136,7 @@ func setup(title string, r *result.Run, h *result.Host) []facts {
 			"ended by", r.Ended),
 		newFacts("Client",
 			"ringtgt", h.Ringtgt, "Go", h.Go, "kernel", h.Kernel, "processor", h.CPU, "CPUs", when(h.CPUs > 0, "%d", h.CPUs),
-			"threads pinned to CPU", cpuList(w.Cores), "load before", fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2])),
+			"threads pinned to CPU", result.CPUList(w.Cores), "load before", fmt.Sprintf("%.2f %.2f %.2f", h.Load[0], h.Load[1], h.Load[2])),
 	}
 }
 
@@ -154,7 +153,7 @@ func target(name string, t *result.Target) []facts {
 	return []facts{
 		newFacts("Target"+name,
 			"name", t.Name, "URL", t.URL, "LUN", fmt.Sprint(t.LUN), "device", t.Device(), "software", t.Software, "kernel", t.Kernel,
-			"process", when(t.PID > 0, "%d", t.PID), "pinned to CPU", cpuList(t.Pinned), "idle CPU", idle),
+			"process", when(t.PID > 0, "%d", t.PID), "pinned to CPU", result.CPUList(t.Pinned), "idle CPU", idle),
 		newFacts("Negotiated"+name, keys...),
 	}
 }
@@ -164,8 +163,4 @@ func date(t time.Time) string {
 		return "unknown"
 	}
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-func cpuList(cpus []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ", "), "[]")
 }

@@ -84,8 +84,8 @@ func Benchstat(w io.Writer, d Document) error {
 	return err
 }
 
-// config writes what holds for the lines below it. benchstat makes a table of its own for every value of a key, so that only
-// what must not be mixed is one: versions are comments, for old and new to stand side by side.
+// config writes the configuration of the lines below it. benchstat starts a new table for every value of a key. So only what must
+// not be mixed is a key; versions are comments, to compare old and new in one table.
 func config(b *strings.Builder, r *Run, target string) {
 	fmt.Fprintf(b, "# target: %s, %s, %s\n", Clean(r.Target.URL), cmp.Or(Clean(r.Target.Software), "software unknown"), cmp.Or(r.Target.Device(), "device unknown"))
 	fmt.Fprintf(b, "# client: ringtgt %s, %s\n", Clean(r.Client.Ringtgt), Clean(kernel(r.Client.Kernel)))
@@ -104,7 +104,7 @@ func config(b *strings.Builder, r *Run, target string) {
 	}
 }
 
-// line writes a run; one that completed nothing is no measurement and a comment.
+// line writes a run; one that completed no request becomes a comment.
 func line(b *strings.Builder, r *Run) {
 	name := benchName(&r.Workload)
 	if r.Total.Requests == 0 {
@@ -120,7 +120,7 @@ func line(b *strings.Builder, r *Run) {
 	b.WriteByte('\n')
 }
 
-// number writes a value as benchmarks do: no exponent, no more digits than mean something.
+// number formats a value as benchmarks do: no exponent, no meaningless digits.
 func number(v float64) string {
 	if v >= 1000 || v == float64(int64(v)) {
 		return strconv.FormatFloat(v, 'f', 0, 64)
@@ -128,8 +128,7 @@ func number(v float64) string {
 	return strconv.FormatFloat(v, 'f', 4, 64)
 }
 
-// benchName is the workload as key=value parts. The last of them ends with its digits alone: what follows a dash would be read
-// as GOMAXPROCS.
+// benchName is the workload as key=value parts. The last one has no dash: digits after a dash would be read as GOMAXPROCS.
 func benchName(w *Workload) string {
 	var b strings.Builder
 	b.WriteString("BenchmarkISCSI")

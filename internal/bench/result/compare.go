@@ -2,13 +2,13 @@ package result
 
 import "github.com/ringtgt/ringtgt/internal/stat"
 
-// Comparison is interleaved rounds of several targets under one workload: rounds A B, B A, ... so that what drifts hits all.
+// Comparison is interleaved rounds of several targets under one workload: rounds A B, B A, ... so that drift affects all of them.
 type Comparison struct {
 	Version int      `json:"version"`
 	Command []string `json:"command"`
 	Client  Host     `json:"client"`
-	Sides   []Side   `json:"sides"` // the first is what the others are compared with
-	// Rate is the load, in requests a second, that every side's latencies were measured under in an open loop of its own: Side.AtRate.
+	Sides   []Side   `json:"sides"` // the others are compared with the first
+	// Rate is the load, in requests per second, that every side's latencies were measured under in an open loop of its own: Side.AtRate.
 	// 0: they are those of Side.Runs, and where these are closed loops, latencies at loads that differ.
 	Rate float64 `json:"rate,omitempty"`
 	// Ratios has, for each side but the first, the first one's figure over its own, by the figure's name (Figures).
@@ -23,8 +23,7 @@ type Side struct {
 	AtRate []Run  `json:"at_rate,omitempty"` // round by round, see Comparison.Rate
 }
 
-// Round returns what side s measured of a figure in round i, false if it did not: latencies are those at equal load where
-// these were measured.
+// Round returns a figure of round i, false if it was not measured. Latencies are those at equal load if there are any.
 func (s *Side) Round(i int, name string) (float64, bool) {
 	runs := s.Runs
 	if isLatency(name) && len(s.AtRate) > 0 {
@@ -36,7 +35,7 @@ func (s *Side) Round(i int, name string) (float64, bool) {
 	return runs[i].Figure(name)
 }
 
-// RoundRatio returns the ratio of a figure of side i over that of side j, round by round: what disturbed a round disturbed both.
+// RoundRatio returns the ratio of a figure of side i over that of side j, round by round: a disturbance affects both sides of a round.
 // From ManyRounds rounds on, its bounds are those of the 95% confidence interval of the median. False: no round has both.
 func (c *Comparison) RoundRatio(i, j int, name string) (Spread, bool) {
 	var values []float64
@@ -54,7 +53,7 @@ func (c *Comparison) RoundRatio(i, j int, name string) (Spread, bool) {
 	return s, len(values) > 0
 }
 
-// FigureName is what a figure is shown as: latencies at equal load say so.
+// FigureName returns the displayed name of a figure, with the load of latencies at equal load.
 func (c *Comparison) FigureName(name string) string {
 	if isLatency(name) && c.Rate > 0 {
 		return name + " at " + FormatSI(c.Rate, "") + " IOPS"
@@ -131,7 +130,7 @@ type Sweep struct {
 	Command   []string `json:"command"`
 	Parameter string   `json:"parameter"` // "iodepth", "bs", "connections", ...
 	Points    []Point  `json:"points"`
-	// Knee is the index of the point from which on more load buys latency rather than throughput, -1 if there is none.
+	// Knee is the index of the point above which more load increases latency rather than throughput, -1 if there is none.
 	Knee int `json:"knee"`
 }
 

@@ -85,8 +85,8 @@ func FormatRatio(s Spread) string {
 	return fmt.Sprintf("%s (%s–%s)", f(s.Median), f(s.Low), f(s.High))
 }
 
-// Better says in a word what a ratio of the first side's figure over another's means: "better" or "worse" if all rounds agree
-// on it (of many rounds: if the confidence interval does), "equal" if all gave exactly 1, else "undecided".
+// Better judges a ratio of the first side's figure over another's: "better" or "worse" if all rounds agree (of many rounds: if the
+// confidence interval does), "equal" if all are exactly 1, else "undecided".
 func Better(s Spread, higher bool) string {
 	switch {
 	case s.Low == 1 && s.High == 1:
@@ -105,7 +105,7 @@ func Better(s Spread, higher bool) string {
 	return "undecided"
 }
 
-// kernel names what uname -r says.
+// kernel adds the name of the kernel to its release (uname -r).
 func kernel(release string) string {
 	if release != "" && release[0] >= '0' && release[0] <= '9' {
 		return "Linux " + release
@@ -113,7 +113,7 @@ func kernel(release string) string {
 	return release
 }
 
-// Clean makes text from a peer fit for a terminal: what is not printable is shown as a question mark.
+// Clean makes text from a peer safe for a terminal: it replaces unprintable characters by question marks.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -123,7 +123,7 @@ func Clean(s string) string {
 	}, s)
 }
 
-// Title says in one line what was asked for: "randread bs=4k iodepth=32, 1 session of 4 connections, closed loop".
+// Title describes the workload in one line: "randread bs=4k iodepth=32, 1 session of 4 connections, closed loop".
 func (w *Workload) Title() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s", w.RW)
@@ -149,7 +149,7 @@ func (w *Workload) Title() string {
 	return Clean(b.String())
 }
 
-// Device says what the target calls itself: "RINGTGT VIRTUAL-DISK 1.0, 1.0 GiB in blocks of 512 bytes".
+// Device describes the unit by its INQUIRY data and size: "RINGTGT VIRTUAL-DISK 1.0, 1.0 GiB in blocks of 512 bytes".
 func (t *Target) Device() string {
 	var parts []string
 	if id := strings.Join(strings.Fields(t.Vendor+" "+t.Product+" "+t.Revision), " "); id != "" {

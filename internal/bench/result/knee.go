@@ -4,15 +4,15 @@ package result
 // more than both together.
 const steady = 0.10
 
-// FindKnee returns the index of the point from which on more load buys latency rather than throughput, -1 if there is none.
+// FindKnee returns the index of the point above which more load increases latency rather than throughput, -1 if there is none.
 //
 // It is the point of the greatest power: throughput over mean latency (L. Kleinrock, "Power and deterministic rules of thumb for
 // probabilistic problems in computer communications", 1979). Below it throughput grows faster than latency, in parts of
 // themselves; above it latency does. In a closed loop in front of a server that saturates, throughput follows the depth and then
 // stays: the greatest power is exactly the corner. Unlike the distance from the chord (Kneedle), power needs no scaling of the
-// axes, so that a knee does not move when the sweep goes on further.
+// axes, so a knee does not move when the sweep continues.
 //
-// Throughput is in bytes a second, which orders a sweep of block sizes too. Points that completed nothing are passed over. A
+// Throughput is in bytes a second, which orders a sweep of block sizes too. Points that completed nothing are skipped. A
 // greatest power at either end, or one that does not stand out from both ends by more than runs differ anyway, is no knee: the
 // target was saturated from the first point on, or nowhere, or nothing depends on the parameter.
 func FindKnee(points []Point) int {

@@ -11,8 +11,8 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
-// digits is the HDR encoding's precision: its 128 steps for every power of two are half of ours each, so that no count moves to
-// another of our steps on its way there and back.
+// digits is the HDR encoding's precision: it has 128 steps for every power of two, each half of one of ours, so that
+// counts return to the step that they came from.
 const digits = 2
 
 // Quantile is a quantile that results show.
@@ -87,7 +87,7 @@ func (h Latency) encode() (*latency, error) {
 	p := hdr.NewPacked(1, int64(longest), digits)
 	var err error
 	h.Steps(func(_, high int64, n uint64) {
-		// A step's end, so that the quantiles of other tools are ours.
+		// The end of the step: other tools then compute the same quantiles.
 		err = errors.Join(err, p.RecordValues(min(high, int64(longest)), int64(n)))
 	})
 	if err != nil {
@@ -107,7 +107,7 @@ func (l *latency) decode() (*hist.Histogram, error) {
 		}
 		return h, nil
 	}
-	// A packed one takes memory for what has been counted, whatever range the encoding claims to cover.
+	// Packed, it takes memory for its counts only, whatever range the encoding claims.
 	p, err := hdr.DecodePacked([]byte(l.HDR))
 	if err != nil {
 		return nil, fmt.Errorf("histogram: %w", err)
@@ -125,7 +125,7 @@ func (l *latency) decode() (*hist.Histogram, error) {
 		}
 	}
 	if h.Count() != l.Count {
-		return nil, fmt.Errorf("histogram: %d latencies are said to be counted, and %d are", l.Count, h.Count())
+		return nil, fmt.Errorf("histogram: count is %d, but there are %d latencies", l.Count, h.Count())
 	}
 	if l.Max > longest {
 		return h, nil

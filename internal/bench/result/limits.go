@@ -2,7 +2,7 @@ package result
 
 import "time"
 
-// Limits of what is written and read.
+// Limits of input and output.
 const (
 	// MaxJSON bounds what Decode reads: ten minutes of a thousand connections are about 2 MB, a comparison has a few dozen runs.
 	MaxJSON = 64 << 20

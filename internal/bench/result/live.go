@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Live returns the line that a terminal shows while a run goes on: what the last interval measured and the time that is left
-// (negative: unknown). Its columns keep their places from one line to the next.
+// Live returns the progress line of a terminal: the last interval's figures and the remaining time (negative: unknown). Its columns
+// do not move from line to line.
 func Live(i Interval, remaining time.Duration) string {
 	var iops, rate float64
 	if s := i.Length.Seconds(); s > 0 {

@@ -1,10 +1,10 @@
-// Package result holds what a benchmark measured, as plain data. The table, the JSON, the lines for benchstat and the HTML report
-// are all made from it. It does no I/O and measures nothing.
+// Package result holds the measurements of a benchmark as plain data, from which the table, the JSON, the lines for benchstat and
+// the HTML report are made. It does no I/O and measures nothing.
 package result
 
 import "time"
 
-// Version is the version of this shape in JSON: it rises when a field changes its meaning or goes.
+// Version is the version of the JSON format. It rises when a field is removed or changes its meaning.
 const Version = 1
 
 // Run is one measurement of one target.
@@ -25,10 +25,10 @@ type Run struct {
 	Conns    []Conn     `json:"connections"`
 	CPUs     []CPU      `json:"cpus"` // the client's threads
 	Series   []Interval `json:"series"`
-	Notes    []string   `json:"notes,omitempty"` // what a reader of the figures must know: noise, a schedule not kept
+	Notes    []string   `json:"notes,omitempty"` // caveats: noise, a schedule not kept
 }
 
-// Workload is what was asked for, in fio's words.
+// Workload is the requested load, in fio's terms.
 type Workload struct {
 	RW        string        `json:"rw"`                // read, write, randread, randwrite, rw, randrw
 	ReadMix   int           `json:"rwmixread"`         // percent

@@ -58,7 +58,7 @@ func hostHead(b *strings.Builder, h *Host) {
 		fmt.Sprintf("load %.2f %.2f %.2f before", h.Load[0], h.Load[1], h.Load[2]))))
 }
 
-// commas joins what is not empty.
+// commas joins the parts that are not empty.
 func commas(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// plan is what Options mean: complete but for what only the target can tell.
+// plan is checked Options, complete except for what only the target can tell.
 type plan struct {
 	Options
 	url    URL
@@ -165,7 +165,7 @@ func (p *plan) checkSeed(bad *problems) {
 	p.work.Seed, p.work.Verify = p.Seed, p.Verify
 }
 
-// checkShape reads how many do it, and how.
+// checkShape reads the sessions and connections, and how they run.
 func (p *plan) checkShape(bad *problems) {
 	within(bad, "--iodepth", p.IODepth, 1, maxDepth)
 	if p.Poll < 0 || p.Poll > maxPoll {
@@ -177,9 +177,9 @@ func (p *plan) checkShape(bad *problems) {
 	jobs, sessions, conns := max(p.NumJobs, 1), max(p.Sessions, 1), max(p.Connections, 1)
 	p.NumJobs, p.Sessions, p.Connections = jobs, sessions, conns
 	if p.all = jobs * sessions; jobs <= maxSessions && sessions <= maxSessions && p.all > maxSessions {
-		bad.add("--numjobs %d with --sessions %d: that are %d sessions, want at most %d", jobs, sessions, p.all, maxSessions)
+		bad.add("--numjobs %d with --sessions %d: that makes %d sessions, want at most %d", jobs, sessions, p.all, maxSessions)
 	} else if conns <= maxConns && p.all <= maxSessions && p.all*conns > maxAll {
-		bad.add("--numjobs %d with --sessions %d and --connections %d: that are %d connections, want at most %d", jobs, sessions, conns, p.all*conns, maxAll)
+		bad.add("--numjobs %d with --sessions %d and --connections %d: that makes %d connections, want at most %d", jobs, sessions, conns, p.all*conns, maxAll)
 	}
 	p.Digests = cmp.Or(p.Digests, "none")
 	if !slices.Contains([]string{"none", "header", "data", "both"}, p.Digests) {
@@ -192,11 +192,11 @@ func (p *plan) checkShape(bad *problems) {
 		if !slices.Contains(allowed, cpu) {
 			bad.add("--cores: CPU %d: this process may run on %s", cpu, result.CPUList(allowed))
 		} else if slices.Contains(p.Cores[:i], cpu) {
-			bad.add("--cores: CPU %d stands there twice", cpu)
+			bad.add("--cores: CPU %d is listed twice", cpu)
 		}
 	}
 	if len(p.Cores) > p.all*conns && p.all*conns > 0 {
-		bad.add("--cores %s: that are %d CPUs for %d connections, and a connection stays on one", result.CPUList(p.Cores), len(p.Cores), p.all*conns)
+		bad.add("--cores %s: %d CPUs for %d connections, and a connection stays on one", result.CPUList(p.Cores), len(p.Cores), p.all*conns)
 	}
 }
 
@@ -206,11 +206,11 @@ func (p *plan) checkTimes(bad *problems) {
 	within(bad, "--idle", p.Idle, time.Millisecond, maxRuntime)
 	within(bad, "--interval", p.Interval, minInterval, maxRuntime)
 	if p.Runtime == 0 && p.RampTime > 0 {
-		bad.add("--ramp-time %v with --runtime 0: the requests that end such a run would be those of the ramp; want a --runtime", p.RampTime)
+		bad.add("--ramp-time %v with --runtime 0: the ramp would use up the requests that end such a run; want a --runtime", p.RampTime)
 	}
 }
 
-// fill makes of it what the initiator and the record take.
+// fill completes the workload for the initiator and the record.
 func (p *plan) fill() {
 	p.portal = p.url.Portal()
 	p.newISID()

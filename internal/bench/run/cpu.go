@@ -10,8 +10,8 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// process finds whose processor time is the target's; 0 with a reason for people, or with none where it was not asked for or
-// the target is not on this machine.
+// process finds the process of the target. If it is 0, why is a note for the result; that is empty if no process was wanted or the
+// target is not on this machine.
 func (p *plan) process(portal netip.AddrPort) (pid int, why string) {
 	switch {
 	case p.TargetPID < 0:
@@ -36,8 +36,8 @@ func (p *plan) process(portal netip.AddrPort) (pid int, why string) {
 	return 0, fmt.Sprintf("no processor time of the target: %v; --target-pid says which", err)
 }
 
-// sampler reads a process's processor time periodically, so that it is known between any two moments afterwards: only
-// when the run is over is it known when its measured part began and ended. Between two looks time is taken to go on evenly.
+// sampler reads the CPU time of a process periodically and interpolates between samples: when the measured part began and ended
+// is known only after the run.
 type sampler struct {
 	pid    int
 	stop   chan struct{}
@@ -84,7 +84,7 @@ func (s *sampler) look() {
 	s.all = append(s.all, sample{time.Now(), cpu})
 }
 
-// thin forgets every second sample when there are too many, and looks half as often.
+// thin drops every second sample when there are too many, and halves the rate.
 func (s *sampler) thin() {
 	if len(s.all) < maxSamples {
 		return
@@ -96,14 +96,13 @@ func (s *sampler) thin() {
 	s.period *= 2
 }
 
-// end stops looking. It may be called once.
+// end stops the sampling. It may be called once.
 func (s *sampler) end() {
 	close(s.stop)
 	s.done.Wait()
 }
 
-// between returns the processor time from one moment to another, after end. It is an error if the process did not live for
-// both.
+// between returns the CPU time from one moment to another, after end. It fails if the process did not exist at both.
 func (s *sampler) between(from, to time.Time) (time.Duration, error) {
 	a, ok := s.at(from)
 	b, ok2 := s.at(to)

@@ -12,11 +12,11 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// Do carries out a benchmark. When ctx ends, so does the run, and the result is of what was measured until then.
+// Do runs a benchmark. Canceling ctx ends the run; the result then covers what was measured so far.
 //
-// With a result and an error something was measured and something failed: a connection was lost, requests failed, data did not
-// compare. Without a result nothing was: the options are wrong (a *UsageError), the target cannot be reached or refuses, or
-// ctx ended before the measured part began (ctx's error).
+// A result with an error means that the measurement is complete but something failed: a connection was lost, requests failed, or
+// data did not compare. No result means that nothing was measured: the options are wrong (a *UsageError), the target is
+// unreachable or refuses, or ctx was canceled before the measured part (ctx's error).
 func Do(ctx context.Context, o Options) (*result.Run, error) {
 	p, err := o.check()
 	if err != nil {
@@ -32,7 +32,7 @@ func Do(ctx context.Context, o Options) (*result.Run, error) {
 	return r, err
 }
 
-// do fills r, whose Started is set as soon as there is a measurement.
+// do fills r. It sets r.Started once there is a measurement.
 func (p *plan) do(ctx context.Context, r *result.Run) error {
 	p.stage("looking at the target")
 	soon, cancel := context.WithTimeout(ctx, dialTimeout)
@@ -97,8 +97,8 @@ func (p *plan) login(ctx context.Context) (*initiator.Loops, error) {
 	return ls, nil
 }
 
-// touch sends one read over each connection: the unit attentions of the new nexuses are out of the way (SAM-5 5.14), which are no
-// part of the load.
+// touch sends one read over each connection to clear the unit attentions of the new nexuses (SAM-5 5.14), which are not part of
+// the load.
 func (p *plan) touch(ctx context.Context, ls *initiator.Loops) error {
 	w := p.work
 	w.ReadPercent, w.Depth, w.Count, w.Duration, w.Warmup, w.Rate, w.Poisson, w.Interval, w.Verify = 100, 1, 1, 0, 0, 0, false, 0, false
@@ -108,7 +108,7 @@ func (p *plan) touch(ctx context.Context, ls *initiator.Loops) error {
 	return ctx.Err()
 }
 
-// idle measures what share of a CPU the target takes when it has nothing to do.
+// idle measures the share of a CPU that the target uses with no requests.
 func (p *plan) idle(ctx context.Context, ls *initiator.Loops, pid int) (*float64, error) {
 	p.stage("idle for %v", p.Idle)
 	if err := ls.Idle(ctx, settle); err != nil {
@@ -130,7 +130,7 @@ func (p *plan) idle(ctx context.Context, ls *initiator.Loops, pid int) (*float64
 	return &share, nil
 }
 
-// prepare writes all of the range, so that a read of a mixed load has something to compare with.
+// prepare writes the whole range, so that the reads of a mixed load have data to compare with.
 func (p *plan) prepare(ctx context.Context, ls *initiator.Loops) error {
 	p.stage("writing %s to verify", formatSize(p.work.Last))
 	w := p.work.Fill(ls.Connections())
@@ -148,7 +148,7 @@ func (p *plan) prepare(ctx context.Context, ls *initiator.Loops) error {
 	return nil
 }
 
-// measure is the ramp and the measured part.
+// measure runs the ramp and the measured part.
 func (p *plan) measure(ctx context.Context, ls *initiator.Loops, pid int, r *result.Run) error {
 	if p.RampTime > 0 {
 		p.stage("ramp: %v", p.RampTime)
@@ -188,7 +188,7 @@ func (p *plan) measure(ctx context.Context, ls *initiator.Loops, pid int, r *res
 	return failed(report)
 }
 
-// readBack compares what a run that only wrote has written.
+// readBack compares the data of a run that only wrote.
 func (p *plan) readBack(ctx context.Context, ls *initiator.Loops, r *result.Run) error {
 	p.stage("reading back what was written")
 	back, err := ls.ReadBack(ctx)
@@ -217,7 +217,7 @@ func failed(r *initiator.Report) error {
 	return nil
 }
 
-// progress makes of the run's intervals those of about half a second that a person can read.
+// progress merges the run's intervals into ones of about half a second, slow enough to read.
 func (p *plan) progress() func(initiator.Interval) {
 	if p.Progress == nil {
 		return nil

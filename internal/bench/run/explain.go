@@ -11,7 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// explain says what the refusal of a login means in terms of the options (RFC 7143 11.13.5).
+// explain translates the refusal of a login into terms of the options (RFC 7143 11.13.5).
 func (p *plan) explain(err error) error {
 	var key *initiator.KeyError
 	if errors.As(err, &key) && (key.Key == "HeaderDigest" || key.Key == "DataDigest") {
@@ -41,5 +41,5 @@ var refusals = map[pdu.LoginStatus]string{
 	pdu.LoginOutOfResources:         "it cannot take another session now",
 }
 
-// plain is an error of the initiator without its name in front.
+// plain removes the prefixes of an error of the initiator.
 func plain(err error) string { return strings.ReplaceAll(err.Error(), "initiator: ", "") }

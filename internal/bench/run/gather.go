@@ -8,7 +8,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
-// gather makes of the initiator's report the result.
+// gather turns the initiator's report into the result.
 func (p *plan) gather(r *result.Run, report *initiator.Report) {
 	r.Started, r.Elapsed, r.Ended = report.Started, report.Elapsed, report.Ended
 	stats := func(sums ...*initiator.Sum) result.Stats { return stats(report.Elapsed, sums...) }

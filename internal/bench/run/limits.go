@@ -6,7 +6,7 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 )
 
-// Every bound, with its reason.
+// Bounds and their reasons.
 const (
 	// minBlock is the smallest logical block of a disk; maxBlock is more than any MAXIMUM TRANSFER LENGTH here.
 	minBlock = 512
@@ -15,15 +15,15 @@ const (
 	maxDepth = proto.MaxTasks
 	// maxConns is how many connections of one session there can be.
 	maxConns = proto.MaxConnections
-	// maxSessions is what the ISID's qualifier can tell apart (RFC 7143 11.12.5), without the one that probes.
+	// maxSessions is how many the ISID's qualifier can tell apart (RFC 7143 11.12.5), one of them for the probe.
 	maxSessions = 0xffff
 	// maxAll is how many connections one address of ours can make to one portal, with its usual 28,000 ports.
 	maxAll = 28000
 	// maxRate is more than a machine's loops can send.
 	maxRate = 100_000_000
-	// maxPoll is more than any machine takes to wake a thread that it could run.
+	// maxPoll is longer than any machine takes to wake a runnable thread.
 	maxPoll = 10 * time.Millisecond
-	// maxRuntime is a week: a longer one is a slip of the pen.
+	// maxRuntime is a week: a longer one is a typing error.
 	maxRuntime = 7 * 24 * time.Hour
 	// maxSplit is how many shares a bssplit may have, fio's own bound.
 	maxSplit = 64
@@ -47,8 +47,7 @@ const (
 	// logins is how many logins a second a slow target is expected to take: 1,000 sessions get longer than dialTimeout.
 	logins = 20
 
-	// The length of an interval unless it is asked for: half a second, which is the pace of the live line, and for a short run at
-	// least as many intervals as a curve needs.
+	// The default length of an interval: half a second, the pace of the live line; in a short run, short enough for a curve.
 	usualInterval = 500 * time.Millisecond
 	fewIntervals  = 20
 	minInterval   = 10 * time.Millisecond
@@ -58,17 +57,17 @@ const (
 	samplePeriod = 10 * time.Millisecond
 	maxSamples   = 1 << 16
 
-	// settle is what a target gets after the logins before it counts as idle.
+	// settle is the pause after the logins before the target counts as idle.
 	settle = 200 * time.Millisecond
 
-	// busyClient is the share of its CPU from which on a thread of the client is taken to be the bottleneck.
+	// busyClient is the share of its CPU above which a client thread is taken to be the bottleneck.
 	busyClient = 0.90
-	// highLoad is the load average a CPU that makes figures doubtful.
+	// highLoad is the load average per CPU that makes figures doubtful.
 	highLoad = 0.25
 	// shortRun is a run too short for its figures to repeat.
 	shortRun = time.Second
-	// keptRate is the share of the rate that an open loop has to reach to be said to have kept it, and lateTimer the 99th percentile of
-	// its own delay that may be called a delay of the generator.
+	// keptRate is the share of the rate above which an open loop has kept its schedule. lateTimer is the 99th percentile of the
+	// generator's own delay above which a note says so.
 	keptRate  = 0.99
 	lateTimer = time.Millisecond
 )

@@ -10,7 +10,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// notes returns what a reader of the figures must know.
+// notes adds what a reader of the figures must know.
 func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initiator.Session) {
 	add := func(format string, args ...any) { r.Notes = append(r.Notes, fmt.Sprintf(format, args...)) }
 	if r.Elapsed < shortRun {
@@ -43,7 +43,7 @@ func (p *plan) notes(r *result.Run, report *initiator.Report, sessions []*initia
 		}
 	}
 	if violations > 0 {
-		add("the target did %d time(s) what the standard does not allow, first: %s", violations, first)
+		add("the target violated the standard %d time(s), first: %s", violations, first)
 	}
 	switch wrote := p.Verify && p.work.ReadPercent < 100; {
 	case wrote && (p.work.ReadPercent > 0 || p.work.Sequential && r.Ended == initiator.EndedSize): // all of the range is of this seed

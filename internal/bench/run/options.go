@@ -9,8 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
 
-// Options are what `ringtgt bench` takes, parsed and not yet checked. Options.check, called by Do, is the one place where
-// they are.
+// Options are those of `ringtgt bench`, parsed but not checked: only Options.check, which Do calls, does that.
 type Options struct {
 	URL     string   // iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]; without TARGET the only one that the portal has
 	CHAP    CHAP     // secrets by reference
@@ -34,8 +33,8 @@ type Options struct {
 	Poisson           bool    // they are due at random times, as from many independent clients; needs Rate
 	Size              string  // part of the LUN in use from its start, "1g" or "20%"; "" is all
 	Verify            bool
-	// Seed makes addresses and data. 0 is 1; with Verify and a load that writes, a fresh one, so that data of an earlier run does
-	// not pass for what this one wrote.
+	// Seed makes addresses and data. 0 is 1; with Verify and a load that writes, a fresh one, so that data of an
+	// earlier run does not pass for this one's.
 	Seed uint64
 
 	// TargetPID is the process whose time is the target's; 0: the one that listens at the URL's portal, if it is on this
@@ -43,7 +42,7 @@ type Options struct {
 	TargetPID int
 	// Idle asks for the target's CPU share with the sessions up and no request, for this long before the run; 0: not asked.
 	Idle time.Duration
-	// Load is the load averages before the first of several runs, for what later ones would see is the ones before; nil: as they are.
+	// Load is the load averages before the first of several runs: later ones would see the load of those before; nil: the current ones.
 	Load *[3]float64
 	// Interval divides the run: the series of the result; 0 is made of Runtime, half a second for most.
 	Interval time.Duration
@@ -56,7 +55,7 @@ type Options struct {
 	Series func(string)
 }
 
-// CHAP says where the secrets are that are not in the URL (RFC 7143 12.1.3). Of each two at most one is set.
+// CHAP says where to find secrets that are not in the URL (RFC 7143 12.1.3). Of each pair at most one is set.
 type CHAP struct {
 	SecretFile, SecretEnv string // of the URL's USER: a file, an environment variable
 	// The target has to prove itself with this name ("" takes any) and secret.
@@ -64,7 +63,7 @@ type CHAP struct {
 	MutualSecretFile, MutualSecretEnv string
 }
 
-// UsageError is something wrong with the options themselves: nothing was sent. One problem a line.
+// UsageError reports wrong options: nothing was sent. It has one problem per line.
 type UsageError struct{ Problems []string }
 
 func (e *UsageError) Error() string { return strings.Join(e.Problems, "\n") }

@@ -15,8 +15,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// probe finds out about the target, by sessions of its own that last only for that: its name if the URL has none, what the
-// logical unit is, and whether it is fit for the load. It sets url.Target, the geometry and the range of the workload.
+// probe inspects the target in short sessions of its own: its name if the URL has none, the kind of logical unit, and whether the
+// unit can take the load. It sets url.Target, the geometry and the range of the workload.
 func (p *plan) probe(ctx context.Context) (t result.Target, portal netip.AddrPort, err error) {
 	if p.url.Target == "" {
 		names, err := p.discover(ctx)
@@ -89,7 +89,7 @@ func (p *plan) discover(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// targets says what a portal has.
+// targets describes the targets of a portal.
 func targets(names []string) string {
 	switch {
 	case len(names) == 0:
@@ -102,8 +102,8 @@ func targets(names []string) string {
 	return fmt.Sprintf("the portal has %d targets: %s", len(names), result.Clean(strings.Join(names, ", ")))
 }
 
-// negotiated tells the keys that matter to figures, by the standard's names; the target's own MaxRecvDataSegmentLength is what one
-// of our Data-Out PDUs may have.
+// negotiated returns the keys that affect figures, by the standard's names; TargetMaxRecvDataSegmentLength bounds our Data-Out
+// PDUs.
 func negotiated(n initiator.Params) map[string]string {
 	digest := map[bool]string{false: "None", true: "CRC32C"}
 	yes := map[bool]string{false: "No", true: "Yes"}
@@ -121,7 +121,7 @@ func negotiated(n initiator.Params) map[string]string {
 	}
 }
 
-// unit reads what the logical unit says of itself: standard INQUIRY data (SPC-4 6.6.2) and its capacity.
+// unit reads standard INQUIRY data (SPC-4 6.6.2) and the capacity.
 func (p *plan) unit(ctx context.Context, s *initiator.Session, t *result.Target) error {
 	var data [36]byte
 	n, err := in(ctx, s, p.work.LUN, []byte{0x12, 0, 0, 0, byte(len(data)), 0}, data[:])
@@ -131,13 +131,13 @@ func (p *plan) unit(ctx context.Context, s *initiator.Session, t *result.Target)
 	if n < 5 {
 		return fmt.Errorf("INQUIRY returns %d bytes", n)
 	}
-	// The peripheral qualifier says whether a device is present, the type which kind it is (SPC-4 6.6.2): a disk that is addressed by blocks is
-	// 00h, 07h (optical) and 0Eh (simplified) are others that SBC holds for.
+	// The peripheral qualifier says whether a device is present (SPC-4 6.6.2). The device types that SBC covers are 00h (direct
+	// access), 07h (optical) and 0Eh (simplified direct access).
 	switch kind := data[0] & 0x1f; {
 	case data[0]>>5 != 0:
 		return fmt.Errorf("there is no such logical unit%s", luns(ctx, s))
 	case kind != 0x00 && kind != 0x07 && kind != 0x0e:
-		return fmt.Errorf("it is no disk but of device type %02xh%s", kind, luns(ctx, s))
+		return fmt.Errorf("it is not a disk but has device type %02xh%s", kind, luns(ctx, s))
 	}
 	text := func(from, to int) string {
 		return strings.TrimSpace(result.Clean(string(data[min(from, n):min(to, n)])))
@@ -158,7 +158,7 @@ func (p *plan) unit(ctx context.Context, s *initiator.Session, t *result.Target)
 	return nil
 }
 
-// luns lists the logical units that there are (REPORT LUNS, SPC-4 6.33), for an error.
+// luns lists the logical units (REPORT LUNS, SPC-4 6.33) for an error.
 func luns(ctx context.Context, s *initiator.Session) string {
 	data := make([]byte, 8+8*maxListed)
 	cdb := make([]byte, 12)
@@ -176,7 +176,7 @@ func luns(ctx context.Context, s *initiator.Session) string {
 	return "; the target has LUN " + strings.Join(names, ", ")
 }
 
-// fits holds the load against what the unit takes, and completes the workload.
+// fits checks the load against the unit's limits and completes the workload.
 func (p *plan) fits(ctx context.Context, s *initiator.Session, t *result.Target) error {
 	sizes := []initiator.Share{{Bytes: p.work.BlockSize}}
 	flag := "--bs"
@@ -206,7 +206,7 @@ func (p *plan) fits(ctx context.Context, s *initiator.Session, t *result.Target)
 	return nil
 }
 
-// transfer returns the MAXIMUM TRANSFER LENGTH in blocks (SBC-3 6.6.4), 0 for none or not told.
+// transfer returns the MAXIMUM TRANSFER LENGTH in blocks (SBC-3 6.6.4), 0 if there is none or it is unknown.
 func transfer(ctx context.Context, s *initiator.Session, lun uint64) uint64 {
 	var data [64]byte
 	n, err := in(ctx, s, lun, []byte{0x12, 1, 0xb0, 0, byte(len(data)), 0}, data[:])
@@ -216,15 +216,15 @@ func transfer(ctx context.Context, s *initiator.Session, lun uint64) uint64 {
 	return uint64(binary.BigEndian.Uint32(data[8:]))
 }
 
-// protected reads the bit WP of the mode parameter header (SBC-3 6.5.1) by MODE SENSE(6) for all pages. A unit that does not answer
-// that is not: it will refuse the first write.
+// protected reads the bit WP of the mode parameter header (SBC-3 6.5.1) by MODE SENSE(6) for all pages. A unit that does not
+// support it counts as writable: it will refuse the first write.
 func protected(ctx context.Context, s *initiator.Session, lun uint64) bool {
 	data := make([]byte, 252)
 	n, err := in(ctx, s, lun, []byte{0x1a, 8, 0x3f, 0, byte(len(data)), 0}, data)
 	return err == nil && n >= 4 && data[2]&0x80 != 0
 }
 
-// in carries out a command that reads, once more after each unit attention, and returns how many bytes came.
+// in executes a command that reads, again after each unit attention, and returns the number of bytes received.
 func in(ctx context.Context, s *initiator.Session, lun uint64, cdb, data []byte) (int, error) {
 	var err error
 	for range maxAttentions {

@@ -68,7 +68,7 @@ func read(flag, file, env string) (secret string, given bool, err error) {
 	buf := make([]byte, maxSecretFile+1)
 	n, err := f.Read(buf)
 	if n == 0 && err != nil {
-		return "", true, fmt.Errorf("--%s-file %s: there is nothing in it", flag, file)
+		return "", true, fmt.Errorf("--%s-file %s: it is empty", flag, file)
 	}
 	text := bytes.TrimSuffix(bytes.TrimSuffix(buf[:n], []byte("\n")), []byte("\r"))
 	return checked(flag+"-file", file, string(text))
@@ -76,12 +76,12 @@ func read(flag, file, env string) (secret string, given bool, err error) {
 
 func checked(flag, value, secret string) (string, bool, error) {
 	if len(secret) > maxSecret {
-		return "", true, fmt.Errorf("--%s %s: more than %d bytes are no secret", flag, value, maxSecret)
+		return "", true, fmt.Errorf("--%s %s: a secret has at most %d bytes", flag, value, maxSecret)
 	}
 	return secret, true, nil
 }
 
-// bare is an error of a file without the file's name, which stands in front of it already.
+// bare removes the file's name from an error that already begins with it.
 func bare(err error) error {
 	if e := new(os.PathError); errors.As(err, &e) {
 		return e.Err

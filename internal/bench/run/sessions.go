@@ -9,14 +9,14 @@ import (
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 )
 
-// initiatorName is what we say we are, unless --initiator says otherwise; the jobs of several have their number behind it.
+// initiatorName is the initiator name without --initiator; several jobs append their number to it.
 const initiatorName = "iqn.2026-11.io.ringtgt:bench"
 
-// probeSession is the session that finds out about the target: no load has that number.
+// probeSession is the number of the probe's session, which no load uses.
 const probeSession = maxSessions
 
-// session describes one session of the load. Their ISIDs are of the random type (RFC 7143 11.12.5), the same for a run but for
-// the qualifier: two benchmarks do not reinstate one another's sessions.
+// session describes one session of the load. Their ISIDs are of the random type (RFC 7143 11.12.5), and in one run differ only
+// in the qualifier, so that two benchmarks do not reinstate each other's sessions.
 func (p *plan) session(i int) initiator.Config {
 	name := p.Initiator
 	if name == "" {
@@ -44,7 +44,7 @@ func (p *plan) tasks() int {
 	return max(p.IODepth, proto.DefaultTasks)
 }
 
-// open logs all sessions in.
+// open describes all sessions of the load.
 func (p *plan) open() []initiator.Config {
 	all := make([]initiator.Config, p.all)
 	for i := range all {
@@ -53,7 +53,7 @@ func (p *plan) open() []initiator.Config {
 	return all
 }
 
-// granted says what the target granted less of than was asked for.
+// granted fails if the target granted less than requested.
 func (p *plan) granted(ls *initiator.Loops) error {
 	for _, s := range ls.Sessions() {
 		if s.Granted < p.Connections {

@@ -11,7 +11,7 @@ import (
 
 const sizesAllowed = "a whole number with k, m, g or t for powers of 1024, such as 512, 4k, 1g"
 
-// parseSize reads fio's sizes: 4k, 4K and 4KiB are 4096. kB and MB are refused: half of their users mean powers of 1000.
+// parseSize reads fio's sizes: 4k, 4K and 4KiB are 4096. kB and MB are refused because they are ambiguous.
 func parseSize(s string) (int64, error) {
 	digits := len(s) - len(strings.TrimLeft(s, "0123456789"))
 	n, err := strconv.ParseInt(s[:digits], 10, 64)
@@ -79,7 +79,7 @@ func parseSplit(s string) ([]initiator.Share, error) {
 	if left < 0 || left > 0 && len(open) == 0 {
 		return nil, fmt.Errorf("%s: these are %d", allowed, 100-left)
 	}
-	for i, at := range open { // what does not come out even goes to the first ones
+	for i, at := range open { // the remainder goes to the first ones
 		shares[at].Percent = left / len(open)
 		if i < left%len(open) {
 			shares[at].Percent++
@@ -97,7 +97,7 @@ func formatSplit(shares []initiator.Share) string {
 	return strings.Join(parts, ":")
 }
 
-// part is what of a LUN is used: bytes, or percent of it; the zero value is all.
+// part is the part of a LUN in use: bytes, or a percentage of it.
 type part struct {
 	bytes   int64
 	percent int

@@ -13,7 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/host"
 )
 
-// parameter is something that a sweep varies.
+// parameter is an option that a sweep varies.
 type parameter struct {
 	name, short string
 	bytes       bool // its values are sizes
@@ -87,7 +87,7 @@ func parseSweep(s string) (p *parameter, values []string, err error) {
 func parseCount(s string) (int64, error) {
 	v, err := ParseRate(s)
 	if err != nil || v != float64(int64(v)) {
-		return 0, fmt.Errorf("%q is no whole number", s)
+		return 0, fmt.Errorf("%q is not a whole number", s)
 	}
 	return int64(v), nil
 }
@@ -121,7 +121,7 @@ func Sweep(ctx context.Context, o Options, series string) (*result.Sweep, error)
 	}
 	all := make([]Options, len(values))
 	for i, v := range values { // before anything is sent
-		n, _ := p.parse(v) // parseSweep has
+		n, _ := p.parse(v) // checked by parseSweep
 		all[i] = o
 		p.set(&all[i], n)
 		if _, err := all[i].check(); err != nil {

@@ -28,7 +28,7 @@ func TestDoWithTgt(t *testing.T) {
 		t.Errorf("%+v, %+v", r.Target, r.Total)
 	}
 	_, err = Do(ctx, Options{URL: strings.TrimSuffix(p.URL, "/1") + "/0", Runtime: 50 * time.Millisecond})
-	if err == nil || !strings.Contains(err.Error(), "LUN 0: it is no disk but of device type 0ch; the target has LUN 0, 1") {
+	if err == nil || !strings.Contains(err.Error(), "LUN 0: it is not a disk but has device type 0ch; the target has LUN 0, 1") {
 		t.Errorf("%v", err)
 	}
 }

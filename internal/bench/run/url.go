@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// URL names a logical unit, or with less in it a target or a portal.
+// URL names a logical unit, a target or a portal.
 type URL struct {
 	User, Secret string
 	HasSecret    bool   // there was one, if only an empty one
@@ -21,12 +21,12 @@ type URL struct {
 
 const (
 	scheme      = "iscsi://"
-	defaultPort = 3260 // RFC 7143, 4.2.7.4 and 14
+	defaultPort = "3260" // RFC 7143, 4.2.7.4 and 14
 	urlAllowed  = "want iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]"
 )
 
-// ParseURL reads iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]], the form of libiscsi and qemu. The errors have no secret in
-// them.
+// ParseURL reads iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]], the form of libiscsi and qemu. No error contains
+// the secret.
 func ParseURL(s string) (u URL, err error) {
 	bad := func(format string, args ...any) (URL, error) {
 		return URL{}, fmt.Errorf("%s: %s: %s", RedactURL(s), fmt.Sprintf(format, args...), urlAllowed)
@@ -63,23 +63,19 @@ func ParseURL(s string) (u URL, err error) {
 }
 
 func splitPortal(s string) (host string, port int, err error) {
-	host, port = s, defaultPort
 	if !strings.HasPrefix(s, "[") && strings.Count(s, ":") > 1 {
 		return "", 0, fmt.Errorf("an IPv6 address stands in brackets")
 	}
-	if strings.LastIndexByte(s, ':') > strings.LastIndexByte(s, ']') {
-		var digits string
-		if host, digits, err = net.SplitHostPort(s); err != nil {
-			return "", 0, fmt.Errorf("portal %q", s)
-		}
-		if port, err = strconv.Atoi(digits); err != nil || port < 1 || port > 65535 {
-			return "", 0, fmt.Errorf("port %q is not 1 to 65535", digits)
-		}
-	} else if strings.HasPrefix(s, "[") {
-		if !strings.HasSuffix(s, "]") {
-			return "", 0, fmt.Errorf("portal %q", s)
-		}
-		host = s[1 : len(s)-1]
+	full := s
+	if strings.LastIndexByte(s, ':') <= strings.LastIndexByte(s, ']') {
+		full = s + ":" + defaultPort
+	}
+	host, digits, err := net.SplitHostPort(full)
+	if err != nil {
+		return "", 0, fmt.Errorf("portal %q", s)
+	}
+	if port, err = strconv.Atoi(digits); err != nil || port < 1 || port > 65535 {
+		return "", 0, fmt.Errorf("port %q is not 1 to 65535", digits)
 	}
 	if host == "" {
 		return "", 0, fmt.Errorf("there is no HOST")
@@ -95,7 +91,7 @@ func splitPortal(s string) (host string, port int, err error) {
 	return host, port, nil
 }
 
-// checkName holds a name against RFC 7143 4.2.7: a type, and nothing that ends a word.
+// checkName checks a name (RFC 7143 4.2.7): it has a type, no spaces and no commas.
 func checkName(s string) error {
 	if !strings.HasPrefix(s, "iqn.") && !strings.HasPrefix(s, "eui.") && !strings.HasPrefix(s, "naa.") {
 		return errors.New(`a name begins with "iqn.", "eui." or "naa."`)
@@ -122,7 +118,7 @@ func (u URL) String() string {
 	return s
 }
 
-// RedactURL replaces the secret in a URL, well-formed or not, or in anything that has one at its end.
+// RedactURL replaces the secret in a URL, well-formed or not, or in any text that ends with one.
 func RedactURL(s string) string {
 	i := strings.Index(s, scheme)
 	if i < 0 {
