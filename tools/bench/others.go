@@ -55,7 +55,7 @@ func fioOnce(ctx context.Context, path string, cpu []int, o run.Options, more ..
 	args := []string{
 		"--name=local", "--filename=" + path, "--rw=randread", "--bs=4k", fmt.Sprintf("--iodepth=%d", o.IODepth), "--ioengine=io_uring", "--direct=1",
 		"--norandommap", "--randrepeat=0", "--time_based", "--readonly", "--thread", "--output-format=json",
-		fmt.Sprintf("--runtime=%dms", o.Runtime.Milliseconds()), fmt.Sprintf("--ramp_time=%dms", o.RampTime.Milliseconds()), "--cpus_allowed=" + cpus(cpu),
+		fmt.Sprintf("--runtime=%dms", o.Runtime.Milliseconds()), fmt.Sprintf("--ramp_time=%dms", o.RampTime.Milliseconds()), "--cpus_allowed=" + result.CPUList(cpu),
 	}
 	cmd := exec.CommandContext(ctx, program, append(args, more...)...)
 	var out, errs bytes.Buffer

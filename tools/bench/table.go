@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -101,7 +100,7 @@ func (t *Table) write(w io.Writer) error {
 		bounds = "of ratios 95% interval, else lowest to highest"
 	}
 	fmt.Fprintf(&b, "%s, kernel %s, %d CPUs, load average %.2f; target on CPU %s, client on CPU %s; medians of %d rounds of %s (%s)\n\n",
-		t.Host.CPU, t.Host.Kernel, t.Host.CPUs, t.Host.Load[0], cpus(t.Target), cpus(t.Client), t.Rounds, t.Runtime, bounds)
+		t.Host.CPU, t.Host.Kernel, t.Host.CPUs, t.Host.Load[0], result.CPUList(t.Target), result.CPUList(t.Client), t.Rounds, t.Runtime, bounds)
 	lines := [][]string{{"load", "figure", "required", "measured", "met"}}
 	for i := range t.Rows {
 		lines = append(lines, t.Rows[i].lines()...)
@@ -184,8 +183,4 @@ func (t *Table) incomplete() (ids []string) {
 		}
 	}
 	return ids
-}
-
-func cpus(list []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(slices.Sorted(slices.Values(list))), " ", ","), "[]")
 }

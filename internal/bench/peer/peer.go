@@ -96,9 +96,6 @@ func (o *Options) check() error {
 	return nil
 }
 
-// Exited is closed when the target has ended for whatever reason.
-func (t *Target) Exited() <-chan struct{} { return t.child.Exited() }
-
 // Log returns the end of what the target wrote.
 func (t *Target) Log() string { return t.child.Log() }
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 
+	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
@@ -37,7 +37,7 @@ func startRingtgt(ctx context.Context, o Options) (_ *Target, err error) {
 	}
 	args := []string{"--quiet"}
 	if len(o.CPUs) > 0 {
-		args = append(args, "--cores", list(o.CPUs))
+		args = append(args, "--cores", result.CPUList(o.CPUs))
 	}
 	d, err := harness.Start(ctx, harness.Options{
 		Binary: binary, Target: ringtgtIQN, LUNs: []string{spec}, State: filepath.Join(dir.path, "state"), CPUs: o.CPUs,
@@ -50,12 +50,4 @@ func startRingtgt(ctx context.Context, o Options) (_ *Target, err error) {
 	t.setURL()
 	t.Software = version(ctx, binary, "version")
 	return t, nil
-}
-
-func list(cpus []int) string {
-	var s []string
-	for _, cpu := range cpus {
-		s = append(s, strconv.Itoa(cpu))
-	}
-	return strings.Join(s, ",")
 }
