@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
@@ -25,9 +26,7 @@ func (l *bareLoop) TaskDone(t *lun.Task)   { l.ended++ }
 // dataPath returns the commands of the data path on a unit, each ready to be sent again and again.
 func dataPath(tb testing.TB, b lun.Backend) map[string]func() {
 	tg := lun.NewTarget(lun.TargetConfig{Name: rigTarget, Loops: 4})
-	if _, err := tg.AddUnit(0, lun.UnitConfig{Backend: b, ID: rigID}); err != nil {
-		tb.Fatal(err)
-	}
+	must.Get(tg.AddUnit(0, lun.UnitConfig{Backend: b, ID: rigID}))(tb)
 	n := tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", TPGT: 1, RelPort: 1})
 	loop := &bareLoop{}
 	task := &lun.Task{Owner: loop, Loop: loop}
@@ -59,9 +58,7 @@ func dataPath(tb testing.TB, b lun.Backend) map[string]func() {
 func TestDataPathAllocatesNothing(t *testing.T) {
 	for kind, b := range map[string]lun.Backend{"memory": mappedSlab{newSlab(4096)}, "requests": newSlab(4096)} {
 		for name, send := range dataPath(t, b) {
-			if n := testing.AllocsPerRun(100, send); n != 0 {
-				t.Errorf("%s on %s: %v allocations a command, want none", name, kind, n)
-			}
+			check.Equal(t, testing.AllocsPerRun(100, send), 0, "%s on %s: allocations a command", name, kind)
 		}
 	}
 }

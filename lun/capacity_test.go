@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -53,9 +54,7 @@ func TestReadCapacityFields(t *testing.T) {
 
 func TestReadCapacityOfLarge(t *testing.T) {
 	r := newRig(t)
-	if _, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: &void{Geom: lun.Geometry{Blocks: 1 << 40, BlockSize: 512}}}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.tg.AddUnit(1, lun.UnitConfig{Backend: &void{Geom: lun.Geometry{Blocks: 1 << 40, BlockSize: 512}}}))(t)
 	r.settle(r.a)
 	send := func(c [16]byte) []byte {
 		r.start(0, r.a, 1<<48, lun.AttrSimple, c, nil).wait() // the unit attention

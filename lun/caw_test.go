@@ -92,9 +92,7 @@ func TestWriteAtomic(t *testing.T) {
 	data := pattern(512*512, 1)
 	r.want(r.do(atomicCDB(0, 8, 0, 512), data...), good, "SBC-4 5.48")
 	check.That(t, bytes.Equal(r.d.block(8, 512), data), "the blocks were not written")
-	if n := r.d.kinds(lun.OpWrite); n != 1 {
-		t.Errorf("%d writes, want one: it is whole or not at all", n)
-	}
+	check.Equal(t, r.d.kinds(lun.OpWrite), 1, "writes, as it is whole or not at all:")
 	r.want(r.do(atomicCDB(0x08, 0, 0, 8), data[:4096]...), good, "FUA")
 	check.That(t, bytes.Equal(r.d.medium[:4096], data[:4096]), "FUA: not on the medium")
 	r.want(r.do(atomicCDB(0, 0, 0, 0)), good, "no blocks")

@@ -30,22 +30,16 @@ func TestRegistrationIsItsAccounts(t *testing.T) {
 		if err := r.tg.Claims(&other, known); err == nil || !strings.Contains(err.Error(), "another CHAP account") {
 			t.Errorf("restart %v: account b has the nexus: %v", restart, err)
 		}
-		if err := r.tg.Claims(&cfg, known); err != nil {
-			t.Errorf("restart %v: its own account: %v", restart, err)
-		}
+		check.OK(t, r.tg.Claims(&cfg, known), "restart %v: its own account", restart)
 		none := cfg
 		none.Account = ""
-		if err := r.tg.Claims(&none, func(string) bool { return false }); err != nil {
-			t.Errorf("an account that is no more holds its nexus: %v", err)
-		}
+		check.OK(t, r.tg.Claims(&none, func(string) bool { return false }), "an account that is no more holds its nexus")
 		upper := other
 		upper.InitiatorName = strings.ToUpper(upper.InitiatorName)
 		check.That(t, r.tg.Claims(&upper, known) != nil, "names compare without regard to case")
 		again := r.tg.NewNexus(cfg)
 		r.attentions(again)
 		r.good("unregister", r.prout(again, saRegister, 0, k1, 0, 0))
-		if err := r.tg.Claims(&other, known); err != nil {
-			t.Errorf("nothing is registered any more: %v", err)
-		}
+		check.OK(t, r.tg.Claims(&other, known), "nothing is registered any more")
 	}
 }

@@ -327,9 +327,7 @@ func TestCopyAborts(t *testing.T) {
 		if len(s) != 60+18 || s[56] != byte(lun.StatusCheckCondition) || binary.BigEndian.Uint16(s[58:]) != 18 || binary.BigEndian.Uint32(s) != uint32(len(s)-4) {
 			t.Fatalf("%s: failure details % x", c.name, s)
 		}
-		if n := binary.BigEndian.Uint16(s[60+10:]); n != 1 {
-			t.Errorf("%s: the sense data names segment %d, want 1", c.name, n)
-		}
+		check.Equal(t, binary.BigEndian.Uint16(s[60+10:]), 1, "%s: the sense data names segment", c.name)
 		s = r.do(resultsCDB(0, 7, 200)).in
 		if len(s) != 12 || s[4]&0x7F != 2 || binary.BigEndian.Uint16(s[5:]) != 1 || binary.BigEndian.Uint32(s[8:]) != 4096 {
 			t.Errorf("%s: copy status % x, want completed with errors, 1 segment, 4096 bytes", c.name, s)

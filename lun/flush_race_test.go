@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -52,9 +53,7 @@ func TestFlushRace(t *testing.T) {
 	for range rounds {
 		c := &raceCache{t: t}
 		tg := lun.NewTarget(lun.TargetConfig{Name: rigTarget, Loops: loops, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}})
-		if _, err := tg.AddUnit(0, lun.UnitConfig{Backend: c, ID: rigID}); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(tg.AddUnit(0, lun.UnitConfig{Backend: c, ID: rigID}))(t)
 		var all sync.WaitGroup
 		for i := range loops {
 			n := tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:y", ISID: [6]byte{5: byte(i)}, TPGT: 1, RelPort: 1})

@@ -104,9 +104,7 @@ func fuzzCDB(t *testing.T, input []byte) {
 		c.sound(r)
 	}
 	check.That(t, r.u.Idle(), "the unit is not idle")
-	if out := r.w.Loop(0).Outstanding(); out != 0 {
-		t.Errorf("%d work buffers were not given back", out)
-	}
+	check.Equal(t, r.w.Loop(0).Outstanding(), 0, "work buffers that were not given back:")
 }
 
 // sound checks what holds for the end of every command.

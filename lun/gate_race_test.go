@@ -137,9 +137,7 @@ func TestCompareAndWriteLosesNothing(t *testing.T) {
 			}()
 		}
 		wg.Wait()
-		if got := binary.BigEndian.Uint64(s.data[3*512:]); got != loops*each {
-			t.Errorf("the counter is %d after %d increments", got, loops*each)
-		}
+		check.Equal(t, binary.BigEndian.Uint64(s.data[3*512:]), loops*each, "the counter is")
 	})
 }
 

@@ -23,9 +23,7 @@ func TestGoneMediumIsNotReady(t *testing.T) {
 		t.Run(first.name, func(t *testing.T) {
 			r := newRig(t, withPosted, withVolatile)
 			r.want(r.do(testUnitReady()), "GOOD", "nothing is wrong")
-			if n := len(r.d.log); n != 0 {
-				t.Errorf("%d requests for it, want none while nothing is wrong", n)
-			}
+			check.Equal(t, len(r.d.log), 0, "requests for it while nothing is wrong:")
 			r.d.fail = func(*lun.Request) error { return lun.ErrGone }
 			r.want(r.do(first.cdb, first.out...), notReady, "there is no medium")
 			r.want(r.do(testUnitReady()), notReady, "it says what a command that needs the medium would meet")
@@ -43,7 +41,5 @@ func TestGoneMediumIsNotReady(t *testing.T) {
 	r.d.fail = func(*lun.Request) error { return lun.ErrMedium }
 	r.want(r.do(cdb10(0x28, 0, 5, 1)), "3/1100", "a block is bad")
 	r.want(r.do(testUnitReady()), "GOOD", "a bad block is not a unit that is not ready")
-	if n := r.w.Loop(0).Outstanding(); n != 0 {
-		t.Errorf("%d buffers are out", n)
-	}
+	check.Equal(t, r.w.Loop(0).Outstanding(), 0, "buffers that were not given back:")
 }

@@ -77,10 +77,6 @@ func TestHealthReportsTogether(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if n := h.Count(lun.FaultWrite); n != 4000 {
-		t.Errorf("counted %d of 4000", n)
-	}
-	if n := testing.AllocsPerRun(100, func() { h.Report(lun.FaultRead, 1, 5, 1) }); n != 0 {
-		t.Errorf("Report allocates %v times", n)
-	}
+	check.Equal(t, h.Count(lun.FaultWrite), 4000, "counted")
+	check.Equal(t, testing.AllocsPerRun(100, func() { h.Report(lun.FaultRead, 1, 5, 1) }), 0, "allocations of Report:")
 }

@@ -45,9 +45,7 @@ func TestStandardInquiry(t *testing.T) {
 	} {
 		check.That(t, d[f.at]&f.mask == f.want, "%s: byte %d is %#02x", f.name, f.at, d[f.at])
 	}
-	if got := string(d[8:36]); got != "RINGTGT Ring Disk       0001" {
-		t.Errorf("identification %q", got)
-	}
+	check.Equal(t, string(d[8:36]), "RINGTGT Ring Disk       0001", "identification")
 	var versions []uint16
 	for at := 58; at < 74; at += 2 {
 		if v := binary.BigEndian.Uint16(d[at:]); v != 0 {
@@ -57,9 +55,7 @@ func TestStandardInquiry(t *testing.T) {
 	for _, v := range []uint16{0x00A0, 0x0960, 0x0460, 0x04C0} {
 		check.That(t, slices.Contains(versions, v), "version descriptors %04x lack %04x", versions, v)
 	}
-	if a := newRig(t, withRemovable).do(inquiryCDB(false, 0, 96)); a.in[1]&0x80 == 0 {
-		t.Error("RMB is zero on a removable unit")
-	}
+	check.That(t, newRig(t, withRemovable).do(inquiryCDB(false, 0, 96)).in[1]&0x80 != 0, "RMB is zero on a removable unit")
 }
 
 func TestInquiryAllocationLength(t *testing.T) {
@@ -158,9 +154,7 @@ func TestDeviceIdentification(t *testing.T) {
 	third := newRig(t, withUnit(func(u *lun.UnitConfig) { u.ID = "another" }))
 	check.That(t, !bytes.Equal(naa, designators(third.vpd(third.a, 0x83))[1].value), "two IDs, one NAA designator")
 	named := newRig(t, withUnit(func(u *lun.UnitConfig) { u.Serial = "S/N 0042" }))
-	if got := string(named.vpd(named.a, 0x80)[4:]); got != "S/N 0042" {
-		t.Errorf("unit serial number %q", got)
-	}
+	check.Equal(t, string(named.vpd(named.a, 0x80)[4:]), "S/N 0042", "unit serial number")
 }
 
 func TestBlockLimits(t *testing.T) {
@@ -205,9 +199,7 @@ func TestOtherVPD(t *testing.T) {
 	if p := thin.vpd(thin.a, 0xB1); len(p) != 64 || p[5] != 1 || p[7]&0xF0 != 0x50 {
 		t.Errorf("Block Device Characteristics % x: want non-rotating, WABEREQ and WACEREQ 01b", p[:8])
 	}
-	if p := full.vpd(full.a, 0xB1); p[7]&0xF0 != 0 {
-		t.Error("WABEREQ on a unit without SANITIZE, BLOCK ERASE")
-	}
+	check.That(t, full.vpd(full.a, 0xB1)[7]&0xF0 == 0, "WABEREQ on a unit without SANITIZE, BLOCK ERASE")
 	if p := thin.vpd(thin.a, 0x86); len(p) != 64 || p[5]&7 != 7 || p[6]&1 != 1 {
 		t.Errorf("Extended INQUIRY Data % x: want SIMPLE, ORDERED and HEAD OF QUEUE, and V_SUP", p[:8])
 	}
@@ -238,9 +230,7 @@ func TestNoSuchLUN(t *testing.T) {
 // SAM-5 4.7: the forms of a LUN that are this target's.
 func TestLookup(t *testing.T) {
 	r := newRig(t)
-	if _, err := r.tg.AddUnit(200, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.tg.AddUnit(200, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})}))(t)
 	for _, c := range []struct {
 		lun  uint64
 		want int
@@ -263,9 +253,7 @@ func TestLookup(t *testing.T) {
 func TestReportLUNs(t *testing.T) {
 	r := newRig(t)
 	for _, n := range []int{9, 3, 255} {
-		if _, err := r.tg.AddUnit(n, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})}); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(r.tg.AddUnit(n, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 8, BlockSize: 512})}))(t)
 	}
 	cdb := func(sel byte, alloc uint32) (c [16]byte) {
 		c[0], c[2] = 0xA0, sel

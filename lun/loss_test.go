@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -267,9 +268,7 @@ func TestWhoComesBackIsTold(t *testing.T) {
 // TestLossOfOneUnit: a loss is not reported on another unit.
 func TestLossOfOneUnit(t *testing.T) {
 	r, c := newCacheRig(t, false)
-	if _, err := r.tg.AddUnit(1, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 64, BlockSize: 512, Volatile: true}), ID: "other"}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.tg.AddUnit(1, lun.UnitConfig{Backend: newDisk(t, lun.Geometry{Blocks: 64, BlockSize: 512, Volatile: true}), ID: "other"}))(t)
 	r.settle(r.a)
 	c.lost = lun.ErrMedium
 	r.want(r.do(syncAll), dataLost, "the loss")

@@ -111,9 +111,7 @@ func TestModeSenseFits6(t *testing.T) {
 
 func TestModeSenseValues(t *testing.T) {
 	r := newRig(t, withVolatile)
-	if p := r.page(current, 0x08, 0); p[2]&4 == 0 {
-		t.Error("WCE is zero on a backend with a volatile cache")
-	}
+	check.That(t, r.page(current, 0x08, 0)[2]&4 != 0, "WCE is zero on a backend with a volatile cache")
 	if p := r.page(changeable, 0x08, 0); p[2] != 4 || bytes.ContainsFunc(p[3:], func(c rune) bool { return c != 0 }) {
 		t.Errorf("changeable values of the caching page % x, want WCE alone", p)
 	}
@@ -123,9 +121,7 @@ func TestModeSenseValues(t *testing.T) {
 	if p := r.page(current, 0x0A, 0); p[3]>>4 != 1 || p[3]>>1&3 != 0 || p[2]>>5 != 0 || p[4] != 0 || p[5]>>6&1 != 0 {
 		t.Errorf("control page % x: want unrestricted reordering, QERR 0, TST 0, SWP 0, UA_INTLCK 0, TAS 0", p)
 	}
-	if p := newRig(t).page(changeable, 0x08, 0); p[2] != 0 {
-		t.Error("WCE can be changed on a backend without a cache")
-	}
+	check.That(t, newRig(t).page(changeable, 0x08, 0)[2] == 0, "WCE can be changed on a backend without a cache")
 	r.want(r.do(modeSense6(0, saved|0x0A, 0, 255)), savingRefused, "SPC-4 6.11.5: nothing is saved without a store")
 }
 
@@ -137,9 +133,7 @@ func TestModeSelectChanges(t *testing.T) {
 	if p := r.page(current, 0x0A, 0); !bytes.Equal(p, control) {
 		t.Errorf("the page is % x, want % x", p, control)
 	}
-	if p := r.page(defaults, 0x0A, 0); p[2]&4 != 0 {
-		t.Error("the default value changed")
-	}
+	check.That(t, r.page(defaults, 0x0A, 0)[2]&4 == 0, "the default value changed")
 	if got := r.settle(r.a); len(got) != 0 {
 		t.Errorf("unit attentions %04x for the nexus that changed the page", got)
 	}
@@ -165,9 +159,7 @@ func TestSoftwareWriteProtect(t *testing.T) {
 	r.want(r.modeSelect6(r.a, 0x10, control...), good, "SWP is changeable")
 	r.want(r.do(cdb10(0x2A, 0, 0, 1), pattern(512, 1)...), softProtected, "SPC-4 7.5.9: SWP")
 	r.want(r.do(cdb10(0x28, 0, 0, 1)), good, "SWP does not keep from reading")
-	if a := r.do(modeSense6(dbd, 0x0A, 0, 255)); a.in[2]&0x80 == 0 {
-		t.Error("WP is zero with SWP (SBC-3 6.4.1)")
-	}
+	check.That(t, r.do(modeSense6(dbd, 0x0A, 0, 255)).in[2]&0x80 != 0, "WP is zero with SWP (SBC-3 6.4.1)")
 	control[4] &^= 8
 	r.want(r.modeSelect6(r.a, 0x10, control...), good, "SWP is changeable")
 	r.want(r.do(cdb10(0x2A, 0, 0, 1), pattern(512, 1)...), good, "SWP is off")
@@ -228,9 +220,7 @@ func TestModeSelectRefuses(t *testing.T) {
 	// A good page before a bad one changes nothing.
 	bad := append(change(2, 4), change(3, 2)...)
 	r.want(r.modeSelect6(r.a, 0x10, bad...), invalidParam, "the second page is wrong")
-	if p := r.page(current, 0x0A, 0); !bytes.Equal(p, control) {
-		t.Error("a refused list changed a page")
-	}
+	check.That(t, bytes.Equal(r.page(current, 0x0A, 0), control), "a refused list changed a page")
 	// Block descriptors: what is, may be asked for.
 	list := append([]byte{0, 0, 0, 8, 0, 0, 4, 0, 0, 0, 2, 0}, control...)
 	cdb := [16]byte{0: 0x15, 1: 0x10, 4: byte(len(list))}
@@ -249,9 +239,7 @@ func TestModeSelect10(t *testing.T) {
 	control[2] |= 4
 	list := slices.Concat([]byte{0, 0, 0, 0, 1, 0, 0, 16, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2, 0}, control)
 	r.want(r.do([16]byte{0: 0x55, 1: 0x10, 8: byte(len(list))}, list...), good, "a long block descriptor and a page")
-	if p := r.page(current, 0x0A, 0); p[2]&4 == 0 {
-		t.Error("D_SENSE was not changed")
-	}
+	check.That(t, r.page(current, 0x0A, 0)[2]&4 != 0, "D_SENSE was not changed")
 }
 
 // The saved and the current values agree after an abort, too: a restart must not bring values that no initiator has seen.
@@ -280,27 +268,19 @@ func TestSavedModePages(t *testing.T) {
 	control[0] &^= 0x80
 	control[4] |= 8
 	r.want(r.modeSelect6(r.a, 0x10, control...), good, "current only")
-	if p := r.page(saved, 0x0A, 0); p[4]&8 != 0 {
-		t.Error("SP was zero and the page was saved")
-	}
+	check.That(t, r.page(saved, 0x0A, 0)[4]&8 == 0, "SP was zero and the page was saved")
 	r.u.Reset(r.a)
 	r.settle(r.a)
-	if p := r.page(current, 0x0A, 0); p[4]&8 != 0 {
-		t.Error("a reset did not bring the saved values back")
-	}
+	check.That(t, r.page(current, 0x0A, 0)[4]&8 == 0, "a reset did not bring the saved values back")
 	r.want(r.modeSelect6(r.a, 0x11, control...), good, "SP")
 	r.u.Reset(r.a)
 	r.settle(r.a)
-	if p := r.page(saved, 0x0A, 0); p[4]&8 == 0 {
-		t.Error("SP was one and the page was not saved")
-	}
+	check.That(t, r.page(saved, 0x0A, 0)[4]&8 != 0, "SP was one and the page was not saved")
 	after := newRig(t, withStore(kept))
 	after.want(after.do(cdb10(0x2A, 0, 0, 1), pattern(512, 1)...), softProtected, "the saved SWP outlives a restart")
 
 	kept.err = errors.New("the disk is full")
 	control[4] &^= 8
 	r.want(r.modeSelect6(r.a, 0x11, control...), targetFailure, "what could not be saved is not said to be")
-	if p := r.page(current, 0x0A, 0); p[4]&8 == 0 {
-		t.Error("a MODE SELECT that failed changed the page")
-	}
+	check.That(t, r.page(current, 0x0A, 0)[4]&8 != 0, "a MODE SELECT that failed changed the page")
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // rsoc is REPORT SUPPORTED OPERATION CODES.
@@ -43,9 +45,7 @@ func TestAllCommands(t *testing.T) {
 				t.Errorf("%v is there twice", c)
 			}
 			seen[c] = true
-			if n := int(binary.BigEndian.Uint16(d[6:])); n != cdbSize(d[0]) {
-				t.Errorf("%v: CDB LENGTH %d", c, n)
-			}
+			check.Equal(t, int(binary.BigEndian.Uint16(d[6:])), cdbSize(d[0]), "%v: CDB LENGTH", c)
 			if (d[5]&2 != 0) != (rctd != 0) {
 				t.Errorf("%v: CTDP %v with RCTD %v", c, d[5]&2 != 0, rctd != 0)
 			}

@@ -127,9 +127,7 @@ func TestReservationMatrix(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			r := newPRRig(t)
-			holder, registered, stranger := r.login(1, 1, 1), r.login(2, 1, 1), r.login(3, 1, 1)
-			r.good("register", r.prout(holder, saRegister, 0, 0, k1, 0))
-			r.good("register", r.prout(registered, saRegister, 0, 0, k2, 0))
+			holder, registered, stranger := r.registered(1, k1, 0), r.registered(2, k2, 0), r.login(3, 1, 1)
 			if typ != 0 {
 				r.good("reserve", r.prout(holder, saReserve, typ, k1, 0, 0))
 			}
@@ -198,8 +196,7 @@ func TestPersistOutMatrix(t *testing.T) {
 			for _, registered := range []bool{true, false} {
 				t.Run(fmt.Sprintf("%s/%d/registered=%v", prTypes[typ], sa, registered), func(t *testing.T) {
 					r := newPRRig(t)
-					a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-					r.good("register", r.prout(a, saRegister, 0, 0, k1, 0))
+					a, b := r.registered(1, k1, 0), r.login(2, 1, 1)
 					key := uint64(0)
 					if registered {
 						key = k2

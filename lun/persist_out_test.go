@@ -1,6 +1,7 @@
 package lun_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -71,27 +72,20 @@ func TestRegisterAndIgnoreTable(t *testing.T) {
 	r := newPRRig(t)
 	a := r.login(1, 1, 1)
 	r.good("unregistered, zero: nothing", r.prout(a, saIgnore, 0, k3, 0, 0))
-	if gen, keys := r.keys(a); gen != 0 || len(keys) != 0 {
-		t.Fatalf("generation %d, keys %x", gen, keys)
-	}
+	r.wantKeys(a, 0)
 	r.good("unregistered, key", r.prout(a, saIgnore, 0, k3, k1, 0))
 	r.good("registered, key", r.prout(a, saIgnore, 0, k3, k2, 0))
-	if gen, keys := r.keys(a); gen != 2 || len(keys) != 1 || keys[0] != k2 {
-		t.Fatalf("generation %d, keys %x", gen, keys)
-	}
+	r.wantKeys(a, 2, k2)
 	r.want("SPEC_I_PT (table 69 note a)", r.prout(a, saIgnore, 0, 0, k1, flagSPECIPT, portID(2, 1)), "CHECK CONDITION 5/2600")
 	r.good("registered, zero", r.prout(a, saIgnore, 0, k3, 0, 0))
-	if gen, keys := r.keys(a); gen != 3 || len(keys) != 0 {
-		t.Fatalf("generation %d, keys %x", gen, keys)
-	}
+	r.wantKeys(a, 3)
 }
 
 // TestUnregisteredConflict: SPC-4 5.13.7, every other service action from an unregistered nexus conflicts, and so does a
 // wrong key, whatever else is wrong.
 func TestUnregisteredConflict(t *testing.T) {
 	r := newPRRig(t)
-	a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-	r.good("REGISTER", r.prout(a, saRegister, 0, 0, k1, 0))
+	a, b := r.registered(1, k1, 0), r.login(2, 1, 1)
 	list := moveList(0, k2, 0, 1, portID(3, 1))
 	for sa := byte(saReserve); sa <= saPreemptAbort; sa++ {
 		r.conflict("unregistered", r.prout(b, sa, typeWE, 0, k1, 0))
@@ -120,9 +114,7 @@ func TestReserveAndRelease(t *testing.T) {
 			if all {
 				want = 0
 			}
-			if key, got := r.reservation(watcher); key != want || got != typ {
-				t.Fatalf("READ RESERVATION: key %#x type %d", key, got)
-			}
+			r.wantReservation(watcher, want, typ)
 			for _, s := range r.fullStatus(watcher) {
 				if holder := all || s.port == a.PortName(); s.holder != holder || holder && s.typ != typ {
 					t.Errorf("READ FULL STATUS: %+v", s)
@@ -138,15 +130,11 @@ func TestReserveAndRelease(t *testing.T) {
 			} else {
 				r.conflict("the other registrant", r.prout(b, saReserve, typ, k2, 0, 0))
 				r.good("release by who does not hold it", r.prout(b, saRelease, typ, k2, 0, 0))
-				if _, got := r.reservation(watcher); got != typ {
-					t.Fatal("and it was released")
-				}
+				r.wantType(watcher, typ, "and it was released")
 			}
 			r.want("release of another type", r.prout(a, saRelease, other, k1, 0, 0), "CHECK CONDITION 5/2604")
 			r.good("release", r.prout(a, saRelease, typ, k1, 0, 0))
-			if _, got := r.reservation(watcher); got != 0 {
-				t.Fatal("still reserved")
-			}
+			r.wantType(watcher, 0, "still reserved")
 			r.good("release of nothing", r.prout(a, saRelease, typ, k1, 0, 0))
 			if gen, keys := r.keys(a); gen != 2 || len(keys) != 2 {
 				t.Errorf("generation %d, keys %x: RESERVE and RELEASE neither count nor unregister", gen, keys)
@@ -200,9 +188,7 @@ func TestUnregisterReleases(t *testing.T) {
 	for _, typ := range typesInOrder() {
 		t.Run(prTypes[typ], func(t *testing.T) {
 			r := newPRRig(t)
-			a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-			r.good("register a", r.prout(a, saRegister, 0, 0, k1, 0))
-			r.good("register b", r.prout(b, saRegister, 0, 0, k2, 0))
+			a, b := r.registered(1, k1, 0), r.registered(2, k2, 0)
 			r.good("reserve", r.prout(a, saReserve, typ, k1, 0, 0))
 			r.good("unregister the holder", r.prout(a, saRegister, 0, k1, 0, 0))
 			_, got := r.reservation(a)
@@ -217,9 +203,7 @@ func TestUnregisterReleases(t *testing.T) {
 				check.That(t, got == typ, "released although b is registered")
 				r.wantAttentions("b", b)
 				r.good("unregister the last", r.prout(b, saRegister, 0, k2, 0, 0))
-				if _, got := r.reservation(a); got != 0 {
-					t.Error("still reserved, and nobody is registered")
-				}
+				r.wantType(a, 0, "still reserved, and nobody is registered")
 			}
 			r.wantAttentions("a", a)
 			r.good("write", r.write(r.login(3, 1, 1)))
@@ -230,9 +214,7 @@ func TestUnregisterReleases(t *testing.T) {
 // TestClear: SPC-4 5.13.11.2.7.
 func TestClear(t *testing.T) {
 	r := newPRRig(t)
-	a, b, c := r.login(1, 1, 1), r.login(2, 1, 1), r.login(3, 1, 1)
-	r.good("register a", r.prout(a, saRegister, 0, 0, k1, 0))
-	r.good("register b", r.prout(b, saRegister, 0, 0, k2, 0))
+	a, b, c := r.registered(1, k1, 0), r.registered(2, k2, 0), r.login(3, 1, 1)
 	r.good("reserve", r.prout(b, saReserve, typeEA, k2, 0, 0))
 	r.good("clear, by who does not hold it", r.prout(a, saClear, 0xFF, k1, 0, 0))
 	gen, keys := r.keys(c)
@@ -308,7 +290,7 @@ func TestPreemptTable(t *testing.T) {
 					t.Errorf("PRGENERATION is %d after %s", gen, row.out.want)
 				}
 				for who, nexus := range n {
-					in := func(set string) bool { return contains(set, who) }
+					in := func(set string) bool { return strings.Contains(set, who) }
 					if registered[nexus.PortName()] != in(row.out.registered) || holder[nexus.PortName()] != in(row.out.holder) {
 						t.Errorf("%s: registered %v, holder %v", who, registered[nexus.PortName()], holder[nexus.PortName()])
 					}
@@ -332,27 +314,14 @@ func TestPreemptTable(t *testing.T) {
 	}
 }
 
-func contains(set, who string) bool {
-	for i := range len(set) {
-		if set[i] == who[0] {
-			return true
-		}
-	}
-	return false
-}
-
 // TestPreemptOneself: SPC-4 5.13.11.2.4.3, "it is not an error for the persistent reservation holder to preempt itself":
 // the type changes at one stroke and the registration stays.
 func TestPreemptOneself(t *testing.T) {
 	r := newPRRig(t)
-	a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-	r.good("register a", r.prout(a, saRegister, 0, 0, k1, 0))
-	r.good("register b with the same key", r.prout(b, saRegister, 0, 0, k1, 0))
+	a, b := r.registered(1, k1, 0), r.registered(2, k1, 0)
 	r.good("reserve", r.prout(a, saReserve, typeWE, k1, 0, 0))
 	r.good("preempt", r.prout(a, saPreempt, typeEA, k1, k1, 0))
-	if key, typ := r.reservation(a); key != k1 || typ != typeEA {
-		t.Errorf("key %#x, type %d", key, typ)
-	}
+	r.wantReservation(a, k1, typeEA)
 	if _, keys := r.keys(a); len(keys) != 1 {
 		t.Errorf("keys %x: b's registration had the key too", keys)
 	}
@@ -364,9 +333,7 @@ func TestPreemptOneself(t *testing.T) {
 // prevented is allowed (SPC-4 5.13.11.2.6 items c and h).
 func TestPreemptAndAbortWaits(t *testing.T) {
 	r := newPRRig(t)
-	a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-	r.good("register a", r.prout(a, saRegister, 0, 0, k1, 0))
-	r.good("register b", r.prout(b, saRegister, 0, 0, k2, 0))
+	a, b := r.registered(1, k1, 0), r.registered(2, k2, 0)
 	r.good("reserve", r.prout(a, saReserve, typeWE, k1, 0, 0))
 	prevent, eject := []byte{0x1E, 0, 0, 0, 1, 0}, []byte{0x1B, 0, 0, 0, 2, 0}
 	r.good("a prevents medium removal", r.do(a, prevent))
@@ -391,13 +358,10 @@ func TestRegisterAndMove(t *testing.T) {
 	for _, typ := range []byte{typeWE, typeEA, typeWERO, typeEARO} {
 		for _, unreg := range []byte{0, 2} {
 			r := newPRRig(t)
-			a, b := r.login(1, 1, 1), r.login(2, 7, 2)
-			r.good("register", r.prout(a, saRegister, 0, 0, k1, 0))
+			a, b := r.registered(1, k1, 0), r.login(2, 7, 2)
 			r.good("reserve", r.prout(a, saReserve, typ, k1, 0, 0))
 			r.good("move", move(r, a, moveList(k1, k2, unreg, 2, portID(2, 7))))
-			if key, got := r.reservation(a); key != k2 || got != typ {
-				t.Errorf("key %#x, type %d", key, got)
-			}
+			r.wantReservation(a, k2, typ)
 			gen, keys := r.keys(a)
 			if want := 2 - int(unreg/2); gen != 2 || len(keys) != want {
 				t.Errorf("UNREG %d: generation %d, keys %x", unreg/2, gen, keys)
@@ -432,8 +396,7 @@ func TestRegisterAndMove(t *testing.T) {
 	}
 	for _, typ := range []byte{typeWEAR, typeEAAR} {
 		r := newPRRig(t)
-		a := r.login(1, 1, 1)
-		r.good("register", r.prout(a, saRegister, 0, 0, k1, 0))
+		a := r.registered(1, k1, 0)
 		r.good("reserve", r.prout(a, saReserve, typ, k1, 0, 0))
 		r.conflict("All Registrants", move(r, a, moveList(k1, k2, 0, 1, to)))
 	}
@@ -515,28 +478,19 @@ func TestAllTargetPorts(t *testing.T) {
 		t.Fatalf("keys %x", keys)
 	}
 	r.good("change all: through the other port it would conflict", r.prout(a1, saRegister, 0, k2, k3, flagALLTGPT))
-	if _, keys := r.keys(a1); len(keys) != 2 || keys[0] != k3 || keys[1] != k1 {
-		t.Fatalf("keys %x", keys)
-	}
+	r.wantKeys(a1, anyGeneration, k3, k1)
 	r.good("ignoring keys it would not", r.prout(a1, saIgnore, 0, 0, k2, flagALLTGPT))
-	if _, keys := r.keys(a1); len(keys) != 2 || keys[0] != k2 || keys[1] != k2 {
-		t.Fatalf("keys %x", keys)
-	}
+	r.wantKeys(a1, anyGeneration, k2, k2)
 	r.good("unregister everywhere", r.prout(a1, saRegister, 0, k2, 0, flagALLTGPT))
-	if _, keys := r.keys(a1); len(keys) != 0 {
-		t.Fatalf("keys %x", keys)
-	}
-	if _, typ := r.reservation(a1); typ != 0 {
-		t.Error("the holder is gone and it is still reserved")
-	}
+	r.wantKeys(a1, anyGeneration)
+	r.wantType(a1, 0, "the holder is gone and it is still reserved")
 }
 
 // TestNexusIsNameAndISID: under Write Exclusive a write from a second session of the same initiator name with another
 // ISID conflicts, and so does the same initiator port through another portal group (RFC 7143 4.4.2).
 func TestNexusIsNameAndISID(t *testing.T) {
 	r := newPRRig(t)
-	a, sameName, otherPort := r.login(1, 1, 1), r.login(1, 2, 1), r.login(1, 1, 2)
-	r.good("register", r.prout(a, saRegister, 0, 0, k1, 0))
+	a, sameName, otherPort := r.registered(1, k1, 0), r.login(1, 2, 1), r.login(1, 1, 2)
 	r.good("reserve", r.prout(a, saReserve, typeWE, k1, 0, 0))
 	r.good("holder", r.write(a))
 	r.conflict("the same name, another ISID", r.write(sameName))

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/luntest"
 )
@@ -40,9 +41,7 @@ func newPRLive(t *testing.T, loops int) *prLive {
 	t.Helper()
 	l := &prLive{t: t, live: luntest.NewLive(t, loops), store: &lockedStore{}}
 	l.tg = lun.NewTarget(lun.TargetConfig{Name: "iqn.2026-11.io.example:target", Loops: loops, Store: l.store, Ports: []lun.Port{{TPGT: 1, RelPort: 1}}})
-	if _, err := l.tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(l.tg.AddUnit(0, lun.UnitConfig{Backend: newPRDisk(), ID: prNAA}))(t)
 	return l
 }
 
@@ -172,9 +171,7 @@ func TestEachChangeCounts(t *testing.T) {
 		want += n
 	}
 	shown := do([]byte{0x5E, 3, 7: 255, 8: 255, 9: 0}, nil).in
-	if gen := binary.BigEndian.Uint32(shown); gen != want {
-		t.Errorf("PRGENERATION is %d after %d changes", gen, want)
-	}
+	check.Equal(t, binary.BigEndian.Uint32(shown), want, "PRGENERATION is")
 	after := newPRRigWith(t, l.store.copy(), luntest.Config{})
 	saved := after.prin(after.login(9, 1, 1), 3)
 	check.That(t, string(saved[8:]) == string(shown[8:]), "shown % x\nsaved % x", shown[8:], saved[8:])

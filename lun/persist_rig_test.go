@@ -262,6 +262,37 @@ func (r *prRig) reservation(n *lun.Nexus) (key uint64, typ byte) {
 	return 0, 0
 }
 
+// registered is login(host, 1, 1) of a nexus that registers with key.
+func (r *prRig) registered(host int, key uint64, flags byte) *lun.Nexus {
+	r.t.Helper()
+	n := r.login(host, 1, 1)
+	r.good("REGISTER", r.prout(n, saRegister, 0, 0, key, flags))
+	return n
+}
+
+const anyGeneration = -1
+
+// wantKeys fails the test unless READ KEYS shows this PRGENERATION and these keys.
+func (r *prRig) wantKeys(n *lun.Nexus, generation int, want ...uint64) {
+	r.t.Helper()
+	if gen, keys := r.keys(n); generation != anyGeneration && int(gen) != generation || !slices.Equal(keys, want) {
+		r.t.Fatalf("PRGENERATION %d, keys %x, want %d, %x", gen, keys, generation, want)
+	}
+}
+
+// wantReservation and wantType fail the test unless READ RESERVATION shows this key and type; 0 is no reservation.
+func (r *prRig) wantReservation(n *lun.Nexus, key uint64, typ byte) {
+	r.t.Helper()
+	gotKey, got := r.reservation(n)
+	must.Be(r.t, gotKey == key && got == typ, "reserved with key %#x, type %d, want %#x, %d", gotKey, got, key, typ)
+}
+
+func (r *prRig) wantType(n *lun.Nexus, typ byte, because string) {
+	r.t.Helper()
+	_, got := r.reservation(n)
+	must.Be(r.t, got == typ, "reserved with type %d, want %d: %s", got, typ, because)
+}
+
 // prStatus is one descriptor of READ FULL STATUS.
 type prStatus struct {
 	port    string // of the initiator

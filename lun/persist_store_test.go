@@ -39,8 +39,7 @@ func TestAPTPLSurvives(t *testing.T) {
 	for _, typ := range typesInOrder() {
 		t.Run(prTypes[typ], func(t *testing.T) {
 			r := newPRRig(t)
-			a, b, c := r.login(1, 1, 1), r.login(2, 1, 2), r.login(3, 1, 1)
-			r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+			a, b, c := r.registered(1, k1, flagAPTPL), r.login(2, 1, 2), r.login(3, 1, 1)
 			r.good("register", r.prout(b, saRegister, 0, 0, k2, flagAPTPL))
 			r.good("reserve", r.prout(b, saReserve, typ, k2, 0, 0))
 			if caps := r.prin(a, 2); caps[2]&1 == 0 || caps[3]&1 == 0 {
@@ -56,9 +55,7 @@ func TestAPTPLSurvives(t *testing.T) {
 			if gen, _ := r.keys(c); gen != 0 {
 				t.Errorf("PRGENERATION is %d (SPC-4 6.15.2: zero after power on)", gen)
 			}
-			if caps := r.prin(a, 2); caps[3]&1 == 0 {
-				t.Error("PTPL_A is zero")
-			}
+			check.That(t, r.prin(a, 2)[3]&1 != 0, "PTPL_A is zero")
 			r.conflict("a stranger writes", r.write(c))
 			r.good("the holder writes", r.write(b))
 			r.good("the holder releases", r.prout(b, saRelease, typ, k2, 0, 0))
@@ -74,35 +71,26 @@ func TestAPTPLSurvives(t *testing.T) {
 func TestAPTPLFollowsTheLast(t *testing.T) {
 	r := newPRRig(t)
 	a, b := r.login(1, 1, 1), r.login(2, 1, 1)
-	survivors := func() int {
+	wantSurvivors := func(want int) {
+		t.Helper()
 		after := r.restart()
 		_, keys := after.keys(after.login(9, 1, 1))
-		return len(keys)
+		must.Be(t, len(keys) == want, "%d registrations survive, want %d", len(keys), want)
 	}
 	r.good("register without", r.prout(a, saRegister, 0, 0, k1, 0))
 	check.That(t, r.store.saves == 0, "saved although nothing is to survive")
 	r.good("reserve: ignored", r.prout(a, saReserve, typeWE, k1, 0, flagAPTPL))
-	if n := survivors(); n != 0 {
-		t.Fatalf("%d registrations survive", n)
-	}
+	wantSurvivors(0)
 	r.good("register with: earlier registrations too", r.prout(b, saRegister, 0, 0, k2, flagAPTPL))
-	if n := survivors(); n != 2 {
-		t.Fatalf("%d registrations survive", n)
-	}
+	wantSurvivors(2)
 	r.conflict("what fails does not count", r.prout(b, saRegister, 0, k3, k2, 0))
 	r.good("nor what does nothing", r.prout(r.login(3, 1, 1), saRegister, 0, 0, 0, 0))
-	if n := survivors(); n != 2 {
-		t.Fatalf("%d registrations survive", n)
-	}
+	wantSurvivors(2)
 	list := moveList(k1, k3, 1, 1, portID(4, 1))
 	r.good("REGISTER AND MOVE with", r.do(a, proutCDB(saMove, 0, len(list)), list...))
-	if n := survivors(); n != 3 {
-		t.Fatalf("%d registrations survive", n)
-	}
+	wantSurvivors(3)
 	r.good("register without", r.prout(b, saIgnore, 0, 0, k2, 0))
-	if n := survivors(); n != 0 {
-		t.Fatalf("%d registrations survive", n)
-	}
+	wantSurvivors(0)
 	saves := r.store.saves
 	r.good("preempt", r.prout(b, saPreempt, typeWE, k2, k1, 0))
 	check.That(t, r.store.saves == saves, "saved although nothing is to survive")
@@ -158,9 +146,7 @@ func TestSavedBeforeGood(t *testing.T) {
 			}
 			_, result = s.run(r, a)
 			must.Be(t, *result == nil, "answered before anything was saved")
-			if got := show(r, watcher); got != s.before {
-				t.Errorf("%s is seen before it is saved", got)
-			}
+			check.Equal(t, show(r, watcher), s.before, "before it is saved, a nexus sees")
 			r.w.RunUntil("the answer", func() bool { return *result != nil })
 			must.Be(t, saving, "nothing was saved")
 			crash(s.after)
@@ -175,16 +161,13 @@ func TestSavedBeforeGood(t *testing.T) {
 // initiator finds out by reading.
 func TestCrashBetweenSaveAndAnswer(t *testing.T) {
 	r := newPRRig(t)
-	a := r.login(1, 1, 1)
-	r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+	a := r.registered(1, k1, flagAPTPL)
 	_, result := r.start(0, a, proutCDB(saReserve, typeWE, 24), proutList(k1, 0, 0))
 	saves := r.store.saves
 	r.w.RunUntil("saved", func() bool { return r.store.saves > saves })
 	must.Be(t, *result == nil, "the answer came in the same moment: nothing to test")
 	after := r.restart()
-	if key, typ := after.reservation(after.login(2, 1, 1)); key != k1 || typ != typeWE {
-		t.Errorf("key %#x, type %d", key, typ)
-	}
+	after.wantReservation(after.login(2, 1, 1), k1, typeWE)
 	after.good("the same command again", after.prout(after.login(1, 1, 1), saReserve, typeWE, k1, 0, 0))
 	r.w.Run()
 }
@@ -209,9 +192,7 @@ func TestAbortedWhileSaving(t *testing.T) {
 		must.Be(t, *p != nil && (*p).status == lun.StatusTaskAborted, "aborted task: %v", *p)
 	}
 	must.Be(t, *thirdResult != nil && (*thirdResult).status == lun.StatusGood, "the next in line: %v", *thirdResult)
-	if _, keys := r.keys(a); len(keys) != 2 || keys[0] != k1 || keys[1] != k3 {
-		t.Errorf("keys %x: the first was being saved, the second had not begun", keys)
-	}
+	r.wantKeys(a, anyGeneration, k1, k3)
 	after := r.restart()
 	if _, keys := after.keys(after.login(1, 1, 1)); len(keys) != 2 {
 		t.Errorf("saved keys %x", keys)
@@ -222,8 +203,7 @@ func TestAbortedWhileSaving(t *testing.T) {
 // turn the RESERVE meets no registration, and the REGISTER meets a RESERVE reservation (SPC-2 5.5.1).
 func TestReserveInLine(t *testing.T) {
 	r := newPRRig(t)
-	a, b, c := r.login(1, 1, 1), r.login(2, 1, 1), r.login(3, 1, 1)
-	r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+	a, b, c := r.registered(1, k1, flagAPTPL), r.login(2, 1, 1), r.login(3, 1, 1)
 	_, first := r.start(0, a, proutCDB(saRegister, 0, 24), proutList(k1, 0, 0))
 	_, second := r.start(0, b, reserve6, nil)
 	_, third := r.start(0, c, proutCDB(saRegister, 0, 24), proutList(0, k3, 0))
@@ -243,15 +223,11 @@ func TestSaveFails(t *testing.T) {
 		a := r.login(1, 1, 1)
 		r.store.fail, r.store.torn = errors.New("no space left"), torn
 		r.want("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL), "CHECK CONDITION 4/4400")
-		if gen, keys := r.keys(a); gen != 0 || len(keys) != 0 {
-			t.Errorf("generation %d, keys %x", gen, keys)
-		}
+		r.wantKeys(a, 0)
 		r.store.fail = nil
 		r.good("register without APTPL", r.prout(a, saRegister, 0, 0, k2, 0))
 		after := r.restart()
-		if _, keys := after.keys(after.login(1, 1, 1)); len(keys) != 0 {
-			t.Errorf("torn %v: keys %x survive, and the unit said that none would", torn, keys)
-		}
+		after.wantKeys(after.login(1, 1, 1), anyGeneration)
 	}
 }
 
@@ -273,8 +249,7 @@ func TestWithoutStore(t *testing.T) {
 // TestDamagedStore: a unit whose reservations cannot be read is not served.
 func TestDamagedStore(t *testing.T) {
 	r := newPRRig(t)
-	a := r.login(1, 1, 1)
-	r.good("register", r.prout(a, saRegister, 0, 0, k1, flagAPTPL))
+	a := r.registered(1, k1, flagAPTPL)
 	r.good("reserve", r.prout(a, saReserve, typeWE, k1, 0, 0))
 	var key string
 	for key = range r.store.m {

@@ -37,18 +37,12 @@ func TestMediumChangesUnderWay(t *testing.T) {
 
 	change(func(g *lun.Geometry) { g.Volatile = true }, 0x3F03, "V_SUP is INQUIRY data")
 	r.do(write1, block...)
-	if last := r.d.log[len(r.d.log)-1]; !last.FUA {
-		t.Error("WCE is zero, the medium has a cache now, and a write was not written through it")
-	}
-	if page := r.page(current, 0x08, 0); page[2]&4 != 0 {
-		t.Error("WCE turned itself on")
-	}
+	check.That(t, r.d.log[len(r.d.log)-1].FUA, "WCE is zero, the medium has a cache now, and a write was not written through it")
+	check.That(t, r.page(current, 0x08, 0)[2]&4 == 0, "WCE turned itself on")
 	r.want(r.modeSelect6(r.a, 0x10, cachingPage(true)...), good, "now there is something to turn on")
 	r.settle(r.b)
 	r.do(write1, block...)
-	if last := r.d.log[len(r.d.log)-1]; last.FUA {
-		t.Error("WCE is one and a write was written through")
-	}
+	check.That(t, !r.d.log[len(r.d.log)-1].FUA, "WCE is one and a write was written through")
 	change(func(g *lun.Geometry) { g.Rotating = true }, 0x3F03, "MEDIUM ROTATION RATE is INQUIRY data")
 }
 

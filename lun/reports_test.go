@@ -33,9 +33,7 @@ func TestReportTargetPortGroups(t *testing.T) {
 
 	inquiry := r.do(a, []byte{0x12, 0, 0, 0, 255, 0})
 	r.good("INQUIRY", inquiry)
-	if tpgs := inquiry.in[5] >> 4 & 3; tpgs != 1 {
-		t.Errorf("INQUIRY says TPGS %d; REPORT TARGET PORT GROUPS is there, SET is not: 01b", tpgs)
-	}
+	check.Equal(t, inquiry.in[5]>>4&3, 1, "INQUIRY, as REPORT TARGET PORT GROUPS is there and SET is not: TPGS")
 	vpd := r.do(a, []byte{0x12, 1, 0x83, 1, 0, 0})
 	r.good("VPD page 83h", vpd)
 	found := false

@@ -3,6 +3,7 @@ package lun_test
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -88,14 +89,10 @@ func TestReserveOfTheDead(t *testing.T) {
 func TestCompatibleReservationHandling(t *testing.T) {
 	r := newPRRig(t)
 	a := r.login(1, 1, 1)
-	if caps := r.prin(a, 2); caps[2]&0x10 == 0 {
-		t.Error("CRH is zero")
-	}
+	check.That(t, r.prin(a, 2)[2]&0x10 != 0, "CRH is zero")
 	for _, typ := range append([]byte{0}, typesInOrder()...) {
 		r := newPRRig(t)
-		a, b, c := r.login(1, 1, 1), r.login(2, 1, 1), r.login(3, 1, 1)
-		r.good("register", r.prout(a, saRegister, 0, 0, k1, 0))
-		r.good("register", r.prout(b, saRegister, 0, 0, k2, 0))
+		a, b, c := r.registered(1, k1, 0), r.registered(2, k2, 0), r.login(3, 1, 1)
 		if typ != 0 {
 			r.good("persistent reserve", r.prout(a, saReserve, typ, k1, 0, 0))
 		}

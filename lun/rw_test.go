@@ -115,9 +115,7 @@ func TestFUA(t *testing.T) {
 	must.Be(t, !bytes.Equal(r.d.medium[5*512:6*512], data), "the test's cache does not cache")
 	r.want(r.do(cdb10(0x2A, 0x08, 6, 1), data...), good, "FUA")
 	check.That(t, bytes.Equal(r.d.medium[6*512:7*512], data), "a write with FUA ended before it was on the medium (SBC-3 5.33)")
-	if a := r.do(cdb10(0x28, 0x08, 5, 1)); !bytes.Equal(a.in, data) {
-		t.Error("a read with FUA did not give the last data written")
-	}
+	check.That(t, bytes.Equal(r.do(cdb10(0x28, 0x08, 5, 1)).in, data), "a read with FUA did not give the last data written")
 	check.That(t, bytes.Equal(r.d.medium[5*512:6*512], data), "a read with FUA gave what the medium does not hold (SBC-3 5.8)")
 }
 

@@ -57,9 +57,7 @@ func TestSanitizeOverwrite(t *testing.T) {
 				t.Errorf("%d passes reached the medium, want %d", n, passes.b0&0x1F)
 			}
 		}
-		if out := r.w.Loop(0).Outstanding(); out != 0 {
-			t.Errorf("%d work buffers were not given back", out)
-		}
+		check.Equal(t, r.w.Loop(0).Outstanding(), 0, "work buffers that were not given back:")
 	})
 }
 
@@ -246,7 +244,5 @@ func TestRemoveWhileSanitizing(t *testing.T) {
 	check.That(t, !r.u.Idle(), "the unit is idle while a sanitize operation runs")
 	r.w.Run()
 	check.That(t, r.u.Idle() && c.ended == 1, "the operation did not stop with its unit")
-	if out := r.w.Loop(0).Outstanding(); out != 0 {
-		t.Errorf("%d work buffers were not given back", out)
-	}
+	check.Equal(t, r.w.Loop(0).Outstanding(), 0, "work buffers that were not given back:")
 }

@@ -71,6 +71,24 @@ func (r *rig) letGo() {
 	r.w.Run()
 }
 
+// hang keeps the held requests in the backend. The function it returns lets the backend answer them after all.
+func (r *rig) hang() (answer func()) {
+	kept := r.d.held
+	r.d.held = nil
+	return func() {
+		for _, f := range kept {
+			f()
+		}
+		r.w.Run()
+	}
+}
+
+func (r *rig) abort(c *call) { r.w.On(0, func(*luntest.Loop) { c.task.Abort() }) }
+
+func (r *rig) abandon(c *call) {
+	r.w.On(0, func(*luntest.Loop) { c.task.Abort(); c.task.Abandon() })
+}
+
 func read(lba uint32) [16]byte { return cdb10(0x28, 0, lba, 1) }
 
 // SAM-5 8.9.2: an ORDERED task waits for all before it, and all after it wait for it.
@@ -161,7 +179,6 @@ func TestHeadOfQueue(t *testing.T) {
 // afterwards.
 func TestAbort(t *testing.T) {
 	r := newHeldRig(t)
-	abort := func(c *call) { r.w.On(0, func(*luntest.Loop) { c.task.Abort() }) }
 	first := r.send(lun.AttrSimple, read(1))
 	ordered := r.send(lun.AttrOrdered, read(2))
 	second := r.send(lun.AttrOrdered, read(3))
@@ -169,20 +186,20 @@ func TestAbort(t *testing.T) {
 	behind := r.send(lun.AttrSimple, read(5))
 	r.w.Run()
 
-	abort(simple)
+	r.abort(simple)
 	check.That(t, simple.ended == 1 && simple.aborted, "a SIMPLE task that waits was not ended at once")
-	abort(ordered) // it is next, waiting for the first to leave
+	r.abort(ordered) // it is next, waiting for the first to leave
 	check.That(t, ordered.ended == 1, "an ORDERED task that waits was not ended at once")
-	abort(second)
+	r.abort(second)
 	r.wantInBackend("nothing is before 5 that it must wait for", 1, 5)
-	abort(first)
+	r.abort(first)
 	must.Be(t, first.ended == 0, "a task was given back while the backend has its buffer")
 	r.letGo()
 	if first.ended != 1 || !first.aborted || len(first.in) != 0 {
 		t.Errorf("aborted in the backend: ended %d times, %d bytes", first.ended, len(first.in))
 	}
 	r.want(behind.answer, good, "it was not aborted")
-	abort(behind) // after its end: of no effect
+	r.abort(behind) // after its end: of no effect
 	check.That(t, r.u.Idle() && behind.ended == 1, "the unit is not idle")
 }
 
@@ -194,14 +211,12 @@ func TestAbortBetweenPieces(t *testing.T) {
 		r.w.Run()
 		r.letGo()
 		n := len(r.d.log)
-		r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+		r.abort(c)
 		r.letGo()
 		if len(r.d.log) != n || c.ended != 1 {
 			t.Errorf("%s went on after its abort: %d more requests, ended %d times", name, len(r.d.log)-n, c.ended)
 		}
-		if out := r.w.Loop(0).Outstanding(); out != 0 {
-			t.Errorf("%s: %d work buffers were not given back", name, out)
-		}
+		check.Equal(t, r.w.Loop(0).Outstanding(), 0, "%s: work buffers that were not given back:", name)
 	}
 }
 
@@ -210,7 +225,7 @@ func TestAbortCompareAndWrite(t *testing.T) {
 	r := newHeldRig(t)
 	c := r.start(0, r.a, 0, lun.AttrSimple, cawCDB(0, 0, 1), slices.Concat(make([]byte, 512), pattern(512, 1)))
 	r.w.Run()
-	r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+	r.abort(c)
 	r.letGo()
 	check.That(t, c.ended == 1 && r.d.kinds(lun.OpWrite) == 0, "ended %d times, %d writes", c.ended, r.d.kinds(lun.OpWrite))
 }
@@ -224,17 +239,13 @@ func TestAbandon(t *testing.T) {
 	r.wantInBackend("the COMPARE AND WRITE runs alone", 0)
 	r.w.On(0, func(*luntest.Loop) { stuck.task.Abort(); stuck.task.Abandon(); stuck.task.Abandon() })
 	must.Be(t, stuck.ended == 0 && stuck.task.Abandoned(), "an abandoned task was given back while the backend has its buffer")
-	kept := r.d.held
-	r.d.held = nil
+	answer := r.hang()
 	r.w.Run()
 	r.d.release()
 	r.want(waiting.wait(), good, "nobody waits for what was abandoned")
 	r.want(other.wait(), good, "nobody waits for what was abandoned")
 	check.That(t, r.u.Idle(), "the unit is not idle")
-	for _, f := range kept { // and now, after all, the backend answers
-		f()
-	}
-	r.w.Run()
+	answer() // and now, after all, the backend answers
 	check.That(t, stuck.ended == 1 && r.d.kinds(lun.OpWrite) == 0, "ended %d times, %d writes", stuck.ended, r.d.kinds(lun.OpWrite))
 }
 
@@ -245,14 +256,10 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		r := newHeldRig(t)
 		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), pattern(4*512, 1)...)
 		r.wantInBackend("a write of LBA 4 to 7", 4)
-		kept := r.d.held
-		r.d.held = nil
-		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		answer := r.hang()
+		r.abandon(old)
 		return r, func() {
-			for _, f := range kept {
-				f()
-			}
-			r.w.Run()
+			answer()
 			check.That(t, old.ended == 1, "the abandoned task ended %d times", old.ended)
 		}
 	}
@@ -305,7 +312,7 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		r, land := late(t)
 		for _, c := range []*call{r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)} {
 			r.w.Run()
-			r.w.On(0, func(*luntest.Loop) { c.task.Abort() })
+			r.abort(c)
 			check.That(t, c.ended == 1, "an aborted task waits on")
 		}
 		land()
@@ -348,17 +355,14 @@ func TestAbandonedWriteKeepsItsBlocks(t *testing.T) {
 		r.w.Run()
 		alone := r.send(lun.AttrOrdered, read(9))
 		in, out := r.send(lun.AttrSimple, read(5)), r.send(lun.AttrSimple, read(6+4))
-		kept := r.d.held
-		r.d.held, r.d.hold = nil, nil
-		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		answer := r.hang()
+		r.d.hold = nil
+		r.abandon(old)
 		r.w.Run()
 		if alone.ended != 1 || in.ended != 0 || out.ended != 1 {
 			t.Errorf("ended: %d %d %d, want only the one for the late write's blocks to wait", alone.ended, in.ended, out.ended)
 		}
-		for _, f := range kept {
-			f()
-		}
-		r.w.Run()
+		answer()
 		check.That(t, in.ended == 1 && r.u.Idle(), "it waits on, or the unit is not idle")
 	})
 }
@@ -379,9 +383,8 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 				r := newHeldRig(t)
 				old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
 				r.w.Run()
-				late := r.d.held
-				r.d.held = nil
-				r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+				answer := r.hang()
+				r.abandon(old)
 				older := r.send(lun.AttrSimple, c.older, c.out...)
 				second := r.send(lun.AttrSimple, c.older, c.out...)
 				var alone *call
@@ -397,9 +400,7 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 						t.Fatalf("LBA %d is read before the older command", lba)
 					}
 				}
-				for _, f := range late {
-					f()
-				}
+				answer()
 				for range 8 {
 					r.w.Run()
 					if n := older.ended + second.ended; n < 2 && (ordered.ended != 0 || slices.ContainsFunc(r.d.log, func(q lun.Request) bool { return q.Off == 9*512 })) {
@@ -422,17 +423,15 @@ func TestOrderedWaitsForThoseBehindALateWrite(t *testing.T) {
 		r := newHeldRig(t)
 		old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
 		r.w.Run()
-		late := r.d.held
-		r.d.held, r.d.hold = nil, nil
-		r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+		answer := r.hang()
+		r.d.hold = nil
+		r.abandon(old)
 		older, ordered := r.send(lun.AttrSimple, read(5)), r.send(lun.AttrOrdered, read(9))
 		r.w.Run()
-		r.w.On(0, func(*luntest.Loop) { older.task.Abort() })
+		r.abort(older)
 		r.w.Run()
 		check.That(t, ordered.ended == 1, "the ORDERED command waits for one that was aborted")
-		for _, f := range late {
-			f()
-		}
+		answer()
 	})
 }
 
@@ -442,21 +441,18 @@ func TestThoseBehindALateWriteKeepNobodyOut(t *testing.T) {
 	r := newHeldRig(t)
 	old := r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 4), make([]byte, 4*512)...)
 	r.w.Run()
-	late := r.d.held
-	r.d.held, r.d.hold = nil, nil
+	answer := r.hang()
+	r.d.hold = nil
 	caw := r.send(lun.AttrSimple, cawCDB(0, 5, 1), make([]byte, 1024)...)
 	other := r.send(lun.AttrSimple, read(20))
 	r.w.Run()
 	must.Be(t, caw.ended+other.ended == 0, "the gate is open while COMPARE AND WRITE waits for a write")
-	r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+	r.abandon(old)
 	r.w.Run()
 	if caw.ended != 0 || other.ended != 1 {
 		t.Errorf("COMPARE AND WRITE ended %d times, a read of other blocks %d times; want 0 and 1", caw.ended, other.ended)
 	}
-	for _, f := range late {
-		f()
-	}
-	r.w.Run()
+	answer()
 	check.That(t, caw.ended == 1 && r.u.Idle(), "COMPARE AND WRITE waits on, or the unit is not idle")
 }
 
@@ -465,7 +461,7 @@ func TestAbandonedReadKeepsNothing(t *testing.T) {
 	r := newHeldRig(t)
 	old := r.send(lun.AttrSimple, read(4))
 	r.w.Run()
-	r.w.On(0, func(*luntest.Loop) { old.task.Abort(); old.task.Abandon() })
+	r.abandon(old)
 	r.d.hold = nil
 	r.want(r.send(lun.AttrSimple, cdb10(0x2A, 0, 4, 1), pattern(512, 1)...).wait(), good, "the abandoned task only reads")
 }

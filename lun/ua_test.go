@@ -60,9 +60,7 @@ func TestAttentionPrecedesTheCommand(t *testing.T) {
 	} {
 		r.u.Reset(nil)
 		r.want(r.do(cdb), "6/2903", "SAM-5 5.14: "+name+" is not carried out")
-		if a := r.do(cdb); a.key == lun.UnitAttention {
-			t.Errorf("%s: the unit attention was reported and is still pending", name)
-		}
+		check.That(t, r.do(cdb).key != lun.UnitAttention, "%s: the unit attention was reported and is still pending", name)
 	}
 	writes := r.d.kinds(lun.OpWrite)
 	r.u.Reset(nil)

@@ -75,9 +75,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyOfManyPieces(t *testing.T) {
 	r := newRig(t, withPosted, withBlocks(20000))
 	r.want(r.do(cdb16(0x8F, 0, 0, 20000)), good, "SBC-3 5.28")
-	if n := r.d.kinds(lun.OpRead); n != 40 {
-		t.Errorf("%d reads, want 40 of 256 KiB", n)
-	}
+	check.Equal(t, r.d.kinds(lun.OpRead), 40, "reads of 256 KiB:")
 	r.d.fail = func(q *lun.Request) error {
 		if q.Off < 9<<20 {
 			return nil
@@ -87,9 +85,7 @@ func TestVerifyOfManyPieces(t *testing.T) {
 	a := r.do(cdb16(0x8F, 0, 0, 20000))
 	r.want(a, "3/1100", "a block cannot be read")
 	check.That(t, a.info == 9<<20/512, "INFORMATION is LBA %d, want %d", a.info, 9<<20/512)
-	if out := r.w.Loop(0).Outstanding(); out != 0 {
-		t.Errorf("%d work buffers were not given back", out)
-	}
+	check.Equal(t, r.w.Loop(0).Outstanding(), 0, "work buffers that were not given back:")
 }
 
 // Comparing memory takes no I/O, and still leaves the loop to others.

@@ -109,9 +109,7 @@ func TestWriteSamePieces(t *testing.T) {
 	for _, q := range r.d.log {
 		must.Be(t, q.Len <= 256<<10, "a piece of %d bytes", q.Len)
 	}
-	if out := r.w.Loop(0).Outstanding(); out != 0 {
-		t.Errorf("%d work buffers were not given back", out)
-	}
+	check.Equal(t, r.w.Loop(0).Outstanding(), 0, "work buffers that were not given back:")
 }
 
 // unmapList is the parameter list of UNMAP (SBC-3 5.25.2).
@@ -178,9 +176,7 @@ func TestUnmapLBACount(t *testing.T) {
 	r := newRig(t)
 	v := &void{Geom: lun.Geometry{Blocks: 1 << 30, BlockSize: 512, Thin: true}}
 	r.tg.RemoveUnit(0)
-	if _, err := r.tg.AddUnit(0, lun.UnitConfig{Backend: v, Thin: true}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.tg.AddUnit(0, lun.UnitConfig{Backend: v, Thin: true}))(t)
 	r.settle(r.a)
 	r.want(r.unmap(unmapList([2]uint64{0, 1 << 20})), good, "MAXIMUM UNMAP LBA COUNT")
 	r.want(r.unmap(unmapList([2]uint64{0, 1 << 19}, [2]uint64{0, 1<<19 + 1})), invalidParam, "more than MAXIMUM UNMAP LBA COUNT")
@@ -271,9 +267,7 @@ func TestGetLBAStatusOfAStrangeBackend(t *testing.T) {
 	s := &strange{void: void{Geom: lun.Geometry{Blocks: 1 << 34, BlockSize: 512, Thin: true}}}
 	r := newRig(t)
 	r.tg.RemoveUnit(0)
-	if _, err := r.tg.AddUnit(0, lun.UnitConfig{Backend: s, Thin: true}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.tg.AddUnit(0, lun.UnitConfig{Backend: s, Thin: true}))(t)
 	r.settle(r.a)
 	all := uint64(1 << 34)
 	for name, c := range map[string]struct {

@@ -113,9 +113,7 @@ func TestOpcodes(t *testing.T) {
 	}
 	for v, want := range names {
 		check.Equal(t, Opcode(v).String(), want, "opcode %#02x is called", v)
-		if got := Opcode(v).FromTarget(); got != (v >= 0x20) {
-			t.Errorf("opcode %#02x: FromTarget() = %v", v, got)
-		}
+		check.Equal(t, Opcode(v).FromTarget(), (v >= 0x20), "opcode %#02x: FromTarget() =", v)
 	}
 }
 

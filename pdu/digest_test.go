@@ -40,9 +40,7 @@ func TestDigestExamples(t *testing.T) {
 		}
 		// A digest over pieces is the digest over the whole.
 		for cut := range c.data {
-			if got := Digest(Digest(0, c.data[:cut]), c.data[cut:]); got != crc {
-				t.Errorf("%s: cut at %d gives %#x, want %#x", c.name, cut, got, crc)
-			}
+			check.Equal(t, Digest(Digest(0, c.data[:cut]), c.data[cut:]), crc, "%s: the digest, cut at %d, is", c.name, cut)
 		}
 	}
 }

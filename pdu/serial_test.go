@@ -28,12 +28,8 @@ func TestSerialNumbers(t *testing.T) {
 		{0, 0x80000000, false, false, -0x80000000},
 		{0x80000000, 0, false, false, -0x80000000},
 	} {
-		if got := SNLess(c.a, c.b); got != c.less {
-			t.Errorf("SNLess(%#x, %#x) = %v", c.a, c.b, got)
-		}
-		if got := SNLessEq(c.a, c.b); got != c.lessEq {
-			t.Errorf("SNLessEq(%#x, %#x) = %v", c.a, c.b, got)
-		}
+		check.Equal(t, SNLess(c.a, c.b), c.less, "SNLess(%#x, %#x) =", c.a, c.b)
+		check.Equal(t, SNLessEq(c.a, c.b), c.lessEq, "SNLessEq(%#x, %#x) =", c.a, c.b)
 		check.Equal(t, SNDiff(c.a, c.b), c.diff, "SNDiff(%#x, %#x) =", c.a, c.b)
 	}
 }

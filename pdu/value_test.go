@@ -5,6 +5,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 func TestParseBool(t *testing.T) {
@@ -132,7 +134,5 @@ func TestDecodeBinary(t *testing.T) {
 }
 
 func TestEncodeHex(t *testing.T) {
-	if got := EncodeHex([]byte{0, 0x0a, 0xff}); got != "0x000aff" {
-		t.Errorf("%q", got)
-	}
+	check.Equal(t, EncodeHex([]byte{0, 0x0a, 0xff}), "0x000aff", "EncodeHex() =")
 }

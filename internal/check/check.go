@@ -33,3 +33,16 @@ func Bytes(t testing.TB, got, want []byte, format string, args ...any) {
 		t.Errorf("%s % x, want % x", fmt.Sprintf(format, args...), got, want)
 	}
 }
+
+// OK reports err if it is an error. A format and its arguments may say what was attempted.
+func OK(t testing.TB, err error, what ...any) {
+	if err == nil {
+		return
+	}
+	t.Helper()
+	if len(what) == 0 {
+		t.Error(err)
+		return
+	}
+	t.Errorf(what[0].(string)+": %v", append(what[1:len(what):len(what)], err)...)
+}

@@ -182,9 +182,7 @@ func TestFlowsAreBounded(t *testing.T) {
 	}
 	s.Forget(local, remote(5))
 	s.Flow(local, remote(MaxFlows), 0)
-	if n := s.Status().Unsteered; n != 1 {
-		t.Errorf("%d connections not steered after one made room, want still 1", n)
-	}
+	check.Equal(t, s.Status().Unsteered, 1, "connections not steered after one made room:")
 }
 
 // Loops, readers of the status, and Close need no order among them.

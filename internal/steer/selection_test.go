@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
 
@@ -177,9 +178,7 @@ func TestOnlySYNsTakeTurns(t *testing.T) {
 	addr := from4(3).As16()
 	var turn uint64
 	must.OK(t, s.selection.turns.Lookup(&addr, &turn))
-	if first := uint64(0); turn != first+conns {
-		t.Errorf("%d connections took %d turns", conns, turn)
-	}
+	check.That(t, turn == conns, "%d connections took %d turns", conns, turn)
 }
 
 // Sockets that are no group are refused the program: they get the next level, and Status says so.
@@ -226,13 +225,9 @@ func TestNoDescriptorStaysOpen(t *testing.T) {
 	for _, fds := range [][]int{p.fds, q.fds} {
 		must.OK(t, s.Listen(fds))
 	}
-	if got := open(); got != ready {
-		t.Errorf("%d descriptors more after two portals", got-ready)
-	}
+	check.Equal(t, open(), ready, "descriptors after two portals:")
 	must.OK(t, s.Close())
-	if got := open(); got != before {
-		t.Errorf("%d descriptors more after Close", got-before)
-	}
+	check.Equal(t, open(), before, "descriptors after Close:")
 	for range 6 {
 		n.connect(from4(0), p.addr)
 	}

@@ -53,22 +53,16 @@ func TestWithoutProgram(t *testing.T) {
 		}
 		s.Forget(a, b)
 		for range 2 {
-			if err := s.Close(); err != nil {
-				t.Errorf("%s: close: %v", tt.name, err)
-			}
+			check.OK(t, s.Close(), "%s: close", tt.name)
 		}
 	}
 }
 
 func TestListenChecksItsCaller(t *testing.T) {
 	s := Open(Config{Cores: []int{0, 1}, Disable: true})
-	if err := s.Listen([]int{3}); err == nil {
-		t.Error("one listener for two loops was taken")
-	}
+	check.That(t, s.Listen([]int{3}) != nil, "one listener for two loops was taken")
 	s.Close()
-	if err := s.Listen([]int{3, 4}); err == nil {
-		t.Error("taken after Close")
-	}
+	check.That(t, s.Listen([]int{3, 4}) != nil, "taken after Close")
 	one := Open(Config{Cores: []int{0}})
 	defer one.Close()
 	if err := one.Listen([]int{-1}); err != nil {
@@ -102,9 +96,7 @@ func TestLevelsHaveNames(t *testing.T) {
 			t.Errorf("%v has a name", l)
 		}
 	}
-	if err := new(Level).UnmarshalText([]byte("Hash")); err == nil {
-		t.Error("there is no level Hash")
-	}
+	check.That(t, new(Level).UnmarshalText([]byte("Hash")) != nil, "there is no level Hash")
 }
 
 func TestIncomingCPUOf(t *testing.T) {
@@ -134,13 +126,9 @@ func TestObjectsAreOfTheirSources(t *testing.T) {
 		}
 	}
 	selection := must.Get(loadSelection())(t)
-	if err := selection.Assign(&selectionSpecs{}); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, selection.Assign(&selectionSpecs{}))
 	flows := must.Get(loadFlows())(t)
-	if err := flows.Assign(&flowsSpecs{}); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, flows.Assign(&flowsSpecs{}))
 	for _, licence := range []string{selection.Programs["select_loop"].License, flows.Programs["steer_flow"].License} {
 		check.That(t, licence == "Dual BSD/GPL", "licence %q", licence)
 	}

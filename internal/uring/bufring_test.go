@@ -13,9 +13,7 @@ func bufRing(t testing.TB, r *Ring, group uint16, entries, size int, incremental
 	t.Helper()
 	b := must.Get(r.NewBufRing(group, entries, size, incremental))(t)
 	t.Cleanup(func() {
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, b.Close())
 	})
 	return b
 }

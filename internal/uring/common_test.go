@@ -10,6 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/ringtgt/ringtgt/engine/giouring"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"golang.org/x/sys/unix"
 )
@@ -31,9 +32,7 @@ func newRing(t testing.TB, cfg Config) *Ring {
 	}
 	must.OK(t, err)
 	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, r.Close())
 	})
 	return r
 }
@@ -127,9 +126,7 @@ func mapped(t testing.TB, n int) []byte {
 	t.Helper()
 	mem := must.Get(Map(n))(t)
 	t.Cleanup(func() {
-		if err := Unmap(mem); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, Unmap(mem))
 	})
 	return mem
 }

@@ -97,9 +97,7 @@ func TestDisk(t *testing.T) {
 	want(t, r, 1, 4096) // short at the end of the file
 	r.ReadFixed(FD(fd), mapped(t, 4096), 0, 3, 1)
 	want(t, r, 1, neg(syscall.EFAULT)) // not in the slab
-	if err := r.SetSlab(3, nil); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, r.SetSlab(3, nil))
 	r.ReadFixed(FD(fd), buf, 0, 3, 1)
 	want(t, r, 1, neg(syscall.EFAULT))
 	r.ReadFixed(Slot(3), buf, 0, Unregistered, 1)
@@ -146,9 +144,7 @@ func TestSyncAndHoles(t *testing.T) {
 	}
 	clear(content[1<<20 : 2<<20])
 	must.OK(t, unix.Fstat(fd, &after))
-	if freed := (before.Blocks - after.Blocks) * 512; freed != 1<<20 {
-		t.Errorf("punching freed %d bytes, want %d", freed, 1<<20)
-	}
+	check.Equal(t, (before.Blocks-after.Blocks)*512, 1<<20, "bytes that punching freed:")
 	r.Fallocate(FD(fd), FallocZeroRange|FallocKeepSize, 3<<20, 8192, 4)
 	if c := next(t, r); c.Res == 0 {
 		clear(content[3<<20 : 3<<20+8192])

@@ -16,9 +16,7 @@ func TestMap(t *testing.T) {
 			t.Errorf("%d bytes gave %d at %p", n, len(mem), &mem[0])
 		}
 		mem[len(mem)-1] = 1
-		if err := Populate(mem); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, Populate(mem))
 		check.That(t, mem[len(mem)-1] == 1 && mem[0] == 0, "populating changed the contents")
 	}
 	for _, n := range []int{0, -1, maxMapBytes + 1} {
@@ -27,9 +25,7 @@ func TestMap(t *testing.T) {
 			t.Errorf("%d bytes were mapped", n)
 		}
 	}
-	if err := Unmap(nil); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, Unmap(nil))
 }
 
 // TestArena wants aligned pieces that do not overlap, and an error when they no longer fit.

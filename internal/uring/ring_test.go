@@ -194,9 +194,7 @@ func TestCloseInFlight(t *testing.T) {
 			null := must.Get(unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0))(t)
 			must.OK(t, errors.Join(unix.Dup3(null, fd, unix.O_CLOEXEC), unix.Close(null)))
 		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, r.Close())
 		for _, addr := range []unix.Sockaddr{plainAddr, slotAddr} {
 			fd := must.Get(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
 			if err := unix.Connect(fd, addr); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -207,9 +205,7 @@ func TestCloseInFlight(t *testing.T) {
 		if n, err := unix.Read(client, make([]byte, 1)); n != 0 || err != nil {
 			t.Errorf("the peer reads %d, %v; want the end of the stream", n, err)
 		}
-		if err := b.Close(); err != nil {
-			t.Error(err)
-		}
+		check.OK(t, b.Close())
 	}
 }
 
@@ -239,9 +235,7 @@ func TestConfigRefused(t *testing.T) {
 // TestProbe wants this kernel to do, and the reasons of others to be told.
 func TestProbe(t *testing.T) {
 	newRing(t, Config{}) // skips where there is none
-	if err := Probe(); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, Probe())
 	for err, part := range map[error]string{
 		syscall.ENOSYS: "none", syscall.EPERM: "forbidden", syscall.EINVAL: "refuses", syscall.ENOMEM: "memory",
 	} {

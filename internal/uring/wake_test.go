@@ -42,9 +42,7 @@ func startLoop(t testing.TB, each func(l *testLoop)) *testLoop {
 	t.Cleanup(func() {
 		l.stop.Store(true)
 		l.ring.Notify()
-		if err := <-l.done; err != nil {
-			t.Error(err)
-		}
+		check.OK(t, <-l.done)
 	})
 	return l
 }

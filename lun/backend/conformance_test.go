@@ -17,8 +17,7 @@ import (
 func open(t *testing.T, s backend.Spec, w conformance.Want) backend.Backend {
 	t.Helper()
 	s.BlockSize, s.Thin, s.ReadOnly = w.BlockSize, w.Thin, w.ReadOnly
-	b := must.Get(backend.Open(s))(t)
-	return b
+	return must.Get(backend.Open(s))(t)
 }
 
 func simple(kind backend.Kind) func(*testing.T, conformance.Want) (lun.Backend, string) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 )
@@ -23,9 +24,7 @@ func TestLossIsToldAtOnce(t *testing.T) {
 		}
 	}
 	want(0, false, 0, "all is there")
-	if err := f.behindEnd(&lun.Request{Kind: lun.OpRead, Off: 12 * 512, Len: 4 * 512, Moved: 512}); err != lun.ErrMedium {
-		t.Errorf("a read that met the end: %v", err)
-	}
+	check.Equal(t, f.behindEnd(&lun.Request{Kind: lun.OpRead, Off: 12 * 512, Len: 4 * 512, Moved: 512}), lun.ErrMedium, "a read that met the end:")
 	want(1, true, 13, "a read met the end at block 13")
 	want(1, true, 13, "nothing new")
 	must.OK(t, os.Truncate(path, 14*512))

@@ -251,9 +251,7 @@ func TestLostDeviceIsNoLackOfPunching(t *testing.T) {
 		t.Errorf("a discard on a lost device: %v, want ErrGone", err)
 	}
 	lost, modes = false, nil
-	if err := submitIn(t, w, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: 8192}); err != nil {
-		t.Errorf("a discard on one that is back: %v", err)
-	}
+	check.OK(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpDiscard, Off: 0, Len: 8192}), "a discard on one that is back")
 	if len(modes) != 1 || modes[0]&unix.FALLOC_FL_PUNCH_HOLE == 0 {
 		t.Errorf("it was carried out by fallocate modes %#x, want one that punches", modes)
 	}
@@ -296,9 +294,7 @@ func TestLostBlocksAreNotDeallocated(t *testing.T) {
 	r.truncate(3)
 	want("3 to 15 are", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 1}, lun.Extent{LBA: 3, Blocks: 13, Mapped: true})
 	r.truncate(20)
-	if _, err := r.b.Refresh(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.b.Refresh())(t)
 	want("what is new is not allocated", lun.Extent{LBA: 0, Blocks: 2, Mapped: true}, lun.Extent{LBA: 2, Blocks: 1},
 		lun.Extent{LBA: 3, Blocks: 13, Mapped: true}, lun.Extent{LBA: 16, Blocks: 4})
 }

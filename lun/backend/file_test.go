@@ -92,9 +92,7 @@ func TestFileSize(t *testing.T) {
 			}
 			b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Size: c.ask, Direct: backend.DirectOff}))(t)
 			defer b.Close()
-			if n := int64(b.Geometry().Blocks) * 512; n != c.want {
-				t.Errorf("%d bytes are served, want %d", n, c.want)
-			}
+			check.Equal(t, int64(b.Geometry().Blocks)*512, c.want, "bytes that are served:")
 			wantNote(t, b, c.note)
 			left, _ := os.ReadDir(filepath.Dir(path))
 			check.That(t, len(left) == 1, "left in the folder: %v", left)
@@ -152,9 +150,7 @@ func TestFileRefresh(t *testing.T) {
 		must.OK(t, os.Truncate(path, c.size))
 		changed, err := b.Refresh()
 		check.That(t, err == nil && changed == c.changed, "at %d bytes: changed is %v (%v), want %v", c.size, changed, err, c.changed)
-		if got := b.Geometry().Blocks; got != uint64(c.size/512) {
-			t.Errorf("at %d bytes: %d blocks", c.size, got)
-		}
+		check.Equal(t, b.Geometry().Blocks, uint64(c.size/512), "at %d bytes: blocks", c.size)
 	}
 	r := &lun.Request{Kind: lun.OpWrite, Off: 8192, Len: 512, Buf: make([]byte, 512)}
 	if err := submit(t, b, r); !errors.Is(err, lun.ErrMedium) {
@@ -270,13 +266,9 @@ func TestDirectBounces(t *testing.T) {
 	clear(buf)
 	must.OK(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpRead, Off: 4096, Len: 4096, Buf: buf}))
 	check.That(t, bytes.Equal(buf, want), "the bytes differ")
-	if n := w.Loop(0).Outstanding(); n != 1 {
-		t.Errorf("%d buffers are out, want the test's own", n)
-	}
+	check.Equal(t, w.Loop(0).Outstanding(), 1, "buffers that are out, with the test's own:")
 	w = luntest.NewWorld(t, luntest.Config{AllocFailEvery: 1})
-	if err := submitIn(t, w, b, &lun.Request{Kind: lun.OpRead, Off: 4096, Len: 4096, Buf: buf}); err != lun.ErrBusy {
-		t.Errorf("without memory: %v, want ErrBusy", err)
-	}
+	check.Equal(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpRead, Off: 4096, Len: 4096, Buf: buf}), lun.ErrBusy, "without memory:")
 }
 
 // TestDirectFallsBack: where O_DIRECT does not do, auto serves without and says so, and on refuses. A filesystem on 4096-byte
@@ -302,16 +294,12 @@ func TestDirectFallsBack(t *testing.T) {
 		t.Skipf("cannot mount ext4 here: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(dir, 0); err != nil {
-			t.Errorf("umount: %v", err)
-		}
+		check.OK(t, unix.Unmount(dir, 0), "umount")
 	})
 	spec := backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 8 << 20}
 	b := must.Get(backend.Open(spec))(t)
 	wantNote(t, b, "through the page cache: direct I/O needs multiples of 4096 bytes")
-	if err := submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 512, Len: 512, Buf: make([]byte, 512)}); err != nil {
-		t.Errorf("a write of one block: %v", err)
-	}
+	check.OK(t, submit(t, b, &lun.Request{Kind: lun.OpWrite, Off: 512, Len: 512, Buf: make([]byte, 512)}), "a write of one block")
 	b.Close()
 	spec.Direct = backend.DirectOn
 	if b, err := backend.Open(spec); err == nil {
@@ -345,7 +333,5 @@ func TestBlockSizeOfDevice(t *testing.T) {
 	}
 	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
-	if bs := b.Geometry().BlockSize; bs != 4096 {
-		t.Errorf("block size %d, want the device's", bs)
-	}
+	check.Equal(t, b.Geometry().BlockSize, 4096, "block size, which is the device's:")
 }

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
 
@@ -34,9 +35,7 @@ func TestLocker(t *testing.T) {
 		}
 	}
 	mounts := "36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n"
-	if at := mountPoint(strings.NewReader(mounts), "98:0"); at != "/mnt2" {
-		t.Errorf("mounted at %q", at)
-	}
+	check.Equal(t, mountPoint(strings.NewReader(mounts), "98:0"), "/mnt2", "mounted at")
 }
 
 // The process that has locked a file is named, whether another one or this one.
@@ -59,9 +58,7 @@ func TestInUseNamesTheProcess(t *testing.T) {
 	}
 	defer cmd.Wait()
 	defer in.Close()
-	if _, err := out.Read(make([]byte, 7)); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(out.Read(make([]byte, 7)))(t)
 	want := fmt.Sprintf("process %d (flock) has locked it", cmd.Process.Pid)
 	if _, err := Open(spec); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v; want that %s", err, want)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/internal/must"
@@ -16,9 +17,7 @@ import (
 // TestInspectFile: Inspect detects changes to a file. Requests for blocks that it finds lost fail.
 func TestInspectFile(t *testing.T) {
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)
-	if c := r.b.Inspect(); c != (backend.Condition{}) {
-		t.Errorf("a file that is as it was: %+v", c)
-	}
+	check.Equal(t, r.b.Inspect(), (backend.Condition{}), "a file that is as it was:")
 	away := filepath.Join(filepath.Dir(r.path), "away")
 	must.OK(t, os.Rename(r.path, away))
 	if c := r.b.Inspect(); !errors.Is(c.Place, medium.ErrGone) {
@@ -29,9 +28,7 @@ func TestInspectFile(t *testing.T) {
 		t.Errorf("another file at its path: %+v", c)
 	}
 	must.OK(t, os.Rename(away, r.path))
-	if c := r.b.Inspect(); c != (backend.Condition{}) {
-		t.Errorf("a file that is back: %+v", c)
-	}
+	check.Equal(t, r.b.Inspect(), (backend.Condition{}), "a file that is back:")
 	r.truncate(10)
 	if c := r.b.Inspect(); !c.Lost || c.LostLBA != 10 {
 		t.Errorf("a file that was cut: %+v", c)
@@ -43,18 +40,14 @@ func TestInspectFile(t *testing.T) {
 		t.Errorf("a file that was cut and deleted: %+v", c)
 	}
 	r.b.Close()
-	if c := r.b.Inspect(); c != (backend.Condition{}) {
-		t.Errorf("after Close: %+v", c)
-	}
+	check.Equal(t, r.b.Inspect(), (backend.Condition{}), "after Close:")
 }
 
 // TestInspectOthers: memory cannot be lost. A Fault passes its backend's result on.
 func TestInspectOthers(t *testing.T) {
 	for _, kind := range []backend.Kind{backend.KindMemory, backend.KindNull} {
 		b := must.Get(backend.Open(backend.Spec{Kind: kind, Size: 1 << 20}))(t)
-		if c := b.Inspect(); c != (backend.Condition{}) {
-			t.Errorf("%s: %+v", kind, c)
-		}
+		check.Equal(t, b.Inspect(), (backend.Condition{}), "%s:", kind)
 		b.Close()
 	}
 	r := newCutRig(t, t.TempDir(), backend.DirectOff)

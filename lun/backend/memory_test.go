@@ -97,9 +97,7 @@ func TestMemoryAfterClose(t *testing.T) {
 	must.Be(t, view[511] == 7, "Bytes does not show what was written")
 	must.OK(t, b.Close())
 	check.That(t, view[511] == 0, "Close left what was written")
-	if err := b.Close(); err != backend.ErrClosed {
-		t.Errorf("Close again: %v, want ErrClosed", err)
-	}
+	check.Equal(t, b.Close(), backend.ErrClosed, "Close again:")
 }
 
 func addr(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

@@ -48,8 +48,7 @@ func modelFile(direct backend.Direct, dir func(t *testing.T) (string, string)) f
 
 func mustOpen(t *testing.T, s backend.Spec) backend.Backend {
 	t.Helper()
-	b := must.Get(backend.Open(s))(t)
-	return b
+	return must.Get(backend.Open(s))(t)
 }
 
 func modelKinds() []modelKind {
@@ -165,9 +164,7 @@ func newModel(t *testing.T, k modelKind, seed uint64, bs uint32, thin bool) *mod
 			t.Skip(skip)
 		}
 		m.units[i] = &modelUnit{b: b, data: make([]byte, m.blocks*m.bs), locks: make([]int, m.blocks)}
-		if _, err := m.tg.AddUnit(i, lun.UnitConfig{Backend: b, ID: fmt.Sprint("unit", i), Thin: thin}); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(m.tg.AddUnit(i, lun.UnitConfig{Backend: b, ID: fmt.Sprint("unit", i), Thin: thin}))(t)
 		t.Cleanup(func() { b.Close() })
 	}
 	for i := range m.nexus {
@@ -201,9 +198,7 @@ func (m *model) run(n int) {
 	m.w.RunUntil("all commands end", func() bool { return len(m.flying) == 0 })
 	m.w.Run()
 	for i := range modelLoops {
-		if out := m.w.Loop(i).Outstanding(); out != 0 {
-			m.t.Errorf("loop %d: %d buffers were not given back", i, out)
-		}
+		check.Equal(m.t, m.w.Loop(i).Outstanding(), 0, "loop %d: buffers that were not given back:", i)
 	}
 	m.compareAll()
 	if testing.Verbose() {

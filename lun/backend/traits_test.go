@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
@@ -114,9 +115,7 @@ func TestRefusedRangesComeBack(t *testing.T) {
 	discard := func(e unix.Errno) []uint32 {
 		t.Helper()
 		refuse, modes = e, nil
-		if err := submitIn(t, w, b, &lun.Request{Kind: lun.OpDiscard, Len: 8192}); err != nil {
-			t.Errorf("a discard where fallocate says %v: %v", e, err)
-		}
+		check.OK(t, submitIn(t, w, b, &lun.Request{Kind: lun.OpDiscard, Len: 8192}), "a discard where fallocate says %v", e)
 		return modes
 	}
 	const punch, zero = unix.FALLOC_FL_PUNCH_HOLE, unix.FALLOC_FL_ZERO_RANGE

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
@@ -119,9 +120,7 @@ func randomFile(t testing.TB, size int64, seed uint64) string {
 		if rng.Uint64()%8 != 0 {
 			_, _ = rng.Read(block)
 		}
-		if _, err := f.Write(block[:min(int64(len(block)), size-at)]); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(f.Write(block[:min(int64(len(block)), size-at)]))(t)
 	}
 	return path
 }
@@ -152,9 +151,7 @@ func forEachKind(t *testing.T, test func(t *testing.T, k lunKind, d *harness.Dae
 		t.Run(k.name, func(t *testing.T) {
 			d := harness.StartT(t, harness.Options{LUNs: []string{k.spec(t.TempDir())}})
 			test(t, k, d)
-			if err := d.Terminate(0); err != nil {
-				t.Error(err)
-			}
+			check.OK(t, d.Terminate(0))
 		})
 	}
 }

@@ -86,9 +86,7 @@ func TestPortScanner(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				t.Parallel()
 				r := dialRaw(t, d.Addr())
-				if _, err := r.Write(tt.bytes); err != nil {
-					t.Fatal(err)
-				}
+				must.Get(r.Write(tt.bytes))(t)
 				if tt.half {
 					must.OK(t, r.TCP().CloseWrite())
 				}
@@ -193,13 +191,9 @@ func clientHello(t testing.TB) []byte {
 		near.Close()
 	}()
 	header := make([]byte, 5)
-	if _, err := io.ReadFull(far, header); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(io.ReadFull(far, header))(t)
 	body := make([]byte, binary.BigEndian.Uint16(header[3:]))
-	if _, err := io.ReadFull(far, body); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(io.ReadFull(far, body))(t)
 	return append(header, body...)
 }
 

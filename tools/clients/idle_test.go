@@ -147,7 +147,5 @@ func dataDoesNotMove(t *testing.T, clients int, ask func(r *raw) error, buffers 
 		r.loginReady(loginRequest{isid: byte(0x40 + i), target: d.Target()})
 		must.OK(t, ask(r))
 	}
-	if err := d.Terminate(20 * time.Second); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, d.Terminate(20*time.Second))
 }

@@ -46,9 +46,7 @@ func TestReadCapacity16(t *testing.T) {
 		"RETURNED LOGICAL BLOCK ADDRESS:131071",
 		"RETURNED LOGICAL BLOCK ADDRESS:16383",
 	} {
-		if got := strings.TrimSpace(run(t, "iscsi-readcapacity16", "-s", d.URL(lun))); got != "67108864" {
-			t.Errorf("LUN %d has %q bytes, want 67108864", lun, got)
-		}
+		check.Equal(t, strings.TrimSpace(run(t, "iscsi-readcapacity16", "-s", d.URL(lun))), "67108864", "LUN %d has bytes", lun)
 		mustContain(t, run(t, "iscsi-readcapacity16", d.URL(lun)), want)
 	}
 }

@@ -40,9 +40,7 @@ func TestCommandsBehindALogin(t *testing.T) {
 // sendLogin sends bytes that begin with a Login Request, and reads the response, which must report success.
 func sendLogin(t *testing.T, r *raw, in []byte) *pdu.LoginResponse {
 	t.Helper()
-	if _, err := r.Write(in); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(r.Write(in))(t)
 	must.OK(t, r.Recv())
 	h := pdu.LoginResponse(r.Header)
 	must.Be(t, r.Header.Opcode() == pdu.OpLoginResponse && h.Status() == pdu.LoginSuccess, "the target answers %v", r.Header)
@@ -59,15 +57,11 @@ func TestJoinThatGoesAway(t *testing.T) {
 		old := dialRaw(t, d.Addr())
 		tsih := sendLogin(t, old, login.bytes()).TSIH()
 		next := dialRaw(t, d.Addr())
-		if _, err := next.Write(loginRequest{isid: i, target: d.Target()}.join(tsih, 0)); err != nil {
-			t.Fatal(err)
-		}
+		must.Get(next.Write(loginRequest{isid: i, target: d.Target()}.join(tsih, 0)))(t)
 		reset(t, next)
 		for range i % 4 { // lets the loops get to different points of it
 			must.OK(t, beside.read10(0, 8, 512))
-			if _, err := beside.readBack(); err != nil {
-				t.Fatal(err)
-			}
+			must.Get(beside.readBack())(t)
 		}
 		old.Close()
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
@@ -48,9 +49,7 @@ func TestTerminateWithSessionsOpen(t *testing.T) {
 		dialRaw(t, d.Addr()).login(loginRequest{isid: byte(i), target: d.Target()})
 	}
 	dialRaw(t, d.Addr()) // silent, before login
-	if err := d.Terminate(10 * time.Second); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, d.Terminate(10*time.Second))
 }
 
 var wrote = regexp.MustCompile(`wrote (\d+)/(\d+) bytes at offset (\d+)`)

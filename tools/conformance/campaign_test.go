@@ -50,12 +50,8 @@ func TestCampaignRunsASuiteAProcess(t *testing.T) {
 	c, stopped := fakeCampaign(fakeTool(t, echoSuite), nil)
 	c.keep = dir
 	r := must.Get(c.run(t.Context()))(t)
-	if n := stopped.Load(); n != 2 {
-		t.Errorf("%d targets were stopped, want one a lane, 2", n)
-	}
-	if got := r.at("k", "One", "A").outcome; got != passed {
-		t.Errorf("One.A %v", got)
-	}
+	check.Equal(t, stopped.Load(), 2, "targets stopped, one a lane:")
+	check.Equal(t, r.at("k", "One", "A").outcome, passed, "One.A:")
 	for name, want := range map[string]string{
 		"k.One.txt":         "--dataloss --allow-sanitize -V --test=ALL.One iscsi://fake/0\n",
 		"k.MultipathIO.txt": "--test=ALL.MultipathIO iscsi://fake/1 iscsi://fake/1\n",
@@ -72,15 +68,11 @@ func TestCampaignLeavesExcludedTestsOut(t *testing.T) {
 	c.keep = dir
 	c.kinds[0].except = []exclusion{{"One", []string{"A"}, "because"}, {"MultipathIO", nil, "all of it"}}
 	r := must.Get(c.run(t.Context()))(t)
-	if got := r.at("k", "One", "A"); got != (result{notRun, "because"}) {
-		t.Errorf("One.A %v", got)
-	}
+	check.Equal(t, r.at("k", "One", "A"), (result{notRun, "because"}), "One.A:")
 	if got := r.at("k", "One", "B"); got.outcome != passed {
 		t.Errorf("One.B %v", got)
 	}
-	if got := r.at("k", "MultipathIO", "M"); got != (result{notRun, "all of it"}) {
-		t.Errorf("MultipathIO.M %v", got)
-	}
+	check.Equal(t, r.at("k", "MultipathIO", "M"), (result{notRun, "all of it"}), "MultipathIO.M:")
 	text, _ := os.ReadFile(filepath.Join(dir, "k.One.B.txt"))
 	check.That(t, strings.Contains(string(text), "--test=ALL.One.B "), "the rest of a suite is not run test by test: %q", text)
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
@@ -24,9 +25,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 func TestConformance(t *testing.T) {
 	harness.Need(t, toolName, toolPackage)
 	tl := must.Get(findTool(context.Background()))(t)
-	if n := tl.count(); n != 230 {
-		t.Errorf("%s has %d tests; the tables here are made for the 230 of 1.19.0", toolName, n)
-	}
+	check.Equal(t, tl.count(), 230, "the tables here are made for 1.19.0; tests of %s:", toolName)
 	c := campaign{tool: tl, start: startRingtgt, suites: tl.suites, kinds: ringtgtKinds, jobs: defaultJobs, progress: testWriter{t},
 		keep: os.Getenv("CONFORMANCE_KEEP")}
 	if testing.Short() {

@@ -36,9 +36,7 @@ func TestJudge(t *testing.T) {
 		t.Errorf("a partial run judges completeness: %+v", v)
 	}
 	r["a"]["S"]["Bad"], r["b"]["S"]["Bad"] = result{hung, "x"}, result{outcome: passed}
-	if v := judge(tl, kinds, r, false); v.ok() {
-		t.Error("a hung test is well")
-	}
+	check.That(t, !judge(tl, kinds, r, false).ok(), "a hung test is well")
 }
 
 // Every exclusion and exception must name something that the tool has: a misspelt one would leave a test out unseen or never match.
@@ -74,9 +72,7 @@ func TestUpdatePage(t *testing.T) {
 	got, _ := os.ReadFile(path)
 	want := strings.Replace(page, "old\n", "\nnew\n\n", 1)
 	check.That(t, string(got) == want, "page is %q, want %q", got, want)
-	if err := updatePage(path, "y", "new"); err == nil {
-		t.Error("a page without markers is accepted")
-	}
+	check.That(t, updatePage(path, "y", "new") != nil, "a page without markers is accepted")
 }
 
 // The text that the tool writes into the page wraps like the rest of the page.

@@ -31,8 +31,7 @@ func readCPIO(t *testing.T, b []byte) []cpioEntry {
 		must.Be(t, at%4 == 0, "header at %d, want a multiple of 4", at)
 		must.Be(t, len(b)-at >= 110 && string(b[at:at+6]) == "070701", "no newc header at %d", at)
 		field := func(i int) uint64 {
-			v := must.Get(strconv.ParseUint(string(b[at+6+8*i:at+14+8*i]), 16, 32))(t)
-			return v
+			return must.Get(strconv.ParseUint(string(b[at+6+8*i:at+14+8*i]), 16, 32))(t)
 		}
 		inode, mode, size, nameSize := field(0), uint32(field(1)), int(field(6)), int(field(11))
 		name := string(b[at+110 : at+110+nameSize])
@@ -73,9 +72,7 @@ func TestCPIO(t *testing.T) {
 	for i := range want {
 		check.That(t, got[i] == want[i], "entry %d is %+v, want %+v", i, got[i], want[i])
 	}
-	if first := hex.EncodeToString(out.Bytes()[:6]); first != "303730373031" {
-		t.Errorf("magic %s, want ASCII 070701", first)
-	}
+	check.Equal(t, hex.EncodeToString(out.Bytes()[:6]), "303730373031", "magic 070701 of ASCII:")
 }
 
 // Another program reads the archive: GNU cpio, which make test-kernel installs.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
@@ -68,9 +69,7 @@ func TestKernelInitiator(t *testing.T) {
 	if tgt.kind.ignoresTerm {
 		return
 	}
-	if err := tgt.child.Terminate(targetLimit); err != nil {
-		t.Errorf("the target's end after SIGTERM: %v", err)
-	}
+	check.OK(t, tgt.child.Terminate(targetLimit), "the target's end after SIGTERM")
 }
 
 // missing skips the test, or fails it under CI.

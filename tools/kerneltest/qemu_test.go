@@ -122,17 +122,13 @@ func TestMonitor(t *testing.T) {
 	}()
 	m := must.Get(dialMonitor(path))(t)
 	defer m.conn.Close()
-	if err := m.setLink(false); err != nil {
-		t.Errorf("set_link: %v", err)
-	}
+	check.OK(t, m.setLink(false), "set_link")
 	if err := m.setLink(true); err == nil || !strings.Contains(err.Error(), "Device 'nic0' not found") {
 		t.Errorf("set_link that qemu refuses: %v", err)
 	}
 	<-requests
 	check.Equal(t, <-requests, `{"arguments":{"name":"nic0","up":false},"execute":"set_link"}`, "request")
-	if err := m.setLink(true); err == nil {
-		t.Error("set_link after qemu has gone succeeded")
-	}
+	check.That(t, m.setLink(true) != nil, "set_link after qemu has gone succeeded")
 }
 
 func TestConsoleTail(t *testing.T) {

@@ -151,8 +151,7 @@ func goMod(t *testing.T) *modfile.File {
 	t.Helper()
 	path := filepath.Join(root(t), "go.mod")
 	b := must.Get(os.ReadFile(path))(t)
-	mod := must.Get(modfile.Parse(path, b, nil))(t)
-	return mod
+	return must.Get(modfile.Parse(path, b, nil))(t)
 }
 
 func root(t *testing.T) string {

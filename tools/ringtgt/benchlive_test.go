@@ -70,7 +70,5 @@ func TestLiveLines(t *testing.T) {
 	}
 	f := must.Get(os.Create(t.TempDir() + "/log"))(t)
 	defer f.Close()
-	if l := newLive(f, "auto"); l.rewrite {
-		t.Error("a file is taken for a terminal")
-	}
+	check.That(t, !newLive(f, "auto").rewrite, "a file is taken for a terminal")
 }

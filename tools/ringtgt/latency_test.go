@@ -46,9 +46,7 @@ func (s *served) load(t *testing.T, n uint64, reads int) {
 	}}})
 	must.OK(t, err)
 	defer ls.Close()
-	if _, err := ls.Run(ctx, initiator.Workload{ReadPercent: reads, Depth: 16, Count: n}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ls.Run(ctx, initiator.Workload{ReadPercent: reads, Depth: 16, Count: n}))(t)
 }
 
 // A daemon's counts match the initiator's commands: in status, in the difference of two readings, and in the metrics.
@@ -109,9 +107,7 @@ func TestLatencyOfADaemon(t *testing.T) {
 			t.Errorf("%s is %g, want %g", name, m[name], want)
 		}
 	}
-	if bytes := m["ringtgt_io_bytes_total"+unit+end+"}"]; bytes != 2*n*4096 {
-		t.Errorf("%g bytes", bytes)
-	}
+	check.Equal(t, m["ringtgt_io_bytes_total"+unit+end+"}"], 2*n*4096, "bytes:")
 	stages := 0.0
 	for s := range engine.StageTotal {
 		stages += m["ringtgt_command_duration_seconds_sum"+unit+`stage="`+s.String()+`",`+end+"}"]

@@ -143,9 +143,7 @@ func TestMemoryStaysBelowTheBoundThatIsPrinted(t *testing.T) {
 		g.command(false, 4096)
 	}
 	g.flush()
-	if _, err := g.Answer(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(g.Answer())(t)
 	if a, err := g.Answer(); err != nil || a.Good() != nil || len(a.Data) != 4096 {
 		t.Errorf("a good initiator's read is answered by status %#x with %d bytes, %v", a.Status, len(a.Data), err)
 	}

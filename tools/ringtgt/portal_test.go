@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
 
@@ -12,14 +13,8 @@ import (
 func TestCheckFree(t *testing.T) {
 	ln := must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)
 	addr := netip.MustParseAddrPort(ln.Addr().String())
-	if err := checkFree(addr); err == nil {
-		t.Errorf("%s counts as free while somebody listens", addr)
-	}
+	check.That(t, checkFree(addr) != nil, "%s counts as free while somebody listens", addr)
 	ln.Close()
-	if err := checkFree(addr); err != nil {
-		t.Errorf("after it closed: %v", err)
-	}
-	if err := checkFree(netip.MustParseAddrPort("127.0.0.1:0")); err != nil {
-		t.Errorf("port 0: %v", err)
-	}
+	check.OK(t, checkFree(addr), "after it closed")
+	check.OK(t, checkFree(netip.MustParseAddrPort("127.0.0.1:0")), "port 0")
 }

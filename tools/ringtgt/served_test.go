@@ -58,8 +58,7 @@ func (s *served) text() string {
 
 func (s *served) status(t *testing.T) *control.Status {
 	t.Helper()
-	st := must.Get(control.Get(context.Background(), s.control))(t)
-	return st
+	return must.Get(control.Get(context.Background(), s.control))(t)
 }
 
 // stop drains the daemon and checks that it ends cleanly.
@@ -71,7 +70,5 @@ func (s *served) stop(t *testing.T) {
 	case <-time.After(patience):
 		t.Fatalf("still runs %v after SIGTERM", patience)
 	}
-	if code := s.cmd.ProcessState.ExitCode(); code != exitOK {
-		t.Fatalf("ended with %v", s.cmd.ProcessState)
-	}
+	must.Be(t, s.cmd.ProcessState.ExitCode() == exitOK, "ended with %v", s.cmd.ProcessState)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/internal/must"
 )
@@ -84,9 +85,7 @@ func TestDeviceNamesSwapped(t *testing.T) {
 		}
 	}
 	// the kernel names are other spellings of the same devices, with a warning that they may move
-	if moved := ids(devices[0], devices[1]); moved != first {
-		t.Errorf("by their own names they are %v, want %v", moved, first)
-	}
+	check.Equal(t, ids(devices[0], devices[1]), first, "by their own names they are")
 	check := at("c.toml")
 	text := "[server]\nstate = \"" + state + "\"\n[[target]]\nname = \"iqn.2026-11.io.ringtgt:swap\"\n[[target.lun]]\nlun = 0\nblock = \"" + devices[0] + "\"\n"
 	must.OK(t, os.WriteFile(check, []byte(text), 0o600))

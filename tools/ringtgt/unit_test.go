@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"golang.org/x/sys/unix"
@@ -40,7 +41,5 @@ func TestOpenWaitsForTheMedium(t *testing.T) {
 	default:
 	}
 	holder.Close()
-	if err := <-opened; err != nil {
-		t.Error(err)
-	}
+	check.OK(t, <-opened)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -331,9 +332,7 @@ func TestParseListen(t *testing.T) {
 
 func TestRedirectAddress(t *testing.T) {
 	for _, text := range []string{"192.0.2.1", "192.0.2.1:3260", "192.0.2.1:3260,1", "[2001:db8::1]:3260", "[2001:db8::1]", "storage.example.com", "storage.example.com:860,65535"} {
-		if err := checkAddress(text); err != nil {
-			t.Errorf("%s: %v", text, err)
-		}
+		check.Equal(t, checkAddress(text), nil, "%s:", text)
 	}
 	for _, text := range []string{"", ":3260", "192.0.2.1:0", "192.0.2.1:x", "192.0.2.1,x", "192.0.2.1:1,65536", "a b:1", "a=b", "iscsi://x:1"} {
 		if err := checkAddress(text); err == nil {

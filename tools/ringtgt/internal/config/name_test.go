@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // Names by RFC 7143 4.2.7; the first three are its own examples.
@@ -13,9 +15,7 @@ func TestCheckName(t *testing.T) {
 		"naa.62004567BA64678D0123456789ABCDEF",
 		"iqn.2026-11.io.ringtgt:disk0", "iqn.2001-04.com.example", "iqn.1993-08.org.debian:01:ab12.x-y", long,
 	} {
-		if err := CheckName(name); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
+		check.OK(t, CheckName(name), "%s", name)
 	}
 	for name, because := range map[string]string{
 		"":                            "want iqn.",

@@ -185,9 +185,7 @@ func TestFind(t *testing.T) {
 // Entries of dead processes are ignored, and removed at the next daemon's start.
 func TestDeadEntries(t *testing.T) {
 	dir := runtimeDir(t)
-	if _, err := RuntimeSocket(); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(RuntimeSocket())(t)
 	const dead = 1<<22 + 1 // beyond the largest process number
 	entry := filepath.Join(dir, strconv.Itoa(dead)+".sock")
 	for _, name := range []string{entry, filepath.Join(dir, "notes.txt"), filepath.Join(dir, "x.sock")} {

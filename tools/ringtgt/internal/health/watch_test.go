@@ -204,9 +204,7 @@ func TestFindings(t *testing.T) {
 	r.want(`level=ERROR msg="medium: it was truncated, and blocks are lost" ` + from + " first_lost_lba=8192")
 	r.Poll()
 	r.want() // already logged
-	if n := r.health[0].Count(lun.FaultBlocks); n != 1 {
-		t.Errorf("%d faults of that kind were counted, want 1", n)
-	}
+	check.Equal(t, r.health[0].Count(lun.FaultBlocks), 1, "faults of that kind that were counted:")
 	c.LostLBA = 100
 	look()
 	r.want(`level=ERROR msg="medium: it was truncated, and blocks are lost" ` + from + " first_lost_lba=100")
@@ -253,9 +251,7 @@ func TestStuckInspection(t *testing.T) {
 	if s := Sum(r.Reports()); s.Degraded != maxInspections {
 		t.Errorf("%d units are reported not to answer, want %d", s.Degraded, maxInspections)
 	}
-	if n := hanging(); n != maxInspections {
-		t.Errorf("%d inspections hang, and at most %d may", n, maxInspections)
-	}
+	check.Equal(t, hanging(), maxInspections, "inspections that hang:")
 	close(release)
 	r.wait()
 	r.pass(patience + time.Second)
@@ -331,9 +327,7 @@ func TestLossHasTheMediumLookedAt(t *testing.T) {
 		t.Helper()
 		r.Poll()
 		r.wait()
-		if got := len(looked); got != n {
-			t.Errorf("%s: looked at %d times, want %d", because, got, n)
-		}
+		check.Equal(t, len(looked), n, "%s: times it was looked at:", because)
 	}
 	want(0, "nothing happened")
 	r.health[0].Report(lun.FaultWrite, 1, int(unix.EIO), 1)

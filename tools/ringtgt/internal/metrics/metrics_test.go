@@ -271,7 +271,5 @@ func TestBadClients(t *testing.T) {
 	for _, c := range silent {
 		c.Close()
 	}
-	if code := <-answered; code != http.StatusOK {
-		t.Errorf("answered %d once the others are gone", code)
-	}
+	check.Equal(t, <-answered, http.StatusOK, "the status once the others are gone is")
 }

@@ -49,9 +49,7 @@ func refused(t *testing.T, s *State, a Ask, reason Reason, id string) {
 	if _, err := s.Find(a); !errors.As(err, &r) || r.Reason != reason {
 		t.Errorf("Find says %v, Bind refused as %s", err, reason)
 	}
-	if after := dump(t, s); after != before {
-		t.Errorf("a refusal changed what is kept:\n%s\nbefore:\n%s", after, before)
-	}
+	check.Equal(t, dump(t, s), before, "what is kept after a refusal:")
 }
 
 // dump returns the disks in memory, and checks that the database has the same.
@@ -70,9 +68,7 @@ func dump(t *testing.T, s *State) string {
 		return err
 	})
 	must.OK(t, err)
-	if mem := text(s.disks); mem != kept {
-		t.Errorf("memory has\n%s\nand the database\n%s", mem, kept)
-	}
+	check.Equal(t, text(s.disks), kept, "the disks in memory, against those in the database:")
 	return kept
 }
 
@@ -293,17 +289,13 @@ func TestNothingNewWritesNothing(t *testing.T) {
 	if _, _, err := s.Bind(asks, units); err != nil {
 		t.Fatal(err)
 	}
-	if n := transactions() - before; n != 1 {
-		t.Errorf("three new units took %d transactions, want 1", n)
-	}
+	check.Equal(t, transactions()-before, 1, "transactions for three new units:")
 	s = reopen(t, s)
 	before = transactions()
 	if _, _, err := s.Bind(asks, units); err != nil {
 		t.Fatal(err)
 	}
-	if n := transactions() - before; n != 0 {
-		t.Errorf("three known units took %d transactions, want none", n)
-	}
+	check.Equal(t, transactions()-before, 0, "transactions for three known units:")
 }
 
 // version1 creates a state directory in the layout of version 1.
@@ -373,9 +365,7 @@ func TestVersion1(t *testing.T) {
 	// One file under two names had two identities; only the administrator knows which is right.
 	refused(t, s, look("twice"), Ambiguous, "idt1")
 	refused(t, s, look("link"), Ambiguous, "idt2")
-	if _, err := s.Forget("idt1"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(s.Forget("idt1"))(t)
 	s = reopen(t, s) // a disk that was given up does not come back from the old layout
 	if f := bind(t, s, look("twice")); f.Disk.ID != "idt2" {
 		t.Errorf("%+v", f)

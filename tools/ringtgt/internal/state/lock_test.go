@@ -90,7 +90,5 @@ func TestOpenWaitsForTheLock(t *testing.T) {
 	default:
 	}
 	first.Close()
-	if err := <-opened; err != nil {
-		t.Error(err)
-	}
+	check.OK(t, <-opened)
 }

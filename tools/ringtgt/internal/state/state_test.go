@@ -80,9 +80,7 @@ func TestLockKeepsOthersOut(t *testing.T) {
 	s := open(t, dir)
 	_, err := Open(dir, 0)
 	must.Be(t, errors.Is(err, ErrInUse) && strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())), "second Open: %v", err)
-	if err := s.Save("k", []byte("v")); err != nil {
-		t.Errorf("the first cannot save after the second tried: %v", err)
-	}
+	check.OK(t, s.Save("k", []byte("v")), "the first cannot save after the second tried")
 	reopen(t, s)
 }
 
@@ -175,9 +173,7 @@ func TestHalfMadeDatabase(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, databaseFile+".new"), []byte("half"))
 	s := open(t, dir)
-	if err := s.Save("k", []byte("v")); err != nil {
-		t.Error(err)
-	}
+	check.OK(t, s.Save("k", []byte("v")))
 }
 
 func TestDamagedIdentity(t *testing.T) {
