@@ -7,7 +7,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// settle counts the requests that are over and starts the next ones.
+// settle counts the requests that have ended and starts the next ones.
 func (c *loopConn) settle() {
 	for i := 0; i < len(c.over); i++ { // issuing may fail the connection
 		cmd := c.over[i]
@@ -24,7 +24,7 @@ func (c *loopConn) settle() {
 	c.over = c.over[:0]
 }
 
-// release gives back a request that is over: in a closed loop it is the next one.
+// release takes back a request that has ended; a closed loop issues its next one in it.
 func (c *loopConn) release(r *request) {
 	l := c.loop
 	if l.w.Rate == 0 && l.issuing && c.more() {
@@ -38,7 +38,7 @@ func (c *loopConn) release(r *request) {
 	}
 }
 
-// SCSI statuses that a request survives (SAM-5, 5.3), and the sense key UNIT ATTENTION (SPC-4, 4.5.6).
+// SCSI statuses after which a request is sent again (SAM-5, 5.3), and the sense key UNIT ATTENTION (SPC-4, 4.5.6).
 const (
 	statusGood           = 0x00
 	statusCheckCondition = 0x02
@@ -47,7 +47,7 @@ const (
 	keyUnitAttention     = 0x06
 )
 
-// sum is where a request counts.
+// sum returns the counters of a request's direction.
 func (c *loopConn) sum(r *request) *Sum {
 	if r.cmd.Out != nil {
 		return &c.report.Write
@@ -55,7 +55,7 @@ func (c *loopConn) sum(r *request) *Sum {
 	return &c.report.Read
 }
 
-// conclude takes a request that is over; false: it was sent again.
+// conclude accounts for a request that has ended; false: it was sent again.
 func (c *loopConn) conclude(r *request) bool {
 	l, res := c.loop, &r.cmd.Result
 	if res.Err == nil && res.Response == pdu.ServiceResponseCompleted && res.Status == statusGood {
@@ -90,7 +90,7 @@ func (c *loopConn) conclude(r *request) bool {
 	return true
 }
 
-// count takes a request that was answered as it should.
+// count adds a request that succeeded.
 func (c *loopConn) count(r *request) {
 	l := c.loop
 	if l.now >= l.endAt {
@@ -118,7 +118,7 @@ func (c *loopConn) count(r *request) {
 	}
 }
 
-// late takes a request that was under way when the measured part ended. It counts as long as it took, or has taken.
+// late adds a request that was in flight when the measured part ended, with the latency that it has reached.
 func (c *loopConn) late(r *request) {
 	if l := c.loop; l.endAt > l.countFrom {
 		s := c.sum(r)

@@ -7,15 +7,11 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// asynchronous does an initiator's duty at an Asynchronous Message (RFC 7143,
-// 11.9.1). That of event 5 is done by the protocol: Data-Out stopped and the
-// acknowledgement queued before the listener is called.
+// asynchronous acts on an Asynchronous Message (RFC 7143, 11.9.1). The protocol has handled event 5: it stopped Data-Out and
+// queued the acknowledgement before OnAsync is called.
 func (s *Session) asynchronous(c *conn, a Async) {
 	if s.cfg.OnAsync != nil {
 		s.cfg.OnAsync(a)
-	}
-	if s.cfg.IgnoreAsync {
-		return
 	}
 	switch a.Message.AsyncEvent() {
 	case pdu.AsyncEventLogoutRequest:
@@ -41,8 +37,7 @@ func (s *Session) asynchronous(c *conn, a Async) {
 			other.lose(ErrConnLost)
 		}
 	case pdu.AsyncEventNegotiationRequest:
-		// "by issuing a Text Request (that can be empty) on the same
-		// connection".
+		// "by issuing a Text Request (that can be empty) on the same connection".
 		_ = s.Submit(&Command{Kind: KindText, Conn: c.cid, TTT: pdu.ReservedTag, Immediate: true})
 	}
 }

@@ -32,7 +32,7 @@ func BenchmarkCommand(b *testing.B) {
 	b.ResetTimer()
 	for done := 0; done < b.N; {
 		l.todo, c.marked = l.todo[:0], false
-		c.p.Fill(sink, l.now)
+		c.p.Fill(sink)
 		out := sink.Pieces()[0]
 		n := 0
 		for ; len(out) > 0; out = out[pdu.BHSLen:] {
@@ -51,7 +51,7 @@ func BenchmarkCommand(b *testing.B) {
 		}
 		sink.Reset()
 		l.now += 100_000
-		if err := c.p.Feed(answers[:n*size], l.now); err != nil {
+		if err := c.p.Feed(answers[:n*size]); err != nil {
 			b.Fatal(err)
 		}
 		c.settle()

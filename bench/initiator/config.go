@@ -48,14 +48,11 @@ var (
 	ErrUsage      = proto.ErrUsage
 )
 
-// Config describes a session. Portals, InitiatorName and, unless Discovery is
-// set, TargetName are needed; the zero value of the rest is right.
+// Config describes a session. Portals, InitiatorName and, unless Discovery is set, TargetName are needed; the rest may stay
+// zero.
 type Config struct {
 	// Portals are HOST:PORT; connection i goes to Portals[i%len].
 	Portals []string
-	// LocalAddrs, if any, are the local addresses of the connections, assigned
-	// in the same way.
-	LocalAddrs []string
 
 	TargetName, InitiatorName string
 	// ISID is the initiator's part of the session identifier (RFC 7143,
@@ -63,28 +60,21 @@ type Config struct {
 	ISID [6]byte
 	// Connections is how many are wanted, 1 to 64; 0 is 1.
 	Connections int
-	// Keys is what is offered. MaxConnections is set from Connections unless
-	// it is larger.
+	// Keys is what is offered. MaxConnections is set from Connections unless it is larger.
 	Keys Keys
 	CHAP CHAP
-	// FirstCmdSN is the CmdSN of the leading login and of the first
-	// non-immediate command (4.2.2.1).
+	// FirstCmdSN is the CmdSN of the leading login and of the first non-immediate command (4.2.2.1).
 	FirstCmdSN uint32
 	// Discovery makes a discovery session (4.3).
 	Discovery bool
 
-	// Tasks is how many commands of a connection may be outstanding, at
-	// most 4096; 0 is 1024. More wait.
+	// Tasks is how many commands of a connection may be outstanding, at most 4096; 0 is 1024. More wait.
 	Tasks int
-	// OnAsync is called with each Asynchronous Message before the session acts
-	// on it (11.9.1). It runs on the connection's reader and must not wait for
-	// the session.
+	// OnAsync is called with each Asynchronous Message before the session acts on it (11.9.1). It runs on the connection's
+	// reader and must not wait for the session.
 	OnAsync func(Async)
-	// IgnoreAsync keeps the session from acting on events 1 to 4 by itself (to
-	// log out, drop connections, negotiate).
-	IgnoreAsync bool
 	// Dialer makes the connections; nil is TCP.
-	Dialer func(ctx context.Context, local, portal string) (net.Conn, error)
+	Dialer func(ctx context.Context, portal string) (net.Conn, error)
 }
 
 // Async is an Asynchronous Message (11.9).
@@ -111,24 +101,4 @@ func (c *Config) login(tsih, cid uint16) proto.LoginConfig {
 		TSIH: tsih, CID: cid, Discovery: c.Discovery, CHAP: c.CHAP, Keys: keys,
 		Rand: func(b []byte) { _, _ = rand.Read(b) }, // it never fails
 	}
-}
-
-func dialTCP(ctx context.Context, local, portal string) (net.Conn, error) {
-	d := net.Dialer{}
-	if local != "" {
-		addr, err := net.ResolveTCPAddr("tcp", net.JoinHostPort(local, "0"))
-		if err != nil {
-			return nil, err
-		}
-		d.LocalAddr = addr
-	}
-	return d.DialContext(ctx, "tcp", portal)
-}
-
-// at returns the i-th of a list that comes round, "" of an empty one.
-func at(list []string, i int) string {
-	if len(list) == 0 {
-		return ""
-	}
-	return list[i%len(list)]
 }

@@ -6,14 +6,14 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// conn drives one connection by two goroutines: one reads, one writes. mu
-// guards the protocol; what happened is collected under it and told to the
-// commands' owners after.
+// conn drives one connection by two goroutines: one reads, one writes. mu guards the protocol. Events are collected under it
+// and delivered once it is released.
 type conn struct {
 	s   *Session
 	cid uint16
@@ -51,7 +51,7 @@ func (c *conn) expStatSN() uint32 {
 	return c.p.ExpStatSN()
 }
 
-// flush returns what happened since the last flush; mu is held.
+// flush returns the events since the last flush; mu is held.
 func (c *conn) flush() ([]*Command, []Async) {
 	done, async := slices.Clone(c.done), c.async
 	clear(c.done)
@@ -59,7 +59,7 @@ func (c *conn) flush() ([]*Command, []Async) {
 	return done, async
 }
 
-// tell tells what happened; mu is not held.
+// tell delivers events; mu is not held.
 func (c *conn) tell(done []*Command, async []Async) {
 	for _, cmd := range done {
 		c.s.concluded(c, cmd)
@@ -96,7 +96,7 @@ func (c *conn) feed(b []byte) error {
 		c.mu.Unlock()
 		return ErrConnLost
 	}
-	err := c.p.Feed(b, c.s.Now())
+	err := c.p.Feed(b)
 	done, async := c.flush()
 	c.mu.Unlock()
 	// The window may have opened for others before the caller is notified.
@@ -111,12 +111,11 @@ func (c *conn) feed(b []byte) error {
 // write sends what the protocol has until the connection ends.
 func (c *conn) write() {
 	defer c.s.readers.Done()
-	// All data is copied: a command may be over, and its buffer the
-	// caller's, while the kernel still reads.
+	// All data is copied: a command may be over, and its buffer the caller's, while the kernel still reads.
 	sink := proto.NewSink(make([]byte, sendBuffer), 8, -1)
 	for {
 		c.mu.Lock()
-		c.p.Fill(sink, c.s.Now())
+		c.p.Fill(sink)
 		c.mu.Unlock()
 		if sink.PDUs() == 0 {
 			select {
@@ -156,8 +155,7 @@ func (c *conn) terminate(late bool, affected func(*Command) bool) {
 	c.tell(done, async)
 }
 
-// lose ends the connection and its commands. Unless a logout ended it, it is
-// remembered for Recover.
+// lose ends the connection and its commands. Unless a logout ended it, it is remembered for Recover.
 func (c *conn) lose(why error) {
 	if why == ErrConnLost && c.s.leaving.Load() {
 		why = ErrLoggedOut // a target may close the other connections before its response is read
@@ -171,7 +169,7 @@ func (c *conn) lose(why error) {
 	before, async := c.flush()
 	c.p.End(why)
 	ended, _ := c.flush()
-	l := &loss{at: c.s.Now(), expStatSN: c.p.ExpStatSN()}
+	l := &loss{at: time.Now(), expStatSN: c.p.ExpStatSN()}
 	for _, cmd := range ended {
 		l.add(cmd)
 	}

@@ -140,8 +140,7 @@ func TestReadData(t *testing.T) {
 	}
 }
 
-// 11.4.5, 11.4.7: residual and sense reach the caller; data beyond a short
-// buffer is dropped.
+// 11.4.5, 11.4.7: residual and sense reach the caller; data beyond a short buffer is dropped.
 func TestUnderflowSenseAndShortBuffer(t *testing.T) {
 	target, cfg := newScript(t, 1, 16)
 	s, p := connected(t, target, cfg, 1)
@@ -246,8 +245,7 @@ func TestViolations(t *testing.T) {
 	}
 }
 
-// Digests in both directions, with padding (13.1): what the script reads and
-// writes here it computes itself.
+// Digests in both directions, with padding (13.1): what the script reads and writes here it computes itself.
 func TestWrongDigestEndsTheConnection(t *testing.T) {
 	target, cfg := newScript(t, 1, 16)
 	cfg.Keys.HeaderDigest = true

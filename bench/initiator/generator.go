@@ -17,8 +17,8 @@ type request struct {
 	since int64 // ns: when it was submitted or, in an open loop, due
 }
 
-// generator makes the requests of one connection. What it makes depends on the workload, the connection's number and
-// nothing else, so that another one with the same makes them once more. It counts in logical blocks.
+// generator makes the requests of one connection. They depend on the workload and the connection's number only, so another
+// generator with the same makes them again. It counts in logical blocks.
 type generator struct {
 	w      *Workload
 	rng    rand.PCG
@@ -59,7 +59,7 @@ func newGenerator(w *Workload, i, n int) generator {
 	return g
 }
 
-// draw says what the next request is.
+// draw chooses the next request.
 func (g *generator) draw() (write bool, lba, blocks uint64) {
 	x := g.rng.Uint64()
 	write = int(x&0xffff)*100>>16 >= g.w.ReadPercent
@@ -111,13 +111,13 @@ func (g *generator) prepare(r *request) {
 	c.CDB, c.LUN, c.Attr, c.Expect = r.cdb[:], g.w.LUN, pdu.TaskAttrSimple, uint32(size)
 }
 
-// word is what stands at byte offset at, a multiple of 8.
+// word is the data of the eight bytes at offset at, a multiple of 8.
 func word(at, seed uint64) uint64 {
 	x := (at>>3 + seed) * 0x9e3779b97f4a7c15
 	return x ^ x>>29
 }
 
-// stamp writes the data that belongs at byte offset at.
+// stamp fills b with the data for byte offset at.
 func stamp(b []byte, at, seed uint64) {
 	for ; len(b) >= 8; b, at = b[8:], at+8 {
 		binary.LittleEndian.PutUint64(b, word(at, seed))

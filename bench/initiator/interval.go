@@ -17,7 +17,7 @@ type part struct {
 	latency       Histogram
 }
 
-// intervals takes what the loops of a run counted in each interval and makes one of it.
+// intervals merges what the loops of a run counted in each interval.
 type intervals struct {
 	length time.Duration
 	tell   func(Interval)
@@ -25,8 +25,7 @@ type intervals struct {
 	free   chan *part
 	done   chan struct{}
 
-	// upTo is how many intervals each loop is through, pending what is known of the ones that not all loops are: the first is
-	// interval told.
+	// upTo is how many intervals each loop has finished. pending are those that not all loops have; the first is number told.
 	upTo    []int
 	pending []Interval
 	told    int

@@ -9,9 +9,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// RFC 7143, 4.2.1, 11.12.6, 11.12.7: the leading login has TSIH 0 and states the
-// first CmdSN; a join has the session's TSIH, the same ISID and a CID of its
-// own, and negotiates what is a connection's only (13, "Use").
+// RFC 7143, 4.2.1, 11.12.6, 11.12.7: the leading login has TSIH 0 and states the first CmdSN; a join has the session's TSIH,
+// the same ISID and a CID of its own, and negotiates what is a connection's only (13, "Use").
 func TestJoins(t *testing.T) {
 	target, cfg := newScript(t, 0xfffffffe, 16)
 	cfg.Keys.HeaderDigest = false
@@ -126,8 +125,7 @@ func TestReservedNumbersInReverse(t *testing.T) {
 	sound(t, s)
 }
 
-// 4.2.2.1: no CmdSN above MaxCmdSN is sent; what any connection says opens the
-// window for all, and nothing closes it again.
+// 4.2.2.1: no CmdSN above MaxCmdSN is sent; what any connection says opens the window for all, and nothing closes it again.
 func TestWindow(t *testing.T) {
 	target, cfg := newScript(t, 1, 2)
 	s, p := connected(t, target, cfg, 2)

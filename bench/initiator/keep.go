@@ -14,8 +14,8 @@ import (
 // Idle keeps all connections up for d and sends nothing but answers to the target, mostly to its pings. The loops sleep
 // meanwhile. The error says that a connection was lost, or is that of ctx.
 func (ls *Loops) Idle(ctx context.Context, d time.Duration) error {
-	if !ls.running.CompareAndSwap(false, true) {
-		return fmt.Errorf("%w: a run is under way", ErrUsage)
+	if err := ls.enter(); err != nil {
+		return err
 	}
 	defer ls.running.Store(false)
 	if d <= 0 {
@@ -35,7 +35,7 @@ func (ls *Loops) idle(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// keeper has idle run between runs.
+// keeper runs idle between runs.
 type keeper struct {
 	loops *Loops
 	mu    sync.Mutex
@@ -58,7 +58,7 @@ func (k *keeper) resume() {
 	})
 }
 
-// pause ends that, and returns once no thread uses the connections.
+// pause stops that, and returns once no thread uses the connections.
 func (k *keeper) pause() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -76,25 +76,14 @@ func (k *keeper) pause() {
 // answer.
 func (ls *Loops) Close() {
 	ls.keeper.pause()
-	first := make(chan *loopConn, len(ls.conns))
-	gone := -1
+	var first []*loopConn // of each session: its logout is the session's
 	for _, c := range ls.conns {
-		if c.dead == nil && c.sessionIndex != gone {
-			first <- c // its logout is the session's
-			gone = c.sessionIndex
+		if c.dead == nil && (len(first) == 0 || c.session != first[len(first)-1].session) {
+			first = append(first, c)
 		}
 	}
-	close(first)
 	until := time.Now().Add(closeTimeout)
-	var done sync.WaitGroup
-	for range min(maxLogins, len(first)) {
-		done.Go(func() {
-			for c := range first {
-				c.logOut(until)
-			}
-		})
-	}
-	done.Wait()
+	severally(len(first), func(i int) { first[i].logOut(until) })
 	for _, c := range ls.conns {
 		if c.fd >= 0 {
 			_ = syscall.Close(c.fd)
@@ -120,7 +109,7 @@ func (c *loopConn) logOut(until time.Time) {
 		tv := syscall.NsecToTimeval(max(int64(left), int64(time.Microsecond)))
 		_ = syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, syscall.SO_RCVTIMEO, &tv)
 		_ = syscall.SetsockoptTimeval(c.fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &tv)
-		c.p.Fill(sink, 0)
+		c.p.Fill(sink)
 		for _, b := range sink.Pieces() {
 			if n, err := syscall.Write(c.fd, b); err != nil || n < len(b) {
 				return
@@ -128,7 +117,7 @@ func (c *loopConn) logOut(until time.Time) {
 		}
 		sink.Reset()
 		n, err := syscall.Read(c.fd, buf)
-		if err != nil || n <= 0 || c.p.Feed(buf[:n], 0) != nil {
+		if err != nil || n <= 0 || c.p.Feed(buf[:n]) != nil {
 			return
 		}
 		for _, cmd := range c.over {

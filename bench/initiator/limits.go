@@ -2,38 +2,31 @@ package initiator
 
 import "time"
 
-// Every bound of the drivers, with its reason.
+// The bounds of the drivers, with their reasons.
 const (
 	// recvBuffer is what one read of the goroutine driver takes: a good part
 	// of a 1 MiB read, or the answers to a whole window of small ones.
 	recvBuffer = 256 << 10
-	// sendBuffer is what one write of it sends: as much as a data segment of
-	// the target's, and the headers.
+	// sendBuffer is what one write of it sends: as much as a data segment of the target's, and the headers.
 	sendBuffer = 300 << 10
 
-	// maxViolations is how many violations are kept; the rest is counted. One
-	// is enough to fail a test, a thousand explain it.
+	// maxViolations is how many violations are kept; the rest is counted. One is enough to fail a test, a thousand explain it.
 	maxViolations = 1000
 
 	// maxText and maxTargets bound what SendTargets returns, in bytes and keys.
 	maxText    = 1 << 20
 	maxTargets = 1 << 16
 
-	// loginTimeout bounds a login whose context has no deadline: the
-	// target's own limit is 15 s.
+	// loginTimeout bounds a login whose context has no deadline: the target's own limit is 15 s.
 	loginTimeout = 30 * time.Second
-	// logoutTimeout bounds the logout that a target asks for without saying
-	// how long it waits.
+	// logoutTimeout bounds the logout that a target asks for without saying how long it waits.
 	logoutTimeout = 10 * time.Second
 
-	// maxUnitAttentions is how many TEST UNIT READY a unit gets to report
-	// the unit attentions of a new nexus (SAM-5, 5.14).
+	// maxUnitAttentions is how many TEST UNIT READY a unit gets to report the unit attentions of a new nexus (SAM-5, 5.14).
 	maxUnitAttentions = 16
 
-	// maxLogins is how many sessions of Loops log in at a time: a login is
-	// two round trips and little work, so that a target with a queue of 128
-	// connections to accept takes them, and a thousand are there in the time
-	// of thirty.
+	// maxLogins is how many sessions of Loops log in at a time: a login is two round trips and little work, so that a target
+	// with a queue of 128 connections to accept takes them, and a thousand are there in the time of thirty.
 	maxLogins = 32
 	// keepAfter is how long Loops without a run let the target wait for an
 	// answer to a ping: targets wait for five seconds and more.
@@ -43,13 +36,11 @@ const (
 	// closeTimeout bounds the logouts of Loops, of all of them together.
 	closeTimeout = time.Second
 
-	// The io_uring driver. A loop's receive buffers are 1 MiB: what a core's
-	// second-level cache holds, and eight times the answers to 32 requests
-	// of 4 KiB. They come back within a turn.
+	// The io_uring driver. A loop's receive buffers are 1 MiB: what a core's second-level cache holds, and eight times the
+	// answers to 32 requests of 4 KiB. They come back within a turn.
 	recvRingBuffers = 32
 	recvRingSize    = 32 << 10
-	// What one send gathers: headers of more than a window of requests, and
-	// twice as many pieces as a window has writes.
+	// What one send gathers: headers of more than a window of requests, and twice as many pieces as a window has writes.
 	loopSendBuffer = 64 << 10
 	loopSendPieces = 512
 	// With more than fewConns connections on a loop each gets a quarter: 18 MB
@@ -60,21 +51,18 @@ const (
 	// The answers to some forty pings at a time.
 	idleSendBuffer = 2 << 10
 	idleSendPieces = 8
-	// requestChunk is how many requests a connection takes memory for at a
-	// time, as far as Depth: 16 KiB.
+	// requestChunk is how many requests a connection takes memory for at a time, as far as Depth: 16 KiB.
 	requestChunk = 32
 	// Data up to here is copied behind its header: cheaper than two pieces.
 	loopCopyMax = 1024
 
 	defaultBlockSize = 4096
-	// maxBlockSize is the longest request: WRITE of 16 MiB is more than any
-	// target's MAXIMUM TRANSFER LENGTH here.
+	// maxBlockSize is the longest request: WRITE of 16 MiB is more than any target's MAXIMUM TRANSFER LENGTH here.
 	maxBlockSize = 16 << 20
 
-	// defaultOpenDepth is how many requests of an open loop a connection has
-	// under way by default. It is no bound of the load, since what waits for it
-	// is counted from when it was due; it is one of memory. As many on a few
-	// connections fill the largest command windows here.
+	// defaultOpenDepth is how many requests of an open loop a connection has under way by default. It is no bound of the load,
+	// since what waits for it is counted from when it was due; it is one of memory. As many on a few connections fill the
+	// largest command windows here.
 	defaultOpenDepth = 256
 	// maxRate is more than a machine's loops can send, and the times of the
 	// schedule, in whole nanoseconds, still are to a tenth what they should.
@@ -84,14 +72,11 @@ const (
 	// maxFillDepth is as deep as writing a range in order pays.
 	maxFillDepth = 32
 
-	// minInterval is the shortest slice of a series: a turn of a busy loop
-	// takes a tenth of it.
+	// minInterval is the shortest slice of a series: a turn of a busy loop takes a tenth of it.
 	minInterval = time.Millisecond
-	// maxSeries bounds the slices that a run keeps, each with a histogram of
-	// 30 KiB: as many columns as a picture has.
+	// maxSeries bounds the slices that a run keeps, each with a histogram of 30 KiB: as many columns as a picture has.
 	maxSeries = 600
-	// partsUnderWay is how many slices loops may be ahead of OnInterval before
-	// they make longer ones.
+	// partsUnderWay is how many slices loops may be ahead of OnInterval before they make longer ones.
 	partsUnderWay = 64
 
 	// drainTimeout ends a run whose requests do not come back after it is
@@ -101,7 +86,6 @@ const (
 	// quitTimeout is how often a loop looks whether its receives have ended.
 	quitTimeout = 20 * time.Millisecond
 
-	// maxAttentions is how many unit attentions a connection's run may see
-	// before they count as errors.
+	// maxAttentions is how many unit attentions a connection's run may see before they count as errors.
 	maxAttentions = 64
 )

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// loop is one thread of a run: a ring, and connections that no other thread touches. A turn takes what has arrived on all
-// of them, makes the requests that are due, and then sends on each what that has brought up, in one send each. What a
-// turn does is in proportion to what happened, not to the number of connections.
+// loop is one thread of a run: a ring, and connections that no other thread touches. A turn takes the completions of all of
+// them, makes the requests that are due, and sends once on each connection that has something to send. Its cost depends on
+// these, not on the number of connections.
 type loop struct {
 	*run
 	index, cpu int
@@ -168,7 +168,7 @@ func (l *loop) sendMemory() (bytes, pieces int) {
 	return loopSendBuffer, loopSendPieces
 }
 
-// setTimes sets what all loops have in common.
+// setTimes sets the times that all loops share.
 func (l *loop) setTimes() {
 	l.now = l.clock()
 	l.countFrom = int64(l.w.Warmup)
@@ -209,7 +209,7 @@ func (l *loop) work() error {
 	return l.quit()
 }
 
-// flush sends on the connections where something happened, and where another loop or connection may have opened the window.
+// flush sends on the connections with news, and on those whose window another loop or connection may have opened.
 func (l *loop) flush() {
 	again := l.kicked.Swap(false) // the next kick sees waiters that come from here on
 	if len(l.held) > 0 {
@@ -241,7 +241,7 @@ func (l *loop) flush() {
 	l.todo = l.todo[:0]
 }
 
-// wait submits what there is and waits for what comes of it.
+// wait submits the queued operations and waits for completions.
 func (l *loop) wait() error {
 	if l.w.Poll > 0 && l.live > 0 {
 		if err := l.ring.Submit(); err != nil {
@@ -256,8 +256,8 @@ func (l *loop) wait() error {
 	return l.ring.SubmitAndWait(l.sleep())
 }
 
-// sleep returns how long there is nothing to do unless something arrives, or another loop or the run's context says so: there is
-// no other time to look, which would only hide a signal that was lost.
+// sleep returns how long to wait for a completion or a wake-up by another loop or the run's context. Looking at other times too
+// would only hide a lost wake-up.
 func (l *loop) sleep() time.Duration {
 	at := l.due()
 	if at == never {
@@ -266,7 +266,7 @@ func (l *loop) sleep() time.Duration {
 	return max(time.Duration(at-l.now), 0)
 }
 
-// due returns when the loop has something to do by itself.
+// due returns when the loop's next timer expires.
 func (l *loop) due() int64 {
 	switch {
 	case !l.issuing:
@@ -308,7 +308,7 @@ func (l *loop) turn() {
 	l.bufs.Publish()
 }
 
-// mind ends the run when it is time to.
+// mind ends the run when its time is up or something stopped it.
 func (l *loop) mind() {
 	halted := l.halted.Load()
 	if l.issuing {
@@ -337,7 +337,7 @@ func (l *loop) mind() {
 	}
 }
 
-// stop ends the measured part: no request is made any more, and those under way have some time to come back.
+// stop ends the measured part: no more requests are made, and those in flight get some time to complete.
 func (l *loop) stop(why int, at int64, patience time.Duration) {
 	if l.issuing {
 		l.meter.stop(l)
@@ -399,7 +399,7 @@ func (l *loop) quit() error {
 	}
 }
 
-// kick has the other loops look at the windows: one of their connections waits.
+// kick makes the other loops check their windows: one of their connections is waiting.
 func (l *loop) kick() {
 	for _, p := range l.loops {
 		if p != l && p.ring != nil && !p.kicked.Swap(true) {

@@ -53,7 +53,7 @@ type loopConn struct {
 // Done, Async and Violation make loopConn a proto.Handler.
 func (c *loopConn) Done(cmd *Command) { c.over = append(c.over, cmd) }
 
-// Async is told events that a load generator can do little about: the target closes what it says it closes.
+// Async passes events on. A load generator can do little about them: the target closes what it says it closes.
 func (c *loopConn) Async(m *pdu.AsyncMessage, data []byte) {
 	if cb := c.session.cfg.OnAsync; cb != nil {
 		cb(Async{CID: c.cid, Message: *m, Data: append([]byte(nil), data...)})
@@ -64,7 +64,7 @@ func (c *loopConn) Violation(format string, args ...any) {
 	c.session.witness.add(c.cid, format, args...)
 }
 
-// prepare gives the connection to a loop of a run of n connections.
+// prepare assigns the connection to a loop, in a run of n connections.
 func (c *loopConn) prepare(l *loop, n int) {
 	c.loop = l
 	l.conns = append(l.conns, c)
@@ -138,7 +138,7 @@ func (c *loopConn) more() bool { return c.dead == nil && (c.limit == 0 || c.made
 // room reports whether it may make one now.
 func (c *loopConn) room() bool { return c.more() && (len(c.free) > 0 || c.have < c.loop.w.Depth) }
 
-// take returns a request that is not under way; there is room. Memory for them is made a few at a time, up to Depth.
+// take returns a request that is not in flight; there is room. Memory for them is made a few at a time, up to Depth.
 func (c *loopConn) take() *request {
 	if len(c.free) == 0 {
 		c.grow()
@@ -188,7 +188,7 @@ func (c *loopConn) submit(r *request) {
 	c.mark()
 }
 
-// mark has the loop look at the connection before it sleeps.
+// mark makes the loop look at the connection before it sleeps.
 func (c *loopConn) mark() {
 	if !c.marked {
 		c.marked = true
@@ -202,7 +202,7 @@ func (c *loopConn) arm() {
 	c.loop.ring.RecvMultishot(uring.Slot(c.slot), loopGroup, opRecv|uint64(c.slot))
 }
 
-// received takes a completion of the receive.
+// received handles a completion of the receive.
 func (c *loopConn) received(cqe uring.CQE) {
 	l := c.loop
 	l.report.Receives++
@@ -212,7 +212,7 @@ func (c *loopConn) received(cqe uring.CQE) {
 	b := l.bufs.Take(cqe)
 	var err error
 	if len(b) > 0 && c.dead == nil {
-		err = c.p.Feed(b, l.now)
+		err = c.p.Feed(b)
 		c.settle()
 		if c.shares && c.numbers.Waiting() {
 			l.kick()
@@ -264,13 +264,13 @@ func (c *loopConn) fail(err error) {
 // moved reports whether MaxCmdSN rose since the last flush.
 func (c *loopConn) moved() bool { return c.numbers.MaxCmdSN() != c.seenMax }
 
-// flush sends what there is, unless a send is under way: then its completion will.
+// flush sends what there is, unless a send is in flight: then its completion will.
 func (c *loopConn) flush() {
 	if c.sending {
 		return
 	}
 	c.seenMax = c.numbers.MaxCmdSN()
-	c.progress = c.p.Fill(c.sink, c.loop.now)
+	c.progress = c.p.Fill(c.sink)
 	pieces := c.sink.Pieces()
 	if len(pieces) == 0 {
 		return
@@ -290,7 +290,7 @@ func (c *loopConn) send() {
 	c.loop.ring.SendMsg(uring.Slot(c.slot), c.msg, uring.MsgWaitAll|uring.MsgNoSignal, opSend|uint64(c.slot))
 }
 
-// sent takes the completion of a send. A short one goes on where it ended.
+// sent handles the completion of a send. A short one continues where it ended.
 func (c *loopConn) sent(cqe uring.CQE) {
 	c.sending = false
 	if c.dead != nil {

@@ -19,7 +19,7 @@ type LoopsConfig struct {
 	CPUs []int
 }
 
-// Loops drives the connections of some sessions from a few threads, each with a ring of its own, for load. Connections are
+// Loops drives the connections of many sessions from a few threads, each with its own ring, for load. Connections are
 // assigned to the loops in turn, session by session, so a session with one connection per loop is on all of them. Between runs
 // the target's pings are answered too: after a second without a run, the loops wait on their connections in the background
 // until the next one.
@@ -45,19 +45,15 @@ func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	dialed, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	conns := make([][]*loopConn, len(cfg.Sessions))
-	var next atomic.Int64
-	var done sync.WaitGroup
-	for range min(maxLogins, len(cfg.Sessions)) {
-		done.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(cfg.Sessions) && dialed.Err() == nil; i = int(next.Add(1)) - 1 {
-				var err error
-				if ls.sessions[i], conns[i], err = dialForLoops(dialed, cfg.Sessions[i]); err != nil {
-					cancel(fmt.Errorf("initiator: session %d: %w", i, err)) // the first one counts
-				}
-			}
-		})
-	}
-	done.Wait()
+	severally(len(cfg.Sessions), func(i int) {
+		if dialed.Err() != nil {
+			return
+		}
+		var err error
+		if ls.sessions[i], conns[i], err = dialForLoops(dialed, cfg.Sessions[i]); err != nil {
+			cancel(fmt.Errorf("initiator: session %d: %w", i, err)) // the first one counts
+		}
+	})
 	for i := range conns { // in their order, whichever was first
 		for _, c := range conns[i] {
 			c.session, c.sessionIndex, c.index = ls.sessions[i], i, len(ls.conns)
@@ -77,6 +73,20 @@ func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	}
 	ls.keeper.resume()
 	return ls, nil
+}
+
+// severally calls do with 0 to n-1, maxLogins at a time, and waits for all of them.
+func severally(n int, do func(i int)) {
+	var next atomic.Int64
+	var done sync.WaitGroup
+	for range min(maxLogins, n) {
+		done.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
+	}
+	done.Wait()
 }
 
 // dialForLoops makes a session whose connections have logged in and have no thread yet. With an error it returns those that
@@ -101,8 +111,8 @@ func dialForLoops(ctx context.Context, cfg Config) (*Session, []*loopConn, error
 	return s, conns, err
 }
 
-// takeSocket takes the socket out of the runtime's hands. It is made blocking: io_uring waits for such sockets by itself,
-// and completes at once with EAGAIN on others.
+// takeSocket takes the socket from the Go runtime and makes it blocking: io_uring waits for such sockets by itself, and
+// completes at once with EAGAIN on others.
 func takeSocket(nc net.Conn) (int, error) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {

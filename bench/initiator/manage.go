@@ -6,10 +6,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// TMF carries out a task management function on connection cid (RFC 7143, 11.5)
-// and returns the target's response. refITT is pdu.ReservedTag and refCmdSN 0
-// where the function names no task. When the function completes, the tasks that
-// it aborted end with ErrAborted.
+// TMF carries out a task management function on connection cid (RFC 7143, 11.5) and returns the target's response. refITT is
+// pdu.ReservedTag and refCmdSN 0 where the function names no task. When the function completes, the tasks that it aborted end
+// with ErrAborted.
 func (s *Session) TMF(ctx context.Context, cid uint16, function pdu.TaskFunction, lun uint64, refITT, refCmdSN uint32, immediate bool) (pdu.TaskResponse, error) {
 	cmd := &Command{Kind: KindTMF, Conn: cid, Function: function, LUN: lun, RefITT: refITT, RefCmdSN: refCmdSN, Immediate: immediate}
 	if err := s.Exec(ctx, cmd); err != nil {
@@ -18,10 +17,8 @@ func (s *Session) TMF(ctx context.Context, cid uint16, function pdu.TaskFunction
 	return cmd.Result.TMF, nil
 }
 
-// Abort aborts one command that is in progress, by an immediate ABORT TASK on
-// its own connection (11.5.1, 11.5.5). A command that was not sent yet is
-// withdrawn: its Done is called with ErrAborted and the response is Function
-// complete.
+// Abort aborts one command that is in progress, by an immediate ABORT TASK on its own connection (11.5.1, 11.5.5). A command
+// that was not sent yet is withdrawn: its Done is called with ErrAborted and the response is Function complete.
 func (s *Session) Abort(ctx context.Context, cmd *Command) (pdu.TaskResponse, error) {
 	c, err := s.conn(cmd.Conn)
 	if err != nil {
@@ -41,47 +38,36 @@ func (s *Session) Abort(ctx context.Context, cmd *Command) (pdu.TaskResponse, er
 	if !sent {
 		return pdu.TMFResponseComplete, nil
 	}
-	if !cmd.Immediate {
-		return s.TMF(ctx, c.cid, pdu.TMFAbortTask, lun, itt, sn, true)
+	if cmd.Immediate { // "the RefCmdSN MUST be that of the task management request itself" (11.5.5)
+		sn = s.n.CmdSN()
 	}
-	// "the RefCmdSN MUST be that of the task management request itself" for
-	// an immediate task (11.5.5).
-	return s.TMF(ctx, c.cid, pdu.TMFAbortTask, lun, itt, s.n.CmdSN(), true)
+	return s.TMF(ctx, c.cid, pdu.TMFAbortTask, lun, itt, sn, true)
 }
 
-// Ping sends a NOP-Out with data and waits for the NOP-In that returns it
-// (11.18).
+// Ping sends a NOP-Out with data and waits for the NOP-In that returns it (11.18).
 func (s *Session) Ping(ctx context.Context, cid uint16, data []byte, immediate bool) error {
 	return s.Exec(ctx, &Command{Kind: KindPing, Conn: cid, Text: data, Immediate: immediate})
 }
 
-// Logout closes the session by a Logout Request on its first connection (11.14,
-// reason 0).
+// Logout closes the session by a Logout Request on its first connection (11.14, reason 0).
 func (s *Session) Logout(ctx context.Context) error {
 	cids := s.CIDs()
 	if len(cids) == 0 {
 		return ErrConnLost
 	}
 	cmd := &Command{Kind: KindLogout, Conn: cids[0], Reason: pdu.LogoutCloseSession, Immediate: true}
-	if err := s.Exec(ctx, cmd); err != nil {
-		return err
-	}
-	if err := cmd.Result.Good(); err != nil {
+	if err := s.succeed(ctx, cmd); err != nil {
 		return err
 	}
 	s.readers.Wait()
 	return nil
 }
 
-// LogoutConn closes connection cid (reason 1) by a Logout Request on connection
-// over, which may be the same. If that connection is lost, only the target's
-// side is closed: its tasks end, and the CID is free (11.14).
+// LogoutConn closes connection cid (reason 1) by a Logout Request on connection over, which may be the same. If that connection
+// is lost, only the target's side is closed: its tasks end, and the CID is free (11.14).
 func (s *Session) LogoutConn(ctx context.Context, over, cid uint16) error {
 	cmd := &Command{Kind: KindLogout, Conn: over, Reason: pdu.LogoutCloseConnection, CID: cid, Immediate: true}
-	if err := s.Exec(ctx, cmd); err != nil {
-		return err
-	}
-	return cmd.Result.Good()
+	return s.succeed(ctx, cmd)
 }
 
 // SendTargets asks for targets by a Text negotiation and returns the keys of

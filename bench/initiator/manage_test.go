@@ -40,8 +40,7 @@ func TestAbortTask(t *testing.T) {
 	}
 }
 
-// LOGICAL UNIT RESET ends the tasks of that unit on every connection, those
-// that came before it only (4.2.3.2, 11.5.1).
+// LOGICAL UNIT RESET ends the tasks of that unit on every connection, those that came before it only (4.2.3.2, 11.5.1).
 func TestResetEndsTasksEverywhere(t *testing.T) {
 	target, cfg := newScript(t, 1, 16)
 	s, p := connected(t, target, cfg, 2)
@@ -187,8 +186,7 @@ func TestSessionLogout(t *testing.T) {
 	sound(t, s)
 }
 
-// 11.14: "After sending the Logout Request PDU, an initiator MUST NOT send any
-// new iSCSI requests on the closing connection."
+// 11.14: "After sending the Logout Request PDU, an initiator MUST NOT send any new iSCSI requests on the closing connection."
 func TestNothingFollowsALogout(t *testing.T) {
 	target, cfg := newScript(t, 1, 16)
 	s, p := connected(t, target, cfg, 2)

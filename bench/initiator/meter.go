@@ -6,21 +6,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// meter takes what a loop has used at the beginning and at the end of the measured part: processor time and system calls a
-// request are of those requests that are counted.
+// meter reads what a loop has used at the beginning and at the end of the measured part, so that CPU time and system calls per
+// request cover the requests that count.
 type meter struct {
 	from, to      LoopReport
 	begun, halted bool
 }
 
-// start begins, the first time that it is called.
+// start takes the first reading, once.
 func (m *meter) start(l *loop) {
 	if !m.begun {
 		m.begun, m.from = true, l.used()
 	}
 }
 
-// stop ends, the first time that it is called. A run that ends in its warm-up has used nothing.
+// stop takes the second reading, once. A run that ends in its warm-up has used nothing.
 func (m *meter) stop(l *loop) {
 	m.start(l)
 	if !m.halted {

@@ -13,8 +13,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// patience bounds every wait of these tests; nothing that works takes a
-// hundredth of it.
+// patience bounds every wait of these tests; nothing that works takes a hundredth of it.
 const patience = 60 * time.Second
 
 // script is a target that does what the test tells it, PDU by PDU.
@@ -47,7 +46,7 @@ func newScript(t *testing.T, first, width uint32) (*script, Config) {
 	return s, Config{
 		Portals: []string{"scripted"}, TargetName: "iqn.2026-11.io.ringtgt:scripted", InitiatorName: "iqn.2026-11.io.ringtgt:initiator",
 		ISID: [6]byte{0x80, 1, 2, 3, 4, 5}, FirstCmdSN: first,
-		Dialer: func(ctx context.Context, local, portal string) (net.Conn, error) {
+		Dialer: func(ctx context.Context, portal string) (net.Conn, error) {
 			a, b := net.Pipe()
 			p := &peer{script: s, nc: b, pdus: make(chan message, 4096), statSN: 1000}
 			go p.read()
@@ -160,9 +159,8 @@ func (p *peer) want(op pdu.Opcode, because string) message {
 	}
 }
 
-// wantNothing proves that nothing is on its way, by two pings of the target's:
-// what the initiator had to send when it answered the first goes before the
-// second answer.
+// wantNothing proves that nothing is on its way, by two pings of the target's: what the initiator had to send when it answered
+// the first goes before the second answer.
 func (p *peer) wantNothing(because string) {
 	p.t.Helper()
 	for ttt := range uint32(2) {

@@ -11,9 +11,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// loss is what a connection left behind.
+// loss is what a lost connection left to recover.
 type loss struct {
-	at        int64 // when it was lost
+	at        time.Time // when it was lost
 	expStatSN uint32
 	holes     []hole
 	again     []*Command
@@ -25,8 +25,7 @@ type hole struct {
 	lun        uint64
 }
 
-// add takes a command that the connection's end ended. What Recover needs is
-// copied: the command may be used again at once.
+// add takes a command that the connection's end ended. What Recover needs is copied: the command may be used again at once.
 func (l *loss) add(cmd *Command) {
 	if cmd.Result.Sent && !cmd.Immediate {
 		l.holes = append(l.holes, hole{cmd.Result.CmdSN, cmd.Result.ITT, cmd.LUN})
@@ -36,7 +35,7 @@ func (l *loss) add(cmd *Command) {
 	}
 }
 
-// merge takes over what an earlier connection of the CID left.
+// merge adds what an earlier connection of the CID left.
 func (l *loss) merge(old *loss) {
 	if old != nil {
 		l.holes = append(old.holes, l.holes...)
@@ -58,30 +57,24 @@ func (s *Session) Kill(cid uint16, reset bool) error {
 	return nil
 }
 
-// RecoverOptions says how to recover. The zero value reinstates the CID after
-// Time2Wait.
+// RecoverOptions says how to recover. The zero value reinstates the CID after Time2Wait.
 type RecoverOptions struct {
 	// Portal to reconnect to; "" is that of Config.
 	Portal string
-	// LeaveOut does not bring the connection back: the target's side is
-	// closed by a logout on connection Over.
+	// LeaveOut does not bring the connection back: the target's side is closed by a logout on connection Over.
 	LeaveOut bool
 	Over     uint16
-	// NoWait does not wait for the negotiated DefaultTime2Wait (RFC 7143,
-	// 13.15).
+	// NoWait does not wait for the negotiated DefaultTime2Wait (RFC 7143, 13.15).
 	NoWait bool
 }
 
-// Recover does what an initiator can do at ErrorRecoveryLevel 0 after it has
-// lost a connection. It reinstates the CID (6.3.4), or logs it out, so that the
-// target drops the old connection. Then it plugs the holes, the CmdSNs of the
-// lost requests that ExpCmdSN has not passed, by ABORT TASK with RefCmdSN
-// (11.5.5, 11.6.1). It returns the SCSI commands that were lost, to be issued
-// again: whether the target carried them out is not known.
+// Recover does what an initiator can do at ErrorRecoveryLevel 0 after it has lost a connection. It reinstates the CID (6.3.4),
+// or logs it out, so that the target drops the old connection. Then it plugs the holes, the CmdSNs of the lost requests that
+// ExpCmdSN has not passed, by ABORT TASK with RefCmdSN (11.5.5, 11.6.1). It returns the SCSI commands that were lost, to be
+// issued again: whether the target carried them out is not known.
 //
-// If no other connection is left, the new one continues the session if the
-// target still has it. Otherwise (status 0x020a) the error is ErrSessionLost,
-// and only a new Dial helps.
+// If no other connection is left, the new one continues the session if the target still has it. Otherwise (status 0x020a) the
+// error is ErrSessionLost, and only a new Dial helps.
 func (s *Session) Recover(ctx context.Context, cid uint16, o RecoverOptions) ([]*Command, error) {
 	s.mu.Lock()
 	l := s.lost[cid]
@@ -99,8 +92,7 @@ func (s *Session) Recover(ctx context.Context, cid uint16, o RecoverOptions) ([]
 	if o.LeaveOut && !up {
 		over = o.Over
 	}
-	// From here on the loss is ours. If a connection dies meanwhile, its own
-	// Recover finds what it left; ours goes back.
+	// From here on the loss is ours. If a connection dies meanwhile, its own Recover finds what it left; ours goes back.
 	s.mu.Lock()
 	l = s.lost[cid]
 	delete(s.lost, cid)
@@ -118,10 +110,10 @@ func (s *Session) Recover(ctx context.Context, cid uint16, o RecoverOptions) ([]
 	return l.again, nil
 }
 
-// comeBack reinstates the connection, or logs it out.
+// comeBack reinstates the connection, or logs it out on another one.
 func (s *Session) comeBack(ctx context.Context, cid uint16, l *loss, o RecoverOptions) error {
 	if !o.NoWait {
-		wait := time.Duration(s.params.DefaultTime2Wait)*time.Second - time.Duration(s.Now()-l.at)
+		wait := time.Duration(s.params.DefaultTime2Wait)*time.Second - time.Since(l.at)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -168,8 +160,7 @@ func (s *Session) plug(ctx context.Context, over uint16, l *loss) error {
 	return nil
 }
 
-// Plug fills the hole in CmdSN order left by a request of ours that the target
-// rejected: it does not count as received (7.3).
+// Plug fills the hole in CmdSN order left by a request of ours that the target rejected: it does not count as received (7.3).
 func (s *Session) Plug(ctx context.Context, over uint16, r Result, lun uint64) error {
 	l := &loss{holes: []hole{{r.CmdSN, r.ITT, lun}}}
 	return s.plug(ctx, over, l)

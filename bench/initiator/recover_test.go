@@ -24,8 +24,7 @@ type recovered struct {
 	err   error
 }
 
-// wantPlug takes an ABORT TASK for a CmdSN and answers it; what follows states
-// that the CmdSN was received (RFC 7143, 11.6.1).
+// wantPlug takes an ABORT TASK for a CmdSN and answers it; what follows states that the CmdSN was received (RFC 7143, 11.6.1).
 func (p *peer) wantPlug(itt, cmdSN uint32, exp uint32) {
 	p.t.Helper()
 	m := p.want(pdu.OpTaskManagementRequest, "lost CmdSNs are plugged (11.6.1)")
@@ -73,9 +72,8 @@ func twoConnectionsOneLost(t *testing.T, s *Session, target *script, p []*peer) 
 	return lost, itts, held, heldITT
 }
 
-// RFC 7143, 6.3.4, 7.2.1: the CID is reinstated by a login with the session's
-// TSIH; then the CmdSNs that ExpCmdSN has not passed, and only those, are
-// plugged over the new connection, lowest first.
+// RFC 7143, 6.3.4, 7.2.1: the CID is reinstated by a login with the session's TSIH; then the CmdSNs that ExpCmdSN has not
+// passed, and only those, are plugged over the new connection, lowest first.
 func TestRecoverByReinstatement(t *testing.T) {
 	target, cfg := newScript(t, 10, 16)
 	s, p := connected(t, target, cfg, 2)
@@ -106,8 +104,7 @@ func TestRecoverByReinstatement(t *testing.T) {
 	sound(t, s)
 }
 
-// The other way: the connection is left out. "A Logout for a CID may be
-// performed on a different transport connection" (11.14).
+// The other way: the connection is left out. "A Logout for a CID may be performed on a different transport connection" (11.14).
 func TestRecoverByLogout(t *testing.T) {
 	target, cfg := newScript(t, 10, 16)
 	s, p := connected(t, target, cfg, 2)

@@ -3,8 +3,6 @@ package initiator
 import (
 	"fmt"
 	"time"
-
-	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
 // Why a run ended.
@@ -45,7 +43,7 @@ type Sum struct {
 	Late, Undone uint64
 	Busy         uint64 // sent again after TASK SET FULL, BUSY or a unit attention; the latency counts from the first time until GOOD
 	Errors       uint64 // failed otherwise, or returned wrong data
-	Latency      hist.Sparse
+	Latency      Sparse
 }
 
 func (s *Sum) merge(o *Sum) {
@@ -92,17 +90,14 @@ type Interval struct {
 }
 
 // Read returns the sum of reads over all connections.
-func (r *Report) Read() (s Sum) {
-	for i := range r.Loops {
-		s.merge(&r.Loops[i].Read)
-	}
-	return s
-}
+func (r *Report) Read() (s Sum) { return r.sum(func(l *LoopReport) *Sum { return &l.Read }) }
 
 // Write returns the sum of writes over all connections.
-func (r *Report) Write() (s Sum) {
+func (r *Report) Write() (s Sum) { return r.sum(func(l *LoopReport) *Sum { return &l.Write }) }
+
+func (r *Report) sum(of func(*LoopReport) *Sum) (s Sum) {
 	for i := range r.Loops {
-		s.merge(&r.Loops[i].Write)
+		s.merge(of(&r.Loops[i]))
 	}
 	return s
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// run is what the loops of one run share.
+// run is the state that the loops of one run share.
 type run struct {
 	w         *Workload
 	loops     []*loop
@@ -26,7 +26,7 @@ const (
 	haltError
 )
 
-// halt ends the run early. The first reason counts, but that an error beats an interruption.
+// halt ends the run early. The first reason counts, except that an error replaces an interruption.
 func (r *run) halt(why uint32) (first bool) {
 	for {
 		old := r.halted.Load()
@@ -45,7 +45,7 @@ func (r *run) halt(why uint32) (first bool) {
 	return true
 }
 
-// lose ends the run for an error.
+// lose ends the run because of an error.
 func (r *run) lose(err error) {
 	if r.halt(haltError) {
 		r.lost = err
@@ -57,8 +57,8 @@ func (r *run) lose(err error) {
 // run ends with an error, and the report covers what was measured before. A request that the target answers with an error is
 // only counted in the report.
 func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
-	if !ls.running.CompareAndSwap(false, true) {
-		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)
+	if err := ls.enter(); err != nil {
+		return nil, err
 	}
 	defer ls.running.Store(false)
 	if w.Capacity == 0 || w.BlockLen == 0 {
@@ -85,8 +85,8 @@ func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
 // sequential workload of one block size went through its range several times, one pass is read. Depth is the workload's, at
 // most 32, in a closed loop.
 func (ls *Loops) ReadBack(ctx context.Context) (*Report, error) {
-	if !ls.running.CompareAndSwap(false, true) {
-		return nil, fmt.Errorf("%w: a run is under way", ErrUsage)
+	if err := ls.enter(); err != nil {
+		return nil, err
 	}
 	defer ls.running.Store(false)
 	if ls.last == nil {
@@ -99,7 +99,15 @@ func (ls *Loops) ReadBack(ctx context.Context) (*Report, error) {
 	return ls.execute(ctx, &w)
 }
 
-// execute is Run with a workload that is complete.
+// enter begins what only one caller at a time may do.
+func (ls *Loops) enter() error {
+	if !ls.running.CompareAndSwap(false, true) {
+		return fmt.Errorf("%w: a run is under way", ErrUsage)
+	}
+	return nil
+}
+
+// execute runs a workload that is complete.
 func (ls *Loops) execute(ctx context.Context, w *Workload) (*Report, error) {
 	rn := &run{w: w, begin: make(chan struct{}), loops: make([]*loop, len(ls.cpus))}
 	for i := range rn.loops {

@@ -5,14 +5,14 @@ import (
 	"math/rand/v2"
 )
 
-// schedule says when the requests of one connection of an open loop are due, in ns since the run began. It depends on
-// nothing that the target does. What is due and not yet sent takes no memory: it is the distance from the oldest of
-// them, which is all that the schedule knows, to now.
+// schedule says when the requests of one connection of an open loop are due, in ns since the run began. It depends on nothing
+// that the target does. Requests that are due and not sent take no memory: the schedule only knows when the oldest of them was
+// due.
 //
-// At a constant pace connection i of n has every n-th request, beginning with the i-th, so that over all connections one is
-// due at every multiple of 1/rate. That is the default: the load is the same in every run, with nothing of the tail the
-// generator's. The intervals of Poisson are exponentially distributed, as the requests of many independent clients are,
-// so that requests also queue at a target that would keep up with their mean; n such schedules are one of n times the rate.
+// At a constant pace connection i of n has every n-th request, beginning with the i-th, so that over all connections one is due
+// at every multiple of 1/rate. That is the default: the load is the same in every run and adds no tail of its own. The
+// intervals of Poisson are exponentially distributed, as the requests of many independent clients are, so that requests also
+// queue at a target that would keep up with their mean; n such schedules are one of n times the rate.
 type schedule struct {
 	oldest int64   // when the next request to be sent is due
 	gap    float64 // ns between two of the connection's, on average

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -22,23 +22,19 @@ var (
 	ErrSessionLost = errors.New("initiator: session lost")
 )
 
-// Session is one iSCSI session with one or more connections. Its methods may
-// be called by any goroutine.
+// Session is one iSCSI session with one or more connections. Its methods may be called by any goroutine.
 type Session struct {
-	// Granted is how many connections Dial made: what was asked for, or
-	// what the target grants.
+	// Granted is how many connections Dial made: what was asked for, or what the target grants.
 	Granted int
 
 	cfg    Config
 	n      proto.Numbers
 	params Params
 	tsih   uint16
-	born   time.Time
 
 	leaving atomic.Bool // a session logout was submitted
 
-	// handOver, where it is set, takes the connections in place of the
-	// goroutine driver.
+	// handOver, where it is set, takes the connections in place of the goroutine driver.
 	handOver func(cid uint16, nc net.Conn, cfg proto.Config)
 
 	mu      sync.Mutex
@@ -50,7 +46,7 @@ type Session struct {
 	witness witness
 }
 
-// witness keeps the violations.
+// witness collects the violations.
 type witness struct {
 	mu    sync.Mutex
 	list  []Violation
@@ -66,9 +62,8 @@ func (w *witness) add(cid uint16, format string, args ...any) {
 	}
 }
 
-// Dial makes a session: the leading login on CID 0, then joins on CIDs 1 and
-// up. If the target grants fewer connections than Config.Connections it makes
-// those and says so in Granted. A refused login is a *LoginError.
+// Dial makes a session: the leading login on CID 0, then joins on CIDs 1 and up. If the target grants fewer connections than
+// Config.Connections it makes those and says so in Granted. A refused login is a *LoginError.
 func Dial(ctx context.Context, cfg Config) (*Session, error) { return dial(ctx, cfg, nil) }
 
 func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto.Config)) (*Session, error) {
@@ -79,9 +74,11 @@ func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto
 		return nil, fmt.Errorf("%w: Connections or Tasks out of range", ErrUsage)
 	}
 	if cfg.Dialer == nil {
-		cfg.Dialer = dialTCP
+		cfg.Dialer = func(ctx context.Context, portal string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", portal)
+		}
 	}
-	s := &Session{cfg: cfg, conns: map[uint16]*conn{}, lost: map[uint16]*loss{}, born: time.Now(), handOver: handOver}
+	s := &Session{cfg: cfg, conns: map[uint16]*conn{}, lost: map[uint16]*loss{}, handOver: handOver}
 	s.n.Init(cfg.FirstCmdSN)
 	nc, login, err := s.connect(ctx, 0, cfg.Portals[0], 0)
 	if err != nil {
@@ -91,7 +88,7 @@ func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto
 	s.add(0, nc, login)
 	s.Granted = min(max(cfg.Connections, 1), s.params.MaxConnections)
 	for cid := 1; cid < s.Granted; cid++ {
-		if err := s.Join(ctx, uint16(cid), at(cfg.Portals, cid)); err != nil {
+		if err := s.Join(ctx, uint16(cid), ""); err != nil {
 			s.Close()
 			return nil, fmt.Errorf("initiator: connection %d: %w", cid, err)
 		}
@@ -99,10 +96,9 @@ func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto
 	return s, nil
 }
 
-// connect makes a transport connection and logs it in. With TSIH 0 it is the
-// leading one.
+// connect makes a transport connection and logs it in. With TSIH 0 it is the leading one.
 func (s *Session) connect(ctx context.Context, cid uint16, portal string, expStatSN uint32) (net.Conn, *proto.Login, error) {
-	nc, err := s.cfg.Dialer(ctx, at(s.cfg.LocalAddrs, int(cid)), portal)
+	nc, err := s.cfg.Dialer(ctx, portal)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -116,12 +112,11 @@ func (s *Session) connect(ctx context.Context, cid uint16, portal string, expSta
 	return nc, login, nil
 }
 
-// Join adds a connection to the session (RFC 7143, 4.2.1). With a CID that is
-// in use it reinstates that connection: the old one and its tasks are over
-// (6.3.4). An empty portal is that of Config.
+// Join adds a connection to the session (RFC 7143, 4.2.1). With a CID that is in use it reinstates that connection: the old one
+// and its tasks are over (6.3.4). An empty portal is that of Config.
 func (s *Session) Join(ctx context.Context, cid uint16, portal string) error {
 	if portal == "" {
-		portal = at(s.cfg.Portals, int(cid))
+		portal = s.cfg.Portals[int(cid)%len(s.cfg.Portals)]
 	}
 	s.mu.Lock()
 	old := s.conns[cid]
@@ -182,10 +177,7 @@ func (s *Session) conn(cid uint16) (*conn, error) {
 func (s *Session) all() []*conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list := make([]*conn, 0, len(s.conns))
-	for _, c := range s.conns {
-		list = append(list, c)
-	}
+	list := slices.Collect(maps.Values(s.conns))
 	slices.SortFunc(list, func(a, b *conn) int { return int(a.cid) - int(b.cid) })
 	return list
 }
@@ -212,24 +204,13 @@ func (s *Session) TSIH() uint16 { return s.tsih }
 // Params returns what the leading login negotiated.
 func (s *Session) Params() Params { return s.params }
 
-// ConnParams returns what a connection negotiated, joins included.
-func (s *Session) ConnParams(cid uint16) (proto.ConnParams, error) {
-	c, err := s.conn(cid)
-	if err != nil {
-		return proto.ConnParams{}, err
-	}
-	return c.p.Params().Conn, nil // fixed since the login
-}
-
-// CmdSN returns the number that the next non-immediate command gets, ExpCmdSN
-// and MaxCmdSN what the target stated.
+// CmdSN returns the number that the next non-immediate command gets, ExpCmdSN and MaxCmdSN what the target stated.
 func (s *Session) CmdSN() uint32    { return s.n.CmdSN() }
 func (s *Session) ExpCmdSN() uint32 { return s.n.ExpCmdSN() }
 func (s *Session) MaxCmdSN() uint32 { return s.n.MaxCmdSN() }
 
-// Reserve takes k consecutive CmdSNs and returns the first. Each must be sent
-// by a Command with Numbered, in any order and on any connection: until then it
-// is a hole that holds up the session.
+// Reserve takes k consecutive CmdSNs and returns the first. Each must be sent by a Command with Numbered, in any order and on
+// any connection: until then it is a hole that holds up the session.
 func (s *Session) Reserve(k int) uint32 { return s.n.Reserve(uint32(k)) }
 
 // Violations returns every breach of the standard by the target.
@@ -238,9 +219,6 @@ func (s *Session) Violations() []Violation {
 	defer s.witness.mu.Unlock()
 	return slices.Clone(s.witness.list)
 }
-
-// Now is the clock of Result.SentAt and Result.Arrived, in ns.
-func (s *Session) Now() int64 { return int64(time.Since(s.born)) }
 
 // Close drops every connection without a logout and waits until the session
 // uses no resources any more. Commands end with ErrConnLost.
@@ -258,9 +236,8 @@ func (s *Session) closed() {
 	}
 }
 
-// terminate ends the tasks that a task management function of ours was
-// carried out on (11.6.1): no answer to them will come. Data that is under way
-// on other connections may.
+// terminate ends the tasks that a task management function of ours was carried out on (11.6.1): no answer to them will come.
+// Data that is under way on other connections may.
 func (s *Session) terminate(f *Command) {
 	var affected func(*Command) bool
 	before := func(cmd *Command) bool {

@@ -8,10 +8,9 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// Submit starts a command on connection cmd.Conn and returns. Done is called
-// once, when the command has ended, unless Submit returns an error: ErrUsage,
-// ErrConnLost or ErrNoConn. While the window is closed, a non-immediate command
-// waits. The command and its buffers belong to the session until Done.
+// Submit starts a command on connection cmd.Conn and returns. Done is called once, when the command has ended, unless Submit
+// returns an error: ErrUsage, ErrConnLost or ErrNoConn. While the window is closed, a non-immediate command waits. The command
+// and its buffers belong to the session until Done.
 func (s *Session) Submit(cmd *Command) error {
 	c, err := s.conn(cmd.Conn)
 	if err != nil {
@@ -23,10 +22,9 @@ func (s *Session) Submit(cmd *Command) error {
 	return c.submit(cmd)
 }
 
-// Exec carries out a command and waits for it. cmd.Done is overwritten. The
-// error is nil if the target answered, whatever the answer: see Result.Good. If
-// ctx ends first, the error is that of ctx. A command that was not sent yet is
-// then withdrawn; one that was sent still belongs to the session.
+// Exec carries out a command and waits for it. cmd.Done is overwritten. The error is nil if the target answered, whatever the
+// answer: see Result.Good. If ctx ends first, the error is that of ctx. A command that was not sent yet is then withdrawn; one
+// that was sent still belongs to the session.
 func (s *Session) Exec(ctx context.Context, cmd *Command) error {
 	done := make(chan struct{})
 	cmd.Done = func(*Command) { close(done) }
@@ -44,6 +42,14 @@ func (s *Session) Exec(ctx context.Context, cmd *Command) error {
 		c.mu.Unlock()
 	}
 	return ctx.Err()
+}
+
+// succeed is Exec for a command that must be answered with success.
+func (s *Session) succeed(ctx context.Context, cmd *Command) error {
+	if err := s.Exec(ctx, cmd); err != nil {
+		return err
+	}
+	return cmd.Result.Good()
 }
 
 // Tag returns the Initiator Task Tag and the CmdSN of a command that is under
@@ -72,8 +78,7 @@ func (s *Session) HoldData(cid uint16, hold bool) error {
 	return nil
 }
 
-// concluded does what the end of some requests brings with it, before their
-// owner is told.
+// concluded applies the effects of a task management function or logout, before its owner is told.
 func (s *Session) concluded(c *conn, cmd *Command) {
 	r := &cmd.Result
 	switch cmd.Kind {
@@ -122,10 +127,7 @@ func rw16(op byte, lba uint64, blocks uint32) []byte {
 // READ(16). The error is a *StatusError if the status is not GOOD.
 func (s *Session) Read(ctx context.Context, cid uint16, lun uint64, lba uint64, blocks uint32, buf []byte) error {
 	cmd := &Command{Conn: cid, LUN: lun, CDB: rw16(0x88, lba, blocks), In: buf, Attr: pdu.TaskAttrSimple}
-	if err := s.Exec(ctx, cmd); err != nil {
-		return err
-	}
-	if err := cmd.Result.Good(); err != nil {
+	if err := s.succeed(ctx, cmd); err != nil {
 		return err
 	}
 	if int(cmd.Result.Transferred) != len(buf) {
@@ -134,18 +136,13 @@ func (s *Session) Read(ctx context.Context, cid uint16, lun uint64, lba uint64, 
 	return nil
 }
 
-// Write writes blocks from buf, which must be exactly that long, at lba by
-// WRITE(16).
+// Write writes blocks from buf, which must be exactly that long, at lba by WRITE(16).
 func (s *Session) Write(ctx context.Context, cid uint16, lun uint64, lba uint64, blocks uint32, buf []byte) error {
 	cmd := &Command{Conn: cid, LUN: lun, CDB: rw16(0x8a, lba, blocks), Out: buf, Attr: pdu.TaskAttrSimple}
-	if err := s.Exec(ctx, cmd); err != nil {
-		return err
-	}
-	return cmd.Result.Good()
+	return s.succeed(ctx, cmd)
 }
 
-// Ready sends TEST UNIT READY until the unit has reported the unit attentions
-// of a new nexus (SAM-5, 5.14).
+// Ready sends TEST UNIT READY until the unit has reported the unit attentions of a new nexus (SAM-5, 5.14).
 func (s *Session) Ready(ctx context.Context, cid uint16, lun uint64) error {
 	var err error
 	for range maxUnitAttentions {
@@ -154,23 +151,19 @@ func (s *Session) Ready(ctx context.Context, cid uint16, lun uint64) error {
 			return err
 		}
 		if err = cmd.Result.Good(); err == nil {
-			return nil
+			break
 		}
 	}
 	return err
 }
 
-// Capacity returns the number of logical blocks and their length in bytes, by
-// READ CAPACITY(16) (SBC-3, 5.16).
+// Capacity returns the number of logical blocks and their length in bytes, by READ CAPACITY(16) (SBC-3, 5.16).
 func (s *Session) Capacity(ctx context.Context, cid uint16, lun uint64) (blocks uint64, size uint32, err error) {
 	var data [32]byte
 	cdb := make([]byte, 16)
 	cdb[0], cdb[1], cdb[13] = 0x9e, 0x10, byte(len(data))
 	cmd := &Command{Conn: cid, LUN: lun, CDB: cdb, In: data[:], Attr: pdu.TaskAttrSimple}
-	if err := s.Exec(ctx, cmd); err != nil {
-		return 0, 0, err
-	}
-	if err := cmd.Result.Good(); err != nil {
+	if err := s.succeed(ctx, cmd); err != nil {
 		return 0, 0, err
 	}
 	if cmd.Result.Transferred < 12 {

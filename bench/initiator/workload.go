@@ -1,8 +1,10 @@
 package initiator
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
@@ -75,26 +77,16 @@ func (w Workload) Fill(connections int) Workload {
 
 func (w *Workload) defaults() {
 	if len(w.Split) > 0 {
-		w.BlockSize = 0
-		for _, s := range w.Split {
-			w.BlockSize = max(w.BlockSize, s.Bytes)
-		}
+		w.BlockSize = slices.MaxFunc(w.Split, func(a, b Share) int { return a.Bytes - b.Bytes }).Bytes
 	}
-	w.BlockSize = orDefault(w.BlockSize, defaultBlockSize)
+	w.BlockSize = cmp.Or(w.BlockSize, defaultBlockSize)
 	if w.Rate != 0 {
-		w.Depth = orDefault(w.Depth, defaultOpenDepth)
+		w.Depth = cmp.Or(w.Depth, defaultOpenDepth)
 	}
-	w.Depth = orDefault(w.Depth, 1)
+	w.Depth = cmp.Or(w.Depth, 1)
 	if w.Last == 0 {
 		w.Last = int64(w.Capacity) * int64(w.BlockLen)
 	}
-}
-
-func orDefault(v, def int) int {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // check validates a workload that has its defaults.

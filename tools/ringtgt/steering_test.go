@@ -49,7 +49,7 @@ func unprivileged(t *testing.T) []string {
 const steeringTarget = "iqn.2026-11.io.ringtgt:disk0"
 
 // dial opens a session of n connections and transfers data on each.
-func dial(t *testing.T, s *served, n int, dialer func(context.Context, string, string) (net.Conn, error)) *initiator.Session {
+func dial(t *testing.T, s *served, n int, dialer func(context.Context, string) (net.Conn, error)) *initiator.Session {
 	t.Helper()
 	session, err := initiator.Dial(t.Context(), initiator.Config{
 		Portals: []string{s.portal}, TargetName: steeringTarget, InitiatorName: "iqn.2026-11.com.example:mcs",
@@ -239,7 +239,7 @@ func TestXDPIsAttachedAndGoes(t *testing.T) {
 	if got := loopback(t, ns); !strings.Contains(got, "xdpgeneric") {
 		t.Errorf("nothing is attached: %s", got)
 	}
-	dial(t, s, 4, func(ctx context.Context, _, portal string) (net.Conn, error) { return dialIn(ctx, ns, portal) })
+	dial(t, s, 4, func(ctx context.Context, portal string) (net.Conn, error) { return dialIn(ctx, ns, portal) })
 	for _, c := range s.members(t, 4) {
 		check.That(t, c.ReceiveCPU == c.Core, "CID %d lives on CPU %d, and its packets are processed on %d", c.CID, c.Core, c.ReceiveCPU)
 	}

@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -9,48 +10,32 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// CHAP is how the initiator authenticates (RFC 7143, 12.1.3). The zero value
-// uses no CHAP.
+// CHAP is how the initiator authenticates (RFC 7143, 12.1.3). The zero value uses no CHAP.
 type CHAP struct {
 	User, Secret string
-	// MutualUser and MutualSecret are what the target has to prove; an
-	// empty MutualSecret asks for no proof, an empty MutualUser takes any
+	// MutualUser and MutualSecret are the target's: an empty MutualSecret asks for no proof, an empty MutualUser accepts any
 	// name.
 	MutualUser, MutualSecret string
-	// Algorithms is the value of CHAP_A, by preference; "" is "8,7,6,5":
-	// SHA3-256, SHA-256, SHA1, MD5 (IANA).
+	// Algorithms is the value of CHAP_A, by preference; "" is "8,7,6,5": SHA3-256, SHA-256, SHA1, MD5 (IANA).
 	Algorithms string
 }
 
 // ErrMutualCHAP: the target did not prove that it knows its secret.
 var ErrMutualCHAP = errors.New("initiator: the target failed mutual CHAP")
 
-// chapHash returns the hash that CHAP_A names.
-func chapHash(a string) (hash.Hash, bool) {
-	switch a {
-	case "5":
-		return md5.New(), true
-	case "6":
-		return sha1.New(), true
-	case "7":
-		return sha256.New(), true
-	case "8":
-		return sha3.New256(), true
-	}
-	return nil, false
-}
+// chapHashes are the hashes that CHAP_A names.
+var chapHashes = map[string]func() hash.Hash{"5": md5.New, "6": sha1.New, "7": sha256.New, "8": func() hash.Hash { return sha3.New256() }}
 
 // chapResponse is H(identifier, secret, challenge) (RFC 1994, 4.1).
-func chapResponse(h hash.Hash, id byte, secret string, challenge []byte) []byte {
-	h.Reset()
-	h.Write([]byte{id})
-	h.Write([]byte(secret))
-	h.Write(challenge)
+func chapResponse(alg string, id byte, secret string, challenge []byte) []byte {
+	h := chapHashes[alg]()
+	h.Write(slices.Concat([]byte{id}, []byte(secret), challenge))
 	return h.Sum(nil)
 }
 
@@ -62,9 +47,8 @@ type chapState struct {
 	ours []byte // our challenge of mutual CHAP
 }
 
-// security takes the target's keys of the security stage and returns ours for
-// the next request; last says that this request asks for the next stage, done
-// that the stage is over.
+// security takes the target's keys of the security stage and returns ours for the next request; last says that this request
+// asks for the next stage, done that the stage is over.
 func (l *Login) security(kvs []pdu.KeyValue) (next []pdu.KeyValue, last bool, err error) {
 	get := func(key string) string {
 		for _, kv := range kvs {
@@ -75,25 +59,16 @@ func (l *Login) security(kvs []pdu.KeyValue) (next []pdu.KeyValue, last bool, er
 		return ""
 	}
 	s, c := &l.chap, l.cfg.CHAP
-	s.step++
-	switch s.step {
+	algs := cmp.Or(c.Algorithms, "8,7,6,5")
+	switch s.step++; s.step {
 	case 1:
 		if m := get("AuthMethod"); m != "CHAP" {
 			return nil, false, fmt.Errorf("initiator: login: the target answers AuthMethod=%q to CHAP", m)
 		}
-		algs := c.Algorithms
-		if algs == "" {
-			algs = "8,7,6,5"
-		}
 		return []pdu.KeyValue{{Key: "CHAP_A", Value: algs}}, false, nil
 	case 2:
 		s.alg = get("CHAP_A")
-		offered := c.Algorithms
-		if offered == "" {
-			offered = "8,7,6,5"
-		}
-		h, ok := chapHash(s.alg)
-		if !ok || !strings.Contains(","+offered+",", ","+s.alg+",") {
+		if chapHashes[s.alg] == nil || !slices.Contains(strings.Split(algs, ","), s.alg) {
 			return nil, false, fmt.Errorf("initiator: login: CHAP_A=%q was not offered", s.alg)
 		}
 		id, err := pdu.ParseNumber(get("CHAP_I"), 0, 255)
@@ -107,10 +82,10 @@ func (l *Login) security(kvs []pdu.KeyValue) (next []pdu.KeyValue, last bool, er
 		s.id = byte(id)
 		next = []pdu.KeyValue{
 			{Key: "CHAP_N", Value: c.User},
-			{Key: "CHAP_R", Value: pdu.EncodeHex(chapResponse(h, s.id, c.Secret, challenge))},
+			{Key: "CHAP_R", Value: pdu.EncodeHex(chapResponse(s.alg, s.id, c.Secret, challenge))},
 		}
 		if c.MutualSecret != "" {
-			s.ours = make([]byte, h.Size())
+			s.ours = make([]byte, chapHashes[s.alg]().Size())
 			l.cfg.Rand(s.ours)
 			next = append(next,
 				pdu.KeyValue{Key: "CHAP_I", Value: fmt.Sprint(s.id ^ 0x55)},
@@ -122,10 +97,9 @@ func (l *Login) security(kvs []pdu.KeyValue) (next []pdu.KeyValue, last bool, er
 	if c.MutualSecret == "" {
 		return nil, true, nil
 	}
-	h, _ := chapHash(s.alg)
 	got, err := pdu.DecodeBinary(get("CHAP_R"), maxCHAPBinary)
 	if err != nil || c.MutualUser != "" && get("CHAP_N") != c.MutualUser ||
-		subtle.ConstantTimeCompare(got, chapResponse(h, s.id^0x55, c.MutualSecret, s.ours)) != 1 {
+		subtle.ConstantTimeCompare(got, chapResponse(s.alg, s.id^0x55, c.MutualSecret, s.ours)) != 1 {
 		return nil, false, ErrMutualCHAP
 	}
 	return nil, true, nil

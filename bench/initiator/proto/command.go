@@ -19,50 +19,41 @@ const (
 	KindLogout             // Logout Request (11.14)
 )
 
-// Command is a request that is under way, or may be. It is the caller's
-// memory; from Submit until Done it belongs to the connection, buffers
-// included. The zero value of what is not needed is right. A Command may be
-// submitted again once it is done.
+// Command is a request. Its memory is the caller's; between Submit and Done it and its buffers belong to the connection. Fields
+// that a request does not need stay zero. A Command may be submitted again once it is done.
 type Command struct {
-	// Conn is the CID of the connection that carries the command: its
-	// allegiance (RFC 7143, 4.2.5.1). Used by drivers.
+	// Conn is the CID of the connection that carries the command: its allegiance (RFC 7143, 4.2.5.1). Used by drivers.
 	Conn uint16
 
 	Kind Kind
 
-	// LUN is the LUN field as it goes on the wire (SAM-5, 4.7); see LUN.
+	// LUN is the LUN field as encoded on the wire (SAM-5, 4.7); see LUN.
 	LUN uint64
-	// CDB has 1 to 260 bytes. Those after the 16th travel in an additional
-	// header segment (11.2.2.3).
+	// CDB has 1 to 260 bytes. Those after the 16th travel in an additional header segment (11.2.2.3).
 	CDB []byte
-	// In takes the data of a read, Out is that of a write; at most one is
-	// set.
+	// In receives the data of a read, Out holds that of a write; at most one is set.
 	In, Out []byte
-	// Expect is the Expected Data Transfer Length in bytes (11.3.4), 0 for
-	// the length of In or Out. Data of a read beyond In is discarded, so
-	// with a nil In and an Expect all of it is.
+	// Expect is the Expected Data Transfer Length in bytes (11.3.4), 0 for the length of In or Out. A read's data beyond In is
+	// discarded; with a nil In, all of it.
 	Expect uint32
 	Attr   pdu.TaskAttr
 	// Immediate asks for immediate delivery (11.2.1.1).
 	Immediate bool
-	// Numbered says that CmdSN is the caller's own, taken by Reserve, and
-	// that the command goes out without a look at the window.
+	// Numbered sends the command with the caller's CmdSN, which comes from Reserve, without checking the window.
 	Numbered bool
 	CmdSN    uint32
 
-	Function   pdu.TaskFunction // KindTMF
-	RefITT     uint32           // KindTMF: pdu.ReservedTag unless the function names a task
-	RefCmdSN   uint32           // KindTMF: of ABORT TASK (11.5.5)
-	Reason     pdu.LogoutReason // KindLogout
-	CID        uint16           // KindLogout: of the connection to close (11.14.2)
-	Text       []byte           // KindText, KindPing: the data segment
-	TTT        uint32           // KindText: pdu.ReservedTag begins an exchange (11.10.4)
-	TextIsOpen bool             // KindText: the F bit stays 0: more may follow
+	Function pdu.TaskFunction // KindTMF
+	RefITT   uint32           // KindTMF: pdu.ReservedTag unless the function names a task
+	RefCmdSN uint32           // KindTMF: of ABORT TASK (11.5.5)
+	Reason   pdu.LogoutReason // KindLogout
+	CID      uint16           // KindLogout: of the connection to close (11.14.2)
+	Text     []byte           // KindText, KindPing: the data segment
+	TTT      uint32           // KindText: pdu.ReservedTag begins an exchange (11.10.4)
 
 	// Done is called once when the command is over, with its Result set.
 	Done func(*Command)
-	// OnSent is called once the request and its unsolicited data were given
-	// to the transport, by drivers that say so; it may be nil.
+	// OnSent, if set, is called once the driver has passed the request and its unsolicited data to the transport.
 	OnSent func(*Command)
 
 	// User is the caller's.
@@ -84,7 +75,7 @@ const (
 	stateSent                // has a tag
 )
 
-// task is a command's progress, valid in stateSent.
+// task is the progress of a command in stateSent.
 type task struct {
 	itt     uint32
 	edtl    uint32
@@ -110,21 +101,17 @@ type Result struct {
 	Response     pdu.ServiceResponse    // 11.4.3
 	TMF          pdu.TaskResponse       // 11.6.1
 	Logout       pdu.LogoutResponseCode // 11.15.1
-	Time2Wait    uint16                 // of a logout, in seconds (11.15.3)
-	Time2Retain  uint16
-	Sense        []byte // sense data without its length, valid until the command is used again
-	Text         []byte // data segment of a Text Response or a ping's echo, likewise valid
-	TTT          uint32 // of a Text Response
-	LUN          uint64 // of a Text Response, to be copied with the TTT (11.10.4)
-	Final        bool   // F bit of a Text Response
-	Continue     bool   // C bit of a Text Response
-	Residual     int64  // bytes: positive is an underflow, negative an overflow (11.4.5)
-	Transferred  uint32 // bytes of data that moved
-	ITT, CmdSN   uint32 // what the request had; CmdSN also of an immediate one
-	Sent         bool   // the request had got a CmdSN: it may have reached the target
+	Sense        []byte                 // sense data without its length, valid until the command is used again
+	Text         []byte                 // data segment of a Text Response or a ping's echo, likewise valid
+	TTT          uint32                 // of a Text Response
+	LUN          uint64                 // of a Text Response, to be copied with the TTT (11.10.4)
+	Final        bool                   // F bit of a Text Response
+	Continue     bool                   // C bit of a Text Response
+	Residual     int64                  // bytes: positive is an underflow, negative an overflow (11.4.5)
+	Transferred  uint32                 // bytes of data that moved
+	ITT, CmdSN   uint32                 // what the request had; CmdSN also of an immediate one
+	Sent         bool                   // the request had got a CmdSN: it may have reached the target
 	StatSN       uint32
-	SentAt       int64 // when the request was encoded, and
-	Arrived      int64 // when its end arrived, by the driver's clock, in ns
 	DataInPDUs   uint32
 	R2Ts         uint32
 	StatusInData bool // the status came in the last Data-In (11.7.3)
@@ -139,8 +126,7 @@ var (
 	ErrLoggedOut = errors.New("initiator: logged out")
 	// ErrAborted: a task management function of ours ended the task.
 	ErrAborted = errors.New("initiator: task aborted")
-	// ErrTerminated: the target said by Asynchronous Message that it
-	// terminates the tasks of the logical unit (11.9.1).
+	// ErrTerminated: the target said by Asynchronous Message that it terminates the tasks of the logical unit (11.9.1).
 	ErrTerminated = errors.New("initiator: task terminated by the target")
 	// ErrUsage: the command makes no sense (both In and Out, no CDB, ...).
 	ErrUsage = errors.New("initiator: command is not well formed")
@@ -171,13 +157,12 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("initiator: status 0x%02x", e.Status)
 }
 
-// LogoutError says that a logout did not do what it was to do (11.15.1).
+// LogoutError says that the target did not carry out a logout (11.15.1).
 type LogoutError struct{ Response pdu.LogoutResponseCode }
 
 func (e *LogoutError) Error() string { return fmt.Sprintf("initiator: logout response %d", e.Response) }
 
-// SenseCode returns sense key, additional sense code and qualifier of fixed or
-// descriptor sense data (SPC-4, 4.5).
+// SenseCode returns sense key, additional sense code and qualifier of fixed or descriptor sense data (SPC-4, 4.5).
 func SenseCode(sense []byte) (key, asc, ascq byte, ok bool) {
 	if len(sense) < 4 {
 		return 0, 0, 0, false
@@ -193,9 +178,8 @@ func SenseCode(sense []byte) (key, asc, ascq byte, ok bool) {
 	return 0, 0, 0, false
 }
 
-// Good returns nil if the request did what it was to do, else an error that
-// says what came instead: Err, or a *StatusError, or one that names the
-// response of a function or a logout.
+// Good returns nil if the request succeeded, else why not: Err, a *StatusError, a *LogoutError, or an error that names the
+// response to a task management function.
 func (r *Result) Good() error {
 	switch {
 	case r.Err != nil:
@@ -259,19 +243,14 @@ func (q *queue) pop() *Command {
 // remove takes c out and reports whether it was there.
 func (q *queue) remove(c *Command) bool {
 	var prev *Command
-	for at := q.head; at != nil; prev, at = at, at.next {
-		if at != c {
+	for at := &q.head; *at != nil; prev, at = *at, &(*at).next {
+		if *at != c {
 			continue
 		}
-		if prev == nil {
-			q.head = at.next
-		} else {
-			prev.next = at.next
-		}
-		if q.tail == at {
+		if *at = c.next; q.tail == c {
 			q.tail = prev
 		}
-		at.next = nil
+		c.next = nil
 		return true
 	}
 	return false

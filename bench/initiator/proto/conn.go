@@ -7,16 +7,14 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// Handler is told what happens on a connection, from within Feed, Fill, End
-// and Terminate. It must not call the connection.
+// Handler receives a connection's events during Feed, Fill, End and Terminate. It must not call the connection.
 type Handler interface {
-	// Done: the command is over and the caller's again.
+	// Done returns a command that has ended to its caller.
 	Done(c *Command)
-	// Async: an Asynchronous Message came, with its data segment (RFC 7143,
-	// 11.9). Both are valid during the call. The NOP-Out that event 5 asks
-	// for is on its way already.
+	// Async reports an Asynchronous Message and its data segment (RFC 7143, 11.9). Both are valid during the call. The NOP-Out
+	// that event 5 requires is queued already.
 	Async(m *pdu.AsyncMessage, data []byte)
-	// Violation: the target does what the standard does not allow.
+	// Violation reports a breach of the standard by the target.
 	Violation(format string, args ...any)
 }
 
@@ -25,8 +23,7 @@ type Config struct {
 	Numbers *Numbers
 	Params  Params
 	Handler Handler
-	// Ordinal counts the session's connections, reinstated ones too: it
-	// keeps Initiator Task Tags apart.
+	// Ordinal counts the session's connections, reinstated ones too: it keeps Initiator Task Tags apart.
 	Ordinal int
 	// Tasks is how many tasks may be outstanding; 0 is DefaultTasks.
 	Tasks int
@@ -34,8 +31,7 @@ type Config struct {
 	StatSN uint32
 }
 
-// Conn is one connection in full feature phase. It serves one goroutine or
-// loop at a time.
+// Conn is one connection in full feature phase. It serves one goroutine or loop at a time.
 type Conn struct {
 	n *Numbers
 	p Params
@@ -116,9 +112,8 @@ func (c *Conn) Counts() Counts { return c.counts }
 // Params returns what was negotiated.
 func (c *Conn) Params() *Params { return &c.p }
 
-// Submit takes a command. Nothing is sent before Fill. The error says that it
-// is not well formed, or that the connection has ended; the command is then
-// still the caller's and its Done is not called.
+// Submit takes a command. Nothing is sent before Fill. The error says that it is not well formed, or that the connection has
+// ended; the command is then still the caller's and its Done is not called.
 func (c *Conn) Submit(cmd *Command) error {
 	if err := cmd.check(); err != nil {
 		return err
@@ -137,8 +132,7 @@ func (c *Conn) Submit(cmd *Command) error {
 	return nil
 }
 
-// Withdraw takes a command back that has not been sent, and reports whether
-// it was that.
+// Withdraw takes back a command that has not been sent, and reports whether it could.
 func (c *Conn) Withdraw(cmd *Command) bool {
 	if cmd.state != stateQueued || !c.now.remove(cmd) && !c.cmds.remove(cmd) {
 		return false
@@ -157,8 +151,7 @@ func (c *Conn) Tag(cmd *Command) (itt, cmdSN uint32, sent bool) {
 	return cmd.Result.ITT, cmd.Result.CmdSN, cmd.state == stateSent
 }
 
-// End ends every command with err: the connection is no more. It may be
-// called again.
+// End ends every command with err, because the connection is down. It may be called again.
 func (c *Conn) End(err error) {
 	c.ended = true
 	if c.waiting {
@@ -181,10 +174,9 @@ func (c *Conn) End(err error) {
 	c.bursts = bursts{}
 }
 
-// Terminate ends with err the SCSI tasks that have a tag and for which affected
-// returns true. Their data stops. Late says that an answer which is under way
-// may still come without being a violation.
-func (c *Conn) Terminate(err error, late bool, affected func(*Command) bool) (n int) {
+// Terminate ends, with err, the SCSI tasks that were sent and for which affected returns true, and stops their data. If late is
+// set, an answer that still arrives is not a violation.
+func (c *Conn) Terminate(err error, late bool, affected func(*Command) bool) {
 	how := endedAnswered
 	if late {
 		how = endedLocally
@@ -193,10 +185,8 @@ func (c *Conn) Terminate(err error, late bool, affected func(*Command) bool) (n 
 		cmd := c.tags.slots[i].cmd
 		if cmd != nil && cmd.Kind == KindSCSI && affected(cmd) {
 			c.finish(cmd, err, how)
-			n++
 		}
 	}
-	return n
 }
 
 // finish ends a command that has a tag.
@@ -220,7 +210,7 @@ func (c *Conn) finish(cmd *Command, err error, how ending) {
 	c.h.Done(cmd)
 }
 
-// Errors that end a connection: what follows in the stream means nothing.
+// Errors that end a connection: the rest of its stream cannot be used.
 var (
 	ErrProtocol   = errors.New("initiator: the target breaks the protocol")
 	ErrDataDigest = errors.New("initiator: data digest error")

@@ -52,7 +52,7 @@ func TestSinkStreams(t *testing.T) {
 			sink := NewSink(make([]byte, shape.mem), shape.pieces, shape.copyMax)
 			var stream []byte
 			for range 1000 {
-				progress := c.Fill(sink, 0)
+				progress := c.Fill(sink)
 				stream = append(stream, join(sink.Pieces())...)
 				sink.Reset()
 				if progress == Idle {
@@ -128,7 +128,7 @@ func TestTagsRunOut(t *testing.T) {
 	}
 	sink := NewSink(make([]byte, 4096), 8, -1)
 	for i, want := range []Progress{Tags, Tags, Tags, Tags, Idle} {
-		if got := c.Fill(sink, 0); got != want {
+		if got := c.Fill(sink); got != want {
 			t.Fatalf("Fill %d says %d, want %d", i, got, want)
 		}
 		sink.Reset()
@@ -143,11 +143,11 @@ func TestTagsRunOut(t *testing.T) {
 		(*pdu.SCSIResponse)(&h).SetITT(cmds[i].Result.ITT)
 		h.SetStatSN(1000 + uint32(i))
 		h.SetExpMaxCmdSN(uint32(i+2), 64)
-		if err := c.Feed(h[:], 0); err != nil {
+		if err := c.Feed(h[:]); err != nil {
 			t.Fatal(err)
 		}
 		if i == 2 {
-			if got := c.Fill(sink, 0); got != Idle {
+			if got := c.Fill(sink); got != Idle {
 				t.Errorf("with three answers all five are out; Fill says %d", got)
 			}
 			break
@@ -202,11 +202,11 @@ func FuzzTarget(f *testing.F) {
 		sink := NewSink(make([]byte, 8192), 8, -1)
 		for step := int(cut) + 1; len(stream) > 0; {
 			for range 100 {
-				c.Fill(sink, 0)
+				c.Fill(sink)
 				sink.Reset()
 			}
 			n := min(step, len(stream))
-			if c.Feed(stream[:n], 0) != nil {
+			if c.Feed(stream[:n]) != nil {
 				break
 			}
 			stream = stream[n:]

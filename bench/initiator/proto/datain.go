@@ -4,9 +4,8 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// dataIn takes the header of a Data-In (RFC 7143, 11.7) and says where its data
-// goes: into the command's buffer, or nowhere.
-func (c *Conn) dataIn(h *pdu.BHS, now int64) error {
+// dataIn takes the header of a Data-In (RFC 7143, 11.7) and says where its data goes: into the command's buffer, or nowhere.
+func (c *Conn) dataIn(h *pdu.BHS) error {
 	d := (*pdu.DataIn)(h)
 	c.window(d.ExpCmdSN(), d.MaxCmdSN())
 	if d.StatusPresent() {
@@ -22,15 +21,14 @@ func (c *Conn) dataIn(h *pdu.BHS, now int64) error {
 	}
 	t := &cmd.task
 	if n == 0 {
-		return c.dataInEnd(h, cmd, now)
+		return c.dataInEnd(h, cmd)
 	}
 	at := uint64(d.BufferOffset())
 	var dst []byte
 	if end := at + uint64(n); end <= uint64(len(cmd.In)) {
 		dst = cmd.In[at:end:end]
 	} else if at < uint64(len(cmd.In)) {
-		// The buffer is shorter than what was expected: its part is copied
-		// at the end.
+		// The buffer is shorter than what was expected: its part is copied at the end.
 		dst = c.room(n)
 	}
 	t.in += uint32(n)
@@ -72,7 +70,7 @@ func (c *Conn) judgeDataIn(d *pdu.DataIn, cmd *Command, n uint32) bool {
 }
 
 // dataInEnd goes on when the data of a Data-In is there.
-func (c *Conn) dataInEnd(h *pdu.BHS, cmd *Command, now int64) error {
+func (c *Conn) dataInEnd(h *pdu.BHS, cmd *Command) error {
 	d := (*pdu.DataIn)(h)
 	t := &cmd.task
 	at, n := uint64(d.BufferOffset()), uint64(h.DataLen())
@@ -91,7 +89,7 @@ func (c *Conn) dataInEnd(h *pdu.BHS, cmd *Command, now int64) error {
 		c.violation("Data-In carries CHECK CONDITION (11.7.3)")
 	}
 	r := &cmd.Result
-	r.Op, r.Status, r.Response, r.StatSN, r.Arrived, r.StatusInData = pdu.OpDataIn, d.Status(), 0, d.StatSN(), now, true
+	r.Op, r.Status, r.Response, r.StatSN, r.StatusInData = pdu.OpDataIn, d.Status(), 0, d.StatSN(), true
 	c.residual(cmd, d.Overflow(), d.Underflow(), d.ResidualCount())
 	c.finish(cmd, nil, endedAnswered)
 	return nil
@@ -100,7 +98,7 @@ func (c *Conn) dataInEnd(h *pdu.BHS, cmd *Command, now int64) error {
 const statusCheckCondition = 0x02 // SAM-5, 5.3
 
 // scsiResponse takes a SCSI Response (11.4).
-func (c *Conn) scsiResponse(h *pdu.BHS, data []byte, now int64) {
+func (c *Conn) scsiResponse(h *pdu.BHS, data []byte) {
 	v := (*pdu.SCSIResponse)(h)
 	cmd := c.expect(h)
 	if cmd == nil || !c.kindOK(cmd, pdu.OpSCSIResponse) {
@@ -110,7 +108,7 @@ func (c *Conn) scsiResponse(h *pdu.BHS, data []byte, now int64) {
 		c.rx.cmd = nil
 	}
 	t, r := &cmd.task, &cmd.Result
-	r.Op, r.Status, r.Response, r.StatSN, r.Arrived = pdu.OpSCSIResponse, v.Status(), v.Response(), v.StatSN(), now
+	r.Op, r.Status, r.Response, r.StatSN = pdu.OpSCSIResponse, v.Status(), v.Response(), v.StatSN()
 	if len(data) >= 2 { // SenseLength, then sense data (11.4.7)
 		n := int(data[0])<<8 | int(data[1])
 		if n > len(data)-2 {

@@ -1,6 +1,10 @@
 package proto
 
-import "github.com/ringtgt/ringtgt/pdu"
+import (
+	"slices"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
 
 // burst is a Data-Out sequence: unsolicited, or what an R2T asks for.
 type burst struct {
@@ -12,9 +16,8 @@ type burst struct {
 	dataSN uint32
 }
 
-// bursts is a FIFO that keeps its memory. Sequences are sent one after the
-// other: unsolicited data goes out in the order of its commands (RFC 7143,
-// 4.2.5.2), R2Ts are fulfilled in their order (4.2.5.2, DataSequenceInOrder).
+// bursts is a FIFO that keeps its memory. Sequences are sent one after the other: unsolicited data goes out in the order of its
+// commands (RFC 7143, 4.2.5.2), R2Ts are fulfilled in their order (4.2.5.2, DataSequenceInOrder).
 type bursts struct {
 	list []burst
 	head int
@@ -22,9 +25,7 @@ type bursts struct {
 
 func (b *bursts) push(x burst) {
 	if b.head > 0 && len(b.list) == cap(b.list) {
-		n := copy(b.list, b.list[b.head:])
-		clear(b.list[n:])
-		b.list, b.head = b.list[:n], 0
+		b.list, b.head = slices.Delete(b.list, 0, b.head), 0
 	}
 	b.list = append(b.list, x)
 }
@@ -46,25 +47,14 @@ func (b *bursts) pop() {
 
 // drop takes out what a command that is over still had to send.
 func (b *bursts) drop(cmd *Command) {
+	left := slices.DeleteFunc(b.list[b.head:], func(x burst) bool { return x.cmd == cmd })
+	b.list = b.list[:b.head+len(left)]
 	if b.head == len(b.list) {
-		return
-	}
-	n := b.head
-	for i := b.head; i < len(b.list); i++ {
-		if b.list[i].cmd != cmd {
-			b.list[n] = b.list[i]
-			n++
-		}
-	}
-	clear(b.list[n:])
-	b.list = b.list[:n]
-	if b.head == n {
 		b.list, b.head = b.list[:0], 0
 	}
 }
 
-// fillData sends Data-Out until nothing is left, and reports that; false: the
-// sink is full.
+// fillData sends Data-Out until nothing is left, and reports that; false: the sink is full.
 func (c *Conn) fillData(s *Sink) bool {
 	if c.hold {
 		return true
@@ -75,7 +65,9 @@ func (c *Conn) fillData(s *Sink) bool {
 		if n < want && (n <= 0 || s.pdus > 0) {
 			return false // PDUs are cut shorter only where the whole sink is too small for one
 		}
-		n &^= 3 * b2i(uint32(n) < b.left) // all but the last are whole words: no padding in the middle
+		if uint32(n) < b.left {
+			n &^= 3 // all but the last are whole words: no padding in the middle
+		}
 		if n <= 0 {
 			return false
 		}
@@ -103,13 +95,6 @@ func (c *Conn) fillData(s *Sink) bool {
 		}
 	}
 	return true
-}
-
-func b2i(v bool) int {
-	if v {
-		return 1
-	}
-	return 0
 }
 
 // r2t takes a request for data (11.8).

@@ -1,6 +1,7 @@
 package proto
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -24,8 +25,7 @@ func (b Bool) or(def bool) bool {
 	return b == Yes
 }
 
-// Keys is what an initiator offers (RFC 7143, 13). The zero value is a good
-// offer for a fast network without digests.
+// Keys is what an initiator offers (RFC 7143, 13). The zero value is a good offer for a fast network without digests.
 type Keys struct {
 	HeaderDigest, DataDigest bool // offers CRC32C alone (13.1)
 	MaxConnections           int  // 0 is 1 (13.2)
@@ -37,17 +37,11 @@ type Keys struct {
 	DefaultTime2Wait         int  // seconds (13.15)
 	DefaultTime2Retain       int  // seconds; 0 is 20, negative offers 0 (13.16)
 	MaxOutstandingR2T        int  // 0 is 4 (13.17)
-	// TaskReporting is a list such as "FastAbort,ResponseFence,RFC3720";
-	// empty offers nothing (13.23).
+	// TaskReporting is a list such as "FastAbort,ResponseFence,RFC3720"; empty offers nothing (13.23).
 	TaskReporting string
-	// ProtocolLevel offers iSCSIProtocolLevel where it is not 0 (RFC 7144).
-	ProtocolLevel int
-	// Extra is offered as it stands, in the leading login.
-	Extra []pdu.KeyValue
 }
 
-// Params is what was negotiated. Those of a session hold for all its
-// connections; Conn is the connection's own.
+// Params is what was negotiated. Those of a session hold for all its connections; Conn is the connection's own.
 type Params struct {
 	MaxConnections     int
 	InitialR2T         bool
@@ -58,13 +52,10 @@ type Params struct {
 	DefaultTime2Retain uint16
 	MaxOutstandingR2T  uint32
 	TaskReporting      string // "RFC3720" unless negotiated
-	ProtocolLevel      int    // 1 unless negotiated (RFC 7144, 13.24)
 	Discovery          bool
 
 	Conn ConnParams
 
-	TargetPortalGroupTag string
-	TargetAlias          string
 	// Answers holds every key of the target's in order, as received.
 	Answers []pdu.KeyValue
 }
@@ -76,42 +67,28 @@ type ConnParams struct {
 	MaxSendDataSegmentLength uint32 // the target's MaxRecvDataSegmentLength
 }
 
-func orInt(v, def int) int {
-	if v == 0 {
-		return def
-	}
-	return v
-}
-
-func yesNo(v bool) string {
+// either returns yes or no as v says.
+func either(v bool, yes, no string) string {
 	if v {
-		return "Yes"
+		return yes
 	}
-	return "No"
+	return no
 }
 
-func digestOffer(on bool) string {
-	if on {
-		return "CRC32C"
-	}
-	return "None"
-}
-
-// base returns the RFC's defaults, which hold for every key that is not
-// answered (13).
+// base returns the RFC's defaults, which hold for every key that is not answered (13).
 func (k *Keys) base(discovery bool) Params {
 	return Params{
 		MaxConnections: 1, InitialR2T: true, ImmediateData: true,
 		MaxBurstLength: 262144, FirstBurstLength: 65536,
 		DefaultTime2Wait: 2, DefaultTime2Retain: 20, MaxOutstandingR2T: 1,
-		TaskReporting: "RFC3720", ProtocolLevel: 1, Discovery: discovery,
+		TaskReporting: "RFC3720", Discovery: discovery,
 		Conn: k.conn(),
 	}
 }
 
 func (k *Keys) conn() ConnParams {
 	return ConnParams{
-		MaxRecvDataSegmentLength: uint32(orInt(k.MaxRecvDataSegmentLength, defaultMaxRecvDataSegmentLength)),
+		MaxRecvDataSegmentLength: uint32(cmp.Or(k.MaxRecvDataSegmentLength, defaultMaxRecvDataSegmentLength)),
 		MaxSendDataSegmentLength: DefaultDataSegmentLength,
 	}
 }
@@ -119,49 +96,41 @@ func (k *Keys) conn() ConnParams {
 // offer returns the operational keys of a login: all of them for a leading
 // one, else those that are a connection's own (13, "Use": LO).
 func (k *Keys) offer(leading, discovery bool) []pdu.KeyValue {
-	n := strconv.Itoa
-	kv := []pdu.KeyValue{
-		{Key: "HeaderDigest", Value: digestOffer(k.HeaderDigest)},
-		{Key: "DataDigest", Value: digestOffer(k.DataDigest)},
-		{Key: "MaxRecvDataSegmentLength", Value: n(int(k.conn().MaxRecvDataSegmentLength))},
-	}
+	var all []pdu.KeyValue
+	add := func(key, value string) { all = append(all, pdu.KeyValue{Key: key, Value: value}) }
+	number := func(key string, n int) { add(key, strconv.Itoa(n)) }
+	add("HeaderDigest", either(k.HeaderDigest, "CRC32C", "None"))
+	add("DataDigest", either(k.DataDigest, "CRC32C", "None"))
+	number("MaxRecvDataSegmentLength", int(k.conn().MaxRecvDataSegmentLength))
 	if !leading {
-		return kv
+		return all
 	}
-	kv = append(kv,
-		pdu.KeyValue{Key: "DefaultTime2Wait", Value: n(k.DefaultTime2Wait)},
-		pdu.KeyValue{Key: "DefaultTime2Retain", Value: n(max(0, orInt(k.DefaultTime2Retain, defaultTime2Retain)))},
-		pdu.KeyValue{Key: "ErrorRecoveryLevel", Value: "0"},
-	)
-	if !discovery { // 13.2 and following: "irrelevant" in a discovery session
-		kv = append(kv,
-			pdu.KeyValue{Key: "MaxConnections", Value: n(orInt(k.MaxConnections, 1))},
-			pdu.KeyValue{Key: "InitialR2T", Value: yesNo(k.InitialR2T.or(false))},
-			pdu.KeyValue{Key: "ImmediateData", Value: yesNo(k.ImmediateData.or(true))},
-			pdu.KeyValue{Key: "MaxBurstLength", Value: n(orInt(k.MaxBurstLength, defaultMaxBurstLength))},
-			pdu.KeyValue{Key: "FirstBurstLength", Value: n(k.firstBurst())},
-			pdu.KeyValue{Key: "MaxOutstandingR2T", Value: n(orInt(k.MaxOutstandingR2T, defaultMaxOutstandingR2T))},
-			pdu.KeyValue{Key: "DataPDUInOrder", Value: "Yes"},
-			pdu.KeyValue{Key: "DataSequenceInOrder", Value: "Yes"},
-		)
-		if k.TaskReporting != "" {
-			kv = append(kv, pdu.KeyValue{Key: "TaskReporting", Value: k.TaskReporting})
-		}
-		if k.ProtocolLevel != 0 {
-			kv = append(kv, pdu.KeyValue{Key: "iSCSIProtocolLevel", Value: n(k.ProtocolLevel)})
-		}
+	number("DefaultTime2Wait", k.DefaultTime2Wait)
+	number("DefaultTime2Retain", max(0, cmp.Or(k.DefaultTime2Retain, defaultTime2Retain)))
+	number("ErrorRecoveryLevel", 0)
+	if discovery { // 13.2 and following: "irrelevant" in a discovery session
+		return all
 	}
-	return append(kv, k.Extra...)
+	number("MaxConnections", cmp.Or(k.MaxConnections, 1))
+	add("InitialR2T", either(k.InitialR2T.or(false), "Yes", "No"))
+	add("ImmediateData", either(k.ImmediateData.or(true), "Yes", "No"))
+	number("MaxBurstLength", cmp.Or(k.MaxBurstLength, defaultMaxBurstLength))
+	number("FirstBurstLength", k.firstBurst())
+	number("MaxOutstandingR2T", cmp.Or(k.MaxOutstandingR2T, defaultMaxOutstandingR2T))
+	add("DataPDUInOrder", "Yes")
+	add("DataSequenceInOrder", "Yes")
+	if k.TaskReporting != "" {
+		add("TaskReporting", k.TaskReporting)
+	}
+	return all
 }
 
-// firstBurst never exceeds MaxBurstLength: "FirstBurstLength MUST NOT exceed
-// MaxBurstLength" (13.14).
+// firstBurst never exceeds MaxBurstLength: "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14).
 func (k *Keys) firstBurst() int {
-	return min(orInt(k.FirstBurstLength, defaultFirstBurstLength), orInt(k.MaxBurstLength, defaultMaxBurstLength))
+	return min(cmp.Or(k.FirstBurstLength, defaultFirstBurstLength), cmp.Or(k.MaxBurstLength, defaultMaxBurstLength))
 }
 
-// KeyError says that the target's answer to a key is none to what was offered
-// (6.2), "" for nothing.
+// KeyError is a target's answer to a key that does not follow from the offer (6.2). Offered is "" if there was none.
 type KeyError struct{ Key, Value, Offered, Why string }
 
 func (e *KeyError) Error() string {
@@ -207,8 +176,6 @@ var answerKeys = map[string]answerKey{
 	"HeaderDigest":             {false, digest(func(p *Params, on bool) { p.Conn.HeaderDigest = on })},
 	"DataDigest":               {false, digest(func(p *Params, on bool) { p.Conn.DataDigest = on })},
 	"MaxRecvDataSegmentLength": {false, ownNumber(512, 1<<24-1, func(p *Params, v uint64) { p.Conn.MaxSendDataSegmentLength = uint32(v) })},
-	"TargetPortalGroupTag":     {false, text(func(p *Params, s string) { p.TargetPortalGroupTag = s })},
-	"TargetAlias":              {false, text(func(p *Params, s string) { p.TargetAlias = s })},
 	"MaxConnections":           {true, minimum(1, 65535, func(p *Params, v uint64) { p.MaxConnections = int(v) })},
 	"InitialR2T":               {true, boolean("Yes", func(p *Params, yes bool) { p.InitialR2T = yes })},   // OR (13.10)
 	"ImmediateData":            {true, boolean("No", func(p *Params, yes bool) { p.ImmediateData = yes })}, // AND (13.11)
@@ -221,7 +188,6 @@ var answerKeys = map[string]answerKey{
 	"DataPDUInOrder":           {true, always("Yes")},
 	"DataSequenceInOrder":      {true, always("Yes")},
 	"TaskReporting":            {true, text(func(p *Params, s string) { p.TaskReporting = s })},
-	"iSCSIProtocolLevel":       {true, minimum(0, 31, func(p *Params, v uint64) { p.ProtocolLevel = int(v) })},
 }
 
 type take = func(p *Params, value, offered string) string

@@ -11,14 +11,12 @@ import (
 type LoginConfig struct {
 	InitiatorName, TargetName string
 	ISID                      [6]byte
-	// TSIH is 0 for the leading login of a new session, else that of the
-	// session which the connection joins (11.12.6).
+	// TSIH is 0 for the leading login of a new session, else that of the session which the connection joins (11.12.6).
 	TSIH uint16
 	CID  uint16
 	// CmdSN is the session's next (11.12.8): in a leading login the first of all.
 	CmdSN uint32
-	// ExpStatSN is, for a CID that comes back, what was next expected on
-	// its old connection (11.12.9).
+	// For a reinstated CID, ExpStatSN is what its old connection expected next (11.12.9).
 	ExpStatSN uint32
 	Discovery bool
 	CHAP      CHAP
@@ -32,7 +30,7 @@ type LoginConfig struct {
 // LoginError says that the target refused the login (11.13.5).
 type LoginError struct {
 	Status pdu.LoginStatus
-	// Address is where a target that moved is now (status class 1).
+	// Address is the new address of a target that moved (status class 1).
 	Address string
 }
 
@@ -44,8 +42,8 @@ func (e *LoginError) Error() string {
 	return s
 }
 
-// Login is the login phase of one connection. Call Request, send what it
-// returns, give the answer to Response, and again until it is done.
+// Login is the login phase of one connection. Call Request, send what it returns, pass the response to Response, and repeat
+// until it is done.
 type Login struct {
 	cfg     LoginConfig
 	leading bool
@@ -66,8 +64,7 @@ type Login struct {
 	violation func(format string, args ...any)
 }
 
-// NewLogin begins a login. violation is told what the target does against the
-// standard without preventing the login; it may be nil.
+// NewLogin begins a login. violation, if not nil, is called for breaches of the standard that do not prevent the login.
 func NewLogin(cfg LoginConfig, violation func(format string, args ...any)) *Login {
 	if violation == nil {
 		violation = func(string, ...any) {}
@@ -148,9 +145,8 @@ func (l *Login) next() pdu.Stage {
 	return pdu.StageFullFeaturePhase
 }
 
-// Response takes the target's answer. Done means full feature phase: Params,
-// TSIH, StatSN and the window are valid. The error is a *LoginError when the
-// target refused.
+// Response takes the target's answer. Done means full feature phase: Params, TSIH, StatSN and the window are valid. The error
+// is a *LoginError when the target refused.
 func (l *Login) Response(h *pdu.BHS, text []byte) (done bool, err error) {
 	if h.Opcode() != pdu.OpLoginResponse {
 		return false, fmt.Errorf("initiator: login: the target sends a %v", h.Opcode())
@@ -208,7 +204,7 @@ func (l *Login) Response(h *pdu.BHS, text []byte) (done bool, err error) {
 	return true, l.finish(r)
 }
 
-// declared are keys that the target states without being asked.
+// declared are keys that a target states without an offer.
 var declared = map[string]bool{
 	"TargetPortalGroupTag": true, "TargetAlias": true, "TargetAddress": true, "MaxRecvDataSegmentLength": true,
 }
@@ -236,7 +232,7 @@ func (l *Login) securityDone(r *pdu.LoginResponse, kvs []pdu.KeyValue) error {
 	return nil
 }
 
-// judge checks what every Login Response must hold (11.13).
+// judge checks the rules for every Login Response (11.13).
 func (l *Login) judge(r *pdu.LoginResponse) {
 	if r.ISID() != l.cfg.ISID {
 		l.violation("Login Response has ISID %x (11.13)", r.ISID())

@@ -28,8 +28,7 @@ func TestTakeStopsAtMaxCmdSN(t *testing.T) {
 	}
 }
 
-// 4.2.2.1: each of the two is taken only where it is greater; both are ignored
-// where MaxCmdSN is below ExpCmdSN-1.
+// 4.2.2.1: each of the two is taken only where it is greater; both are ignored where MaxCmdSN is below ExpCmdSN-1.
 func TestUpdateNeverGoesBack(t *testing.T) {
 	for _, base := range []uint32{100, 0xfffffff0} {
 		n := new(Numbers)
@@ -56,8 +55,7 @@ func TestUpdateNeverGoesBack(t *testing.T) {
 	}
 }
 
-// Many connections take at the same time: every number goes out once, none
-// beyond MaxCmdSN, across the wrap.
+// Many connections take at the same time: every number goes out once, none beyond MaxCmdSN, across the wrap.
 func TestNumbersAreTakenOnce(t *testing.T) {
 	const takers, each = 8, 2000
 	var n Numbers

@@ -6,16 +6,15 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// rx is the PDU whose data segment is on its way.
+// rx is the PDU whose data segment is arriving.
 type rx struct {
 	cmd  *Command // of a Data-In: where the data goes
 	text []byte   // room for every other data segment, made when first needed
 }
 
-// Feed takes bytes of the stream, all of them. now is the driver's clock in
-// ns. An error means that the connection is of no more use: the driver closes
-// it and calls End.
-func (c *Conn) Feed(b []byte, now int64) error {
+// Feed takes bytes of the stream, all of them. After an error the connection cannot be used:
+// the driver closes it and calls End.
+func (c *Conn) Feed(b []byte) error {
 	for len(b) > 0 {
 		n, st, err := c.framer.Feed(b)
 		b = b[n:]
@@ -28,11 +27,11 @@ func (c *Conn) Feed(b []byte, now int64) error {
 			if c.ended {
 				return ErrConnLost
 			}
-			if err := c.header(now); err != nil {
+			if err := c.header(); err != nil {
 				return err
 			}
 		case pdu.PDUReady:
-			if err := c.payload(now); err != nil {
+			if err := c.payload(); err != nil {
 				return err
 			}
 		}
@@ -40,35 +39,22 @@ func (c *Conn) Feed(b []byte, now int64) error {
 	return nil
 }
 
-// Pending returns where the next bytes of the stream belong, so that a driver
-// can receive into it; empty where that is of no use. See pdu.Framer.
-func (c *Conn) Pending() []byte { return c.framer.Pending() }
-
-// Received reports n bytes that a driver put at the front of Pending.
-func (c *Conn) Received(n int, now int64) error {
-	st, err := c.framer.Received(n)
-	if err == nil && st == pdu.PDUReady {
-		err = c.payload(now)
-	}
-	return err
-}
-
-// header takes a header. PDUs without data are carried out at once.
-func (c *Conn) header(now int64) error {
+// header handles a header. PDUs without data are complete with it.
+func (c *Conn) header() error {
 	h := c.framer.Header()
 	c.counts.Received++
 	if h.Opcode() == pdu.OpDataIn {
-		return c.dataIn(h, now)
+		return c.dataIn(h)
 	}
 	n := h.DataLen()
 	if n == 0 {
-		return c.pdu(h, nil, now)
+		return c.pdu(h, nil)
 	}
 	c.framer.Payload(c.room(n))
 	return nil
 }
 
-func (c *Conn) payload(now int64) error {
+func (c *Conn) payload() error {
 	h := c.framer.Header()
 	if !c.framer.DataDigestOK() {
 		// At ErrorRecoveryLevel 0 there is no way to have it again (7.8).
@@ -81,9 +67,9 @@ func (c *Conn) payload(now int64) error {
 		if cmd == nil {
 			return nil // the task ended while its data came
 		}
-		return c.dataInEnd(h, cmd, now)
+		return c.dataInEnd(h, cmd)
 	}
-	return c.pdu(h, c.rx.text[:h.DataLen()], now)
+	return c.pdu(h, c.rx.text[:h.DataLen()])
 }
 
 // room returns memory for the n bytes of a data segment that is not a read's; n is not above the framer's limit. Nearly all
@@ -99,9 +85,8 @@ func (c *Conn) room(n int) []byte {
 	return c.rx.text[:n]
 }
 
-// pdu takes a whole PDU that is not a Data-In. Every one of the target's has
-// ExpCmdSN and MaxCmdSN (11.4.10, 11.4.11).
-func (c *Conn) pdu(h *pdu.BHS, data []byte, now int64) error {
+// pdu handles a whole PDU that is not a Data-In. All of a target's have ExpCmdSN and MaxCmdSN (11.4.10, 11.4.11).
+func (c *Conn) pdu(h *pdu.BHS, data []byte) error {
 	v := (*pdu.SCSIResponse)(h)
 	c.window(v.ExpCmdSN(), v.MaxCmdSN())
 	op := h.Opcode()
@@ -110,19 +95,19 @@ func (c *Conn) pdu(h *pdu.BHS, data []byte, now int64) error {
 		c.r2t(h)
 		return nil
 	case pdu.OpNOPIn:
-		c.nopIn(h, data, now)
+		c.nopIn(h, data)
 		return nil
 	}
 	c.statSN(op, v.StatSN())
 	switch op {
 	case pdu.OpSCSIResponse:
-		c.scsiResponse(h, data, now)
+		c.scsiResponse(h, data)
 	case pdu.OpTaskManagementResponse, pdu.OpLogoutResponse, pdu.OpTextResponse:
-		c.answer(h, data, now)
+		c.answer(h, data)
 	case pdu.OpAsyncMessage:
 		c.async(h, data)
 	case pdu.OpReject:
-		c.reject(h, data, now)
+		c.reject(h, data)
 	default:
 		c.violation("%v in full feature phase (11.2.1.2)", op)
 		return protocolError("%v in full feature phase", op)
@@ -149,9 +134,8 @@ func (c *Conn) statSN(op pdu.Opcode, sn uint32) {
 	c.expStatSN = sn + 1
 }
 
-// expect returns the command that a PDU with a tag belongs to, nil if there is
-// none; an answer to nothing is a violation, unless it was under way when we
-// ended the task.
+// expect returns the command that a PDU's tag names, or nil. A PDU for no command is a violation, unless we ended the task
+// while it was in flight.
 func (c *Conn) expect(h *pdu.BHS) *Command {
 	cmd, how := c.tags.find(h.ITT())
 	if cmd != nil {
@@ -166,13 +150,13 @@ func (c *Conn) expect(h *pdu.BHS) *Command {
 	return nil
 }
 
-// answers maps the response that each kind of request has.
+// answers has the response to each kind of request.
 var answers = [...]pdu.Opcode{
 	KindSCSI: pdu.OpSCSIResponse, KindTMF: pdu.OpTaskManagementResponse, KindPing: pdu.OpNOPIn,
 	KindText: pdu.OpTextResponse, KindLogout: pdu.OpLogoutResponse,
 }
 
-// kindOK ends a connection's trust in a tag whose answer is of another kind.
+// kindOK reports whether op answers commands of this kind; if not, that is a violation.
 func (c *Conn) kindOK(cmd *Command, op pdu.Opcode) bool {
 	if answers[cmd.Kind] == op || cmd.Kind == KindSCSI && op == pdu.OpDataIn {
 		return true
@@ -182,19 +166,18 @@ func (c *Conn) kindOK(cmd *Command, op pdu.Opcode) bool {
 }
 
 // answer takes the response to a request that is not a SCSI command.
-func (c *Conn) answer(h *pdu.BHS, data []byte, now int64) {
+func (c *Conn) answer(h *pdu.BHS, data []byte) {
 	cmd := c.expect(h)
 	if cmd == nil || !c.kindOK(cmd, h.Opcode()) {
 		return
 	}
 	r := &cmd.Result
-	r.Op, r.Arrived, r.StatSN = h.Opcode(), now, (*pdu.SCSIResponse)(h).StatSN()
+	r.Op, r.StatSN = h.Opcode(), (*pdu.SCSIResponse)(h).StatSN()
 	switch h.Opcode() {
 	case pdu.OpTaskManagementResponse:
 		r.TMF = (*pdu.TaskManagementResponse)(h).Response()
 	case pdu.OpLogoutResponse:
-		l := (*pdu.LogoutResponse)(h)
-		r.Logout, r.Time2Wait, r.Time2Retain = l.Response(), l.Time2Wait(), l.Time2Retain()
+		r.Logout = (*pdu.LogoutResponse)(h).Response()
 	case pdu.OpTextResponse:
 		t := (*pdu.TextResponse)(h)
 		r.Text = append(r.Text[:0], data...)
@@ -209,13 +192,11 @@ func (c *Conn) answer(h *pdu.BHS, data []byte, now int64) {
 	c.finish(cmd, nil, endedAnswered)
 }
 
-// nopIn takes a ping of the target's, an answer to ours, or news of the window
-// (11.19).
-func (c *Conn) nopIn(h *pdu.BHS, data []byte, now int64) {
+// nopIn takes a ping of the target's, an answer to ours, or news of the window (11.19).
+func (c *Conn) nopIn(h *pdu.BHS, data []byte) {
 	v := (*pdu.NOPIn)(h)
 	if v.ITT() == pdu.ReservedTag {
-		// "the StatSN field will contain as usual the next StatSN", and
-		// is not advanced (11.19.2).
+		// "the StatSN field will contain as usual the next StatSN", and is not advanced (11.19.2).
 		if v.StatSN() != c.expStatSN {
 			c.violation("NOP-In has StatSN %d, want the next, %d (11.19.2)", v.StatSN(), c.expStatSN)
 		}
@@ -233,7 +214,7 @@ func (c *Conn) nopIn(h *pdu.BHS, data []byte, now int64) {
 		c.violation("NOP-In answers a ping with Target Transfer Tag %#x (11.19.1)", v.TTT())
 	}
 	r := &cmd.Result
-	r.Op, r.Arrived, r.StatSN = pdu.OpNOPIn, now, v.StatSN()
+	r.Op, r.StatSN = pdu.OpNOPIn, v.StatSN()
 	r.Text = append(r.Text[:0], data...)
 	// 11.18.2: the ping data comes back, or the front of it.
 	if n := c.textLen(cmd); len(data) > n || string(data) != string(cmd.Text[:len(data)]) {
@@ -257,10 +238,8 @@ func (c *Conn) async(h *pdu.BHS, data []byte) {
 		c.violation("Asynchronous Message has Initiator Task Tag %#x (11.9)", m.ITT())
 	}
 	if m.AsyncEvent() == pdu.AsyncEventTasksTerminated {
-		// 11.9.1, event 5, in this order: stop Data-Out on this connection
-		// for every Target Transfer Tag of the LUN, which the end of its
-		// tasks does; then acknowledge the StatSN by a NOP-Out with the
-		// reserved tag and the LUN.
+		// 11.9.1, event 5, in this order: stop Data-Out on this connection for every Target Transfer Tag of the LUN, which the
+		// end of its tasks does; then acknowledge the StatSN by a NOP-Out with the reserved tag and the LUN.
 		lun := m.LUN()
 		c.Terminate(ErrTerminated, true, func(cmd *Command) bool { return cmd.LUN == lun })
 		c.reply(reply{lun: lun, ttt: pdu.ReservedTag})
@@ -270,7 +249,7 @@ func (c *Conn) async(h *pdu.BHS, data []byte) {
 
 // reject takes a Reject, whose data is the header at fault (11.17). A rejected
 // request is over; where a Data-Out was rejected the task goes on.
-func (c *Conn) reject(h *pdu.BHS, data []byte, now int64) {
+func (c *Conn) reject(h *pdu.BHS, data []byte) {
 	v := (*pdu.Reject)(h)
 	if v.ITT() != pdu.ReservedTag {
 		c.violation("Reject has Initiator Task Tag %#x (11.17)", v.ITT())
@@ -286,7 +265,7 @@ func (c *Conn) reject(h *pdu.BHS, data []byte, now int64) {
 		if cmd == nil {
 			return
 		}
-		cmd.Result.Op, cmd.Result.Arrived, cmd.Result.StatSN = pdu.OpReject, now, v.StatSN()
+		cmd.Result.Op, cmd.Result.StatSN = pdu.OpReject, v.StatSN()
 		c.finish(cmd, &RejectError{v.Reason()}, endedLocally)
 	default:
 		c.violation("the target rejects a %v, reason 0x%02x", bad.Opcode(), byte(v.Reason()))

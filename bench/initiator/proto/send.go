@@ -2,14 +2,12 @@ package proto
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// Fill encodes into s what can be sent now and says why it stopped. Numbers
-// and tags are given here and not in Submit, so that "the iSCSI initiator MUST
-// send the commands in increasing order of CmdSN" on every connection
-// (RFC 7143, 4.2.2.1), whichever thread submits. now is the driver's clock in ns.
+// Fill encodes into s what can be sent now and says why it stopped. Numbers and tags are given here and not in Submit, so that
+// "the iSCSI initiator MUST send the commands in increasing order of CmdSN" on every connection (RFC 7143, 4.2.2.1), whichever
+// thread submits.
 //
-// The order is: answers to the target and what passes the window, data that
-// the target waits for, new commands.
-func (c *Conn) Fill(s *Sink, now int64) Progress {
+// The order is: answers to the target and what passes the window, data that the target waits for, new commands.
+func (c *Conn) Fill(s *Sink) Progress {
 	if c.ended {
 		return Idle
 	}
@@ -32,7 +30,7 @@ func (c *Conn) Fill(s *Sink, now int64) Progress {
 			sn = cmd.CmdSN
 		}
 		c.now.pop()
-		c.put(s, cmd, sn, now)
+		c.put(s, cmd, sn)
 	}
 	if !c.fillData(s) {
 		return Full
@@ -54,7 +52,7 @@ func (c *Conn) Fill(s *Sink, now int64) Progress {
 			continue
 		}
 		c.cmds.pop()
-		c.put(s, cmd, sn, now)
+		c.put(s, cmd, sn)
 		if !c.fillData(s) {
 			return Full
 		}
@@ -85,9 +83,8 @@ func (c *Conn) textLen(cmd *Command) int {
 	return min(len(cmd.Text), int(c.p.Conn.MaxSendDataSegmentLength))
 }
 
-// immediateLen is how much data goes in the command's own PDU: what
-// ImmediateData, FirstBurstLength and the target's data segments allow (13.11,
-// 13.14).
+// immediateLen is how much data goes in the command's own PDU: what ImmediateData, FirstBurstLength and the target's data
+// segments allow (13.11, 13.14).
 func (c *Conn) immediateLen(cmd *Command) int {
 	if cmd.Out == nil || !c.p.ImmediateData {
 		return 0
@@ -103,18 +100,18 @@ func edtl(cmd *Command) uint32 {
 }
 
 // put encodes a request, which fits, and gives it its tag and number.
-func (c *Conn) put(s *Sink, cmd *Command, cmdSN uint32, now int64) {
+func (c *Conn) put(s *Sink, cmd *Command, cmdSN uint32) {
 	c.queued--
 	cmd.state = stateSent
 	itt := c.tags.take(cmd)
 	cmd.task = task{itt: itt}
 	r := &cmd.Result
-	r.ITT, r.CmdSN, r.Sent, r.SentAt = itt, cmdSN, true, now
+	r.ITT, r.CmdSN, r.Sent = itt, cmdSN, true
 	if cmd.OnSent != nil {
 		s.sent = append(s.sent, sentMark{cmd.OnSent, cmd})
 	}
 	var h pdu.BHS
-	var ahs, data []byte
+	var data []byte
 	switch cmd.Kind {
 	case KindSCSI:
 		c.putSCSI(s, cmd, cmdSN)
@@ -134,7 +131,7 @@ func (c *Conn) put(s *Sink, cmd *Command, cmdSN uint32, now int64) {
 	case KindText:
 		h.Init(pdu.OpTextRequest)
 		t := (*pdu.TextRequest)(&h)
-		t.SetFinal(!cmd.TextIsOpen)
+		t.SetFinal(true)
 		t.SetLUN(cmd.LUN)
 		t.SetTTT(cmd.TTT)
 		data = cmd.Text[:c.textLen(cmd)]
@@ -150,11 +147,10 @@ func (c *Conn) put(s *Sink, cmd *Command, cmdSN uint32, now int64) {
 		c.quiet = cmd.Reason == pdu.LogoutCloseSession || cmd.CID == cmd.Conn
 	}
 	h.SetITT(itt)
-	c.putRequest(s, &h, ahs, data, cmd.Immediate, cmdSN)
+	c.putRequest(s, &h, nil, data, cmd.Immediate, cmdSN)
 }
 
-// putRequest stamps what every request but Data-Out carries in the same place:
-// CmdSN and ExpStatSN (11.3.2, 11.3.3).
+// putRequest stamps what every request but Data-Out carries in the same place: CmdSN and ExpStatSN (11.3.2, 11.3.3).
 func (c *Conn) putRequest(s *Sink, h *pdu.BHS, ahs, data []byte, immediate bool, cmdSN uint32) {
 	r := (*pdu.SCSICommand)(h)
 	h.SetImmediate(immediate)
@@ -164,8 +160,7 @@ func (c *Conn) putRequest(s *Sink, h *pdu.BHS, ahs, data []byte, immediate bool,
 	s.put(h, ahs, data, c.p.Conn.HeaderDigest, c.p.Conn.DataDigest)
 }
 
-// putSCSI encodes a SCSI Command with its immediate data, and queues the rest
-// of what may go unsolicited (11.3, 4.2.5.2).
+// putSCSI encodes a SCSI Command with its immediate data, and queues the rest of what may go unsolicited (11.3, 4.2.5.2).
 func (c *Conn) putSCSI(s *Sink, cmd *Command, cmdSN uint32) {
 	t := &cmd.task
 	t.edtl = edtl(cmd)

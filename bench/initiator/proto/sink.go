@@ -2,9 +2,8 @@ package proto
 
 import "github.com/ringtgt/ringtgt/pdu"
 
-// Sink takes what a connection has to send: a run of memory that the driver
-// gives, and pieces of it and of the commands' own data, in order. A driver
-// keeps two when it fills one while the kernel reads the other.
+// Sink collects what a connection sends, in order: pieces of the driver's memory and of the commands' own data. A driver that
+// fills one while the kernel reads the other has two.
 type Sink struct {
 	buf    []byte
 	pieces [][]byte
@@ -16,9 +15,8 @@ type Sink struct {
 	pdus    int
 }
 
-// NewSink returns a Sink that encodes into mem and holds at most pieces
-// pieces. Data of at most copyMax bytes is copied; with copyMax < 0 all data is,
-// and PDUs are cut to fit.
+// NewSink returns a Sink that encodes into mem and holds at most pieces pieces. Data of at most copyMax bytes is copied; with
+// copyMax < 0 all data is, and PDUs are cut to fit.
 func NewSink(mem []byte, pieces, copyMax int) *Sink {
 	if len(mem) < 2*minSink || pieces < 4 {
 		panic("proto: a Sink too small for one PDU")
@@ -33,8 +31,7 @@ func (s *Sink) Reset() {
 	s.sent = s.sent[:0]
 }
 
-// Pieces ends the filling and returns what to send, in order. It is valid
-// until Reset.
+// Pieces ends the filling and returns what to send, in order. It is valid until Reset.
 func (s *Sink) Pieces() [][]byte {
 	if s.run < len(s.buf) {
 		s.pieces = append(s.pieces, s.buf[s.run:])
@@ -43,15 +40,13 @@ func (s *Sink) Pieces() [][]byte {
 	return s.pieces
 }
 
-// sentMark is a call of OnSent that is due. The command may be over by then, and
-// the caller's again.
+// sentMark is a call of OnSent that is due. The command may be over by then, and the caller's again.
 type sentMark struct {
 	call func(*Command)
 	cmd  *Command
 }
 
-// TellSent calls the OnSent of every command whose request is in the sink, once
-// the driver has sent it.
+// TellSent calls the OnSent of every command whose request is in the sink, once the driver has sent it.
 func (s *Sink) TellSent() {
 	for _, m := range s.sent {
 		m.call(m.cmd)
@@ -61,8 +56,7 @@ func (s *Sink) TellSent() {
 // PDUs returns how many PDUs are in the sink.
 func (s *Sink) PDUs() int { return s.pdus }
 
-// room returns how many bytes of data a PDU may carry now, at most want; -1
-// if not even its header fits.
+// room returns how many bytes of data a PDU may carry now, at most want; -1 if not even its header fits.
 func (s *Sink) room(want int) int {
 	free := cap(s.buf) - len(s.buf) - minSink
 	if free < 0 || len(s.pieces)+3 > cap(s.pieces) {

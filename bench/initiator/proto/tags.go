@@ -1,16 +1,14 @@
 package proto
 
-// An Initiator Task Tag says where its task is (RFC 7143, 11.2.1.8: unique in
-// the session): an ordinal of the connection, a turn, a slot of the
-// connection's table. The turn tells a second answer from a first one.
+// An Initiator Task Tag says where its task is (RFC 7143, 11.2.1.8: unique in the session): an ordinal of the connection, a
+// turn, a slot of the connection's table. The turn tells a second answer from a first one.
 const (
 	slotBits = 12
 	turnBits = 12
 	turnMask = 1<<turnBits - 1
 
-	// Ordinals are how many connections of a session, one after another,
-	// get tags of their own before they come round: 255, so that no tag is
-	// pdu.ReservedTag.
+	// Ordinals are how many connections of a session, one after another, get tags of their own before they come round: 255, so
+	// that no tag is pdu.ReservedTag.
 	Ordinals = 255
 )
 
@@ -62,8 +60,7 @@ func (t *tags) take(c *Command) uint32 {
 	return t.base | uint32(s.turn)<<slotBits | uint32(i)
 }
 
-// find returns the command of a tag, or nil and how its slot's last task
-// ended, if the tag was that one's.
+// find returns the command of a tag, or nil and how its slot's last task ended, if the tag was that one's.
 func (t *tags) find(itt uint32) (*Command, ending) {
 	i := itt & (MaxTasks - 1)
 	if itt&^uint32(1<<(turnBits+slotBits)-1) != t.base || int(i) >= len(t.slots) {

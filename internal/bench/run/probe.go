@@ -30,7 +30,7 @@ func (p *plan) probe(ctx context.Context) (t result.Target, portal netip.AddrPor
 	}
 	cfg := p.session(probeSession)
 	cfg.Connections = 1
-	cfg.Dialer = func(ctx context.Context, _, address string) (net.Conn, error) {
+	cfg.Dialer = func(ctx context.Context, address string) (net.Conn, error) {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, "tcp", address)
 		if err == nil {
