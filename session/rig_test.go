@@ -360,13 +360,7 @@ func (r *rig) nextITT() uint32 { r.itt++; return r.itt }
 
 // request makes a request with the initiator's numbers.
 func (r *rig) request(op pdu.Opcode, itt uint32) *pdu.BHS {
-	b := new(pdu.BHS)
-	b.Init(op)
-	b.SetITT(itt)
-	h := (*pdu.NOPOut)(b) // CmdSN and ExpStatSN have the same place in all of them but Data-Out
-	h.SetCmdSN(r.cmdSN)
-	h.SetExpStatSN(r.expStatSN)
-	return b
+	return rawclient.Request(op, itt, r.cmdSN, r.expStatSN)
 }
 
 // command makes a SCSI Command for LUN 0 with the next ITT and CmdSN.
