@@ -95,6 +95,9 @@ type arrival struct {
 func (a arrival) Happen() {
 	a.l.adopt(a.c)
 	a.c.s.Moved(a.l.now, a.l.index)
+	if a.l.engine.draining.Load() {
+		a.c.s.Shutdown(a.l.now) // no loop had it when askToLogOut ran
+	}
 	a.c.rearm()
 	a.c.mark()
 }

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -33,5 +35,29 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 	}
 	if c == nil || c.loop != to || from.live != 0 || from.dirty != nil || c.dirty || c.wantRecv {
 		t.Fatalf("the connection should have moved to the other loop and be on no dirty list: %+v", c)
+	}
+}
+
+// The target shuts down while a connection is between two loops: both have asked their initiators to log out, and neither had the
+// connection. It is asked when it arrives.
+func TestShutdownReachesMovingConnection(t *testing.T) {
+	s := newScenario("moving")
+	s.play(t, "session conns=1 loops=2")
+	from, to := s.engine.loops[1], s.engine.loops[0]
+	s.connect("2", 2, from.index) // its session has a connection there: it moves
+	between := func() bool {
+		return slices.ContainsFunc(s.targets, func(o *simTarget) bool { return o.c.loop == to && !slices.Contains(to.conns, o.c) })
+	}
+	for !between() {
+		if s.step++; !s.loopStep() && !s.kernelStep() {
+			t.Fatal("the connection does not move")
+		}
+	}
+	s.engine.draining.Store(true)
+	from.askToLogOut()
+	to.askToLogOut()
+	s.settle()
+	if !slices.ContainsFunc(s.conns["2"].got, func(x wire) bool { return x.h.Opcode() == pdu.OpAsyncMessage }) {
+		t.Errorf("the connection that moved was not asked to log out: %v", s.conns["2"].got)
 	}
 }
