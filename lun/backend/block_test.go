@@ -15,10 +15,7 @@ import (
 
 // TestBlockDeviceIsExclusive: O_EXCL keeps a second unit out, and a mounted device.
 func TestBlockDeviceIsExclusive(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	a := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	if b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}); err == nil {
 		b.Close()
@@ -34,10 +31,7 @@ func TestBlockDeviceIsExclusive(t *testing.T) {
 
 // TestBlockDeviceGeometry: what a loop device says of itself in sysfs is what the unit says.
 func TestBlockDeviceGeometry(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	attr := func(name string) string {
 		b := must.Get(os.ReadFile(filepath.Join("/sys/block", filepath.Base(path), "queue", name)))(t)
 		return strings.TrimSpace(string(b))
@@ -61,10 +55,7 @@ func TestBlockDeviceGeometry(t *testing.T) {
 
 // TestBlockDeviceRefresh: a device that grew is seen.
 func TestBlockDeviceRefresh(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
 	if changed, err := b.Refresh(); changed || err != nil {

@@ -66,6 +66,17 @@ func TestBufferedFileConforms(t *testing.T) { file(backend.DirectOff, tempDir).R
 
 func TestDirectFileConforms(t *testing.T) { file(backend.DirectOn, directDir).Run(t) }
 
+// orSkip returns the path that directDir or loopDevice found, or skips the test and says why there is none.
+func orSkip(path, skip string) func(t *testing.T) string {
+	return func(t *testing.T) string {
+		t.Helper()
+		if path == "" {
+			t.Skip(skip)
+		}
+		return path
+	}
+}
+
 // directDir is a folder on a filesystem with O_DIRECT for blocks of 512 bytes.
 func directDir(t *testing.T) (string, string) {
 	for _, base := range []string{t.TempDir(), ".", "/var/tmp"} {

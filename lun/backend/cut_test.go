@@ -199,10 +199,7 @@ func (c completion) RequestDone(_ *lun.Request, err error) { go c(err) }
 // TestBlockDeviceShrunk: a block beyond a device's new end is a medium error, not a full pool. A device that has lost its medium is
 // NOT READY (SPC-4, 04/03).
 func TestBlockDeviceShrunk(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	for _, direct := range []backend.Direct{backend.DirectOn, backend.DirectOff} {
 		b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path, Direct: direct})
 		must.OK(t, err)

@@ -203,10 +203,7 @@ func TestThinFileGivesSpaceBack(t *testing.T) {
 // TestDirectGoesOnAligned: a short direct transfer that ends off the alignment is gone on with from the aligned place
 // before, for O_DIRECT takes no other.
 func TestDirectGoesOnAligned(t *testing.T) {
-	dir, skip := directDir(t)
-	if dir == "" {
-		t.Skip(skip)
-	}
+	dir := orSkip(directDir(t))(t)
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 64 << 10, Direct: backend.DirectOn})
 	must.OK(t, err)
 	defer b.Close()
@@ -249,10 +246,7 @@ func pio(c *luntest.Call) (int, error) {
 
 // TestDirectBounces: memory that O_DIRECT does not take goes through memory that it does.
 func TestDirectBounces(t *testing.T) {
-	dir, skip := directDir(t)
-	if dir == "" {
-		t.Skip(skip)
-	}
+	dir := orSkip(directDir(t))(t)
 	b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, "disk"), Size: 64 << 10, Direct: backend.DirectOn})
 	must.OK(t, err)
 	defer b.Close()
@@ -274,10 +268,7 @@ func TestDirectBounces(t *testing.T) {
 // TestDirectFallsBack: where O_DIRECT does not do, auto serves without and says so, and on refuses. A filesystem on 4096-byte
 // sectors takes no direct I/O of 512-byte blocks.
 func TestDirectFallsBack(t *testing.T) {
-	device, skip := loopDevice(t, 64<<20, 4096)
-	if device == "" {
-		t.Skip(skip)
-	}
+	device := orSkip(loopDevice(t, 64<<20, 4096))(t)
 	mkfs, err := exec.LookPath("mkfs.ext4")
 	if err != nil {
 		const missing = "mkfs.ext4 is missing: install the Debian package e2fsprogs"
@@ -318,10 +309,7 @@ func TestDirectFallsBack(t *testing.T) {
 
 // TestBlockSizeOfDevice: logical blocks that are smaller than the device's cannot be served, directly or not.
 func TestBlockSizeOfDevice(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 4096)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 4096))(t)
 	for _, d := range []backend.Direct{backend.DirectOn, backend.DirectAuto, backend.DirectOff} {
 		b, err := backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path, BlockSize: 512, Direct: d})
 		if err == nil {

@@ -31,10 +31,7 @@ func blockdev(t *testing.T, path, arg string) {
 // TestDeviceChangesUnderWay: `blockdev --setro` and a change of queue/write_cache are seen by the next Look, both ways, and
 // a sync reaches the device all the time.
 func TestDeviceChangesUnderWay(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	syncs := 0
 	w := luntest.NewWorld(t, luntest.Config{Intercept: func(c *luntest.Call) (int, bool) {
 		if c.Kind == luntest.CallSync {
@@ -85,10 +82,7 @@ func TestDeviceChangesUnderWay(t *testing.T) {
 
 // TestDeviceIsReadOnlyFromTheStart: a read-only device is served read-only, and a note says why.
 func TestDeviceIsReadOnlyFromTheStart(t *testing.T) {
-	path, skip := loopDevice(t, 1<<20, 512)
-	if path == "" {
-		t.Skip(skip)
-	}
+	path := orSkip(loopDevice(t, 1<<20, 512))(t)
 	blockdev(t, path, "--setro")
 	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindBlock, Path: path}))(t)
 	defer b.Close()
