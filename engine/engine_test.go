@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -13,9 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
-	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -41,13 +38,8 @@ func TestWriteThenRead(t *testing.T) {
 	for l := range byte(2) {
 		for k, n := range []int{512, 4096, 65536, 262144} {
 			want := fill(n, uint64(k))
-			if st, _ := i.finish(i.startWrite(l, uint32(k*1024), want)); st != 0 {
-				t.Fatalf("lun %d: write of %d: status %#x", l, n, st)
-			}
-			st, got := i.finish(i.startRead(l, uint32(k*1024), n/512))
-			if st != 0 || !bytes.Equal(got, want) {
-				t.Fatalf("lun %d: read of %d: status %#x, same %v", l, n, st, bytes.Equal(got, want))
-			}
+			i.good(i.startWrite(l, uint32(k*1024), want))
+			i.wantData(i.startRead(l, uint32(k*1024), n/512), want)
 		}
 	}
 }
@@ -57,9 +49,7 @@ func TestSolicitedWrite(t *testing.T) {
 	r := newRig(t, 1, memory(t, 16<<20))
 	i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 	want := fill(3<<20, 7)
-	var h pdu.BHS
-	itt := i.command(&h, 0, rawclient.RW10(true, 8, uint16(len(want)/512)), len(want), true)
-	i.send(&h, nil)
+	itt := i.start(0, rawclient.RW10(true, 8, uint16(len(want)/512)), len(want), true, nil)
 	for done := 0; done < len(want); {
 		i.read()
 		if i.Header.Opcode() != pdu.OpR2T {
@@ -77,13 +67,8 @@ func TestSolicitedWrite(t *testing.T) {
 			sn++
 		}
 	}
-	if st, _ := i.finish(itt); st != 0 {
-		t.Fatalf("write: status %#x", st)
-	}
-	st, got := i.finish(i.startRead(0, 8, len(want)/512))
-	if st != 0 || !bytes.Equal(got, want) {
-		t.Fatalf("read back: status %#x", st)
-	}
+	i.good(itt)
+	i.wantData(i.startRead(0, 8, len(want)/512), want)
 	if r.e.Status().Loops[0].Stats.DirectReceives == 0 {
 		t.Error("no receive went straight into the task's buffer")
 	}
@@ -91,67 +76,40 @@ func TestSolicitedWrite(t *testing.T) {
 
 // "Abort task hangs until reboot when the backend is slow": here it is answered, and the session lives on.
 func TestAbortOfATaskThatTheBackendNeverAnswers(t *testing.T) {
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRig(t, 1, f)
 	i := r.login(1)
 	stuck := i.startRead(0, 0, 8)
-	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 0 {
-		t.Fatalf("a read beside the stuck one: status %#x", st)
-	}
-	tmf := i.manage(pdu.TMFAbortTask, 0, stuck, i.CmdSN-2)
-	i.read()
-	if p := (*pdu.TaskManagementResponse)(&i.Header); i.Header.Opcode() != pdu.OpTaskManagementResponse || i.Header.ITT() != tmf ||
-		p.Response() != pdu.TMFResponseComplete {
-		t.Fatalf("ABORT TASK answered %v %v", i.Header.Opcode(), p.Response())
-	}
-	i.ExpStatSN++
+	i.good(i.startRead(0, 8, 8))
+	i.wantManaged(i.manage(pdu.TMFAbortTask, 0, stuck, i.CmdSN-2), pdu.TMFResponseComplete)
 	i.ping()
 	// The backend comes back after all: nothing may be sent for the task, and its memory comes home.
 	f.Release(1)
 	i.ping()
 	i.Conn.Close()
-	waitFor(t, "tasks and buffers to come back", func() bool {
-		s := r.e.Status().Loops[0]
-		return s.Tasks == 0 && s.ArenaInUse == 0 && s.Connections == 0
-	})
+	waitFor(t, "tasks and buffers to come back", r.quiet(0))
 }
 
 // LUN RESET from one session ends the other's stuck task, tells it by a unit attention, and is answered.
 func TestLUNResetReachesOtherSessionsAndLoops(t *testing.T) {
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRig(t, 2, f)
 	a, b := r.login(1), r.login(2)
 	a.startRead(0, 0, 8)
 	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
-	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
-	b.read()
-	if p := (*pdu.TaskManagementResponse)(&b.Header); b.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
-		t.Fatalf("LUN RESET answered %v %v", b.Header.Opcode(), p.Response())
-	}
-	st, _ := a.finish(a.startRead(0, 8, 8))
-	if st != 2 {
-		t.Fatalf("the other session's next command: status %#x, want CHECK CONDITION with a unit attention", st)
-	}
+	b.wantManaged(b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0), pdu.TMFResponseComplete)
+	a.wantStatus(a.startRead(0, 8, 8), 2, "the other session has a unit attention")
 	f.Release(1)
 }
 
 // The task management functions of RFC 7144 are available once iSCSIProtocolLevel 2 is negotiated.
 func TestQueryTaskSetAndNexusReset(t *testing.T) {
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRig(t, 2, f)
 	i := r.login(1, "iSCSIProtocolLevel", "2")
 	ask := func(f pdu.TaskFunction, want pdu.TaskResponse) {
 		t.Helper()
-		i.manage(f, 0, pdu.ReservedTag, 0)
-		i.read()
-		p := (*pdu.TaskManagementResponse)(&i.Header)
-		if i.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != want {
-			t.Fatalf("function %d answered %v %d, want %d", f, i.Header.Opcode(), p.Response(), want)
-		}
-		i.ExpStatSN = p.StatSN() + 1
+		i.wantManaged(i.manage(f, 0, pdu.ReservedTag, 0), want)
 	}
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
 	i.startRead(0, 0, 8)
@@ -165,9 +123,7 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	release()
 	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)
 	ask(pdu.TMFITNexusReset, pdu.TMFResponseComplete)
-	if st, _ := i.finish(i.startRead(0, 8, 8)); st != 2 {
-		t.Fatalf("status %#x after the reset, want the unit attention of a nexus loss", st)
-	}
+	i.wantStatus(i.startRead(0, 8, 8), 2, "the reset leaves the unit attention of a nexus loss")
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
 	f.Release(1)
 }
@@ -178,15 +134,9 @@ func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
 	r := newRig(t, 2, memory(t, 1<<20))
 	for k := range byte(20) {
 		a, b := r.login(2*k), r.login(2*k+1)
-		var h pdu.BHS
-		itt := a.command(&h, 0, []byte{0x16, 0, 0, 0, 0, 0}, 0, false)
-		a.send(&h, nil)
-		if st, _ := a.finish(itt); st != 0 {
-			t.Fatalf("RESERVE(6): status %#x", st)
-		}
-		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0x18 {
-			t.Fatalf("a read beside the reservation: status %#x", st)
-		}
+		itt := a.start(0, []byte{0x16, 0, 0, 0, 0, 0}, 0, false, nil)
+		a.good(itt)
+		b.wantStatus(b.startRead(0, 0, 8), 0x18, "the unit is reserved")
 		q := (*pdu.LogoutRequest)(a.Next(pdu.OpLogoutRequest, false))
 		q.SetReason(pdu.LogoutCloseSession)
 		a.send(q.BHS(), nil)
@@ -194,8 +144,17 @@ func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
 		if a.Header.Opcode() != pdu.OpLogoutResponse {
 			t.Fatalf("logout answered %v", a.Header.Opcode())
 		}
-		if st, _ := b.finish(b.startRead(0, 0, 8)); st != 0 {
-			t.Fatalf("after the Logout Response: status %#x", st)
+		b.good(b.startRead(0, 0, 8))
+	}
+}
+
+// shout sends reads far beyond the command window, and never looks at an answer.
+func (i *initiator) shout() {
+	for k := range 2000 {
+		var h pdu.BHS
+		i.command(&h, 0, rawclient.RW10(false, uint32(k%8)*512, 512), 512*512, false)
+		if _, err := i.Conn.Write(h[:]); err != nil {
+			return
 		}
 	}
 }
@@ -205,25 +164,12 @@ func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
 func TestClientThatNeverReads(t *testing.T) {
 	r := newRig(t, 1, memory(t, 16<<20))
 	deaf, i := r.login(1), r.login(2)
-	go func() {
-		for k := range 2000 { // far beyond its window
-			var h pdu.BHS
-			deaf.command(&h, 0, rawclient.RW10(false, uint32(k%8)*512, 512), 512*512, false)
-			if _, err := deaf.Conn.Write(h[:]); err != nil {
-				return
-			}
-		}
-	}()
+	go deaf.shout()
 	for range 200 {
-		if st, _ := i.finish(i.startRead(0, 0, 128)); st != 0 {
-			t.Fatalf("status %#x", st)
-		}
+		i.good(i.startRead(0, 0, 128))
 	}
 	deaf.Conn.Close()
-	waitFor(t, "the deaf client's tasks to come back", func() bool {
-		s := r.e.Status().Loops[0]
-		return s.Connections == 1 && s.Tasks == 0 && s.ArenaInUse == 0
-	})
+	waitFor(t, "the deaf client's tasks to come back", r.quiet(1))
 }
 
 // Garbage gets an end, not a crash: a port scanner's first bytes, a stream cut at every place.
@@ -287,15 +233,7 @@ func TestMemoryStaysUnderTheBound(t *testing.T) {
 		r.dial()
 	}
 	deaf := r.login(1)
-	go func() {
-		for k := range 2000 {
-			var h pdu.BHS
-			deaf.command(&h, 0, rawclient.RW10(false, uint32(k%8)*512, 512), 512*512, false)
-			if _, err := deaf.Conn.Write(h[:]); err != nil {
-				return
-			}
-		}
-	}()
+	go deaf.shout()
 	i := r.login(2)
 	data := fill(262144, 1)
 	for k := range 400 {

@@ -31,9 +31,7 @@ func TestDescriptorUsedAgain(t *testing.T) {
 		}
 		i := r.login(byte(k))
 		want[k] = fill(4096, uint64(k))
-		if st, _ := i.finish(i.startWrite(1, 0, want[k])); st != 0 {
-			t.Fatalf("write: status %#x", st)
-		}
+		i.good(i.startWrite(1, 0, want[k]))
 		if st, got := i.finish(i.startRead(1, 0, 8)); st != 0 || !bytes.Equal(got, want[k]) {
 			t.Fatalf("read: status %#x", st)
 		}

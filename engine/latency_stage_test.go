@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -94,8 +95,31 @@ func (i *initiator) dataOut(lun byte, itt, ttt uint32, data []byte) {
 // good is finish for a command that is to succeed.
 func (i *initiator) good(itt uint32) {
 	i.t.Helper()
-	if st, _ := i.finish(itt); st != 0 {
-		i.t.Fatalf("status %#x", st)
+	i.wantStatus(itt, 0, "it is to succeed")
+}
+
+// start sends a SCSI command with data as its immediate data.
+func (i *initiator) start(lun byte, cdb []byte, edtl int, write bool, data []byte) uint32 {
+	i.t.Helper()
+	var h pdu.BHS
+	itt := i.command(&h, lun, cdb, edtl, write)
+	i.send(&h, data)
+	return itt
+}
+
+// wantData reads to the end of a read that is to succeed, and compares its data.
+func (i *initiator) wantData(itt uint32, want []byte) {
+	i.t.Helper()
+	if st, got := i.finish(itt); st != 0 || !bytes.Equal(got, want) {
+		i.t.Fatalf("status %#x, data same: %v", st, bytes.Equal(got, want))
+	}
+}
+
+// wantStatus is finish for a command that is to end with that status.
+func (i *initiator) wantStatus(itt uint32, want byte, because string) {
+	i.t.Helper()
+	if st, _ := i.finish(itt); st != want {
+		i.t.Fatalf("status %#x; want %#x, because %s", st, want, because)
 	}
 }
 
@@ -147,9 +171,7 @@ func TestWaitForMemoryIsQueue(t *testing.T) {
 		i := r.login(1, "InitialR2T", "Yes", "ImmediateData", "No")
 		first := i.startRead(0, 0, maxBlock/512)
 		waitFor(t, "the share to be used up", func() bool { return stuck.Held() == 1 })
-		var h pdu.BHS
-		itt := i.command(&h, 1, rawclient.RW10(write, 0, 8), 4096, write)
-		i.send(&h, nil)
+		itt := i.start(1, rawclient.RW10(write, 0, 8), 4096, write, nil)
 		waitFor(t, "the command to wait", func() bool { return r.e.Status().Loops[0].Tasks == 2 })
 		r.pass(2)
 		stuck.Fail(-1, lun.ErrMedium) // no data, so the answer needs no reader

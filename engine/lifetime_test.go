@@ -8,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
-	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -36,8 +34,7 @@ var quietNode = session.NodeConfig{NOPInterval: int64(time.Hour), LoginTimeout: 
 // connection then, which must not notice.
 func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
 	t.Parallel()
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRig(t, 1, f)
 	a := r.login(1)
 	a.startRead(0, 0, 8)
@@ -59,6 +56,18 @@ func TestAnswerAfterTheConnectionIsGone(t *testing.T) {
 	}
 }
 
+// beginWrite sends a write of n bytes with the beginning of its immediate data, and waits until it has arrived.
+func (r *rig) beginWrite(i *initiator, n int, sent []byte) {
+	r.t.Helper()
+	var h pdu.BHS
+	i.command(&h, 0, rawclient.RW10(true, 0, uint16(n/512)), n, true)
+	h.SetDataLen(n)
+	if _, err := i.Conn.Write(append(h[:], sent...)); err != nil {
+		r.t.Fatal(err)
+	}
+	waitFor(r.t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+}
+
 // A connection that ends in the middle of a payload leaves nothing behind, wherever the cut is: in a receive through a
 // provided buffer, in one straight into the task's block, at the first byte.
 func TestConnectionCutInTheMiddleOfAPayload(t *testing.T) {
@@ -66,13 +75,7 @@ func TestConnectionCutInTheMiddleOfAPayload(t *testing.T) {
 	const size = 256 << 10
 	for _, sent := range []int{0, 1, 4096, 100_000, size - 20_000, size - 1} {
 		i := r.login(1)
-		var h pdu.BHS
-		i.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
-		h.SetDataLen(size)
-		if _, err := i.Conn.Write(append(h[:], make([]byte, sent)...)); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		r.beginWrite(i, size, make([]byte, sent))
 		i.Conn.Close()
 		waitFor(t, fmt.Sprintf("everything to come back after %d bytes", sent), r.quiet(0))
 	}
@@ -87,13 +90,7 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 	b := r.login(2)
 	for _, sent := range []int{4096, 100_000, size - 10_000} {
 		a := r.login(1)
-		var h pdu.BHS
-		a.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
-		h.SetDataLen(size)
-		if _, err := a.Conn.Write(append(h[:], junk[:sent]...)); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		r.beginWrite(a, size, junk[:sent])
 		poured := make(chan struct{})
 		go func() {
 			defer close(poured)
@@ -111,12 +108,8 @@ func TestReinstatementWhileAPayloadArrives(t *testing.T) {
 		// The other's data takes blocks of the same size all the time.
 		for k := range uint64(10) {
 			want := fill(size, k)
-			if st, _ := b.finish(b.startWrite(0, 1024, want)); st != 0 {
-				t.Fatalf("status %#x", st)
-			}
-			if st, got := b.finish(b.startRead(0, 1024, size/512)); st != 0 || !bytes.Equal(got, want) {
-				t.Fatalf("after %d bytes: status %#x, data same: %v", sent, st, bytes.Equal(got, want))
-			}
+			b.good(b.startWrite(0, 1024, want))
+			b.wantData(b.startRead(0, 1024, size/512), want)
 		}
 		<-ready
 		<-poured
@@ -131,13 +124,7 @@ func TestBlockIsHeldUntilTheReceiveEnds(t *testing.T) {
 	const size = 256 << 10
 	for _, sent := range []int{0, 100_000, size - 1000} {
 		a := r.login(1)
-		var h pdu.BHS
-		a.command(&h, 0, rawclient.RW10(true, 0, size/512), size, true)
-		h.SetDataLen(size)
-		if _, err := a.Conn.Write(append(h[:], make([]byte, sent)...)); err != nil {
-			t.Fatal(err)
-		}
-		waitFor(t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
+		r.beginWrite(a, size, make([]byte, sent))
 		l := r.e.loops[0]
 		r.e.on(l, func() {
 			c := l.conns[0]

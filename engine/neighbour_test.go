@@ -17,9 +17,7 @@ import (
 // hoard sends n writes of 4 MiB to LUN 0 and never sends their data.
 func (i *initiator) hoard(n int) {
 	for range n {
-		var h pdu.BHS
-		i.command(&h, 0, rawclient.RW10(true, 0, maxBlock/512), maxBlock, true)
-		i.send(&h, nil)
+		i.start(0, rawclient.RW10(true, 0, maxBlock/512), maxBlock, true, nil)
 	}
 }
 
@@ -32,13 +30,9 @@ func solicited(name string) []string {
 func (i *initiator) works(lun byte) {
 	i.t.Helper()
 	for _, n := range []int{4096, 64 << 10, 1 << 20} {
-		if st, _ := i.finish(i.startRead(lun, 0, n/512)); st != 0 {
-			i.t.Fatalf("read of %d bytes: status %#x", n, st)
-		}
+		i.good(i.startRead(lun, 0, n/512))
 	}
-	if st, _ := i.finish(i.startWrite(lun, 0, make([]byte, 4096))); st != 0 {
-		i.t.Fatalf("write: status %#x", st)
-	}
+	i.good(i.startWrite(lun, 0, make([]byte, 4096)))
 }
 
 // An initiator that takes all the memory it can get, on many connections, leaves most of it to others: its share does not grow
@@ -55,9 +49,7 @@ func TestConnectionsOfOneInitiatorShareMemory(t *testing.T) {
 	}
 	waitFor(t, "the writes to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == conns*each })
 	good.works(1)
-	if st, _ := good.finish(good.startRead(1, 0, maxBlock/512)); st != 0 {
-		t.Fatalf("read of the largest transfer: status %#x", st)
-	}
+	good.good(good.startRead(1, 0, maxBlock/512))
 	if used, share := r.e.Status().Loops[0].ArenaInUse, slabSize/arenaShares; used > share {
 		t.Errorf("%d bytes are in use without other commands; the share is %d", used, share)
 	}
@@ -80,22 +72,16 @@ func TestManyInitiatorsLeaveMemoryToOneMore(t *testing.T) {
 		hog := r.login(byte(10+k), solicited(fmt.Sprint("iqn.2026-11.test:hog", k))...)
 		for _, n := range sizes { // each takes as much as it can get
 			for range 6 {
-				var h pdu.BHS
-				hog.command(&h, 0, rawclient.RW10(true, 0, uint16(n/512)), n, true)
-				hog.send(&h, nil)
+				hog.start(0, rawclient.RW10(true, 0, uint16(n/512)), n, true, nil)
 			}
 		}
 	}
 	waitFor(t, "the writes to have arrived", func() bool { return r.e.Status().Loops[0].Tasks == crowd*6*len(sizes) })
 	good := r.login(1)
 	for range 20 {
-		if st, _ := good.finish(good.startRead(1, 0, 8)); st != 0 {
-			t.Fatalf("status %#x", st)
-		}
+		good.good(good.startRead(1, 0, 8))
 	}
-	if st, _ := good.finish(good.startWrite(1, 0, make([]byte, 4096))); st != 0 {
-		t.Fatalf("write: status %#x", st)
-	}
+	good.good(good.startWrite(1, 0, make([]byte, 4096)))
 }
 
 // Initiators that send pings and text as fast as they can, and read the answers, do not keep others from working: a receive

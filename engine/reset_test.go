@@ -3,8 +3,6 @@ package engine
 import (
 	"testing"
 
-	"github.com/ringtgt/ringtgt/internal/faulttest"
-	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -12,8 +10,7 @@ import (
 // its connection goes: both are answered, and everything comes back.
 func TestResetsThatCross(t *testing.T) {
 	t.Parallel()
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
 	a, b, c, d := r.login(1), r.login(2), r.login(3), r.login(4)
 	for _, i := range []*initiator{a, b, c, d} {
@@ -21,17 +18,12 @@ func TestResetsThatCross(t *testing.T) {
 		i.startWrite(0, 0, fill(4096, 1))
 	}
 	waitFor(t, "the commands to reach the backend", func() bool { return f.Held() == 8 })
-	a.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
-	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
+	resets := []uint32{a.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0), b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)}
 	c.Conn.Close()
 	d.manage(pdu.TMFClearTaskSet, 0, pdu.ReservedTag, 0)
 	d.Conn.Close() // does not hear of it
-	for _, i := range []*initiator{a, b} {
-		i.read()
-		if p := (*pdu.TaskManagementResponse)(&i.Header); i.Header.Opcode() != pdu.OpTaskManagementResponse || p.Response() != pdu.TMFResponseComplete {
-			t.Fatalf("LUN RESET answered %v %v", i.Header.Opcode(), p.Response())
-		}
-		i.ExpStatSN++
+	for k, i := range []*initiator{a, b} {
+		i.wantManaged(resets[k], pdu.TMFResponseComplete)
 		i.clearAttention(0)
 	}
 	f.Release(-1)
@@ -44,8 +36,7 @@ func TestResetsThatCross(t *testing.T) {
 // stuck in the backend.
 func TestColdReset(t *testing.T) {
 	t.Parallel()
-	f := faulttest.New(memory(t, 1<<20))
-	f.Decide(func(r *lun.Request) faulttest.Fate { return faulttest.Fate{Hold: r.Off == 0} })
+	f := holding(memory(t, 1<<20))
 	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
 	a, b := r.login(1), r.login(2)
 	b.startRead(0, 0, 8)

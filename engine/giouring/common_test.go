@@ -68,9 +68,19 @@ func sqe(t testing.TB, ring *Ring) *SubmissionQueueEntry {
 	return e
 }
 
+type entry = SubmissionQueueEntry
+
+// add prepares a free entry with that user data.
+func add(t testing.TB, ring *Ring, userData uint64, prepare func(e *entry)) {
+	t.Helper()
+	e := sqe(t, ring)
+	prepare(e)
+	e.UserData = userData
+}
+
 // nop prepares the entry that completes with 0.
-func nop(e *SubmissionQueueEntry, userData uint64) {
-	*e = SubmissionQueueEntry{OpCode: OpNop, Fd: -1, UserData: userData}
+func nop(e *entry, userData uint64) {
+	*e = entry{OpCode: OpNop, Fd: -1, UserData: userData}
 }
 
 // submit hands over what is prepared, lets the kernel make the completions that are due, and returns how many entries it

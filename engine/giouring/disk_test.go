@@ -49,39 +49,33 @@ func TestReadWrite(t *testing.T) {
 	slab(t, ring, mem)
 	addr := addressOf(mem)
 
-	for ud, prepare := range []func(e *SubmissionQueueEntry){
-		func(e *SubmissionQueueEntry) { e.PrepareRead(fd, addr, 1000, 300) },
-		func(e *SubmissionQueueEntry) { e.PrepareReadFixed(fd, addr, 1000, 300, 0) },
+	for ud, prepare := range []func(e *entry){
+		func(e *entry) { e.PrepareRead(fd, addr, 1000, 300) },
+		func(e *entry) { e.PrepareReadFixed(fd, addr, 1000, 300, 0) },
 	} {
 		clear(mem)
-		e := sqe(t, ring)
-		prepare(e)
-		e.UserData = uint64(ud)
+		add(t, ring, uint64(ud), prepare)
 		want(t, ring, uint64(ud), 1000)
 		if !bytes.Equal(mem[:1000], content[300:1300]) {
 			t.Errorf("read %d: wrong bytes", ud)
 		}
 	}
-	for ud, prepare := range []func(e *SubmissionQueueEntry){
-		func(e *SubmissionQueueEntry) { e.PrepareWrite(fd, addr, 1000, 300) },
-		func(e *SubmissionQueueEntry) { e.PrepareWriteFixed(fd, addr, 1000, 300, 0) },
+	for ud, prepare := range []func(e *entry){
+		func(e *entry) { e.PrepareWrite(fd, addr, 1000, 300) },
+		func(e *entry) { e.PrepareWriteFixed(fd, addr, 1000, 300, 0) },
 	} {
 		for i := range 1000 {
 			mem[i] = byte(ud + i*7)
 		}
 		copy(content[300:], mem[:1000])
-		e := sqe(t, ring)
-		prepare(e)
-		e.UserData = uint64(ud)
+		add(t, ring, uint64(ud), prepare)
 		want(t, ring, uint64(ud), 1000)
 		got := make([]byte, len(content))
 		if _, err := syscall.Pread(fd, got, 0); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("write %d: wrong bytes, %v", ud, err)
 		}
 	}
-	e := sqe(t, ring)
-	e.PrepareReadFixed(fd, addr+8000, 1000, 0, 0)
-	e.UserData = 99
+	add(t, ring, 99, func(e *entry) { e.PrepareReadFixed(fd, addr+8000, 1000, 0, 0) })
 	want(t, ring, 99, neg(syscall.EFAULT)) // beyond the registered buffer
 }
 
@@ -89,17 +83,15 @@ func TestReadWrite(t *testing.T) {
 func TestFsyncFallocate(t *testing.T) {
 	ring := newRing(t, 8, deferred)
 	fd, content := file(t, 16384)
-	for ud, prepare := range []func(e *SubmissionQueueEntry){
-		func(e *SubmissionQueueEntry) { e.PrepareFsync(fd, 0) },
-		func(e *SubmissionQueueEntry) { e.PrepareFsync(fd, FsyncDatasync) },
-		func(e *SubmissionQueueEntry) {
+	for ud, prepare := range []func(e *entry){
+		func(e *entry) { e.PrepareFsync(fd, 0) },
+		func(e *entry) { e.PrepareFsync(fd, FsyncDatasync) },
+		func(e *entry) {
 			e.PrepareFallocate(fd, fallocPunchHole|fallocKeepSize, 4096, 8192)
 		},
-		func(e *SubmissionQueueEntry) { e.PrepareFallocate(fd, fallocKeepSize, 1<<20, 4096) },
+		func(e *entry) { e.PrepareFallocate(fd, fallocKeepSize, 1<<20, 4096) },
 	} {
-		e := sqe(t, ring)
-		prepare(e)
-		e.UserData = uint64(ud)
+		add(t, ring, uint64(ud), prepare)
 		if c := next(t, ring); c.Res == neg(syscall.EOPNOTSUPP) && ud >= 2 {
 			t.Skip("the filesystem punches no holes")
 		} else if c.UserData != uint64(ud) || c.Res != 0 {
@@ -111,9 +103,7 @@ func TestFsyncFallocate(t *testing.T) {
 	if n, err := syscall.Pread(fd, got, 0); err != nil || !bytes.Equal(got[:n], content) {
 		t.Errorf("%d bytes after punching, %v", n, err)
 	}
-	e := sqe(t, ring)
-	e.PrepareFsync(-1, 0)
-	e.UserData = 100
+	add(t, ring, 100, func(e *entry) { e.PrepareFsync(-1, 0) })
 	want(t, ring, 100, neg(syscall.EBADF))
 }
 
@@ -122,10 +112,19 @@ func TestDiscardNotABlockDevice(t *testing.T) {
 	ring := newRing(t, 4, deferred)
 	needOp(t, ring, OpUringCmd, "5.19")
 	fd, _ := file(t, 4096)
-	e := sqe(t, ring)
-	e.PrepareBlockDiscard(fd, 0, 4096)
-	e.UserData = 1
+	add(t, ring, 1, func(e *entry) { e.PrepareBlockDiscard(fd, 0, 4096) })
 	want(t, ring, 1, neg(syscall.EOPNOTSUPP))
+}
+
+// useSlot reads 100 bytes into mem through a registered file or buffer, which comes to res.
+func useSlot(t testing.TB, ring *Ring, slot int, res int32, mem, content []byte, prepare func(e *entry)) {
+	t.Helper()
+	clear(mem)
+	add(t, ring, uint64(slot), prepare)
+	want(t, ring, uint64(slot), res)
+	if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
+		t.Errorf("slot %d: wrong bytes", slot)
+	}
 }
 
 // TestRegisterFiles puts descriptors into slots, replaces and empties them, and uses them.
@@ -135,14 +134,10 @@ func TestRegisterFiles(t *testing.T) {
 	mem := memory(t, 4096)
 	use := func(slot int, res int32) {
 		t.Helper()
-		clear(mem)
-		e := sqe(t, ring)
-		e.PrepareRead(slot, addressOf(mem), 100, 0)
-		e.Flags, e.UserData = SqeFixedFile, uint64(slot)
-		want(t, ring, uint64(slot), res)
-		if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
-			t.Errorf("slot %d: wrong bytes", slot)
-		}
+		useSlot(t, ring, slot, res, mem, content, func(e *entry) {
+			e.PrepareRead(slot, addressOf(mem), 100, 0)
+			e.Flags = SqeFixedFile
+		})
 	}
 	if _, err := ring.RegisterFilesSparse(8); err != nil {
 		t.Fatal(err)
@@ -173,14 +168,7 @@ func TestRegisterBuffers(t *testing.T) {
 	mem := memory(t, 8192)
 	use := func(slot int, res int32) {
 		t.Helper()
-		clear(mem)
-		e := sqe(t, ring)
-		e.PrepareReadFixed(fd, addressOf(mem), 100, 0, slot)
-		e.UserData = uint64(slot)
-		want(t, ring, uint64(slot), res)
-		if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
-			t.Errorf("slot %d: wrong bytes", slot)
-		}
+		useSlot(t, ring, slot, res, mem, content, func(e *entry) { e.PrepareReadFixed(fd, addressOf(mem), 100, 0, slot) })
 	}
 	if _, err := ring.RegisterBuffersSparse(4); err != nil {
 		t.Fatal(err)

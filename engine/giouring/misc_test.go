@@ -11,9 +11,7 @@ const pollin = 1
 func TestPoll(t *testing.T) {
 	ring := newRing(t, 4, deferred)
 	a, b := socketPair(t)
-	e := sqe(t, ring)
-	e.PreparePollAdd(a, pollin)
-	e.UserData = 1
+	add(t, ring, 1, func(e *entry) { e.PreparePollAdd(a, pollin) })
 	submit(t, ring)
 	quiet(t, ring)
 	write(t, b, "x")
@@ -22,9 +20,7 @@ func TestPoll(t *testing.T) {
 	}
 	read(t, a, 1)
 
-	e = sqe(t, ring)
-	e.PreparePollMultishot(a, pollin)
-	e.UserData = 2
+	add(t, ring, 2, func(e *entry) { e.PreparePollMultishot(a, pollin) })
 	for range 3 {
 		submit(t, ring)
 		write(t, b, "x")
@@ -39,25 +35,21 @@ func TestPoll(t *testing.T) {
 func TestCancel(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		cancel func(e *SubmissionQueueEntry, fd int)
+		cancel func(e *entry, fd int)
 		res    int32
 		gone   []uint64
 	}{
-		{"all", func(e *SubmissionQueueEntry, fd int) { e.PrepareCancelFd(fd, AsyncCancelAll) }, 2, []uint64{1, 2}},
-		{"absent", func(e *SubmissionQueueEntry, fd int) { e.PrepareCancelFd(0x7fff, 0) }, neg(syscall.EBADF), nil},
+		{"all", func(e *entry, fd int) { e.PrepareCancelFd(fd, AsyncCancelAll) }, 2, []uint64{1, 2}},
+		{"absent", func(e *entry, fd int) { e.PrepareCancelFd(0x7fff, 0) }, neg(syscall.EBADF), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ring := newRing(t, 8, deferred)
 			a, b := socketPair(t)
 			for ud, fd := range map[uint64]int{1: a, 2: a, 3: b} {
-				e := sqe(t, ring)
-				e.PreparePollAdd(fd, pollin)
-				e.UserData = ud
+				add(t, ring, ud, func(e *entry) { e.PreparePollAdd(fd, pollin) })
 			}
 			submit(t, ring)
-			e := sqe(t, ring)
-			c.cancel(e, a)
-			e.UserData = 100
+			add(t, ring, 100, func(e *entry) { c.cancel(e, a) })
 			got := map[uint64]int32{}
 			for range len(c.gone) + 1 {
 				c := next(t, ring)
@@ -80,9 +72,7 @@ func TestCancel(t *testing.T) {
 func TestSyncCancel(t *testing.T) {
 	ring := newRing(t, 4, deferred)
 	a, _ := socketPair(t)
-	e := sqe(t, ring)
-	e.PreparePollAdd(a, pollin)
-	e.UserData = 7
+	add(t, ring, 7, func(e *entry) { e.PreparePollAdd(a, pollin) })
 	submit(t, ring)
 	forever := syscall.Timespec{Sec: -1, Nsec: -1}
 	if _, err := ring.RegisterSyncCancel(&SyncCancelReg{Addr: 7, Fd: -1, Timeout: forever}); err != nil {
@@ -107,8 +97,6 @@ func TestMsgRing(t *testing.T) {
 		quiet(t, from)
 	}
 
-	e := sqe(t, from)
-	e.PrepareMsgRing(0x7fff, 0, 0, 0)
-	e.UserData = 6
+	add(t, from, 6, func(e *entry) { e.PrepareMsgRing(0x7fff, 0, 0, 0) })
 	want(t, from, 6, neg(syscall.EBADF))
 }

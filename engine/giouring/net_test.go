@@ -7,21 +7,28 @@ import (
 	"unsafe"
 )
 
-// listen returns a TCP socket that listens on loopback, and its address.
-func listen(t testing.TB) (fd int, addr syscall.Sockaddr) {
+// socket makes a TCP socket.
+func socket(t testing.TB) int {
 	t.Helper()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
+	return closing(t, int32(fd))
+}
+
+// listen returns a TCP socket that listens on loopback, and its address.
+func listen(t testing.TB) (fd int, addr syscall.Sockaddr) {
+	t.Helper()
+	fd = socket(t)
 	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Listen(fd, 16); err != nil {
 		t.Fatal(err)
 	}
-	if addr, err = syscall.Getsockname(fd); err != nil {
+	addr, err := syscall.Getsockname(fd)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return fd, addr
@@ -37,9 +44,7 @@ func closing(t testing.TB, fd int32) int {
 func TestAccept(t *testing.T) {
 	ring := newRing(t, 8, deferred)
 	lfd, addr := listen(t)
-	e := sqe(t, ring)
-	e.PrepareMultishotAccept(lfd, 0, 0, syscall.SOCK_CLOEXEC)
-	e.UserData = 4
+	add(t, ring, 4, func(e *entry) { e.PrepareMultishotAccept(lfd, 0, 0, syscall.SOCK_CLOEXEC) })
 	submit(t, ring)
 	for range 3 {
 		client := dial(t, addr)
@@ -52,9 +57,7 @@ func TestAccept(t *testing.T) {
 			t.Errorf("read %q", got)
 		}
 	}
-	e = sqe(t, ring)
-	e.PrepareCancelFd(lfd, AsyncCancelAll)
-	e.UserData = 5
+	add(t, ring, 5, func(e *entry) { e.PrepareCancelFd(lfd, AsyncCancelAll) })
 	for range 2 {
 		if c := next(t, ring); c.UserData == 4 && (c.Res != neg(syscall.ECANCELED) || c.Flags&CQEFMore != 0) {
 			t.Errorf("cancelled accept: %+v", c)
@@ -65,11 +68,7 @@ func TestAccept(t *testing.T) {
 // dial connects a TCP socket to addr.
 func dial(t testing.TB, addr syscall.Sockaddr) int {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
+	fd := socket(t)
 	if err := syscall.Connect(fd, addr); err != nil {
 		t.Fatal(err)
 	}
@@ -82,13 +81,9 @@ func TestRecv(t *testing.T) {
 	a, b := socketPair(t)
 	in := memory(t, 4096)
 	write(t, b, "hello")
-	e := sqe(t, ring)
-	e.PrepareRecv(a, addressOf(in), 100, 0)
-	e.UserData = 1
+	add(t, ring, 1, func(e *entry) { e.PrepareRecv(a, addressOf(in), 100, 0) })
 	want(t, ring, 1, 5)
-	e = sqe(t, ring)
-	e.PrepareRecv(a, addressOf(in), 8, syscall.MSG_WAITALL)
-	e.UserData = 2
+	add(t, ring, 2, func(e *entry) { e.PrepareRecv(a, addressOf(in), 8, syscall.MSG_WAITALL) })
 	submit(t, ring)
 	write(t, b, "abcd")
 	quiet(t, ring)
@@ -99,13 +94,9 @@ func TestRecv(t *testing.T) {
 	}
 	read(t, a, 2)
 
-	e = sqe(t, ring)
-	e.PrepareShutdown(b, syscall.SHUT_RDWR)
-	e.UserData = 3
+	add(t, ring, 3, func(e *entry) { e.PrepareShutdown(b, syscall.SHUT_RDWR) })
 	want(t, ring, 3, 0)
-	e = sqe(t, ring)
-	e.PrepareRecv(a, addressOf(in), 8, 0)
-	e.UserData = 4
+	add(t, ring, 4, func(e *entry) { e.PrepareRecv(a, addressOf(in), 8, 0) })
 	want(t, ring, 4, 0)
 }
 
@@ -136,9 +127,7 @@ func TestSendMsg(t *testing.T) {
 	ring := newRing(t, 8, deferred)
 	a, b := socketPair(t)
 	msg := gather(t, "head,", strings.Repeat("x", 10000), ",tail")
-	e := sqe(t, ring)
-	e.PrepareSendMsg(a, msg, syscall.MSG_WAITALL)
-	e.UserData = 1
+	add(t, ring, 1, func(e *entry) { e.PrepareSendMsg(a, msg, syscall.MSG_WAITALL) })
 	want(t, ring, 1, 10010)
 	if got, want := read(t, b, 10010), "head,"+strings.Repeat("x", 10000)+",tail"; got != want {
 		t.Error("what arrived is not what was sent")
@@ -151,9 +140,7 @@ func TestShortSend(t *testing.T) {
 	a, _ := socketPair(t)
 	msg := gather(t, strings.Repeat("x", 16<<20))
 	for ud, taken := range []bool{true, false} {
-		e := sqe(t, ring)
-		e.PrepareSendMsg(a, msg, syscall.MSG_DONTWAIT)
-		e.UserData = uint64(ud)
+		add(t, ring, uint64(ud), func(e *entry) { e.PrepareSendMsg(a, msg, syscall.MSG_DONTWAIT) })
 		c := next(t, ring)
 		if taken && (c.Res <= 0 || c.Res >= 16<<20) || !taken && c.Res != neg(syscall.EAGAIN) {
 			t.Errorf("send %d to a socket that fills: %+v", ud, c)

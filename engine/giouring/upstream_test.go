@@ -11,6 +11,10 @@ package giouring
 
 import (
 	"errors"
+	"go/constant"
+	"go/importer"
+	"go/token"
+	"go/types"
 	"slices"
 	"syscall"
 	"testing"
@@ -146,79 +150,29 @@ func sorted(s []string) []string { slices.Sort(s); return s }
 
 // TestUpstreamConstants compares the constants that both have.
 func TestUpstreamConstants(t *testing.T) {
-	for _, c := range []struct {
-		name         string
-		ours, theirs int64
-	}{
-		{"SqeFixedFile", int64(SqeFixedFile), int64(upstream.SqeFixedFile)},
-		{"SqeBufferSelect", int64(SqeBufferSelect), int64(upstream.SqeBufferSelect)},
-		{"SqeCQESkipSuccess", int64(SqeCQESkipSuccess), int64(upstream.SqeCQESkipSuccess)},
-		{"SetupCQSize", int64(SetupCQSize), int64(upstream.SetupCQSize)},
-		{"SetupSubmitAll", int64(SetupSubmitAll), int64(upstream.SetupSubmitAll)},
-		{"SetupCoopTaskrun", int64(SetupCoopTaskrun), int64(upstream.SetupCoopTaskrun)},
-		{"SetupTaskrunFlag", int64(SetupTaskrunFlag), int64(upstream.SetupTaskrunFlag)},
-		{"SetupSQE128", int64(SetupSQE128), int64(upstream.SetupSQE128)},
-		{"SetupCQE32", int64(SetupCQE32), int64(upstream.SetupCQE32)},
-		{"SetupSingleIssuer", int64(SetupSingleIssuer), int64(upstream.SetupSingleIssuer)},
-		{"SetupDeferTaskrun", int64(SetupDeferTaskrun), int64(upstream.SetupDeferTaskrun)},
-		{"SetupNoMmap", int64(SetupNoMmap), int64(upstream.SetupNoMmap)},
-		{"SetupRegisteredFdOnly", int64(SetupRegisteredFdOnly), int64(upstream.SetupRegisteredFdOnly)},
-		{"OpNop", int64(OpNop), int64(upstream.OpNop)},
-		{"OpFsync", int64(OpFsync), int64(upstream.OpFsync)},
-		{"OpReadFixed", int64(OpReadFixed), int64(upstream.OpReadFixed)},
-		{"OpWriteFixed", int64(OpWriteFixed), int64(upstream.OpWriteFixed)},
-		{"OpPollAdd", int64(OpPollAdd), int64(upstream.OpPollAdd)},
-		{"OpSendmsg", int64(OpSendmsg), int64(upstream.OpSendmsg)},
-		{"OpTimeout", int64(OpTimeout), int64(upstream.OpTimeout)},
-		{"OpAccept", int64(OpAccept), int64(upstream.OpAccept)},
-		{"OpAsyncCancel", int64(OpAsyncCancel), int64(upstream.OpAsyncCancel)},
-		{"OpFallocate", int64(OpFallocate), int64(upstream.OpFallocate)},
-		{"OpRead", int64(OpRead), int64(upstream.OpRead)},
-		{"OpWrite", int64(OpWrite), int64(upstream.OpWrite)},
-		{"OpRecv", int64(OpRecv), int64(upstream.OpRecv)},
-		{"OpShutdown", int64(OpShutdown), int64(upstream.OpShutdown)},
-		{"OpMsgRing", int64(OpMsgRing), int64(upstream.OpMsgRing)},
-		{"OpUringCmd", int64(OpUringCmd), int64(upstream.OpUringCmd)},
-		{"OpSendMsgZC", int64(OpSendMsgZC), int64(upstream.OpSendMsgZC)},
-		{"AsyncCancelAll", int64(AsyncCancelAll), int64(upstream.AsyncCancelAll)},
-		{"AsyncCancelFd", int64(AsyncCancelFd), int64(upstream.AsyncCancelFd)},
-		{"AsyncCancelAny", int64(AsyncCancelAny), int64(upstream.AsyncCancelAny)},
-		{"AsyncCancelFdFixed", int64(AsyncCancelFdFixed), int64(upstream.AsyncCancelFdFixed)},
-		{"CQEFBuffer", int64(CQEFBuffer), int64(upstream.CQEFBuffer)},
-		{"CQEFMore", int64(CQEFMore), int64(upstream.CQEFMore)},
-		{"SQCQOverflow", int64(SQCQOverflow), int64(upstream.SQCQOverflow)},
-		{"SQTaskrun", int64(SQTaskrun), int64(upstream.SQTaskrun)},
-		{"EnterGetEvents", int64(EnterGetEvents), int64(upstream.EnterGetEvents)},
-		{"EnterExtArg", int64(EnterExtArg), int64(upstream.EnterExtArg)},
-		{"EnterRegisteredRing", int64(EnterRegisteredRing), int64(upstream.EnterRegisteredRing)},
-		{"FeatSingleMMap", int64(FeatSingleMMap), int64(upstream.FeatSingleMMap)},
-		{"FeatNoDrop", int64(FeatNoDrop), int64(upstream.FeatNoDrop)},
-		{"FeatExtArg", int64(FeatExtArg), int64(upstream.FeatExtArg)},
-		{"FeatRegRegRing", int64(FeatRegRegRing), int64(upstream.FeatRegRegRing)},
-		{"UnregisterBuffers", int64(UnregisterBuffers), int64(upstream.UnregisterBuffers)},
-		{"UnregisterFiles", int64(UnregisterFiles), int64(upstream.UnregisterFiles)},
-		{"RegisterProbe", int64(RegisterProbe), int64(upstream.RegisterProbe)},
-		{"RegisterFiles2", int64(RegisterFiles2), int64(upstream.RegisterFiles2)},
-		{"RegisterFilesUpdate2", int64(RegisterFilesUpdate2), int64(upstream.RegisterFilesUpdate2)},
-		{"RegisterBuffers2", int64(RegisterBuffers2), int64(upstream.RegisterBuffers2)},
-		{"RegisterBuffersUpdate", int64(RegisterBuffersUpdate), int64(upstream.RegisterBuffersUpdate)},
-		{"RegisterRingFDs", int64(RegisterRingFDs), int64(upstream.RegisterRingFDs)},
-		{"UnregisterRingFDs", int64(UnregisterRingFDs), int64(upstream.UnregisterRingFDs)},
-		{"RegisterPbufRing", int64(RegisterPbufRing), int64(upstream.RegisterPbufRing)},
-		{"UnregisterPbufRing", int64(UnregisterPbufRing), int64(upstream.UnregisterPbufRing)},
-		{"RegisterSyncCancel", int64(RegisterSyncCancel), int64(upstream.RegisterSyncCancel)},
-		{"RegisterUseRegisteredRing", int64(RegisterUseRegisteredRing), int64(upstream.RegisterUseRegisteredRing)},
-		{"FsyncDatasync", int64(FsyncDatasync), int64(upstream.FsyncDatasync)},
-		{"PollAddMulti", int64(PollAddMulti), int64(upstream.PollAddMulti)},
-		{"RecvMultishot", int64(RecvMultishot), int64(upstream.RecvMultishot)},
-		{"AcceptMultishot", int64(AcceptMultishot), int64(upstream.AcceptMultishot)},
-		{"MsgData", int64(MsgData), int64(upstream.MsgData)},
-		{"CQEBufferShift", int64(CQEBufferShift), int64(upstream.CQEBufferShift)},
-		{"RsrcRegisterSparse", int64(RsrcRegisterSparse), int64(upstream.RsrcRegisterSparse)},
-	} {
-		if c.ours != c.theirs {
-			t.Errorf("%s is %#x here, %#x upstream", c.name, c.ours, c.theirs)
+	from := importer.ForCompiler(token.NewFileSet(), "source", nil)
+	var scopes [2]*types.Scope
+	for i, path := range []string{"github.com/ringtgt/ringtgt/engine/giouring", "github.com/pawelgaczynski/giouring"} {
+		pkg, err := from.Import(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		scopes[i] = pkg.Scope()
+	}
+	compared := 0
+	for _, name := range scopes[0].Names() {
+		ours, here := scopes[0].Lookup(name).(*types.Const)
+		theirs, there := scopes[1].Lookup(name).(*types.Const)
+		if !here || !there || !token.IsExported(name) {
+			continue
+		}
+		compared++
+		if !constant.Compare(ours.Val(), token.EQL, theirs.Val()) {
+			t.Errorf("%s is %v here, %v upstream", name, ours.Val(), theirs.Val())
+		}
+	}
+	if compared < 65 {
+		t.Errorf("%d constants were compared; the packages had 65 in common", compared)
 	}
 }
 
