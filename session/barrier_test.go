@@ -61,8 +61,7 @@ func TestTargetResetPlugsNothing(t *testing.T) {
 	b.send(ping, nil)
 	b.want(pdu.OpNOPIn, "it is answered")
 	task := b.wantExecute("the gap is closed")
-	m.settle()
-	b.stop(task)
+	m.stop(b, task)
 	m.finish(0, f)
 	m.clean()
 }
@@ -76,8 +75,7 @@ func TestTwoFunctionsOnTwoConnections(t *testing.T) {
 	m.read(2, 0) // between them
 	fb := m.manage(1, pdu.TMFClearTaskSet, false, 0)
 	behind := m.read(2, 0)
-	m.settle()
-	d.wantAbort(task)
+	m.wantAbort(d, task)
 	m.idle("the task is ending")
 	d.aborted(task)
 	m.settle()
@@ -98,8 +96,7 @@ func TestFunctionTwice(t *testing.T) {
 	f := m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
 	a.send(f.BHS(), nil)
 	b.send(f.BHS(), nil)
-	m.settle()
-	b.wantAbort(task)
+	m.wantAbort(b, task)
 	m.idle("duplicates are ignored (4.2.2.1)")
 	f.SetImmediate(true)
 	a.send(f.BHS(), nil)
@@ -135,8 +132,7 @@ func TestFunctionOriginDies(t *testing.T) {
 		}
 		behind := m.read(1, 0)
 		b.wantIdle(stage + ": it is behind the function, or its CmdSN is")
-		a.gone()
-		m.settle()
+		m.dies(a)
 		if manage != nil {
 			b.wantIdle("the host is at it")
 			a.managed(manage, pdu.TMFResponseComplete)
@@ -185,8 +181,7 @@ func TestFunctionReportsOnce(t *testing.T) {
 	bar.missing.Store(1)
 	m.session().raise(bar, 0)
 	equal(t, bar.missing.Load(), 3, "reports missing")
-	m.settle()
-	b.wantAbort(task)
+	m.wantAbort(b, task)
 	equal(t, bar.missing.Load(), 2, "reports missing: connection 2 has nothing to stop")
 	b.gone()
 	b.aborted(task)
@@ -211,10 +206,8 @@ func TestFunctionAndJoin(t *testing.T) {
 	a, b := m.conns[0], m.conns[1]
 	_, task := m.started(1, 0)
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	b.wantAbort(task)
+	m.wantAbort(b, task)
 	d := m.join(7)
-	d.itt = 7 << 16
 	i := len(m.conns) - 1
 	behind, other := m.read(i, 0), m.read(i, 1)
 	m.settle()
@@ -273,8 +266,7 @@ func TestLogoutEndsFunction(t *testing.T) {
 	a, b := m.conns[0], m.conns[1]
 	_, task := m.started(1, 0)
 	m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	b.wantAbort(task)
+	m.wantAbort(b, task)
 	behind := m.read(1, 0)
 	out := a.logout(pdu.LogoutCloseConnection, 0)
 	m.number(out.BHS())

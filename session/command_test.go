@@ -177,8 +177,7 @@ func TestTagInUse(t *testing.T) {
 	again.SetITT(h.ITT())
 	r.send(again.BHS(), nil)
 	r.wantReject(pdu.RejectTaskInProgress, again.BHS(), "the tag is in use")
-	r.complete(task, Result{})
-	r.wantStatus(h.ITT(), statusGood, "the first command goes on")
+	r.completeGood(h, task, "the first command goes on")
 	r.send(again.BHS(), nil)
 	r.wantExecute("the tag is free once its response was sent")
 	h = r.read(0)
@@ -207,9 +206,7 @@ func TestNoTask(t *testing.T) {
 func TestNoMemory(t *testing.T) {
 	r := newRig(t)
 	r.host.answer = OutRefused
-	h := r.write(4096)
-	h.SetFinal(false)
-	r.send(h.BHS(), pattern(0, 1024))
+	h := r.announceWrite(4096, 1024)
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 1024, false).BHS(), pattern(0, 1024))
 	r.wantIdle("more data was announced")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 1, 2048, true).BHS(), pattern(0, 2048))

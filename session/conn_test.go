@@ -137,15 +137,13 @@ func TestClosedAtEveryPoint(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	r := newRig(t)
 	h, task := r.started(0)
-	r.conn.Shutdown(r.now)
-	r.pump()
+	r.shutdown()
 	w := r.want(pdu.OpAsyncMessage, "the initiator is asked to log out")
 	a := (*pdu.AsyncMessage)(&w.h)
 	if a.AsyncEvent() != pdu.AsyncEventLogoutRequest || a.Parameter3() != uint16(shutdownGrace/int64(time.Second)) || a.ITT() != pdu.ReservedTag {
 		t.Fatalf("%v", w)
 	}
-	r.complete(task, Result{})
-	r.wantStatus(h.ITT(), statusGood, "work goes on meanwhile")
+	r.completeGood(h, task, "work goes on meanwhile")
 	r.tick(shutdownGrace)
 	w = r.want(pdu.OpAsyncMessage, "it did not")
 	equal(t, (*pdu.AsyncMessage)(&w.h).AsyncEvent(), pdu.AsyncEventDropAllConnections, "the message's event")
@@ -153,8 +151,7 @@ func TestShutdown(t *testing.T) {
 	r.wantDown()
 
 	r = newRig(t)
-	r.conn.Shutdown(r.now)
-	r.pump()
+	r.shutdown()
 	r.want(pdu.OpAsyncMessage, "")
 	l := r.sendLogout(pdu.LogoutCloseSession, 0)
 	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)

@@ -3,8 +3,6 @@ package session
 import (
 	"testing"
 	"time"
-
-	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // advance advances the clock by d and runs the timers that are due.
@@ -25,10 +23,11 @@ func (r *rig) advance(d time.Duration) {
 // does not require a target to wait forever (4.2.5.2). Any arriving data restarts the timeout for all writes that wait behind it.
 func TestDataDeadline(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "4096"))
-	ping := func() {
-		h := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
-		r.send(h, nil)
-		r.want(pdu.OpNOPIn, "a ping is answered")
+	pings := func(n int) {
+		for range n {
+			r.advance(5 * time.Second)
+			r.ping("it lives")
+		}
 	}
 	first, second := r.write(8192), r.write(8192)
 	r.send(first.BHS(), nil)
@@ -36,17 +35,11 @@ func TestDataDeadline(t *testing.T) {
 	r.send(second.BHS(), nil)
 	r.wantR2T(second.ITT(), 0, 0, 4096, "")
 	for k := range uint32(4) { // 80 s
-		for range 4 {
-			r.advance(5 * time.Second)
-			ping()
-		}
+		pings(4)
 		r.send(r.dataOut(first.ITT(), r2t.TTT(), k, k*1024, k == 3).BHS(), pattern(0, 1024))
 	}
 	r.wantR2T(first.ITT(), 1, 4096, 4096, "the first burst is complete")
-	for range 5 {
-		r.advance(5 * time.Second)
-		ping()
-	}
+	pings(5)
 	r.wantIdle("25 s are not too long")
 	r.advance(6 * time.Second)
 	r.wantEnd(Close, errNoData)
@@ -62,9 +55,7 @@ func TestDataDeadlineWithoutData(t *testing.T) {
 	task := r.wantWritten(h.ITT(), 4096)
 	for range 20 {
 		r.advance(5 * time.Second)
-		n := r.nopOut(r.nextITT(), pdu.ReservedTag, true)
-		r.send(n, nil)
-		r.want(pdu.OpNOPIn, "")
+		r.ping("")
 	}
 	r.wantIdle("the medium is slow, not the initiator")
 	r.complete(task, Result{RequiredOut: 4096})

@@ -45,9 +45,7 @@ func TestImmediateData(t *testing.T) {
 func TestUnsolicitedData(t *testing.T) {
 	for _, immediate := range []int{0, 512, 1024} {
 		r := newRig(t)
-		h := r.write(4096)
-		h.SetFinal(false)
-		r.send(h.BHS(), pattern(0, immediate))
+		h := r.announceWrite(4096, immediate)
 		off, sn := immediate, uint32(0)
 		for off < 4096 {
 			r.wantIdle("more unsolicited data is announced")
@@ -56,8 +54,7 @@ func TestUnsolicitedData(t *testing.T) {
 			off += n
 			sn++
 		}
-		r.complete(r.wantWritten(h.ITT(), 4096), Result{RequiredOut: 4096})
-		r.wantStatus(h.ITT(), statusGood, "")
+		r.serveWrite(h, 4096, "")
 		r.wantNoTasks()
 	}
 }
@@ -87,9 +84,7 @@ func TestSolicitedData(t *testing.T) {
 // Unsolicited data up to FirstBurstLength, then R2Ts for the rest.
 func TestFirstBurstThenR2T(t *testing.T) {
 	r := newRig(t, with("FirstBurstLength", "4096"))
-	h := r.write(10000)
-	h.SetFinal(false)
-	r.send(h.BHS(), pattern(0, 1000))
+	h := r.announceWrite(10000, 1000)
 	r.wantIdle("unsolicited data is still to come")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 1000, true).BHS(), pattern(1000, 3096))
 	r2t := r.wantR2T(h.ITT(), 0, 4096, 5904, "the first burst is over")
@@ -367,8 +362,7 @@ func TestDigestCombinations(t *testing.T) {
 		for _, dd := range []string{"None", "CRC32C"} {
 			r := newRig(t, with("HeaderDigest", hd, "DataDigest", dd))
 			h := r.sendWrite(1001, 1001)
-			r.complete(r.wantWritten(h.ITT(), 1001), Result{RequiredOut: 1001})
-			r.wantStatus(h.ITT(), statusGood, "")
+			r.serveWrite(h, 1001, "")
 			r.sendRead(1001)
 			r.complete(r.wantExecute(""), Result{In: pattern(0, 1001)})
 			r.want(pdu.OpDataIn, "")

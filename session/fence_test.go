@@ -32,6 +32,22 @@ func (m *tmfRig) acknowledges(i int, because string) {
 	m.ack(i)
 }
 
+// answers acknowledges everything that comes, for some rounds, and counts the responses.
+func (m *tmfRig) answers() (n int) {
+	for range 4 {
+		for i, r := range m.conns {
+			for _, w := range r.got {
+				if w.h.Opcode() != pdu.OpNOPIn {
+					n++
+				}
+			}
+			r.got = nil
+			m.ack(i)
+		}
+	}
+	return n
+}
+
 // reset has the host carry out a LUN RESET of connection 0, up to its response.
 func (m *tmfRig) reset() *pdu.TaskManagementRequest {
 	m.Helper()
@@ -57,10 +73,8 @@ func TestResponseFence(t *testing.T) {
 		// New status of the unit waits, that of other units does not; nor do commands.
 		held := m.read(2, 0)
 		d.complete(d.wantExecute("the host has carried the function out"), Result{In: pattern(0, 512)})
-		b.complete(other, Result{})
-		b.wantStatus(running.ITT(), statusGood, "another unit")
-		mine := m.read(0, 0)
-		a.complete(a.wantExecute(""), Result{})
+		b.completeGood(running, other, "another unit")
+		mine := m.executed(0, 0)
 		m.idle("status of the unit is held on all connections")
 
 		m.ack(1)
@@ -84,9 +98,7 @@ func TestResponseFenceHoldsQueuedAnswers(t *testing.T) {
 	b.complete(task, Result{})
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
 	m.read(0, 0) // of the function's own connection, which does not hear of the other's
-	m.settle()
-	ev := a.wantEvent(Manage)
-	a.managed(ev.Task, pdu.TMFResponseComplete)
+	m.hostDone(a)
 	behind := m.read(1, 0)
 	m.settle()
 	b.complete(b.wantExecute(""), Result{})
@@ -122,8 +134,7 @@ func TestNoFence(t *testing.T) {
 	m.finishRead(1, m.read(1, 0), "")
 	h, task := m.started(1, 0)
 	f = m.abortTask(0, h)
-	m.settle()
-	m.conns[1].stop(task)
+	m.stop(m.conns[1], task)
 	m.wantComplete(m.conns[0], f, "it is about one task (4.2.2.3.4)")
 	m.clean()
 }
@@ -141,11 +152,9 @@ func TestFenceAndDeath(t *testing.T) {
 	m.wantComplete(a, f, "connection 1 is gone, although the backend has a task of it")
 	m.wantAsked(0, "")
 	b.stop(stuck)
-	held := m.read(2, 0)
-	m.conns[2].complete(m.conns[2].wantExecute(""), Result{})
+	held := m.executed(2, 0)
 	m.idle("the response is not acknowledged")
-	a.gone()
-	m.settle()
+	m.dies(a)
 	m.conns[2].wantStatus(held.ITT(), statusGood, "it never will be")
 	m.clean()
 
@@ -155,15 +164,13 @@ func TestFenceAndDeath(t *testing.T) {
 	m.finishRead(1, m.read(1, 0), "")
 	m.reset()
 	m.wantAsked(1, "")
-	held = m.read(2, 0)
-	m.conns[2].complete(m.conns[2].wantExecute(""), Result{})
+	held = m.executed(2, 0)
 	mine := m.readLater(1, 0)
 	mine.SetExpStatSN(b.expStatSN - 1) // acknowledges nothing
 	b.send(mine.BHS(), nil)
 	b.complete(b.wantExecute(""), Result{})
 	m.idle("held")
-	a.gone()
-	m.settle()
+	m.dies(a)
 	m.conns[2].wantStatus(held.ITT(), statusGood, "there is no response to wait for")
 	b.wantStatus(mine.ITT(), statusGood, "there is no response to wait for")
 	m.clean()
@@ -199,8 +206,7 @@ func TestFenceEnds(t *testing.T) {
 	b.conn.nop.heard(b.now) // it does send PDUs
 	b.turn()
 	b.wantEnd(Close, errNoAcknowledgement)
-	b.gone()
-	m.settle()
+	m.dies(b)
 	a.got = a.got[len(a.got)-2:] // a connection was dropped: event 2
 	a.wantManaged(f.ITT(), pdu.TMFResponseComplete, "")
 	m.acknowledges(0, "")
@@ -214,9 +220,7 @@ func TestFenceAndJoin(t *testing.T) {
 	f := m.reset()
 	m.wantAsked(1, "")
 	d := m.join(9)
-	d.itt = 9 << 16
-	h := m.read(2, 0)
-	d.complete(d.wantExecute("the function is carried out"), Result{})
+	h := m.executed(2, 0)
 	m.idle("status is held")
 	m.ack(1)
 	m.wantComplete(m.conns[0], f, "")
@@ -232,24 +236,9 @@ func TestTwoFences(t *testing.T) {
 	m.manage(0, pdu.TMFLogicalUnitReset, false, 0)
 	m.manage(1, pdu.TMFLogicalUnitReset, false, 0)
 	m.settle()
-	ta, tb := a.wantEvent(Manage).Task, b.wantEvent(Manage).Task
-	a.managed(ta, pdu.TMFResponseComplete)
-	b.managed(tb, pdu.TMFResponseComplete)
-	m.settle()
-	got := 0
-	for range 4 {
-		for i, r := range m.conns {
-			for _, w := range r.got {
-				if w.h.Opcode() == pdu.OpTaskManagementResponse {
-					got++
-				}
-			}
-			r.got = nil
-			m.ack(i)
-		}
-		m.settle()
-	}
-	equal(t, got, 2, "responses to two functions")
+	a.hostDone()
+	b.hostDone()
+	equal(t, m.answers(), 2, "responses to two functions")
 	m.clean()
 }
 
@@ -272,8 +261,7 @@ func TestFastAbortMessages(t *testing.T) {
 	b.wantR2T(w.ITT(), 0, 0, 4096, "")
 	_, td := m.started(2, 1)
 	f := m.manage(0, pdu.TMFLogicalUnitReset, true, 0)
-	m.settle()
-	a.wantAbort(ta)
+	m.wantAbort(a, ta)
 	b.wantAbort(tb)
 	a.aborted(ta)
 	b.aborted(tb)
@@ -348,8 +336,7 @@ func TestFastAbortEndsUnfedWrites(t *testing.T) {
 	w := m.write(1, 0, 512)
 	b.wantR2T(w.ITT(), 0, 0, 512, "the function has not come yet")
 	m.conns[0].send(f.BHS(), nil)
-	m.settle()
-	b.stop(tb)
+	m.stop(b, tb)
 	m.finishFenced(0, f, func() {
 		b.wantTerminated(0, "")
 		m.acknowledges(1, "")
@@ -369,8 +356,7 @@ func TestFastAbortThirdParty(t *testing.T) {
 		w := m.write(1, 0, 512)
 		r2t := b.wantR2T(w.ITT(), 0, 0, 512, "")
 		for _, r := range m.conns {
-			r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
-			r.pump()
+			r.abortTasks(func(t *Task) bool { return t.LUN == 0 })
 		}
 		b.stop(tb)
 		if how == "FastAbort" {
@@ -379,8 +365,7 @@ func TestFastAbortThirdParty(t *testing.T) {
 		m.idle("no other connection has an affected task")
 		b.send(b.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 512))
 		if how != "FastAbort" {
-			b.complete(b.wantWritten(w.ITT(), 512), Result{RequiredOut: 512})
-			b.wantStatus(w.ITT(), statusGood, "it was not in the task set yet")
+			b.serveWrite(w, 512, "it was not in the task set yet")
 		}
 		b.complete(other, Result{})
 		b.want(pdu.OpSCSIResponse, "")
@@ -429,8 +414,7 @@ func TestFencedCommands(t *testing.T) {
 			}
 			m.wantAsked(1, c.name)
 			a.wantIdle(c.name)
-			behind := m.read(0, 0)
-			a.complete(a.wantExecute(""), Result{})
+			behind := m.executed(0, 0)
 			m.idle("status is held")
 			if dies {
 				a.gone()
@@ -461,20 +445,7 @@ func TestFencedCommandsTogether(t *testing.T) {
 	}
 	m.conns[2].managed(m.conns[2].wantEvent(Manage).Task, pdu.TMFResponseComplete)
 	m.settle()
-	got := 0
-	for range 4 {
-		for i, r := range m.conns {
-			for _, w := range r.got {
-				if w.h.Opcode() != pdu.OpNOPIn {
-					got++
-				}
-			}
-			r.got = nil
-			m.ack(i)
-		}
-		m.settle()
-	}
-	equal(t, got, 3, "responses to two commands and a function")
+	equal(t, m.answers(), 3, "responses to two commands and a function")
 	m.clean()
 }
 
@@ -517,8 +488,7 @@ func TestHeldStatusIsAborted(t *testing.T) {
 		first := m.reset()
 		a.wantManaged(first.ITT(), pdu.TMFResponseComplete, "")
 		m.wantAsked(0, "")
-		h := m.read(1, 0)
-		b.complete(b.wantExecute(""), Result{})
+		h := m.executed(1, 0)
 		m.idle("status is held")
 		if set {
 			f := m.manage(1, pdu.TMFAbortTaskSet, false, 0)

@@ -101,8 +101,7 @@ func TestSlowAnswerAndWhatComesMeanwhile(t *testing.T) {
 		case "gone":
 			r.gone()
 		case "shutdown":
-			r.conn.Shutdown(r.now)
-			r.pump()
+			r.shutdown()
 			r.wantEvent(Close)
 		case "timeout":
 			r.conn.login.due = r.now + 1

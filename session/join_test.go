@@ -183,8 +183,7 @@ func TestReinstatementOfTheOnlyConnection(t *testing.T) {
 	next.ask(toFull, names()...)
 	m.settle()
 	old.wantEvent(Close)
-	old.gone()
-	m.settle()
+	m.dies(old)
 	old.wantIdle("the session goes on: no SessionDown")
 	next.answer("the old connection is gone")
 	next.wantEvent(SessionJoined)
@@ -214,12 +213,10 @@ func TestDroppedConnectionIsNamed(t *testing.T) {
 		m := newMCS(t, 2)
 		a, b := m.conns[0], m.conns[1]
 		if ours {
-			b.conn.Terminate(b.now, errNoPong)
-			b.pump()
+			b.terminate(errNoPong)
 			b.wantEvent(Close)
 		}
-		b.gone()
-		m.settle()
+		m.dies(b)
 		if !ours {
 			a.wantIdle("the initiator closed it")
 			continue
@@ -237,8 +234,7 @@ func TestLostConnection(t *testing.T) {
 	a, b := m.conns[0], m.conns[1]
 	b.readAt(2)
 	a.readAt(3)
-	b.gone()
-	m.settle()
+	m.dies(b)
 	b.wantIdle("no SessionDown: the session goes on")
 	a.wantIdle("CmdSN 1 is missing")
 	a.readAt(1)
@@ -355,16 +351,14 @@ func TestLogoutOfAConnection(t *testing.T) {
 	if ev := b.wantEvent(Flush); ev.Last {
 		t.Error("the session ends")
 	}
-	b.gone()
-	m.settle()
+	m.dies(b)
 	b.wantIdle("the session goes on")
 
 	out = a.sendLogout(pdu.LogoutCloseConnection, 2)
 	m.settle()
 	a.wantIdle("connection 2 is not gone yet")
 	c.wantEvent(Close)
-	c.gone()
-	m.settle()
+	m.dies(c)
 	a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
 	a.wantIdle("it was not the connection that logged out")
 
@@ -399,8 +393,7 @@ func TestLogoutOfTheSessionIsAnsweredLast(t *testing.T) {
 		task := b.wantExecute("")
 		out := a.sendLogout(pdu.LogoutCloseSession, 0)
 		m.settle()
-		c.gone()
-		m.settle()
+		m.dies(c)
 		if survives {
 			b.wantEvent(Abort)
 			b.aborted(task)
@@ -409,8 +402,7 @@ func TestLogoutOfTheSessionIsAnsweredLast(t *testing.T) {
 			b.wantEvent(Flush)
 			continue
 		}
-		a.gone()
-		m.settle()
+		m.dies(a)
 		b.wantEvent(Abort)
 		b.wantEvent(Close)
 	}

@@ -7,37 +7,30 @@ import (
 )
 
 // Two connections may each receive a logout of the session before either learns of the other's. The session ends all the same
-// (RFC 7143, 11.14): one of the logouts is answered, and both connections are closed.
+// (RFC 7143, 11.14): one of the logouts is answered, and both connections are closed. The connection that logs the session out
+// may also end before the other one learns of it.
 func TestLogoutOfTheSessionOnTwoConnections(t *testing.T) {
-	m := newMCS(t, 2)
-	a, b := m.conns[0], m.conns[1]
-	first := a.logout(pdu.LogoutCloseSession, 0)
-	a.send(first.BHS(), nil) // each is carried out before the other connection's message arrives
-	second := b.logout(pdu.LogoutCloseSession, 0)
-	second.SetCmdSN(first.CmdSN() + 1)
-	b.send(second.BHS(), nil)
-	m.settle()
-	a.wantLogout(first.ITT(), pdu.LogoutResponseSuccess)
-	a.wantEvent(Flush)
-	b.wantEvent(Flush)
-	a.gone()
-	b.gone()
-	m.settle()
-	b.wantEvent(SessionDown)
-	b.wantNoTasks()
-}
-
-// The connection that logs the session out may end before the other one learns of it.
-func TestLogoutOfTheSessionOnTwoConnectionsEnds(t *testing.T) {
-	m := newMCS(t, 2)
-	a, b := m.conns[0], m.conns[1]
-	first := a.sendLogout(pdu.LogoutCloseSession, 0)
-	second := b.logout(pdu.LogoutCloseSession, 0)
-	second.SetCmdSN(first.CmdSN() + 1)
-	b.send(second.BHS(), nil)
-	a.gone()
-	m.settle()
-	b.wantEvent(Close)
+	for _, survives := range []bool{true, false} {
+		m := newMCS(t, 2)
+		a, b := m.conns[0], m.conns[1]
+		first := a.sendLogout(pdu.LogoutCloseSession, 0) // carried out before the other connection's message arrives, as is the next
+		second := b.logout(pdu.LogoutCloseSession, 0)
+		second.SetCmdSN(first.CmdSN() + 1)
+		b.send(second.BHS(), nil)
+		if !survives {
+			m.dies(a)
+			b.wantEvent(Close)
+			continue
+		}
+		m.settle()
+		a.wantLogout(first.ITT(), pdu.LogoutResponseSuccess)
+		a.wantEvent(Flush)
+		b.wantEvent(Flush)
+		a.gone()
+		m.dies(b)
+		b.wantEvent(SessionDown)
+		b.wantNoTasks()
+	}
 }
 
 // The message that the connection with the logout has left may arrive before the one that announces the logout, while the

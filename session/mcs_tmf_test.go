@@ -43,6 +43,22 @@ func (m *tmfRig) started(i int, lun uint64) (*pdu.SCSICommand, *Task) {
 	return h, m.conns[i].wantStart(h, "nothing is before it")
 }
 
+// executed sends a read, and has the host complete it: what becomes of the status is the test's.
+func (m *tmfRig) executed(i int, lun uint64) *pdu.SCSICommand {
+	m.Helper()
+	h, task := m.started(i, lun)
+	m.conns[i].complete(task, Result{})
+	return h
+}
+
+// join adds a connection, with tags of its own.
+func (m *tmfRig) join(cid uint16) *loginRig {
+	m.Helper()
+	r := m.mcs.join(cid)
+	r.itt = uint32(cid) << 16
+	return r
+}
+
 // readLater makes one with the session's next CmdSN, that is not sent.
 func (m *tmfRig) readLater(i int, lun uint64) *pdu.SCSICommand {
 	h := m.conns[i].read(512)
@@ -53,10 +69,15 @@ func (m *tmfRig) readLater(i int, lun uint64) *pdu.SCSICommand {
 
 // write sends a write of n bytes without any data.
 func (m *tmfRig) write(i int, lun uint64, n uint32) *pdu.SCSICommand {
+	h := m.writeLater(i, lun, n)
+	m.conns[i].send(h.BHS(), nil)
+	return h
+}
+
+func (m *tmfRig) writeLater(i int, lun uint64, n uint32) *pdu.SCSICommand {
 	h := m.conns[i].write(n)
 	h.SetLUN(lun << 48)
 	m.number(h.BHS())
-	m.conns[i].send(h.BHS(), nil)
 	return h
 }
 
@@ -134,8 +155,7 @@ func TestAbortTaskOnAnotherConnection(t *testing.T) {
 	m := newTMF(t, 3)
 	h, task := m.started(1, 0)
 	f := m.abortTask(0, h)
-	m.settle()
-	m.conns[1].wantAbort(task)
+	m.wantAbort(m.conns[1], task)
 	m.idle("the backend has the task's buffers")
 	m.conns[1].aborted(task)
 	m.wantComplete(m.conns[0], f, "the task has ended")
@@ -202,8 +222,7 @@ func TestAbortTaskOnNoConnection(t *testing.T) {
 	f = m.abortTask(0, other)
 	m.settle()
 	a.wantManaged(f.ITT(), pdu.TMFResponseTaskDoesNotExist, "that task has another LUN")
-	b.complete(task, Result{})
-	b.wantStatus(other.ITT(), statusGood, "")
+	b.completeGood(other, task, "")
 	m.clean()
 }
 
@@ -216,8 +235,7 @@ func TestAbortTaskThatArrivesMeanwhile(t *testing.T) {
 	b.turn() // does not have it
 	b.send(late.BHS(), nil)
 	task := b.wantExecute("it has its turn")
-	m.settle()
-	b.wantAbort(task)
+	m.wantAbort(b, task)
 	a.wantIdle("it is still ending")
 	b.aborted(task)
 	m.wantComplete(a, f, "")
@@ -230,10 +248,8 @@ func TestAbortTaskOriginDies(t *testing.T) {
 	a, b := m.conns[0], m.conns[1]
 	h, task := m.started(1, 0)
 	m.abortTask(0, h)
-	m.settle()
-	b.wantAbort(task)
-	a.gone()
-	m.settle()
+	m.wantAbort(b, task)
+	m.dies(a)
 	b.aborted(task)
 	m.clean()
 }

@@ -78,8 +78,7 @@ func TestOrderedOverConnections(t *testing.T) {
 	}
 	d.wantStart(next, "all before it were handed over")
 	b.wantStart(last, "behind the second")
-	d.complete(task, Result{})
-	d.wantStatus(running.ITT(), statusGood, "")
+	d.completeGood(running, task, "")
 	for _, r := range m.conns {
 		r.conn.tags.each(func(t *Task) { r.conn.Complete(r.now, t) })
 		r.pump()
@@ -92,9 +91,7 @@ func TestOrderedOverConnections(t *testing.T) {
 func TestOrderedWriteWaits(t *testing.T) {
 	m := newTMF(t, 2, "InitialR2T", "Yes")
 	a := m.conns[0]
-	w := m.conns[0].write(512)
-	m.number(w.BHS())
-	m.attr(0, w, pdu.TaskAttrOrdered)
+	w := m.attr(0, m.writeLater(0, 0, 512), pdu.TaskAttrOrdered)
 	r2t := a.wantR2T(w.ITT(), 0, 0, 512, "")
 	behind := m.read(1, 0)
 	m.idle("it waits for its data")
@@ -152,8 +149,7 @@ func TestOrderedEndsOtherwise(t *testing.T) {
 			m.finish(1, f)
 			m.wantStarted(0, "all but this precede the reset", after)
 		case "join":
-			d := m.join(7)
-			d.itt = 7 << 16
+			m.join(7)
 			i := len(m.conns) - 1
 			late := m.read(i, 0)
 			m.idle("it is behind the ORDERED command")
@@ -193,9 +189,7 @@ func TestOrderedDoesNotWaitForMemory(t *testing.T) {
 
 	// It waits for memory itself.
 	m.conns[0].host.answer = OutLater
-	w := m.conns[0].write(512)
-	m.number(w.BHS())
-	m.attr(0, w, pdu.TaskAttrOrdered)
+	w := m.attr(0, m.writeLater(0, 0, 512), pdu.TaskAttrOrdered)
 	behind = m.read(2, 0)
 	m.idle("it waits for memory")
 	m.conns[0].now += orderGrace
@@ -221,8 +215,7 @@ func TestWaitingOrderedCommandsCostNothing(t *testing.T) {
 	}
 	m.idle("writes before them wait for data")
 	equal(t, len(a.conn.tm.parts), luns, "barriers")
-	a.send(a.nopOut(a.nextITT(), pdu.ReservedTag, true), nil)
-	a.want(pdu.OpNOPIn, "a ping is answered")
+	a.ping("a ping is answered")
 	if a.conn.tm.alert {
 		t.Error("a ping makes the connection look at every barrier")
 	}

@@ -62,6 +62,39 @@ func (r *rig) serve(h *pdu.SCSICommand, because string) {
 	r.wantStatus(h.ITT(), statusGood, because)
 }
 
+// completeGood has the host complete h, which moves no data, and wants GOOD for it.
+func (r *rig) completeGood(h *pdu.SCSICommand, t *Task, because string) {
+	r.Helper()
+	r.complete(t, Result{})
+	r.wantStatus(h.ITT(), statusGood, because)
+}
+
+// announceWrite is sendWrite with the F bit 0: more unsolicited data is to follow.
+func (r *rig) announceWrite(n uint32, immediate int) *pdu.SCSICommand {
+	h := r.write(n)
+	h.SetFinal(false)
+	r.send(h.BHS(), pattern(0, immediate))
+	return h
+}
+
+// serveWrite executes a write with n bytes of data, and wants GOOD for it.
+func (r *rig) serveWrite(h *pdu.SCSICommand, n int, because string) *pdu.SCSIResponse {
+	r.Helper()
+	r.complete(r.wantWritten(h.ITT(), n), Result{RequiredOut: int64(n)})
+	return r.wantStatus(h.ITT(), statusGood, because)
+}
+
+// ping sends a NOP-Out that wants an answer, and takes that.
+func (r *rig) ping(because string) {
+	r.Helper()
+	r.send(r.nopOut(r.nextITT(), pdu.ReservedTag, true), nil)
+	r.want(pdu.OpNOPIn, because)
+}
+
+func (r *rig) abortTasks(which func(*Task) bool) { r.conn.AbortTasks(r.now, which); r.pump() }
+func (r *rig) shutdown()                         { r.conn.Shutdown(r.now); r.pump() }
+func (r *rig) terminate(why error)               { r.conn.Terminate(r.now, why); r.pump() }
+
 // wantUnderflow wants n bytes of the EDTL to be reported as not transferred (RFC 7143, 11.4.5.1).
 func (r *rig) wantUnderflow(resp *pdu.SCSIResponse, n uint32) {
 	r.Helper()
@@ -163,6 +196,26 @@ func (m *mcs) carryOut(r *loginRig, f *pdu.TaskManagementRequest, because string
 	m.Helper()
 	m.hostDone(r)
 	m.wantComplete(r, f, because)
+}
+
+// wantAbort takes the Abort of t.
+func (m *mcs) wantAbort(r *loginRig, t *Task) {
+	m.Helper()
+	m.settle()
+	r.wantAbort(t)
+}
+
+// stop takes the Abort of t and has the host end it.
+func (m *mcs) stop(r *loginRig, t *Task) {
+	m.Helper()
+	m.settle()
+	r.stop(t)
+}
+
+// dies ends the transport of r.
+func (m *mcs) dies(r *loginRig) {
+	r.gone()
+	m.settle()
 }
 
 // wantGranted takes the response that ends the login.

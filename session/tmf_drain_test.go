@@ -30,9 +30,7 @@ func TestFunctionWaitsForSolicitedData(t *testing.T) {
 // What a command announced without an R2T is waited for as well, up to its F bit; and a digest error in it changes nothing.
 func TestFunctionWaitsForUnsolicitedData(t *testing.T) {
 	r := newRig(t, with("DataDigest", "CRC32C"))
-	h := r.write(4096)
-	h.SetFinal(false)
-	r.send(h.BHS(), pattern(0, 1024))
+	h := r.announceWrite(4096, 1024)
 	m := r.sendManage(pdu.TMFAbortTaskSet, false)
 	r.wantIdle("3 KiB are announced")
 	r.send(r.dataOut(h.ITT(), pdu.ReservedTag, 0, 1024, false).BHS(), pattern(1024, 1024))

@@ -33,35 +33,28 @@ func (r *rig) managed(t *Task, resp pdu.TaskResponse) {
 }
 
 // ABORT TASK of a command that the backend has: answered when the host says that it is over, and not before (a backend that
-// never answers is the host's to detach: it answers Aborted after a grace).
+// never answers is the host's to detach: it answers Aborted after a grace). The backend's own answer, late, ends it as well.
 func TestAbortTask(t *testing.T) {
 	for _, immediate := range []bool{true, false} {
-		r := newRig(t)
-		h, task := r.started(512)
-		m := r.manage(pdu.TMFAbortTask, immediate)
-		m.SetReferencedTaskTag(h.ITT())
-		m.SetRefCmdSN(h.CmdSN())
-		r.send(m.BHS(), nil)
-		r.wantAbort(task)
-		r.wantIdle("the backend still has the task's buffers")
-		r.serve(r.sendRead(0), "ABORT TASK concerns one task")
-		r.aborted(task)
-		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the task is gone")
-		r.wantIdle("an aborted task is not answered")
-		r.wantNoTasks()
+		for _, late := range []bool{true, false} {
+			r := newRig(t)
+			h, task := r.started(512)
+			m := r.manage(pdu.TMFAbortTask, immediate)
+			m.SetReferencedTaskTag(h.ITT())
+			r.send(m.BHS(), nil)
+			r.wantAbort(task)
+			r.wantIdle("the backend still has the task's buffers")
+			r.serve(r.sendRead(0), "ABORT TASK concerns one task")
+			if late {
+				r.complete(task, Result{In: pattern(0, 512)})
+			} else {
+				r.aborted(task)
+			}
+			r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "the task is gone")
+			r.wantIdle("an aborted task is not answered")
+			r.wantNoTasks()
+		}
 	}
-}
-
-// The backend's own answer, late, ends an abort as well.
-func TestAbortTaskCompletes(t *testing.T) {
-	r := newRig(t)
-	h, task := r.started(512)
-	m := r.abort(h)
-	r.wantAbort(task)
-	r.complete(task, Result{In: pattern(0, 512)})
-	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
-	r.wantIdle("an aborted task is not answered")
-	r.wantNoTasks()
 }
 
 // ABORT TASK of a write that waits for its data: at once; data for its R2T is discarded afterwards.
@@ -318,15 +311,12 @@ func TestAbortTasksByHost(t *testing.T) {
 	tb := r.wantExecute("")
 	r.send(w.BHS(), nil)
 	r2t := r.wantR2T(w.ITT(), 0, 0, 4096, "")
-	r.conn.AbortTasks(r.now, func(t *Task) bool { return t.LUN == 0 })
-	r.pump()
+	r.abortTasks(func(t *Task) bool { return t.LUN == 0 })
 	r.stop(ta)
-	r.complete(tb, Result{})
-	r.wantStatus(b.ITT(), statusGood, "another LUN's task goes on")
+	r.completeGood(b, tb, "another LUN's task goes on")
 	r.wantIdle("aborted tasks are not answered")
 	r.send(r.dataOut(w.ITT(), r2t.TTT(), 0, 0, true).BHS(), pattern(0, 4096))
-	r.complete(r.wantWritten(w.ITT(), 4096), Result{RequiredOut: 4096})
-	r.wantStatus(w.ITT(), statusGood, "it was not in the task set yet")
+	r.serveWrite(w, 4096, "it was not in the task set yet")
 	r.wantNoTasks()
 }
 

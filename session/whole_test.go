@@ -130,8 +130,7 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 	next.turn()
 	next.wantIdle("its login waits")
 	a.gone()
-	b.conn.Terminate(b.now, errNoPong)
-	b.pump()
+	b.terminate(errNoPong)
 	b.gone()
 	for len(next.host.posts) > 0 { // before its timers run: it is still in the login phase
 		next.receive()
@@ -299,8 +298,7 @@ func TestRequestThatOutlastsALogin(t *testing.T) {
 			old := m.conns[0]
 			old.turn()
 			old.events = nil
-			old.gone()
-			m.settle()
+			m.dies(old)
 			r.feed(next[pdu.BHSLen+8:])
 			m.settle()
 			for _, ev := range r.events {
@@ -336,8 +334,7 @@ func TestWaitingLoginsThatEnd(t *testing.T) {
 			equal(t, len(s.waiters)+len(s.ended), 0, "logins remembered when all have ended")
 			old.turn()
 			old.wantEvent(Close)
-			old.gone()
-			m.settle()
+			m.dies(old)
 		})
 	}
 }
@@ -355,8 +352,7 @@ func TestRefusalAfterAWait(t *testing.T) {
 	r.feed(next[:pdu.BHSLen-1])
 	old.turn()
 	old.wantEvent(Close)
-	old.gone()
-	m.settle()
+	m.dies(old)
 	resp, _ := r.answer("the host makes no nexus")
 	want := (*pdu.LoginRequest)(h)
 	if resp.Status() != pdu.LoginAuthorizationFailure || resp.ITT() != h.ITT() || resp.ISID() != want.ISID() || resp.CSG() != want.CSG() || resp.Transit() {

@@ -328,8 +328,7 @@ func TestWindowReopensByNOPIn(t *testing.T) {
 	if in := (*pdu.NOPIn)(&w.h); in.MaxCmdSN() != in.ExpCmdSN()-1 {
 		t.Fatalf("window is not closed: %d..%d", in.ExpCmdSN(), in.MaxCmdSN())
 	}
-	r.conn.AbortTasks(r.now, func(*Task) bool { return true })
-	r.pump()
+	r.abortTasks(func(*Task) bool { return true })
 	r.stop(task)
 	w = r.want(pdu.OpNOPIn, "the window opened without a response")
 	in := (*pdu.NOPIn)(&w.h)
