@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -40,9 +41,7 @@ func TestTimeOfAnAbortIsItsTasks(t *testing.T) {
 	i.ping() // a response would have come before the answer
 	r.e.on(r.e.loops[0], func() {
 		for task := r.e.loops[0].conns[0].tasks; task != nil; task = task.next {
-			if task.l.Abandoned() {
-				t.Error("a task is abandoned before its time")
-			}
+			check.That(t, !task.l.Abandoned(), "a task is abandoned before its time")
 		}
 	})
 	r.now.Add(int64(abortGrace) / 2)

@@ -4,16 +4,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // Without a free descriptor no connection can be accepted; those that arrived meanwhile are accepted once there are some.
 func TestAcceptWithoutDescriptors(t *testing.T) {
 	const callers = 20
 	socket := func() int {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		fd := must.Get(unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0))(t)
 		t.Cleanup(func() { unix.Close(fd) })
 		return fd
 	}
@@ -25,13 +24,9 @@ func TestAcceptWithoutDescriptors(t *testing.T) {
 	}
 	// The kernel takes the limit of the moment in which accept is armed.
 	var old unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &old))
 	defer unix.Setrlimit(unix.RLIMIT_NOFILE, &old)
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(highest) + 40, Max: old.Max}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(highest) + 40, Max: old.Max}))
 	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 1<<20))
 	var filler []int
 	for {

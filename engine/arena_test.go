@@ -5,16 +5,15 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/uring"
 )
 
 // testArena returns an arena that never grows by itself.
 func testArena(t *testing.T, limit int) *arena {
 	t.Helper()
-	a, err := newArena(limit, func([]byte) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(newArena(limit, func([]byte) {}))(t)
 	t.Cleanup(func() { uring.Unmap(a.raw) })
 	return a
 }
@@ -60,13 +59,9 @@ func TestArenaBlocksAreDisjointAlignedAndComeBack(t *testing.T) {
 		for _, b := range out {
 			a.release(b)
 		}
-		if a.inUse != 0 {
-			t.Fatalf("seed %d: %d bytes still out", seed, a.inUse)
-		}
+		must.Be(t, a.inUse == 0, "seed %d: %d bytes still out", seed, a.inUse)
 		for i := range a.slabs * slabSize / maxBlock {
-			if a.alloc(maxBlock) == nil {
-				t.Fatalf("seed %d: only %d of the largest blocks came back", seed, i)
-			}
+			must.Be(t, a.alloc(maxBlock) != nil, "seed %d: only %d of the largest blocks came back", seed, i)
 		}
 	}
 }
@@ -82,9 +77,7 @@ func TestArenaRefusesForeignAndDoubleRelease(t *testing.T) {
 	} {
 		func() {
 			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: no panic", name)
-				}
+				check.That(t, recover() != nil, "%s: no panic", name)
 			}()
 			f()
 		}()
@@ -108,25 +101,18 @@ func TestArenaLargeBlockAfterSmallOnesComeBack(t *testing.T) {
 		}
 		a.release(b)
 	}
-	if a.alloc(maxBlock) != nil {
-		t.Fatal("the largest block, while one small block of each is out")
-	}
+	must.Be(t, a.alloc(maxBlock) == nil, "the largest block, while one small block of each is out")
 	for _, b := range last {
 		a.release(b)
 	}
-	if a.inUse != 0 || a.alloc(maxBlock) == nil {
-		t.Fatalf("%d bytes in use, and no largest block", a.inUse)
-	}
+	must.Be(t, a.inUse == 0 && a.alloc(maxBlock) != nil, "%d bytes in use, and no largest block", a.inUse)
 }
 
 // A request that can wait gets memory whose pages are present, and leaves a reserve for small requests. A request that cannot wait
 // is served in any case, unless there is no memory.
 func TestArenaGrowsAheadOfNeed(t *testing.T) {
 	began := 0
-	a, err := newArena(3*slabSize, func([]byte) { began++ })
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := must.Get(newArena(3*slabSize, func([]byte) { began++ }))(t)
 	t.Cleanup(func() { uring.Unmap(a.raw) })
 	if b := a.allocReady(minBlock); b != nil || began != 1 {
 		t.Fatalf("nothing is ready: got %d bytes, %d slabs were begun", len(b), began)
@@ -169,7 +155,5 @@ func TestArenaGrowsAheadOfNeed(t *testing.T) {
 	if n := ready(); n != slabSize/maxBlock+1 || began != 4 {
 		t.Fatalf("got %d more of the largest blocks, %d slabs were begun", n, began)
 	}
-	if a.grows() || a.slabs != 3 || a.ready != 3 {
-		t.Fatalf("%d of %d slabs are ready", a.ready, a.slabs)
-	}
+	must.Be(t, !a.grows() && a.slabs == 3 && a.ready == 3, "%d of %d slabs are ready", a.ready, a.slabs)
 }

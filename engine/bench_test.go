@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -37,16 +38,12 @@ func load(b testing.TB, i *initiator, n int, write bool) {
 				group = append(group, data...)
 			}
 		}
-		if _, err := i.Conn.Write(group); err != nil {
-			b.Fatal(err)
-		}
+		must.Get(i.Conn.Write(group))(b)
 		want := loadDepth * pdu.BHSLen
 		if !write {
 			want = len(answers)
 		}
-		if _, err := io.ReadFull(i.Conn, answers[:want]); err != nil {
-			b.Fatal(err)
-		}
+		must.Get(io.ReadFull(i.Conn, answers[:want]))(b)
 		i.ExpStatSN += loadDepth
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -29,10 +31,7 @@ func fill(n int, seed uint64) []byte {
 // straight into the task's buffer.
 func TestWriteThenRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "disk")
-	fb, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: file, Size: 16 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	fb := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: file, Size: 16 << 20}))(t)
 	r := newRig(t, 2, memory(t, 16<<20), fb)
 	i := r.login(1)
 	for l := range byte(2) {
@@ -52,13 +51,9 @@ func TestSolicitedWrite(t *testing.T) {
 	itt := i.start(0, rawclient.RW10(true, 8, uint16(len(want)/512)), len(want), true, nil)
 	for done := 0; done < len(want); {
 		i.read()
-		if i.Header.Opcode() != pdu.OpR2T {
-			t.Fatalf("%v, want an R2T for byte %d on", i.Header.Opcode(), done)
-		}
+		must.Be(t, i.Header.Opcode() == pdu.OpR2T, "%v, want an R2T for byte %d on", i.Header.Opcode(), done)
 		q := (*pdu.R2T)(&i.Header)
-		if int(q.BufferOffset()) != done {
-			t.Fatalf("R2T for offset %d, want %d", q.BufferOffset(), done)
-		}
+		must.Be(t, int(q.BufferOffset()) == done, "R2T for offset %d, want %d", q.BufferOffset(), done)
 		end, ttt, sn := done+int(q.DesiredDataTransferLength()), q.TTT(), uint32(0)
 		for done < end {
 			n := min(end-done, 100_000&^3)
@@ -69,9 +64,7 @@ func TestSolicitedWrite(t *testing.T) {
 	}
 	i.good(itt)
 	i.wantData(i.startRead(0, 8, len(want)/512), want)
-	if r.e.Status().Loops[0].Stats.DirectReceives == 0 {
-		t.Error("no receive went straight into the task's buffer")
-	}
+	check.That(t, r.e.Status().Loops[0].Stats.DirectReceives != 0, "no receive went straight into the task's buffer")
 }
 
 // "Abort task hangs until reboot when the backend is slow": here it is answered, and the session lives on.
@@ -141,9 +134,7 @@ func TestLogoutReleasesBeforeItIsAnswered(t *testing.T) {
 		q.SetReason(pdu.LogoutCloseSession)
 		a.send(q.BHS(), nil)
 		a.read()
-		if a.Header.Opcode() != pdu.OpLogoutResponse {
-			t.Fatalf("logout answered %v", a.Header.Opcode())
-		}
+		must.Be(t, a.Header.Opcode() == pdu.OpLogoutResponse, "logout answered %v", a.Header.Opcode())
 		b.good(b.startRead(0, 0, 8))
 	}
 }
@@ -177,10 +168,7 @@ func TestGarbageAndTruncation(t *testing.T) {
 	r := newRig(t, 1, memory(t, 1<<20))
 	rng := rand.New(rand.NewPCG(1, 1))
 	for k := range 200 {
-		c, err := net.Dial("tcp", r.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(net.Dial("tcp", r.addr))(t)
 		b := make([]byte, 1+rng.IntN(400))
 		for j := range b {
 			b[j] = byte(rng.Uint32())
@@ -206,10 +194,7 @@ func TestSilentConnections(t *testing.T) {
 	r := newRigWith(t, Config{Cores: make([]int, 1)}, session.NodeConfig{LoginTimeout: int64(time.Second)}, memory(t, 1<<20))
 	silent := make([]net.Conn, 300)
 	for k := range silent {
-		c, err := net.Dial("tcp", r.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(net.Dial("tcp", r.addr))(t)
 		defer c.Close()
 		silent[k] = c
 	}
@@ -242,9 +227,7 @@ func TestMemoryStaysUnderTheBound(t *testing.T) {
 		}
 	}
 	s := r.e.Status().Loops[0]
-	if s.ArenaTouched > s.ArenaLimit || s.ArenaLimit > arena+slabSize {
-		t.Errorf("arena: %d touched of %d", s.ArenaTouched, s.ArenaLimit)
-	}
+	check.That(t, s.ArenaTouched <= s.ArenaLimit && s.ArenaLimit <= arena+slabSize, "arena: %d touched of %d", s.ArenaTouched, s.ArenaLimit)
 	if used, bound := inUse()-before+s.ArenaTouched, r.e.MemoryBound(silent+2); used > bound {
 		t.Errorf("%d bytes in use; limits.go allows %d", used, bound)
 	}
@@ -284,9 +267,7 @@ func waitFor(t testing.TB, what string, ok func() bool) {
 	defer tick.Stop()
 	end := time.Now().Add(30 * time.Second)
 	for !ok() {
-		if time.Now().After(end) {
-			t.Fatalf("waiting for %s: it does not happen", what)
-		}
+		must.Be(t, !time.Now().After(end), "waiting for %s: it does not happen", what)
 		<-tick.C
 	}
 }

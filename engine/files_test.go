@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -15,20 +17,14 @@ import (
 func TestDescriptorUsedAgain(t *testing.T) {
 	dir := t.TempDir()
 	open := func(name string) lun.Backend {
-		b, err := backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, name), Size: 1 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
+		b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: filepath.Join(dir, name), Size: 1 << 20}))(t)
 		return b
 	}
 	r := newRig(t, 1, memory(t, 1<<20))
 	var want [4][]byte
 	names := []string{"a", "b", "c", "d"}
 	for k, name := range names {
-		u, err := r.target.AddUnit(1, lun.UnitConfig{Backend: open(name), ID: name})
-		if err != nil {
-			t.Fatal(err)
-		}
+		u := must.Get(r.target.AddUnit(1, lun.UnitConfig{Backend: open(name), ID: name}))(t)
 		i := r.login(byte(k))
 		want[k] = fill(4096, uint64(k))
 		i.good(i.startWrite(1, 0, want[k]))
@@ -38,14 +34,10 @@ func TestDescriptorUsedAgain(t *testing.T) {
 		i.Conn.Close()
 		r.target.RemoveUnit(1)
 		waitFor(t, "the unit to be idle", u.Idle)
-		if err := u.Backend().Close(); err != nil {
-			t.Fatal(err)
-		}
+		must.OK(t, u.Backend().Close())
 	}
 	for k, name := range names {
 		got, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil || !bytes.Equal(got[:4096], want[k]) {
-			t.Errorf("file %s does not hold what was written to its unit (%v)", name, err)
-		}
+		check.That(t, err == nil && bytes.Equal(got[:4096], want[k]), "file %s does not hold what was written to its unit (%v)", name, err)
 	}
 }

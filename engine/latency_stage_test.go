@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -243,9 +244,7 @@ func (p *pipe) QueueDone(_ lun.Loop, r *lun.Request, n int) {
 // What has no place with the ring yet is in queue, what has one is in backend.
 func TestAFullRingIsQueue(t *testing.T) {
 	in, out, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, err)
 	defer in.Close()
 	defer out.Close()
 	p := &pipe{faulttest.New(memory(t, 1<<20)), in}

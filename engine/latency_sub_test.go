@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // The difference of two readings is what happened in between, after a way through JSON as well; what did nothing is left out.
@@ -21,21 +24,14 @@ func TestLatencySub(t *testing.T) {
 	r.counted(0, "write", 2*loadDepth)
 	var after, first Latency
 	for to, from := range map[*Latency]Latency{&after: r.e.Latency(10), &first: before} {
-		text, err := json.Marshal(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(text, to); err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(json.Marshal(from))(t)
+		must.OK(t, json.Unmarshal(text, to))
 	}
 	if !reflect.DeepEqual(first.Units, before.Units) || !reflect.DeepEqual(first.Loops, before.Loops) {
 		t.Error("JSON and back is not the same")
 	}
 	after.Sub(&first)
-	if len(after.Units) != 2 {
-		t.Errorf("units %+v", after.Units)
-	}
+	check.That(t, len(after.Units) == 2, "units %+v", after.Units)
 	for _, u := range after.Units {
 		want := map[string]uint64{"read": 3 * loadDepth, "write": 2 * loadDepth}[u.Operation]
 		if u.LUN != 0 || u.Commands != want || u.Bytes != want*4096 {
@@ -47,9 +43,7 @@ func TestLatencySub(t *testing.T) {
 			}
 		}
 	}
-	if len(after.Connections) != 1 || after.Connections[0].Commands != 5*loadDepth {
-		t.Errorf("connections %+v", after.Connections)
-	}
+	check.That(t, len(after.Connections) == 1 && after.Connections[0].Commands == 5*loadDepth, "connections %+v", after.Connections)
 	l := after.Loops[0]
 	if l.Stats.Commands != 5*loadDepth || l.TurnCommands.Sum > 5*loadDepth || l.Turn.Steps.Count() != l.Stats.Turns || l.CPUNanos <= 0 {
 		t.Errorf("loop %+v", l)
@@ -66,13 +60,9 @@ func TestTimesSub(t *testing.T) {
 	a.MaxNanos, b.MaxNanos = 5_000_000, 5_000_000
 	a.Steps.Add(2000, 10)
 	a.sub(&b)
-	if a.MaxNanos != 2048 || a.Steps.Count() != 10 {
-		t.Errorf("at most %d, %d times", a.MaxNanos, a.Steps.Count())
-	}
+	check.That(t, a.MaxNanos == 2048 && a.Steps.Count() == 10, "at most %d, %d times", a.MaxNanos, a.Steps.Count())
 	a = Times{MaxNanos: 6_000_000}
 	a.Steps.Add(6_000_000, 1)
 	a.sub(&Times{})
-	if a.MaxNanos != 6_000_000 {
-		t.Errorf("at most %d: it was of that time", a.MaxNanos)
-	}
+	check.That(t, a.MaxNanos == 6_000_000, "at most %d: it was of that time", a.MaxNanos)
 }

@@ -5,8 +5,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/hist"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // The stages follow one another without a gap, whatever a command went through: they add up to the total, and none is negative.
@@ -45,9 +47,7 @@ func TestStagesAddUp(t *testing.T) {
 				t.Fatalf("%d: %v: %+v %+v", k, d, *s, *e)
 			}
 		}
-		if sum != d[StageTotal] || sum != now-s.Header {
-			t.Fatalf("%d: %v: the stages add up to %d, of %d", k, d, sum, now-s.Header)
-		}
+		must.Be(t, sum == d[StageTotal] && sum == now-s.Header, "%d: %v: the stages add up to %d, of %d", k, d, sum, now-s.Header)
 	}
 }
 
@@ -119,9 +119,7 @@ func TestLatencyCountsCommands(t *testing.T) {
 	if other := got[0]["other"].Commands; other < 4 { // TEST UNIT READY of two logins, once with a unit attention each
 		t.Errorf("%d other commands", other)
 	}
-	if len(got) != 3 {
-		t.Errorf("units %v", got)
-	}
+	check.That(t, len(got) == 3, "units %v", got)
 	conns := r.e.Latency(10).Connections
 	if len(conns) != 2 || conns[0].Bytes < conns[1].Bytes || conns[0].Commands+conns[1].Commands < 2*n+3 {
 		t.Fatalf("connections %+v", conns)
@@ -154,9 +152,7 @@ func TestLatencyOfLoops(t *testing.T) {
 	if l.SendPDUs.Count() > s.Sends || l.SendPDUs.Count()+1 < s.Sends || l.TurnCommands.Sum > s.Commands || l.TurnCommands.Sum+loadDepth < s.Commands {
 		t.Errorf("%d sends, %d counted; %d commands, %d in turns", s.Sends, l.SendPDUs.Count(), s.Commands, l.TurnCommands.Sum)
 	}
-	if s.BlockingEnters == 0 || s.BlockingEnters > s.Enters || l.CPUNanos == 0 {
-		t.Errorf("%+v", l.Stats)
-	}
+	check.That(t, s.BlockingEnters != 0 && s.BlockingEnters <= s.Enters && l.CPUNanos != 0, "%+v", l.Stats)
 	waitFor(t, "a reading to wake the loop", func() bool { return r.e.Latency(0).Loops[0].Stats.Wakes > s.Wakes })
 }
 
@@ -184,9 +180,7 @@ func TestLatencyOfAConnectionEndsWithIt(t *testing.T) {
 		i.finish(i.startRead(0, 0, 8))
 		r.until("the read to be counted", func(l reading) bool { return l[0]["read"].Commands == uint64(k)+1 })
 		c := r.e.Latency(10).Connections
-		if len(c) != 1 || len(c[0].Operations) != 2 || c[0].Operations[0].Commands != 1 {
-			t.Fatalf("connection %d: %+v", k, c)
-		}
+		must.Be(t, len(c) == 1 && len(c[0].Operations) == 2 && c[0].Operations[0].Commands == 1, "connection %d: %+v", k, c)
 		i.Conn.Close()
 		waitFor(t, "the connection to be gone", func() bool { return r.e.Status().Loops[0].Connections == 0 })
 	}
@@ -194,9 +188,7 @@ func TestLatencyOfAConnectionEndsWithIt(t *testing.T) {
 	r.e.on(r.e.loops[0], func() {
 		for o := r.e.loops[0].lat.conns; o != nil; o = o.next {
 			pooled++
-			if o.n != 0 || o.total != (hist.Compact{}) {
-				t.Error("what is in the pool is not empty")
-			}
+			check.That(t, o.n == 0 && o.total == (hist.Compact{}), "what is in the pool is not empty")
 		}
 	})
 	if pooled != 2 { // reads and others
@@ -221,9 +213,7 @@ func TestReadingIsDoneInParts(t *testing.T) {
 			t.Fatalf("%d connections at a time", len(r.conns)-before)
 		}
 	}
-	if len(r.conns) != n || at != n {
-		t.Errorf("%d connections seen, up to place %d", len(r.conns), at)
-	}
+	check.That(t, len(r.conns) == n && at == n, "%d connections seen, up to place %d", len(r.conns), at)
 	var part [latencyChunk]opLatency
 	if got := copyOps(part[:], make([]*opLatency, 0)); got != 0 {
 		t.Errorf("%d of none copied", got)
@@ -252,14 +242,10 @@ func TestReadingBesideLoad(t *testing.T) {
 			}
 			sum := uint64(0)
 			for _, u := range r.e.Latency(4).Units {
-				if u.Stages[StageTotal].Steps.Count() != u.Commands {
-					t.Error("a reading of a unit is torn")
-				}
+				check.That(t, u.Stages[StageTotal].Steps.Count() == u.Commands, "a reading of a unit is torn")
 				sum += u.Commands
 			}
-			if sum < last {
-				t.Errorf("%d commands after %d", sum, last)
-			}
+			check.That(t, sum >= last, "%d commands after %d", sum, last)
 			last = sum
 			r.e.Status()
 		}
@@ -283,8 +269,6 @@ func TestOperationOf(t *testing.T) {
 		0x00: OperationOther, 0x12: OperationOther, 0x28: OperationRead, 0x88: OperationRead, 0x2a: OperationWrite, 0x8a: OperationWrite,
 		0x89: OperationWrite, 0x9c: OperationWrite, 0x35: OperationFlush, 0x91: OperationFlush, 0x42: OperationUnmap, 0x2f: OperationOther,
 	} {
-		if got := OperationOf(code); got != want {
-			t.Errorf("%#02x: %v, want %v", code, got, want)
-		}
+		check.Equal(t, OperationOf(code), want, "%#02x:", code)
 	}
 }

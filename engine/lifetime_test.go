@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -62,9 +64,7 @@ func (r *rig) beginWrite(i *initiator, n int, sent []byte) {
 	var h pdu.BHS
 	i.command(&h, 0, rawclient.RW10(true, 0, uint16(n/512)), n, true)
 	h.SetDataLen(n)
-	if _, err := i.Conn.Write(append(h[:], sent...)); err != nil {
-		r.t.Fatal(err)
-	}
+	must.Get(i.Conn.Write(append(h[:], sent...)))(r.t)
 	waitFor(r.t, "the command to arrive", func() bool { return r.e.Status().Loops[0].Tasks == 1 })
 }
 
@@ -130,12 +130,8 @@ func TestBlockIsHeldUntilTheReceiveEnds(t *testing.T) {
 			c := l.conns[0]
 			armed := c.recv.armed
 			c.s.Terminate(l.now, net.ErrClosed)
-			if c.tasks != nil || !armed {
-				t.Errorf("the task goes on, or no receive is with the kernel: %v", armed)
-			}
-			if l.arena.inUse != size {
-				t.Errorf("after %d bytes of a payload: %d bytes in use, want %d", sent, l.arena.inUse, size)
-			}
+			check.That(t, c.tasks == nil && armed, "the task goes on, or no receive is with the kernel: %v", armed)
+			check.That(t, l.arena.inUse == size, "after %d bytes of a payload: %d bytes in use, want %d", sent, l.arena.inUse, size)
 			c.mark()
 		})
 		waitFor(t, "everything to come back", r.quiet(0))
@@ -163,9 +159,7 @@ func TestResetDoesNotWaitForAClientThatNeverReads(t *testing.T) {
 	b.Conn.SetDeadline(time.Now().Add(20 * time.Second))
 	b.manage(pdu.TMFLogicalUnitReset, 0, pdu.ReservedTag, 0)
 	b.read()
-	if b.Header.Opcode() != pdu.OpTaskManagementResponse {
-		t.Fatalf("LUN RESET answered %v", b.Header.Opcode())
-	}
+	must.Be(t, b.Header.Opcode() == pdu.OpTaskManagementResponse, "LUN RESET answered %v", b.Header.Opcode())
 	deaf.Conn.Close()
 }
 
@@ -177,9 +171,7 @@ func TestStatusAfterShutdown(t *testing.T) {
 	go func() { done <- r.e.Status() }()
 	select {
 	case s := <-done:
-		if len(s.Loops) != 2 || len(s.Connections) != 0 {
-			t.Errorf("%+v", s)
-		}
+		check.That(t, len(s.Loops) == 2 && len(s.Connections) == 0, "%+v", s)
 	case <-time.After(20 * time.Second):
 		t.Fatal("Status of a stopped engine does not return")
 	}
@@ -192,12 +184,8 @@ func TestFailedStartClosesItsSockets(t *testing.T) {
 	first := netip.MustParseAddrPort(free.addr)
 	e, err := New(Config{Node: session.NewNode(session.NodeConfig{}), Cores: []int{-1, -1},
 		Portals: []netip.AddrPort{first, netip.MustParseAddrPort("192.0.2.1:1")}}) // TEST-NET-1: no address of ours
-	if err != nil {
-		t.Fatal(err)
-	}
-	if e.Start() == nil {
-		t.Fatal("Start on a foreign address succeeded")
-	}
+	must.OK(t, err)
+	must.Be(t, e.Start() != nil, "Start on a foreign address succeeded")
 	if c, err := net.Dial("tcp", free.addr); err == nil {
 		c.Close()
 		t.Error("the first portal still takes connections")

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -24,9 +25,7 @@ func TestLines(t *testing.T) {
 		}
 		now += lineInterval / 100
 	}
-	if wrote != 30 || wrote+left+b.left != 1000 {
-		t.Fatalf("%d lines, %d reported as left out, %d not yet reported", wrote, left, b.left)
-	}
+	must.Be(t, wrote == 30 && wrote+left+b.left == 1000, "%d lines, %d reported as left out, %d not yet reported", wrote, left, b.left)
 }
 
 type lockedBuffer struct {
@@ -53,10 +52,7 @@ func TestRefusedConnectionsAreCounted(t *testing.T) {
 	r.e.each(func(l *loop) { l.room = 2 })
 	var held []net.Conn
 	for range 7 {
-		c, err := net.Dial("tcp", r.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := must.Get(net.Dial("tcp", r.addr))(t)
 		defer c.Close()
 		held = append(held, c)
 	}

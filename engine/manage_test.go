@@ -6,7 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/faulttest"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -52,9 +54,7 @@ func (j *joined) spread() {
 			loops[c.Loop()] = true
 		}
 	}
-	if len(loops) < 2 {
-		j.r.t.Fatalf("all connections are on loops %v", loops)
-	}
+	must.Be(j.r.t, len(loops) >= 2, "all connections are on loops %v", loops)
 }
 
 // next gives connection i the session's numbers for one request.
@@ -239,9 +239,7 @@ func TestResetsRaceCommands(t *testing.T) {
 							c.answerPing(j.sn.Load())
 							continue
 						case pdu.OpTaskManagementResponse:
-							if managed || itt != tag.Load() {
-								t.Errorf("round %d: a response to function %d", round, itt)
-							}
+							check.That(t, !managed && itt == tag.Load(), "round %d: a response to function %d", round, itt)
 							managed = true
 						case pdu.OpDataIn:
 							if !(*pdu.DataIn)(&c.Header).StatusPresent() {
@@ -308,9 +306,7 @@ func TestResetsShareASweep(t *testing.T) {
 	for range n {
 		b = append(b, c.Manage(pdu.TMFLogicalUnitReset, 0, true)[:]...)
 	}
-	if _, err := c.Conn.Write(b); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(c.Conn.Write(b))(t)
 	for i := range n {
 		c.wantManaged(first+uint32(i), pdu.TMFResponseComplete)
 	}

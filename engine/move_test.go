@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -24,18 +25,12 @@ func (r *rig) chapLogin(secret string, isid byte, tsih, cid uint16, nsg pdu.Stag
 		if transit {
 			l.NSG = nsg
 		}
-		p, err := i.LogIn(l, rawclient.Text(text...))
-		if err != nil {
-			r.t.Fatal(err)
-		}
+		p := must.Get(i.LogIn(l, rawclient.Text(text...)))(r.t)
 		return p, string(i.Data)
 	}
 	ask(false, "InitiatorName", fmt.Sprintf("iqn.2026-11.test:%d", isid), "TargetName", testTarget, "SessionType", "Normal", "AuthMethod", "CHAP")
 	_, text := ask(false, "CHAP_A", "5")
-	pairs, err := pdu.ParseText([]byte(text), 16)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	pairs := must.Get(pdu.ParseText([]byte(text), 16))(r.t)
 	var id, challenge string
 	for _, kv := range pairs {
 		switch kv.Key {
@@ -46,10 +41,7 @@ func (r *rig) chapLogin(secret string, isid byte, tsih, cid uint16, nsg pdu.Stag
 		}
 	}
 	n, _ := pdu.ParseNumber(id, 0, 255)
-	c, err := pdu.DecodeBinary(challenge, 1024)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	c := must.Get(pdu.DecodeBinary(challenge, 1024))(r.t)
 	sum := md5.Sum(append(append([]byte{byte(n)}, secret...), c...))
 	p, _ := ask(true, append([]string{"CHAP_N", "user", "CHAP_R", pdu.EncodeHex(sum[:])}, keys...)...)
 	return i, p.Status()
@@ -70,18 +62,14 @@ func TestDelayedLoginStaysOnItsLoop(t *testing.T) {
 		}
 	}
 	lead, s := r.chapLogin(secret, 1, 0, 0, pdu.StageLoginOperationalNegotiation)
-	if s != pdu.LoginSuccess {
-		t.Fatalf("the leading login: %#x", uint16(s))
-	}
+	must.Be(t, s == pdu.LoginSuccess, "the leading login: %#x", uint16(s))
 	tsih := lead.operational(1, pdu.AppendText(nil, "MaxConnections", "8"))
 	// More connections of one session on two loops: those that were accepted where most are would move. The steering gives an
 	// initiator's connections to the loops in turn; the idle ones make it give most of these to one.
 	for cid := uint16(1); cid <= 6; cid++ {
 		r.dial()
 		c, s := r.chapLogin(secret, 1, tsih, cid, pdu.StageFullFeaturePhase)
-		if s != pdu.LoginSuccess {
-			t.Fatalf("connection %d: %#x", cid, uint16(s))
-		}
+		must.Be(t, s == pdu.LoginSuccess, "connection %d: %#x", cid, uint16(s))
 		c.CmdSN = lead.CmdSN
 		c.ping()
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // A loop looks longer the more often that pays, up to its bound, and not at all once it had nothing to do.
@@ -28,9 +30,7 @@ func TestPollerAdapts(t *testing.T) {
 			for _, ns := range tc.waits {
 				p.waited(ns)
 			}
-			if p.window != tc.window {
-				t.Errorf("it looks for %v next, want %v", time.Duration(p.window), time.Duration(tc.window))
-			}
+			check.That(t, p.window == tc.window, "it looks for %v next, want %v", time.Duration(p.window), time.Duration(tc.window))
 		})
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -46,9 +47,7 @@ func TestColdReset(t *testing.T) {
 	for a.Recv() == nil {
 		answered = answered || a.Header.Opcode() == pdu.OpTaskManagementResponse && a.Header.ITT() == tag
 	}
-	if !answered {
-		t.Error("TARGET COLD RESET was not answered")
-	}
+	check.That(t, answered, "TARGET COLD RESET was not answered")
 	for b.Recv() == nil {
 	}
 	f.Release(-1)

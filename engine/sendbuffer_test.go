@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // Near initiators get a small send buffer, others the kernel's own tuning.
@@ -12,9 +14,7 @@ func TestSendBufferFollowsTheRoundTrip(t *testing.T) {
 	for rtt, want := range map[time.Duration]int{
 		0: 0, time.Microsecond: nearSendBuffer, nearRTT: nearSendBuffer, nearRTT + time.Microsecond: 0, 30 * time.Millisecond: 0,
 	} {
-		if got := sendBuffer(rtt); got != want {
-			t.Errorf("at a round trip of %v: %d, want %d", rtt, got, want)
-		}
+		check.Equal(t, sendBuffer(rtt), want, "at a round trip of %v:", rtt)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -39,9 +40,7 @@ func TestLongPingsAndText(t *testing.T) {
 		d.send(h, text)
 		d.read()
 		p := (*pdu.TextResponse)(&d.Header)
-		if d.Header.Opcode() != pdu.OpTextResponse {
-			t.Fatalf("%v", d.Header.Opcode())
-		}
+		must.Be(t, d.Header.Opcode() == pdu.OpTextResponse, "%v", d.Header.Opcode())
 		pdus++
 		all = append(all, d.Data...)
 		if d.ExpStatSN = p.StatSN() + 1; p.Final() {

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // Deadlines come up in order whatever the order they were added in.
@@ -25,13 +27,9 @@ func TestTimersComeUpInOrder(t *testing.T) {
 			t.Fatalf("entry %d came up before its time", i)
 		}
 		e, ok := h.due(w)
-		if !ok || e.at != w {
-			t.Fatalf("due(%d) = %v %v", w, e.at, ok)
-		}
+		must.Be(t, ok && e.at == w, "due(%d) = %v %v", w, e.at, ok)
 	}
-	if h.next() != 0 {
-		t.Fatal("an empty heap has a deadline")
-	}
+	must.Be(t, h.next() == 0, "an empty heap has a deadline")
 }
 
 // A connection has one entry, at the earliest of its deadlines. An earlier deadline moves the entry; a later one takes effect

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -37,7 +39,7 @@ func TestSessionIsItsAccounts(t *testing.T) {
 	a.answer("a has its secret")
 	a.wantEvent(SessionUp)
 	s := a.conn.Session()
-	equal(t, s.Account, "a", "the session's account")
+	check.Equal(t, s.Account, "a", "the session's account")
 	for _, c := range []struct {
 		name   string
 		tsih   uint16
@@ -116,9 +118,7 @@ func TestHostRefusesANexus(t *testing.T) {
 	r.host.foreign = errors.New("registered by another account")
 	r.refused(pdu.LoginAuthorizationFailure, "the host says so", toFull, names()...)
 	r.gone()
-	if len(n.Sessions()) != 0 || len(n.reg.nexuses) != 0 || !r.conn.Over() {
-		t.Fatal("something of it is left")
-	}
+	must.Be(t, len(n.Sessions()) == 0 && len(n.reg.nexuses) == 0 && r.conn.Over(), "something of it is left")
 	again := newLogin(t, n)
 	again.up()
 }
@@ -138,7 +138,5 @@ func TestJoinLooksAtTheAccount(t *testing.T) {
 	if _, err := m.session().join(r.conn, "b"); err == nil || err.Status != pdu.LoginSessionDoesNotExist {
 		t.Fatalf("account b joins a session that was logged in without one: %v", err)
 	}
-	if len(m.session().Conns()) != 1 || r.conn.sess != nil {
-		t.Fatal("it is a member")
-	}
+	must.Be(t, len(m.session().Conns()) == 1 && r.conn.sess == nil, "it is a member")
 }

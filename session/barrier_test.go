@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -12,9 +14,7 @@ func (m *tmfRig) finish(i int, f *pdu.TaskManagementRequest) {
 	r := m.conns[i]
 	m.settle()
 	ev := r.wantEvent(Manage)
-	if ev.Task.ITT != f.ITT() {
-		m.Fatalf("Manage of %#x; want %#x", ev.Task.ITT, f.ITT())
-	}
+	must.Be(m, ev.Task.ITT == f.ITT(), "Manage of %#x; want %#x", ev.Task.ITT, f.ITT())
 	r.managed(ev.Task, pdu.TMFResponseComplete)
 	m.wantComplete(r, f, "the host is through")
 }
@@ -39,9 +39,7 @@ func TestFunctionWaitsForCommandsElsewhere(t *testing.T) {
 	a.wantIdle("connection 0 has not looked yet")
 	m.settle()
 	stopped := map[*Task]bool{b.wantEvent(Abort).Task: true, b.wantEvent(Abort).Task: true}
-	if !stopped[t1] || !stopped[t2] {
-		t.Fatal("both precede the function")
-	}
+	must.Be(t, stopped[t1] && stopped[t2], "both precede the function")
 	b.aborted(t1)
 	m.idle("one is left")
 	b.aborted(t2)
@@ -180,13 +178,13 @@ func TestFunctionReportsOnce(t *testing.T) {
 	bar := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
 	bar.missing.Store(1)
 	m.session().raise(bar, 0)
-	equal(t, bar.missing.Load(), 3, "reports missing")
+	check.Equal(t, bar.missing.Load(), 3, "reports missing")
 	m.wantAbort(b, task)
-	equal(t, bar.missing.Load(), 2, "reports missing: connection 2 has nothing to stop")
+	check.Equal(t, bar.missing.Load(), 2, "reports missing: connection 2 has nothing to stop")
 	b.gone()
 	b.aborted(task)
 	m.settle()
-	equal(t, bar.missing.Load(), 1, "reports missing: the origin's is")
+	check.Equal(t, bar.missing.Load(), 1, "reports missing: the origin's is")
 	// Now it is shut: who raises a barrier does not wait for it.
 	m.session().conns = append(m.session().conns, b.conn)
 	late := &barrier{origin: m.conns[0].conn, fn: pdu.TMFLogicalUnitReset, sn: m.sn}
@@ -194,7 +192,7 @@ func TestFunctionReportsOnce(t *testing.T) {
 	m.session().raise(late, 0)
 	m.session().conns = m.session().conns[:2]
 	m.settle()
-	equal(t, late.missing.Load(), 1, "reports missing: a shut inbox does not report")
+	check.Equal(t, late.missing.Load(), 1, "reports missing: a shut inbox does not report")
 	m.session().lower(bar)
 	m.session().lower(late)
 	m.clean()

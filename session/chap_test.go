@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -81,9 +83,7 @@ func TestCHAP(t *testing.T) {
 			m := r.ok(securityNext, keys...)
 			if mutual {
 				want := pdu.EncodeHex(sum(alg, 7, "the target's secret", []byte("an initiator's challenge")))
-				if m["CHAP_N"] != "target" || m["CHAP_R"] != want {
-					t.Errorf("algorithm %s: mutual answer %v", alg, m)
-				}
+				check.That(t, m["CHAP_N"] == "target" && m["CHAP_R"] == want, "algorithm %s: mutual answer %v", alg, m)
 			} else if _, has := m["CHAP_R"]; has {
 				t.Error("a response nobody asked for")
 			}
@@ -169,9 +169,7 @@ func TestTransitBeforeCHAPIsOver(t *testing.T) {
 			t.Fatalf("status %#x, T %v", uint16(h.Status()), h.Transit())
 		}
 	}
-	if r.conn.Session() != nil {
-		t.Fatal("a session without authentication")
-	}
+	must.Be(t, r.conn.Session() == nil, "a session without authentication")
 }
 
 // A discovery session authenticates with the node's accounts, not a target's.

@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -24,9 +25,7 @@ func TestReadStatusCollapse(t *testing.T) {
 		in.TTT() != pdu.ReservedTag || in.DataSN() != 0 || in.BufferOffset() != 0 || in.ITT() != h.ITT() || in.Acknowledge() {
 		t.Fatalf("%v", w)
 	}
-	if string(w.data) != string(data) {
-		t.Fatal("data differs")
-	}
+	must.Be(t, string(w.data) == string(data), "data differs")
 	r.wantIdle("the status is in the Data-In PDU")
 	r.wantNoTasks()
 }
@@ -105,9 +104,7 @@ func TestResiduals(t *testing.T) {
 				w := r.want(pdu.OpDataIn, "there is data")
 				in := (*pdu.DataIn)(&w.h)
 				over, under, count = in.Overflow(), in.Underflow(), in.ResidualCount()
-				if len(w.data) != n || !in.StatusPresent() {
-					t.Fatalf("%v", w)
-				}
+				must.Be(t, len(w.data) == n && in.StatusPresent(), "%v", w)
 			} else {
 				resp := r.wantStatus(h.ITT(), tt.status, "there is no data")
 				over, under, count = resp.Overflow(), resp.Underflow(), resp.ResidualCount()
@@ -153,14 +150,10 @@ func TestAdditionalHeaderSegments(t *testing.T) {
 	r := newRig(t)
 	h := r.read(0)
 	r.send(h.BHS(), nil, pdu.AppendExtendedCDB(nil, make([]byte, 16))...)
-	if task := r.wantExecute(""); !task.LongCDB {
-		t.Fatal("LongCDB is not set")
-	}
+	must.Be(t, r.wantExecute("").LongCDB, "LongCDB is not set")
 	h = r.read(0)
 	r.send(h.BHS(), nil, pdu.AppendBidiReadLength(nil, 512)...)
-	if task := r.wantExecute(""); task.LongCDB {
-		t.Fatal("LongCDB is set")
-	}
+	must.Be(t, !r.wantExecute("").LongCDB, "LongCDB is set")
 	for _, ahs := range [][]byte{{0, 1, 5, 0}, {0, 0, 1, 0}, {0xff, 0xff, 1, 0}, {0, 5, 2, 0}} {
 		h = r.read(0)
 		r.cmdSN--
@@ -226,9 +219,7 @@ func TestMemoryLater(t *testing.T) {
 	r.pump()
 	w := r.want(pdu.OpR2T, "there is memory now")
 	r2t := (*pdu.R2T)(&w.h)
-	if r2t.DesiredDataTransferLength() != 4096 || r2t.BufferOffset() != 0 || r2t.R2TSN() != 0 {
-		t.Fatalf("%v", w)
-	}
+	must.Be(t, r2t.DesiredDataTransferLength() == 4096 && r2t.BufferOffset() == 0 && r2t.R2TSN() == 0, "%v", w)
 	// A command whose data comes unasked cannot wait.
 	h = r.sendWrite(4096, 4096)
 	r.wantStatus(h.ITT(), statusTaskSetFull, "its data is there already")

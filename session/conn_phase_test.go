@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 var errTest = errors.New("the test wants it")
@@ -67,10 +69,10 @@ func TestConnPhases(t *testing.T) {
 		walked[[2]connPhase{w.from, w.to}] = true
 		t.Run(fmt.Sprintf("%v to %v", w.from, w.to), func(t *testing.T) {
 			r := walkTo(t, w.from)
-			equal(t, r.conn.end.connPhase, w.from, "the phase it begins in")
+			check.Equal(t, r.conn.end.connPhase, w.from, "the phase it begins in")
 			w.act(r)
-			equal(t, r.conn.end.connPhase, w.to, "the phase it ends in")
-			equal(t, r.conn.Over(), w.to == connGone, "Over")
+			check.Equal(t, r.conn.end.connPhase, w.to, "the phase it ends in")
+			check.Equal(t, r.conn.Over(), w.to == connGone, "Over")
 		})
 	}
 	checkPhases(t, connPhases, walked, func(from, to connPhase) bool { return connNext[from]>>to&1 != 0 },
@@ -90,7 +92,7 @@ func checkPhases[P interface {
 	t.Helper()
 	for from := range n {
 		for to := range n {
-			equal(t, walked[[2]P{from, to}], legal(from, to), "%v to %v: walked, and legal", from, to)
+			check.Equal(t, walked[[2]P{from, to}], legal(from, to), "%v to %v: walked, and legal", from, to)
 			if legal(from, to) {
 				continue
 			}

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -91,9 +93,7 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	tasks[4].Result = Result{In: pattern(0, 4096)}
 	r.conn.Complete(r.now, tasks[4])
 	var ev Event
-	if !r.conn.Next(r.now, true, &ev) || ev.Kind != Send {
-		t.Fatal("no Data-In")
-	}
+	must.Be(t, r.conn.Next(r.now, true, &ev) && ev.Kind == Send, "no Data-In")
 	r.room = false
 	r.complete(tasks[2], Result{})
 	r.abort(stopping)
@@ -117,9 +117,7 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	for len(r.events) > 0 {
 		aborts[r.wantEvent(Abort).Task] = true
 	}
-	if len(aborts) != 2 || !aborts[tasks[0]] || !aborts[readyTask] {
-		t.Fatalf("aborts %v", aborts)
-	}
+	must.Be(t, len(aborts) == 2 && aborts[tasks[0]] && aborts[readyTask], "aborts %v", aborts)
 	r.aborted(tasks[0])
 	r.complete(readyTask, Result{})
 	r.aborted(tasks[1])
@@ -130,7 +128,7 @@ func TestClosedAtEveryPoint(t *testing.T) {
 	r.conn.Closed(r.now)
 	r.pump()
 	r.wantIdle("SessionDown comes once")
-	equal(t, len(r.node.Sessions()), 0, "sessions left")
+	check.Equal(t, len(r.node.Sessions()), 0, "sessions left")
 }
 
 // Shutdown asks for a logout (Asynchronous Message, event 1), and closes when none comes in time (11.9.1).
@@ -146,7 +144,7 @@ func TestShutdown(t *testing.T) {
 	r.completeGood(h, task, "work goes on meanwhile")
 	r.tick(shutdownGrace)
 	w = r.want(pdu.OpAsyncMessage, "it did not")
-	equal(t, (*pdu.AsyncMessage)(&w.h).AsyncEvent(), pdu.AsyncEventDropAllConnections, "the message's event")
+	check.Equal(t, (*pdu.AsyncMessage)(&w.h).AsyncEvent(), pdu.AsyncEventDropAllConnections, "the message's event")
 	r.wantEvent(Flush)
 	r.wantDown()
 
@@ -167,7 +165,7 @@ func TestFlushTimeout(t *testing.T) {
 	r.makeRoom()
 	r.wantLogout(l.ITT(), pdu.LogoutResponseSuccess)
 	r.wantEvent(Flush)
-	equal(t, r.conn.Timer(), r.now+flushTimeout, "the timer")
+	check.Equal(t, r.conn.Timer(), r.now+flushTimeout, "the timer")
 	r.tick(flushTimeout)
 	r.wantEnd(Close, errFlushTimeout)
 	r.wantDown()
@@ -191,7 +189,7 @@ func TestExpStatSN(t *testing.T) {
 	}
 	(*pdu.NOPOut)(ping).SetExpStatSN(r.expStatSN)
 	r.send(ping, nil)
-	equal(t, r.conn.Unacknowledged(), 0, "responses unacknowledged")
+	check.Equal(t, r.conn.Unacknowledged(), 0, "responses unacknowledged")
 }
 
 // The node forgets a session only after the host has dropped its nexus: a reinstating login makes a nexus of the same name
@@ -200,12 +198,8 @@ func TestSessionDownBeforeTheNodeForgets(t *testing.T) {
 	r := newRig(t)
 	r.conn.Closed(r.now)
 	var ev Event
-	if !r.conn.Next(r.now, false, &ev) || ev.Kind != SessionDown {
-		t.Fatalf("event kind %d", ev.Kind)
-	}
-	equal(t, len(r.node.Sessions()), 1, "sessions while the host drops the nexus")
-	if r.conn.Next(r.now, false, &ev) {
-		t.Fatalf("event kind %d", ev.Kind)
-	}
-	equal(t, len(r.node.Sessions()), 0, "sessions left")
+	must.Be(t, r.conn.Next(r.now, false, &ev) && ev.Kind == SessionDown, "event kind %d", ev.Kind)
+	check.Equal(t, len(r.node.Sessions()), 1, "sessions while the host drops the nexus")
+	must.Be(t, !r.conn.Next(r.now, false, &ev), "event kind %d", ev.Kind)
+	check.Equal(t, len(r.node.Sessions()), 0, "sessions left")
 }

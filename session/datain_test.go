@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -25,9 +27,7 @@ func TestDataInSplit(t *testing.T) {
 			in.StatusPresent() != (i == len(lengths)-1) || in.Acknowledge() {
 			t.Fatalf("PDU %d: %v", i, w)
 		}
-		if !bytes.Equal(w.data, data[off:off+want]) {
-			t.Fatalf("PDU %d: data differs", i)
-		}
+		must.Be(t, bytes.Equal(w.data, data[off:off+want]), "PDU %d: data differs", i)
 		off += want
 	}
 	r.wantIdle("")
@@ -46,7 +46,7 @@ func TestRead1MiB(t *testing.T) {
 		for len(r.got) > 0 {
 			got += len(r.want(pdu.OpDataIn, "").data)
 		}
-		equal(t, got, 1<<20, "%v: bytes read", p)
+		check.Equal(t, got, 1<<20, "%v: bytes read", p)
 		r.wantNoTasks()
 	}
 }
@@ -65,7 +65,7 @@ func TestNoRoom(t *testing.T) {
 	r.conn.Aborted(r.now, tb)
 	r.makeRoom()
 	r.want(pdu.OpDataIn, "there is room")
-	equal(t, len(r.host.live), 1, "tasks out: one, until it was sent")
+	check.Equal(t, len(r.host.live), 1, "tasks out: one, until it was sent")
 	r.host.sent()
 	r.wantNoTasks()
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -77,7 +79,7 @@ func TestSolicitedData(t *testing.T) {
 		}
 	}
 	r.complete(r.wantWritten(h.ITT(), n), Result{RequiredOut: n})
-	equal(t, r.wantStatus(h.ITT(), statusGood, "").ExpDataSN(), 3, "ExpDataSN counts the R2Ts that were sent (11.4.8)")
+	check.Equal(t, r.wantStatus(h.ITT(), statusGood, "").ExpDataSN(), 3, "ExpDataSN counts the R2Ts that were sent (11.4.8)")
 	r.wantNoTasks()
 }
 
@@ -260,7 +262,7 @@ func TestDataOutWrongLUN(t *testing.T) {
 	h.SetLUN(1 << 48)
 	r.send(h.BHS(), nil)
 	r2t := r.wantR2T(h.ITT(), 0, 0, 512, "")
-	equal(t, r2t.LUN(), 1<<48, "the R2T's LUN")
+	check.Equal(t, r2t.LUN(), 1<<48, "the R2T's LUN")
 	d := r.dataOut(h.ITT(), r2t.TTT(), 0, 0, true)
 	r.send(d.BHS(), pattern(0, 512))
 	r.wantSense(h.ITT(), senseDataPhase, "the LUN is another one")
@@ -348,7 +350,7 @@ func TestImmediateDataDigestError(t *testing.T) {
 	r.sendBad(h.BHS(), pattern(0, 512))
 	r.wantReject(pdu.RejectDataDigestError, h.BHS(), "its data digest is wrong")
 	r.wantNoTasks()
-	equal(t, r.expCmdSN, h.CmdSN(), "ExpCmdSN: the command was not received")
+	check.Equal(t, r.expCmdSN, h.CmdSN(), "ExpCmdSN: the command was not received")
 	r.sendRead(0)
 	r.wantIdle("an earlier command is missing")
 	r.send(h.BHS(), pattern(0, 512))
@@ -400,9 +402,7 @@ func TestTTTIsNeverTheReservedOne(t *testing.T) {
 		r.sendWrite(512, 0)
 		w := r.want(pdu.OpR2T, "the write has no data")
 		ttt := (*pdu.R2T)(&w.h).TTT()
-		if ttt == pdu.ReservedTag || seen[ttt] {
-			t.Fatalf("TTT %#x is reserved or was given before", ttt)
-		}
+		must.Be(t, ttt != pdu.ReservedTag && !seen[ttt], "TTT %#x is reserved or was given before", ttt)
 		seen[ttt] = true
 	}
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -84,7 +86,7 @@ func TestResponseFence(t *testing.T) {
 		m.ack(0)
 		a.wantStatus(mine.ITT(), statusGood, "the fence is cleared")
 		w := d.want(pdu.OpDataIn, "the fence is cleared")
-		equal(t, w.h.ITT(), held.ITT(), "what the fence held")
+		check.Equal(t, w.h.ITT(), held.ITT(), "what the fence held")
 		m.clean()
 	}
 }
@@ -238,7 +240,7 @@ func TestTwoFences(t *testing.T) {
 	m.settle()
 	a.hostDone()
 	b.hostDone()
-	equal(t, m.answers(), 2, "responses to two functions")
+	check.Equal(t, m.answers(), 2, "responses to two functions")
 	m.clean()
 }
 
@@ -306,9 +308,7 @@ func TestFastAbortTargetReset(t *testing.T) {
 			w := b.want(pdu.OpAsyncMessage, "one for each unit")
 			luns[w.h.LUN()>>48] = true
 		}
-		if !luns[0] || !luns[1] || !luns[2] {
-			t.Fatalf("%v", luns)
-		}
+		must.Be(t, luns[0] && luns[1] && luns[2], "%v", luns)
 		m.acknowledges(1, "")
 	})
 	m.ack(0)
@@ -445,7 +445,7 @@ func TestFencedCommandsTogether(t *testing.T) {
 	}
 	m.conns[2].managed(m.conns[2].wantEvent(Manage).Task, pdu.TMFResponseComplete)
 	m.settle()
-	equal(t, m.answers(), 3, "responses to two commands and a function")
+	check.Equal(t, m.answers(), 3, "responses to two commands and a function")
 	m.clean()
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -62,7 +64,7 @@ func TestGuessingIsSlow(t *testing.T) {
 		t.Fatalf("%d wait, %d are refused unseen; want %d and %d", len(all), unseen, want, 40-want)
 	}
 	for i, r := range all {
-		equal(t, r.conn.Timer(), now+int64(i+1)*guessGap, "the time of answer %d", i)
+		check.Equal(t, r.conn.Timer(), now+int64(i+1)*guessGap, "the time of answer %d", i)
 	}
 	other := guesserAt(t, n, now, "192.0.2.8:1", true)
 	if s, ok := other.answered(); !ok || s != pdu.LoginSuccess {
@@ -114,9 +116,7 @@ func TestSlowAnswerAndWhatComesMeanwhile(t *testing.T) {
 			r.conn.Advance(r.now)
 			r.turn()
 		}
-		if len(r.got) > 0 || r.conn.Session() != nil || len(n.Sessions()) > 0 {
-			t.Errorf("%s: the login goes on: %v", meanwhile, r.got)
-		}
+		check.That(t, len(r.got) == 0 && r.conn.Session() == nil && len(n.Sessions()) == 0, "%s: the login goes on: %v", meanwhile, r.got)
 	}
 }
 
@@ -127,12 +127,10 @@ func TestGuessersAreBounded(t *testing.T) {
 	for i := range 3 * maxGuessers {
 		now++
 		g.wrong(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), now)
-		if len(g.of) > maxGuessers {
-			t.Fatalf("%d addresses", len(g.of))
-		}
+		must.Be(t, len(g.of) <= maxGuessers, "%d addresses", len(g.of))
 	}
 	for i := range byte(guessFree) {
-		equal(t, g.wrong(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: i}), now), int(i)+1, "failures")
+		check.Equal(t, g.wrong(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: i}), now), int(i)+1, "failures")
 	}
 	if at, _ := g.turn(netip.MustParseAddr("2001:db8::ffff"), now); at == now {
 		t.Error("an address of the same network is not slowed")

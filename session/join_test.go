@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -72,9 +74,7 @@ func TestJoin(t *testing.T) {
 		t.Fatalf("status %#x TSIH %d", uint16(resp.Status()), resp.TSIH())
 	}
 	r.wantEvent(SessionJoined)
-	if r.conn.Session() != m.session() || len(m.session().Conns()) != 2 {
-		t.Fatal("the connection is not in the session")
-	}
+	must.Be(t, r.conn.Session() == m.session() && len(m.session().Conns()) == 2, "the connection is not in the session")
 	if want := []int{-1, 0}; !slices.Equal(r.host.placed, want) {
 		t.Errorf("the host was told %v; want %v: the CID is new, the other connection is on loop 0", r.host.placed, want)
 	}
@@ -113,7 +113,7 @@ func TestJoinRefused(t *testing.T) {
 			r.gone()
 			m.settle()
 			m.conns[0].wantIdle("a join that was refused is none of the session's business")
-			equal(t, len(m.session().Conns()), 1, "members of the session")
+			check.Equal(t, len(m.session().Conns()), 1, "members of the session")
 		})
 	}
 }
@@ -133,7 +133,7 @@ func TestJoinKeys(t *testing.T) {
 		"MaxBurstLength": "131072", "FirstBurstLength": "8192", "MaxOutstandingR2T": "2", "TaskReporting": "FastAbort",
 		"iSCSIProtocolLevel": "2", "DefaultTime2Wait": "3", "DefaultTime2Retain": "0", "DataPDUInOrder": "Yes",
 		"DataSequenceInOrder": "Yes", "ErrorRecoveryLevel": "0"} {
-		equal(t, keys[k], want, "%s", k)
+		check.Equal(t, keys[k], want, "%s", k)
 	}
 	if p := m.session().Params; p != before || !r.conn.Params().HeaderDigest {
 		t.Errorf("%+v; before it was %+v", p, before)
@@ -187,7 +187,7 @@ func TestReinstatementOfTheOnlyConnection(t *testing.T) {
 	old.wantIdle("the session goes on: no SessionDown")
 	next.answer("the old connection is gone")
 	next.wantEvent(SessionJoined)
-	equal(t, len(m.node.Sessions()), 1, "sessions")
+	check.Equal(t, len(m.node.Sessions()), 1, "sessions")
 }
 
 // Commands are executed in CmdSN order over all connections, each on its own (4.2.2.1, 4.2.5.1), whatever the order of
@@ -202,7 +202,7 @@ func TestCommandOrderAcrossConnections(t *testing.T) {
 	m.conns[0].readAt(1)
 	m.settle()
 	for i, r := range m.conns {
-		equal(t, r.wantExecute("the gap is closed").CmdSN, 1+uint32(i), "CmdSN executed on connection %d", i)
+		check.Equal(t, r.wantExecute("the gap is closed").CmdSN, 1+uint32(i), "CmdSN executed on connection %d", i)
 	}
 }
 
@@ -240,7 +240,7 @@ func TestLostConnection(t *testing.T) {
 	a.readAt(1)
 	m.settle()
 	for _, sn := range []uint32{1, 3} {
-		equal(t, a.wantExecute("CmdSN 2 went with its connection").CmdSN, sn, "CmdSN executed")
+		check.Equal(t, a.wantExecute("CmdSN 2 went with its connection").CmdSN, sn, "CmdSN executed")
 	}
 	b.wantNoTasks()
 }
@@ -259,17 +259,13 @@ func TestSessionWaitsForAConnection(t *testing.T) {
 	next := retain.join(5)
 	retain.settle()
 	last.wantIdle("its session has a connection again")
-	if last.conn.Timer() != 0 || !last.conn.Over() {
-		t.Fatal("the lost connection still waits")
-	}
+	must.Be(t, last.conn.Timer() == 0 && last.conn.Over(), "the lost connection still waits")
 	next.gone()
 	next.wantIdle("the session waits again")
 	next.now = next.conn.Timer()
 	next.turn()
 	next.wantEvent(SessionDown)
-	if len(retain.node.Sessions()) != 0 || !next.conn.Over() {
-		t.Fatal("the session is still known")
-	}
+	must.Be(t, len(retain.node.Sessions()) == 0 && next.conn.Over(), "the session is still known")
 	late := retain.dial(6)
 	late.refused(pdu.LoginSessionDoesNotExist, "the session has ended", toFull, names()...)
 }
@@ -290,9 +286,7 @@ func TestShutdownKeepsNoSession(t *testing.T) {
 			last.gone()
 		}
 		last.wantEvent(SessionDown)
-		if len(m.node.Sessions()) != 0 || !last.conn.Over() {
-			t.Errorf("lost before the shutdown %v: the session is kept", before)
-		}
+		check.That(t, len(m.node.Sessions()) == 0 && last.conn.Over(), "lost before the shutdown %v: the session is kept", before)
 	}
 }
 
@@ -325,9 +319,7 @@ func TestLogoutOfTheSession(t *testing.T) {
 	b.aborted(task)
 	m.settle()
 	a.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
-	if ev := a.wantEvent(Flush); !ev.Last {
-		t.Error("the session does not end")
-	}
+	check.That(t, a.wantEvent(Flush).Last, "the session does not end")
 	for _, r := range m.conns[1:] {
 		r.wantEvent(Flush)
 	}
@@ -348,9 +340,7 @@ func TestLogoutOfAConnection(t *testing.T) {
 	a, b, c := m.conns[0], m.conns[1], m.conns[2]
 	out := b.sendLogout(pdu.LogoutCloseConnection, 1)
 	b.wantLogout(out.ITT(), pdu.LogoutResponseSuccess)
-	if ev := b.wantEvent(Flush); ev.Last {
-		t.Error("the session ends")
-	}
+	check.That(t, !b.wantEvent(Flush).Last, "the session ends")
 	m.dies(b)
 	b.wantIdle("the session goes on")
 
@@ -374,13 +364,13 @@ func TestMove(t *testing.T) {
 	r := m.dial(1)
 	r.host.place = 5
 	r.ask(toFull, names()...)
-	equal(t, r.wantEvent(Move).Loop, 5, "the loop it moves to")
+	check.Equal(t, r.wantEvent(Move).Loop, 5, "the loop it moves to")
 	r.wantIdle("it has not arrived")
 	r.conn.Moved(r.now, 5)
 	r.pump()
 	r.answer("it is where it belongs")
 	r.wantEvent(SessionJoined)
-	equal(t, r.conn.Loop(), 5, "its loop")
+	check.Equal(t, r.conn.Loop(), 5, "its loop")
 }
 
 // The other connections may be gone before the response to the session's logout is sent: it is sent all the same. If its own

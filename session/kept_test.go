@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // keeper is a session that has lost its last connection.
@@ -34,13 +37,11 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 			continue
 		}
 		r.wantEvent(SessionDown)
-		if !r.conn.Over() {
-			t.Fatal("the host cannot forget the connection")
-		}
+		must.Be(t, r.conn.Over(), "the host cannot forget the connection")
 	}
 	other.turn()
 	other.wantIdle("another initiator's sessions are not its own")
-	equal(t, len(n.Sessions()), maxKeptOfOne+1, "sessions")
+	check.Equal(t, len(n.Sessions()), maxKeptOfOne+1, "sessions")
 
 	var all []*loginRig
 	for i := range maxKept - maxKeptOfOne {
@@ -52,7 +53,7 @@ func TestKeptSessionsAreBounded(t *testing.T) {
 		r.turn()
 		r.wantIdle("there is room for it")
 	}
-	equal(t, len(n.Sessions()), maxKept, "sessions")
+	check.Equal(t, len(n.Sessions()), maxKept, "sessions")
 }
 
 // A session that was continued, replaced or ended is no longer counted as kept.
@@ -77,9 +78,7 @@ func TestKeptNoMore(t *testing.T) {
 			r.turn()
 			r.wantEvent(SessionDown)
 		}
-		if len(n.reg.kept) != 0 || !r.conn.Over() {
-			t.Fatalf("case %d: %d are kept", i%3, len(n.reg.kept))
-		}
+		must.Be(t, len(n.reg.kept) == 0 && r.conn.Over(), "case %d: %d are kept", i%3, len(n.reg.kept))
 	}
 }
 
@@ -112,7 +111,7 @@ func TestTime2WaitCounts(t *testing.T) {
 			if c.wait != "" && !waitFirst {
 				keys = append(keys, "DefaultTime2Wait", c.wait)
 			}
-			equal(t, r.ok(toFull, names(keys...)...)["DefaultTime2Retain"], c.answer, "wait %q, retain %q: the answer", c.wait, c.retain)
+			check.Equal(t, r.ok(toFull, names(keys...)...)["DefaultTime2Retain"], c.answer, "wait %q, retain %q: the answer", c.wait, c.retain)
 			r.wantEvent(SessionUp)
 			r.gone()
 			if c.kept == 0 {
@@ -120,7 +119,7 @@ func TestTime2WaitCounts(t *testing.T) {
 				continue
 			}
 			r.wantIdle("the session waits")
-			equal(t, time.Duration(r.conn.Timer()-r.now), c.kept, "wait %q, retain %q: the time it is kept", c.wait, c.retain)
+			check.Equal(t, time.Duration(r.conn.Timer()-r.now), c.kept, "wait %q, retain %q: the time it is kept", c.wait, c.retain)
 		}
 	}
 }

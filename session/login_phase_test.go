@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -75,9 +76,9 @@ func TestLoginPhases(t *testing.T) {
 		t.Run(fmt.Sprintf("%v to %v", w.from, w.to), func(t *testing.T) {
 			m, r := walkLogin(t, w.from)
 			l := r.conn.login
-			equal(t, l.phase, w.from, "the phase it begins in")
+			check.Equal(t, l.phase, w.from, "the phase it begins in")
 			w.act(m, r)
-			equal(t, l.phase, w.to, "the phase it ends in")
+			check.Equal(t, l.phase, w.to, "the phase it ends in")
 		})
 	}
 	checkPhases(t, loginPhases, walked, func(from, to loginPhase) bool { return loginNext[from]>>to&1 != 0 },

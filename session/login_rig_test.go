@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -108,9 +109,7 @@ func (r *loginRig) answer(because string) (*pdu.LoginResponse, map[string]string
 	r.Helper()
 	w := r.want(pdu.OpLoginResponse, because)
 	kvs, err := pdu.ParseText(w.data, 200)
-	if err != nil {
-		r.Fatalf("answer %q: %v", w.data, err)
-	}
+	must.OK(r, err, "answer %q", w.data)
 	m := map[string]string{}
 	for _, kv := range kvs {
 		if _, twice := m[kv.Key]; twice {
@@ -147,9 +146,7 @@ func (r *loginRig) wantRefused(status pdu.LoginStatus, because string) map[strin
 		r.Fatalf("status %#04x T %v; want %#04x, because %s", uint16(h.Status()), h.Transit(), uint16(status), because)
 	}
 	r.wantEvent(Flush)
-	if r.conn.Session() != nil {
-		r.Fatal("a refused login has a session")
-	}
+	must.Be(r, r.conn.Session() == nil, "a refused login has a session")
 	return m
 }
 

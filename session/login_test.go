@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -121,18 +123,14 @@ func TestStages(t *testing.T) {
 			r.ask(f, keys...)
 			keys = nil
 			h, m := r.answer("every request is answered")
-			if h.Status() != 0 || h.Transit() != f.t {
-				t.Fatalf("request %d of %v: status %#x", i, way, uint16(h.Status()))
-			}
+			must.Be(t, h.Status() == 0 && h.Transit() == f.t, "request %d of %v: status %#x", i, way, uint16(h.Status()))
 			if last := i == len(way)-1; (h.TSIH() != 0) != last {
 				t.Errorf("request %d: TSIH %d; only the last response has one (11.13.3)", i, h.TSIH())
 			}
 			if _, has := m["TargetPortalGroupTag"]; has != (i == 0) {
 				t.Errorf("request %d: TargetPortalGroupTag %v; the first response has it (13.9)", i, has)
 			}
-			if h.VersionMax() != 0 || h.VersionActive() != 0 {
-				t.Error("another version than 0")
-			}
+			check.That(t, h.VersionMax() == 0 && h.VersionActive() == 0, "another version than 0")
 		}
 		r.wantEvent(SessionUp)
 		r.wantIdle("the login is over")
@@ -148,9 +146,7 @@ func TestSecondLoginOnAConnection(t *testing.T) {
 	r.up()
 	r.ask(toFull, names()...)
 	for _, w := range r.got {
-		if w.h.Opcode() == pdu.OpLoginResponse {
-			t.Fatal("a second login is answered")
-		}
+		must.Be(t, w.h.Opcode() != pdu.OpLoginResponse, "a second login is answered")
 	}
 	if len(r.events) == 0 || r.events[0].Kind != Close && r.events[0].Kind != Flush {
 		t.Fatal("the connection goes on")
@@ -204,9 +200,7 @@ func TestContinuedAnswer(t *testing.T) {
 	r.ask(toFull, keys...)
 	// 59 keys of 60 bytes with NotUnderstood fit into one PDU; what is tested here is that they do and are all there.
 	h, m := r.answer("6.2")
-	if h.Status() != 0 || !h.Transit() || len(m) < 59 {
-		t.Fatalf("%d keys answered, status %#x", len(m), uint16(h.Status()))
-	}
+	must.Be(t, h.Status() == 0 && h.Transit() && len(m) >= 59, "%d keys answered, status %#x", len(m), uint16(h.Status()))
 	// The same through the machinery for pieces.
 	r = newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.ok(operational, names()...)
@@ -230,7 +224,7 @@ func TestContinuedAnswer(t *testing.T) {
 			r.ask(toFull)
 		}
 	}
-	equal(t, got, 20000, "bytes in all pieces")
+	check.Equal(t, got, 20000, "bytes in all pieces")
 	r.wantEvent(SessionUp)
 }
 
@@ -241,7 +235,7 @@ func TestNotUnderstoodAndReject(t *testing.T) {
 		"TargetAlias", "mine", "SendTargets", "All")...)
 	for k, want := range map[string]string{"X-com.example.k": "NotUnderstood", "MaxBurstLength": "Reject", "HeaderDigest": "Reject",
 		"ImmediateData": "Reject", "TargetAlias": "Reject", "SendTargets": "Reject"} {
-		equal(t, m[k], want, "%s", k)
+		check.Equal(t, m[k], want, "%s", k)
 	}
 	if p := r.conn.Session().Params; p.MaxBurstLength != 262144 || !p.ImmediateData {
 		t.Errorf("rejected keys changed something: %+v", p)
@@ -263,7 +257,7 @@ func TestLoginPDUTooLong(t *testing.T) {
 func TestLoginTimeout(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{LoginTimeout: 1000}, plainTarget()))
 	r.ok(operational, names()...)
-	equal(t, r.conn.Timer(), r.now+1000, "the timer")
+	check.Equal(t, r.conn.Timer(), r.now+1000, "the timer")
 	r.tick(1000)
 	r.wantEnd(Close, errLoginTimeout)
 }
@@ -275,7 +269,7 @@ func TestRedirection(t *testing.T) {
 		moved.Redirect = &Redirect{Addr: "10.0.0.9:3260,2", Permanent: permanent}
 		r := newLogin(t, newNodeWith(NodeConfig{}, moved))
 		// "The comma and portal-group-tag MUST be omitted" (13.8).
-		equal(t, r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...)["TargetAddress"], "10.0.0.9:3260", "TargetAddress")
+		check.Equal(t, r.refused(status, "class 1", securityNext, names("AuthMethod", "None")...)["TargetAddress"], "10.0.0.9:3260", "TargetAddress")
 	}
 }
 
@@ -300,11 +294,9 @@ func TestAccessList(t *testing.T) {
 		{"iqn.a:one", "192.168.3.4", true}, {"iqn.a:one", "::ffff:192.168.3.4", true}, {"iqn.b:anything", "fd00::1", true},
 		{"iqn.a:one2", "192.168.3.4", false}, {"iqn.a:one", "193.168.3.4", false}, {"iqn.c:x", "10.0.0.1", false},
 	} {
-		equal(t, a.Admits(c.name, netip.MustParseAddr(c.addr)), c.want, "%s from %s", c.name, c.addr)
+		check.Equal(t, a.Admits(c.name, netip.MustParseAddr(c.addr)), c.want, "%s from %s", c.name, c.addr)
 	}
-	if !(&ACL{}).Admits("iqn.x", netip.MustParseAddr("1.2.3.4")) {
-		t.Error("empty lists let everybody")
-	}
+	check.That(t, (&ACL{}).Admits("iqn.x", netip.MustParseAddr("1.2.3.4")), "empty lists let everybody")
 }
 
 // Each key: what is offered, what is answered, what comes of it (13).
@@ -356,10 +348,8 @@ func TestKeyTable(t *testing.T) {
 		{"InitiatorAlias", "box", "", nil},
 	} {
 		n := negotiation{limits: limits, params: defaultParams()}
-		equal(t, n.answer(findKey(c.key), c.offer), c.answer, "%s=%s: the answer", c.key, c.offer)
-		if c.holds != nil && !c.holds(&n) {
-			t.Errorf("%s=%s: %+v %+v", c.key, c.offer, n.params, n.conn)
-		}
+		check.Equal(t, n.answer(findKey(c.key), c.offer), c.answer, "%s=%s: the answer", c.key, c.offer)
+		check.That(t, c.holds == nil || c.holds(&n), "%s=%s: %+v %+v", c.key, c.offer, n.params, n.conn)
 		if c.answer == answerReject && (n.params != defaultParams() || n.conn != ConnParams{}) {
 			t.Errorf("%s=%s was rejected and changed something", c.key, c.offer)
 		}
@@ -458,13 +448,13 @@ func TestAnswersHold(t *testing.T) {
 				if got := m[row.name]; got != answerReject && got != n.inForce(row) {
 					t.Errorf("%s=%s answered %s; %s holds", row.name, offer, got, n.inForce(row))
 				}
-				equal(t, m["MaxRecvDataSegmentLength"], fmt.Sprint(r.conn.Params().MaxRecvDataSegmentLength), "MaxRecvDataSegmentLength declared, and taken")
+				check.Equal(t, m["MaxRecvDataSegmentLength"], fmt.Sprint(r.conn.Params().MaxRecvDataSegmentLength), "MaxRecvDataSegmentLength declared, and taken")
 			}
 		}
 	}
 	// A discovery session has one connection (13.2), and the answer to MaxConnections says so.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
-	equal(t, r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8")["MaxConnections"], "1", "MaxConnections of a discovery session")
+	check.Equal(t, r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8")["MaxConnections"], "1", "MaxConnections of a discovery session")
 }
 
 // shortKeys returns n bytes of key=value pairs with distinct names, each as short as possible.
@@ -516,10 +506,7 @@ func TestLoginTextOf8192Bytes(t *testing.T) {
 				r.ask(toFull)
 			}
 		}
-		answers, err := pdu.ReadText(all)
-		if err != nil {
-			t.Fatal(err)
-		}
+		answers := must.Get(pdu.ReadText(all))(t)
 		n := 0
 		for kv := range want.Pairs() {
 			if v, _ := answers.Get(kv.Key); len(kv.Key) == 2 && v != "NotUnderstood" {
@@ -527,9 +514,7 @@ func TestLoginTextOf8192Bytes(t *testing.T) {
 			}
 			n++
 		}
-		if n < 1500 || pdus < 3 {
-			t.Errorf("%d keys, %d responses", n, pdus)
-		}
+		check.That(t, n >= 1500 && pdus >= 3, "%d keys, %d responses", n, pdus)
 		r.wantEvent(SessionUp)
 	}
 }
@@ -592,7 +577,7 @@ func TestRepeatedDeclarations(t *testing.T) {
 				return
 			}
 			m := r.ok(toFull, append(c.again, "MaxBurstLength", "8192")...)
-			equal(t, m["MaxBurstLength"], "8192", "MaxBurstLength")
+			check.Equal(t, m["MaxBurstLength"], "8192", "MaxBurstLength")
 			r.wantEvent(SessionUp)
 		})
 	}
@@ -612,12 +597,12 @@ func TestNumbersInText(t *testing.T) {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 		m := r.ok(toFull, names("MaxBurstLength", v, "MaxRecvDataSegmentLength", v, "MaxOutstandingR2T", v, "DefaultTime2Wait", v)...)
 		for _, k := range []string{"MaxBurstLength", "MaxOutstandingR2T", "DefaultTime2Wait"} {
-			equal(t, m[k], answerReject, "%s=%s", k, v)
+			check.Equal(t, m[k], answerReject, "%s=%s", k, v)
 		}
-		equal(t, r.conn.Params().MaxXmitDataSegmentLength, DefaultDataSegmentLength, "MaxXmitDataSegmentLength after MaxRecvDataSegmentLength=%s", v)
+		check.Equal(t, r.conn.Params().MaxXmitDataSegmentLength, DefaultDataSegmentLength, "MaxXmitDataSegmentLength after MaxRecvDataSegmentLength=%s", v)
 	}
 	for _, v := range []string{"8192", "0x2000", "0X2000", "0x0002000"} {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
-		equal(t, r.ok(toFull, names("MaxBurstLength", v)...)["MaxBurstLength"], "8192", "MaxBurstLength=%s: the answer", v)
+		check.Equal(t, r.ok(toFull, names("MaxBurstLength", v)...)["MaxBurstLength"], "8192", "MaxBurstLength=%s: the answer", v)
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -58,9 +59,7 @@ func TestQuietEnds(t *testing.T) {
 	a.sendLogout(pdu.LogoutCloseSession, 0)
 	m.settle()
 	at := b.conn.Timer()
-	if at == 0 {
-		t.Fatal("no deadline")
-	}
+	must.Be(t, at != 0, "no deadline")
 	b.conn.Advance(at - 1)
 	b.pump()
 	b.wantIdle("the logout may still end")

@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -18,9 +19,7 @@ func (r *rig) wantLogout(itt uint32, code pdu.LogoutResponseCode) *pdu.LogoutRes
 	r.Helper()
 	w := r.want(pdu.OpLogoutResponse, "a logout is answered")
 	h := (*pdu.LogoutResponse)(&w.h)
-	if h.ITT() != itt || h.Response() != code {
-		r.Fatalf("%v; want %#x: %d", w, itt, code)
-	}
+	must.Be(r, h.ITT() == itt && h.Response() == code, "%v; want %#x: %d", w, itt, code)
 	return h
 }
 

@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -134,17 +136,13 @@ func (m *tmfRig) clean() {
 	m.Helper()
 	m.idle("everything is over")
 	s := m.conns[0].conn.sess
-	if len(s.barriers) > 0 || s.watchers.Load() != 0 {
-		m.Fatalf("%d barriers, %d watchers", len(s.barriers), s.watchers.Load())
-	}
+	must.Be(m, len(s.barriers) == 0 && s.watchers.Load() == 0, "%d barriers, %d watchers", len(s.barriers), s.watchers.Load())
 	for i, r := range m.conns {
 		tm := &r.conn.tm
 		if len(tm.parts) > 0 || tm.waiting.head != nil || tm.barred.head != nil || tm.held.head != nil || tm.alert {
 			m.Fatalf("connection %d: %+v", i, *tm)
 		}
-		if !r.conn.end.closed() && r.conn.tm.diverts != s.fences() {
-			m.Fatalf("connection %d looks at its answers: %v", i, r.conn.tm.diverts)
-		}
+		must.Be(m, r.conn.end.closed() || r.conn.tm.diverts == s.fences(), "connection %d looks at its answers: %v", i, r.conn.tm.diverts)
 		r.wantNoTasks()
 	}
 }
@@ -179,7 +177,7 @@ func TestAbortTaskOnAnotherConnectionEarly(t *testing.T) {
 	a.send(missing.BHS(), nil)
 	m.settle()
 	a.serve(missing, "the gap is closed")
-	equal(t, a.expCmdSN, m.sn, "ExpCmdSN: the aborted command's number counts as received")
+	check.Equal(t, a.expCmdSN, m.sn, "ExpCmdSN: the aborted command's number counts as received")
 
 	missing = m.readLater(0, 0)
 	held = m.read(1, 0)
@@ -321,7 +319,7 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 			a.aborted(tm)
 			m.settle()
 			ev := a.wantEvent(Manage)
-			equal(t, ev.Task.Manage, c.f, "the function")
+			check.Equal(t, ev.Task.Manage, c.f, "the function")
 			m.idle("the host is at it")
 			a.managed(ev.Task, pdu.TMFResponseComplete)
 			m.wantComplete(a, f, "")

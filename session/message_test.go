@@ -3,6 +3,8 @@ package session
 import (
 	"reflect"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // What crosses loops is a value: no field of a message, or of the lists that hold messages, is or contains a function.
@@ -26,15 +28,13 @@ func TestMessageNames(t *testing.T) {
 		}
 		seen[name] = k
 	}
-	equal(t, (Message{kind: messageFail, reason: errLogout}).String(), "fail: logout", "its text")
+	check.Equal(t, (Message{kind: messageFail, reason: errLogout}).String(), "fail: logout", "its text")
 }
 
 func TestReceiveOfNothing(t *testing.T) {
 	r := newRig(t)
 	defer func() {
-		if recover() == nil {
-			t.Error("the zero message was accepted")
-		}
+		check.That(t, recover() != nil, "the zero message was accepted")
 	}()
 	r.conn.Receive(r.now, Message{})
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -124,7 +125,7 @@ func TestHiddenTargetIsUnknown(t *testing.T) {
 				r := newLogin(t, newNodeWith(NodeConfig{}, hidden))
 				r.ask(stage, names("AuthMethod", "CHAP,None")[:4+2*int(1-stage.csg)]...)
 				got[i] = r.want(pdu.OpLoginResponse, "it is refused")
-				equal(t, (*pdu.LoginResponse)(&got[i].h).Status(), pdu.LoginNotFound, "%s: the status", name)
+				check.Equal(t, (*pdu.LoginResponse)(&got[i].h).Status(), pdu.LoginNotFound, "%s: the status", name)
 			}
 			if got[0].h != got[1].h || !bytes.Equal(got[0].data, got[1].data) {
 				t.Errorf("%s: a hidden target answers %v, an unknown one %v", name, got[0], got[1])

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -38,7 +40,7 @@ func TestPing(t *testing.T) {
 			if in.ITT() != h.ITT() || in.TTT() != pdu.ReservedTag || !bytes.Equal(w.data, pattern(1, c.back)) {
 				t.Fatalf("%d bytes came back of %d: %v", len(w.data), c.sent, w)
 			}
-			equal(t, in.ExpCmdSN(), r.cmdSN, "ExpCmdSN")
+			check.Equal(t, in.ExpCmdSN(), r.cmdSN, "ExpCmdSN")
 			r.wantNoTasks()
 		}
 	}
@@ -58,7 +60,7 @@ func TestRequestsWithoutMemory(t *testing.T) {
 	r.wantNoTasks()
 	r.host.short = false
 	r.send(later, []byte("ping"))
-	equal(t, string(r.want(pdu.OpNOPIn, "its CmdSN was not used up").data), "ping", "the ping's data")
+	check.Equal(t, string(r.want(pdu.OpNOPIn, "its CmdSN was not used up").data), "ping", "the ping's data")
 	text := r.text(r.nextITT(), pdu.ReservedTag, true, false)
 	r.host.short = true
 	r.send(text.BHS(), []byte("SendTargets=\x00"))
@@ -81,7 +83,7 @@ func TestPingInOrder(t *testing.T) {
 	r.wantIdle("an earlier request is missing")
 	r.send(a, []byte("first"))
 	for _, want := range []string{"first", "second"} {
-		equal(t, string(r.want(pdu.OpNOPIn, "").data), want, "the ping's data")
+		check.Equal(t, string(r.want(pdu.OpNOPIn, "").data), want, "the ping's data")
 	}
 }
 
@@ -103,15 +105,13 @@ func TestKeepalive(t *testing.T) {
 	advance := func(d time.Duration) {
 		r.tick(int64(d))
 	}
-	equal(t, r.conn.Timer(), r.now+int64(10*time.Second), "the timer")
+	check.Equal(t, r.conn.Timer(), r.now+int64(10*time.Second), "the timer")
 	advance(10*time.Second - 1)
 	r.wantIdle("it is not time")
 	advance(1)
 	w := r.want(pdu.OpNOPIn, "it was silent for 10 s")
 	in := (*pdu.NOPIn)(&w.h)
-	if in.ITT() != pdu.ReservedTag || in.TTT() == pdu.ReservedTag {
-		t.Fatalf("%v asks for no answer", w)
-	}
+	must.Be(t, in.ITT() == pdu.ReservedTag && in.TTT() != pdu.ReservedTag, "%v asks for no answer", w)
 	advance(4 * time.Second)
 	pong := r.nopOut(pdu.ReservedTag, in.TTT(), true)
 	r.send(pong, nil)
@@ -128,9 +128,7 @@ func TestKeepalive(t *testing.T) {
 	r.want(pdu.OpNOPIn, "silent for 10 s")
 	r.room = false
 	advance(5 * time.Second)
-	if ev := r.events[1]; ev.Kind != Close && r.events[0].Kind != Close {
-		t.Fatalf("events %v", r.events)
-	}
+	must.Be(t, r.events[1].Kind == Close || r.events[0].Kind == Close, "events %v", r.events)
 	kinds := map[EventKind]int{}
 	for _, ev := range r.events {
 		kinds[ev.Kind]++
@@ -144,11 +142,11 @@ func TestKeepalive(t *testing.T) {
 	r.aborted(task)
 	r.wantEvent(SessionDown)
 	r.wantNoTasks()
-	equal(t, r.conn.Timer(), 0, "the timer after the end")
+	check.Equal(t, r.conn.Timer(), 0, "the timer after the end")
 }
 
 // Switched off, nothing is asked.
 func TestKeepaliveOff(t *testing.T) {
 	r := newRig(t, func(o *rigOptions) { o.node.NOPInterval = -1 })
-	equal(t, r.conn.Timer(), 0, "the timer")
+	check.Equal(t, r.conn.Timer(), 0, "the timer")
 }

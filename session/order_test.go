@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -22,13 +24,11 @@ func (m *tmfRig) wantStarted(i int, because string, hs ...*pdu.SCSICommand) {
 	r := m.conns[i]
 	for _, h := range hs {
 		task := r.wantExecute(because)
-		if task.ITT != h.ITT() {
-			m.Fatalf("%#x is executed; want %#x, because %s", task.ITT, h.ITT(), because)
-		}
+		must.Be(m, task.ITT == h.ITT(), "%#x is executed; want %#x, because %s", task.ITT, h.ITT(), because)
 		r.complete(task, Result{})
 		m.settle()
 		w := r.want(pdu.OpSCSIResponse, because)
-		equal(m, w.h.ITT(), h.ITT(), "the command answered")
+		check.Equal(m, w.h.ITT(), h.ITT(), "the command answered")
 	}
 }
 
@@ -74,7 +74,7 @@ func TestOrderedOverConnections(t *testing.T) {
 		if i == 0 {
 			r.wantStart(ordered, "")
 		}
-		equal(t, r.wantExecute("behind the ORDERED command").ITT, behind[i].ITT(), "what is executed behind the ORDERED command")
+		check.Equal(t, r.wantExecute("behind the ORDERED command").ITT, behind[i].ITT(), "what is executed behind the ORDERED command")
 	}
 	d.wantStart(next, "all before it were handed over")
 	b.wantStart(last, "behind the second")
@@ -214,11 +214,9 @@ func TestWaitingOrderedCommandsCostNothing(t *testing.T) {
 		ordered = append(ordered, m.attr(0, m.readLater(0, l), pdu.TaskAttrOrdered))
 	}
 	m.idle("writes before them wait for data")
-	equal(t, len(a.conn.tm.parts), luns, "barriers")
+	check.Equal(t, len(a.conn.tm.parts), luns, "barriers")
 	a.ping("a ping is answered")
-	if a.conn.tm.alert {
-		t.Error("a ping makes the connection look at every barrier")
-	}
+	check.That(t, !a.conn.tm.alert, "a ping makes the connection look at every barrier")
 	for l, w := range writes {
 		d := a.dataOut(w.ITT(), r2ts[l].TTT(), 0, 0, true)
 		d.SetLUN(w.LUN())

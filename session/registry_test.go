@@ -3,6 +3,9 @@ package session
 import (
 	"encoding/binary"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // 6.3.5: a login with the ISID of a living session replaces it. The old one ends first, its tasks with it, and only then is
@@ -26,9 +29,7 @@ func TestSessionReinstatement(t *testing.T) {
 	next.turn()
 	next.turn()
 	resp, _ := next.answer("the old session is gone")
-	if resp.Status() != 0 || !resp.Transit() || resp.TSIH() == 0 {
-		t.Fatalf("status %#x", uint16(resp.Status()))
-	}
+	must.Be(t, resp.Status() == 0 && resp.Transit() && resp.TSIH() != 0, "status %#x", uint16(resp.Status()))
 	next.wantEvent(SessionUp)
 	old.wantNoTasks()
 }
@@ -75,7 +76,7 @@ func TestWaitingLoginDies(t *testing.T) {
 	old.wantEvent(SessionDown)
 	next.turn()
 	next.wantIdle("it is gone")
-	equal(t, len(n.Sessions()), 0, "sessions without a connection")
+	check.Equal(t, len(n.Sessions()), 0, "sessions without a connection")
 	again := newLogin(t, n)
 	again.up()
 }
@@ -89,12 +90,10 @@ func TestManySessionsOfOneInitiator(t *testing.T) {
 		r.isid = [6]byte{0x80, 0, 0, 0, byte(i >> 8), byte(i)}
 		r.up()
 		s := r.conn.Session()
-		if seen[s.TSIH] || s.TSIH == 0 {
-			t.Fatalf("TSIH %d", s.TSIH)
-		}
+		must.Be(t, !seen[s.TSIH] && s.TSIH != 0, "TSIH %d", s.TSIH)
 		seen[s.TSIH] = true
 	}
-	equal(t, len(n.Sessions()), 300, "sessions")
+	check.Equal(t, len(n.Sessions()), 300, "sessions")
 }
 
 // A TSIH comes from the node's random source; it is never 0 (11.12.6) and never that of a live session.
@@ -111,6 +110,6 @@ func TestTSIHIsDrawn(t *testing.T) {
 	for i, c := range []struct{ random, want uint16 }{
 		{0xffff, 0xffff}, {0x1234, 0x1234}, {0x1234, 0x1235}, {0, 1}, {0xffff, 2},
 	} {
-		equal(t, draw(byte(i), c.random), c.want, "%d: drawn %#x: TSIH", i, c.random)
+		check.Equal(t, draw(byte(i), c.random), c.want, "%d: drawn %#x: TSIH", i, c.random)
 	}
 }

@@ -1,9 +1,7 @@
 package session
 
 import (
-	"fmt"
-	"testing"
-
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -49,9 +47,7 @@ func (r *rig) solicited(n uint32) (*pdu.SCSICommand, *pdu.R2T) {
 func (r *rig) wantStart(h *pdu.SCSICommand, because string) *Task {
 	r.Helper()
 	t := r.wantExecute(because)
-	if t.ITT != h.ITT() {
-		r.Fatalf("%#x is executed; want %#x, because %s", t.ITT, h.ITT(), because)
-	}
+	must.Be(r, t.ITT == h.ITT(), "%#x is executed; want %#x, because %s", t.ITT, h.ITT(), because)
 	return t
 }
 
@@ -223,13 +219,5 @@ func (r *loginRig) wantGranted(because string) {
 	r.Helper()
 	if resp, _ := r.answer(because); resp.Status() != pdu.LoginSuccess || !resp.Transit() {
 		r.Fatalf("status %#04x, T %v; want the login granted, because %s", uint16(resp.Status()), resp.Transit(), because)
-	}
-}
-
-// equal compares a value with the expected one.
-func equal[T comparable](t testing.TB, got, want T, what string, args ...any) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s: got %v, want %v", fmt.Sprintf(what, args...), got, want)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -121,9 +122,7 @@ next:
 	l.ok(securityNext, who...)
 	answer := l.ok(toFull, pairs...)
 	r.hd, r.dd = answer["HeaderDigest"] == "CRC32C", answer["DataDigest"] == "CRC32C"
-	if r.conn.Session() == nil {
-		r.Fatalf("no full feature phase; answered %q", answer)
-	}
+	must.Be(r, r.conn.Session() != nil, "no full feature phase; answered %q", answer)
 	if !o.discovery {
 		r.wantEvent(SessionUp)
 	}
@@ -158,9 +157,7 @@ func (r *rig) feed(b []byte) {
 		case pdu.HeaderReady:
 			dst := r.conn.Header(r.now)
 			if n := f.Header().DataLen(); n > 0 {
-				if dst != nil && len(dst) < n {
-					r.Fatalf("room for %d bytes of %d", len(dst), n)
-				}
+				must.Be(r, dst == nil || len(dst) >= n, "room for %d bytes of %d", len(dst), n)
 				f.Payload(dst)
 			} else {
 				r.conn.Payload(r.now, true)
@@ -183,13 +180,9 @@ func (r *rig) pump() {
 			r.events = append(r.events, ev)
 			continue
 		}
-		if !r.room {
-			r.Fatalf("Send without room")
-		}
+		must.Be(r, r.room, "Send without room")
 		r.check(&ev)
-		if len(ev.Data) > MaxCopy && ev.Copy {
-			r.Fatalf("%d bytes to copy", len(ev.Data))
-		}
+		must.Be(r, len(ev.Data) <= MaxCopy || !ev.Copy, "%d bytes to copy", len(ev.Data))
 		ev.Header.SetDataLen(len(ev.Data))
 		r.got = append(r.got, wire{ev.Header, append([]byte(nil), ev.Data...)})
 		if ev.Release != nil {
@@ -245,36 +238,26 @@ func (r *rig) check(ev *Event) {
 // want takes the next PDU of the target's.
 func (r *rig) want(op pdu.Opcode, because string) wire {
 	r.Helper()
-	if len(r.got) == 0 {
-		r.Fatalf("no PDU; want %v, because %s", op, because)
-	}
+	must.Be(r, len(r.got) != 0, "no PDU; want %v, because %s", op, because)
 	w := r.got[0]
 	r.got = r.got[1:]
-	if w.h.Opcode() != op {
-		r.Fatalf("got %v; want %v, because %s", w, op, because)
-	}
+	must.Be(r, w.h.Opcode() == op, "got %v; want %v, because %s", w, op, because)
 	return w
 }
 
 // wantEvent takes the next event that is no Send.
 func (r *rig) wantEvent(kind EventKind) Event {
 	r.Helper()
-	if len(r.events) == 0 {
-		r.Fatalf("no event; want kind %d", kind)
-	}
+	must.Be(r, len(r.events) != 0, "no event; want kind %d", kind)
 	ev := r.events[0]
 	r.events = r.events[1:]
-	if ev.Kind != kind {
-		r.Fatalf("event kind %d (%v); want %d", ev.Kind, ev.Reason, kind)
-	}
+	must.Be(r, ev.Kind == kind, "event kind %d (%v); want %d", ev.Kind, ev.Reason, kind)
 	return ev
 }
 
 func (r *rig) wantExecute(because string) *Task {
 	r.Helper()
-	if len(r.events) == 0 {
-		r.Fatalf("nothing is executed; %s", because)
-	}
+	must.Be(r, len(r.events) != 0, "nothing is executed; %s", because)
 	return r.wantEvent(Execute).Task
 }
 
@@ -315,14 +298,10 @@ func (r *rig) wantStatus(itt uint32, status byte, because string) *pdu.SCSIRespo
 
 func (r *rig) wantSense(itt uint32, sense senseCode, because string) *pdu.SCSIResponse {
 	r.Helper()
-	if len(r.got) == 0 {
-		r.Fatalf("no PDU; want sense %06x, because %s", uint32(sense), because)
-	}
+	must.Be(r, len(r.got) != 0, "no PDU; want sense %06x, because %s", uint32(sense), because)
 	d := r.got[0].data
 	resp := r.wantStatus(itt, statusCheckCondition, because)
-	if len(d) < 2+fixedSenseLen || int(d[0])<<8|int(d[1]) != len(d)-2 {
-		r.Fatalf("sense data segment %x (RFC 7143, 11.4.7)", d)
-	}
+	must.Be(r, len(d) >= 2+fixedSenseLen && int(d[0])<<8|int(d[1]) == len(d)-2, "sense data segment %x (RFC 7143, 11.4.7)", d)
 	if got := senseCode(d[4]&0xf)<<16 | senseCode(d[14])<<8 | senseCode(d[15]); got != sense {
 		r.Fatalf("sense %06x; want %06x, because %s", uint32(got), uint32(sense), because)
 	}

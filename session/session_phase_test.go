@@ -1,6 +1,10 @@
 package session
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
+)
 
 // Every legal transition of a session happens, by what its connections really do; every other one is caught.
 func TestSessionPhases(t *testing.T) {
@@ -15,9 +19,7 @@ func TestSessionPhases(t *testing.T) {
 		t.Helper()
 		from := s.phase
 		act()
-		if s.phase != to {
-			t.Fatalf("from %v to %v; want %v", from, s.phase, to)
-		}
+		must.Be(t, s.phase == to, "from %v to %v; want %v", from, s.phase, to)
 		walked[[2]sessionPhase{from, to}] = true
 	}
 

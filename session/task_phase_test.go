@@ -5,6 +5,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // tryMove reports whether a task may move, and the panic if it may not.
@@ -46,9 +49,7 @@ func TestTaskPhasesAreReached(t *testing.T) {
 		}
 	}
 	for p := range phases {
-		if !reached.has(p) {
-			t.Errorf("%v is never reached", p)
-		}
+		check.That(t, reached.has(p), "%v is never reached", p)
 		if p != phaseFreed && p != phaseHeldDraining && !phaseNext[p].has(phaseFreed) {
 			t.Errorf("%v cannot be freed; the end of a connection has to free every task", p)
 		}
@@ -57,28 +58,21 @@ func TestTaskPhasesAreReached(t *testing.T) {
 			t.Errorf("%v is stopped and goes on", p)
 		}
 	}
-	equal(t, phaseNext[phaseFreed], 0, "the phases after freed")
+	check.Equal(t, phaseNext[phaseFreed], 0, "the phases after freed")
 }
 
 // The drawing in docs/session.md has exactly the phases of the table, and its list exactly the transitions.
 func TestTaskPhaseDrawing(t *testing.T) {
-	b, err := os.ReadFile("../docs/session.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := must.Get(os.ReadFile("../docs/session.md"))(t)
 	_, doc, ok := strings.Cut(string(b), "## The life of a task\n")
-	if !ok {
-		t.Fatal("no section on the life of a task")
-	}
+	must.Be(t, ok, "no section on the life of a task")
 	doc, _, _ = strings.Cut(doc, "\n## ")
 	_, drawing, _ := strings.Cut(doc, "```\n")
 	drawing, list, _ := strings.Cut(drawing, "```\n")
 	byName := map[string]taskPhase{}
 	for p := range phases {
 		byName[p.String()] = p
-		if !regexp.MustCompile(`(^|[ \n])` + p.String() + `([ ,\n]|$)`).MatchString(drawing) {
-			t.Errorf("%v is not in the drawing", p)
-		}
+		check.That(t, regexp.MustCompile(`(^|[ \n])`+p.String()+`([ ,\n]|$)`).MatchString(drawing), "%v is not in the drawing", p)
 	}
 	for _, name := range regexp.MustCompile(`[a-z]{2,}(-[a-z]+)*`).FindAllString(drawing, -1) {
 		if _, ok := byName[name]; !ok {
@@ -94,9 +88,7 @@ func TestTaskPhaseDrawing(t *testing.T) {
 		}
 		for _, name := range strings.Split(m[2], ",") {
 			to, ok := byName[strings.TrimSpace(name)]
-			if !ok {
-				t.Errorf("%v leads to %q, which is no phase", from, name)
-			}
+			check.That(t, ok, "%v leads to %q, which is no phase", from, name)
 			got[from] |= setOf(to)
 		}
 	}

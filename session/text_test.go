@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -66,7 +68,7 @@ func TestSendTargets(t *testing.T) {
 			targets = append(targets, &Target{Name: name, Portals: []Portal{{Addr: "[::]:3260", TPGT: 1}}})
 		}
 		r.node.SetTargets(targets)
-		equal(t, r.textAnswer("SendTargets="+c.value+"\x00"), c.want, "in discovery %v, SendTargets=%s", c.discovery, c.value)
+		check.Equal(t, r.textAnswer("SendTargets="+c.value+"\x00"), c.want, "in discovery %v, SendTargets=%s", c.discovery, c.value)
 		r.wantNoTasks()
 	}
 }
@@ -88,7 +90,7 @@ func TestLongTextRequest(t *testing.T) {
 	for _, piece := range [][]byte{whole[:3], whole[3:20]} {
 		r.send(r.text(itt, ttt, false, true).BHS(), piece)
 		resp, data := r.wantText(itt, false, false, "the text goes on")
-		equal(t, len(data), 0, "bytes of answer")
+		check.Equal(t, len(data), 0, "bytes of answer")
 		ttt = resp.TTT()
 	}
 	r.send(r.text(itt, ttt, true, false).BHS(), whole[20:])
@@ -101,10 +103,7 @@ func TestLongTextRequest(t *testing.T) {
 // 8192 bytes of text are accepted in any number of pairs and pieces (6.1, 6.2); more are not.
 func TestTextOf8192Bytes(t *testing.T) {
 	whole := shortKeys(maxText)
-	want, err := pdu.ReadText(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := must.Get(pdu.ReadText(whole))(t)
 	for _, piece := range []int{8192, 1000, 1} {
 		for _, most := range []int{0, piece} {
 			r := newRig(t, with("MaxRecvDataSegmentLength", "4096"))
@@ -118,10 +117,7 @@ func TestTextOf8192Bytes(t *testing.T) {
 				}
 			}
 			r.send(r.text(itt, ttt, true, false).BHS(), whole[(len(whole)-1)/piece*piece:])
-			answers, err := pdu.ReadText(r.wholeText(itt, 4096))
-			if err != nil {
-				t.Fatal(err)
-			}
+			answers := must.Get(pdu.ReadText(r.wholeText(itt, 4096)))(t)
 			n := 0
 			for kv := range want.Pairs() {
 				if v, _ := answers.Get(kv.Key); v != "NotUnderstood" {
@@ -129,9 +125,7 @@ func TestTextOf8192Bytes(t *testing.T) {
 				}
 				n++
 			}
-			if n < 1500 {
-				t.Errorf("%d keys", n)
-			}
+			check.That(t, n >= 1500, "%d keys", n)
 			r.wantNoTasks()
 		}
 	}
@@ -171,9 +165,7 @@ func TestTextRequestsAreOneAtATime(t *testing.T) {
 		return h
 	}
 	first, second := ask(), ask()
-	if ctl := r.conn.tags.find(first.ITT()).st.ctl; ctl.text != nil {
-		t.Error("the text of a request is kept when its response is made")
-	}
+	check.That(t, r.conn.tags.find(first.ITT()).st.ctl.text == nil, "the text of a request is kept when its response is made")
 	r.makeRoom()
 	r.wantReject(pdu.RejectProtocolError, second.BHS(), "the first had no response yet")
 	r.wantText(first.ITT(), true, false, "it was the first")
@@ -193,9 +185,7 @@ func (r *rig) wholeText(itt uint32, n int) []byte {
 		if final {
 			return all
 		}
-		if len(data) == 0 {
-			r.Fatal("an empty piece")
-		}
+		must.Be(r, len(data) != 0, "an empty piece")
 		r.send(r.text(itt, resp.TTT(), true, false).BHS(), nil)
 	}
 }
@@ -256,9 +246,7 @@ func TestTargetsChangeMeanwhile(t *testing.T) {
 	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
 	all = append(all, r.wholeText(h.ITT(), 512)...)
 	kvs, err := pdu.ParseText(all, 1000)
-	if err != nil || len(kvs) != 40+19 || strings.Contains(string(all), "short") {
-		t.Fatalf("%d pairs, %v", len(kvs), err)
-	}
+	must.Be(t, err == nil && len(kvs) == 40+19 && !strings.Contains(string(all), "short"), "%d pairs, %v", len(kvs), err)
 }
 
 // A rejected Text Request does not consume its CmdSN (7.3): the initiator sends another request with it.
@@ -276,7 +264,7 @@ func TestRejectedTextKeepsItsCmdSN(t *testing.T) {
 		h := r.text(r.nextITT(), pdu.ReservedTag, true, false)
 		r.send(h.BHS(), c.text)
 		want := h.CmdSN()
-		equal(t, (*pdu.Reject)(&r.got[0].h).ExpCmdSN(), want, "%s: ExpCmdSN, which was not received", name)
+		check.Equal(t, (*pdu.Reject)(&r.got[0].h).ExpCmdSN(), want, "%s: ExpCmdSN, which was not received", name)
 		r.wantReject(c.reason, h.BHS(), name)
 		// A later command waits for it.
 		r.sendRead(0)
@@ -328,7 +316,7 @@ func TestSegmentLengthInAnExchange(t *testing.T) {
 	}
 	r.send(r.text(h.ITT(), resp.TTT(), true, false).BHS(), nil)
 	r.wholeText(h.ITT(), 512)
-	equal(t, r.conn.cp.MaxXmitDataSegmentLength, 512, "MaxXmitDataSegmentLength afterwards")
+	check.Equal(t, r.conn.cp.MaxXmitDataSegmentLength, 512, "MaxXmitDataSegmentLength afterwards")
 }
 
 // The text that is gathered is bounded.
@@ -343,9 +331,7 @@ func TestTextTooLong(t *testing.T) {
 	h := r.text(itt, ttt, true, false)
 	r.send(h.BHS(), []byte("X"))
 	r.wantReject(pdu.RejectLongOperation, h.BHS(), "8192 bytes are gathered already")
-	if r.conn.txt.ttt != 0 || r.conn.txt.gather != nil {
-		t.Fatal("the exchange goes on")
-	}
+	must.Be(t, r.conn.txt.ttt == 0 && r.conn.txt.gather == nil, "the exchange goes on")
 	r.wantNoTasks()
 }
 
@@ -382,9 +368,7 @@ func TestTextOpenEnded(t *testing.T) {
 	itt := r.nextITT()
 	r.send(r.text(itt, pdu.ReservedTag, false, false).BHS(), []byte("SendTargets=All\x00"))
 	resp, data := r.wantText(itt, false, false, "the initiator may have more to say")
-	if len(data) == 0 {
-		t.Fatal("not answered")
-	}
+	must.Be(t, len(data) != 0, "not answered")
 	r.send(r.text(itt, resp.TTT(), true, false).BHS(), nil)
 	r.wantText(itt, true, false, "now it has not")
 	r.wantNoTasks()
@@ -400,7 +384,7 @@ func TestTextKeys(t *testing.T) {
 	r.sendRead(4096)
 	r.complete(r.wantExecute(""), Result{In: pattern(0, 4096)})
 	for range 4 {
-		equal(t, len(r.want(pdu.OpDataIn, "").data), 1024, "bytes of Data-In")
+		check.Equal(t, len(r.want(pdu.OpDataIn, "").data), 1024, "bytes of Data-In")
 	}
 	for text, want := range map[string]string{
 		"MaxRecvDataSegmentLength=1\x00":                 "MaxRecvDataSegmentLength=Reject\x00",
@@ -412,7 +396,7 @@ func TestTextKeys(t *testing.T) {
 		"X-com.example.thing=1\x00InitiatorAlias=me\x00": "X-com.example.thing=NotUnderstood\x00",
 		"": "",
 	} {
-		equal(t, r.textAnswer(text), want, "%q: the answer", text)
+		check.Equal(t, r.textAnswer(text), want, "%q: the answer", text)
 	}
 	bad := r.sendText("no equal sign\x00")
 	r.wantReject(pdu.RejectProtocolError, bad.BHS(), "that is no text")
@@ -439,5 +423,5 @@ func TestDiscoveryOnly(t *testing.T) {
 	r.closeNow()
 	r.wantIdle("a discovery session is no I_T nexus")
 	r.wantNoTasks()
-	equal(t, len(r.node.Sessions()), 0, "sessions left")
+	check.Equal(t, len(r.node.Sessions()), 0, "sessions left")
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -64,9 +65,9 @@ func TestImmediateFunctionsAreBounded(t *testing.T) {
 		if got := m.finishFunctions(); got[pdu.TMFResponseComplete] != wait || len(got) != 1 {
 			t.Fatalf("answers %v, want %d times complete", got, wait)
 		}
-		equal(t, m.session().functions.Load(), 0, "functions that count when all are over")
+		check.Equal(t, m.session().functions.Load(), 0, "functions that count when all are over")
 		m.manage(3, f, true, 0)
-		equal(t, m.finishFunctions()[pdu.TMFResponseComplete], 1, "functions answered after the storm")
+		check.Equal(t, m.finishFunctions()[pdu.TMFResponseComplete], 1, "functions answered after the storm")
 	}
 }
 
@@ -76,7 +77,7 @@ func TestNumberedFunctionsAreBounded(t *testing.T) {
 	const conns, each = 8, 12
 	m := newTMF(t, conns)
 	missing, wait := m.storm(each, pdu.TMFLogicalUnitReset, false)
-	equal(t, wait, conns*each, "functions that wait for their CmdSN")
+	check.Equal(t, wait, conns*each, "functions that wait for their CmdSN")
 	task := m.read(1, 0)
 	a := m.conns[0]
 	a.send(missing, nil)

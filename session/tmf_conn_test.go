@@ -5,6 +5,8 @@ import (
 	"go/parser"
 	"go/token"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // Task management reaches its connection through tmConn alone: no other method of Conn is in its files but the host's answer, no
@@ -23,9 +25,7 @@ func TestTaskManagementKeepsToItsSeam(t *testing.T) {
 			return true
 		})
 	}
-	if !fields["tags"] || !fields["end"] {
-		t.Fatal("the fields of Conn were not found")
-	}
+	must.Be(t, fields["tags"] && fields["end"], "the fields of Conn were not found")
 	for _, name := range []string{"tmf.go", "barrier.go", "part.go", "fence.go", "fence_command.go", "order.go"} {
 		for _, d := range parse(t, name).Decls {
 			f, ok := d.(*ast.FuncDecl)
@@ -55,9 +55,6 @@ func TestTaskManagementKeepsToItsSeam(t *testing.T) {
 }
 
 func parse(t *testing.T, name string) *ast.File {
-	f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := must.Get(parser.ParseFile(token.NewFileSet(), name, nil, 0))(t)
 	return f
 }

@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -47,7 +49,7 @@ func TestFunctionDoesNotWaitForEver(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes"))
 	h, r2t := r.solicited(4096)
 	m := r.sendManage(pdu.TMFLogicalUnitReset, true)
-	equal(t, r.conn.Timer(), r.now+drainGrace, "the timer")
+	check.Equal(t, r.conn.Timer(), r.now+drainGrace, "the timer")
 	r.tick(drainGrace - 1)
 	r.wantIdle("the grace is not over")
 	r.tick(1)
@@ -56,9 +58,7 @@ func TestFunctionDoesNotWaitForEver(t *testing.T) {
 	r.wantIdle("late data is discarded without a word")
 	r.managed(ev.Task, pdu.TMFResponseComplete)
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
-	if at := r.conn.Timer(); at == r.now {
-		t.Fatal("the timer stays")
-	}
+	must.Be(t, r.conn.Timer() != r.now, "the timer stays")
 	r.wantNoTasks()
 }
 
@@ -135,11 +135,11 @@ func TestDrainOfADelivery(t *testing.T) {
 			b.conn.tm.advance(b.now)
 		case "data":
 			b.turn()
-			equal(t, bar.missing.Load(), 2, "reports missing: data is to come")
+			check.Equal(t, bar.missing.Load(), 2, "reports missing: data is to come")
 			b.send(b.dataOut(h.ITT(), pdu.ReservedTag, 0, 0, true).BHS(), pattern(0, 4096))
 		}
 		m.settle()
-		equal(t, bar.missing.Load(), 1, "reports missing: one came")
+		check.Equal(t, bar.missing.Load(), 1, "reports missing: one came")
 		b.conn.tm.dropPart(bar)
 		m.clean()
 	}

@@ -3,6 +3,8 @@ package session
 import (
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -153,9 +155,7 @@ func TestTaskSetFunctions(t *testing.T) {
 		if both {
 			stopped[r.wantEvent(Abort).Task] = true
 		}
-		if !stopped[t0] || stopped[t1] != both {
-			t.Fatalf("%d: stopped %v", f, stopped)
-		}
+		must.Be(t, stopped[t0] && stopped[t1] == both, "%d: stopped %v", f, stopped)
 		r.wantIdle("tasks are still ending")
 		r.cmdSN += 2
 		r.send(later.BHS(), nil)
@@ -173,9 +173,7 @@ func TestTaskSetFunctions(t *testing.T) {
 			r.aborted(task)
 		}
 		ev := r.wantEvent(Manage)
-		if ev.Task.Manage != f || ev.Task.ITT != m.ITT() {
-			t.Fatalf("Manage %d", ev.Task.Manage)
-		}
+		must.Be(t, ev.Task.Manage == f && ev.Task.ITT == m.ITT(), "Manage %d", ev.Task.Manage)
 		r.wantIdle("the host is at it")
 		r.managed(ev.Task, pdu.TMFResponseComplete)
 		r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
@@ -282,7 +280,7 @@ func TestQueryFunctions(t *testing.T) {
 	q := r.wantEvent(Manage).Task
 	q.ManageInfo = [3]byte{0x12, 0x34, 0x56}
 	r.managed(q, pdu.TMFResponseFunctionSucceeded)
-	equal(t, r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, "").AdditionalResponseInformation(), [3]byte{0x12, 0x34, 0x56}, "information")
+	check.Equal(t, r.wantManaged(m.ITT(), pdu.TMFResponseFunctionSucceeded, "").AdditionalResponseInformation(), [3]byte{0x12, 0x34, 0x56}, "information")
 
 	m = r.sendManage(pdu.TMFITNexusReset, true)
 	r.stop(task)

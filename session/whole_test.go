@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -84,9 +86,7 @@ func TestSessionIsFoundWhole(t *testing.T) {
 	asked := 0
 	r.host.onNexus = func(s *Session) {
 		asked++
-		if len(n.reg.sessions) > 0 || len(n.reg.nexuses) > 0 {
-			t.Error("the session can be found before it has its nexus")
-		}
+		check.That(t, len(n.reg.sessions) == 0 && len(n.reg.nexuses) == 0, "the session can be found before it has its nexus")
 	}
 	r.up()
 	if asked != 1 {
@@ -104,13 +104,11 @@ func TestJoinThatGoesAway(t *testing.T) {
 	old.turn()
 	old.gone()
 	next.gone() // reset by the initiator before it learns that the old one is gone
-	equal(t, next.wantEvent(SessionDown).Session, s, "the session that went down")
+	check.Equal(t, next.wantEvent(SessionDown).Session, s, "the session that went down")
 	m.settle()
 	old.wantEvent(Close)
 	old.wantIdle("the session went down with the other one")
-	if len(m.node.Sessions()) != 0 || !old.conn.Over() || !next.conn.Over() {
-		t.Error("the session is known, or a connection is kept")
-	}
+	check.That(t, len(m.node.Sessions()) == 0 && old.conn.Over() && next.conn.Over(), "the session is known, or a connection is kept")
 }
 
 // A member whose login is not answered yet gets none of the session's messages: only Login Responses may be sent (6.3).
@@ -146,9 +144,7 @@ func TestMemberInLoginIsToldNothing(t *testing.T) {
 func TestMembersInLogin(t *testing.T) {
 	for seed := range uint64(1000) {
 		membersInLogin(t, seed)
-		if t.Failed() {
-			t.Fatalf("seed %d", seed)
-		}
+		must.Be(t, !t.Failed(), "seed %d", seed)
 	}
 }
 
@@ -302,13 +298,9 @@ func TestRequestThatOutlastsALogin(t *testing.T) {
 			r.feed(next[pdu.BHSLen+8:])
 			m.settle()
 			for _, ev := range r.events {
-				if ev.Kind == Execute {
-					t.Error("the command is executed")
-				}
+				check.That(t, ev.Kind != Execute, "the command is executed")
 			}
-			if !r.conn.end.deaf() {
-				t.Error("the connection goes on")
-			}
+			check.That(t, r.conn.end.deaf(), "the connection goes on")
 		})
 	}
 }
@@ -331,7 +323,7 @@ func TestWaitingLoginsThatEnd(t *testing.T) {
 				r.ask(toFull, names()...)
 				r.gone()
 			}
-			equal(t, len(s.waiters)+len(s.ended), 0, "logins remembered when all have ended")
+			check.Equal(t, len(s.waiters)+len(s.ended), 0, "logins remembered when all have ended")
 			old.turn()
 			old.wantEvent(Close)
 			m.dies(old)

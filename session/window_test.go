@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -129,12 +130,8 @@ func TestWindowAgainstOracle(t *testing.T) {
 			}
 			want, wantOK := o.offer(sn, task)
 			ok, again := w.Offer(uint32(sn), task, &got)
-			if ok != wantOK {
-				t.Fatalf("seed %d step %d: Offer(%d) = %v, want %v", seed, step, sn, ok, wantOK)
-			}
-			if again && w.Deliver(&got) {
-				t.Fatalf("seed %d step %d: more to deliver after twice %d", seed, step, size)
-			}
+			must.Be(t, ok == wantOK, "seed %d step %d: Offer(%d) = %v, want %v", seed, step, sn, ok, wantOK)
+			must.Be(t, !again || !w.Deliver(&got), "seed %d step %d: more to deliver after twice %d", seed, step, size)
 			if !slices.Equal(got.tasks, want) {
 				t.Fatalf("seed %d step %d: %d delivered, want %d, or others", seed, step, len(got.tasks), len(want))
 			}
@@ -142,15 +139,11 @@ func TestWindowAgainstOracle(t *testing.T) {
 			got.tasks = got.tasks[:0]
 			for _, sn := range []int64{o.exp - 1, o.exp, o.exp + int64(rng.IntN(size+1))} {
 				_, waits := o.held[sn]
-				if !waits && w.Withdraw(uint32(sn)) {
-					t.Fatalf("seed %d step %d: %d is withdrawn, which is not there", seed, step, sn)
-				}
+				must.Be(t, waits || !w.Withdraw(uint32(sn)), "seed %d step %d: %d is withdrawn, which is not there", seed, step, sn)
 			}
 			if waiting := o.waiting(); len(waiting) > 0 && rng.IntN(8) == 0 { // an abort before its turn
 				sn := waiting[rng.IntN(len(waiting))]
-				if !w.Withdraw(uint32(sn)) {
-					t.Fatalf("seed %d step %d: %d waits, and cannot be withdrawn", seed, step, sn)
-				}
+				must.Be(t, w.Withdraw(uint32(sn)), "seed %d step %d: %d waits, and cannot be withdrawn", seed, step, sn)
 				o.withdraw(sn)
 			}
 			for live > 0 && rng.IntN(2) == 0 {
@@ -181,16 +174,12 @@ func TestWindowLetsGo(t *testing.T) {
 		w.Offer(sn+1, &Task{CmdSN: sn + 1}, c)
 	}
 	_, again := w.Offer(0, &Task{}, c)
-	if !again || c.n != 5 {
-		t.Fatalf("%d delivered, again %v; want 5 of 24, and to be called again", c.n, again)
-	}
+	must.Be(t, again && c.n == 5, "%d delivered, again %v; want 5 of 24, and to be called again", c.n, again)
 	calls := 1
 	for ; again; calls++ {
 		again = w.Deliver(c)
 	}
-	if c.n != 24 || calls != 5 {
-		t.Fatalf("%d of 24 delivered in %d calls", c.n, calls)
-	}
+	must.Be(t, c.n == 24 && calls == 5, "%d of 24 delivered in %d calls", c.n, calls)
 }
 
 // Any loop may continue where the token was left, without waiting for the loop that was asked to call again.
@@ -243,13 +232,9 @@ func TestWindowClosed(t *testing.T) {
 	if ok, _ := w.Offer(5, &Task{}, &got); !ok || len(got.tasks) != 1 {
 		t.Fatal("the next number is not delivered")
 	}
-	if w.Welcome(6) || w.MaxCmdSN() != w.ExpCmdSN()-1 {
-		t.Fatalf("open with MaxCmdSN %d, ExpCmdSN %d", w.MaxCmdSN(), w.ExpCmdSN())
-	}
+	must.Be(t, !w.Welcome(6) && w.MaxCmdSN() == w.ExpCmdSN()-1, "open with MaxCmdSN %d, ExpCmdSN %d", w.MaxCmdSN(), w.ExpCmdSN())
 	w.Release()
-	if !w.Welcome(6) {
-		t.Fatal("closed after Release")
-	}
+	must.Be(t, w.Welcome(6), "closed after Release")
 }
 
 // "The target MUST silently ignore any non-immediate command outside of this range or non-immediate duplicates within the
@@ -332,12 +317,8 @@ func TestWindowReopensByNOPIn(t *testing.T) {
 	r.stop(task)
 	w = r.want(pdu.OpNOPIn, "the window opened without a response")
 	in := (*pdu.NOPIn)(&w.h)
-	if in.TTT() != pdu.ReservedTag || in.ITT() != pdu.ReservedTag {
-		t.Fatalf("NOP-In asks for an answer: %v", w)
-	}
-	if in.MaxCmdSN() != r.cmdSN {
-		t.Fatalf("MaxCmdSN %d; want %d", in.MaxCmdSN(), r.cmdSN)
-	}
+	must.Be(t, in.TTT() == pdu.ReservedTag && in.ITT() == pdu.ReservedTag, "NOP-In asks for an answer: %v", w)
+	must.Be(t, in.MaxCmdSN() == r.cmdSN, "MaxCmdSN %d; want %d", in.MaxCmdSN(), r.cmdSN)
 	r.wantIdle("told once")
 	r.wantNoTasks()
 }

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestBufRing gives buffers, sees them come back by id, and sees ENOBUFS when there are none.
@@ -12,10 +15,7 @@ func TestBufRing(t *testing.T) {
 	ring := newRing(t, 8, deferred)
 	a, b := socketPair(t)
 	mem := memory(t, 4096)
-	br, err := ring.SetupBufRing(4, 3, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	br := must.Get(ring.SetupBufRing(4, 3, 0))(t)
 	mask := BufRingMask(4)
 	for i := range 2 {
 		br.BufRingAdd(addressOf(mem[64*i:]), 64, uint16(10+i), mask, i)
@@ -66,10 +66,7 @@ func TestBufRingLargest(t *testing.T) {
 	a, b := socketPair(t)
 	const entries, rounds = MaxBufRingEntries, 3
 	mem := memory(t, entries)
-	br, err := ring.SetupBufRing(entries, 1, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	br := must.Get(ring.SetupBufRing(entries, 1, 0))(t)
 	mask := BufRingMask(entries)
 	// Buffer number i is one byte at mem[i].
 	for i := range entries {
@@ -108,10 +105,7 @@ func TestBufRingIncremental(t *testing.T) {
 	needFeature(t, ring, FeatMinTimeout, "6.12")
 	a, b := socketPair(t)
 	mem := memory(t, 4096)
-	br, err := ring.SetupBufRing(2, 1, uint32(PbufRingInc))
-	if err != nil {
-		t.Fatal(err)
-	}
+	br := must.Get(ring.SetupBufRing(2, 1, uint32(PbufRingInc)))(t)
 	br.BufRingAdd(addressOf(mem), 12, 5, BufRingMask(2), 0)
 	br.BufRingAdvance(1)
 	e := sqe(t, ring)
@@ -121,9 +115,7 @@ func TestBufRingIncremental(t *testing.T) {
 		submit(t, ring)
 		write(t, b, "abcd")
 		c := want(t, ring, 1, 4)
-		if c.Flags>>CQEBufferShift != 5 || (c.Flags&CQEFBufMore != 0) != more {
-			t.Errorf("piece %d: flags %#x", i, c.Flags)
-		}
+		check.That(t, c.Flags>>CQEBufferShift == 5 && (c.Flags&CQEFBufMore != 0) == more, "piece %d: flags %#x", i, c.Flags)
 	}
 	if string(mem[:12]) != "abcdabcdabcd" {
 		t.Errorf("buffer holds %q", mem[:12])
@@ -138,9 +130,7 @@ func TestBufRingRefused(t *testing.T) {
 			t.Errorf("%d entries: %v", n, err)
 		}
 	}
-	if _, err := ring.SetupBufRing(4, 1, 0); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ring.SetupBufRing(4, 1, 0))(t)
 	if _, err := ring.SetupBufRing(4, 1, 0); !errors.Is(err, syscall.EEXIST) {
 		t.Errorf("a group twice: %v", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // deferred is how a loop sets its ring up.
@@ -39,10 +41,7 @@ func newRingParams(t testing.TB, entries uint32, p *Params) *Ring {
 // needOp skips when the kernel has no such operation.
 func needOp(t testing.TB, ring *Ring, op uint8, kernel string) {
 	t.Helper()
-	probe, err := ring.GetProbeRing()
-	if err != nil {
-		t.Fatal(err)
-	}
+	probe := must.Get(ring.GetProbeRing())(t)
 	if !probe.IsSupported(op) {
 		t.Skipf("operation %d came with Linux %s", op, kernel)
 	}
@@ -59,9 +58,7 @@ func needFeature(t testing.TB, ring *Ring, feature uint32, kernel string) {
 func sqe(t testing.TB, ring *Ring) *SubmissionQueueEntry {
 	t.Helper()
 	e := ring.GetSQE()
-	if e == nil {
-		t.Fatal("no free entry")
-	}
+	must.Be(t, e != nil, "no free entry")
 	for i, raw := 0, (*[64]byte)(unsafe.Pointer(e)); i < len(raw); i++ {
 		raw[i] = 0xff
 	}
@@ -88,9 +85,7 @@ func nop(e *entry, userData uint64) {
 func submit(t testing.TB, ring *Ring) uint {
 	t.Helper()
 	n, errno := ring.EnterSys(ring.FlushSQ(), 0, EnterGetEvents)
-	if errno != 0 {
-		t.Fatalf("submitting: %v", errno)
-	}
+	must.Be(t, errno == 0, "submitting: %v", errno)
 	return n
 }
 
@@ -99,9 +94,7 @@ func await(t testing.TB, ring *Ring, n uint32) {
 	t.Helper()
 	for ring.CQReady() < n {
 		errno := ring.EnterTimeout(ring.FlushSQ(), n, 0, &syscall.Timespec{Sec: 10})
-		if errno != 0 && errno != syscall.EINTR && errno != syscall.EAGAIN {
-			t.Fatalf("waiting for a completion: %v", errno)
-		}
+		must.Be(t, errno == 0 || errno == syscall.EINTR || errno == syscall.EAGAIN, "waiting for a completion: %v", errno)
 	}
 }
 
@@ -144,10 +137,7 @@ func neg(e syscall.Errno) int32 { return -int32(e) }
 // memory maps n bytes for the kernel to use.
 func memory(t testing.TB, n int) []byte {
 	t.Helper()
-	mem, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		t.Fatal(err)
-	}
+	mem := must.Get(syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE))(t)
 	t.Cleanup(func() { _ = syscall.Munmap(mem) })
 	return mem
 }
@@ -155,10 +145,7 @@ func memory(t testing.TB, n int) []byte {
 // socketPair returns two connected stream sockets.
 func socketPair(t testing.TB) (a, b int) {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fds := must.Get(syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0))(t)
 	t.Cleanup(func() { _ = syscall.Close(fds[0]); _ = syscall.Close(fds[1]) })
 	return fds[0], fds[1]
 }
@@ -175,9 +162,7 @@ func read(t testing.TB, fd, n int) string {
 	b := make([]byte, n)
 	for done := 0; done < n; {
 		k, err := syscall.Read(fd, b[done:])
-		if err != nil || k == 0 {
-			t.Fatalf("read %d of %d: %v", done, n, err)
-		}
+		must.Be(t, err == nil && k != 0, "read %d of %d: %v", done, n, err)
 		done += k
 	}
 	return string(b)

@@ -1,6 +1,10 @@
 package giouring
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+)
 
 // TestConstants compares every constant with the value a C compiler gives its name in linux/io_uring.h.
 func TestConstants(t *testing.T) {
@@ -80,8 +84,6 @@ func TestConstants(t *testing.T) {
 		{"IORING_RSRC_REGISTER_SPARSE", int64(RsrcRegisterSparse), 0x1},
 		{"IOU_PBUF_RING_INC", int64(PbufRingInc), 0x2},
 	} {
-		if c.got != c.want {
-			t.Errorf("%s is %#x, want %#x", c.name, c.got, c.want)
-		}
+		check.That(t, c.got == c.want, "%s is %#x, want %#x", c.name, c.got, c.want)
 	}
 }

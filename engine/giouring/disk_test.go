@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const fallocKeepSize, fallocPunchHole = 1, 2
@@ -19,22 +22,15 @@ func file(t testing.TB, n int) (fd int, content []byte) {
 		content[i] = byte(i)
 	}
 	path := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	fd, err := syscall.Open(path, syscall.O_RDWR|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, os.WriteFile(path, content, 0o600))
+	fd = must.Get(syscall.Open(path, syscall.O_RDWR|syscall.O_CLOEXEC, 0))(t)
 	return closing(t, int32(fd)), content
 }
 
 // slab registers mem as buffer 0.
 func slab(t testing.TB, ring *Ring, mem []byte) {
 	t.Helper()
-	if _, err := ring.RegisterBuffersSparse(1); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ring.RegisterBuffersSparse(1))(t)
 	iov := []syscall.Iovec{{Base: &mem[0], Len: uint64(len(mem))}}
 	if n, err := ring.RegisterBuffersUpdateTag(0, iov, nil); n != 1 || err != nil {
 		t.Fatal(n, err)
@@ -56,9 +52,7 @@ func TestReadWrite(t *testing.T) {
 		clear(mem)
 		add(t, ring, uint64(ud), prepare)
 		want(t, ring, uint64(ud), 1000)
-		if !bytes.Equal(mem[:1000], content[300:1300]) {
-			t.Errorf("read %d: wrong bytes", ud)
-		}
+		check.That(t, bytes.Equal(mem[:1000], content[300:1300]), "read %d: wrong bytes", ud)
 	}
 	for ud, prepare := range []func(e *entry){
 		func(e *entry) { e.PrepareWrite(fd, addr, 1000, 300) },
@@ -122,9 +116,7 @@ func useSlot(t testing.TB, ring *Ring, slot int, res int32, mem, content []byte,
 	clear(mem)
 	add(t, ring, uint64(slot), prepare)
 	want(t, ring, uint64(slot), res)
-	if res > 0 && !bytes.Equal(mem[:100], content[:100]) {
-		t.Errorf("slot %d: wrong bytes", slot)
-	}
+	check.That(t, res <= 0 || bytes.Equal(mem[:100], content[:100]), "slot %d: wrong bytes", slot)
 }
 
 // TestRegisterFiles puts descriptors into slots, replaces and empties them, and uses them.
@@ -139,9 +131,7 @@ func TestRegisterFiles(t *testing.T) {
 			e.Flags = SqeFixedFile
 		})
 	}
-	if _, err := ring.RegisterFilesSparse(8); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ring.RegisterFilesSparse(8))(t)
 	if n, err := ring.RegisterFilesUpdate(4, []int32{int32(fd), -1, int32(fd)}); n != 3 || err != nil {
 		t.Fatal(n, err)
 	}
@@ -170,9 +160,7 @@ func TestRegisterBuffers(t *testing.T) {
 		t.Helper()
 		useSlot(t, ring, slot, res, mem, content, func(e *entry) { e.PrepareReadFixed(fd, addressOf(mem), 100, 0, slot) })
 	}
-	if _, err := ring.RegisterBuffersSparse(4); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ring.RegisterBuffersSparse(4))(t)
 	use(2, neg(syscall.EFAULT))
 	iov := []syscall.Iovec{{Base: &mem[0], Len: 4096}}
 	if n, err := ring.RegisterBuffersUpdateTag(2, iov, []uint64{77}); n != 1 || err != nil {

@@ -3,6 +3,8 @@ package giouring
 import (
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // TestLayout compares sizes and offsets with those of linux/io_uring.h.
@@ -61,8 +63,6 @@ func TestLayout(t *testing.T) {
 		{"offsetof io_uring_sync_cancel_reg.timeout", unsafe.Offsetof(cancel.Timeout), 16},
 		{"offsetof io_uring_sync_cancel_reg.opcode", unsafe.Offsetof(cancel.OpCode), 32},
 	} {
-		if c.got != c.want {
-			t.Errorf("%s is %d, want %d", c.name, c.got, c.want)
-		}
+		check.Equal(t, c.got, c.want, "%s is", c.name)
 	}
 }

@@ -3,6 +3,9 @@ package giouring
 import (
 	"syscall"
 	"testing"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 const pollin = 1
@@ -15,18 +18,14 @@ func TestPoll(t *testing.T) {
 	submit(t, ring)
 	quiet(t, ring)
 	write(t, b, "x")
-	if c := want(t, ring, 1, pollin); c.Flags&CQEFMore != 0 {
-		t.Error("a plain poll promises more")
-	}
+	check.That(t, want(t, ring, 1, pollin).Flags&CQEFMore == 0, "a plain poll promises more")
 	read(t, a, 1)
 
 	add(t, ring, 2, func(e *entry) { e.PreparePollMultishot(a, pollin) })
 	for range 3 {
 		submit(t, ring)
 		write(t, b, "x")
-		if c := want(t, ring, 2, pollin); c.Flags&CQEFMore == 0 {
-			t.Error("a multishot poll ended")
-		}
+		check.That(t, want(t, ring, 2, pollin).Flags&CQEFMore != 0, "a multishot poll ended")
 		read(t, a, 1)
 	}
 }
@@ -55,9 +54,7 @@ func TestCancel(t *testing.T) {
 				c := next(t, ring)
 				got[c.UserData] = c.Res
 			}
-			if got[100] != c.res {
-				t.Errorf("cancelling came to %d, want %d", got[100], c.res)
-			}
+			check.Equal(t, got[100], c.res, "cancelling came to")
 			for _, ud := range c.gone {
 				if got[ud] != neg(syscall.ECANCELED) {
 					t.Errorf("request %d: %d", ud, got[ud])
@@ -75,9 +72,7 @@ func TestSyncCancel(t *testing.T) {
 	add(t, ring, 7, func(e *entry) { e.PreparePollAdd(a, pollin) })
 	submit(t, ring)
 	forever := syscall.Timespec{Sec: -1, Nsec: -1}
-	if _, err := ring.RegisterSyncCancel(&SyncCancelReg{Addr: 7, Fd: -1, Timeout: forever}); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(ring.RegisterSyncCancel(&SyncCancelReg{Addr: 7, Fd: -1, Timeout: forever}))(t)
 	want(t, ring, 7, neg(syscall.ECANCELED))
 	if _, err := ring.RegisterSyncCancel(&SyncCancelReg{Addr: 7, Fd: -1, Timeout: forever}); err != syscall.ENOENT {
 		t.Errorf("nothing to cancel: %v", err)

@@ -5,15 +5,14 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // socket makes a TCP socket.
 func socket(t testing.TB) int {
 	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fd := must.Get(syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0))(t)
 	return closing(t, int32(fd))
 }
 
@@ -21,16 +20,9 @@ func socket(t testing.TB) int {
 func listen(t testing.TB) (fd int, addr syscall.Sockaddr) {
 	t.Helper()
 	fd = socket(t)
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Listen(fd, 16); err != nil {
-		t.Fatal(err)
-	}
-	addr, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	must.OK(t, syscall.Listen(fd, 16))
+	addr = must.Get(syscall.Getsockname(fd))(t)
 	return fd, addr
 }
 
@@ -49,9 +41,7 @@ func TestAccept(t *testing.T) {
 	for range 3 {
 		client := dial(t, addr)
 		c := next(t, ring)
-		if c.UserData != 4 || c.Res < 0 || c.Flags&CQEFMore == 0 {
-			t.Fatalf("multishot accept: %+v", c)
-		}
+		must.Be(t, c.UserData == 4 && c.Res >= 0 && c.Flags&CQEFMore != 0, "multishot accept: %+v", c)
 		write(t, client, "ping")
 		if got := read(t, closing(t, c.Res), 4); got != "ping" {
 			t.Errorf("read %q", got)
@@ -69,9 +59,7 @@ func TestAccept(t *testing.T) {
 func dial(t testing.TB, addr syscall.Sockaddr) int {
 	t.Helper()
 	fd := socket(t)
-	if err := syscall.Connect(fd, addr); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, syscall.Connect(fd, addr))
 	return fd
 }
 

@@ -6,6 +6,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // TestNop runs more entries than either queue holds through rings of several kinds.
@@ -23,9 +26,7 @@ func TestNop(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			ring := newRing(t, 8, c.flags)
 			if c.name == "registered" {
-				if _, err := ring.RegisterRingFd(); err != nil {
-					t.Fatal(err)
-				}
+				must.Get(ring.RegisterRingFd())(t)
 			}
 			sent, got := uint64(0), uint64(0)
 			for got < 1000 {
@@ -75,9 +76,7 @@ func TestCQOverflow(t *testing.T) {
 		nop(sqe(t, ring), uint64(i))
 		submit(t, ring)
 	}
-	if ring.SQFlags()&SQCQOverflow == 0 {
-		t.Error("no overflow after 20 completions in a queue of 4")
-	}
+	check.That(t, ring.SQFlags()&SQCQOverflow != 0, "no overflow after 20 completions in a queue of 4")
 	for i := range 20 {
 		want(t, ring, uint64(i), 0)
 	}
@@ -105,9 +104,7 @@ func TestExitAgain(t *testing.T) {
 	ring := newRing(t, 4, 0)
 	ring.QueueExit()
 	ring.QueueExit()
-	if err := ring.QueueInitParams(4, &Params{}); err != nil {
-		t.Fatal(err)
-	}
+	must.OK(t, ring.QueueInitParams(4, &Params{}))
 	nop(sqe(t, ring), 0)
 	want(t, ring, 0, 0)
 }
@@ -191,27 +188,18 @@ func TestRegisterRingFdExit(t *testing.T) {
 
 // TestProbe wants the operations that every io_uring has, and none past the last.
 func TestProbe(t *testing.T) {
-	probe, err := newRing(t, 4, 0).GetProbeRing()
-	if err != nil {
-		t.Fatal(err)
-	}
+	probe := must.Get(newRing(t, 4, 0).GetProbeRing())(t)
 	for _, op := range []uint8{OpNop, OpReadFixed, OpSendmsg} {
-		if !probe.IsSupported(op) {
-			t.Errorf("operation %d is not supported", op)
-		}
+		check.That(t, probe.IsSupported(op), "operation %d is not supported", op)
 	}
-	if probe.IsSupported(255) || probe.LastOp == 255 {
-		t.Error("operation 255 is supported")
-	}
+	check.That(t, !probe.IsSupported(255) && probe.LastOp != 255, "operation 255 is supported")
 }
 
 func BenchmarkNop(b *testing.B) {
 	for _, batch := range []int{1, 32} {
 		b.Run(fmt.Sprint(batch), func(b *testing.B) {
 			ring := newRing(b, 64, deferred|SetupNoSQArray)
-			if _, err := ring.RegisterRingFd(); err != nil {
-				b.Fatal(err)
-			}
+			must.Get(ring.RegisterRingFd())(b)
 			b.ReportAllocs()
 			for i := 0; i < b.N; i += batch {
 				for range batch {

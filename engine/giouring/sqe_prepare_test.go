@@ -4,6 +4,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"github.com/ringtgt/ringtgt/internal/check"
 )
 
 // TestPrepare wants of every preparer exactly the fields of its operation, in an entry full of what an earlier use
@@ -42,9 +44,7 @@ func TestPrepare(t *testing.T) {
 				raw[i] = 0xa5
 			}
 			c.prepare(&e)
-			if e != c.want {
-				t.Errorf("got  %+v\nwant %+v", e, c.want)
-			}
+			check.That(t, e == c.want, "got  %+v\nwant %+v", e, c.want)
 		})
 	}
 }

@@ -22,6 +22,9 @@ import (
 	"unsafe"
 
 	upstream "github.com/pawelgaczynski/giouring"
+
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 )
 
 // sqeFields are the fields of an entry, by their names in linux/io_uring.h, with their first byte.
@@ -153,10 +156,7 @@ func TestUpstreamConstants(t *testing.T) {
 	from := importer.ForCompiler(token.NewFileSet(), "source", nil)
 	var scopes [2]*types.Scope
 	for i, path := range []string{"github.com/ringtgt/ringtgt/engine/giouring", "github.com/pawelgaczynski/giouring"} {
-		pkg, err := from.Import(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		pkg := must.Get(from.Import(path))(t)
 		scopes[i] = pkg.Scope()
 	}
 	compared := 0
@@ -171,9 +171,7 @@ func TestUpstreamConstants(t *testing.T) {
 			t.Errorf("%s is %v here, %v upstream", name, ours.Val(), theirs.Val())
 		}
 	}
-	if compared < 65 {
-		t.Errorf("%d constants were compared; the packages had 65 in common", compared)
-	}
+	check.That(t, compared >= 65, "%d constants were compared; the packages had 65 in common", compared)
 }
 
 // TestUpstreamBufRingAdd fills a buffer ring slot by slot. Upstream computes offsets in 16 bits: with more than 4096 entries
@@ -193,9 +191,7 @@ func TestUpstreamBufRingAdd(t *testing.T) {
 		alike := slices.EqualFunc(ours, theirs, func(o BufAndRing, u upstream.BufAndRing) bool {
 			return o == BufAndRing{u.Addr, u.Len, u.Bid, u.Tail}
 		})
-		if alike != c.alike {
-			t.Errorf("rings of %d entries are alike: %v, expected %v", c.entries, alike, c.alike)
-		}
+		check.That(t, alike == c.alike, "rings of %d entries are alike: %v, expected %v", c.entries, alike, c.alike)
 	}
 }
 
@@ -209,10 +205,7 @@ var (
 // TestUpstreamRingFd unregisters a ring's descriptor: upstream's check is inverted.
 func TestUpstreamRingFd(t *testing.T) {
 	newRing(t, 4, 0) // locks the thread, to which the registered index belongs; skips without io_uring
-	ring, err := upstream.CreateRing(4)
-	if err != nil {
-		t.Fatal(err)
-	}
+	ring := must.Get(upstream.CreateRing(4))(t)
 	defer ring.QueueExit()
 	if n, err := ring.RegisterRingFd(); n != 1 || err != nil {
 		t.Fatal(n, err)
