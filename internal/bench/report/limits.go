@@ -17,6 +17,4 @@ const (
 	narrowLabels = 5
 	// maxNines is where the axis of percentiles ends: 99.9999%.
 	maxNines = 6
-	// maxPage bounds the input of Read: the JSON and as much again for the rest of the page.
-	maxPage = 128 << 20
 )

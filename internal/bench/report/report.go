@@ -1,5 +1,5 @@
 // Package report writes a result as one self-contained HTML page, without network access and external fonts or scripts. It
-// draws the charts as SVG. The page contains the result as JSON, and Read reads it back.
+// draws the charts as SVG. The page contains the result as JSON.
 package report
 
 import (
@@ -8,7 +8,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -60,26 +59,6 @@ func Write(w io.Writer, d result.Document) error {
 func digest(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-// dataStart begins the JSON in a page.
-const dataStart = `<script type="application/json" id="result">`
-
-// Read returns the result that a page was made from.
-func Read(r io.Reader) (result.Document, error) {
-	b, err := io.ReadAll(io.LimitReader(r, maxPage+1))
-	if err != nil {
-		return result.Document{}, err
-	}
-	if len(b) > maxPage {
-		return result.Document{}, fmt.Errorf("report: longer than %d bytes", maxPage)
-	}
-	_, rest, ok := bytes.Cut(b, []byte(dataStart))
-	data, _, end := bytes.Cut(rest, []byte("</script>"))
-	if !ok || !end {
-		return result.Document{}, errors.New("report: no result in this page")
-	}
-	return result.Decode(bytes.NewReader(data))
 }
 
 // shell quotes a command for a POSIX shell.

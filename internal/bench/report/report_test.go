@@ -2,17 +2,31 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
-	"strings"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/result/resulttest"
 )
 
-// The result that a page was made from is read back from it, whole.
-func TestRead(t *testing.T) {
+// dataStart begins the JSON in a page.
+const dataStart = `<script type="application/json" id="result">`
+
+// embedded returns the JSON in a page.
+func embedded(t *testing.T, page []byte) []byte {
+	t.Helper()
+	_, rest, ok := bytes.Cut(page, []byte(dataStart))
+	data, _, end := bytes.Cut(rest, []byte("</script>"))
+	if !ok || !end || !json.Valid(data) {
+		t.Error("no JSON in the page")
+	}
+	return data
+}
+
+// A page has the result that it was made from, whole.
+func TestEmbedded(t *testing.T) {
 	for name, d := range map[string]result.Document{
 		"run":        {Run: resulttest.Run(resulttest.Shape{Sessions: 2, Conns: 2, CPUs: 2, Mixed: true})},
 		"comparison": {Comparison: resulttest.Comparison(resulttest.Shape{Intervals: 2})},
@@ -23,25 +37,18 @@ func TestRead(t *testing.T) {
 			if err := Write(&page, d); err != nil {
 				t.Fatal(err)
 			}
-			got, err := Read(&page)
+			want, err := json.Marshal(d)
 			if err != nil {
 				t.Fatal(err)
 			}
-			var a, b bytes.Buffer
-			if err := result.Encode(&a, d); err != nil {
-				t.Fatal(err)
-			}
-			if err := result.Encode(&b, got); err != nil {
-				t.Fatal(err)
-			}
-			if !bytes.Equal(a.Bytes(), b.Bytes()) {
+			if !bytes.Equal(embedded(t, page.Bytes()), want) {
 				t.Error("it differs")
 			}
 		})
 	}
 }
 
-// A page is of one thing; a page without a result, or with half of one, is refused; errors are told.
+// A page is of one thing, and errors are told.
 func TestErrors(t *testing.T) {
 	run := resulttest.Run(resulttest.Shape{Intervals: 1})
 	for name, p := range map[string]result.Document{"nothing": {}, "two things": {Run: run, Sweep: &result.Sweep{}}} {
@@ -51,18 +58,6 @@ func TestErrors(t *testing.T) {
 	}
 	if err := Write(full{}, result.Document{Run: run}); !errors.Is(err, errFull) {
 		t.Errorf("%v", err)
-	}
-	var b bytes.Buffer
-	if err := Write(&b, result.Document{Run: run}); err != nil {
-		t.Fatal(err)
-	}
-	i := strings.Index(b.String(), dataStart)
-	for name, text := range map[string]string{
-		"nothing": "", "another page": "<html></html>", "half a page": b.String()[:i+1000], "no JSON": dataStart + "x</script>", "another thing": dataStart + "{}</script>",
-	} {
-		if _, err := Read(strings.NewReader(text)); err == nil {
-			t.Errorf("%s was read", name)
-		}
 	}
 }
 

@@ -62,16 +62,6 @@ func (h Latency) MarshalJSON() ([]byte, error) {
 	return json.Marshal(l)
 }
 
-// UnmarshalJSON implements json.Unmarshaler.
-func (h *Latency) UnmarshalJSON(b []byte) error {
-	var l *latency
-	err := json.Unmarshal(b, &l)
-	if err == nil && l != nil {
-		h.Histogram, err = l.decode()
-	}
-	return err
-}
-
 func (h Latency) encode() (*latency, error) {
 	if h.Histogram == nil {
 		return nil, nil
@@ -96,42 +86,4 @@ func (h Latency) encode() (*latency, error) {
 	b, err := p.Encode()
 	l.HDR = string(b)
 	return l, err
-}
-
-// decode returns the histogram that l was made from. Latencies longer than an hour have become an hour.
-func (l *latency) decode() (*hist.Histogram, error) {
-	h := new(hist.Histogram)
-	if l.HDR == "" {
-		if l.Count != 0 {
-			return nil, errors.New("histogram: counts are missing")
-		}
-		return h, nil
-	}
-	// Packed, it takes memory for its counts only, whatever range the encoding claims.
-	p, err := hdr.DecodePacked([]byte(l.HDR))
-	if err != nil {
-		return nil, fmt.Errorf("histogram: %w", err)
-	}
-	if p.SignificantFigures() != digits || p.LowestTrackableValue() != 1 || p.HighestTrackableValue() != int64(longest) {
-		return nil, fmt.Errorf("histogram: not of 1 ns to %v with %d digits", longest, digits)
-	}
-	last := p.Max()
-	for v, width := int64(0), int64(1); v <= last; v += width {
-		if v >= 256*width {
-			width *= 2
-		}
-		if n := p.CountAtValue(v); n > 0 {
-			h.AddN(v, uint64(n))
-		}
-	}
-	if h.Count() != l.Count {
-		return nil, fmt.Errorf("histogram: count is %d, but there are %d latencies", l.Count, h.Count())
-	}
-	if l.Max > longest {
-		return h, nil
-	}
-	if err := h.Amend(min(max(l.Mean, l.Min), l.Max), l.Min, l.Max); err != nil {
-		return nil, fmt.Errorf("histogram: %w", err)
-	}
-	return h, nil
 }
