@@ -1,6 +1,7 @@
 package initiator
 
 import (
+	"container/heap"
 	"fmt"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
@@ -34,7 +35,7 @@ func (c *loopConn) release(r *request) {
 	c.free = append(c.free, r)
 	if l.w.Rate > 0 && l.issuing && !c.paced && c.room() {
 		c.paced, c.freed = true, l.now
-		l.pacer.push(c)
+		heap.Push(&l.pacer, c)
 	}
 }
 
@@ -109,12 +110,12 @@ func (c *loopConn) count(r *request) {
 	l.lastCounted = l.now
 	if p := l.part; p != nil {
 		if s == &c.report.Write {
-			p.writes++
+			p.Writes++
 		} else {
-			p.reads++
+			p.Reads++
 		}
-		p.bytes += n
-		p.latency.Add(ns)
+		p.Bytes += n
+		p.Latency.Add(ns)
 	}
 }
 
@@ -151,7 +152,7 @@ func (c *loopConn) undone() {
 func (c *loopConn) fault(r *request, err error) {
 	c.sum(r).Errors++
 	if p := c.loop.part; p != nil {
-		p.errors++
+		p.Errors++
 	}
 	if c.report.Err == nil {
 		c.report.Err = err

@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// The types that a session takes and returns are package proto's.
+// These types are package proto's, which documents their fields and methods.
 type (
 	Command     = proto.Command
 	Result      = proto.Result

@@ -131,7 +131,6 @@ func (c *conn) write() {
 				return
 			}
 		}
-		sink.TellSent()
 		sink.Reset()
 	}
 }

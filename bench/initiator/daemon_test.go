@@ -127,10 +127,10 @@ func TestDaemonTaskManagement(t *testing.T) {
 	// A command behind a hole cannot start: it is there to be aborted.
 	hole := s.Reserve(1)
 	cmd := &Command{CDB: make([]byte, 6)}
-	sent := make(chan struct{})
-	cmd.OnSent = func(*Command) { close(sent) }
 	done := start(t, s, cmd)
-	<-sent
+	if err := s.Ping(t.Context(), 0, nil, true); err != nil { // answered once both were sent
+		t.Fatal(err)
+	}
 	if r, err := s.Abort(t.Context(), cmd); err != nil || r != pdu.TMFResponseComplete {
 		t.Errorf("ABORT TASK: %v, %v", r, err)
 	}

@@ -7,14 +7,11 @@ import (
 
 // part is one loop's share of an interval.
 type part struct {
-	loop          int
-	upTo          int           // index of the interval, from 0, that it ends with
-	end           time.Duration // of the measured part, when upTo does
-	last          bool
-	reads, writes uint64
-	bytes, errors uint64
-	behind        uint64
-	latency       Histogram
+	loop     int
+	upTo     int           // index of the interval, from 0, that it ends with
+	end      time.Duration // of the measured part, when upTo does
+	last     bool
+	Interval // its counts
 }
 
 // intervals merges what the loops of a run counted in each interval.
@@ -52,10 +49,11 @@ func newIntervals(w *Workload, loops int) *intervals {
 func (v *intervals) take() *part {
 	select {
 	case p := <-v.free:
-		*p = part{}
+		*p.Latency = Histogram{}
+		*p = part{Interval: Interval{Latency: p.Latency}}
 		return p
 	default:
-		return new(part)
+		return &part{Interval: Interval{Latency: new(Histogram)}}
 	}
 }
 
@@ -108,19 +106,24 @@ func (v *intervals) add(p *part) {
 		v.runEnds = max(v.runEnds, p.end)
 		v.through++
 	}
-	if p.last && p.end <= time.Duration(p.upTo)*v.length && p.latency.Count()+p.errors == 0 {
+	if p.last && p.end <= time.Duration(p.upTo)*v.length && p.Latency.Count()+p.Errors == 0 {
 		return // the run ended with an interval
 	}
 	for len(v.pending) <= p.upTo-v.told {
 		v.pending = append(v.pending, Interval{At: time.Duration(v.told+len(v.pending)+1) * v.length, Latency: new(Histogram)})
 	}
 	i := &v.pending[p.upTo-v.told]
-	i.Reads += p.reads
-	i.Writes += p.writes
-	i.Bytes += p.bytes
-	i.Errors += p.errors
-	i.Behind += p.behind
-	i.Latency.Merge(&p.latency)
+	i.add(&p.Interval)
+	i.Behind += p.Behind
+}
+
+// add adds the counts of another interval, Behind left out.
+func (i *Interval) add(o *Interval) {
+	i.Reads += o.Reads
+	i.Writes += o.Writes
+	i.Bytes += o.Bytes
+	i.Errors += o.Errors
+	i.Latency.Merge(o.Latency)
 }
 
 // conclude tells the first that is pending and keeps it.
@@ -164,11 +167,6 @@ func (v *intervals) keep(i Interval) {
 func (i *Interval) follow(o *Interval) {
 	h := new(Histogram) // i's own was given away
 	h.Merge(i.Latency)
-	h.Merge(o.Latency)
-	i.At, i.Length, i.Latency = o.At, i.Length+o.Length, h
-	i.Reads += o.Reads
-	i.Writes += o.Writes
-	i.Bytes += o.Bytes
-	i.Errors += o.Errors
-	i.Behind = o.Behind
+	i.At, i.Length, i.Latency, i.Behind = o.At, i.Length+o.Length, h, o.Behind
+	i.add(o)
 }

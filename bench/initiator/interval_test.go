@@ -23,8 +23,8 @@ func TestIntervals(t *testing.T) {
 			}
 			p := v.take()
 			p.loop, p.upTo = loop, next[loop]
-			p.reads, p.writes, p.bytes, p.behind = 1, 2, 512, uint64(loop)
-			p.latency.Add(int64(100 * (loop + 1)))
+			p.Reads, p.Writes, p.Bytes, p.Behind = 1, 2, 512, uint64(loop)
+			p.Latency.Add(int64(100 * (loop + 1)))
 			if p.last = next[loop] == whole; p.last {
 				p.end = end - time.Duration(loop) // one is through a little earlier
 			}
@@ -52,11 +52,11 @@ func TestIntervalsEnd(t *testing.T) {
 	const length = 10 * time.Millisecond
 	var told []Interval
 	v := newIntervals(&Workload{Interval: length, OnInterval: func(i Interval) { told = append(told, i) }}, 2)
-	v.give(&part{loop: 1, upTo: 0, last: true, end: length / 2, reads: 1, latency: one()})
+	v.give(&part{loop: 1, upTo: 0, last: true, end: length / 2, Interval: Interval{Reads: 1, Latency: one()}})
 	for i := range 3 {
-		v.give(&part{loop: 0, upTo: i, reads: 1, latency: one()})
+		v.give(&part{loop: 0, upTo: i, Interval: Interval{Reads: 1, Latency: one()}})
 	}
-	v.give(&part{loop: 0, upTo: 3, last: true, end: 3 * length})
+	v.give(&part{loop: 0, upTo: 3, last: true, end: 3 * length, Interval: Interval{Latency: new(Histogram)}})
 	v.end()
 	if len(told) != 3 {
 		t.Fatalf("%d intervals, want 3", len(told))
@@ -68,7 +68,8 @@ func TestIntervalsEnd(t *testing.T) {
 	}
 }
 
-func one() (h Histogram) {
+func one() *Histogram {
+	h := new(Histogram)
 	h.Add(1)
 	return h
 }
@@ -80,11 +81,11 @@ func TestIntervalsBounded(t *testing.T) {
 	v := newIntervals(&Workload{Interval: time.Second, OnInterval: func(i Interval) { told++ }}, 1)
 	for i := range n {
 		p := v.take()
-		p.upTo, p.reads = i, 1
-		p.latency.Add(1)
+		p.upTo, p.Reads = i, 1
+		p.Latency.Add(1)
 		v.parts <- p
 	}
-	v.parts <- &part{upTo: n, last: true, end: n * time.Second}
+	v.parts <- &part{upTo: n, last: true, end: n * time.Second, Interval: Interval{Latency: new(Histogram)}}
 	series := v.end()
 	if told != n || len(series) > maxSeries || len(series) < maxSeries/2 {
 		t.Errorf("%d of %d are told, %d kept", told, n, len(series))
@@ -117,14 +118,14 @@ func TestIntervalsSlowListener(t *testing.T) {
 	p := v.take()
 	for i := range n {
 		p.upTo = i
-		p.reads++
+		p.Reads++
 		p = v.give(p)
 		if i == 0 {
 			<-enter
 		}
 	}
 	close(leave)
-	p.upTo, p.last, p.end, p.reads = n, true, n*time.Second+1, p.reads+1
+	p.upTo, p.last, p.end, p.Reads = n, true, n*time.Second+1, p.Reads+1
 	v.give(p)
 	v.end()
 	if reads != n+1 {

@@ -359,7 +359,7 @@ func (l *loop) finish() {
 	}
 	if l.part != nil {
 		p := l.part
-		p.loop, p.upTo, p.end, p.last, p.behind = l.index, l.slice, time.Duration(l.measured-l.countFrom), true, l.behind(l.measured)
+		p.loop, p.upTo, p.end, p.last, p.Behind = l.index, l.slice, time.Duration(l.measured-l.countFrom), true, l.behind(l.measured)
 		l.part = l.intervals.give(p)
 	}
 }
@@ -367,7 +367,7 @@ func (l *loop) finish() {
 // nextSlice ends an interval.
 func (l *loop) nextSlice() {
 	p := l.part
-	p.loop, p.upTo, p.behind = l.index, l.slice, l.behind(l.boundary)
+	p.loop, p.upTo, p.Behind = l.index, l.slice, l.behind(l.boundary)
 	l.part = l.intervals.give(p)
 	l.slice++
 	l.boundary += int64(l.intervals.length)

@@ -1,6 +1,7 @@
 package initiator
 
 import (
+	"container/heap"
 	"fmt"
 	"syscall"
 
@@ -87,7 +88,7 @@ func (c *loopConn) prepare(l *loop, n int) {
 		c.writes = 0
 	}
 	c.free = nil
-	c.progress, c.closedBefore = proto.Idle, c.p.Counts().WindowClosed
+	c.progress, c.closedBefore = proto.Idle, c.p.WindowClosed()
 }
 
 // open makes the memory of a run, on the loop's thread.
@@ -124,7 +125,7 @@ func (c *loopConn) start() {
 		l.left--
 	case l.w.Rate > 0:
 		c.paced = true
-		l.pacer.push(c)
+		heap.Push(&l.pacer, c)
 	default:
 		for c.room() {
 			c.issue(c.take(), l.now)

@@ -1,17 +1,21 @@
 package initiator
 
-// pacer is a loop's queue of the connections that may send another request, by when it is due: a binary heap. The others
-// have Depth under way.
+import "container/heap"
+
+// pacer is a loop's queue of the connections that may send another request, by when it is due. The others have Depth in flight.
+// It implements heap.Interface.
 type pacer []*loopConn
 
-func (p pacer) less(i, j int) bool { return p[i].due.oldest < p[j].due.oldest }
+func (p pacer) Len() int           { return len(p) }
+func (p pacer) Less(i, j int) bool { return p[i].due.oldest < p[j].due.oldest }
+func (p pacer) Swap(i, j int)      { p[i], p[j] = p[j], p[i] }
+func (p *pacer) Push(c any)        { *p = append(*p, c.(*loopConn)) }
 
-func (p *pacer) push(c *loopConn) {
-	h := append(*p, c)
-	for i := len(h) - 1; i > 0 && h.less(i, (i-1)/2); i = (i - 1) / 2 {
-		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
-	}
-	*p = h
+func (p *pacer) Pop() any {
+	last := len(*p) - 1
+	c := (*p)[last]
+	(*p)[last], *p = nil, (*p)[:last]
+	return c
 }
 
 // first returns when the next request is due.
@@ -20,32 +24,6 @@ func (p pacer) first() int64 {
 		return never
 	}
 	return p[0].due.oldest
-}
-
-// settle puts the front where it belongs after its schedule moved on.
-func (p pacer) settle() {
-	for i := 0; ; {
-		least := i
-		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < len(p) && p.less(child, least) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		p[i], p[least] = p[least], p[i]
-		i = least
-	}
-}
-
-// pop takes the front out.
-func (p *pacer) pop() {
-	h := *p
-	last := len(h) - 1
-	h[0], h[last] = h[last], nil
-	*p = h[:last]
-	p.settle()
 }
 
 // behind returns how many requests are due before at and not sent.
@@ -68,12 +46,12 @@ func (l *loop) pace(until int64) {
 		c := l.pacer[0]
 		if !c.room() {
 			c.paced = false
-			l.pacer.pop()
+			heap.Pop(&l.pacer)
 			continue
 		}
 		due := c.due.oldest
 		c.due.advance()
-		l.pacer.settle()
+		heap.Fix(&l.pacer, 0)
 		if due < c.freed {
 			l.waited++
 		} else {

@@ -59,8 +59,6 @@ func (s *Session) Kill(cid uint16, reset bool) error {
 
 // RecoverOptions says how to recover. The zero value reinstates the CID after Time2Wait.
 type RecoverOptions struct {
-	// Portal to reconnect to; "" is that of Config.
-	Portal string
 	// LeaveOut does not bring the connection back: the target's side is closed by a logout on connection Over.
 	LeaveOut bool
 	Over     uint16
@@ -128,7 +126,7 @@ func (s *Session) comeBack(ctx context.Context, cid uint16, l *loss, o RecoverOp
 		}
 		return err
 	}
-	err := s.Join(ctx, cid, o.Portal)
+	err := s.Join(ctx, cid, "")
 	var refused *LoginError
 	if errors.As(err, &refused) && refused.Status == pdu.LoginSessionDoesNotExist {
 		return fmt.Errorf("%w: %w", ErrSessionLost, refused)

@@ -166,7 +166,7 @@ func (rn *run) report(conns []*loopConn) *Report {
 		}
 	}
 	for _, c := range conns {
-		c.report.WindowClosed = c.p.Counts().WindowClosed - c.closedBefore
+		c.report.WindowClosed = c.p.WindowClosed() - c.closedBefore
 		r.Conns = append(r.Conns, c.report)
 		l := &r.Loops[c.loopIndex]
 		l.Read.merge(&c.report.Read)

@@ -1,6 +1,7 @@
 package initiator
 
 import (
+	"container/heap"
 	"math"
 	"testing"
 )
@@ -91,7 +92,7 @@ func TestPacer(t *testing.T) {
 	for i := range 100 {
 		c := new(loopConn)
 		c.due = newSchedule(&Workload{Rate: 1000}, i*37%100, 100)
-		p.push(c)
+		heap.Push(&p, c)
 	}
 	last := int64(-1)
 	for i := range 10_000 {
@@ -102,10 +103,10 @@ func TestPacer(t *testing.T) {
 		c := p[0]
 		c.due.advance()
 		if i%7 == 0 { // out and in again
-			p.pop()
-			p.push(c)
+			heap.Pop(&p)
+			heap.Push(&p, c)
 		} else {
-			p.settle()
+			heap.Fix(&p, 0)
 		}
 	}
 	if want := int64(9999 * 1e6); last != want {

@@ -84,7 +84,7 @@ func dial(ctx context.Context, cfg Config, handOver func(uint16, net.Conn, proto
 	if err != nil {
 		return nil, err
 	}
-	s.params, s.tsih = login.Params(), login.TSIH()
+	s.params, s.tsih = login.Params, login.TSIH
 	s.add(0, nc, login)
 	s.Granted = min(max(cfg.Connections, 1), s.params.MaxConnections)
 	for cid := 1; cid < s.Granted; cid++ {
@@ -108,7 +108,7 @@ func (s *Session) connect(ctx context.Context, cid uint16, portal string, expSta
 	if err != nil {
 		return nil, nil, err
 	}
-	s.n.Update(login.Window())
+	s.n.Update(login.ExpCmdSN, login.MaxCmdSN)
 	return nc, login, nil
 }
 
@@ -144,7 +144,7 @@ func (s *Session) add(cid uint16, nc net.Conn, login *proto.Login) {
 	c := &conn{s: s, cid: cid, nc: nc, kick: make(chan struct{}, 1), gone: make(chan struct{})}
 	s.mu.Lock()
 	cfg := proto.Config{
-		Numbers: &s.n, Params: login.Params(), Handler: c, Ordinal: s.ordinal, Tasks: s.cfg.Tasks, StatSN: login.StatSN(),
+		Numbers: &s.n, Params: login.Params, Handler: c, Ordinal: s.ordinal, Tasks: s.cfg.Tasks, StatSN: login.StatSN,
 	}
 	s.ordinal++
 	if s.handOver != nil {

@@ -53,9 +53,6 @@ type Command struct {
 
 	// Done is called once when the command is over, with its Result set.
 	Done func(*Command)
-	// OnSent, if set, is called once the driver has passed the request and its unsolicited data to the transport.
-	OnSent func(*Command)
-
 	// User is the caller's.
 	User any
 

@@ -55,14 +55,7 @@ type Conn struct {
 
 	rx rx
 
-	counts Counts
-}
-
-// Counts says what a connection has seen.
-type Counts struct {
-	Sent, Received uint64 // PDUs
-	Commands       uint64 // that are over
-	WindowClosed   uint64 // Fills that the window ended
+	windowClosed uint64
 }
 
 // reply is a NOP-Out without a tag of its own.
@@ -106,8 +99,8 @@ func (c *Conn) Outstanding() int { return c.tags.used() }
 // Queued returns how many commands wait to be sent.
 func (c *Conn) Queued() int { return c.queued }
 
-// Counts returns what the connection has seen.
-func (c *Conn) Counts() Counts { return c.counts }
+// WindowClosed returns how many Fills ended because the window was closed.
+func (c *Conn) WindowClosed() uint64 { return c.windowClosed }
 
 // Params returns what was negotiated.
 func (c *Conn) Params() *Params { return &c.p }
@@ -206,7 +199,6 @@ func (c *Conn) finish(cmd *Command, err error, how ending) {
 		cmd.Result.Transferred = cmd.task.in
 	}
 	cmd.state = stateIdle
-	c.counts.Commands++
 	c.h.Done(cmd)
 }
 

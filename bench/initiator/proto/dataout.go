@@ -81,7 +81,6 @@ func (c *Conn) fillData(s *Sink) bool {
 		o.SetExpStatSN(c.expStatSN)
 		o.SetDataSN(b.dataSN)
 		o.SetBufferOffset(b.at)
-		c.counts.Sent++
 		s.put(&h, nil, b.cmd.Out[b.at:b.at+uint32(n)], c.p.Conn.HeaderDigest, c.p.Conn.DataDigest)
 		b.cmd.task.out += uint32(n)
 		b.dataSN++

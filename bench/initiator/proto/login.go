@@ -45,9 +45,14 @@ func (e *LoginError) Error() string {
 // Login is the login phase of one connection. Call Request, send what it returns, pass the response to Response, and repeat
 // until it is done.
 type Login struct {
+	// What the target has granted, and the numbers of its last response.
+	Params             Params
+	TSIH               uint16
+	StatSN             uint32
+	ExpCmdSN, MaxCmdSN uint32
+
 	cfg     LoginConfig
 	leading bool
-	params  Params
 	offered map[string]string
 
 	stage   pdu.Stage
@@ -58,9 +63,6 @@ type Login struct {
 
 	rounds    int
 	started   bool
-	statSN    uint32
-	tsih      uint16
-	exp, max  uint32
 	violation func(format string, args ...any)
 }
 
@@ -69,13 +71,13 @@ func NewLogin(cfg LoginConfig, violation func(format string, args ...any)) *Logi
 	if violation == nil {
 		violation = func(string, ...any) {}
 	}
-	l := &Login{cfg: cfg, leading: cfg.TSIH == 0, violation: violation, tsih: cfg.TSIH, offered: map[string]string{}}
+	l := &Login{cfg: cfg, leading: cfg.TSIH == 0, violation: violation, TSIH: cfg.TSIH, offered: map[string]string{}}
 	if l.leading {
-		l.params = cfg.Keys.base(cfg.Discovery)
+		l.Params = cfg.Keys.base(cfg.Discovery)
 	} else {
-		l.params = cfg.Params
-		l.params.Conn = cfg.Keys.conn()
-		l.params.Answers = nil
+		l.Params = cfg.Params
+		l.Params.Conn = cfg.Keys.conn()
+		l.Params.Answers = nil
 	}
 	who := []pdu.KeyValue{{Key: "InitiatorName", Value: cfg.InitiatorName}}
 	if l.leading {
@@ -130,7 +132,7 @@ func (l *Login) Request() (h pdu.BHS, text []byte) {
 	r.SetCID(l.cfg.CID)
 	r.SetCmdSN(l.cfg.CmdSN)
 	if l.started {
-		r.SetExpStatSN(l.statSN + 1)
+		r.SetExpStatSN(l.StatSN + 1)
 	} else {
 		r.SetExpStatSN(l.cfg.ExpStatSN)
 	}
@@ -145,7 +147,7 @@ func (l *Login) next() pdu.Stage {
 	return pdu.StageFullFeaturePhase
 }
 
-// Response takes the target's answer. Done means full feature phase: Params, TSIH, StatSN and the window are valid. The error
+// Response takes the target's answer. Done means full feature phase: Params and TSIH are valid. The error
 // is a *LoginError when the target refused.
 func (l *Login) Response(h *pdu.BHS, text []byte) (done bool, err error) {
 	if h.Opcode() != pdu.OpLoginResponse {
@@ -168,8 +170,8 @@ func (l *Login) Response(h *pdu.BHS, text []byte) (done bool, err error) {
 		return false, e
 	}
 	l.judge(r)
-	l.started, l.statSN = true, r.StatSN()
-	l.exp, l.max = r.ExpCmdSN(), r.MaxCmdSN()
+	l.started, l.StatSN = true, r.StatSN()
+	l.ExpCmdSN, l.MaxCmdSN = r.ExpCmdSN(), r.MaxCmdSN()
 	l.keys = l.keys[sent:]
 	if len(l.text)+len(text) > maxLoginText {
 		return false, errors.New("initiator: login: the target's text is too long")
@@ -188,7 +190,7 @@ func (l *Login) Response(h *pdu.BHS, text []byte) (done bool, err error) {
 	}
 	for _, kv := range kvs {
 		offered, known := l.offered[kv.Key]
-		if err := l.params.answer(kv, offered, l.leading); err != nil {
+		if err := l.Params.answer(kv, offered, l.leading); err != nil {
 			return false, err
 		}
 		if !known && !declared[kv.Key] && kv.Value != "NotUnderstood" {
@@ -213,7 +215,7 @@ var declared = map[string]bool{
 func (l *Login) securityDone(r *pdu.LoginResponse, kvs []pdu.KeyValue) error {
 	for _, kv := range kvs {
 		if declared[kv.Key] {
-			_ = l.params.answer(kv, "", l.leading)
+			_ = l.Params.answer(kv, "", l.leading)
 		}
 	}
 	next, last, err := l.security(kvs)
@@ -237,8 +239,8 @@ func (l *Login) judge(r *pdu.LoginResponse) {
 	if r.ISID() != l.cfg.ISID {
 		l.violation("Login Response has ISID %x (11.13)", r.ISID())
 	}
-	if l.started && r.StatSN() != l.statSN+1 {
-		l.violation("Login Response has StatSN %d after %d (11.4.9)", r.StatSN(), l.statSN)
+	if l.started && r.StatSN() != l.StatSN+1 {
+		l.violation("Login Response has StatSN %d after %d (11.4.9)", r.StatSN(), l.StatSN)
 	}
 	if r.ITT() != 1 {
 		l.violation("Login Response has Initiator Task Tag %#x (11.13)", r.ITT())
@@ -262,22 +264,10 @@ func (l *Login) finish(r *pdu.LoginResponse) error {
 		l.violation("a join is answered with TSIH %d instead of %d (11.13.3)", r.TSIH(), l.cfg.TSIH)
 	}
 	if l.leading {
-		l.tsih = r.TSIH()
+		l.TSIH = r.TSIH()
 	}
-	if l.params.FirstBurstLength > l.params.MaxBurstLength {
-		l.params.FirstBurstLength = l.params.MaxBurstLength // 13.14
+	if l.Params.FirstBurstLength > l.Params.MaxBurstLength {
+		l.Params.FirstBurstLength = l.Params.MaxBurstLength // 13.14
 	}
 	return nil
 }
-
-// Params returns what was negotiated.
-func (l *Login) Params() Params { return l.params }
-
-// TSIH returns the session's handle.
-func (l *Login) TSIH() uint16 { return l.tsih }
-
-// StatSN returns the StatSN of the last response.
-func (l *Login) StatSN() uint32 { return l.statSN }
-
-// Window returns ExpCmdSN and MaxCmdSN of the last response.
-func (l *Login) Window() (exp, max uint32) { return l.exp, l.max }

@@ -42,7 +42,6 @@ func (c *Conn) Feed(b []byte) error {
 // header handles a header. PDUs without data are complete with it.
 func (c *Conn) header() error {
 	h := c.framer.Header()
-	c.counts.Received++
 	if h.Opcode() == pdu.OpDataIn {
 		return c.dataIn(h)
 	}

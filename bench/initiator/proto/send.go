@@ -45,7 +45,7 @@ func (c *Conn) Fill(s *Sink) Progress {
 		sn, ok := c.n.Take()
 		if !ok {
 			if c.waiting {
-				c.counts.WindowClosed++
+				c.windowClosed++
 				return Window
 			}
 			c.waiting = c.n.Wait()
@@ -107,9 +107,6 @@ func (c *Conn) put(s *Sink, cmd *Command, cmdSN uint32) {
 	cmd.task = task{itt: itt}
 	r := &cmd.Result
 	r.ITT, r.CmdSN, r.Sent = itt, cmdSN, true
-	if cmd.OnSent != nil {
-		s.sent = append(s.sent, sentMark{cmd.OnSent, cmd})
-	}
 	var h pdu.BHS
 	var data []byte
 	switch cmd.Kind {
@@ -156,7 +153,6 @@ func (c *Conn) putRequest(s *Sink, h *pdu.BHS, ahs, data []byte, immediate bool,
 	h.SetImmediate(immediate)
 	r.SetCmdSN(cmdSN)
 	r.SetExpStatSN(c.expStatSN)
-	c.counts.Sent++
 	s.put(h, ahs, data, c.p.Conn.HeaderDigest, c.p.Conn.DataDigest)
 }
 

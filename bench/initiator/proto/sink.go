@@ -11,7 +11,6 @@ type Sink struct {
 	// copyMax is the longest data that is copied into buf; longer data is a
 	// piece of its own, which must stay as it is until it was sent.
 	copyMax int
-	sent    []sentMark
 	pdus    int
 }
 
@@ -27,8 +26,6 @@ func NewSink(mem []byte, pieces, copyMax int) *Sink {
 // Reset empties the sink, whose bytes were sent.
 func (s *Sink) Reset() {
 	s.buf, s.pieces, s.run, s.pdus = s.buf[:0], s.pieces[:0], 0, 0
-	clear(s.sent)
-	s.sent = s.sent[:0]
 }
 
 // Pieces ends the filling and returns what to send, in order. It is valid until Reset.
@@ -38,19 +35,6 @@ func (s *Sink) Pieces() [][]byte {
 		s.run = len(s.buf)
 	}
 	return s.pieces
-}
-
-// sentMark is a call of OnSent that is due. The command may be over by then, and the caller's again.
-type sentMark struct {
-	call func(*Command)
-	cmd  *Command
-}
-
-// TellSent calls the OnSent of every command whose request is in the sink, once the driver has sent it.
-func (s *Sink) TellSent() {
-	for _, m := range s.sent {
-		m.call(m.cmd)
-	}
 }
 
 // PDUs returns how many PDUs are in the sink.
