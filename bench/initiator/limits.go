@@ -4,13 +4,13 @@ import "time"
 
 // The bounds of the drivers, with their reasons.
 const (
-	// recvBuffer is what one read of the goroutine driver takes: a good part
-	// of a 1 MiB read, or the answers to a whole window of small ones.
+	// recvBuffer is what one read of the goroutine driver takes: a quarter of a 1 MiB read, or the answers to a whole window of
+	// small ones.
 	recvBuffer = 256 << 10
-	// sendBuffer is what one write of it sends: as much as a data segment of the target's, and the headers.
+	// sendBuffer is what one write of it sends: one of the target's longest data segments, and headers.
 	sendBuffer = 300 << 10
 
-	// maxViolations is how many violations are kept; the rest is counted. One is enough to fail a test, a thousand explain it.
+	// maxViolations is how many violations are kept; the rest is dropped. One is enough to fail a test, a thousand explain it.
 	maxViolations = 1000
 
 	// maxText and maxTargets bound what SendTargets returns, in bytes and keys.
@@ -25,13 +25,13 @@ const (
 	// maxUnitAttentions is how many TEST UNIT READY a unit gets to report the unit attentions of a new nexus (SAM-5, 5.14).
 	maxUnitAttentions = 16
 
-	// maxLogins is how many sessions of Loops log in at a time: a login is two round trips and little work, so that a target
-	// with a queue of 128 connections to accept takes them, and a thousand are there in the time of thirty.
+	// maxLogins is how many sessions of Loops log in, or out, at a time. A login is two round trips and little work; a target
+	// whose listen backlog is 128 copes with as many.
 	maxLogins = 32
 	// keepAfter is how long Loops without a run let the target wait for an
 	// answer to a ping: targets wait for five seconds and more.
 	keepAfter = time.Second
-	// keepFor is how long that goes on before its rings are made anew.
+	// keepFor is how long that runs before its rings are made again.
 	keepFor = time.Hour
 	// closeTimeout bounds the logouts of Loops, of all of them together.
 	closeTimeout = time.Second
@@ -53,37 +53,37 @@ const (
 	idleSendPieces = 8
 	// requestChunk is how many requests a connection takes memory for at a time, as far as Depth: 16 KiB.
 	requestChunk = 32
-	// Data up to here is copied behind its header: cheaper than two pieces.
+	// Data up to this length is copied behind its header, which is cheaper than two pieces.
 	loopCopyMax = 1024
 
 	defaultBlockSize = 4096
 	// maxBlockSize is the longest request: WRITE of 16 MiB is more than any target's MAXIMUM TRANSFER LENGTH here.
 	maxBlockSize = 16 << 20
 
-	// defaultOpenDepth is how many requests of an open loop a connection has under way by default. It is no bound of the load,
-	// since what waits for it is counted from when it was due; it is one of memory. As many on a few connections fill the
-	// largest command windows here.
+	// defaultOpenDepth is how many requests of an open loop a connection has in flight by default. It bounds memory, not the
+	// load: the latency of requests that wait counts from when they were due. A few connections with as many fill the largest
+	// command window here.
 	defaultOpenDepth = 256
-	// maxRate is more than a machine's loops can send, and the times of the
-	// schedule, in whole nanoseconds, still are to a tenth what they should.
+	// maxRate is more than a machine's loops can send. The schedule's times, in whole nanoseconds, are still accurate to a
+	// tenth of the gap.
 	maxRate = 100_000_000
 	// maxSpin is more than any machine takes to wake a thread that it could run. It bounds Poll as well.
 	maxSpin = 10 * time.Millisecond
-	// maxFillDepth is as deep as writing a range in order pays.
+	// maxFillDepth bounds Depth in Fill and ReadBack: writing a range in order gains nothing from more.
 	maxFillDepth = 32
 
-	// minInterval is the shortest slice of a series: a turn of a busy loop takes a tenth of it.
+	// minInterval is the shortest slice of a series: ten turns of a busy loop.
 	minInterval = time.Millisecond
-	// maxSeries bounds the slices that a run keeps, each with a histogram of 30 KiB: as many columns as a picture has.
+	// maxSeries bounds the slices that a run keeps, each with a histogram of 30 KiB: a chart has no more columns.
 	maxSeries = 600
 	// partsUnderWay is how many slices loops may be ahead of OnInterval before they make longer ones.
 	partsUnderWay = 64
 
-	// drainTimeout ends a run whose requests do not come back after it is
-	// over, hasteTimeout one that was interrupted or lost a connection.
+	// drainTimeout bounds the wait for requests in flight at the end of a run; hasteTimeout does after an interruption or the
+	// loss of a connection.
 	drainTimeout = 10 * time.Second
 	hasteTimeout = 3 * time.Second
-	// quitTimeout is how often a loop looks whether its receives have ended.
+	// quitTimeout is how often a loop checks whether its receives have ended.
 	quitTimeout = 20 * time.Millisecond
 
 	// maxAttentions is how many unit attentions a connection's run may see before they count as errors.

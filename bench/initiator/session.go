@@ -48,15 +48,13 @@ type Session struct {
 
 // witness collects the violations.
 type witness struct {
-	mu    sync.Mutex
-	list  []Violation
-	total int
+	mu   sync.Mutex
+	list []Violation
 }
 
 func (w *witness) add(cid uint16, format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.total++
 	if len(w.list) < maxViolations {
 		w.list = append(w.list, Violation{CID: cid, Text: fmt.Sprintf("CID %d: ", cid) + fmt.Sprintf(format, args...)})
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// CHAP is how the initiator authenticates (RFC 7143, 12.1.3). The zero value uses no CHAP.
+// CHAP has the credentials of a login (RFC 7143, 12.1.3). The zero value uses no CHAP.
 type CHAP struct {
 	User, Secret string
 	// MutualUser and MutualSecret are the target's: an empty MutualSecret asks for no proof, an empty MutualUser accepts any
@@ -26,7 +26,7 @@ type CHAP struct {
 	Algorithms string
 }
 
-// ErrMutualCHAP: the target did not prove that it knows its secret.
+// ErrMutualCHAP says that the target did not prove that it knows its secret.
 var ErrMutualCHAP = errors.New("initiator: the target failed mutual CHAP")
 
 // chapHashes are the hashes that CHAP_A names.
@@ -39,7 +39,7 @@ func chapResponse(alg string, id byte, secret string, challenge []byte) []byte {
 	return h.Sum(nil)
 }
 
-// chapState is the security stage of one login.
+// chapState is the state of one login's security stage.
 type chapState struct {
 	step int // exchanges that are done
 	alg  string
@@ -47,8 +47,8 @@ type chapState struct {
 	ours []byte // our challenge of mutual CHAP
 }
 
-// security takes the target's keys of the security stage and returns ours for the next request; last says that this request
-// asks for the next stage, done that the stage is over.
+// security handles the target's keys of the security stage and returns ours for the next request. last says that this request
+// asks for the next stage; with no keys, that the stage is over.
 func (l *Login) security(kvs []pdu.KeyValue) (next []pdu.KeyValue, last bool, err error) {
 	get := func(key string) string {
 		for _, kv := range kvs {

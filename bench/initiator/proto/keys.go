@@ -25,7 +25,7 @@ func (b Bool) or(def bool) bool {
 	return b == Yes
 }
 
-// Keys is what an initiator offers (RFC 7143, 13). The zero value is a good offer for a fast network without digests.
+// Keys are what an initiator offers (RFC 7143, 13). The zero value suits a fast network, without digests.
 type Keys struct {
 	HeaderDigest, DataDigest bool // offers CRC32C alone (13.1)
 	MaxConnections           int  // 0 is 1 (13.2)
@@ -41,7 +41,8 @@ type Keys struct {
 	TaskReporting string
 }
 
-// Params is what was negotiated. Those of a session hold for all its connections; Conn is the connection's own.
+// Params are what was negotiated. They hold for all connections of a session, except Conn, which each connection negotiates for
+// itself.
 type Params struct {
 	MaxConnections     int
 	InitialR2T         bool
@@ -137,8 +138,8 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("initiator: login: %s=%s: %s (offered %q)", e.Key, e.Value, e.Why, e.Offered)
 }
 
-// answer takes one of the target's keys into p. offered is the value that we offered for it, "" for none. A target may only
-// answer what the key's result function gives (chapter 13).
+// answer applies one of the target's keys to p. offered is the value that we offered for it, "" for none. A target may only
+// answer with a result of the key's function (chapter 13).
 func (p *Params) answer(kv pdu.KeyValue, offered string, leading bool) error {
 	p.Answers = append(p.Answers, kv)
 	bad := func(why string) error { return &KeyError{Key: kv.Key, Value: kv.Value, Offered: offered, Why: why} }
