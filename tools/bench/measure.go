@@ -67,7 +67,7 @@ func (b *bench) start(ctx context.Context, t target) (*peer.Target, error) {
 	}
 	b.started[t] = p
 	if t.file == "" && t.peer != peer.Echo {
-		err = p.Fill(ctx)
+		err = run.Fill(ctx, p.URL)
 	}
 	return p, err
 }

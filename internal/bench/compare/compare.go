@@ -204,7 +204,7 @@ func (c *comparer) start(ctx context.Context) error {
 			}
 			c.started = append(c.started, t)
 			if c.o.LUN.Memory > 0 {
-				if err := t.Fill(ctx); err != nil {
+				if err := run.Fill(ctx, t.URL); err != nil {
 					return err
 				}
 			}

@@ -4,18 +4,16 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A benchmark that panics, or is killed, takes its targets with it; what it could not remove, the next start does.
+// A benchmark that panics, or is killed, takes its targets with it, and leaves no file.
 func TestNothingOutlivesABenchmark(t *testing.T) {
 	for _, name := range Names() {
 		for _, end := range []string{"panic", "SIGKILL"} {
@@ -41,8 +39,8 @@ func TestNothingOutlivesABenchmark(t *testing.T) {
 				}
 				line, _ := bufio.NewReader(out).ReadString('\n')
 				var pid int
-				var portal, dir string
-				if _, err := fmt.Sscan(line, &pid, &portal, &dir); err != nil {
+				var portal string
+				if _, err := fmt.Sscan(line, &pid, &portal); err != nil {
 					_ = cmd.Process.Kill()
 					t.Fatalf("the child says %q", line)
 				}
@@ -59,42 +57,11 @@ func TestNothingOutlivesABenchmark(t *testing.T) {
 				_ = cmd.Wait() // it fails: that is the point
 				ended(t, watch)
 				gone(t, pid, portal)
-				if name == Tgt {
-					if left, _ := os.ReadDir(tmp); len(left) > 0 {
-						t.Errorf("%v is left", left)
-					}
-					return
-				}
-				// The sweep leaves what is younger than a start can be.
-				t.Setenv("TMPDIR", tmp)
-				sweep()
-				if _, err := os.Stat(dir); err != nil {
-					t.Errorf("a young directory was removed: %v", err)
-				}
-				if err := removeOld(tmp, time.Now().Add(readyTimeout+time.Second)); err != nil {
-					t.Error(err)
-				}
-				if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("%s is left: %v", dir, err)
+				if left, _ := os.ReadDir(tmp); len(left) > 0 {
+					t.Errorf("%v is left", left)
 				}
 			})
 		}
-	}
-}
-
-// A directory whose benchmark lives is never swept.
-func TestSweepLeavesWhatIsInUse(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	d, err := newWorkDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.remove()
-	if err := removeOld(os.TempDir(), time.Now().Add(time.Hour)); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(d.path); err != nil {
-		t.Errorf("swept while in use: %v", err)
 	}
 }
 

@@ -2,6 +2,9 @@ package peer
 
 import "time"
 
+// dirPattern names the directories of this package in the temporary directory.
+const dirPattern = "ringtgt-peer-*"
+
 // Every bound, with its reason.
 const (
 	// readyTimeout bounds the start of a target: ours may lay out its memory, tgtd waits for nothing.
@@ -10,8 +13,6 @@ const (
 	drainTimeout = 2 * time.Second
 	// tgtSegment is what tuned tgt takes and sends in one PDU, and takes unasked: with it a request of 256 KiB is one PDU.
 	tgtSegment = 256 << 10
-	// fillBlock and fillDepth are those of Fill: long enough for a disk, few enough for any command window.
-	fillBlock, fillDepth = 256 << 10, 8
 	// maxMemory is the largest LUN in memory: one that does not fit the machine shows that before it starts to swap.
 	maxMemory = 64 << 30
 )

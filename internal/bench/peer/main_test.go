@@ -35,11 +35,7 @@ func badBenchmark(name string) {
 		fmt.Println("error:", err)
 		os.Exit(1)
 	}
-	dir := "-"
-	if t.dir != nil {
-		dir = t.dir.path
-	}
-	fmt.Println(t.PID, t.Portal, dir)
+	fmt.Println(t.PID, t.Portal)
 	buf := make([]byte, 1)
 	_, _ = os.Stdin.Read(buf)
 	go func() { panic("in the middle of a benchmark") }()

@@ -1,7 +1,6 @@
 // Package peer starts iSCSI targets to compare: ringtgt, and a tuned tgt (Debian package tgt). Each has its own portal, control
-// socket and LUN, and can be pinned to given CPUs. Nothing remains, however the benchmark ends: a target dies with the process
-// that started it, memory LUNs have no name in any file system, and the next benchmark removes the temporary files of one that
-// was killed.
+// socket and LUN, and can be pinned to given CPUs. However the benchmark ends, a target dies with the process that started it, and
+// memory LUNs have no name in any file system. Only the state directory of a file's target outlives a benchmark that is killed.
 package peer
 
 import (
@@ -12,6 +11,7 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/process"
 )
@@ -59,8 +59,8 @@ type Target struct {
 	Unit        int
 
 	child *process.Child
-	dir   *workDir
 	ours  *harness.Daemon // nil: another program, which SIGTERM does not end
+	dir   string          // "": none
 	once  sync.Once
 	err   error
 }
@@ -115,11 +115,13 @@ func (t *Target) RSS() (int64, error) {
 	return t.ours.RSS()
 }
 
-// Stop ends the target and removes what it had. It may be called more than once.
+// Stop ends the target and removes its state. It may be called more than once.
 func (t *Target) Stop() error {
 	t.once.Do(func() {
 		t.err = t.end()
-		t.dir.remove()
+		if t.dir != "" {
+			_ = os.RemoveAll(t.dir)
+		}
 	})
 	return t.err
 }
@@ -147,4 +149,12 @@ func self(binary string) (string, error) {
 		return binary, nil
 	}
 	return os.Executable()
+}
+
+// Session returns the configuration of session i to the target, for package initiator.
+func (t *Target) Session(i int) initiator.Config {
+	return initiator.Config{
+		Portals: []string{t.Portal}, TargetName: t.IQN, InitiatorName: "iqn.2026-11.io.ringtgt:bench",
+		ISID: [6]byte{0x80, 0, 0, 7, byte(i >> 8), byte(i)}, // random format (RFC 7143, 11.12.5)
+	}
 }

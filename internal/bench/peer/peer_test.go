@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/bench/initiator"
+	"github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/host"
 	"golang.org/x/sys/unix"
 )
@@ -25,6 +25,7 @@ func TestPeersServe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := need(t, name)
 			o.CPUs = []int{cpu}
+			t.Setenv("TMPDIR", t.TempDir())
 			p := start(t, name, o)
 			if want := "iscsi://" + p.Portal + "/" + p.IQN + "/" + strconv.Itoa(p.Unit); p.URL != want {
 				t.Errorf("URL %s, want %s", p.URL, want)
@@ -43,7 +44,9 @@ func TestPeersServe(t *testing.T) {
 			if err := p.Alive(); err != nil {
 				t.Error(err)
 			}
-			dir := p.dir
+			if left := workDirs(t); len(left) > 0 {
+				t.Errorf("directories %v", left)
+			}
 			if err := p.Stop(); err != nil {
 				t.Error(err)
 			}
@@ -51,11 +54,6 @@ func TestPeersServe(t *testing.T) {
 				t.Error("a second Stop:", err)
 			}
 			gone(t, p.PID, p.Portal)
-			if dir != nil {
-				if _, err := os.Stat(dir.path); !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("%s is still there", dir.path)
-				}
-			}
 			if p.Alive() == nil {
 				t.Error("alive after Stop")
 			}
@@ -73,6 +71,7 @@ func TestPeersServeFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			o.LUN = LUN{File: path}
+			t.Setenv("TMPDIR", t.TempDir())
 			p := start(t, name, o)
 			if flags := openFlags(t, p.PID, path); flags&unix.O_DIRECT == 0 {
 				t.Errorf("open flags %#o have no O_DIRECT (%#o)", flags, unix.O_DIRECT)
@@ -80,6 +79,9 @@ func TestPeersServeFiles(t *testing.T) {
 			roundTrip(t, p)
 			if err := p.Stop(); err != nil {
 				t.Error(err)
+			}
+			if left := workDirs(t); len(left) > 0 {
+				t.Errorf("directories %v", left)
 			}
 			if st, err := os.Stat(path); err != nil || st.Size() != 4<<20 {
 				t.Errorf("the file afterwards: %v, %v", st, err)
@@ -124,7 +126,7 @@ func TestFill(t *testing.T) {
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
 			p := start(t, name, need(t, name))
-			if err := p.Fill(t.Context()); err != nil {
+			if err := run.Fill(t.Context(), p.URL); err != nil {
 				t.Fatal(err)
 			}
 			s := dial(t, p)
@@ -202,7 +204,7 @@ func TestStartFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := need(t, name)
 			o.LUN = LUN{File: filepath.Join(t.TempDir(), "is-not-there", "disk")}
-			dirs := workDirs(t)
+			t.Setenv("TMPDIR", t.TempDir())
 			p, err := Start(t.Context(), name, o)
 			if err == nil {
 				p.Stop()
@@ -211,8 +213,8 @@ func TestStartFails(t *testing.T) {
 			if name == Ringtgt && !strings.Contains(err.Error(), "is-not-there") {
 				t.Errorf("%v does not name the file", err)
 			}
-			if now := workDirs(t); len(now) > len(dirs) {
-				t.Errorf("directories %v, before %v", now, dirs)
+			if left := workDirs(t); len(left) > 0 {
+				t.Errorf("directories %v", left)
 			}
 		})
 	}

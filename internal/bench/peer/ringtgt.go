@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -18,19 +19,18 @@ func startRingtgt(ctx context.Context, o Options) (_ *Target, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	dir, err := newWorkDir()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			dir.remove()
-		}
-	}()
-	spec := "mem:" + strconv.FormatInt(o.LUN.Memory, 10)
+	spec, dir := "mem:"+strconv.FormatInt(o.LUN.Memory, 10), "" // without a file it needs no state directory
 	if o.LUN.File != "" {
-		path, err := filepath.Abs(o.LUN.File)
-		if err != nil {
+		if dir, err = os.MkdirTemp("", dirPattern); err != nil {
+			return nil, fmt.Errorf("peer: %w", err)
+		}
+		defer func() {
+			if err != nil {
+				_ = os.RemoveAll(dir)
+			}
+		}()
+		var path string
+		if path, err = filepath.Abs(o.LUN.File); err != nil {
 			return nil, fmt.Errorf("peer: %w", err)
 		}
 		spec = "file:" + path + ",direct=on"
@@ -40,13 +40,13 @@ func startRingtgt(ctx context.Context, o Options) (_ *Target, err error) {
 		args = append(args, "--cores", result.CPUList(o.CPUs))
 	}
 	d, err := harness.Start(ctx, harness.Options{
-		Binary: binary, Target: ringtgtIQN, LUNs: []string{spec}, State: filepath.Join(dir.path, "state"), CPUs: o.CPUs,
+		Binary: binary, Target: ringtgtIQN, LUNs: []string{spec}, State: dir, CPUs: o.CPUs,
 		Args: append(args, o.Args...), Ready: readyTimeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	t := &Target{Name: Ringtgt, PID: d.PID(), Portal: d.Addr(), IQN: ringtgtIQN, child: d.Child, dir: dir, ours: d}
+	t := &Target{Name: Ringtgt, PID: d.PID(), Portal: d.Addr(), IQN: ringtgtIQN, child: d.Child, ours: d, dir: dir}
 	t.setURL()
 	t.Software = version(ctx, binary, "version")
 	return t, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -30,15 +31,15 @@ var tgtKeys = [][2]string{
 }
 
 // startTgt starts a tuned tgtd.
-func startTgt(ctx context.Context, o Options) (_ *Target, err error) {
+func startTgt(ctx context.Context, o Options) (*Target, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	dir, err := newWorkDir()
+	dir, err := os.MkdirTemp("", dirPattern)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("peer: %w", err)
 	}
-	defer dir.remove() // its control socket is not used once it is configured
-	d, err := tgtd.Start(ctx, tgtd.Options{Dir: dir.path, CPUs: o.CPUs, Args: o.Args})
+	defer os.RemoveAll(dir) // its control socket is not used once it is configured
+	d, err := tgtd.Start(ctx, tgtd.Options{Dir: dir, CPUs: o.CPUs, Args: o.Args})
 	if errors.Is(err, tgtd.ErrMissing) {
 		return nil, fmt.Errorf("peer: tgtd is %w: install the Debian package tgt", ErrMissing)
 	}

@@ -32,6 +32,13 @@ func Do(ctx context.Context, o Options) (*result.Run, error) {
 	return r, err
 }
 
+// Fill writes the whole LUN at a URL once, so that reads find data: blocks that were never written come from one page of zeroes, or
+// from a hole in a file, and are faster than any disk.
+func Fill(ctx context.Context, url string) error {
+	_, err := Do(ctx, Options{URL: url, TargetPID: -1, RW: "write", BlockSize: "256k", IODepth: 8})
+	return errors.Join(err, ctx.Err())
+}
+
 // do fills r. It sets r.Started once there is a measurement.
 func (p *plan) do(ctx context.Context, r *result.Run) error {
 	p.stage("looking at the target")
