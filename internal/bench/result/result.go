@@ -33,18 +33,18 @@ type Workload struct {
 	RW        string        `json:"rw"`                // read, write, randread, randwrite, rw, randrw
 	ReadMix   int           `json:"rwmixread"`         // percent
 	BlockSize string        `json:"bs"`                // "4k", or a split as fio writes it: "4k/60:64k/40"
-	IODepth   int           `json:"iodepth"`           // a connection; 0 in an open loop with no bound
+	IODepth   int           `json:"iodepth"`           // per connection; 0: an open loop without bound
 	NumJobs   int           `json:"numjobs"`           // copies, each with Sessions sessions of its own
-	Sessions  int           `json:"sessions"`          // a job
-	Conns     int           `json:"connections"`       // a session
-	Rate      float64       `json:"rate,omitempty"`    // requests a second over all; 0: closed loop
+	Sessions  int           `json:"sessions"`          // per job
+	Conns     int           `json:"connections"`       // per session
+	Rate      float64       `json:"rate,omitempty"`    // requests per second over all; 0: closed loop
 	Digests   string        `json:"digests"`           // "none", "header", "data", "both"
 	Size      int64         `json:"size,omitempty"`    // bytes of the LUN in use
 	Verify    bool          `json:"verify"`            // data was compared
 	Seed      uint64        `json:"seed,omitempty"`    // of addresses and data
 	Runtime   time.Duration `json:"runtime_ns"`        //
 	RampTime  time.Duration `json:"ramp_time_ns"`      //
-	Poll      time.Duration `json:"poll_ns,omitempty"` // how long the client's threads look for answers before they sleep
+	Poll      time.Duration `json:"poll_ns,omitempty"` // how long the client's threads poll for answers before they sleep
 	Cores     []int         `json:"cores,omitempty"`   // the client's threads are pinned to; empty: not pinned
 }
 
@@ -58,7 +58,7 @@ type Target struct {
 	Revision string `json:"revision"`
 	BlockLen uint32 `json:"block_len"` // bytes
 	Capacity uint64 `json:"capacity"`  // bytes
-	// Software, Kernel and the CPU figures are known when the target runs on this machine or says so itself.
+	// Software, Kernel and the CPU figures are known if the target runs on this machine.
 	PID        int               `json:"pid,omitempty"`      // of its process on this machine
 	Software   string            `json:"software,omitempty"` // "ringtgt 1.2.0", "tgtd 1.0.85"
 	Kernel     string            `json:"kernel,omitempty"`
@@ -100,7 +100,7 @@ type Conn struct {
 	Session      int    `json:"session"`
 	CID          uint16 `json:"cid"`
 	CPU          int    `json:"cpu"`           // index in Run.CPUs
-	WindowClosed uint64 `json:"window_closed"` // times that the command window held it up
+	WindowClosed uint64 `json:"window_closed"` // times that the command window delayed it
 	Stats
 }
 

@@ -85,13 +85,6 @@ func (p *plan) checkTarget(bad *problems) {
 	}
 }
 
-// checkLoad reads the options that describe a request.
-func (p *plan) checkLoad(bad *problems) {
-	p.checkMix(bad)
-	p.checkBlocks(bad)
-	p.checkRange(bad)
-}
-
 // checkMix reads --rw and --rwmixread.
 func (p *plan) checkMix(bad *problems) {
 	p.RW = cmp.Or(p.RW, "randread")
