@@ -45,8 +45,8 @@ func (h *LogoutRequest) ITT() uint32 { return h.BHS().u32(16) }
 // SetITT stores the Initiator Task Tag.
 func (h *LogoutRequest) SetITT(v uint32) { h.BHS().put32(16, v) }
 
-// CID returns the connection that is to be closed or recovered, unless the
-// reason is to close the session (11.14.3).
+// CID returns the connection to close or recover, unless the reason is to
+// close the session (11.14.3).
 func (h *LogoutRequest) CID() uint16 { return h.BHS().u16(20) }
 
 // SetCID stores CID.

@@ -13,8 +13,8 @@ import (
 // Another loop calls its own ring's Wake(target): one MSG_RING entry, submitted with whatever else it submits. A
 // goroutine without a ring calls target.Notify: a write to an eventfd that the target polls.
 //
-// Both only wake. The messages themselves go through a queue, whose "sleeping" flag tells whether the loop must be woken at all:
-// a busy one need not be. No message is lost if the sender first puts its message into the queue and then wakes the loop, and the
+// Both only wake. The messages themselves go through a queue, whose "sleeping" flag is set while the loop must be woken; a busy
+// loop need not be. No message is lost if the sender first puts its message into the queue and then wakes the loop, and the
 // loop checks the queue when Woken returns true, and before it sleeps.
 
 // UserDataReserved is the first user data value that callers must not use.

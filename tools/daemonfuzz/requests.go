@@ -181,7 +181,7 @@ func (a *actor) function(k *conn) []byte {
 	m := (*pdu.TaskManagementRequest)(h)
 	f := []byte{1, 1, 1, 1, 2, 2, 4, 5, 5, 6, 9, 10, 11, 12, 3, 8, 13}[rng.IntN(17)]
 	if rng.IntN(40) == 0 {
-		f = 7 // TARGET COLD RESET ends everybody's connections
+		f = 7 // TARGET COLD RESET closes the connections of all initiators
 	}
 	m.SetFunction(pdu.TaskFunction(f))
 	m.SetLUN(uint64(rng.IntN(3)) << 48)
