@@ -15,6 +15,15 @@ func (p *plan) credentials(bad *problems) (c initiator.CHAP) {
 	if u.HasSecret && (p.CHAP.SecretFile != "" || p.CHAP.SecretEnv != "") {
 		bad.add("%s: there is a secret in it, and another by --chap-secret-file or --chap-secret-env: want one", u)
 	}
+	c = initiator.CHAP{User: u.User, MutualUser: p.CHAP.MutualUser}
+	c.Secret = p.secret(bad)
+	c.MutualSecret = p.mutualSecret(bad, c.Secret)
+	return c
+}
+
+// secret is what proves us to the target.
+func (p *plan) secret(bad *problems) string {
+	u := p.url
 	secret, given, err := read("chap-secret", p.CHAP.SecretFile, p.CHAP.SecretEnv)
 	if !given {
 		secret, given = u.Secret, u.HasSecret
@@ -29,7 +38,12 @@ func (p *plan) credentials(bad *problems) (c initiator.CHAP) {
 	case given && secret == "":
 		bad.add("%s: the secret of %s is empty", u, u.User)
 	}
-	// What the target must prove.
+	return secret
+}
+
+// mutualSecret is what proves the target to us.
+func (p *plan) mutualSecret(bad *problems, secret string) string {
+	u := p.url
 	mutual, given, err := read("mutual-chap-secret", p.CHAP.MutualSecretFile, p.CHAP.MutualSecretEnv)
 	switch {
 	case err != nil:
@@ -43,7 +57,7 @@ func (p *plan) credentials(bad *problems) (c initiator.CHAP) {
 	case !given && p.CHAP.MutualUser != "":
 		bad.add("--mutual-chap-user %s: there is no secret: want --mutual-chap-secret-file FILE or --mutual-chap-secret-env NAME", p.CHAP.MutualUser)
 	}
-	return initiator.CHAP{User: u.User, Secret: secret, MutualUser: p.CHAP.MutualUser, MutualSecret: mutual}
+	return mutual
 }
 
 // read takes a secret from a file, without the end of its line, or from the environment.
