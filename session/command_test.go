@@ -191,7 +191,7 @@ func TestNoTask(t *testing.T) {
 	r.send(h.BHS(), nil)
 	r.wantReject(pdu.RejectImmediateCommand, h.BHS(), "there is no task for an immediate command")
 	r.host.tasks = 10
-	h = r.sendRead(0)
+	r.sendRead(0)
 	r.wantExecute("the session goes on")
 }
 

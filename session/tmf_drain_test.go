@@ -83,8 +83,8 @@ func TestDrainEndsOtherwise(t *testing.T) {
 	r.wantManaged(a.ITT(), pdu.TMFResponseComplete, "")
 	r.wantManaged(m.ITT(), pdu.TMFResponseComplete, "")
 
-	h, _ = r.solicited(4096)
-	m = r.sendManage(pdu.TMFLogicalUnitReset, true)
+	r.solicited(4096)
+	r.sendManage(pdu.TMFLogicalUnitReset, true)
 	r.wantDown()
 }
 

@@ -5,7 +5,6 @@
 package check
 
 import (
-	"bytes"
 	"fmt"
 	"testing"
 )
@@ -23,14 +22,6 @@ func Equal[T comparable](t testing.TB, got, want T, format string, args ...any) 
 	if got != want {
 		t.Helper()
 		t.Errorf("%s %v, want %v", fmt.Sprintf(format, args...), got, want)
-	}
-}
-
-// Bytes is Equal for byte slices.
-func Bytes(t testing.TB, got, want []byte, format string, args ...any) {
-	if !bytes.Equal(got, want) {
-		t.Helper()
-		t.Errorf("%s % x, want % x", fmt.Sprintf(format, args...), got, want)
 	}
 }
 
