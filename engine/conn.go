@@ -226,7 +226,7 @@ func (c *conn) FreeTask(st *session.Task) {
 	c.loop.leaveLine(t)
 	t.leaveGroups()
 	if t.inServer() {
-		// The backend still has it; loop.TaskDone releases its blocks.
+		// The backend still has it; task.TaskDone releases its blocks.
 		t.enter(taskOrphaned)
 		return
 	}

@@ -114,7 +114,8 @@ var (
 )
 
 // AddUnit makes cfg the logical unit number lun. Every nexus gets REPORTED LUNS DATA HAS CHANGED on the other units
-// (SPC-4 6.33) and POWER ON on the new one; nothing else happens to them.
+// (SPC-4 6.33) and POWER ON on the new one; nothing else happens to the nexuses
+// or to the other units.
 func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	if lun < 0 || lun >= MaxLUNs {
 		return nil, ErrLUNRange

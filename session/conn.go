@@ -18,8 +18,9 @@ type ConnConfig struct {
 	Now           int64        // ns, monotonic
 }
 
-// Conn is one connection. All its methods are called on its loop's thread. None blocks, locks or allocates once the connection
-// is in full feature phase and its queues have grown to what its initiator uses.
+// Conn is one connection. All its methods are called on its loop's thread. None blocks. In full feature phase
+// commands take no lock and allocate nothing once the queues have grown to what the initiator uses; task management and logout may
+// do both.
 type Conn struct {
 	cfg    ConnConfig
 	node   *Node

@@ -86,7 +86,7 @@ func (e *endState) nextFlush(ev *Event, last bool) bool {
 }
 
 // Closed reports that the transport is gone: no receive or send accesses a task's memory any more, and the host does not call
-// Sent again. Every task is freed; those that the host has, when it has answered their Abort. SessionDown follows if the session
+// Sent again. Tasks are freed at once, except those that the host has: they are freed when it answers their Abort. SessionDown follows if the session
 // ends.
 func (c *Conn) Closed(now int64) {
 	e := &c.end

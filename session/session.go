@@ -6,7 +6,7 @@ import (
 )
 
 // Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). Its negotiated values are fixed
-// once it is in full feature phase. Each of its connections (members.go) is on a loop of its own.
+// once it is in full feature phase. Its connections (members.go) may be on different loops.
 type Session struct {
 	InitiatorName string
 	Account       string // the CHAP account that logged it in, "" without CHAP: no other may join or replace it
