@@ -7,10 +7,11 @@ import (
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // A login gets the device of its target's name, whatever the case (RFC 7143, 4.2.7.2), and is refused if there is none. Sessions
-// that are up keep their device, and a nexus is forgotten with its session.
+// that are up keep their device. The simulation checks that a nexus is forgotten with its session.
 func TestDevices(t *testing.T) {
 	r := newRig(t, 1, memory(t, 1<<20))
 	i := r.login(1)
@@ -33,6 +34,9 @@ func TestDevices(t *testing.T) {
 	j := r.enter(3)
 	if s, _ := j.finish(j.startRead(0, 0, 1)); s != byte(lun.StatusCheckCondition) {
 		t.Errorf("a session of the new device, which has no units, reads with status %#x", s)
+	}
+	if d := r.e.devices.of(&session.Target{Name: strings.ToUpper(testTarget)}); d != other {
+		t.Errorf("a target with another case of the device's name has device %p, want %p", d, other)
 	}
 	x := &r.e.nexuses
 	x.mu.Lock()

@@ -226,6 +226,9 @@ func (s *simulation) finish() {
 	if n := len(s.node.Sessions()); n > 0 {
 		s.Fatalf("%d sessions are left", n)
 	}
+	if n := len(s.engine.nexuses.bySession); n > 0 {
+		s.Fatalf("%d nexuses are left", n)
+	}
 	s.stats["steps"] += s.step
 	s.logf("%v", s.stats)
 }
