@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -41,6 +42,27 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 // The target shuts down while a connection is between two loops: both have asked their initiators to log out, and neither had the
 // connection. It is asked when it arrives.
 func TestShutdownReachesMovingConnection(t *testing.T) {
+	askBetweenLoops(t, func(s *scenario) {
+		s.engine.draining.Store(true)
+		for _, l := range s.engine.loops {
+			l.askToLogOut()
+		}
+	})
+}
+
+// So does a TARGET COLD RESET, which ends all sessions of the target (RFC 7143, 11.5.1).
+func TestColdResetReachesMovingConnection(t *testing.T) {
+	askBetweenLoops(t, func(s *scenario) {
+		s.target.Reset(lun.ResetCold)
+		from, to := s.engine.loops[1], s.engine.loops[0]
+		from.Post(targetReset{from, s.target, nil})
+		targetReset{to, s.target, nil}.Happen() // before the connection arrives
+	})
+}
+
+// askBetweenLoops calls ask while a connection has left its loop and has not arrived at the next one, and expects that its initiator
+// is asked to log out.
+func askBetweenLoops(t *testing.T, ask func(*scenario)) {
 	s := newScenario("moving")
 	s.play(t, "session conns=1 loops=2")
 	from, to := s.engine.loops[1], s.engine.loops[0]
@@ -53,9 +75,7 @@ func TestShutdownReachesMovingConnection(t *testing.T) {
 			t.Fatal("the connection does not move")
 		}
 	}
-	s.engine.draining.Store(true)
-	from.askToLogOut()
-	to.askToLogOut()
+	ask(s)
 	s.settle()
 	if !slices.ContainsFunc(s.conns["2"].got, func(x wire) bool { return x.h.Opcode() == pdu.OpAsyncMessage }) {
 		t.Errorf("the connection that moved was not asked to log out: %v", s.conns["2"].got)
