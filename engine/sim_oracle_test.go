@@ -229,6 +229,12 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	if next := c.nexus().next; !pdu.SNLess(t.s.CmdSN, next) {
 		w.Fatalf("%v: %v is executed, and %d has not arrived", c, cmd, next)
 	}
+	// This command may overtake those that wait for data-in memory.
+	for o := c.c.tasks; o != nil; o = o.next {
+		if waits := c.byITT[o.s.ITT]; o.phase == taskWaitingIn && waits != nil {
+			waits.prompt = false
+		}
+	}
 	// It may have waited for memory, or at the unit's gate since an earlier turn.
 	if !cmd.prompt || w.cfg.arena > 0 || t.times.begun < t.conn.loop.lat.began {
 		return
