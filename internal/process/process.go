@@ -160,7 +160,7 @@ func (c *Child) Await(ctx context.Context, what string, try func() error) error 
 		}
 		select {
 		case <-c.exited:
-			return fmt.Errorf("%s ended before it could %s: %v", filepath.Base(c.cmd.Path), what, c.err)
+			return fmt.Errorf("%s ended before it could %s: %v", filepath.Base(c.cmd.Path), what, c.cmd.ProcessState)
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not %s: %w: %w", filepath.Base(c.cmd.Path), what, ctx.Err(), err)
 		case <-tick.C:

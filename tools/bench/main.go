@@ -89,7 +89,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return usage("%v", err)
 	case fs.NArg() > 0:
-		return usage("what is %q?", fs.Arg(0))
+		return usage("unexpected argument %q", fs.Arg(0))
 	case o.rounds < 1 || o.rounds > maxRounds:
 		return usage("-rounds is 1 to %d", maxRounds)
 	case o.runtime < time.Millisecond || o.runtime > maxRuntime:

@@ -133,7 +133,7 @@ func TestCommand(t *testing.T) {
 		{"-runtime 0s", exitUsage, "", "-runtime is"},
 		{"-runtime 2h", exitUsage, "", "-runtime is"},
 		{"-what", exitUsage, "", "not defined"},
-		{"extra", exitUsage, "", `what is "extra"?`},
+		{"extra", exitUsage, "", `unexpected argument "extra"`},
 	} {
 		var out, errs bytes.Buffer
 		code := command(t.Context(), append([]string{"bench"}, strings.Fields(c.args)...), &out, &errs)

@@ -151,7 +151,7 @@ func Run(ctx context.Context, o Options) (*result.Comparison, error) {
 	out.Ratios = ratios(out)
 	out.Noise = c.verdict(out)
 	if c.starved > 0 {
-		out.Noise = append(out.Noise, fmt.Sprintf("%d rounds are left out: a side answered no request in them", c.starved))
+		out.Noise = append(out.Noise, fmt.Sprintf("%s left out: a side answered no request in it", result.Plural(c.starved, "round")))
 	}
 	if ctx.Err() != nil {
 		if len(out.Sides[0].Runs) == 0 {
@@ -257,6 +257,9 @@ func (c *comparer) rounds(ctx context.Context, what string, rounds int, ro run.O
 				return fmt.Errorf("%s: %w", c.sides[i].Name, err)
 			}
 			got[i] = r
+		}
+		if got == nil {
+			continue
 		}
 		for i, r := range got {
 			*list(i) = append(*list(i), *r)

@@ -276,9 +276,29 @@ func TestStarvedRoundsAreLeftOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got.Sides[0].Runs) != c.left || len(got.Sides[1].Runs) != c.left || !strings.Contains(strings.Join(got.Noise, "\n"), "1 rounds are left out") {
+		if len(got.Sides[0].Runs) != c.left || len(got.Sides[1].Runs) != c.left || !strings.Contains(strings.Join(got.Noise, "\n"), "1 round left out") {
 			t.Errorf("%+v: %d and %d runs, %q", c, len(got.Sides[0].Runs), len(got.Sides[1].Runs), got.Noise)
 		}
+	}
+}
+
+// The idle CPU is that of the first round which is not left out.
+func TestIdleOfAStarvedRound(t *testing.T) {
+	f := &fake{iops: map[string][]float64{urlA: {100}, urlB: {50}}}
+	o := options(f, urlA, urlB)
+	o.Rounds, o.Run.Idle = mayStarve, time.Second
+	var idle []time.Duration
+	o.Sides[1].Do = func(ctx context.Context, ro run.Options) (*result.Run, error) {
+		if idle = append(idle, ro.Idle); len(idle) == 1 {
+			return &result.Run{}, nil
+		}
+		return f.do(ctx, ro)
+	}
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if idle[1] == 0 || idle[2] != 0 {
+		t.Errorf("idle times of the rounds: %v", idle)
 	}
 }
 

@@ -18,7 +18,7 @@ func (p *plan) explain(err error) error {
 		return fmt.Errorf("--digests %s: the target does not grant it: %s=%s", p.Digests, key.Key, key.Value)
 	}
 	if errors.Is(err, proto.ErrMutualCHAP) {
-		return fmt.Errorf("%s: the target does not know the secret that it was asked to prove", p.url)
+		return fmt.Errorf("%s: the target failed to prove the mutual CHAP secret", p.url)
 	}
 	var login *initiator.LoginError
 	if !errors.As(err, &login) {
@@ -33,7 +33,7 @@ func (p *plan) explain(err error) error {
 
 var refusals = map[pdu.LoginStatus]string{
 	pdu.LoginAuthenticationFailure:  "the secret is wrong, or CHAP is wanted and the URL has no USER%SECRET",
-	pdu.LoginAuthorizationFailure:   "this initiator is not admitted: --initiator NAME says who it is",
+	pdu.LoginAuthorizationFailure:   "this initiator is not admitted: --initiator NAME sets its name",
 	pdu.LoginNotFound:               "there is no such target",
 	pdu.LoginTooManyConnections:     "it takes no more connections of a session",
 	pdu.LoginCannotIncludeInSession: "it takes no more connections of a session",

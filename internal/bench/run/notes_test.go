@@ -96,11 +96,11 @@ func TestExplain(t *testing.T) {
 		{&initiator.KeyError{Key: "MaxBurstLength", Value: "9", Offered: "8", Why: "not what the result function gives"}, "login: MaxBurstLength=9: not what"},
 		{&initiator.LoginError{Status: pdu.LoginTargetMovedTemporarily, Address: "192.0.2.9:3260"}, "the target is elsewhere: 192.0.2.9:3260 (status 0x0101)"},
 		{&initiator.LoginError{Status: pdu.LoginAuthenticationFailure}, "the secret is wrong"},
-		{&initiator.LoginError{Status: pdu.LoginAuthorizationFailure}, "--initiator NAME says who it is (status 0x0202)"},
+		{&initiator.LoginError{Status: pdu.LoginAuthorizationFailure}, "--initiator NAME sets its name (status 0x0202)"},
 		{&initiator.LoginError{Status: pdu.LoginTooManyConnections}, "no more connections of a session"},
 		{&initiator.LoginError{Status: pdu.LoginOutOfResources}, "cannot take another session now"},
 		{&initiator.LoginError{Status: pdu.LoginUnsupportedVersion}, "login: refused (status 0x0205)"},
-		{proto.ErrMutualCHAP, "the target does not know the secret that it was asked to prove"},
+		{proto.ErrMutualCHAP, "the target failed to prove the mutual CHAP secret"},
 		{errors.New("initiator: session 3: dial tcp: connection refused"), "session 3: dial tcp: connection refused"},
 	} {
 		got := p.explain(c.err).Error()
