@@ -82,7 +82,7 @@ func (c *conn) take() {
 		case session.Manage:
 			c.manage(ev.Task)
 		case session.SessionUp, session.SessionJoined:
-			c.settled()
+			c.established()
 		case session.Move:
 			if c.phase == connServing { // otherwise its input ended after the request that moves it
 				c.moveTo = ev.Loop

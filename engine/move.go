@@ -61,8 +61,8 @@ func (p placement) reason(level steer.Level) string {
 	return "accepted: hash"
 }
 
-// settled is called when a connection is in full feature phase and will not move any more. It enters the connection in the steering.
-func (c *conn) settled() {
+// established is called when a connection is in full feature phase and will not move any more. It enters the connection in the steering.
+func (c *conn) established() {
 	if n := c.nexus(); n != nil && n.ColdReset() {
 		c.s.Shutdown(c.loop.now) // it was in its login, or between two loops, when dropTarget ran
 	}

@@ -53,4 +53,4 @@ type saving struct {
 }
 
 func (w saving) Do()     { w.s.save() }
-func (w saving) Happen() { w.t.settled(w.s) }
+func (w saving) Happen() { w.t.saved(w.s) }

@@ -56,7 +56,7 @@ func modeFlushed(t *Task, err error) {
 	}
 	if s.saves {
 		s.unit = t.unit
-		t.settle(s)
+		t.save(s)
 		return
 	}
 	s.saved(t)

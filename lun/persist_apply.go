@@ -87,7 +87,7 @@ func (s *prState) register(r *prRequest, self int, e *prEffects) *prFailure {
 	e.changed = true
 	s.aptpl = r.aptpl
 	if gone {
-		s.settle(e, r.self)
+		s.releaseUnheld(e, r.self)
 	}
 	return nil
 }
@@ -128,9 +128,9 @@ func (s *prState) registerSelf(r *prRequest, ports []Port) (gone bool) {
 	return gone
 }
 
-// settle releases the reservation when its holder is no longer registered, or no nexus is, for All Registrants types (SPC-4
+// releaseUnheld releases the reservation when its holder is no longer registered, or no nexus is, for All Registrants types (SPC-4
 // table 71). For a Registrants Only type the other registered nexuses get a unit attention (5.13.11.2.3); self is the sender.
-func (s *prState) settle(e *prEffects, self nexusID) {
+func (s *prState) releaseUnheld(e *prEffects, self nexusID) {
 	switch {
 	case s.typ == prNone:
 		return
@@ -255,7 +255,7 @@ func (s *prState) preempt(r *prRequest, e *prEffects) *prFailure {
 	e.changed = true
 	e.abort = e.unregistered
 	if !takes {
-		s.settle(e, r.self)
+		s.releaseUnheld(e, r.self)
 		return nil
 	}
 	if s.typ != r.typ {

@@ -277,7 +277,7 @@ func (r *prRequest) carryOut(t *Task) {
 	u.mu.Lock()
 	u.pr.stored = true // even if saving fails: the Store may have it nevertheless
 	u.mu.Unlock()
-	t.settle(&prChange{r: r, unit: u, next: next, effects: effects, image: next.encode()})
+	t.save(&prChange{r: r, unit: u, next: next, effects: effects, image: next.encode()})
 }
 
 // prChange is a change of reservations that is being saved.

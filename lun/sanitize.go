@@ -127,7 +127,7 @@ func exitFailureMode(t *Task) {
 			t.checkField(1, 4)
 			return
 		}
-		t.settle(failureLeft{u})
+		t.save(failureLeft{u})
 		return
 	}
 	t.good()

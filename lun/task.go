@@ -212,14 +212,14 @@ func (t *Task) ioRange(kind OpKind, off, n int64, next requestStep) {
 	t.submit(next)
 }
 
-// settle saves s on a helper goroutine, then makes it effective on t's loop, even if the task is aborted meanwhile, so that the
+// save saves s on a helper goroutine, then makes it effective on t's loop, even if the task is aborted meanwhile, so that the
 // saved and the current state stay the same. It ends the task.
-func (t *Task) settle(s saver) {
+func (t *Task) save(s saver) {
 	t.phaseIs(taskSaving)
 	t.Loop.Go(saving{t, s})
 }
 
-func (t *Task) settled(s saver) {
+func (t *Task) saved(s saver) {
 	t.phaseIs(taskRunning)
 	t.driver = driverStepping
 	s.saved(t)

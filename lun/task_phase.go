@@ -10,7 +10,7 @@ const (
 	taskRunning                    // runs a step, or waits for an event of its loop or for commands of its own
 	taskAtGate                     // waits until the gate admits it
 	taskInBackend                  // the backend has its request
-	taskSaving                     // a helper thread saves the unit's state: see settle
+	taskSaving                     // a helper thread saves the unit's state: see save
 	taskEnded                      // has its status; only TaskDone follows
 )
 

@@ -25,10 +25,10 @@ var (
 	ErrAHSDuplicate = errors.New("pdu: two additional header segments have the same type")
 )
 
-// AHS is what the additional header segments of a SCSI Command PDU say
+// AHS holds the additional header segments of a SCSI Command PDU
 // (RFC 7143, 11.2.2).
 type AHS struct {
-	// ExtendedCDB is a view of the CDB's bytes from the 17th on, nil where
+	// ExtendedCDB is a view of the CDB's bytes from the 17th on, nil if
 	// there are none (11.2.2.3).
 	ExtendedCDB []byte
 
@@ -84,7 +84,7 @@ func ParseAHS(ahs []byte) (AHS, error) {
 }
 
 // AppendExtendedCDB appends the additional header segment, padding included,
-// that carries cdbTail: the bytes of a CDB from the 17th on, 1 to 244
+// that carries cdbTail: bytes 17 and later of a CDB, 1 to 244 bytes
 // (RFC 7143, 11.2.2.3).
 func AppendExtendedCDB(dst []byte, cdbTail []byte) []byte {
 	if len(cdbTail) == 0 || len(cdbTail) > MaxCDBLen-16 {
@@ -96,14 +96,14 @@ func AppendExtendedCDB(dst []byte, cdbTail []byte) []byte {
 	return append(dst, zeros[:Pad(len(cdbTail))]...)
 }
 
-// AppendBidiReadLength appends the additional header segment that says how
-// many bytes the initiator of a bidirectional command expects to read
+// AppendBidiReadLength appends the additional header segment with the number
+// of bytes that the initiator of a bidirectional command expects to read
 // (RFC 7143, 11.2.2.4).
 func AppendBidiReadLength(dst []byte, n uint32) []byte {
 	dst = append(dst, 0, 5, ahsBidiReadLength, 0)
 	return binary.BigEndian.AppendUint32(dst, n)
 }
 
-// zeros is what padding consists of: "the padding bytes SHOULD be sent as 0"
+// zeros is padding: "the padding bytes SHOULD be sent as 0"
 // (RFC 7143, 11.1).
 const zeros = "\x00\x00\x00"

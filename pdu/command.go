@@ -8,7 +8,7 @@ const (
 )
 
 // Bits of byte 1 of a SCSI Response PDU (RFC 7143, 11.4.1). The O and U bits
-// stand at the same places in a Data-In PDU (11.7.3).
+// have the same positions in a Data-In PDU (11.7.3).
 const (
 	bitBidiOverflow  = 0x10
 	bitBidiUnderflow = 0x08
@@ -29,7 +29,7 @@ const (
 )
 
 // ServiceResponse is the iSCSI service response of a SCSI Response PDU
-// (RFC 7143, 11.4.3). 0x80 to 0xff are the vendors'.
+// (RFC 7143, 11.4.3). 0x80 to 0xff are vendor specific.
 type ServiceResponse byte
 
 // Service responses.
@@ -95,7 +95,7 @@ func (h *SCSICommand) ITT() uint32 { return h.BHS().u32(16) }
 func (h *SCSICommand) SetITT(v uint32) { h.BHS().put32(16, v) }
 
 // ExpectedDataTransferLength returns the number of bytes that the initiator
-// expects to move (11.3.4); of a bidirectional command, the number that it
+// expects to transfer (11.3.4); for a bidirectional command, the number that it
 // writes.
 func (h *SCSICommand) ExpectedDataTransferLength() uint32 { return h.BHS().u32(20) }
 

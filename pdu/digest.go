@@ -23,7 +23,7 @@ func Digest(crc uint32, b []byte) uint32 { return crc32.Update(crc, castagnoli, 
 // as its least significant one: that is little endian.
 func PutDigest(b []byte, crc uint32) { binary.LittleEndian.PutUint32(b, crc) }
 
-// GetDigest returns the CRC that stands in the first four bytes of b.
+// GetDigest returns the CRC in the first four bytes of b.
 func GetDigest(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
 // AppendDigest appends crc to dst as it is sent.

@@ -2,7 +2,7 @@ package pdu
 
 import "errors"
 
-// State says how far Framer.Feed came.
+// State is what Framer.Feed has reached.
 type State byte
 
 // States of a Framer.
@@ -16,15 +16,16 @@ const (
 	// called before the next Feed.
 	HeaderReady
 
-	// PDUReady: the data segment, its padding and its digest are in, and
+	// PDUReady: the data segment, its padding and its digest have arrived, and
 	// DataDigestOK reports whether the digest was right. Reported only for
 	// PDUs with a data segment.
 	PDUReady
 )
 
-// Errors of a Framer. Each ends it: where the next PDU begins is not known any
-// more, or not worth the bytes between. Header still returns the header at
-// fault, so that the session can answer it before it closes the connection.
+// Errors of a Framer. After an error the Framer is of no more use: it does not know
+// where the next PDU begins, or the bytes up to there are too many to read. Header
+// still returns the header at fault, so that the session can answer it before it
+// closes the connection.
 var (
 	// ErrHeaderDigest: nothing in the header can be trusted, not even its
 	// lengths (RFC 7143, 7.8).
@@ -40,8 +41,8 @@ var (
 	ErrDataTooLong = errors.New("pdu: data segment above the limit")
 )
 
-// Framer cuts a byte stream into PDUs (RFC 7143, 11.1, 11.2). It is given
-// bytes by Feed and reports where the header is and where the payload goes;
+// Framer cuts a byte stream into PDUs (RFC 7143, 11.1, 11.2). Feed passes it
+// bytes, and it reports where the header is and where the payload belongs;
 // it reads no socket, keeps no byte of payload, and never allocates.
 //
 //	for len(b) > 0 {
@@ -63,13 +64,13 @@ var (
 // A large payload need not pass through Feed: an engine may receive into
 // Pending and report by Received.
 //
-// The zero value has digests off and limits of 0, so it takes PDUs that are a
-// basic header segment only; call SetLimits first. A Framer serves one
+// The zero value has digests off and limits of 0, so it accepts only PDUs that
+// consist of a basic header segment; call SetLimits first. A Framer serves one
 // goroutine at a time.
 type Framer struct {
 	phase phase
-	// hd and dd are the digests of the PDU at hand, next* those of the PDU
-	// whose first byte is still to come.
+	// hd and dd are the digests of the current PDU, next* those of the PDU whose
+	// first byte has not arrived.
 	hd, dd         bool
 	nextHD, nextDD bool
 	badData        bool // the data digest of the last PDU was wrong
@@ -101,7 +102,7 @@ const (
 )
 
 // SetLimits sets the longest additional header segments and the longest data
-// segment that are taken, in bytes. maxData is our own
+// segment that are accepted, in bytes. maxData is our own
 // MaxRecvDataSegmentLength. Both hold from the next header that is completed.
 func (f *Framer) SetLimits(maxAHS, maxData int) {
 	f.maxAHS, f.maxData = min(maxAHS, MaxAHSLen), min(maxData, MaxDataLen)
@@ -135,7 +136,7 @@ func (f *Framer) DataDigestOK() bool { return !f.badData }
 // is NeedMore, and every later Feed returns the same error.
 func (f *Framer) Feed(b []byte) (n int, st State, err error) {
 	if f.phase == phaseStart && len(b) >= BHSLen {
-		// The hot path: a header that lies whole in b is one copy.
+		// The hot path: a header that is complete in b is one copy.
 		*f.Header() = BHS(b)
 		f.hd, f.dd, f.badData = f.nextHD, f.nextDD, false
 		if !f.hd && f.hdr[4] == 0 {
@@ -183,8 +184,8 @@ func (f *Framer) feedPart(b []byte) (n int, st State, err error) {
 	return 0, NeedMore, f.err
 }
 
-// feedHeader takes what is missing of the header, whose length is known once
-// its first 48 bytes are in.
+// feedHeader consumes the missing part of the header, whose length is known once
+// its first 48 bytes have arrived.
 func (f *Framer) feedHeader(b []byte) (n int, st State, err error) {
 	if f.got < BHSLen {
 		n = copy(f.hdr[f.got:BHSLen], b)
@@ -234,10 +235,10 @@ func (f *Framer) fail(err error) error {
 	return err
 }
 
-// Payload says where the data segment of the PDU at hand goes: to the first
-// DataLen bytes of dst, which the Framer borrows until PDUReady or Skip. A nil
-// dst discards it; its digest is checked all the same. Payload must follow
-// each HeaderReady whose DataLen is not 0, and nothing else.
+// Payload sets the destination of the current PDU's data segment: the first DataLen
+// bytes of dst, which the Framer borrows until PDUReady or Skip. A nil dst discards
+// it; its digest is checked all the same. Payload must follow each HeaderReady
+// whose DataLen is not 0, and nothing else.
 func (f *Framer) Payload(dst []byte) {
 	if f.phase != phasePayload {
 		panic("pdu: Payload without a header that announces data")
@@ -251,8 +252,8 @@ func (f *Framer) Payload(dst []byte) {
 	f.dst, f.crc, f.phase = dst, 0, phaseData
 }
 
-// Skip discards the data segment of the PDU at hand, or what is missing of it
-// where Payload was called: the Framer then lets go of its destination. A
+// Skip discards the data segment of the current PDU, or the rest of it if Payload
+// was called: the Framer then releases its destination. A
 // receive into Pending must have ended before.
 func (f *Framer) Skip() {
 	if f.phase == phasePayload {
@@ -261,14 +262,13 @@ func (f *Framer) Skip() {
 	f.dst = nil
 }
 
-// Pending returns the part of the payload's destination that is still to be
-// filled, so that an engine can receive straight into it. It is empty where
-// the next bytes of the stream belong elsewhere, and valid until the next Feed,
-// Received or Skip.
+// Pending returns the unfilled part of the payload's destination, so that an engine
+// can receive directly into it. It is empty if the next bytes of the stream belong
+// elsewhere, and valid until the next Feed, Received or Skip.
 func (f *Framer) Pending() []byte { return f.dst }
 
 // Received reports that the engine put n bytes of the stream at the front of
-// Pending. The State is PDUReady where these were the PDU's last bytes, else
+// Pending. The State is PDUReady if these were the PDU's last bytes, else
 // NeedMore. The error is that of an earlier Feed.
 func (f *Framer) Received(n int) (State, error) {
 	if f.err != nil {
@@ -300,7 +300,7 @@ func (f *Framer) dataIn(b []byte) bool {
 	return false
 }
 
-// dataDone begins the tail of a PDU whose data segment is in, and reports
+// dataDone begins the tail of a PDU whose data segment is complete, and reports
 // whether there is none.
 func (f *Framer) dataDone() bool {
 	if f.tailLen() == 0 {

@@ -13,7 +13,7 @@ import (
 // Key is not empty; Value may be.
 type KeyValue struct{ Key, Value string }
 
-// What can be wrong with key=value text (RFC 7143, 6.1). ParseText wraps them
+// Faults of key=value text (RFC 7143, 6.1). ParseText wraps them
 // in a TextError.
 var (
 	ErrTextNoNUL      = errors.New("key=value pair without a final null")
@@ -26,14 +26,14 @@ var (
 	ErrTextTooMany    = errors.New("too many key=value pairs")
 )
 
-// TextError says what is wrong with key=value text, and where.
+// TextError reports a fault of key=value text, and its position.
 type TextError struct {
 	Offset int    // of the pair at fault, in bytes
-	Key    string // its key name, where that is sound
+	Key    string // its key name, if that is valid
 	Err    error  // one of the ErrText errors
 }
 
-// Error describes the fault. It holds no byte of the peer's but a sound key
+// Error describes the fault. It contains no byte of the peer's except a valid key
 // name.
 func (e *TextError) Error() string {
 	s := "pdu: text at byte " + strconv.Itoa(e.Offset) + ": "
@@ -73,14 +73,14 @@ type Text struct{ pairs string }
 
 // ReadText checks the key=value pairs of b, a whole logical text data segment:
 // text that continues over several PDUs must have been joined (RFC 7143, 6.1).
-// A key that comes twice is left to the caller to judge (6.2). It allocates one
+// The caller judges a key that occurs twice (6.2). It allocates one
 // copy of b, however many pairs there are.
 //
 // The checks are those that hold for every key: that each pair ends in a null
 // and has a =, that the key name is a standard-label of at most 63 bytes, and
 // that the value is UTF-8 of at most MaxValueLen bytes whose list elements,
 // unless they are encoded binary, have at most MaxSimpleValueLen. Nulls after
-// the last pair are accepted: some initiators count padding into
+// the last pair are accepted: some initiators include padding in
 // DataSegmentLength. The error is a *TextError.
 func ReadText(b []byte) (Text, error) {
 	end := len(bytes.TrimRight(b, "\x00"))
@@ -131,8 +131,8 @@ func (t Text) Get(key string) (string, bool) {
 	return "", false
 }
 
-// parsePair reads one pair without its null. With an error, Key is set where
-// the key name is sound.
+// parsePair reads one pair without its null. With an error, Key is set if
+// the key name is valid.
 func parsePair(pair string) (KeyValue, error) {
 	key, value, ok := strings.Cut(pair, "=")
 	switch {
@@ -158,8 +158,8 @@ func parsePair(pair string) (KeyValue, error) {
 // isKeyName reports whether s, not empty, is a standard-label: letters,
 // digits, dot, minus, plus, commercial at and underscore, with a letter first:
 // a capital one says RFC 7143, 6.1, but its own iSCSIProtocolLevel (13.24) has
-// a small one. The number sign is taken too: public extension keys have it as
-// their second character (13.26, X#NodeArchitecture).
+// a small one. The number sign is accepted too: it is the second character of
+// public extension keys (13.26, X#NodeArchitecture).
 func isKeyName(s string) bool {
 	if c := s[0] | 0x20; c < 'a' || c > 'z' {
 		return false
@@ -186,8 +186,8 @@ func valueFits(value string) bool {
 	}
 	for elem := range strings.SplitSeq(value, ",") {
 		// "The maximum length of a simple-value (not its encoded
-		// representation) is 255 bytes": what a binary value may decode to
-		// is known by its key only.
+		// representation) is 255 bytes": only its key determines what a binary
+		// value may decode to.
 		if len(elem) > MaxSimpleValueLen && encoding(elem) == 0 {
 			return false
 		}
@@ -196,7 +196,7 @@ func valueFits(value string) bool {
 }
 
 // AppendText appends the pair key=value with its null to dst. It checks
-// nothing: our keys and values are our own.
+// nothing: the keys and values are our own.
 func AppendText(dst []byte, key, value string) []byte {
 	dst = append(dst, key...)
 	dst = append(dst, '=')

@@ -5,8 +5,8 @@ package pdu
 const (
 	// MaxAHSLen is the longest that all additional header segments of a PDU
 	// can be, in bytes: TotalAHSLength is one byte that counts four-byte
-	// words (RFC 7143, 11.2.1.5). A Framer holds room for that many, so
-	// that no header sizes an allocation.
+	// words (RFC 7143, 11.2.1.5). A Framer has a buffer of that size,
+	// so that no header sizes an allocation.
 	MaxAHSLen = 255 * 4
 
 	// MaxDataLen is the longest data segment in bytes: DataSegmentLength
@@ -25,16 +25,16 @@ const (
 	// not exceed 63 characters" (RFC 7143, 6.1).
 	MaxKeyLen = 63
 
-	// MaxSimpleValueLen is the longest simple value in bytes where its key
-	// says nothing else (RFC 7143, 6.1). Each element of a list is a
-	// simple value of its own. The bound holds for what a binary value
-	// decodes to only where the key says so.
+	// MaxSimpleValueLen is the longest simple value in bytes unless its key
+	// has another limit (RFC 7143, 6.1). Each element of a list is a
+	// simple value of its own. The bound applies to the decoded form of
+	// a binary value only if the key defines it so.
 	MaxSimpleValueLen = 255
 
-	// MaxValueLen is the longest value in bytes as it stands in the text,
+	// MaxValueLen is the longest value in bytes as it is encoded in the text,
 	// list or encoded binary. No key of RFC 7143 needs more: the longest,
 	// CHAP_C and CHAP_R of up to 1024 bytes (12.1.3), take 2050 in hex. It
-	// equals the 8192 bytes of text that every node must take in one
+	// equals the 8192 bytes of text that every node must accept in one
 	// negotiation (6.1).
 	MaxValueLen = 8192
 )

@@ -66,7 +66,7 @@ func (h *LoginRequest) Transit() bool { return h[1]&bitFinal != 0 }
 // SetTransit stores the T bit.
 func (h *LoginRequest) SetTransit(v bool) { setBit(&h[1], bitFinal, v) }
 
-// Continue returns the C bit: the text goes on in the next PDU (11.12.2).
+// Continue returns the C bit: the text continues in the next PDU (11.12.2).
 func (h *LoginRequest) Continue() bool { return h[1]&bitContinue != 0 }
 
 // SetContinue stores the C bit.
@@ -129,8 +129,8 @@ func (h *LoginRequest) CmdSN() uint32 { return h.BHS().u32(24) }
 // SetCmdSN stores CmdSN.
 func (h *LoginRequest) SetCmdSN(v uint32) { h.BHS().put32(24, v) }
 
-// ExpStatSN returns, where the connection takes over for another, the next
-// StatSN expected of that one (11.12.9).
+// ExpStatSN returns, if the connection replaces another, the next StatSN expected
+// on that one (11.12.9).
 func (h *LoginRequest) ExpStatSN() uint32 { return h.BHS().u32(28) }
 
 // SetExpStatSN stores ExpStatSN.
@@ -149,7 +149,7 @@ func (h *LoginResponse) Transit() bool { return h[1]&bitFinal != 0 }
 // SetTransit stores the T bit.
 func (h *LoginResponse) SetTransit(v bool) { setBit(&h[1], bitFinal, v) }
 
-// Continue returns the C bit: the text goes on in the next PDU (11.12.2).
+// Continue returns the C bit: the text continues in the next PDU (11.12.2).
 func (h *LoginResponse) Continue() bool { return h[1]&bitContinue != 0 }
 
 // SetContinue stores the C bit.

@@ -1,6 +1,6 @@
 package pdu
 
-// LogoutReason says why an initiator logs out (RFC 7143, 11.14.1).
+// LogoutReason is an initiator's reason to log out (RFC 7143, 11.14.1).
 type LogoutReason byte
 
 // Logout reason codes.

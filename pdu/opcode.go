@@ -30,8 +30,8 @@ const (
 	OpReject                 Opcode = 0x3f
 )
 
-// FromTarget reports whether the opcode is one of the target's half of the
-// opcode space, 0x20 to 0x3f (RFC 7143, 11.2.1.2).
+// FromTarget reports whether the opcode is in the target's half of the opcode
+// space, 0x20 to 0x3f (RFC 7143, 11.2.1.2).
 func (op Opcode) FromTarget() bool { return op&0x20 != 0 }
 
 // String returns the RFC's name of the PDU.
@@ -77,7 +77,7 @@ func (op Opcode) String() string {
 	return hexName("opcode", byte(op))
 }
 
-// hexName names a value that no table has: "opcode 0x1c".
+// hexName formats a value that is in no table: "opcode 0x1c".
 func hexName(what string, v byte) string {
 	const digits = "0123456789abcdef"
 	return what + " 0x" + string([]byte{digits[v>>4], digits[v&15]})

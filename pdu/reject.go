@@ -1,6 +1,6 @@
 package pdu
 
-// RejectReason says why a PDU was rejected (RFC 7143, 11.17.1).
+// RejectReason is the reason for a Reject (RFC 7143, 11.17.1).
 type RejectReason byte
 
 // Reject reason codes. 0x01 is reserved; 0x0b is deprecated and MUST NOT be

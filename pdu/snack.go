@@ -1,11 +1,11 @@
 package pdu
 
-// SNACKType says what a SNACK asks for (RFC 7143, 11.16.1).
+// SNACKType is the kind of a SNACK (RFC 7143, 11.16.1).
 type SNACKType byte
 
 // SNACK types.
 const (
-	SNACKDataR2T SNACKType = 0 // Data-In or R2T PDUs again, as they were
+	SNACKDataR2T SNACKType = 0 // retransmit Data-In or R2T PDUs unchanged
 	SNACKStatus  SNACKType = 1 // responses again
 	SNACKDataACK SNACKType = 2 // acknowledges Data-In PDUs, asks for nothing
 	SNACKRData   SNACKType = 3 // Data-In PDUs again, cut anew

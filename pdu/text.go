@@ -19,7 +19,7 @@ func (h *TextRequest) Final() bool { return h[1]&bitFinal != 0 }
 // SetFinal stores the F bit.
 func (h *TextRequest) SetFinal(v bool) { setBit(&h[1], bitFinal, v) }
 
-// Continue returns the C bit: the text goes on in the next PDU (11.10.2,
+// Continue returns the C bit: the text continues in the next PDU (11.10.2,
 // 11.11.2).
 func (h *TextRequest) Continue() bool { return h[1]&bitContinue != 0 }
 
@@ -72,7 +72,7 @@ func (h *TextResponse) Final() bool { return h[1]&bitFinal != 0 }
 // SetFinal stores the F bit.
 func (h *TextResponse) SetFinal(v bool) { setBit(&h[1], bitFinal, v) }
 
-// Continue returns the C bit: the text goes on in the next PDU (11.10.2,
+// Continue returns the C bit: the text continues in the next PDU (11.10.2,
 // 11.11.2).
 func (h *TextResponse) Continue() bool { return h[1]&bitContinue != 0 }
 

@@ -66,7 +66,7 @@ func (t *Task) drained() {
 		return
 	}
 	t.free()
-	c.settle()
+	c.tasksEnded()
 }
 
 // stopAll stops all tasks except one.
@@ -84,7 +84,7 @@ func (c *Conn) Aborted(now int64, t *Task) {
 		panic("session: Aborted of a task without Abort")
 	}
 	t.free()
-	c.settle()
+	c.tasksEnded()
 }
 
 // AbortTasks ends matching commands without an answer (TAS=0: SAM-5, 5.6). The host calls it when a logical unit is reset or its
@@ -118,11 +118,11 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 	for _, lun := range luns {
 		tmConn{c}.terminated(lun)
 	}
-	c.settle()
+	c.tasksEnded()
 }
 
-// settle is called when tasks have ended without an answer: task management or a logout may wait for that.
-func (c *Conn) settle() {
+// tasksEnded is called when tasks have ended without an answer: task management or a logout may wait for that.
+func (c *Conn) tasksEnded() {
 	if len(c.tm.parts) > 0 {
 		c.tm.schedule()
 	}

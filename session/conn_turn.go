@@ -100,7 +100,7 @@ func (t *Task) deliver() {
 	switch t.st.phase {
 	case phaseHeldStopped:
 		t.free()
-		c.settle()
+		c.tasksEnded()
 		return
 	case phaseHeldDraining:
 		t.move(phaseDraining)

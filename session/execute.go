@@ -20,7 +20,7 @@ func (c *Conn) Complete(now int64, t *Task) {
 		t.answer()
 	case phaseStop, phaseStopping:
 		t.free() // it was stopped
-		c.settle()
+		c.tasksEnded()
 	default:
 		panic("session: Complete of a task that is not with the host")
 	}

@@ -85,7 +85,7 @@ func (m *management) clear(b *barrier) {
 	p.stage = partClears
 	m.endUnfed(p)
 	m.release()
-	m.conn.settle()
+	m.conn.tasksEnded()
 }
 
 // fenceProgress takes a part in the second round as far as it can go now.
@@ -237,7 +237,7 @@ func (m *management) advance(now int64) {
 				r.move(phaseHeldStopped)
 			}
 		})
-		m.conn.settle()
+		m.conn.tasksEnded()
 	}
 }
 

@@ -294,7 +294,7 @@ func (x *loginExchange) operational() *LoginError {
 			}
 		}
 	}
-	l.neg.settle()
+	l.neg.adjustDefaults()
 	return nil
 }
 

@@ -119,19 +119,19 @@ func (s *Session) place(c *Conn) int {
 		last = s.homes[i].loop
 	}
 	c.at = c.host.Place(loops, last)
-	s.settleAt(c)
+	s.recordLoop(c)
 	return c.at
 }
 
 // remember records the loop of the session's first connection, which stays where it was accepted.
 func (s *Session) remember(c *Conn) {
 	s.mu.Lock()
-	s.settleAt(c)
+	s.recordLoop(c)
 	s.mu.Unlock()
 }
 
-// settleAt records the loop of c's CID. It is called under mu.
-func (s *Session) settleAt(c *Conn) {
+// recordLoop records the loop of c's CID. It is called under mu.
+func (s *Session) recordLoop(c *Conn) {
 	i := slices.IndexFunc(s.homes, func(h home) bool { return h.cid == c.cid })
 	switch {
 	case i >= 0:

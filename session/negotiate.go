@@ -129,9 +129,9 @@ func (n *negotiation) inForce(row *keyRow) string {
 	return strconv.FormatUint(uint64(v), 10)
 }
 
-// settle adjusts defaults to negotiated values: the default FirstBurstLength may be above the negotiated MaxBurstLength, and
+// adjustDefaults adjusts defaults to negotiated values: the default FirstBurstLength may be above the negotiated MaxBurstLength, and
 // "FirstBurstLength MUST NOT exceed MaxBurstLength" (13.14). It never changes an answered value: most and least of the two
 // keys ensure that.
-func (n *negotiation) settle() {
+func (n *negotiation) adjustDefaults() {
 	n.params.FirstBurstLength = min(n.params.FirstBurstLength, n.params.MaxBurstLength)
 }

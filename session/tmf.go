@@ -275,7 +275,7 @@ func (c *Conn) Managed(now int64, t *Task, resp byte) {
 	}
 	if t.st.phase == phaseUnwanted || c.end.closed() {
 		t.free()
-		c.settle()
+		c.tasksEnded()
 		return
 	}
 	r := pdu.TaskResponse(resp)

@@ -34,7 +34,7 @@ func (k tmConn) finish(now int64, err error) { k.c.finish(now, err) }
 
 func (k tmConn) each(fn func(*Task))   { k.c.tags.each(fn) }
 func (k tmConn) find(itt uint32) *Task { return k.c.tags.find(itt) }
-func (k tmConn) settle()               { k.c.settle() } // tasks have ended without an answer
+func (k tmConn) tasksEnded()           { k.c.tasksEnded() } // tasks have ended without an answer
 func (k tmConn) toHost(t *Task)        { t.move(phaseReady); k.c.todo.push(t) }
 func (k tmConn) answers() *Task        { return k.c.answers.head } // the first of those whose response is queued
 func (k tmConn) queueAnswer(t *Task)   { t.move(phaseAnswer); k.c.answers.push(t) }

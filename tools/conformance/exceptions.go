@@ -1,12 +1,12 @@
 package main
 
-// exception is a test of the tool that cannot really run on any LUN.
+// exception is a test of the tool that cannot run fully on any LUN.
 type exception struct {
 	test string // SUITE.TEST
 	why  string // the condition in the tool's source that decides it
 }
 
-// maxExceptions bounds the list: a longer one would say that the target lacks something.
+// maxExceptions bounds the list: a longer one would mean that the target lacks something.
 const maxExceptions = 3
 
 // exceptions at version 1.19.0.
@@ -18,8 +18,8 @@ var exceptions = []exception{
 	{"WriteSame16.ZeroBlocks", zeroLength},
 }
 
-// zeroLength: ringtgt sets WSNZ (docs/scsi.md). Without it WriteSame10.UnmapUntilEnd, which now wants INVALID FIELD IN CDB and gets it, would have
-// to be here: it sends a block of FFh with UNMAP=1, having forgotten to clear its buffer (test_writesame10_unmap_until_end.c:51-57), and
-// wants to read zeros.
+// zeroLength: ringtgt sets WSNZ (docs/scsi.md). Without it WriteSame10.UnmapUntilEnd, which now wants INVALID FIELD IN CDB and
+// gets it, would have to be here: it sends a block of FFh with UNMAP=1, having forgotten to clear its buffer
+// (test_writesame10_unmap_until_end.c:51-57), and wants to read zeros.
 const zeroLength = "if WSNZ is one in VPD page B0 (`if (inq_bl->wsnz)`, test_writesame10_0blocks.c and test_writesame16_0blocks.c), the test sends a length of 0, " +
 	"expects INVALID FIELD IN CDB, gets it, and exits with \"[SKIPPED] ... does not support 0-blocks\"."

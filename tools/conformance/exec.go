@@ -28,7 +28,7 @@ func timeOf(s suite) time.Duration {
 }
 
 // runSuite runs one suite (or, if test is not empty, one test of it) in a process of its own and returns the output, whether
-// its time (limit) was up, and how the process ended ("" when it exited by itself).
+// it exceeded its time limit, and how the process ended ("" if it exited by itself).
 //
 // -V makes the tool say why it skips. stdbuf makes it write each line at once: into a pipe it would otherwise keep the last
 // 4 KiB, and a test that hangs could not be named.

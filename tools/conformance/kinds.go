@@ -58,7 +58,7 @@ var tgtKinds = []kind{
 	{name: "ro", about: "a file, thin, read-only", spec: "thin_provisioning=1,readonly=1", except: readOnlyExclusions},
 }
 
-// exclusion names tests that are not run on a kind, and why: only where the tool cannot be right there.
+// exclusion lists tests that are not run on a kind, with the reason: only tests in which the tool is wrong there.
 type exclusion struct {
 	suite string
 	tests []string // none: the whole suite

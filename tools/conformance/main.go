@@ -90,7 +90,7 @@ func run(args []string) int {
 	return 0
 }
 
-// selectNamed keeps the items whose names stand in list (comma-separated); an empty list keeps all. A name that fits no
+// selectNamed keeps the items whose names are in list (comma-separated); an empty list keeps all. A name that matches no
 // item is an error.
 func selectNamed[T any](items []T, list string, name func(T) string) ([]T, error) {
 	if list == "" {

@@ -9,11 +9,11 @@ import (
 type outcome int
 
 const (
-	// notRun: the tool never came to it (it is excluded on this kind, or the suite ended before).
+	// notRun: the tool never reached it (it is excluded on this kind, or the suite ended before).
 	notRun outcome = iota
 	passed
-	// skipped: the tool counts it as passed, but left the test or a part of it because the target lacks something, which only
-	// the text of its output tells ("[SKIPPED]"), or it passed without doing anything at all.
+	// skipped: the tool counts it as passed, but its output shows "[SKIPPED]" because the target lacks something, or the test
+	// passed without doing anything at all.
 	skipped
 	failed
 	// hung: it was running when the suite's time was up.
@@ -31,7 +31,7 @@ type result struct {
 }
 
 // parseRun reads what iscsi-test-cu -V wrote while it ran one suite and returns the result of each test of the suite.
-// timedOut says that the process was killed because its time was up; exit is its end ("" for a normal exit).
+// timedOut is set if the process was killed at its time limit; exit is how it ended ("" for a normal exit).
 //
 // CUnit prints "  Test: NAME ..." , then the test's own lines follow indented by four spaces, then "passed" or "FAILED" at the
 // start of a line (or right behind the dots, when the test printed nothing), then the failed assertions, numbered.

@@ -177,7 +177,7 @@ func exclusions(t tool, kinds []kind) []string {
 	return lines
 }
 
-// code makes the tool's words a code span, which Markdown leaves alone, but for the test's name in front, which becomes one of its own.
+// code makes the tool's message a code span, which Markdown leaves unchanged, and the name of the test before it another one.
 func code(line string) string {
 	line = strings.ReplaceAll(line, "`", "'")
 	name, rest, ok := strings.Cut(line, ": ")
@@ -187,7 +187,7 @@ func code(line string) string {
 	return name + ": `" + rest + "`"
 }
 
-// updatePage replaces what stands between the markers of name in the page at path.
+// updatePage replaces the text between the markers of name in the page at path.
 func updatePage(path, name, text string) error {
 	begin := []byte("<!-- conformance " + name + " begin: written by go run ./tools/conformance -->\n")
 	end := []byte("<!-- conformance " + name + " end -->\n")

@@ -12,7 +12,7 @@ import (
 // ringtgtTarget is our own daemon.
 type ringtgtTarget struct{ d *harness.Daemon }
 
-// startRingtgt configures by file, because keepalive has no flag. It is off: some tests sleep without reading their connections
+// startRingtgt writes a configuration file, because keepalive has no flag. It is off: some tests sleep without reading their connections
 // (Sanitize.Reset 60 s at a time); a dropped one comes back with a unit attention, and Sanitize.Reset then never ends.
 func startRingtgt(ctx context.Context, k kind, luns int, dir string) (target, error) {
 	var toml strings.Builder

@@ -23,7 +23,7 @@ type kind struct {
 	except []exclusion
 }
 
-// excluded says why a test is not run on this kind; "" if it is.
+// excluded returns the reason why a test is not run on this kind; "" if it is run.
 func (k kind) excluded(suite, test string) string {
 	for _, e := range k.except {
 		if e.covers(suite, test) {

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// toolName and toolPackage say what must be installed.
+// toolName and toolPackage name what must be installed.
 const (
 	toolName    = "iscsi-test-cu"
 	toolPackage = "libiscsi-bin"
-	// family is the list of the tool that holds every test once; the others (SCSI, iSCSI, LINUX) are parts of it.
+	// family is the tool's list that has every test once; the others (SCSI, iSCSI, LINUX) are parts of it.
 	family = "ALL"
 )
 

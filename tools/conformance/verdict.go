@@ -15,8 +15,8 @@ type verdict struct {
 
 func (v verdict) ok() bool { return len(v.bad) == 0 && len(v.never) == 0 && len(v.stale) == 0 }
 
-// judge says what is wrong. With complete, every test of the tool must have really run (passed, with nothing skipped) on at
-// least one kind, or stand in exceptions.
+// judge lists what is wrong. With complete, every test of the tool must have run fully (passed, with nothing skipped) on at
+// least one kind, or be in exceptions.
 func judge(t tool, kinds []kind, r results, complete bool) verdict {
 	var v verdict
 	excepted := map[string]exception{}

@@ -31,7 +31,7 @@ type r2t struct{ itt, ttt, offset, length uint32 }
 
 const (
 	dialTime = 10 * time.Second
-	// answerTime bounds the wait for a login response: a refusal may be a closed connection.
+	// answerTime bounds the wait for a login response: the target may refuse by closing the connection.
 	answerTime = 20 * time.Second
 	// maxSegment is the longest data segment that the target may send: our MaxRecvDataSegmentLength.
 	maxSegment = 1 << 20
@@ -49,8 +49,8 @@ func dial(w *world) (*conn, error) {
 	return k, nil
 }
 
-// read receives PDUs until the connection ends. An error is no verdict: a header that we mangled may have put the two sides out
-// of step.
+// read receives PDUs until the connection ends. An error is not a failure of the target: a header that we mangled may have desynchronized
+// the two sides.
 func (k *conn) read() {
 	defer close(k.gone)
 	for k.Recv() == nil {

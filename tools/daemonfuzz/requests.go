@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// login opens a connection and logs in, to a new session or to an existing one, with or without a request behind the login in
+// login opens a connection and logs in, to a new session or to an existing one, with or without a request after the login in
 // the same send; or it stops halfway.
 func (a *actor) login() {
 	rng := a.rng

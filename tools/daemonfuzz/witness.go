@@ -17,7 +17,7 @@ const witnessTime = 2 * time.Minute
 // witness writes and reads blocks of a target of its own and compares what it reads with what it wrote, until ctx ends.
 func witness(ctx context.Context, addr string, seed uint64) error {
 	const blocks, blockSize, regions = 8, 512, 512
-	// ctx ends the loop, not a command: the last one is waited for as well.
+	// ctx ends the loop but not a command: the last one is awaited.
 	within := func(do func(context.Context) error) error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), witnessTime)
 		defer cancel()

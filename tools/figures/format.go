@@ -5,7 +5,7 @@ import "strings"
 // maxLine is the longest line of a page, in bytes (tools/ringtgt TestDocsLinesAreShort).
 const maxLine = 100
 
-// format makes a part of the page of a command's output. Tables in Markdown stay tables where they are narrow enough, and
+// format turns a command's output into a part of the page. Tables in Markdown stay tables where they are narrow enough, and
 // become lists where they are not. Output without a table is shown as it is.
 func format(out string) string {
 	out = strings.TrimSpace(out)

@@ -48,7 +48,7 @@ type guest struct {
 	console *console
 }
 
-// guestOptions says where things of one run go.
+// guestOptions are the places of one run's files.
 type guestOptions struct {
 	image     image
 	initramfs string
@@ -222,7 +222,7 @@ func (g *guest) runCase(name string, limit time.Duration, host func(verb string,
 	}
 }
 
-// stop ends the machine: it holds nothing that is worth an orderly shutdown.
+// stop kills the machine: nothing in it needs an orderly shutdown.
 func (g *guest) stop() {
 	if g.monitor != nil {
 		g.monitor.conn.Close()
@@ -272,7 +272,7 @@ func (c *console) add(line string) {
 	}
 }
 
-// mark forgets what was printed so far.
+// mark discards what was printed so far.
 func (c *console) mark() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -57,7 +57,7 @@ func (c targetConfig) lun(iqn string, number int) (lunSpec, error) {
 	return lunSpec{}, fmt.Errorf("no LUN %d at %s", number, iqn)
 }
 
-// targetKind knows how to run one kind of target: what to execute, and what to do once it listens.
+// targetKind is how to run one kind of target: what to execute, and what to do once it listens.
 type targetKind struct {
 	command     func(ctx context.Context, config targetConfig) (*exec.Cmd, error)
 	setUp       func(ctx context.Context, config targetConfig) error // nil: the command configures itself
@@ -66,7 +66,7 @@ type targetKind struct {
 	omits       map[string]string // cases that this kind cannot pass, with the reason
 }
 
-// target is a running daemon that can be killed and started again on what it left behind.
+// target is a running daemon that can be killed and restarted with the state that it left.
 type target struct {
 	kind   targetKind
 	config targetConfig
@@ -147,7 +147,7 @@ func newTargetConfig(dir string, first int) (targetConfig, error) {
 	return config, config.makeFiles()
 }
 
-// makeFiles makes the LUNs' files: sparse, except that a read-only one is full of text to be read.
+// makeFiles makes the LUNs' files: sparse, except that a read-only one is full of text.
 func (c targetConfig) makeFiles() error {
 	for _, t := range c.targets {
 		for _, l := range t.luns {
@@ -188,7 +188,7 @@ func hashLUN(l lunSpec, offset, length int64) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// guestEnv is what the cases know of the configuration.
+// guestEnv is the part of the configuration that the cases get.
 func guestEnv(c targetConfig, first int) (map[string]string, error) {
 	_, port, err := net.SplitHostPort(c.listen)
 	if err != nil {

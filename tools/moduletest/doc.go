@@ -1,2 +1,2 @@
-// Package moduletest tests the module as other people get it: installed by version, and imported by a module of theirs.
+// Package moduletest tests the module as others get it: installed by version, and imported by another module.
 package moduletest

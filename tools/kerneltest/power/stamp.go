@@ -11,7 +11,7 @@ type Value struct{ Cmd, Index int }
 
 var stampMagic = [8]byte{'r', 'i', 'n', 'g', 'p', 'o', 'w', 'r'}
 
-// Put fills a block with the value. Each 32 bytes identify themselves, so that a mixture is detected.
+// Put fills a block with the value. Every 32 bytes carry the value's identity, so that a mixture is detected.
 func (v Value) Put(block []byte) {
 	clear(block)
 	if v == (Value{}) {
