@@ -38,8 +38,9 @@ type Host interface {
 	// Wake has the connection's loop take its events, because requests were delivered to it. It is called on the thread of loop
 	// from, which may be another loop than the connection's, and allocates nothing.
 	Wake(from int)
-	// Place chooses the loop of a connection that is about to enter full feature phase. loops are those of the other connections of
-	// its session, last is the one on which its CID was before, or -1. If it is not the connection's own loop, Move follows.
+	// Place chooses the loop of a connection that joins a session and is about to enter full feature phase. loops are those of the
+	// other connections of its session, last is the one on which its CID was before, or -1. If it is not the connection's own loop,
+	// Move follows.
 	Place(loops []int, last int) int
 }
 
