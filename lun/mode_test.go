@@ -174,10 +174,13 @@ func TestWriteCacheOff(t *testing.T) {
 	caching[2] &^= 4
 	r.want(r.modeSelect6(r.a, 0x10, caching...), good, "WCE is changeable")
 	check.That(t, bytes.Equal(r.d.medium[:512], data), "the cache was turned off with data in it (SBC-3 6.4.5)")
-	for what, cdb := range map[string][16]byte{"WRITE(10)": cdb10(0x2A, 0, 9, 1), "WRITE(6)": cdb6(0x0A, 9, 1), "WRITE SAME": cdb10(0x41, 0, 9, 1)} {
-		clear(r.d.block(9, 1))
-		r.want(r.do(cdb, data...), good, what)
-		check.That(t, bytes.Equal(r.d.medium[9*512:10*512], data), "%s ended before it was on the medium, with WCE zero", what)
+	for i, c := range []struct {
+		what string
+		cdb  [16]byte
+	}{{"WRITE(10)", cdb10(0x2A, 0, 9, 1)}, {"WRITE(6)", cdb6(0x0A, 9, 1)}, {"WRITE SAME", cdb10(0x41, 0, 9, 1)}} {
+		data := pattern(512, byte(2+i)) // no command before it has put this on the medium
+		r.want(r.do(c.cdb, data...), good, c.what)
+		check.That(t, bytes.Equal(r.d.medium[9*512:10*512], data), "%s ended before it was on the medium, with WCE zero", c.what)
 	}
 	r.d.block(9, 1)[0] = 1
 	r.want(r.do(cdb10(0x41, 0, 9, 1), make([]byte, 512)...), good, "WRITE SAME of zeroes")
