@@ -63,9 +63,6 @@ func (r Requirement) met(v float64) bool {
 }
 
 func (r Requirement) String() string {
-	if r.Unit == "%" && r.Value == idleZero {
-		return "0%"
-	}
 	word := "at least "
 	if r.AtMost {
 		word = "at most "

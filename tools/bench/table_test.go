@@ -29,8 +29,8 @@ func TestRequirements(t *testing.T) {
 		{Requirement{Value: 5.5, Unit: "x"}, 5.49, false, "at least 5.50"},
 		{Requirement{Value: 1.25, Unit: "x", AtMost: true}, 1.25, true, "at most 1.25"},
 		{Requirement{Value: 1.25, Unit: "x", AtMost: true}, 1.26, false, "at most 1.25"},
-		{Requirement{Value: idleZero, Unit: "%", AtMost: true}, 0, true, "0%"},
-		{Requirement{Value: idleZero, Unit: "%", AtMost: true}, 0.01, false, "0%"},
+		{Requirement{Value: idleZero, Unit: "%", AtMost: true}, 0, true, "at most 0.05%"},
+		{Requirement{Value: idleZero, Unit: "%", AtMost: true}, 0.01, false, "at most 0.05%"},
 		{Requirement{Value: 64 << 10, Unit: "KiB", AtMost: true}, 20000, true, "at most 64.0 KiB"},
 		{Requirement{Value: 64 << 10, Unit: "KiB", AtMost: true}, 70000, false, "at most 64.0 KiB"},
 	} {
