@@ -62,6 +62,15 @@ const (
 // RecvMultishot, in sqe->ioprio, makes OpRecv multishot (6.0).
 const RecvMultishot uint16 = 1 << 1
 
+// Flags of OpSendMsgZC, in sqe->ioprio.
+const (
+	RecvsendFixedBuf  uint16 = 1 << 2 // the data lies in the registered buffer BufIG; for a message with iovecs since 6.15
+	SendZCReportUsage uint16 = 1 << 3 // 6.2: the notification says whether the data was copied
+)
+
+// NotifUsageZCCopied, in the result of a notification: at least a part of the data was copied.
+const NotifUsageZCCopied uint32 = 1 << 31
+
 // AcceptMultishot, in sqe->ioprio, makes OpAccept multishot.
 const AcceptMultishot uint16 = 1 << 0
 
@@ -75,6 +84,7 @@ const BlockUringCmdDiscard uint32 = 0x1200
 const (
 	CQEFBuffer  uint32 = 1 << 0 // the upper 16 bits are a buffer id
 	CQEFMore    uint32 = 1 << 1 // more completions follow for this entry
+	CQEFNotif   uint32 = 1 << 3 // the notification of a zero-copy send: its memory may be reused
 	CQEFBufMore uint32 = 1 << 4 // 6.12: the buffer is not used up yet (PbufRingInc)
 )
 

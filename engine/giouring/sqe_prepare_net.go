@@ -39,6 +39,14 @@ func (entry *SubmissionQueueEntry) PrepareSendMsg(fd int, msg *syscall.Msghdr, f
 	}
 }
 
+// PrepareSendMsgZC is sendmsg(2) without a copy of the data. If its completion has CQEFMore, a second one follows, with CQEFNotif:
+// until then the data must stay unchanged. flags are RecvsendFixedBuf and SendZCReportUsage in IoPrio; with the former, set BufIG.
+func (entry *SubmissionQueueEntry) PrepareSendMsgZC(fd int, msg *syscall.Msghdr, msgFlags uint32, flags uint16) {
+	entry.PrepareSendMsg(fd, msg, msgFlags)
+	entry.OpCode = OpSendMsgZC
+	entry.IoPrio = flags
+}
+
 // PrepareShutdown is shutdown(2).
 func (entry *SubmissionQueueEntry) PrepareShutdown(fd, how int) {
 	*entry = SubmissionQueueEntry{OpCode: OpShutdown, Fd: int32(fd), Len: uint32(how)}

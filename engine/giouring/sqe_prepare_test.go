@@ -23,6 +23,7 @@ func TestPrepare(t *testing.T) {
 		{"Recv", func(e *E) { e.PrepareRecv(5, 0x1000, 64, 0x100) }, E{OpCode: OpRecv, Fd: 5, Addr: 0x1000, Len: 64, OpcodeFlags: 0x100}},
 		{"RecvMultishot", func(e *E) { e.PrepareRecvMultishot(5, 0, 0, 0) }, E{OpCode: OpRecv, Fd: 5, IoPrio: RecvMultishot}},
 		{"SendMsg", func(e *E) { e.PrepareSendMsg(5, msg, 1) }, E{OpCode: OpSendmsg, Fd: 5, Addr: msgAddr, Len: 1, OpcodeFlags: 1}},
+		{"SendMsgZC", func(e *E) { e.PrepareSendMsgZC(5, msg, 1, 8) }, E{OpCode: OpSendMsgZC, Fd: 5, Addr: msgAddr, Len: 1, OpcodeFlags: 1, IoPrio: 8}},
 		{"Shutdown", func(e *E) { e.PrepareShutdown(5, 1) }, E{OpCode: OpShutdown, Fd: 5, Len: 1}},
 
 		{"Read", func(e *E) { e.PrepareRead(5, 0x1000, 512, 1<<40) }, E{OpCode: OpRead, Fd: 5, Addr: 0x1000, Len: 512, Off: 1 << 40}},

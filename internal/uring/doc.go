@@ -29,7 +29,8 @@
 //
 // The kernel owns the memory of an operation from the call to its completion (the last one, without CQE.More). It must
 // lie outside the Go heap: Map, Arena, BufRing. Message headers and iovecs may be reused as soon as a Submit or
-// SubmitAndWait has returned nil, but the data they point to only after the completion.
+// SubmitAndWait has returned nil, but the data they point to only after the completion; that of a SendMsgZC only after its
+// notification.
 //
 // # Completions
 //

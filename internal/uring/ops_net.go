@@ -82,6 +82,23 @@ func (r *Ring) SendMsg(fd FD, msg *Msghdr, flags uint32, ud uint64) {
 	e.UserData = ud
 }
 
+// SendMsgZC sends the data that msg refers to without copying it, where the network interface allows that. Its completion is that of
+// SendMsg; if it has More, which it may even when the send failed, a second one with the same user data follows: see Notification.
+// Until then the data must not change. If slab is not negative, all pieces lie in that slab (see SetSlab).
+func (r *Ring) SendMsgZC(fd FD, msg *Msghdr, flags uint32, slab int, ud uint64) {
+	e := r.sqe()
+	how := giouring.SendZCReportUsage
+	if slab >= 0 {
+		how |= giouring.RecvsendFixedBuf
+	}
+	e.PrepareSendMsgZC(fd.num(), msg, flags, how)
+	if slab >= 0 {
+		e.BufIG = uint16(slab)
+	}
+	e.Flags = fd.flags()
+	e.UserData = ud
+}
+
 // Shutdown is shutdown(2).
 func (r *Ring) Shutdown(fd FD, how int, ud uint64) {
 	e := r.sqe()

@@ -17,6 +17,11 @@ type CQE struct {
 // More reports that further completions of the same operation follow.
 func (c CQE) More() bool { return c.Flags&giouring.CQEFMore != 0 }
 
+// Notification reports whether this is the second completion of a SendMsgZC, and whether the kernel has copied the data after all.
+func (c CQE) Notification() (is, copied bool) {
+	return c.Flags&giouring.CQEFNotif != 0, uint32(c.Res)&giouring.NotifUsageZCCopied != 0
+}
+
 // BufferID returns the provided buffer the completion used, if any. A completion that carries one must be followed by
 // a Recycle of it, even when its result is an error or 0.
 func (c CQE) BufferID() (uint16, bool) {
