@@ -10,7 +10,7 @@ P       ?= 2
 export REF NEW BENCH PKG ROUNDS BENCHTIME THRESHOLD CPUS RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare figures lint fuzz generate deps clean mcs-study
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare bench-spdk figures lint fuzz generate deps clean mcs-study
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,10 @@ bench-compare: ## Go benchmarks compared with those of another commit by benchst
 mcs-study: build ## one session of four connections compared with four sessions, on one target loop and on two: docs/performance.md
 	@$(GO) build -o bin/bench ./tools/bench
 	@bin/bench -binary $(BIN) -dir bin -row mcs -rounds 7 -runtime 2s $(value ARGS)
+
+bench-spdk: build ## compared with SPDK's iscsi_tgt, built from its source: ARGS="-spdk PATH -rows REGEXP"; or how much one row varies: ARGS="-repeat 20 -rows randread-32"
+	@$(GO) build -o bin/bench ./tools/bench
+	@bin/bench spdk -binary $(BIN) $(value ARGS)
 
 figures: ## rewrite the generated figures in docs/performance.md, in 10 minutes on a quiet machine; ARGS="-run REGEXP"
 	@$(GO) run ./tools/figures $(value ARGS)

@@ -47,6 +47,14 @@ const (
 	// studyConns and studyDepth are the MC/S study's: connections, and requests in flight over all of them.
 	studyConns, studyDepth = 4, 32
 
+	// spdkRounds, spdkRuntime and spdkRamp are the comparison with SPDK: a row takes a minute. maxRange is how far apart ringtgt's runs
+	// of one row may lie, as a share of their median. spdkMeanRequired is the geometric mean over the rows.
+	spdkRounds       = 9
+	spdkRuntime      = 3 * time.Second
+	spdkRamp         = 300 * time.Millisecond
+	maxRange         = 0.15
+	spdkMeanRequired = 1.2
+
 	maxRounds  = 999
 	maxRuntime = time.Minute
 )

@@ -1,6 +1,7 @@
 // Command bench measures the project's performance requirements, compared with tuned tgt and local fio, and prints a table: the
 // requirement, the figure on this machine, and whether it is met. With -before it compares two ringtgt binaries in every row
-// instead. It has the study of MC/S as well. `make bench` and `make mcs-study` run it; docs/benchmarking.md explains the table.
+// instead. It has the study of MC/S as well, and as `bench spdk` the comparison with SPDK's iscsi_tgt. `make bench`, `make mcs-study`
+// and `make bench-spdk` run it; docs/benchmarking.md explains the tables.
 package main
 
 import (
@@ -29,7 +30,11 @@ func main() {
 		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := command(ctx, os.Args, os.Stdout, os.Stderr)
+	run := command
+	if len(os.Args) > 1 && os.Args[1] == peer.SPDK {
+		run = spdkCommand
+	}
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
 	harness.Cleanup()
 	os.Exit(code)

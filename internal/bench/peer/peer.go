@@ -42,9 +42,9 @@ type Options struct {
 	// CPUs is where all threads of the target run from its first instruction on; empty: where they like. Our own target has a loop
 	// on each.
 	CPUs []int
-	// Binary is the path of ringtgt; "" is this process's program.
+	// Binary is the path of ringtgt, "" being this process's program, or of SPDK's iscsi_tgt.
 	Binary string
-	// Args are further arguments of `ringtgt serve` or of tgtd.
+	// Args are further arguments of `ringtgt serve`, of tgtd or of iscsi_tgt.
 	Args []string
 }
 
@@ -61,12 +61,14 @@ type Target struct {
 	child *process.Child
 	ours  *harness.Daemon // nil: another program, which SIGTERM does not end
 	dir   string          // "": none
-	once  sync.Once
-	err   error
+	// control is the socket of SPDK's JSON-RPC, "": another target.
+	control string
+	once    sync.Once
+	err     error
 }
 
-// Start starts a target: Ringtgt or Tgt. ctx bounds the start alone. Errors wrap ErrMissing where the target is not installed
-// or cannot be started by this package; others carry the end of the target's log.
+// Start starts a target: Ringtgt, Tgt or, where Binary names it, SPDK. ctx bounds the start alone. Errors wrap ErrMissing where the
+// target is not installed or cannot be started by this package; others carry the end of the target's log.
 func Start(ctx context.Context, name string, o Options) (*Target, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -77,8 +79,7 @@ func Start(ctx context.Context, name string, o Options) (*Target, error) {
 	case Tgt:
 		return startTgt(ctx, o)
 	case SPDK:
-		return nil, fmt.Errorf("peer: SPDK's iscsi_tgt is %w: it is in no Debian package, and wants to be built from source, 2 MiB hugepages and a CPU "+
-			"that it keeps busy; start it by hand and give its iscsi:// URL", ErrMissing)
+		return startSPDK(ctx, o)
 	case LIO:
 		return nil, fmt.Errorf("peer: LIO is %w or not to be touched: it is the kernel's (modules target_core_mod, iscsi_target_mod; package targetcli-fb), its "+
 			"processor time belongs to no process, and its configuration to the whole machine; set it up by hand and give its iscsi:// URL", ErrMissing)
