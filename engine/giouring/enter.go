@@ -55,3 +55,15 @@ func (ring *Ring) EnterTimeout(submit, waitNr, flags uint32, ts *syscall.Timespe
 		uintptr(EnterGetEvents|EnterExtArg|ring.enterFlags|flags), uintptr(unsafe.Pointer(&w.arg)), unsafe.Sizeof(w.arg))
 	return errno
 }
+
+// EnterWaitRaw is io_uring_enter(2) that waits for waitNr completions and bypasses the Go scheduler: no other goroutine gets the
+// caller's P, and no garbage collection can start, until it returns.
+func (ring *Ring) EnterWaitRaw(submit, waitNr, flags uint32) syscall.Errno {
+	if k := ring.kernel; k != nil {
+		_, errno := k.Enter(ring.ringFd, submit, waitNr, flags|EnterGetEvents, nil)
+		return errno
+	}
+	_, _, errno := syscall.RawSyscall6(sysEnter, ring.enterFd, uintptr(submit), uintptr(waitNr),
+		uintptr(EnterGetEvents|ring.enterFlags|flags), 0, 0)
+	return errno
+}

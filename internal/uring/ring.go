@@ -20,6 +20,11 @@ type Config struct {
 	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
 	NoIowait bool
 
+	// Alone says that the ring's thread is the process: a wait without a timeout does not tell the Go scheduler. Its monitor would
+	// otherwise take the P away at each wait, and wake up every 20 µs to do so. No other goroutine may be needed meanwhile, and no
+	// garbage collection.
+	Alone bool
+
 	// Kernel replaces Linux in a simulation (package simkernel); nil: Linux.
 	Kernel Kernel
 }
@@ -50,7 +55,8 @@ type Ring struct {
 
 	features  Features
 	waitFlags uint32 // for blocking enters
-	err       error  // set once, when the kernel refuses the ring itself
+	alone     bool
+	err       error // set once, when the kernel refuses the ring itself
 	spare     giouring.SubmissionQueueEntry
 	stats     Stats
 
@@ -86,7 +92,7 @@ func New(cfg Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{g: g, features: features, fd: g.RingFd(), notify: notifier{kernel: cfg.Kernel, fd: -1}}
+	r := &Ring{g: g, features: features, fd: g.RingFd(), alone: cfg.Alone, notify: notifier{kernel: cfg.Kernel, fd: -1}}
 	defer func() {
 		if err != nil {
 			_ = r.Close()

@@ -33,9 +33,12 @@ func (r *Ring) SubmitAndWait(timeout time.Duration) error {
 	r.stats.BlockingEnters++
 	submit := r.g.FlushSQ()
 	var errno syscall.Errno
-	if timeout < 0 {
+	switch {
+	case timeout < 0 && r.alone:
+		errno = r.g.EnterWaitRaw(submit, 1, r.waitFlags)
+	case timeout < 0:
 		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, nil)
-	} else {
+	default:
 		r.timeout = syscall.NsecToTimespec(int64(timeout)) // in r: passed through the Kernel interface, a local variable would be allocated
 		errno = r.g.EnterTimeout(submit, 1, r.waitFlags, &r.timeout)
 	}

@@ -196,3 +196,26 @@ func TestMsgRing(t *testing.T) {
 	from.MsgRing(-1, 0, 0, 2)
 	want(t, from, 2, neg(unix.EBADF))
 }
+
+// A ring alone in its process waits as any other, and is woken.
+func TestAloneWaits(t *testing.T) {
+	r := newRing(t, Config{Alone: true})
+	timeout(r, timespec(t, time.Millisecond), 7)
+	for {
+		must.OK(t, r.SubmitAndWait(-1))
+		c, ok := r.Peek()
+		if !ok {
+			continue // a signal
+		}
+		r.Seen()
+		check.Equal(t, c.UserData, 7, "user data")
+		check.Equal(t, int(c.Res), neg(unix.ETIME), "result")
+		break
+	}
+	r.Notify()
+	must.OK(t, r.SubmitAndWait(-1))
+	c, ok := r.Peek()
+	check.That(t, ok && r.Woken(c), "%v", c)
+	r.Seen()
+	check.Equal(t, r.Stats().BlockingEnters >= 2, true, "waits")
+}
