@@ -54,7 +54,7 @@ test-kernel: ## the Linux kernel's initiator, and power cuts, in an emulated mac
 conformance: deps ## regenerate the results in docs/conformance.md
 	@$(GO) run ./tools/conformance
 
-bench: deps build ## the project's performance requirements, compared with tuned tgt and fio, in under 3 minutes; ARGS="-row randread -rounds 9 -out FILE"
+bench: deps build ## the project's performance requirements, compared with tuned tgt, fio and bare responders, in 4 minutes; ARGS="-row randread -rounds 9 -out FILE"
 	@$(GO) build -o bin/bench ./tools/bench
 	@bin/bench -binary $(BIN) -dir bin $(value ARGS)
 

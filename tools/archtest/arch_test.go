@@ -49,6 +49,7 @@ var rules = []rule{
 	{folder: "internal/check"},
 	{folder: "internal/must"},
 	{folder: "internal/harness", ours: []string{"internal/process"}},
+	{folder: "internal/bench/peer/cold", ours: []string{"internal/bench/peer/script", "internal/uring", "pdu"}},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist", "internal/host", "internal/process", "internal/stat", "internal/tgtd", "internal/harness"}},
 	{folder: "engine/giouring"},
 	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu", "internal/uring", "internal/steer", "internal/hist"}},

@@ -4,13 +4,17 @@ import "time"
 
 // Every bound, with its reason.
 const (
-	// The whole table takes three minutes: defaultRounds rounds of defaultRuntime for a row's own figure, and tailRounds more for its
+	// The whole table takes four minutes: defaultRounds rounds of defaultRuntime for a row's own figure, and tailRounds more for its
 	// tail.
 	defaultRounds  = 5
 	tailRounds     = 3
 	defaultRuntime = 600 * time.Millisecond
 	// ramp is left out of each run: the first answers find cold caches, and a thread that has just been made.
 	ramp = 150 * time.Millisecond
+
+	// limitRequired is the share of a bare responder's IOPS per CPU-second that a target with sessions, a command window and a device
+	// server keeps.
+	limitRequired = 0.95
 
 	// clientPoll keeps the client, which has a CPU of its own, awake in the row beside fio, which has no client to wake: the cost of a
 	// wake-up in a virtual machine is not the target's.

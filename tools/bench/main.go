@@ -1,7 +1,7 @@
-// Command bench measures the project's performance requirements, compared with tuned tgt and local fio, and prints a table: the
-// requirement, the figure on this machine, and whether it is met. With -before it compares two ringtgt binaries in every row
-// instead. It has the study of MC/S as well, and as `bench spdk` the comparison with SPDK's iscsi_tgt. `make bench`, `make mcs-study`
-// and `make bench-spdk` run it; docs/benchmarking.md explains the tables.
+// Command bench measures the project's performance requirements, compared with tuned tgt, local fio and bare responders, and prints
+// a table: the requirement, the figure on this machine, and whether it is met. With -before it compares two ringtgt binaries in
+// every row instead. It has the study of MC/S as well, and as `bench spdk` the comparison with SPDK's iscsi_tgt. `make bench`,
+// `make mcs-study` and `make bench-spdk` run it; docs/benchmarking.md explains the tables.
 package main
 
 import (
@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/peer/cold"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/harness"
@@ -25,9 +26,15 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == peer.Echo { // the responder's process
-		fmt.Fprintln(os.Stderr, "bench:", echo.Main())
-		os.Exit(1)
+	if len(os.Args) > 1 { // a responder's process
+		switch os.Args[1] {
+		case peer.Echo:
+			fmt.Fprintln(os.Stderr, "bench:", echo.Main())
+			os.Exit(1)
+		case peer.Cold:
+			fmt.Fprintln(os.Stderr, "bench:", cold.Main(os.Args[2:]))
+			os.Exit(1)
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	run := command
@@ -66,7 +73,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.SetOutput(stderr)
 	fs.IntVar(&o.rounds, "rounds", defaultRounds, "interleaved rounds per row")
 	fs.DurationVar(&o.runtime, "runtime", defaultRuntime, "duration of each run")
-	fs.StringVar(&o.rows, "row", "", "only these rows, by name or group (mcs), separated by commas")
+	fs.StringVar(&o.rows, "row", "", "only these rows, by name or group (limit, mcs), separated by commas")
 	fs.StringVar(&o.out, "out", "", "also write all measurements to this file, as JSON")
 	fs.StringVar(&o.binary, "binary", "", "ringtgt binary to measure; built if not given")
 	fs.StringVar(&o.before, "before", "", "older ringtgt binary: compare -binary with it, and with nothing else")
@@ -81,7 +88,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if o.list {
 		for _, r := range rows(fewSessions, manySessions) {
-			fmt.Fprintf(stdout, "%-11s %s\n", r.id, r.load)
+			fmt.Fprintf(stdout, "%-19s %s\n", r.id, r.load)
 		}
 		return exitDone
 	}
@@ -191,7 +198,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b.echo = []string{exe, peer.Echo}
+	b.echo, b.cold = []string{exe, peer.Echo}, []string{exe, peer.Cold}
 	allowed := host.CPUs()
 	if len(allowed) == 0 {
 		return errors.New("no CPU is allowed to this process")

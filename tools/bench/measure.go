@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/compare"
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/bench/peer/cold"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/run"
 )
@@ -25,7 +26,7 @@ type bench struct {
 	cpus, target, client []int
 	studyClient          string
 	binary, before, dir  string
-	echo                 []string // command of the responder
+	echo, cold           []string // commands of the responders
 	progress             io.Writer
 	started              map[target]*peer.Target
 	files                []string // laid out on the disk
@@ -54,9 +55,12 @@ func (b *bench) start(ctx context.Context, t target) (*peer.Target, error) {
 	}
 	var p *peer.Target
 	var err error
-	if t.peer == peer.Echo {
+	switch t.peer {
+	case peer.Echo:
 		p, err = peer.StartEcho(ctx, b.echo, o.CPUs)
-	} else {
+	case peer.Cold:
+		p, err = peer.StartCold(ctx, b.cold, cold.Options{Memory: b.memory, Pages: cold.Huge, Recv: cold.Multishot}, o.CPUs)
+	default:
 		p, err = peer.Start(ctx, t.peer, o)
 	}
 	if err != nil {
@@ -66,7 +70,7 @@ func (b *bench) start(ctx context.Context, t target) (*peer.Target, error) {
 		b.started = map[target]*peer.Target{}
 	}
 	b.started[t] = p
-	if t.file == "" && t.peer != peer.Echo {
+	if t.file == "" && t.peer != peer.Echo && t.peer != peer.Cold { // the responders' memory is written
 		err = run.Fill(ctx, p.URL)
 	}
 	return p, err
@@ -201,6 +205,7 @@ func (r *Row) add(p part, c *result.Comparison) error {
 		} else if p.what != "" {
 			r.detail("%s: %s", p.what, result.FormatRatio(s))
 		}
+		r.limits(p, c)
 		r.sides(c, p.figure)
 	}
 	if v, ok := c.Sides[0].Figure(result.FigureIdle); ok && p.idle {
@@ -210,6 +215,28 @@ func (r *Row) add(p part, c *result.Comparison) error {
 		return r.tail(c)
 	}
 	return nil
+}
+
+// limits adds the ratios to the limits: the first side's is that of the figure before, and a figure of its own where it is required.
+func (r *Row) limits(p part, c *result.Comparison) {
+	for k, l := range p.sides {
+		if l.peer != peer.Cold || k == 1 { // the second side is what the figure itself compares with
+			continue
+		}
+		s, ok := c.RoundRatio(l.of, k, result.FigureIOPSPerCPU)
+		if !ok {
+			continue
+		}
+		if l.of == 0 && p.required != (Requirement{}) {
+			r.Figures[len(r.Figures)-1].Limit = &s
+		}
+		if l.of > 0 || p.required == (Requirement{}) {
+			r.detail("%s of %s: %s", limitFigure, c.Sides[l.of].Name, result.FormatRatio(s))
+		}
+		if l.of == 0 && p.limit != (Requirement{}) {
+			r.figure(limitFigure, p.limit, s)
+		}
+	}
 }
 
 // sides adds what each side reached in closed loops.

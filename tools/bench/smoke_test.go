@@ -54,7 +54,7 @@ func disk(t *testing.T) string {
 
 // what each row has to show, in this order.
 var figures = map[string][]string{
-	"randread":  {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
+	"randread":  {"IOPS per target CPU-second, times tgt's", "IOPS per target CPU-second, times the limit's", "p99.9 at "},
 	"randwrite": {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
 	"read":      {"bytes per target CPU-second, times tgt's", "p99.9 at "},
 	"write":     {"bytes per target CPU-second, times tgt's", "p99.9 at "},
@@ -62,7 +62,12 @@ var figures = map[string][]string{
 	"digests":   {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
 	"file":      {"IOPS, times local fio io_uring's", "p99.9 at "},
 	"sessions":  {"memory of an idle connection", "IOPS per target CPU-second, 12 sessions to 2"},
+	"4x8":       {"IOPS per target CPU-second, times the limit's"},
+	"4x32":      {"IOPS per target CPU-second, times the limit's"},
 }
+
+// limits is the limits that the rows of figures have to show.
+var limits = map[string]int{"randread": 1, "randwrite": 1, "read": 1, "write": 1, "depth1": 1, "digests": 1, "sessions": 1}
 
 // newToOldFigures is what each row has to show of two binaries.
 var newToOldFigures = map[string][]string{
@@ -74,6 +79,8 @@ var newToOldFigures = map[string][]string{
 	"digests":   {"IOPS per target CPU-second, new to old"},
 	"file":      {"IOPS, new to old: --poll 500µs", "IOPS, new to old"},
 	"sessions":  {"memory of an idle connection, new to old", "IOPS per target CPU-second, new to old: 12 sessions of depth 32", "IOPS per target CPU-second, new to old: 2 sessions of depth 32", "IOPS per target CPU-second, new to old: 12 sessions of depth 4", "IOPS per target CPU-second, new to old: 2 sessions of depth 4"},
+	"4x8":       {"IOPS per target CPU-second, new to old"},
+	"4x32":      {"IOPS per target CPU-second, new to old"},
 	"mcs-read":  {"IOPS per target CPU-second, new to old: 1 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 1 loop(s), 4 sessions of 1", "IOPS per target CPU-second, new to old: 2 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 2 loop(s), 4 sessions of 1"},
 }
 
@@ -136,13 +143,24 @@ func TestNewToOld(t *testing.T) {
 	}
 }
 
+// Each row of the group has its ratio to the limit.
+func TestLimits(t *testing.T) {
+	b := small(t)
+	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return r.group != limitGroup })
+	for _, r := range everyRow(t, b, selected).Rows {
+		if r.err != nil || len(r.Details) == 0 || !strings.HasPrefix(r.Details[0], limitFigure+": ") {
+			t.Errorf("%s: %v, %q", r.ID, r.err, r.Details)
+		}
+	}
+}
+
 // The study of MC/S has a line for each variant, with the CPU time of its loops.
 func TestStudy(t *testing.T) {
 	if len(host.CPUs()) < 2 {
 		t.Skip("it takes two CPUs")
 	}
 	b := small(t)
-	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return r.group == "" })
+	selected := slices.DeleteFunc(b.rows(), func(r row) bool { return !strings.HasPrefix(r.group, studyGroup) })
 	table := everyRow(t, b, selected)
 	for _, r := range table.Rows {
 		if r.err != nil || len(r.Grid) != 6 || len(r.Figures) > 0 {
@@ -185,9 +203,16 @@ func TestEveryRowRuns(t *testing.T) {
 			if len(r.Figures) != len(want) {
 				t.Fatalf("figures %+v, want %q", r.Figures, want)
 			}
+			limited := 0
 			for i, f := range r.Figures {
 				if !strings.HasPrefix(f.What, want[i]) {
 					t.Errorf("figure %d is %q, want %q", i, f.What, want[i])
+				}
+				if f.Limit != nil {
+					limited++
+					if f.Limit.Median <= 0 || f.Limit.Low > f.Limit.Median || f.Limit.Median > f.Limit.High {
+						t.Errorf("%s: limit %+v", f.What, f.Limit)
+					}
 				}
 				m := f.Measured
 				if math.IsNaN(m.Median) || math.IsInf(m.Median, 0) || m.Low > m.Median || m.Median > m.High || f.Met != f.Required.met(m.Median) {
@@ -196,6 +221,9 @@ func TestEveryRowRuns(t *testing.T) {
 				if m.Median <= 0 && f.Required.Unit == "x" {
 					t.Errorf("%s: %v", f.What, m)
 				}
+			}
+			if limited != limits[r.ID] {
+				t.Errorf("%d limits, want %d", limited, limits[r.ID])
 			}
 			if len(r.Details) == 0 {
 				t.Error("nothing stands behind the figures")

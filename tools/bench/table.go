@@ -46,6 +46,8 @@ type Figure struct {
 	Required Requirement   `json:"required"`
 	Measured result.Spread `json:"measured"`
 	Met      bool          `json:"met"` // by the median
+	// Limit is the load's IOPS per CPU-second compared with a bare responder's, nil: not measured.
+	Limit *result.Spread `json:"limit,omitempty"`
 }
 
 // Requirement is a bound.
@@ -98,7 +100,7 @@ func (t *Table) write(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "%s, kernel %s, %d CPUs, load average %.2f; target on CPU %s, client on CPU %s; medians of %d rounds of %s (%s)\n\n",
 		t.Host.CPU, t.Host.Kernel, t.Host.CPUs, t.Host.Load[0], result.CPUList(t.Target), result.CPUList(t.Client), t.Rounds, t.Runtime, bounds)
-	lines := [][]string{{"load", "figure", "required", "measured", "met"}}
+	lines := [][]string{{"load", "figure", "required", "measured", "met", "of the limit"}}
 	for i := range t.Rows {
 		lines = append(lines, t.Rows[i].lines()...)
 	}
@@ -130,15 +132,18 @@ func (t *Table) write(w io.Writer) error {
 func (r *Row) lines() (lines [][]string) {
 	load := r.Load
 	if r.Missing != "" {
-		return [][]string{{load, "not measured: " + r.Missing, "", "", ""}}
+		return [][]string{{load, "not measured: " + r.Missing, "", "", "", ""}}
 	}
 	for _, f := range r.Figures {
 		met := map[bool]string{true: "yes", false: "no"}[f.Met]
 		if len(r.Noise) > 0 {
 			met += " (noisy)"
 		}
-		q := f.Required
-		lines = append(lines, []string{load, f.What, q.String(), fmt.Sprintf("%s (%s to %s)", q.format(f.Measured.Median), q.format(f.Measured.Low), q.format(f.Measured.High)), met})
+		q, limit := f.Required, ""
+		if l := f.Limit; l != nil {
+			limit = fmt.Sprintf("%.2f (%.2f to %.2f)", l.Median, l.Low, l.High)
+		}
+		lines = append(lines, []string{load, f.What, q.String(), fmt.Sprintf("%s (%s to %s)", q.format(f.Measured.Median), q.format(f.Measured.Low), q.format(f.Measured.High)), met, limit})
 		load = ""
 	}
 	return lines

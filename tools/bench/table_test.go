@@ -48,6 +48,9 @@ func TestRequiredFigures(t *testing.T) {
 			if p.required != (Requirement{}) {
 				got = append(got, fmt.Sprint(r.id, " ", p.figure, " ", p.required))
 			}
+			if p.limit != (Requirement{}) {
+				got = append(got, fmt.Sprint(r.id, " limit ", p.limit))
+			}
 			if p.tail {
 				got = append(got, r.id+" tail")
 			}
@@ -57,10 +60,11 @@ func TestRequiredFigures(t *testing.T) {
 		}
 	}
 	want := []string{
-		"randread IOPS per target CPU-second at least 5.50", "randread tail", "randwrite IOPS per target CPU-second at least 3.20", "randwrite tail",
+		"randread IOPS per target CPU-second at least 5.50", "randread limit at least 0.95", "randread tail", "randwrite IOPS per target CPU-second at least 3.20", "randwrite tail",
 		"read bytes per target CPU-second at least 4.20", "read tail", "write bytes per target CPU-second at least 3.00", "write tail",
 		"depth1 p50 at most 1.25", "depth1 idle", "depth1 tail", "digests IOPS per target CPU-second at least 5.00", "digests tail",
 		"file IOPS at least 0.85", "file tail", "sessions IOPS per target CPU-second at least 0.85",
+		"4x8 IOPS per target CPU-second at least 0.95", "4x32 IOPS per target CPU-second at least 0.95",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("requirements\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -75,6 +79,7 @@ func TestWrite(t *testing.T) {
 	table := &Table{Host: result.Host{CPU: "a CPU", Kernel: "6.1", CPUs: 4}, Target: []int{0}, Client: []int{1}, Rounds: 5, Runtime: "600ms"}
 	good, bad := Row{ID: "a", Load: "load A"}, Row{ID: "b", Load: "load B", Noise: []string{"a neighbour\x1b[31m"}}
 	good.figure("ratio", Requirement{Value: 2, Unit: "x"}, result.Spread{Median: 2.5, Low: 1.5, High: 3})
+	good.Figures[0].Limit = &result.Spread{Median: 0.75, Low: 0.5, High: 1}
 	good.figure("memory", Requirement{Value: 1024, Unit: "KiB", AtMost: true}, result.Spread{Median: 512, Low: 512, High: 512})
 	good.detail("%d things", 3)
 	bad.figure("ratio", Requirement{Value: 2, Unit: "x"}, result.Spread{Median: 1.5, Low: 1, High: 3})
@@ -85,12 +90,12 @@ func TestWrite(t *testing.T) {
 	}
 	want := `a CPU, kernel 6.1, 4 CPUs, load average 0.00; target on CPU 0, client on CPU 1; medians of 5 rounds of 600ms (lowest to highest)
 
-| load   | figure | required        | measured                      | met        |
-|--------|--------|-----------------|-------------------------------|------------|
-| load A | ratio  | at least 2.00   | 2.50 (1.50 to 3.00)           | yes        |
-|        | memory | at most 1.0 KiB | 0.5 KiB (0.5 KiB to 0.5 KiB)  | yes        |
-| load B | ratio  | at least 2.00   | 1.50 (1.00 to 3.00)           | no (noisy) |
-| load C | not measured: tgtd is not on this machine |                 |                               |            |
+| load   | figure | required        | measured                      | met        | of the limit        |
+|--------|--------|-----------------|-------------------------------|------------|---------------------|
+| load A | ratio  | at least 2.00   | 2.50 (1.50 to 3.00)           | yes        | 0.75 (0.50 to 1.00) |
+|        | memory | at most 1.0 KiB | 0.5 KiB (0.5 KiB to 0.5 KiB)  | yes        |                     |
+| load B | ratio  | at least 2.00   | 1.50 (1.00 to 3.00)           | no (noisy) |                     |
+| load C | not measured: tgtd is not on this machine |                 |                               |            |                     |
 
 load A
   3 things
@@ -153,7 +158,7 @@ func TestCommand(t *testing.T) {
 // Rows are chosen by name or by group; without a name they are the requirements.
 func TestChoose(t *testing.T) {
 	for names, want := range map[string]string{
-		"": "randread,randwrite,read,write,depth1,digests,file,sessions", "mcs": "mcs-read,mcs-write,mcs-mixed,mcs-read64k",
+		"": "randread,randwrite,read,write,depth1,digests,file,sessions,4x8,4x32", "limit": "limit-mixed,limit-write-digests,limit-depth4,limit-4x8-write,limit-64k", "mcs": "mcs-read,mcs-write,mcs-mixed,mcs-read64k",
 		"file, mcs-file": "file,mcs-file", "mcs-write,read": "mcs-write,read",
 	} {
 		chosen, err := choose(names)

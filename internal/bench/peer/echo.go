@@ -19,12 +19,13 @@ const echoIQN = "iqn.2026-11.io.ringtgt.peer:echo"
 // StartEcho starts a bare TCP responder as a process bound to cpus. argv is a program that calls echo.Main and its arguments: this
 // one, told so by a word of its own.
 func StartEcho(ctx context.Context, argv []string, cpus []int) (*Target, error) {
+	return startResponder(ctx, Echo, echoIQN, argv, cpus)
+}
+
+// startResponder starts a program that serves the listening socket that it gets as its first extra file.
+func startResponder(ctx context.Context, name, iqn string, argv []string, cpus []int) (*Target, error) {
 	if len(argv) == 0 {
 		return nil, fmt.Errorf("peer: no program for the responder")
-	}
-	o := Options{LUN: LUN{Memory: 512}, CPUs: cpus}
-	if err := o.check(); err != nil {
-		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func StartEcho(ctx context.Context, argv []string, cpus []int) (*Target, error) 
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	t := &Target{Name: Echo, PID: c.PID(), Software: "echo", Portal: l.Addr().String(), IQN: echoIQN, child: c}
+	t := &Target{Name: name, PID: c.PID(), Software: name, Portal: l.Addr().String(), IQN: iqn, child: c}
 	t.setURL()
 	return t, nil
 }

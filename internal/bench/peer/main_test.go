@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/bench/peer/cold"
 	"github.com/ringtgt/ringtgt/internal/bench/peer/echo"
 	"github.com/ringtgt/ringtgt/internal/harness"
 )
@@ -18,9 +19,15 @@ const childEnv = "PEER_TEST_CHILD"
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == Echo {
-		fmt.Fprintln(os.Stderr, echo.Main())
-		os.Exit(1)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case Echo:
+			fmt.Fprintln(os.Stderr, echo.Main())
+			os.Exit(1)
+		case Cold:
+			fmt.Fprintln(os.Stderr, cold.Main(os.Args[2:]))
+			os.Exit(1)
+		}
 	}
 	if name := os.Getenv(childEnv); name != "" {
 		badBenchmark(name)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"unsafe"
 
+	"github.com/ringtgt/ringtgt/internal/bench/peer/script"
 	"github.com/ringtgt/ringtgt/pdu"
 	"golang.org/x/sys/unix"
 )
@@ -23,8 +24,6 @@ import (
 const (
 	// MaxData is the most data an answer has: the longest PDU that the initiator takes.
 	MaxData = 256 << 10
-	// maxText is the text of a login request in one PDU, which the responder takes no second of.
-	maxText = 8 << 10
 	// window is how many commands beyond the expected one may be sent.
 	window = 128
 	// listenerFD is the first descriptor that exec.Cmd.ExtraFiles hands over.
@@ -40,7 +39,7 @@ func Main() error {
 	if err := unix.SetNonblock(listenerFD, false); err != nil {
 		return fmt.Errorf("echo: no listening socket was handed over: %w", err)
 	}
-	s := &server{out: make([]byte, pdu.BHSLen+MaxData), in: make([]byte, maxText)}
+	s := &server{out: make([]byte, pdu.BHSLen+MaxData), in: make([]byte, script.MaxText)}
 	data := s.out[pdu.BHSLen:]
 	for i := range data {
 		data[i] = byte(i*31 + 7)
