@@ -28,8 +28,8 @@ type Config struct {
 	// whose packets are moved to the cores of their connections. See docs/engine.md.
 	NoSteering bool
 	XDP        []string
-	// Poll is how long a loop may poll for completions before it sleeps, at most maxPoll. 0 means defaultPoll; with a negative
-	// value the loop sleeps at once. See poll.go.
+	// Poll is how long a loop may poll for completions before it sleeps, at most maxPoll. 0 means that Start measures what waking
+	// a thread takes on this machine and chooses; with a negative value the loop sleeps at once. See poll.go.
 	Poll time.Duration
 	Log  *slog.Logger
 	// LimitHeap sets the Go runtime's memory limit to the heap's part of MemoryBound. Set it only if the process does nothing else.
@@ -74,9 +74,6 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.ArenaPerLoop < maxBlock || cfg.ArenaPerLoop > maxArena {
 		return nil, fmt.Errorf("engine: %d bytes of buffers per loop; between %d and %d are possible", cfg.ArenaPerLoop, maxBlock, maxArena)
 	}
-	if cfg.Poll == 0 {
-		cfg.Poll = defaultPoll
-	}
 	if cfg.Poll > maxPoll {
 		return nil, fmt.Errorf("engine: polling for %v; up to %v are possible", cfg.Poll, maxPoll)
 	}
@@ -107,7 +104,14 @@ func New(cfg Config) (*Engine, error) {
 func (e *Engine) Start() error {
 	e.started = time.Now()
 	e.room(1)
+	poll := e.cfg.Poll
+	if poll == 0 {
+		cost := e.machine.wakeCost()
+		poll = pollFor(cost)
+		e.log.Debug("polling time chosen", "poll", poll, "wakeup", cost)
+	}
 	for i, l := range e.loops {
+		l.poller.max = int64(poll)
 		ready := make(chan error, 1)
 		go l.run(ready)
 		if err := <-ready; err != nil {

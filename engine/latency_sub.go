@@ -129,6 +129,7 @@ func (k *LoopLatency) sub(b *LoopLatency) {
 	s.DirectReceives -= o.DirectReceives
 	s.DiskOps -= o.DiskOps
 	s.Polls -= o.Polls
+	s.PollNanos -= o.PollNanos
 	s.Enters -= o.Enters
 	s.BlockingEnters -= o.BlockingEnters
 	s.Sweeps -= o.Sweeps

@@ -74,8 +74,18 @@ const (
 	// pollMin is how long a loop polls at first; anything shorter is lost in reading the clock. maxPoll is more than any sleep costs.
 	pollMin = 2 * int64(time.Microsecond)
 	maxPoll = time.Millisecond
-	// defaultPoll is longer than a round trip with an initiator on the same network, and than waking a virtual processor.
-	defaultPoll = 50 * time.Microsecond
+	// By default a loop polls for pollWakeUps times what waking a thread takes: the initiator is another machine of the same kind,
+	// which is woken too before it sends the next command. leastAutoPoll is longer than a round trip with an initiator on the same
+	// network. mostAutoPoll bounds what a single slow measurement can cause.
+	pollWakeUps   = 16
+	leastAutoPoll = 50 * time.Microsecond
+	mostAutoPoll  = 250 * time.Microsecond
+	// pollDecay is by how much a wait longer than the limit shortens polling: one late answer costs little, and three or four
+	// in a row end it.
+	pollDecay = 4
+	// wakeTries is the number of wake-ups that are measured at start, wakeSettle the pause before each: together 4.5 ms.
+	wakeTries  = 9
+	wakeSettle = 500 * time.Microsecond
 
 	// listenBacklog holds the connections of a whole rack that reconnects at once.
 	listenBacklog = 1024

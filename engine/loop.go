@@ -19,6 +19,7 @@ type loop struct {
 	ring   *uring.Ring
 	clock  func() int64 // the machine's
 	now    int64        // its value at the last tick
+	idle   int64        // when the current wait began
 
 	arena           *arena
 	slabsRegistered int
@@ -72,7 +73,7 @@ func userData(op uint8, index int) uint64 { return uint64(op)<<56 | uint64(uint3
 
 // newLoop makes a loop. run starts it, on a goroutine of its own.
 func newLoop(e *Engine, index, core int) *loop {
-	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, poller: poller{max: int64(e.cfg.Poll)}, ios: newIOTable(), stopped: make(chan struct{})}
+	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, ios: newIOTable(), stopped: make(chan struct{})}
 	l.tasks.loop = l
 	l.room = maxConnsPerLoop
 	l.refusals.most, l.ends.most, l.guesses.most, l.stuck.most = refusedLines, endLines, guessLines, stuckLines
@@ -219,10 +220,11 @@ func (l *loop) wait() {
 	l.stats.Turns++
 	l.stagedIO = 0
 	l.turned()
+	l.idle = l.now
 	if !l.poll() {
 		l.sleep()
 	}
-	l.poller.waited(l.clock() - l.now)
+	l.poller.waited(l.clock() - l.idle)
 }
 
 // sleep blocks until a completion, a deadline or mail.

@@ -17,6 +17,7 @@ type machine struct {
 	random   func(b []byte)         // fills b
 	helper   func(work func())      // runs work, which may block, on a thread of its own
 	populate func(mem []byte) error // makes the kernel allocate the pages of mapped memory; blocks
+	wakeCost func() time.Duration   // how long waking a sleeping thread takes
 	sockets  sockets
 	host     func(c *conn) session.Host // returns the Host of a connection's protocol; nil means the connection itself
 }
@@ -38,6 +39,7 @@ func linux() machine {
 		random:   func(b []byte) { rand.Read(b) },
 		helper:   func(work func()) { go work() },
 		populate: uring.Populate,
+		wakeCost: wakeCost,
 		sockets:  linuxSockets{},
 	}
 }

@@ -3,9 +3,10 @@ package engine
 import "github.com/ringtgt/ringtgt/internal/uring"
 
 // poller decides how long a loop polls for completions before it sleeps. Going to sleep and being woken takes tens of
-// microseconds on a virtual machine and a few on real hardware; for anything that comes sooner, polling is better. The window is 0
-// after a wait longer than max, so that a loop with nothing to do takes no processor time. While waits are short it doubles, from
-// pollMin on. The poller reads no clock; its caller does.
+// microseconds on a virtual machine and a few on real hardware; for anything that comes sooner, polling is better. The window
+// covers twice the longest wait of at most max: a loop that is in use does not sleep. A longer wait divides it by pollDecay, so that
+// a single late answer does not put the loop to sleep for the next ones, and a loop with nothing to do soon takes no processor time.
+// The poller reads no clock; its caller does.
 type poller struct {
 	max    int64 // ns; 0: never
 	window int64 // ns to poll next time
@@ -15,9 +16,11 @@ type poller struct {
 func (p *poller) waited(ns int64) {
 	switch {
 	case ns > p.max:
-		p.window = 0
-	case p.window < ns || p.window == 0:
-		p.window = min(max(2*p.window, pollMin), p.max)
+		if p.window /= pollDecay; p.window < pollMin {
+			p.window = 0
+		}
+	default:
+		p.window = min(max(2*ns, p.window, pollMin), p.max)
 	}
 }
 
@@ -28,14 +31,24 @@ func (l *loop) poll() bool {
 		return false
 	}
 	l.check(l.ring.Submit())
-	until := l.now + l.poller.window
-	for !l.ring.Pending() && l.mail.empty() {
-		if l.clock() >= until {
-			return false
-		}
-		uring.Pause()
+	l.idle = l.clock() // submitting took time: the kernel copies what is sent
+	if !l.spin() {
+		return false
 	}
 	l.stats.Polls++
 	l.check(l.ring.Submit()) // the kernel posts pending completions
 	return true
+}
+
+// spin polls for completions and mail until the poller's window ends. It returns false if there were none.
+func (l *loop) spin() bool {
+	now := l.idle
+	for until := now + l.poller.window; ; now = l.clock() {
+		found := l.ring.Pending() || !l.mail.empty()
+		if found || now >= until {
+			l.stats.PollNanos += uint64(now - l.idle)
+			return found
+		}
+		uring.Pause()
+	}
 }

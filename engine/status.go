@@ -24,6 +24,7 @@ type LoopStats struct {
 	DirectReceives uint64 `json:"direct_receives"`
 	DiskOps        uint64 `json:"disk_ops"`
 	Polls          uint64 `json:"polls"`           // waits that ended before the loop slept
+	PollNanos      uint64 `json:"poll_ns"`         // processor time spent polling for them, or before the loop slept
 	Enters         uint64 `json:"enters"`          // io_uring_enter calls
 	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
 	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread

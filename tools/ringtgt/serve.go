@@ -23,7 +23,7 @@ type serveCmd struct {
 	State     string   `help:"Directory for what survives a restart: reservations and disk identities. Default: ringtgt-data/state, or ringtgt-state beside the first file of --config or --lun." placeholder:"DIR"`
 	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
 	Buffers   string   `help:"Maximum size of each loop's I/O buffers. Default: 512M." placeholder:"SIZE"`
-	Poll      string   `help:"How long a busy loop may poll for work before it sleeps, 0s to 1ms. An idle loop always sleeps. Default: 50us." placeholder:"TIME"`
+	Poll      string   `help:"How long a busy loop may poll for work before it sleeps, 0s to 1ms, or auto: 16 times what waking a thread takes here, 50us to 250us. An idle loop always sleeps. Default: auto." placeholder:"TIME"`
 	Steering  string   `help:"auto or off: whether an eBPF program may assign connections to loops. Default: auto, the best method that privileges allow." placeholder:"auto|off"`
 	XDP       []string `name:"xdp" help:"Interface whose packets an XDP program moves to the cores of their connections; may be repeated. Default: none." placeholder:"IFACE" sep:"none"`
 	Metrics   string   `help:"Address to serve Prometheus metrics on, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`

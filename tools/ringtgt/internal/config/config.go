@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -26,7 +27,7 @@ type Server struct {
 	Control   string        // path of the control socket; "": in State, or else in the runtime directory
 	Cores     string        // in the syntax of engine.Topology.ParseCores; "": one per physical core
 	Buffers   int64         // bound on a loop's I/O buffers in bytes; 0: the engine's default
-	Poll      time.Duration // how long a loop may poll for completions before it sleeps; 0: the engine's default, negative: not at all
+	Poll      time.Duration // how long a loop may poll for completions before it sleeps; 0: the engine measures and chooses, negative: not at all
 	Steering  string        // how connections are assigned to loops: SteeringAuto or SteeringOff
 	XDP       []Interface
 	LogLevel  slog.Level
@@ -40,12 +41,21 @@ type Server struct {
 	CoresAt, BuffersAt, PollAt, SteeringAt Where
 }
 
-// setPoll sets Poll to a configured value; "0s" turns polling off.
-func (s *Server) setPoll(d time.Duration, at Where) {
-	s.Poll, s.PollAt = d, at
-	if d == 0 {
+// setPoll sets Poll to a configured value: "auto" lets the engine choose, "0s" turns polling off.
+func (s *Server) setPoll(v string, at Where) error {
+	s.PollAt = at
+	if v == "auto" {
+		s.Poll = 0
+		return nil
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is not auto or a time such as 50us", v)
+	}
+	if s.Poll = d; d == 0 {
 		s.Poll = -1
 	}
+	return nil
 }
 
 // Metrics is the listener for Prometheus.

@@ -55,9 +55,11 @@ func (r *reader) server(t *table, s *Server) {
 	t.str("cores", &s.Cores)
 	t.size("buffers", &s.Buffers)
 	s.CoresAt, s.BuffersAt = t.at("cores"), t.at("buffers")
-	var poll time.Duration
-	if t.duration("poll", 0, &poll) {
-		s.setPoll(poll, t.at("poll"))
+	var poll string
+	if t.str("poll", &poll) {
+		if err := s.setPoll(poll, t.at("poll")); err != nil {
+			r.ps.add(t.at("poll"), "%v", err)
+		}
 	}
 	if t.str("steering", &s.Steering) {
 		s.SteeringAt = t.at("steering")

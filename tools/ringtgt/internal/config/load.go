@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
@@ -128,11 +127,9 @@ func (f *Flags) overlayServer(s *Server, ps *Problems) {
 		}
 	}
 	if f.Poll != "" {
-		d, err := time.ParseDuration(f.Poll)
-		if err != nil {
-			ps.add(Where{Flag: "--poll"}, "%q is not a time such as 50us", f.Poll)
+		if err := s.setPoll(f.Poll, flagAt("--poll", f.Poll)); err != nil {
+			ps.add(Where{Flag: "--poll"}, "%v", err)
 		}
-		s.setPoll(d, flagAt("--poll", f.Poll))
 	}
 	if f.Steering != "" {
 		s.Steering, s.SteeringAt = f.Steering, flagAt("--steering", f.Steering)

@@ -181,7 +181,7 @@ func (s sink) loop(l *engine.LoopLatency) {
 		{loopCPU, float64(l.CPUNanos) / 1e9}, {turns, float64(st.Turns)}, {loopCommands, float64(st.Commands)},
 		{accepted, float64(st.Accepted)}, {refused, float64(st.Refused)}, {pdusSent, float64(st.PDUsSent)}, {sends, float64(st.Sends)},
 		{diskOperations, float64(st.DiskOps)}, {enters, float64(st.Enters)}, {blockingEnters, float64(st.BlockingEnters)},
-		{polls, float64(st.Polls)}, {wakes, float64(st.Wakes)},
+		{polls, float64(st.Polls)}, {pollSeconds, float64(st.PollNanos) / 1e9}, {wakes, float64(st.Wakes)},
 	} {
 		s.put(v.metric, v.v, labels...)
 	}

@@ -66,6 +66,7 @@ var (
 	enters         = define("ringtgt_enters_total", "io_uring_enter calls: the system calls of the data path.", counter, loop...)
 	blockingEnters = define("ringtgt_blocking_enters_total", "io_uring_enter calls that waited for a completion.", counter, loop...)
 	polls          = define("ringtgt_polls_total", "Waits of a loop that ended before it went to sleep.", counter, loop...)
+	pollSeconds    = define("ringtgt_poll_seconds_total", "Processor time that a loop spent polling for work.", counter, loop...)
 	wakes          = define("ringtgt_wakes_total", "Times that another thread woke a loop.", counter, loop...)
 
 	turnDuration = define("ringtgt_turn_duration_seconds", "Time from a loop's return from the kernel to its next entry.", counter, loop...)
