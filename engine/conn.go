@@ -187,7 +187,7 @@ func (c *conn) NewTask(*session.Conn) *session.Task {
 func (c *conn) DataOut(st *session.Task, may bool) session.OutState {
 	t := c.task(st)
 	// A write may change the memory of a Mapped backend while a read of it is being sent, and a data digest would not match: with
-	// digests the data is copied.
+	// digests the data is copied, see stage.
 	var out int
 	u := &t.l
 	u.Nexus, u.LUN, u.CDB = c.nexus(), st.LUN, st.CDB

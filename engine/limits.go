@@ -59,6 +59,9 @@ const (
 	batchesAtOnce = 16
 	// sendBatchBytes ends a batch early, so that one connection's large reads do not fill the socket for the others of its loop.
 	sendBatchBytes = 4 << 20
+	// prefetchFirst is how much of a data segment is loaded when it is staged: the page's translation and enough lines for the
+	// processor to see where it is going. The rest comes while the one before it is copied.
+	prefetchFirst = 512
 	// nearSendBuffer is SO_SNDBUF of a near connection. The kernel doubles it to 1 MiB, which fits a core's second-level cache and
 	// sustains 80 Gbit/s over a round trip of nearRTT. With it, reads of 64 KiB and more take a quarter less processor time
 	// (docs/performance.md). Half as much loses that gain again, twice as much gains nothing more.

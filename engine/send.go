@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
+	"github.com/ringtgt/ringtgt/internal/crc32c"
 	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -31,6 +32,7 @@ type batch struct {
 
 	next *batch
 
+	last segment // the data segment that is still to be filled
 	nrec int
 	nblk int
 	held int // bytes of the connection's share in blocks
@@ -96,20 +98,18 @@ func (c *conn) stage(ev *session.Event) {
 				b.blocks[b.nblk] = data // for the garbage collector; Go does not move it
 				b.nblk++
 			}
-			b.refer(data)
-			crc := uint32(0)
-			if ev.DataDigest {
-				crc = pdu.Digest(0, data)
-			}
-			if pad > 0 {
-				at := b.used
+			if !ev.DataDigest {
+				b.refer(data)
 				b.zeros(pad)
-				if ev.DataDigest {
-					crc = pdu.Digest(crc, b.mem.headers[at:b.used])
-				}
+				break
 			}
-			if ev.DataDigest {
-				b.put32(crc)
+			dst := c.private(ev)
+			b.refer(dst)
+			b.zeros(pad)
+			b.put32(0)
+			b.begin(segment{dst: dst, src: data, pad: pad, at: b.used - pdu.DigestLen})
+			if ev.Release == nil {
+				b.complete(nil) // the memory stays with the task
 			}
 		}
 	}
@@ -178,6 +178,55 @@ func (b *batch) refer(data []byte) {
 	b.bytes += len(data)
 }
 
+// segment is a data segment in memory that nobody changes, and its digest, which have to be made before it is sent.
+type segment struct {
+	dst, src []byte // the same memory if the data is in place
+	pad      int
+	at       int // of the digest, in the batch's headers
+}
+
+// private returns memory for the data segment that does not change while it is sent: where the data is, or the task's block if the
+// data is in a Mapped backend's memory.
+func (c *conn) private(ev *session.Event) []byte {
+	if ev.Header.Opcode() != pdu.OpDataIn {
+		return ev.Data
+	}
+	buf := c.task(ev.Task).buf
+	at := int((*pdu.DataIn)(&ev.Header).BufferOffset())
+	end := at + len(ev.Data)
+	if end > len(buf) || within(ev.Data, buf) {
+		return ev.Data
+	}
+	return buf[at:end]
+}
+
+// begin leaves f to be filled when the next data segment is staged, or the batch submitted. Random blocks of memory are not in the
+// cache: meanwhile the processor finds the page and its first lines, and while f is filled it loads the one after it.
+func (b *batch) begin(f segment) {
+	crc32c.Prefetch(f.src[:min(len(f.src), prefetchFirst)])
+	b.complete(f.src)
+	b.last = f
+}
+
+// complete fills what begin left. next is what will be filled after it, or nil.
+func (b *batch) complete(next []byte) {
+	f := &b.last
+	if f.src == nil {
+		return
+	}
+	var crc uint32
+	if &f.dst[0] == &f.src[0] {
+		crc = pdu.Digest(0, f.src)
+	} else {
+		crc = pdu.CopyDigest(0, f.dst, f.src, next)
+	}
+	if f.pad > 0 {
+		crc = pdu.Digest(crc, b.mem.headers[f.at-f.pad:f.at])
+	}
+	pdu.PutDigest(b.mem.headers[f.at:], crc)
+	*f = segment{}
+}
+
 // flushSend submits the staged batch.
 func (c *conn) flushSend() {
 	s := &c.send
@@ -189,6 +238,7 @@ func (c *conn) flushSend() {
 		c.sent()
 		return
 	}
+	b.complete(nil)
 	b.submit(c)
 	s.inFlight = true
 	s.watch.begin(c.loop.now, int64(c.loop.engine.cfg.sendTimeout))
@@ -276,6 +326,7 @@ func (l *loop) putBatch(b *batch) {
 	}
 	b.used, b.iovs, b.first, b.bytes, b.pdus = 0, 0, 0, 0, 0
 	b.nrec, b.nblk, b.held, b.nrel = 0, 0, 0, 0
+	b.last = segment{}
 	b.next = l.batches
 	l.batches = b
 }

@@ -3,7 +3,7 @@ package lun
 // Plan resolves the command that LUN and CDB describe, for Start. out and in are how much memory the command needs
 // before it starts: out bytes for its data-out, in bytes of Buf for its data-in, each at most MaxTransfer. A READ from a Mapped
 // backend needs no buffer, because In will point to the backend's memory. Set copied if the data-in must not change while it is
-// sent, because a data digest covers it: such a READ then needs a buffer too, and copies into it.
+// sent, because a data digest covers it: then in has a buffer for such a READ too, to which the caller copies In.
 func (t *Task) Plan(copied bool) (out, in int) {
 	t.resolve()
 	u, c := t.unit, t.cmd

@@ -115,14 +115,10 @@ func readSynced(t *Task, err error) {
 	}
 }
 
-// readBlocks makes [off, off+n) the data-in: in a Mapped backend's memory, or in t.Buf.
+// readBlocks makes [off, off+n) the data-in: in a Mapped backend's memory, even if Plan asked for a buffer, or in t.Buf.
 func (t *Task) readBlocks(off, n int64) {
 	if m := t.unit.mapped; m != nil {
-		data := m.Bytes(off, int(n))
-		if int64(len(t.Buf)) >= n { // Plan asked for a copy
-			data = t.Buf[:copy(t.Buf, data)]
-		}
-		t.In = data
+		t.In = m.Bytes(off, int(n))
 		t.good()
 		return
 	}

@@ -2,21 +2,25 @@ package pdu
 
 import (
 	"encoding/binary"
-	"hash/crc32"
+
+	"github.com/ringtgt/ringtgt/internal/crc32c"
 )
 
 // DigestLen is the length of a header or data digest in bytes (RFC 7143,
 // 11.2.3, 13.1).
 const DigestLen = 4
 
-// castagnoli is the table of the polynomial that CRC32C names (RFC 7143,
-// 13.1). hash/crc32 recognises this very table and uses the CPU's instruction.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // Digest continues the CRC32C crc over b; a digest begins with crc 0. A header
 // digest covers the basic and the additional header segments, a data digest
 // the data segment with its padding (RFC 7143, 11.2.3, 13.1).
-func Digest(crc uint32, b []byte) uint32 { return crc32.Update(crc, castagnoli, b) }
+func Digest(crc uint32, b []byte) uint32 { return crc32c.Update(crc, b) }
+
+// CopyDigest copies src to dst, which is as long, and continues the CRC32C crc
+// over it, in one pass. Meanwhile it loads next into the processor's cache: name
+// there what the next call will copy, or nil.
+func CopyDigest(crc uint32, dst, src, next []byte) uint32 {
+	return crc32c.Copy(crc, dst, src, next)
+}
 
 // PutDigest stores crc in the first four bytes of b as it is sent. RFC 7143,
 // 13.1, sends the coefficient of x^31 first and sees the first bit of a byte

@@ -164,10 +164,15 @@ func (f *Framer) feedPart(b []byte) (n int, st State, err error) {
 		return f.feedHeader(b)
 	case phaseData:
 		n = min(len(b), f.left)
-		if f.dst != nil {
+		switch {
+		case f.dst == nil && f.dd:
+			f.crc = Digest(f.crc, b[:n])
+		case f.dst != nil && f.dd:
+			f.crc = CopyDigest(f.crc, f.dst[:n], b[:n], nil)
+		case f.dst != nil:
 			copy(f.dst, b[:n])
 		}
-		if !f.dataIn(b[:n]) {
+		if !f.dataIn(n) {
 			return n, NeedMore, nil
 		}
 		if f.dataDone() {
@@ -277,25 +282,28 @@ func (f *Framer) Received(n int) (State, error) {
 	if n < 0 || n > len(f.dst) {
 		panic("pdu: Received more than Pending")
 	}
-	if n > 0 && f.dataIn(f.dst[:n]) && f.dataDone() {
+	if n == 0 {
+		return NeedMore, nil
+	}
+	if f.dd {
+		f.crc = Digest(f.crc, f.dst[:n])
+	}
+	if f.dataIn(n) && f.dataDone() {
 		return PDUReady, nil
 	}
 	return NeedMore, nil
 }
 
-// dataIn accounts for bytes of the data segment that reached their
+// dataIn accounts for n bytes of the data segment that reached their
 // destination, and reports whether they were the last.
-func (f *Framer) dataIn(b []byte) bool {
-	if f.dd {
-		f.crc = Digest(f.crc, b)
-	}
-	f.left -= len(b)
+func (f *Framer) dataIn(n int) bool {
+	f.left -= n
 	if f.left == 0 {
 		f.dst = nil
 		return true
 	}
 	if f.dst != nil {
-		f.dst = f.dst[len(b):]
+		f.dst = f.dst[n:]
 	}
 	return false
 }

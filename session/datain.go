@@ -21,7 +21,7 @@ func (t *Task) nextDataIn(ev *Event) {
 	left := in.length - in.sent
 	n := min(left, c.cp.MaxXmitDataSegmentLength, p.MaxBurstLength-in.burst)
 
-	ev.Kind = Send
+	ev.Kind, ev.Task = Send, t
 	ev.Data = t.Result.In[in.sent : in.sent+n]
 	h := (*pdu.DataIn)(&ev.Header)
 	h.BHS().Init(pdu.OpDataIn)

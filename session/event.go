@@ -44,7 +44,7 @@ const (
 // that never reads must not delay an Abort, or its own disconnection.
 type Event struct {
 	Kind    EventKind
-	Task    *Task
+	Task    *Task    // in Send, of a Data-In only
 	Session *Session // in SessionUp, SessionJoined and SessionDown
 	Header  pdu.BHS
 	// Data is the data segment, without padding. If Copy is set, the host must copy it (at most MaxCopy bytes) before it calls the

@@ -29,13 +29,14 @@ var noIO = []string{"net", "os", "syscall", "golang.org/x/sys/unix", "net/http",
 
 // The first rule whose folder is the package's own or a parent of it decides.
 var rules = []rule{
-	{folder: "pdu", banned: noIO},
+	{folder: "pdu", ours: []string{"internal/crc32c"}, banned: noIO},
 	{folder: "session", ours: []string{"session", "pdu"}, banned: noIO},
 	{folder: "lun/backend", ours: []string{"lun", "internal/medium"}},
 	{folder: "lun/luntest", ours: []string{"lun"}},
 	{folder: "lun", banned: noIO},
 	{folder: "internal/uring", ours: []string{"internal/uring", "engine/giouring"}},
 	{folder: "internal/steer"},
+	{folder: "internal/crc32c", banned: noIO},
 	{folder: "internal/hist"},
 	{folder: "internal/stat", banned: noIO},
 	{folder: "internal/medium"},
@@ -52,7 +53,7 @@ var rules = []rule{
 	{folder: "internal/bench/peer/cold", ours: []string{"internal/bench/peer/script", "internal/uring", "pdu"}},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist", "internal/host", "internal/process", "internal/stat", "internal/tgtd", "internal/harness"}},
 	{folder: "engine/giouring"},
-	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu", "internal/uring", "internal/steer", "internal/hist"}},
+	{folder: "engine", ours: []string{"engine", "session", "lun", "pdu", "internal/uring", "internal/steer", "internal/hist", "internal/crc32c"}},
 	{folder: "bench", ours: []string{"bench", "pdu", "internal/uring", "internal/hist"}},
 	{folder: "tools", ours: []string{"bench", "engine", "session", "lun", "pdu", "internal", "tools"}},
 }
