@@ -37,7 +37,7 @@ func TestReceiveBuffersGoRound(t *testing.T) {
 				}
 				var h pdu.BHS
 				i.CmdSN = 0 // before the window: ignored (RFC 7143 4.2.2.1), and its data with it
-				i.command(&h, 0, rawclient.RW10(true, 0, 64), recvBufferSize, true)
+				i.command(&h, 0, rawclient.RW10(true, 0, recvBufferSize/512), recvBufferSize, true)
 				i.send(&h, make([]byte, recvBufferSize))
 			}
 		}()

@@ -18,9 +18,10 @@ const (
 	ringCQEntries = 8192
 
 	// recvBuffers × recvBufferSize is what one turn can receive. Buffers are consumed in the turn in which they are filled, so
-	// this bounds a turn, not the number of connections.
+	// this bounds a turn, not the number of connections. 64 KiB hold what the kernel delivers of a stream at a time: half as much makes
+	// two turns and two sends of a burst of writes.
 	recvBuffers    = 128
-	recvBufferSize = 32 << 10
+	recvBufferSize = 64 << 10
 
 	// directRecvMin: if at least so much of a data segment is missing, it is received straight into the task's buffer. For less,
 	// the extra receive costs more than the copy.
