@@ -199,6 +199,11 @@ func (c *conn) closeSocket() {
 		if c.steered { // before another connection can have its addresses
 			c.loop.engine.steer.Forget(c.name.local, c.name.remote)
 		}
+		if c.send.notifying > 0 {
+			// The kernel goes on sending what the peer has not acknowledged, and would keep its memory for minutes. A failure costs
+			// only that.
+			_ = c.loop.engine.machine.sockets.SetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(lingerGrace.Milliseconds()))
+		}
 		c.loop.engine.machine.sockets.Close(c.fd)
 		c.fd = -1
 	}

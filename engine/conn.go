@@ -113,7 +113,7 @@ func (c *conn) take() {
 func (c *conn) pump() {
 	c.take()
 	c.flushSend()
-	if c.phase == connMoving && c.send.idle() && !c.dirty { // if it was marked again, it is pumped again this turn
+	if c.phase == connMoving && c.send.idle() && c.send.notifying == 0 && !c.dirty { // if it was marked again, it is pumped again this turn
 		c.move()
 		return
 	}
@@ -146,7 +146,7 @@ func (c *conn) finish() {
 		c.mark() // takes the Abort and SessionDown events that follow
 		return
 	}
-	if c.tasks == nil && !c.dirty && c.s.Over() {
+	if c.tasks == nil && !c.dirty && c.send.notifying == 0 && c.s.Over() {
 		c.loop.drop(c)
 	}
 }

@@ -12,7 +12,7 @@ const (
 	connFlushing                   // discards input; its last PDU is being sent
 	connLingering                  // has sent its FIN; discards input until the peer closes or lingerGrace is over
 	connShut                       // both directions are shut down; the kernel still has one of its operations
-	connClosed                     // its descriptor is closed and session.Conn.Closed was called; a backend still has tasks of it
+	connClosed                     // its descriptor is closed and session.Conn.Closed was called; a backend still has tasks of it, or the kernel data
 	connDropped                    // its index in loop.conns may be another connection's
 )
 

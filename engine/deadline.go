@@ -8,7 +8,7 @@ import (
 
 var errNothingTaken = errors.New("initiator does not receive what is sent")
 
-// sendWatch is a deadline for the send that is with the kernel. Without it an initiator could issue reads up to its share, receive
+// sendWatch is a deadline for what the kernel is sending. Without it an initiator could issue reads up to its share, receive
 // no data, answer pings only, and hold that memory for ever. Progress means that its TCP acknowledges data. The kernel is asked
 // about that only when a send takes long.
 type sendWatch struct {
@@ -16,6 +16,9 @@ type sendWatch struct {
 	acked uint64 // bytes acknowledged at the last check
 	since int64  // when a check first saw that number, 0 before the first check
 }
+
+// busy reports whether the kernel has data of the connection: a send, or batches that wait for their notification.
+func (s *sendState) busy() bool { return s.inFlight || s.notifying > 0 }
 
 // begin starts the deadline of a send.
 func (w *sendWatch) begin(now, timeout int64) { w.look, w.since = now+timeout/sendLooks, 0 }
@@ -35,6 +38,11 @@ func (c *conn) slowSend() {
 	acked := uint64(0) // if the kernel cannot say, there counts as no progress
 	if info, err := l.engine.machine.sockets.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
 		acked = info.Bytes_acked
+		if !c.send.inFlight && info.Unacked == 0 && info.Notsent_bytes == 0 {
+			// The initiator has it all. Some drivers notify only when they send the next packet.
+			c.send.watch.begin(l.now, int64(l.engine.cfg.sendTimeout))
+			return
+		}
 	}
 	if c.send.watch.late(l.now, acked, int64(l.engine.cfg.sendTimeout)) {
 		c.s.Terminate(l.now, errNothingTaken)
@@ -44,7 +52,7 @@ func (c *conn) slowSend() {
 // due is the connection's next deadline, 0 if it has none.
 func (c *conn) due() int64 {
 	at := earlier(c.s.Timer(), c.abandonBy)
-	if c.send.inFlight && !c.shut() {
+	if c.send.busy() && !c.shut() {
 		at = earlier(at, c.send.watch.look)
 	}
 	if c.phase == connLingering {
@@ -79,7 +87,7 @@ func (c *conn) timerDue() {
 	if c.phase == connLingering && c.lingerBy <= now {
 		c.shutdown()
 	}
-	if w := &c.send.watch; c.send.inFlight && !c.shut() && w.look <= now {
+	if w := &c.send.watch; c.send.busy() && !c.shut() && w.look <= now {
 		c.slowSend()
 	}
 	c.mark()

@@ -35,7 +35,10 @@ type Config struct {
 	// LimitHeap sets the Go runtime's memory limit to the heap's part of MemoryBound. Set it only if the process does nothing else.
 	LimitHeap bool
 
+	ZeroCopy ZeroCopy // of data of 16 KiB and more; see zerocopy.go
+
 	sendTimeout time.Duration // for tests
+	zeroCopyMin int           // for tests
 
 	machine *machine // of a simulation; nil means the real one
 }
@@ -80,6 +83,9 @@ func New(cfg Config) (*Engine, error) {
 	if cfg.sendTimeout == 0 {
 		cfg.sendTimeout = defaultSendTimeout
 	}
+	if cfg.zeroCopyMin == 0 {
+		cfg.zeroCopyMin = zeroCopyMin
+	}
 	if len(cfg.Cores) == 0 {
 		cfg.Cores = []int{-1}
 	}
@@ -93,6 +99,12 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	} else {
 		e.machine = linux()
+		if cfg.ZeroCopy != ZeroCopyOff {
+			var err error
+			if e.machine.zeroCopy, err = uring.ProbeZeroCopy(); err != nil {
+				cfg.Log.Info("no zero-copy sends", "err", err)
+			}
+		}
 	}
 	for i, core := range cfg.Cores {
 		e.loops = append(e.loops, newLoop(e, i, core))

@@ -126,6 +126,8 @@ func (k *LoopLatency) sub(b *LoopLatency) {
 	s.PDUsSent -= o.PDUsSent
 	s.Sends -= o.Sends
 	s.Receives -= o.Receives
+	s.SendsZeroCopied -= o.SendsZeroCopied
+	s.SendsCopied -= o.SendsCopied
 	s.DirectReceives -= o.DirectReceives
 	s.DiskOps -= o.DiskOps
 	s.Polls -= o.Polls

@@ -69,6 +69,23 @@ const (
 	nearSendBuffer = 512 << 10
 	nearRTT        = 100 * time.Microsecond
 
+	// zeroCopyMin is how much data each command of a batch must have on average to be sent without a copy: for less, pages, references
+	// and the second completion cost more than the copy.
+	zeroCopyMin = 16 << 10
+	// maxNotifying bounds the batches of a connection that wait for a notification; the next ones are copied. As many batches of
+	// 64 KiB are a socket's full send buffer. maxNotifyingPerLoop bounds the memory for them.
+	maxNotifying        = 16
+	maxNotifyingPerLoop = 512
+	// pathTries is how many copied sends show that an interface always copies; pathDoubts where it did not before. After pathRetry one
+	// send tries again: what made the kernel copy may be gone.
+	pathTries  = 4
+	pathDoubts = 64
+	pathRetry  = time.Minute
+	// maxPaths bounds the interfaces that a loop remembers.
+	maxPaths = 64
+	// slabLook is how many free blocks of a size are looked at for one in a certain slab.
+	slabLook = 16
+
 	// headerSlot is the space for a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
 	// response with sense data needs 2+32). longestCopied is the most that a PDU may take: if PDUs carry longer sense data, a batch
 	// is full before sendBatch.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -29,7 +30,9 @@ type loop struct {
 	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
 	shares          shares
 	tasks           taskPool
-	batches         *batch
+	batches         *batch // free ones
+	allBatches      []*batch
+	notifying       int // batches that wait for their notification
 
 	recvBufs *uring.BufRing
 	recycled bool
@@ -49,7 +52,12 @@ type loop struct {
 	sweeps []*sweep // requested by this turn's task management
 	ev     session.Event
 	stats  LoopStats
-	room   int // connections that the table may hold
+
+	paths      map[string]*sendPath // by interface
+	interfaces map[netip.Addr]string
+	listing    bool // a helper lists them
+
+	room int // connections that the table may hold
 	// Limits on log lines that peers can cause.
 	refusals, ends, guesses, stuck lines
 	lat                            loopLatency
@@ -64,6 +72,7 @@ const (
 	opAccept
 	opRecv
 	opSend
+	opSendZC
 	opDisk
 )
 
@@ -257,6 +266,8 @@ func (l *loop) dispatch(cqe uring.CQE) {
 		l.conns[i].received(cqe)
 	case opSend:
 		l.conns[i].sendDone(cqe)
+	case opSendZC:
+		l.zeroCopyDone(i, cqe)
 	case opDisk:
 		l.ioDone(i, cqe)
 	case opAccept:

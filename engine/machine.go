@@ -2,6 +2,8 @@ package engine
 
 import (
 	"crypto/rand"
+	"net"
+	"net/netip"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/uring"
@@ -19,7 +21,10 @@ type machine struct {
 	populate func(mem []byte) error // makes the kernel allocate the pages of mapped memory; blocks
 	wakeCost func() time.Duration   // how long waking a sleeping thread takes
 	sockets  sockets
-	host     func(c *conn) session.Host // returns the Host of a connection's protocol; nil means the connection itself
+	// zeroCopy is what the kernel can do, interfaces lists the machine's addresses with the interfaces that have them; it blocks.
+	zeroCopy   uring.ZeroCopy
+	interfaces func() map[netip.Addr]string
+	host       func(c *conn) session.Host // returns the Host of a connection's protocol; nil means the connection itself
 }
 
 // sockets has the socket calls that a loop makes directly, with their names in package unix.
@@ -41,7 +46,24 @@ func linux() machine {
 		populate: uring.Populate,
 		wakeCost: wakeCost,
 		sockets:  linuxSockets{},
+
+		interfaces: interfaces,
 	}
+}
+
+// interfaces lists as much as the system tells: a sandbox may forbid it.
+func interfaces() map[netip.Addr]string {
+	found := map[netip.Addr]string{}
+	all, _ := net.Interfaces()
+	for _, i := range all {
+		addrs, _ := i.Addrs()
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				found[p.Addr().Unmap()] = i.Name
+			}
+		}
+	}
+	return found
 }
 
 // monotonic is the clock of all deadlines, in nanoseconds since the program started. It is never 0, which means no deadline.

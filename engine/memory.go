@@ -5,6 +5,7 @@ import (
 	"runtime/debug"
 	"unsafe"
 
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -37,8 +38,16 @@ func (e *Engine) mappedBound(conns int) int {
 	perLoop := e.cfg.ArenaPerLoop + slabSize + // tasks' data, rounded up to slabs
 		recvBuffers*recvBufferSize + // a turn's receives
 		(ringEntries*64 + ringCQEntries*16) // the rings themselves
-	// A connection has at most one batch. Batches are mapped batchesAtOnce at a time.
-	return len(e.loops)*(perLoop+batchesAtOnce*int(unsafe.Sizeof(batchMem{}))) + conns*int(unsafe.Sizeof(batchMem{}))
+	// Batches are mapped batchesAtOnce at a time.
+	return len(e.loops)*(perLoop+batchesAtOnce*int(unsafe.Sizeof(batchMem{}))) + e.batchesBound(conns)*int(unsafe.Sizeof(batchMem{}))
+}
+
+// batchesBound is the most batches that connections use: one each, and those that wait for the notification of a zero-copy send.
+func (e *Engine) batchesBound(conns int) int {
+	if e.cfg.ZeroCopy == ZeroCopyOff || e.machine.zeroCopy == uring.NoZeroCopy {
+		return conns
+	}
+	return conns + min(conns*maxNotifying, len(e.loops)*maxNotifyingPerLoop)
 }
 
 // heapLimit is the Go runtime's part.
@@ -46,12 +55,12 @@ func (e *Engine) heapLimit(conns int) int {
 	perLoop := maxIO*int(unsafe.Sizeof(ioSlot{})) +
 		(e.cfg.ArenaPerLoop+slabSize)/minBlock*arenaIndex +
 		e.latencyBytes()
-	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{})) + int(unsafe.Sizeof(batch{}))
+	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{}))
 	// A connection's tasks fit its window, and the pool has no more than were ever in use at once. Each may be a request other
 	// than a SCSI command, and may wait in a list.
 	tasks := min(conns*e.tasksPerConn(), maxTasks*len(e.loops))
 	perTask := int(unsafe.Sizeof(task{})) + 2*int(unsafe.Sizeof((*task)(nil))) + session.RequestBytes + int(unsafe.Sizeof(ioWait{}))
-	live := len(e.loops)*perLoop + conns*perConn + tasks*perTask + e.unitsBytes()
+	live := len(e.loops)*perLoop + conns*perConn + e.batchesBound(conns)*int(unsafe.Sizeof(batch{})) + tasks*perTask + e.unitsBytes()
 	return live + live*heapSlack/100 + runtimeBytes
 }
 

@@ -69,6 +69,7 @@ func (c *conn) established() {
 	c.steered = true
 	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
 	c.boundSend()
+	c.findPath()
 }
 
 // move hands the connection over to another loop at the end of its login, when it has no operation with the kernel. Events that other

@@ -17,12 +17,16 @@ type sendState struct {
 	inFlight bool
 	batch    *batch // staged or in flight; nil when there is nothing to send
 	watch    sendWatch
+
+	path      *sendPath // its interface, for zero-copy sends; nil: none are tried
+	notifying int       // batches that wait for their notification
 }
 
 // batch is one gathered send, in memory that the kernel may read until it completes: headers packed one after the other, and
 // iovecs that point to them and to the data in place. Batches belong to the loop and are lent to connections that have something
 // to send.
 type batch struct {
+	phase batchPhase
 	mem   *batchMem
 	used  int // bytes of mem.headers
 	iovs  int
@@ -33,6 +37,14 @@ type batch struct {
 	next *batch
 
 	last segment // the data segment that is still to be filled
+
+	// For zero-copy sends, see zerocopy.go.
+	index   int    // in loop.allBatches, and in the user data of its sends
+	conn    *conn  // whose it is, while its notification is to come
+	notices int    // notifications that are to come
+	taken   bool   // the kernel took some of it without a copy
+	header  []byte // block of the arena with the headers; nil: they are in mem
+
 	nrec int
 	nblk int
 	held int // bytes of the connection's share in blocks
@@ -239,7 +251,12 @@ func (c *conn) flushSend() {
 		return
 	}
 	b.complete(nil)
-	b.submit(c)
+	b.enter(batchSending)
+	if c.zeroCopy(b) {
+		b.submitZeroCopy(c)
+	} else {
+		b.submit(c)
+	}
 	s.inFlight = true
 	s.watch.begin(c.loop.now, int64(c.loop.engine.cfg.sendTimeout))
 	c.loop.stats.Sends++
@@ -289,7 +306,8 @@ func (b *batch) advance(n int) {
 	}
 }
 
-// sent returns the batch to the pool and reports to the protocol which tasks' answers have been sent.
+// sent reports to the protocol which tasks' answers have been sent, and returns the batch to the pool unless the kernel still reads
+// its memory.
 func (c *conn) sent() {
 	b := c.send.batch
 	c.send.batch = nil
@@ -298,6 +316,17 @@ func (c *conn) sent() {
 		b.release[i] = nil
 		c.s.Sent(c.loop.now, t)
 	}
+	if b.notices > 0 {
+		b.enter(batchNotifying)
+		c.send.notifying++
+		c.loop.notifying++
+		return
+	}
+	c.freeBatch(b)
+}
+
+// freeBatch returns a batch of the connection, and the memory that it holds.
+func (c *conn) freeBatch(b *batch) {
 	held := b.held
 	c.loop.putBatch(b)
 	if held > 0 {
@@ -314,10 +343,16 @@ func (l *loop) getBatch() *batch {
 	}
 	l.batches = b.next
 	b.next = nil
+	b.enter(batchStaged)
 	return b
 }
 
 func (l *loop) putBatch(b *batch) {
+	b.enter(batchFree)
+	if b.header != nil {
+		l.release(b.header)
+		b.header = nil
+	}
 	for i := range b.nblk {
 		if l.arena.slabOf(b.blocks[i]) >= 0 {
 			l.release(b.blocks[i])
@@ -327,6 +362,7 @@ func (l *loop) putBatch(b *batch) {
 	b.used, b.iovs, b.first, b.bytes, b.pdus = 0, 0, 0, 0, 0
 	b.nrec, b.nblk, b.held, b.nrel = 0, 0, 0, 0
 	b.last = segment{}
+	b.conn, b.taken = nil, false
 	b.next = l.batches
 	l.batches = b
 }
@@ -341,7 +377,8 @@ func (l *loop) moreBatches() {
 		panic("engine: no memory for send batches: " + err.Error())
 	}
 	for i := range n {
-		b := &batch{mem: (*batchMem)(unsafe.Pointer(&mem[i*size])), next: l.batches}
+		b := &batch{mem: (*batchMem)(unsafe.Pointer(&mem[i*size])), next: l.batches, index: len(l.allBatches)}
+		l.allBatches = append(l.allBatches, b)
 		l.batches = b
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/internal/uring/simkernel"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
@@ -102,6 +103,10 @@ func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 			DiskError: n(0, 0, 20, 200), DiskSlow: n(0, 5, 30), DiskDelay: int64(n(1e6, 1e8, 1e9, 12e9)),
 		},
 	}
+	cfg.zero = []ZeroCopy{ZeroCopyAuto, ZeroCopyOn, ZeroCopyOn, ZeroCopyOff}[rng.IntN(4)]
+	cfg.zeroCan = []uring.ZeroCopy{uring.NoZeroCopy, uring.ZeroCopyPages, uring.ZeroCopySlabs, uring.ZeroCopySlabs}[rng.IntN(4)]
+	cfg.zeroMin = n(1, 512, 4096)
+	cfg.kernel.Copied, cfg.kernel.Refused = n(0, 1, 2, 20), n(0, 0, 10)
 	s := &simulation{simWorld: newSimWorld(t, 1+rng.IntN(4), cfg, session.Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, rng)}
 	s.verbose = verbose
 	s.onPDU = s.take

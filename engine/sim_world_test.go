@@ -69,6 +69,9 @@ type simConfig struct {
 	sq, cq  uint32
 	arena   int // bytes of a loop's arena that tasks may use; 0: all
 	poll    time.Duration
+	zero    ZeroCopy // and what the kernel can do, and for how much data
+	zeroCan uring.ZeroCopy
+	zeroMin int
 }
 
 // simLoop is a loop of the engine as a coroutine.
@@ -100,11 +103,13 @@ func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, 
 	m := machine{
 		kernel: w.k, clock: w.clock, random: w.random, sockets: simSockets{w.k}, host: w.host,
 		helper: func(work func()) { w.helpers = append(w.helpers, work) }, populate: w.populate,
+		zeroCopy: cfg.zeroCan, interfaces: func() map[netip.Addr]string { return map[netip.Addr]string{simPortal.Addr(): "sim0"} },
 	}
 	if cfg.poll == 0 {
 		cfg.poll = -1
 	}
-	e, err := New(Config{Node: w.node, Cores: slices.Repeat([]int{-1}, loops), ArenaPerLoop: slabSize, Poll: cfg.poll, Log: w.logger(), machine: &m})
+	e, err := New(Config{Node: w.node, Cores: slices.Repeat([]int{-1}, loops), ArenaPerLoop: slabSize, Poll: cfg.poll, Log: w.logger(), machine: &m,
+		ZeroCopy: cfg.zero, zeroCopyMin: cfg.zeroMin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,6 +348,8 @@ func (w *simWorld) shutDown() {
 			w.Fatalf("loop %d: %d bytes of the arena were not returned", l.index, l.arena.inUse)
 		case l.ios.busy != 0 || len(l.ios.line) != 0:
 			w.Fatalf("loop %d: %d disk operations are under way", l.index, l.ios.busy)
+		case l.notifying != 0:
+			w.Fatalf("loop %d: %d batches wait for a notification", l.index, l.notifying)
 		case l.dirty != nil || len(l.rearms) != 0:
 			w.Fatalf("loop %d: its dirty list is not empty", l.index)
 		case l.shares.last != nil || len(l.shares.by) != 0 || l.shares.owed != nil:
@@ -415,7 +422,7 @@ func (w *simWorld) describe() string {
 	}
 	for _, t := range w.targets {
 		c := t.c
-		fmt.Fprintf(&b, "%v: loop %d %v armed %v inflight %v dirty %v", t, c.loop.index, c.phase, c.recv.armed, c.send.inFlight, c.dirty)
+		fmt.Fprintf(&b, "%v: loop %d %v armed %v inflight %v notifying %d dirty %v", t, c.loop.index, c.phase, c.recv.armed, c.send.inFlight, c.send.notifying, c.dirty)
 		up, down := t.sock.s.Pending()
 		fmt.Fprintf(&b, " up %d down %d reset %v silent %v", up, down, t.sock.s.WasReset(), t.sock.s.IsSilent())
 		for o := c.tasks; o != nil; o = o.next {

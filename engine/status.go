@@ -29,6 +29,10 @@ type LoopStats struct {
 	BlockingEnters uint64 `json:"blocking_enters"` // those that waited for a completion
 	Wakes          uint64 `json:"wakes"`           // completions that are wake-ups by another thread
 	Sweeps         uint64 `json:"sweeps"`          // searches of all connections for tasks to abort
+
+	// Zero-copy sends: those whose data the interface read from our memory, and those that the kernel copied after all.
+	SendsZeroCopied uint64 `json:"sends_zero_copied"`
+	SendsCopied     uint64 `json:"sends_copied"`
 }
 
 // LoopStatus is the state of one loop.

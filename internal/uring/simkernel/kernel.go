@@ -48,6 +48,8 @@ type Odds struct {
 	Interrupt int   // EINTR or EAGAIN before anything is transferred
 	Partial   int   // an enter consumes only some of the entries
 	Spurious  int   // a wait returns without a completion
+	Copied    int   // the kernel copies the data of a zero-copy send
+	Refused   int   // a zero-copy send fails
 	DiskError int   // EIO, ENOSPC, a discard that is refused
 	DiskSlow  int   // a disk operation takes up to DiskDelay
 	DiskDelay int64 // ns
@@ -72,6 +74,7 @@ type Ring struct {
 	ops      []*op                           // submitted and not completed
 	backlog  []giouring.CompletionQueueEvent // completed and not in the queue yet
 	slots    []int                           // registered files
+	slabs    []slab                          // registered buffers
 	groups   map[uint16]*group
 	waiting  bool
 	deadline int64 // of the wait; 0: none
@@ -289,7 +292,14 @@ func (k *Kernel) Register(fd int, opcode uint32, arg unsafe.Pointer, _ uint32) (
 			r.slots[int(up.Offset)+i] = int(v)
 		}
 		return uint(up.Nr), 0
-	case giouring.RegisterBuffers2, giouring.RegisterBuffersUpdate, giouring.UnregisterBuffers, giouring.UnregisterFiles:
+	case giouring.RegisterBuffers2:
+		r.slabs = make([]slab, (*giouring.RsrcRegister)(arg).Nr)
+	case giouring.RegisterBuffersUpdate:
+		up := (*giouring.RsrcUpdate2)(arg)
+		for i, v := range unsafe.Slice((*syscall.Iovec)(pointer(up.Data)), up.Nr) {
+			r.slabs[int(up.Offset)+i] = slab{addr(v.Base), addr(v.Base) + uintptr(v.Len)}
+		}
+	case giouring.UnregisterBuffers, giouring.UnregisterFiles:
 	case giouring.RegisterSyncCancel:
 		for len(r.ops) > 0 {
 			r.cancel(r.ops[0])

@@ -19,6 +19,8 @@ type op struct {
 	readyAt int64    // disk operation: earliest time of its next step, ns
 	res     int32    // disk operation: its result, once it took effect
 	acted   bool     // disk operation: it took effect
+	lent    []lent   // zero-copy send: what the network reads
+	notice  *notice  // not nil: this is the notification of a zero-copy send
 }
 
 // group is a ring of provided buffers.
@@ -48,8 +50,9 @@ func (k *Kernel) take(r *Ring, sqe giouring.SubmissionQueueEntry) {
 			to.complete(sqe.Off, int32(sqe.Len), 0)
 		}
 		return
-	case giouring.OpSendmsg:
+	case giouring.OpSendmsg, giouring.OpSendMsgZC:
 		o.gather()
+		o.checkSlab()
 		total := 0
 		for _, b := range o.iov {
 			total += len(b)
@@ -88,10 +91,18 @@ func (o *op) gather() {
 
 // end posts a completion. With IORING_CQE_F_MORE in flags the operation stays active.
 func (o *op) end(res int32, flags uint32) {
-	if s, ok := o.file.(*Socket); ok && o.sqe.OpCode == giouring.OpSendmsg {
+	if o.notice != nil {
+		o.notify()
+		return
+	}
+	if s, ok := o.file.(*Socket); ok && o.sends() {
 		s.rest = 0
 		for _, b := range o.iov {
 			s.rest += len(b)
+		}
+		if o.sqe.OpCode == giouring.OpSendMsgZC {
+			o.endZeroCopy(res)
+			return
 		}
 	}
 	o.r.complete(o.sqe.UserData, res, flags)
@@ -123,7 +134,10 @@ func (o *op) enabled() bool {
 	case *File:
 		return !o.r.k.hold && o.readyAt <= o.r.k.cfg.Now()
 	case *Socket:
-		if o.sqe.OpCode == giouring.OpSendmsg {
+		switch {
+		case o.notice != nil:
+			return o.notifiable(f)
+		case o.sends():
 			return f.writable()
 		}
 		return f.readable()
@@ -142,9 +156,12 @@ func (o *op) do() {
 	case *File:
 		o.disk(f)
 	case *Socket:
-		if o.sqe.OpCode == giouring.OpSendmsg {
+		switch {
+		case o.notice != nil:
+			o.notify()
+		case o.sends():
 			o.send(f)
-		} else {
+		default:
 			o.recv(f)
 		}
 	}
@@ -167,12 +184,24 @@ func (k *Kernel) Step() bool {
 	return true
 }
 
-// Deadline returns the time at which the next disk operation becomes ready; 0: none is pending.
+// Deadline returns the time at which the next operation becomes ready that waits for time: one of a disk, or a notification after
+// the target closed the socket. 0: none is pending.
 func (k *Kernel) Deadline() (at int64) {
 	for _, r := range k.rings {
 		for _, o := range r.ops {
-			if _, ok := o.file.(*File); ok && !k.hold && (at == 0 || o.readyAt < at) {
-				at = o.readyAt
+			due := int64(0)
+			switch f := o.file.(type) {
+			case *File:
+				if !k.hold {
+					due = o.readyAt
+				}
+			case *Socket:
+				if o.notice != nil {
+					due = f.dropAt()
+				}
+			}
+			if due != 0 && (at == 0 || due < at) {
+				at = due
 			}
 		}
 	}

@@ -24,6 +24,9 @@ type Socket struct {
 	closed        bool   // by the target
 	rest          int    // bytes that the last send left unsent
 	acked         uint64 // bytes that the peer has read
+	sent          uint64 // bytes that the target has sent
+	closedAt      int64
+	userTimeout   int64 // TCP_USER_TIMEOUT in ns
 }
 
 // listener is a listening socket and its backlog.
@@ -192,7 +195,7 @@ func (o *op) send(s *Socket) {
 		o.end(-int32(syscall.EPIPE), 0)
 		return
 	}
-	if o.interrupted() {
+	if o.interrupted() || o.refused() {
 		return
 	}
 	room := k.cfg.SocketBytes - len(s.down)
@@ -203,6 +206,8 @@ func (o *op) send(s *Socket) {
 	for room > 0 && len(o.iov) > 0 {
 		n := min(room, len(o.iov[0]))
 		s.down = append(s.down, o.iov[0][:n]...)
+		s.sent += uint64(n)
+		o.lend(o.iov[0][:n])
 		room -= n
 		o.done += n
 		if o.iov[0] = o.iov[0][n:]; len(o.iov[0]) == 0 {
@@ -239,6 +244,7 @@ func (k *Kernel) CloseFD(fd int) error {
 			f.reset = true // close(2) with unread input resets the connection
 		}
 		f.shutRead, f.shutWrite, f.closed, f.fd = true, true, true, -1
+		f.closedAt = k.cfg.Now()
 	default:
 		k.cfg.Failf("close of descriptor %d, which is %T", fd, f)
 	}
@@ -262,21 +268,25 @@ func (k *Kernel) Shutdown(fd, how int) error {
 	return nil
 }
 
-// SetsockoptInt implements setsockopt(2). It ignores the option.
-func (k *Kernel) SetsockoptInt(fd, _, _, _ int) error {
-	if k.socket(fd) == nil {
+// SetsockoptInt implements setsockopt(2). It ignores most options.
+func (k *Kernel) SetsockoptInt(fd, level, opt, value int) error {
+	s := k.socket(fd)
+	if s == nil {
 		return unix.EBADF
+	}
+	if level == unix.IPPROTO_TCP && opt == unix.TCP_USER_TIMEOUT {
+		s.userTimeout = int64(value) * 1e6
 	}
 	return nil
 }
 
-// GetsockoptTCPInfo implements getsockopt(2) for TCP_INFO. Only tcpi_bytes_acked is set.
+// GetsockoptTCPInfo implements getsockopt(2) for TCP_INFO. Only tcpi_bytes_acked and tcpi_unacked are set.
 func (k *Kernel) GetsockoptTCPInfo(fd, _, _ int) (*unix.TCPInfo, error) {
 	s := k.socket(fd)
 	if s == nil {
 		return nil, unix.EBADF
 	}
-	return &unix.TCPInfo{Bytes_acked: s.acked}, nil
+	return &unix.TCPInfo{Bytes_acked: s.acked, Unacked: uint32(len(s.down))}, nil
 }
 
 // Getsockname implements getsockname(2).
