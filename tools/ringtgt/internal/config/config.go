@@ -28,6 +28,7 @@ type Server struct {
 	Cores     string        // in the syntax of engine.Topology.ParseCores; "": one per physical core
 	Buffers   int64         // bound on a loop's I/O buffers in bytes; 0: the engine's default
 	Poll      time.Duration // how long a loop may poll for completions before it sleeps; 0: the engine measures and chooses, negative: not at all
+	ZeroCopy  string        // whether large reads are sent without a copy: ZeroCopyAuto, ZeroCopyOn or ZeroCopyOff; "": auto
 	Steering  string        // how connections are assigned to loops: SteeringAuto or SteeringOff
 	XDP       []Interface
 	LogLevel  slog.Level
@@ -38,7 +39,7 @@ type Server struct {
 
 	StrictLogin bool // refuse every repeated key in a login, even libiscsi's
 
-	CoresAt, BuffersAt, PollAt, SteeringAt Where
+	CoresAt, BuffersAt, PollAt, ZeroCopyAt, SteeringAt Where
 }
 
 // setPoll sets Poll to a configured value: "auto" lets the engine choose, "0s" turns polling off.
@@ -160,6 +161,13 @@ func (l LUN) Persistent() bool { return l.Kind == backend.KindFile || l.Kind == 
 const (
 	SteeringAuto = "auto" // the best that the kernel and our privileges allow; the default
 	SteeringOff  = "off"  // no eBPF program
+)
+
+// The values of Server.ZeroCopy.
+const (
+	ZeroCopyAuto = "auto" // where the network interface reads from our memory; the default
+	ZeroCopyOn   = "on"
+	ZeroCopyOff  = "off"
 )
 
 // Defaults of serve.

@@ -61,6 +61,9 @@ func (r *reader) server(t *table, s *Server) {
 			r.ps.add(t.at("poll"), "%v", err)
 		}
 	}
+	if t.str("zerocopy", &s.ZeroCopy) {
+		s.ZeroCopyAt = t.at("zerocopy")
+	}
 	if t.str("steering", &s.Steering) {
 		s.SteeringAt = t.at("steering")
 	}

@@ -21,6 +21,7 @@ type Flags struct {
 	Control   string
 	Buffers   string
 	Poll      string
+	ZeroCopy  string
 	Steering  string
 	XDP       []string
 	Metrics   string
@@ -130,6 +131,9 @@ func (f *Flags) overlayServer(s *Server, ps *Problems) {
 		if err := s.setPoll(f.Poll, flagAt("--poll", f.Poll)); err != nil {
 			ps.add(Where{Flag: "--poll"}, "%v", err)
 		}
+	}
+	if f.ZeroCopy != "" {
+		s.ZeroCopy, s.ZeroCopyAt = f.ZeroCopy, flagAt("--zerocopy", f.ZeroCopy)
 	}
 	if f.Steering != "" {
 		s.Steering, s.SteeringAt = f.Steering, flagAt("--steering", f.Steering)

@@ -59,7 +59,7 @@ func TestFullFile(t *testing.T) {
 	want := &Config{
 		File: "testdata/full.toml",
 		Server: Server{
-			State: "/var/lib/ringtgt", Control: "/run/ringtgt.sock", Cores: "0", Buffers: 256 << 20, Poll: 20 * time.Microsecond,
+			State: "/var/lib/ringtgt", Control: "/run/ringtgt.sock", Cores: "0", Buffers: 256 << 20, Poll: 20 * time.Microsecond, ZeroCopy: ZeroCopyOn,
 			Steering: SteeringAuto, XDP: []Interface{{Name: "eth0"}, {Name: "eth1.100"}},
 			LogLevel: slog.LevelDebug, LogFormat: "json",
 			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second, StrictLogin: true,
@@ -117,7 +117,7 @@ func TestFullFile(t *testing.T) {
 // forget takes the places out, so that values can be compared.
 func forget(c *Config) {
 	c.Server.CoresAt, c.Server.BuffersAt, c.Server.PollAt, c.Server.SteeringAt = Where{}, Where{}, Where{}, Where{}
-	c.Metrics.At = Where{}
+	c.Server.ZeroCopyAt, c.Metrics.At = Where{}, Where{}
 	for i := range c.Server.XDP {
 		c.Server.XDP[i].At = Where{}
 	}

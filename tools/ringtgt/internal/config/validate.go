@@ -26,6 +26,11 @@ func validate(c *Config, ps *Problems) {
 	if d := c.Server.Poll; d > maxPoll || d < -1 {
 		ps.add(c.Server.PollAt, "poll: %v is not between 0s and %v", d, maxPoll)
 	}
+	switch z := c.Server.ZeroCopy; z {
+	case "", ZeroCopyAuto, ZeroCopyOn, ZeroCopyOff:
+	default:
+		ps.add(c.Server.ZeroCopyAt, "zerocopy %q is neither auto, on nor off", z)
+	}
 	validateSteering(&c.Server, ps)
 	names, media, ids, serials := map[string]Where{}, map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {

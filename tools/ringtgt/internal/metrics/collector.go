@@ -185,6 +185,8 @@ func (s sink) loop(l *engine.LoopLatency) {
 	} {
 		s.put(v.metric, v.v, labels...)
 	}
+	s.put(zeroCopySends, float64(st.SendsZeroCopied), append(labels, "no")...)
+	s.put(zeroCopySends, float64(st.SendsCopied), append(labels, "yes")...)
 	s.put(receives, float64(st.Receives), append(labels, "buffer")...)
 	s.put(receives, float64(st.DirectReceives), append(labels, "task")...)
 	s.histogram(turnDuration, l.Turn.Steps.Count(), l.Turn.SumNanos/1e9, durations(&l.Turn.Steps), labels...)

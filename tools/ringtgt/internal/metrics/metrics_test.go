@@ -40,7 +40,7 @@ func example() engine.Latency {
 	other.Loop = 1
 	none := engine.UnitLatency{Target: target, LUN: -1, Operation: "other", Commands: 1, Failed: 1}
 	l := engine.LoopLatency{LoopStatus: engine.LoopStatus{Loop: 0, Core: 4, CPUNanos: 1_500_000_000, Connections: 3}}
-	l.Stats = engine.LoopStats{Turns: 7, Commands: 200, Receives: 5, DirectReceives: 2}
+	l.Stats = engine.LoopStats{Turns: 7, Commands: 200, Receives: 5, DirectReceives: 2, SendsZeroCopied: 8, SendsCopied: 9}
 	l.TurnCommands.Counts[0], l.TurnCommands.Counts[3], l.TurnCommands.Sum = 5, 2, 8
 	second := l
 	second.Loop, second.Core = 1, -1
@@ -134,6 +134,8 @@ func TestCollect(t *testing.T) {
 		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="+Inf"}`:               200,
 		`ringtgt_connections{cpu="4",loop="0"}`:                                        3,
 		`ringtgt_loop_cpu_seconds_total{cpu="any",loop="1"}`:                           1.5,
+		`ringtgt_zero_copy_sends_total{copied="no",cpu="4",loop="0"}`:                  8,
+		`ringtgt_zero_copy_sends_total{copied="yes",cpu="4",loop="0"}`:                 9,
 		`ringtgt_receives_total{cpu="4",into="buffer",loop="0"}`:                       5,
 		`ringtgt_receives_total{cpu="4",into="task",loop="0"}`:                         2,
 		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="0"}`:                        5,

@@ -61,6 +61,7 @@ var (
 	refused        = define("ringtgt_refused_connections_total", "TCP connections that a loop closed at once: its table of connections was full.", counter, loop...)
 	pdusSent       = define("ringtgt_pdus_sent_total", "PDUs that a loop has sent.", counter, loop...)
 	sends          = define("ringtgt_sends_total", "Gathered sends of a loop.", counter, loop...)
+	zeroCopySends  = define("ringtgt_zero_copy_sends_total", "Sends that were to be without a copy: whether the kernel copied after all.", counter, append(loop[:2:2], "copied")...)
 	receives       = define("ringtgt_receives_total", "Receives of a loop, into a shared buffer or straight into a task's.", counter, append(loop[:2:2], "into")...)
 	diskOperations = define("ringtgt_disk_operations_total", "Operations that a loop has submitted to the kernel's block layer.", counter, loop...)
 	enters         = define("ringtgt_enters_total", "io_uring_enter calls: the system calls of the data path.", counter, loop...)
