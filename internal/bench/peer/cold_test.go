@@ -35,7 +35,7 @@ func TestColdKeepsData(t *testing.T) {
 		p := startCold(t, cold.Options{Pages: cold.Small, Recv: recv, Poll: 20 * time.Microsecond})
 		for _, bs := range []string{"512", "4k", "20k", "256k"} {
 			for _, digests := range []string{"none", "both"} {
-				o := run.Options{URL: p.URL, TargetPID: p.PID, RW: "randrw", BlockSize: bs, IODepth: 16, Sessions: 2, Digests: digests, Verify: true, Runtime: 60 * time.Millisecond}
+				o := run.Options{URL: p.URL, TargetPID: p.PID, RW: "randrw", BlockSize: bs, IODepth: 16, Sessions: 2, Digests: digests, Verify: true} // once the size of the disk
 				if digests == "both" {
 					o.IODepth, o.Sessions = 1, 1 // data may change under a digest, see package cold
 				}
@@ -55,7 +55,7 @@ func TestColdKeepsData(t *testing.T) {
 // It serves several sessions at once, keeps to the CPUs that it is given, and no process is left.
 func TestColdIsMeasured(t *testing.T) {
 	p := startCold(t, cold.Options{Pages: cold.Huge, Recv: cold.Multishot})
-	r := must.Get(run.Do(t.Context(), run.Options{URL: p.URL, TargetPID: p.PID, RW: "randread", Sessions: 20, IODepth: 32, Runtime: 50 * time.Millisecond}))(t)
+	r := must.Get(run.Do(t.Context(), run.Options{URL: p.URL, TargetPID: p.PID, RW: "randread", Sessions: 20, IODepth: 32}))(t)
 	check.That(t, r.Total.Requests > 0 && r.Total.Errors == 0, "%+v", r.Total)
 	check.That(t, !strings.Contains(strings.Join(r.Notes, " "), "violated"), "%q", r.Notes)
 	bound(t, p.PID, host.CPUs()[0])
@@ -87,7 +87,7 @@ func TestColdEndsWhatItDoesNotKnow(t *testing.T) {
 		}
 		nc.Close()
 	}
-	if _, err := run.Do(t.Context(), run.Options{URL: p.URL, TargetPID: p.PID, RW: "randread", Runtime: time.Millisecond}); err != nil {
+	if _, err := run.Do(t.Context(), run.Options{URL: p.URL, TargetPID: p.PID, RW: "randread"}); err != nil {
 		t.Error(fmt.Errorf("after that: %w", err))
 	}
 }
