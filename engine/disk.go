@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -18,6 +17,43 @@ type ioTable struct {
 	free  int32
 	busy  int
 	line  []ioWait // rarely used; never shrinks
+	done  doneQueue
+}
+
+// doneQueue holds the operations that the kernel has completed and the backend has not been told about, in the order of their
+// completion. A disk may complete all its operations at once; answering them takes several turns, and what initiators send
+// meanwhile must not wait behind them in the ring.
+type doneQueue struct {
+	ops        [maxIO]ioResult // by position modulo maxIO: no more operations are in flight
+	head, tail uint32
+	batch      int // how many to answer in the next turn; 0: ioBatch
+}
+
+type ioResult struct{ slot, res int32 }
+
+func (q *doneQueue) len() int { return int(q.tail - q.head) }
+
+// next returns how many operations to answer in this turn.
+func (q *doneQueue) next() int {
+	n := q.len()
+	if n <= max(q.batch, ioBatch) {
+		q.batch = 0
+		return n
+	}
+	n = max(q.batch, ioBatch)
+	q.batch = min(2*n, ioBatchMost)
+	return n
+}
+
+func (q *doneQueue) put(r ioResult) {
+	q.ops[q.tail%maxIO] = r
+	q.tail++
+}
+
+func (q *doneQueue) take() ioResult {
+	r := q.ops[q.head%maxIO]
+	q.head++
+	return r
 }
 
 // ioWait is an operation that waits for a slot.
@@ -117,11 +153,16 @@ func (l *loop) ioSubmit(k ioCall, op lun.QueueOp, r *lun.Request) {
 	case ioDiscard:
 		l.ring.Discard(fd, k.off, k.n, ud)
 	}
-	// Submit early, so that the medium works while the rest of a long run of commands is processed.
-	if l.stagedIO++; l.stagedIO == ioBatch {
+	if l.stagedIO++; l.stagedIO >= t.early(l.stagedIO) {
 		l.stagedIO = 0
 		l.check(l.ring.Submit())
 	}
+}
+
+// early returns how many staged operations are submitted before the turn ends, so that the medium works while the rest of a long
+// run of commands is processed: ioBatch if it is idle, otherwise as many as it has. staged are not submitted yet.
+func (t *ioTable) early(staged int) int {
+	return min(max(t.busy-t.done.len()-staged, ioBatch), ioBatchMost)
 }
 
 // bufIndex returns the index of the registered buffer that b lies in, or -1.
@@ -132,8 +173,21 @@ func (l *loop) bufIndex(b []byte) int {
 	return -1
 }
 
+// finished takes the completion of operation i.
+func (t *ioTable) finished(i int, res int32) { t.done.put(ioResult{int32(i), res}) }
+
+// answerDisk passes completions to the backend: in the first turn after the disk completed some ioBatch, then twice as many in each
+// turn until none are left.
+func (l *loop) answerDisk() {
+	q := &l.ios.done
+	for n := q.next(); n > 0; n-- {
+		r := q.take()
+		l.ioDone(int(r.slot), int(r.res))
+	}
+}
+
 // ioDone passes a completion to the backend.
-func (l *loop) ioDone(i int, cqe uring.CQE) {
+func (l *loop) ioDone(i, res int) {
 	t := &l.ios
 	s := &t.slots[i]
 	op, r := s.op, s.r
@@ -148,6 +202,6 @@ func (l *loop) ioDone(i int, cqe uring.CQE) {
 		l.ioSubmit(w.call, w.slot.op, w.slot.r)
 	}
 	l.lat.fromKernel = true
-	op.QueueDone(l, r, int(cqe.Res))
+	op.QueueDone(l, r, res)
 	l.lat.fromKernel = false
 }

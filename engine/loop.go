@@ -149,7 +149,6 @@ func (l *loop) serve() {
 func (l *loop) turn() {
 	l.tick()
 	l.lat.began = l.now
-	answered := 0
 	for {
 		cqe, ok := l.ring.Peek()
 		if !ok {
@@ -157,12 +156,8 @@ func (l *loop) turn() {
 		}
 		l.dispatch(cqe)
 		l.ring.Seen()
-		if uint8(cqe.UserData>>56) == opDisk {
-			if answered++; answered == ioBatch {
-				break // send their answers before the other completions are processed
-			}
-		}
 	}
+	l.answerDisk()
 	if !l.mail.empty() {
 		l.mail.drain()
 		l.mail.takeStirred(l.stir)
@@ -229,6 +224,10 @@ func (l *loop) wait() {
 	l.stats.Turns++
 	l.stagedIO = 0
 	l.turned()
+	if l.ios.done.len() > 0 {
+		l.check(l.ring.Submit())
+		return
+	}
 	l.idle = l.now
 	if !l.poll() {
 		l.sleep()
@@ -269,7 +268,7 @@ func (l *loop) dispatch(cqe uring.CQE) {
 	case opSendZC:
 		l.zeroCopyDone(i, cqe)
 	case opDisk:
-		l.ioDone(i, cqe)
+		l.ios.finished(i, cqe.Res)
 	case opAccept:
 		l.accepted(i, cqe)
 	default:
