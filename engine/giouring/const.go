@@ -15,13 +15,15 @@ const (
 	SetupSubmitAll        uint32 = 1 << 7  // 5.18: a bad entry does not stop the batch
 	SetupCoopTaskrun      uint32 = 1 << 8  // 5.19
 	SetupTaskrunFlag      uint32 = 1 << 9  // 5.19: SQTaskrun shows pending task work
-	SetupSQE128           uint32 = 1 << 10 // refused
-	SetupCQE32            uint32 = 1 << 11 // refused
+	SetupSQE128           uint32 = 1 << 10 // 5.19: every submission entry has 128 bytes
+	SetupCQE32            uint32 = 1 << 11 // 5.19: every completion has 32 bytes
 	SetupSingleIssuer     uint32 = 1 << 12 // 6.0
 	SetupDeferTaskrun     uint32 = 1 << 13 // 6.1: completions are made inside enter only
 	SetupNoMmap           uint32 = 1 << 14 // refused
 	SetupRegisteredFdOnly uint32 = 1 << 15 // refused
 	SetupNoSQArray        uint32 = 1 << 16 // 6.6: no index array between tail and entries
+	SetupCQEMixed         uint32 = 1 << 18 // 6.18: completions of 16 and of 32 bytes (CQEF32)
+	SetupSQEMixed         uint32 = 1 << 19 // 6.19: entries of 64 bytes, and of 128 for OpNop128 and OpUringCmd128
 )
 
 // Operations (sqe->opcode).
@@ -43,7 +45,12 @@ const (
 	OpMsgRing     uint8 = 40 // 5.18
 	OpUringCmd    uint8 = 46 // 5.19
 	OpSendMsgZC   uint8 = 48 // 6.1
+	OpNop128      uint8 = 63 // 6.19
+	OpUringCmd128 uint8 = 64 // 6.19
 )
+
+// NopCQE32, in sqe->nop_flags, makes OpNop complete with 32 bytes, whose second half is off and addr (6.18).
+const NopCQE32 uint32 = 1 << 5
 
 // FsyncDatasync makes OpFsync an fdatasync(2).
 const FsyncDatasync uint32 = 1 << 0
@@ -82,10 +89,12 @@ const BlockUringCmdDiscard uint32 = 0x1200
 
 // Flags of a completion (cqe->flags).
 const (
-	CQEFBuffer  uint32 = 1 << 0 // the upper 16 bits are a buffer id
-	CQEFMore    uint32 = 1 << 1 // more completions follow for this entry
-	CQEFNotif   uint32 = 1 << 3 // the notification of a zero-copy send: its memory may be reused
-	CQEFBufMore uint32 = 1 << 4 // 6.12: the buffer is not used up yet (PbufRingInc)
+	CQEFBuffer  uint32 = 1 << 0  // the upper 16 bits are a buffer id
+	CQEFMore    uint32 = 1 << 1  // more completions follow for this entry
+	CQEFNotif   uint32 = 1 << 3  // the notification of a zero-copy send: its memory may be reused
+	CQEFBufMore uint32 = 1 << 4  // 6.12: the buffer is not used up yet (PbufRingInc)
+	CQEFSkip    uint32 = 1 << 5  // 6.18: no completion, but padding before the end of the ring (SetupCQEMixed)
+	CQEF32      uint32 = 1 << 15 // 6.18: this completion has 32 bytes (SetupCQEMixed)
 )
 
 // CQEBufferShift is where the buffer id starts in cqe->flags.

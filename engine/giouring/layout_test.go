@@ -11,6 +11,7 @@ import (
 func TestLayout(t *testing.T) {
 	var (
 		sqe    SubmissionQueueEntry
+		wide   SubmissionQueueEntry128
 		params Params
 		sqOff  SQRingOffsets
 		cqOff  CQRingOffsets
@@ -26,6 +27,11 @@ func TestLayout(t *testing.T) {
 	}{
 		{"sizeof io_uring_sqe", unsafe.Sizeof(sqe), 64},
 		{"sizeof io_uring_cqe", unsafe.Sizeof(CompletionQueueEvent{}), 16},
+		{"sizeof io_uring_sqe, SQE128", unsafe.Sizeof(SubmissionQueueEntry128{}), 128},
+		{"sizeof io_uring_cqe, CQE32", unsafe.Sizeof(CompletionQueueEvent32{}), 32},
+		{"offsetof io_uring_sqe.cmd", uintptr(unsafe.Pointer(wide.Command())) - uintptr(unsafe.Pointer(&wide)), 48},
+		{"offsetof io_uring_sqe.cmd, small", uintptr(unsafe.Pointer(sqe.Command())) - uintptr(unsafe.Pointer(&sqe)), 48},
+		{"offsetof io_uring_cqe.big_cqe", unsafe.Offsetof(CompletionQueueEvent32{}.Extra), 16},
 		{"sizeof io_uring_params", unsafe.Sizeof(params), 120},
 		{"sizeof io_sqring_offsets", unsafe.Sizeof(sqOff), 40},
 		{"sizeof io_cqring_offsets", unsafe.Sizeof(cqOff), 40},

@@ -85,7 +85,7 @@ func TestCQOverflow(t *testing.T) {
 
 // TestSetupRefused wants EINVAL for what the package does not read, and for a ring set up twice.
 func TestSetupRefused(t *testing.T) {
-	for _, flags := range []uint32{SetupSQE128, SetupCQE32, SetupNoMmap, SetupRegisteredFdOnly} {
+	for _, flags := range []uint32{SetupNoMmap, SetupRegisteredFdOnly, SetupCQE32 | SetupCQEMixed, SetupSQE128 | SetupSQEMixed} {
 		if err := NewRing().QueueInitParams(4, &Params{Flags: flags}); !errors.Is(err, syscall.EINVAL) {
 			t.Errorf("flags %#x: %v", flags, err)
 		}

@@ -20,13 +20,14 @@ const (
 	OffSQEs   = 0x10000000
 )
 
-const (
-	sqeSize = unsafe.Sizeof(SubmissionQueueEntry{})
-	cqeSize = unsafe.Sizeof(CompletionQueueEvent{})
-)
+// unsupportedSetup are the flags that need memory of the caller, or give no descriptor.
+const unsupportedSetup = SetupNoMmap | SetupRegisteredFdOnly
 
-// unsupportedSetup are the flags that change the layout of the rings into one that this package does not read.
-const unsupportedSetup = SetupSQE128 | SetupCQE32 | SetupNoMmap | SetupRegisteredFdOnly
+// Shifts from a slot's number to its offset. A ring of mixed sizes has slots of the small size, and a large entry takes two.
+const (
+	sqeShift = 6
+	cqeShift = 4
+)
 
 // SubmissionQueue is the submission side of a ring: the pointers into memory shared with the kernel and the part of
 // the queue that only this process sees.
@@ -36,6 +37,8 @@ type SubmissionQueue struct {
 	sqes              unsafe.Pointer
 	mask, entries     uint32
 	sqeHead, sqeTail  uint32 // published, prepared
+	shift             uint8  // sqeShift, or one more with SetupSQE128
+	size              EntrySize
 }
 
 // CompletionQueue is the completion side of a ring.
@@ -43,6 +46,8 @@ type CompletionQueue struct {
 	head, tail *uint32
 	cqes       unsafe.Pointer
 	mask       uint32
+	shift      uint8 // cqeShift, or one more with SetupCQE32
+	size       EntrySize
 }
 
 // waitArg holds what a wait passes by pointer. It lies outside the Go heap and stacks, so the addresses inside it stay
@@ -123,7 +128,8 @@ func (ring *Ring) mapShared(offset int64, size uintptr) (unsafe.Pointer, error) 
 func (ring *Ring) mmap(p *Params) error {
 	// With SetupNoSQArray there is no array and its offset is 0; one mapping (FeatSingleMMap) then holds both rings.
 	sqSize := uintptr(p.SQOff.Array) + uintptr(p.SQEntries)*4
-	cqSize := uintptr(p.CQOff.CQEs) + uintptr(p.CQEntries)*cqeSize
+	sqes, cqes := sqeSizes(p.Flags), cqeSizes(p.Flags)
+	cqSize := uintptr(p.CQOff.CQEs) + uintptr(p.CQEntries)<<cqes.shift(cqeShift)
 	single := p.Features&FeatSingleMMap != 0
 	if single {
 		sqSize = max(sqSize, cqSize)
@@ -138,7 +144,7 @@ func (ring *Ring) mmap(p *Params) error {
 			return err
 		}
 	}
-	sqes, err := ring.mapShared(OffSQEs, uintptr(p.SQEntries)*sqeSize)
+	entries, err := ring.mapShared(OffSQEs, uintptr(p.SQEntries)<<sqes.shift(sqeShift))
 	if err != nil {
 		return err
 	}
@@ -154,11 +160,13 @@ func (ring *Ring) mmap(p *Params) error {
 	ring.sq = SubmissionQueue{
 		head: word(sqMem, p.SQOff.Head), tail: word(sqMem, p.SQOff.Tail),
 		flags: word(sqMem, p.SQOff.Flags),
-		sqes:  sqes, mask: *word(sqMem, p.SQOff.RingMask), entries: *word(sqMem, p.SQOff.RingEntries),
+		sqes:  entries, mask: *word(sqMem, p.SQOff.RingMask), entries: *word(sqMem, p.SQOff.RingEntries),
+		size: sqes, shift: sqes.shift(sqeShift),
 	}
 	ring.cq = CompletionQueue{
 		head: word(cqMem, p.CQOff.Head), tail: word(cqMem, p.CQOff.Tail),
 		cqes: unsafe.Add(cqMem, uintptr(p.CQOff.CQEs)), mask: *word(cqMem, p.CQOff.RingMask),
+		size: cqes, shift: cqes.shift(cqeShift),
 	}
 	if p.Flags&SetupNoSQArray == 0 {
 		// Entry i always stands in slot i, so the array is written once.
@@ -208,7 +216,7 @@ func (ring *Ring) GetSQE() *SubmissionQueueEntry {
 	if sq.sqeTail-atomic.LoadUint32(sq.head) >= sq.entries {
 		return nil
 	}
-	entry := (*SubmissionQueueEntry)(unsafe.Add(sq.sqes, uintptr(sq.sqeTail&sq.mask)*sqeSize))
+	entry := (*SubmissionQueueEntry)(unsafe.Add(sq.sqes, uintptr(sq.sqeTail&sq.mask)<<(sq.shift&63)))
 	sq.sqeTail++
 	return entry
 }

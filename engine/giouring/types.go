@@ -1,6 +1,9 @@
 package giouring
 
-import "syscall"
+import (
+	"syscall"
+	"unsafe"
+)
 
 // SubmissionQueueEntry is struct io_uring_sqe, 64 bytes.
 //
@@ -22,11 +25,40 @@ type SubmissionQueueEntry struct {
 	pad2        uint64 // or attr_type_mask
 }
 
+// SubmissionQueueEntry128 is the entry of 128 bytes, of GetSQE128.
+type SubmissionQueueEntry128 struct {
+	SubmissionQueueEntry
+	more [64]byte
+}
+
+// Sizes of the command that an OpUringCmd carries.
+const (
+	commandOffset = 48
+	CommandSize   = 16 // in an entry of 64 bytes
+	Command128    = 80 // in one of 128
+)
+
+// Command is the space for a command (sqe->cmd): the entry's last 80 bytes, Addr3 and what follows it.
+func (entry *SubmissionQueueEntry128) Command() *[Command128]byte {
+	return (*[Command128]byte)(unsafe.Add(unsafe.Pointer(entry), commandOffset))
+}
+
+// Command is the space for a command (sqe->cmd): the entry's last 16 bytes.
+func (entry *SubmissionQueueEntry) Command() *[CommandSize]byte {
+	return (*[CommandSize]byte)(unsafe.Add(unsafe.Pointer(entry), commandOffset))
+}
+
 // CompletionQueueEvent is struct io_uring_cqe, 16 bytes. It lies in the ring and is valid until CQAdvance.
 type CompletionQueueEvent struct {
 	UserData uint64
 	Res      int32  // result, or a negated errno
 	Flags    uint32 // CQEF...
+}
+
+// CompletionQueueEvent32 is the completion of 32 bytes, of CQE32At.
+type CompletionQueueEvent32 struct {
+	CompletionQueueEvent
+	Extra [2]uint64 // big_cqe
 }
 
 // Params is struct io_uring_params, 120 bytes. The caller sets Flags and what they name; the kernel fills the rest.

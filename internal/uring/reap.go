@@ -62,12 +62,18 @@ func (r *Ring) Peek() (CQE, bool) {
 	if r.seen == r.ready && !r.look() {
 		return CQE{}, false
 	}
+	if r.mixed && !r.measure() {
+		return CQE{}, false
+	}
 	c := r.g.CQEAt(r.seen)
 	return CQE{c.UserData, c.Res, c.Flags}, true
 }
 
 // Seen moves past the completion Peek returned.
-func (r *Ring) Seen() { r.seen++ }
+func (r *Ring) Seen() {
+	r.seen += r.width
+	r.filler += r.width - 1
+}
 
 // look returns the seen completions to the kernel and counts the visible ones again.
 func (r *Ring) look() bool {
@@ -79,7 +85,7 @@ func (r *Ring) look() bool {
 // release returns the seen completions to the kernel, in one store for all of them.
 func (r *Ring) release() {
 	r.g.CQAdvance(r.seen)
-	r.stats.CQEs += uint64(r.seen)
+	r.stats.CQEs += uint64(r.seen - r.filler)
 	r.ready -= r.seen
-	r.seen = 0
+	r.seen, r.filler = 0, 0
 }

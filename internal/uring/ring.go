@@ -16,6 +16,10 @@ type Config struct {
 	CQEntries uint32   // completion entries, likewise; 0: DefaultCQEntries, or twice Entries if that is more
 	Without   Features // what not to use even if the kernel has it
 
+	// SQESize and CQESize are the sizes of the entries. Small is the fastest. New fails with ErrUnsupported where the kernel does
+	// not have them. See entries.go.
+	SQESize, CQESize EntrySize
+
 	// NoIowait keeps a sleeping loop from being shown as waiting for a disk (iowait, load) while it has nothing to do.
 	// The price is the processor's frequency boost for such waits. Without the NoIowait feature it does nothing.
 	NoIowait bool
@@ -52,6 +56,9 @@ type Ring struct {
 
 	// Completions: ready were visible at the last look; seen of them have been handled and not yet been returned to the kernel.
 	seen, ready uint32
+	filler      uint32 // slots among seen that are no completion of their own: padding, second halves
+	width       uint32 // slots of the completion that Peek returned; 1 except for a large one in a queue of mixed sizes
+	mixed       bool   // completions have mixed sizes
 
 	features  Features
 	waitFlags uint32 // for blocking enters
@@ -92,7 +99,7 @@ func New(cfg Config) (_ *Ring, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{g: g, features: features, fd: g.RingFd(), alone: cfg.Alone, notify: notifier{kernel: cfg.Kernel, fd: -1}}
+	r := &Ring{g: g, width: 1, mixed: cfg.CQESize == Mixed, features: features, fd: g.RingFd(), alone: cfg.Alone, notify: notifier{kernel: cfg.Kernel, fd: -1}}
 	defer func() {
 		if err != nil {
 			_ = r.Close()
@@ -114,7 +121,7 @@ func New(cfg Config) (_ *Ring, err error) {
 
 // setup tries the flags from the best set down.
 func setup(cfg Config) (*giouring.Ring, Features, error) {
-	const base = giouring.SetupCQSize | giouring.SetupSubmitAll
+	base := giouring.SetupCQSize | giouring.SetupSubmitAll | sizeFlags(cfg)
 	ladder := []struct {
 		features Features
 		flags    uint32
@@ -140,6 +147,9 @@ func setup(cfg Config) (*giouring.Ring, Features, error) {
 		if !errors.Is(err, syscall.EINVAL) {
 			break
 		}
+	}
+	if err := sizesRefused(cfg, err); err != nil {
+		return nil, 0, err
 	}
 	return nil, 0, setupError(err)
 }
@@ -192,5 +202,5 @@ func (r *Ring) cancelAll() {
 		}
 	}
 	drop() // a request releases its file when it completes
-	r.seen, r.ready = 0, 0
+	r.seen, r.ready, r.filler = 0, 0, 0
 }
