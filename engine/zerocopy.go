@@ -163,6 +163,9 @@ func (l *loop) zeroCopyDone(i int, cqe uring.CQE) {
 // being sent with a copy.
 func (c *conn) notified(b *batch, copied bool) {
 	l := c.loop
+	if c.phase == connDropped {
+		panic("engine: the notification of a connection that was dropped")
+	}
 	b.notices--
 	if b.taken { // otherwise nothing was sent, and the report says nothing
 		if copied {

@@ -21,7 +21,6 @@ var engineMutants = []mutant{
 	{"engine: a connection is dropped before its notifications", "engine/conn.go", "c.send.notifying == 0 && c.s.Over()", "c.s.Over()", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a closed socket keeps what was not acknowledged", "engine/accept.go", "unix.TCP_USER_TIMEOUT, int(lingerGrace.Milliseconds())", "unix.TCP_KEEPIDLE, int(lingerGrace.Milliseconds())", "engine", "TestSimulation|TestScenarios"},
 	{"engine: headers outside the slab are sent as fixed", "engine/zerocopy.go", "			v.base = v.base - address(b.mem.headers[:]) + address(h)\n", "			_ = v\n", "engine", "TestSimulation|TestScenarios"},
-	{"engine: a refused zero-copy send ends the connection", "engine/zerocopy.go", "		cqe.Res = -int32(unix.EAGAIN)\n", "", "engine", "TestSimulation|TestScenarios|TestZeroCopy"},
 	{"engine: ENOBUFS ends the connection", "engine/recv.go", "case cqe.Res == -int32(unix.ENOBUFS):", "case false:", "engine", "TestReceiveBuffersGoRound"},
 	{"engine: a used receive buffer is lost", "engine/recv.go", "		l.recvBufs.Recycle(id)\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: memory that a payload is received into is freed", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestBlockStaysWhileItsPayloadArrives"},
