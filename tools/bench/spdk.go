@@ -156,11 +156,17 @@ func (v *versusSPDK) compare(ctx context.Context, selected []spdkRow, program, o
 
 // row measures one row.
 func (v *versusSPDK) row(ctx context.Context, r spdkRow, ours *peer.Target) (*spdkMeasured, error) {
-	busy := map[time.Time]float64{} // of SPDK's runs, by their start
+	busy := map[time.Time]float64{} // by the run's start
 	c, err := compare.Run(ctx, compare.Options{
 		Run: v.work(r), Rounds: v.rounds, TargetCPUs: v.target,
 		Round: func(s string) { v.say("%s: %s", r.id, s) },
-		Sides: []compare.Side{{Target: ours}, {Target: v.spdk, Do: func(ctx context.Context, o run.Options) (*result.Run, error) {
+		Sides: []compare.Side{{Target: ours, Do: func(ctx context.Context, o run.Options) (*result.Run, error) {
+			got, share, err := v.runOurs(ctx, served{Target: ours, binary: v.binary}, o)
+			if got != nil {
+				busy[got.Started] = share
+			}
+			return got, err
+		}}, {Target: v.spdk, Do: func(ctx context.Context, o run.Options) (*result.Run, error) {
 			got, share, err := v.runSPDK(ctx, o)
 			if got != nil {
 				busy[got.Started] = share
@@ -181,12 +187,36 @@ func (v *versusSPDK) row(ctx context.Context, r spdkRow, ours *peer.Target) (*sp
 		if round.Ours, err = figuresOfRun(a, 1); err != nil {
 			return nil, err
 		}
+		round.Ours.NoPolls = round.Ours.PerCPU / busy[a.Started]
 		if round.SPDK, err = figuresOfRun(b, busy[b.Started]); err != nil {
 			return nil, err
 		}
+		round.SPDK.NoPolls = round.SPDK.PerBusy
 		m.Rounds = append(m.Rounds, round)
 	}
 	return m, nil
+}
+
+// runOurs carries out a run of ringtgt, and returns the share of its loops' processor time that was no polling.
+func (v *versusSPDK) runOurs(ctx context.Context, at served, o run.Options) (*result.Run, float64, error) {
+	before, err := loops(ctx, at)
+	if err != nil {
+		return nil, 0, err
+	}
+	r, err := run.Do(ctx, o)
+	if err != nil {
+		return r, 0, err
+	}
+	after, err := loops(ctx, at)
+	if err != nil {
+		return nil, 0, err
+	}
+	var cpu, poll float64
+	for i := range after {
+		cpu += float64(after[i].CPUNanos - before[i].CPUNanos)
+		poll += float64(after[i].Stats.PollNanos - before[i].Stats.PollNanos)
+	}
+	return r, 1 - poll/cpu, nil
 }
 
 // runSPDK lets SPDK go on for one run, and returns the share of its reactor's time that was busy in it.
@@ -264,7 +294,7 @@ func writeRepeated(w io.Writer, id string, values map[string][]float64) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: (max-min)/median of IOPS under %.0f%%: %s\n", id, 100*maxRange, verdict)
 	for _, x := range spdkFigures(true) {
-		if x.name == "per busy CPU-s" {
+		if x.name == "per busy CPU-s" || x.name == "both without polls" {
 			continue
 		}
 		s := stat.Of(values[x.name])

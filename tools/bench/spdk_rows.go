@@ -68,7 +68,9 @@ type figuresOf struct {
 	IOPS    float64 `json:"iops"`
 	PerCPU  float64 `json:"iops_per_cpu"`
 	PerBusy float64 `json:"iops_per_busy_cpu"` // of SPDK: per CPU-second in pollers that found work; of ringtgt: as PerCPU
-	P50     float64 `json:"p50"`               // seconds
+	// NoPolls leaves ringtgt's polls out, too: those that found nothing, and the wait of those that found an answer.
+	NoPolls float64 `json:"iops_without_polls"`
+	P50     float64 `json:"p50"` // seconds
 	P99     float64 `json:"p99"`
 	P999    float64 `json:"p999"`
 }
@@ -124,6 +126,7 @@ func spdkFigures(whole bool) []spdkFigure {
 		{"IOPS", least, func(f *figuresOf) float64 { return f.IOPS }},
 		{"per CPU-s", perCPU, func(f *figuresOf) float64 { return f.PerCPU }},
 		{"per busy CPU-s", perBusy, func(f *figuresOf) float64 { return f.PerBusy }},
+		{"both without polls", none, func(f *figuresOf) float64 { return f.NoPolls }},
 		{"p50", most, func(f *figuresOf) float64 { return f.P50 }},
 		{"p99", most, func(f *figuresOf) float64 { return f.P99 }},
 		{"p99.9", none, func(f *figuresOf) float64 { return f.P999 }},
