@@ -83,7 +83,7 @@ func (ls *Loops) Close() {
 		}
 	}
 	until := time.Now().Add(closeTimeout)
-	severally(len(first), func(i int) { first[i].logOut(until) })
+	severally(len(first), maxLogins, func(i int) { first[i].logOut(until) })
 	for _, c := range ls.conns {
 		if c.fd >= 0 {
 			_ = syscall.Close(c.fd)

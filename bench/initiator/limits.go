@@ -25,7 +25,10 @@ const (
 	// maxUnitAttentions is how many TEST UNIT READY a unit gets to report the unit attentions of a new nexus (SAM-5, 5.14).
 	maxUnitAttentions = 16
 
-	// maxLogins is how many sessions of Loops log in, or out, at a time. A login is two round trips and little work; a target
+	// inTurn is how many sessions Loops logs in one after the other. A target that places connections by the order of their arrival
+	// then treats several sessions and one session of several connections alike, and the next run as this one.
+	inTurn = 16
+	// maxLogins is how many of more sessions log in, or out, at a time. A login is two round trips and little work; a target
 	// whose listen backlog is 128 copes with as many.
 	maxLogins = 32
 	// keepAfter is how long Loops without a run let the target wait for an

@@ -13,7 +13,8 @@ import (
 
 // LoopsConfig describes sessions whose connections are driven by io_uring loops.
 type LoopsConfig struct {
-	// Sessions are dialled up to 32 at a time, the connections of each one after another; their ISIDs or names differ.
+	// A few sessions are dialled one after the other, many up to 32 at a time; the connections of each one after another. Their ISIDs
+	// or names differ.
 	Sessions []Config
 	// CPUs has one entry for each loop: the CPU that its thread is pinned to, or -1. Empty means one loop, not pinned.
 	CPUs []int
@@ -45,7 +46,11 @@ func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	dialed, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	conns := make([][]*loopConn, len(cfg.Sessions))
-	severally(len(cfg.Sessions), func(i int) {
+	most := maxLogins
+	if len(cfg.Sessions) <= inTurn {
+		most = 1
+	}
+	severally(len(cfg.Sessions), most, func(i int) {
 		if dialed.Err() != nil {
 			return
 		}
@@ -75,11 +80,11 @@ func NewLoops(ctx context.Context, cfg LoopsConfig) (*Loops, error) {
 	return ls, nil
 }
 
-// severally calls do with 0 to n-1, maxLogins at a time, and waits for all of them.
-func severally(n int, do func(i int)) {
+// severally calls do with 0 to n-1, so many at a time, and waits for all of them.
+func severally(n, most int, do func(i int)) {
 	var next atomic.Int64
 	var done sync.WaitGroup
-	for range min(maxLogins, n) {
+	for range min(most, n) {
 		done.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
 				do(i)

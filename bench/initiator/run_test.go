@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,7 +163,34 @@ func TestIdleLosesAConnection(t *testing.T) {
 	}
 }
 
-// Sessions log in side by side, maxLogins at a time and no more, and stand in the order of the configuration.
+// A few sessions log in one after the other, in the order of the configuration.
+func TestFewLoginsInTurn(t *testing.T) {
+	var mu sync.Mutex
+	var came []int
+	s := (&stub{login: func(c *stubConn) {
+		mu.Lock()
+		defer mu.Unlock()
+		came = append(came, c.nc.RemoteAddr().(*net.TCPAddr).Port)
+	}}).start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ls, err := NewLoops(ctx, LoopsConfig{Sessions: s.configs(inTurn), CPUs: []int{-1, -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ls.Close()
+	for i, c := range ls.conns {
+		name, err := syscall.Getsockname(c.fd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port := name.(*syscall.SockaddrInet4).Port; port != came[i] {
+			t.Errorf("session %d is on port %d, the login that came then on %d", i, port, came[i])
+		}
+	}
+}
+
+// Many sessions log in side by side, maxLogins at a time and no more, and stand in the order of the configuration.
 func TestLoginsSideBySide(t *testing.T) {
 	const n = 3*maxLogins + 5
 	var mu sync.Mutex
