@@ -18,9 +18,9 @@ import (
 type ZeroCopy uint8
 
 const (
-	ZeroCopyAuto ZeroCopy = iota // where the network interface reads it from our memory
+	ZeroCopyOff  ZeroCopy = iota // never
+	ZeroCopyAuto                 // where the network interface reads it from our memory
 	ZeroCopyOn                   // always
-	ZeroCopyOff                  // never
 )
 
 // batchPhase is the phase of a send batch. docs/engine.md draws the phases.

@@ -146,7 +146,7 @@ func (d *daemon) makeEngine(portals []netip.AddrPort) (err error) {
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
 		LimitHeap: os.Getenv("GOMEMLIMIT") == "", NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
-		ZeroCopy: map[string]engine.ZeroCopy{config.ZeroCopyOn: engine.ZeroCopyOn, config.ZeroCopyOff: engine.ZeroCopyOff}[cfg.Server.ZeroCopy],
+		ZeroCopy: map[string]engine.ZeroCopy{config.ZeroCopyOn: engine.ZeroCopyOn, config.ZeroCopyAuto: engine.ZeroCopyAuto}[cfg.Server.ZeroCopy],
 	})
 	return err
 }

@@ -24,7 +24,7 @@ type serveCmd struct {
 	Control   string   `help:"Path of the control socket. Default: control.sock in the state directory." placeholder:"PATH"`
 	Buffers   string   `help:"Maximum size of each loop's I/O buffers. Default: 512M." placeholder:"SIZE"`
 	Poll      string   `help:"How long a busy loop may poll for work before it sleeps, 0s to 1ms, or auto: 16 times what waking a thread takes here, 50us to 250us. An idle loop always sleeps. Default: auto." placeholder:"TIME"`
-	ZeroCopy  string   `name:"zerocopy" help:"auto, on or off: whether data of 16 KiB and more is sent without a copy. Default: auto, where the network interface can." placeholder:"auto|on|off"`
+	ZeroCopy  string   `name:"zerocopy" help:"auto, on or off: whether data of 16 KiB and more is sent without a copy; auto: where the network interface can. Default: off." placeholder:"auto|on|off"`
 	Steering  string   `help:"auto or off: whether an eBPF program may assign connections to loops. Default: auto, the best method that privileges allow." placeholder:"auto|off"`
 	XDP       []string `name:"xdp" help:"Interface whose packets an XDP program moves to the cores of their connections; may be repeated. Default: none." placeholder:"IFACE" sep:"none"`
 	Metrics   string   `help:"Address to serve Prometheus metrics on, such as 127.0.0.1:9260. Default: none." placeholder:"HOST:PORT"`

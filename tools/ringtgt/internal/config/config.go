@@ -28,7 +28,7 @@ type Server struct {
 	Cores     string        // in the syntax of engine.Topology.ParseCores; "": one per physical core
 	Buffers   int64         // bound on a loop's I/O buffers in bytes; 0: the engine's default
 	Poll      time.Duration // how long a loop may poll for completions before it sleeps; 0: the engine measures and chooses, negative: not at all
-	ZeroCopy  string        // whether large reads are sent without a copy: ZeroCopyAuto, ZeroCopyOn or ZeroCopyOff; "": auto
+	ZeroCopy  string        // whether large reads are sent without a copy: ZeroCopyAuto, ZeroCopyOn or ZeroCopyOff; "": off
 	Steering  string        // how connections are assigned to loops: SteeringAuto or SteeringOff
 	XDP       []Interface
 	LogLevel  slog.Level
@@ -165,9 +165,9 @@ const (
 
 // The values of Server.ZeroCopy.
 const (
-	ZeroCopyAuto = "auto" // where the network interface reads from our memory; the default
+	ZeroCopyAuto = "auto" // where the network interface reads from our memory
 	ZeroCopyOn   = "on"
-	ZeroCopyOff  = "off"
+	ZeroCopyOff  = "off" // the default
 )
 
 // Defaults of serve.
