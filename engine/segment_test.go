@@ -6,6 +6,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // A data segment under a digest is what was there when the next one was staged or the batch submitted, and its digest is of exactly
@@ -39,4 +40,25 @@ func TestSegmentsAndTheirDigests(t *testing.T) {
 			check.Equal(t, pdu.GetDigest(b.mem.headers[at[i]:]), pdu.Digest(0, padded), "digest of segment %d of %d bytes:", i, size)
 		}
 	}
+}
+
+// The memory of a Data-In that is not its command's last stays with the command, which may be aborted at any time: its segment is
+// filled when it is staged.
+func TestSegmentOfARunningCommandIsFilledAtOnce(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	r.login(1)
+	l := r.e.loops[0]
+	r.e.on(l, func() {
+		c := l.conns[0]
+		st := c.NewTask(c.s)
+		ev := session.Event{Kind: session.Send, Task: st, Data: bytes.Repeat([]byte{7}, 4096), DataDigest: true, Keep: true}
+		(*pdu.DataIn)(&ev.Header).BHS().Init(pdu.OpDataIn)
+		c.stage(&ev)
+		b := c.send.batch
+		check.That(t, b.last.src == nil, "the segment is not filled yet")
+		check.Equal(t, pdu.GetDigest(b.mem.headers[b.used-pdu.DigestLen:]), pdu.Digest(0, ev.Data), "digest:")
+		c.send.batch = nil
+		l.putBatch(b)
+		c.FreeTask(st)
+	})
 }

@@ -40,8 +40,8 @@ type batch struct {
 
 	// For zero-copy sends, see zerocopy.go.
 	index   int    // in loop.allBatches, and in the user data of its sends
-	conn    *conn  // whose it is, while its notification is to come
-	notices int    // notifications that are to come
+	conn    *conn  // its connection, until its notification
+	notices int    // notifications to come
 	taken   bool   // the kernel took some of it without a copy
 	header  []byte // block of the arena with the headers; nil: they are in mem
 
@@ -190,7 +190,7 @@ func (b *batch) refer(data []byte) {
 	b.bytes += len(data)
 }
 
-// segment is a data segment in memory that nobody changes, and its digest, which have to be made before it is sent.
+// segment is a data segment, and its digest, that must be in memory of their own before the batch is sent.
 type segment struct {
 	dst, src []byte // the same memory if the data is in place
 	pad      int

@@ -10,7 +10,7 @@ import (
 )
 
 // A zero-copy send lets the network interface read the data from the arena. The kernel completes it twice: when it has taken the
-// data, and when nothing reads it any more, mostly when the peer has acknowledged it. Until that notification the batch keeps its
+// data, and when it has stopped reading it, mostly when the peer has acknowledged it. Until that notification the batch keeps its
 // memory, which counts toward the initiator's share; meanwhile the connection sends other batches. Where the kernel copies after
 // all (loopback, veth), the notification says so, and the second completion is pure cost: see sendPath.
 
@@ -58,7 +58,7 @@ func (b *batch) enter(next batchPhase) {
 	b.phase = next
 }
 
-// zeroCopy reports whether the connection's staged batch is to be sent without a copy: it holds all the memory that it refers to,
+// zeroCopy reports whether to send the connection's staged batch without a copy: it holds all the memory that it refers to,
 // and carries enough data for each command.
 func (c *conn) zeroCopy(b *batch) bool {
 	p, l := c.send.path, c.loop
@@ -224,7 +224,7 @@ func (p *sendPath) enter(next pathPhase) {
 	p.phase = next
 }
 
-// tries reports whether the next send is to be tried without a copy.
+// tries reports whether to try the next send without a copy.
 func (p *sendPath) tries(mode ZeroCopy, now int64) bool {
 	if mode == ZeroCopyAuto && p.phase == pathCopies {
 		if now < p.retryAt {
@@ -277,7 +277,7 @@ func (c *conn) findPath() {
 	c.send.path = l.path(name)
 }
 
-// path returns what the loop knows about an interface. There are few, unless somebody makes them again and again under new names.
+// path returns what the loop knows about an interface. There are few, unless a program keeps making interfaces under new names.
 func (l *loop) path(name string) *sendPath {
 	p := l.paths[name]
 	if p == nil {

@@ -25,6 +25,14 @@ var engineMutants = []mutant{
 	{"engine: a used receive buffer is lost", "engine/recv.go", "		l.recvBufs.Recycle(id)\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: memory that a payload is received into is freed", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestBlockStaysWhileItsPayloadArrives"},
 
+	{"engine: a segment is sent before it is filled", "engine/send.go", "	b.complete(nil)\n	b.enter(batchSending)\n", "	b.enter(batchSending)\n", "engine", "TestSimulation|TestScenarios"},
+	{"engine: a segment is filled after its task has gone", "engine/send.go", "				b.complete(nil) // the memory stays with the task\n", "				_ = b // the memory stays with the task\n", "engine", "TestSegmentOfARunningCommandIsFilledAtOnce"},
+
+	// Waiting.
+	{"engine: one late answer ends polling", "engine/poll.go", "p.window /= pollDecay; p.window < pollMin", "p.window = 0; p.window < pollMin", "engine", "TestPoller"},
+	{"engine: an idle loop goes on polling", "engine/poll.go", "			p.window = 0\n", "			p.window = pollMin\n", "engine", "TestPoller"},
+	{"engine: disk operations wait while their answers do", "engine/loop.go", "	if l.ios.done.len() > 0 {\n", "	if false {\n", "engine", "TestDiskAnswersWaitForNothing"},
+
 	// Memory and deadlines.
 	{"engine: a task that waits for memory never gets any", "engine/loop.go", "			l.serveWaiting()\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: one initiator takes the whole arena", "engine/share.go", "	return sh.held == 0 && left >= l.arena.size()/arenaShares", "	return true", "engine", "Share|Neighbour|Initiator"},

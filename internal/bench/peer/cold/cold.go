@@ -93,7 +93,7 @@ func Main(args []string) error {
 	return fmt.Errorf("cold: %w", l.run())
 }
 
-// newDisk maps the disk and writes all of it: memory that nobody wrote is one and the same page, and not cold.
+// newDisk maps the disk and writes all of it: memory that was never written is one and the same page, and not cold.
 func newDisk(size int64, huge bool) ([]byte, error) {
 	mem, err := unix.Mmap(-1, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
