@@ -165,42 +165,13 @@ func (a *arena) take(o int, ready bool) (uint32, bool) {
 	l := a.free[k]
 	b := l[len(l)-1]
 	a.free[k] = l[:len(l)-1]
-	a.split(b, k, o)
-	return b, true
-}
-
-// split frees all of block b, which has order k, but its first part of order o.
-func (a *arena) split(b uint32, k, o int) {
 	for k > o {
 		k--
 		half := b + 1<<k
 		a.order[half] = freeMark | uint8(k)
 		a.free[k] = append(a.free[k], half)
 	}
-}
-
-// allocIn returns n bytes in a certain slab. It does not search long: nil does not mean that the slab is full.
-func (a *arena) allocIn(slab, n int) []byte {
-	o := orderOf(n)
-	first, end := uint32(slab*slabSize/minBlock), uint32((slab+1)*slabSize/minBlock)
-	for k := o; k < orders; k++ {
-		l := a.free[k]
-		for i := len(l) - 1; i >= max(0, len(l)-slabLook); i-- {
-			if b := l[i]; b >= first && b < end {
-				copy(l[i:], l[i+1:])
-				a.free[k] = l[:len(l)-1]
-				a.split(b, k, o)
-				a.order[b] = uint8(o)
-				a.inUse += minBlock << o
-				if a.short() {
-					a.next()
-				}
-				off := int(b) * minBlock
-				return a.mem[off : off+n : off+minBlock<<o]
-			}
-		}
-	}
-	return nil
+	return b, true
 }
 
 // release frees a block. b must start where alloc's slice started.

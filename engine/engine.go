@@ -104,8 +104,6 @@ func New(cfg Config) (*Engine, error) {
 			if e.machine.zeroCopy, err = uring.ProbeZeroCopy(); err != nil {
 				cfg.Log.Info("no zero-copy sends", "err", err)
 			}
-			// Linux 6.18 charges a socket up to 2 MiB for a small piece of a slab of huge pages: connections stall.
-			e.machine.zeroCopy = min(e.machine.zeroCopy, uring.ZeroCopyPages)
 		}
 	}
 	for i, core := range cfg.Cores {

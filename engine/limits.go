@@ -83,8 +83,6 @@ const (
 	pathRetry  = time.Minute
 	// maxPaths bounds the interfaces that a loop remembers.
 	maxPaths = 64
-	// slabLook is how many free blocks of a size are looked at for one in a certain slab.
-	slabLook = 16
 
 	// headerSlot is the space for a PDU's header, its digest, and up to 64 bytes of copied data with padding and digest (a SCSI
 	// response with sense data needs 2+32). longestCopied is the most that a PDU may take: if PDUs carry longer sense data, a batch

@@ -224,7 +224,7 @@ func (l *loop) wait() {
 	l.stats.Turns++
 	l.stagedIO = 0
 	l.turned()
-	if l.ios.done.len() > 0 {
+	if l.ios.done.len() > 0 { // there are answers to give: the next turn goes on with them
 		l.check(l.ring.Submit())
 		return
 	}

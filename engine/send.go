@@ -39,11 +39,10 @@ type batch struct {
 	last segment // the data segment that is still to be filled
 
 	// For zero-copy sends, see zerocopy.go.
-	index   int    // in loop.allBatches, and in the user data of its sends
-	conn    *conn  // its connection, until its notification
-	notices int    // notifications to come
-	taken   bool   // the kernel took some of it without a copy
-	header  []byte // block of the arena with the headers; nil: they are in mem
+	index   int   // in loop.allBatches, and in the user data of its sends
+	conn    *conn // its connection, until its notification
+	notices int   // notifications to come
+	taken   bool  // the kernel took some of it without a copy
 
 	nrec int
 	nblk int
@@ -349,10 +348,6 @@ func (l *loop) getBatch() *batch {
 
 func (l *loop) putBatch(b *batch) {
 	b.enter(batchFree)
-	if b.header != nil {
-		l.release(b.header)
-		b.header = nil
-	}
 	for i := range b.nblk {
 		if l.arena.slabOf(b.blocks[i]) >= 0 {
 			l.release(b.blocks[i])

@@ -104,7 +104,7 @@ func newSimulation(t testing.TB, seed uint64, verbose bool) *simulation {
 		},
 	}
 	cfg.zero = []ZeroCopy{ZeroCopyAuto, ZeroCopyOn, ZeroCopyOn, ZeroCopyOff}[rng.IntN(4)]
-	cfg.zeroCan = []uring.ZeroCopy{uring.NoZeroCopy, uring.ZeroCopyPages, uring.ZeroCopySlabs, uring.ZeroCopySlabs}[rng.IntN(4)]
+	cfg.zeroCan = []uring.ZeroCopy{uring.NoZeroCopy, uring.ZeroCopyPages, uring.ZeroCopySlabs}[rng.IntN(3)]
 	cfg.zeroMin = n(1, 512, 4096)
 	cfg.kernel.Copied, cfg.kernel.Refused = n(0, 1, 2, 20), n(0, 0, 10)
 	s := &simulation{simWorld: newSimWorld(t, 1+rng.IntN(4), cfg, session.Limits{Window: n(1, 2, 3, 5, 8, 16, 33)}, rng)}

@@ -20,7 +20,6 @@ var engineMutants = []mutant{
 	{"engine: memory that a batch does not hold is sent without a copy", "engine/zerocopy.go", "			if k++; k == b.nblk {\n				return false", "			if k++; k == b.nblk {\n				return true", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a connection is dropped before its notifications", "engine/conn.go", "c.send.notifying == 0 && c.s.Over()", "c.s.Over()", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a closed socket keeps what was not acknowledged", "engine/accept.go", "unix.TCP_USER_TIMEOUT, int(lingerGrace.Milliseconds())", "unix.TCP_KEEPIDLE, int(lingerGrace.Milliseconds())", "engine", "TestSimulation|TestScenarios"},
-	{"engine: headers outside the slab are sent as fixed", "engine/zerocopy.go", "			v.base = v.base - address(b.mem.headers[:]) + address(h)\n", "			_ = v\n", "engine", "TestSimulation|TestScenarios"},
 	{"engine: ENOBUFS ends the connection", "engine/recv.go", "case cqe.Res == -int32(unix.ENOBUFS):", "case false:", "engine", "TestReceiveBuffersGoRound"},
 	{"engine: a used receive buffer is lost", "engine/recv.go", "		l.recvBufs.Recycle(id)\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: memory that a payload is received into is freed", "engine/recv.go", "	if within(r.direct, block) {\n		return true\n	}\n	return within(s.Framer().Pending(), block)", "	return false", "engine", "TestBlockStaysWhileItsPayloadArrives"},
@@ -31,7 +30,7 @@ var engineMutants = []mutant{
 	// Waiting.
 	{"engine: one late answer ends polling", "engine/poll.go", "p.window /= pollDecay; p.window < pollMin", "p.window = 0; p.window < pollMin", "engine", "TestPoller"},
 	{"engine: an idle loop goes on polling", "engine/poll.go", "			p.window = 0\n", "			p.window = pollMin\n", "engine", "TestPoller"},
-	{"engine: disk operations wait while their answers do", "engine/loop.go", "	if l.ios.done.len() > 0 {\n", "	if false {\n", "engine", "TestDiskAnswersWaitForNothing"},
+	{"engine: disk operations wait while their answers do", "engine/loop.go", "	if l.ios.done.len() > 0 { //", "	if false { //", "engine", "TestDiskAnswersWaitForNothing"},
 
 	// Memory and deadlines.
 	{"engine: a task that waits for memory never gets any", "engine/loop.go", "			l.serveWaiting()\n", "", "engine", "TestSimulation|TestScenarios"},
