@@ -19,7 +19,6 @@ type conn struct {
 	arming bool   // it is in loop.arm
 	dirty  bool   // it is in loop.dirty
 	inside bool   // the framer is inside a PDU
-	direct int    // bytes of a direct receive
 	text   []byte // payload of requests that are no commands
 
 	framer         pdu.Framer
