@@ -19,6 +19,21 @@ type Config struct {
 	Portals   []Portal
 	Targets   []Target
 	Discovery Access // access to the list of targets; only its CHAP settings apply
+	Pools     []Pool
+	API       API
+}
+
+// Pool is a directory that holds volumes: files that commands create, expand, snapshot and delete.
+type Pool struct {
+	Name, Path string
+	At         Where
+}
+
+// API is the listener for the HTTP API beside the control socket: TLS with client certificates only.
+type API struct {
+	Listen              netip.AddrPort // not valid: there is none
+	Cert, Key, ClientCA string         // paths of PEM files
+	At                  Where
 }
 
 // Server configures the daemon itself.
@@ -36,6 +51,12 @@ type Server struct {
 
 	// Times of the protocol; 0: session's default. A negative NOPInterval disables pings.
 	LoginTimeout, NOPInterval, NOPTimeout time.Duration
+
+	// Group is the group whose members may use the control socket, Readers one whose members may only read; "": the user alone.
+	Group, Readers string
+
+	// SpaceWarning is the percentage of free space of a file system below which thin files on it are in danger; 0: the default.
+	SpaceWarning int
 
 	StrictLogin bool // refuse every repeated key in a login, even libiscsi's
 
@@ -61,6 +82,7 @@ func (s *Server) setPoll(v string, at Where) error {
 
 // Metrics is the listener for Prometheus.
 type Metrics struct {
+	Stages bool           // histograms of every stage of a command, for each LUN
 	Listen netip.AddrPort // not valid: there is none
 	At     Where
 }
@@ -86,7 +108,30 @@ type Target struct {
 	Redirect    *Redirect
 	Limits      Limits
 	LUNs        []LUN
+	QoS         []InitiatorQoS
 	At          Where
+}
+
+// Export is a rule of LUN masking: the initiators that see a unit, and under which number. Both lists have to match.
+type Export struct {
+	Initiators []string // names; a * at the end stands for the rest; none: all
+	Accounts   []string // CHAP accounts that logged in; none: all
+	Number     int      // the LUN that these initiators see
+	At         Where
+}
+
+// QoS bounds traffic, in commands and bytes a second; 0: no bound.
+type QoS struct {
+	ReadIOPS, WriteIOPS   int64
+	ReadBytes, WriteBytes int64
+	Burst                 time.Duration // how much unused rate is saved up; 0: the default
+	At                    Where
+}
+
+// InitiatorQoS bounds the traffic of each initiator that matches, over all LUNs of the target.
+type InitiatorQoS struct {
+	Initiators []string
+	QoS
 }
 
 // Access configures authentication and access control.
@@ -102,6 +147,7 @@ type Access struct {
 type Account struct {
 	User       string
 	Secret     []byte
+	SecretFile string   // the file that Secret was read from; "": from elsewhere
 	Initiators []string // initiator names that may use the account, as in Access.Initiators; none: any
 	At         Where
 }
@@ -139,7 +185,9 @@ type LUN struct {
 	Direct        backend.Direct
 	Serial        string
 	ID            string
-	SanitizeRate  int64 // bytes a second; 0: no bound
+	SanitizeRate  int64    // bytes a second; 0: no bound
+	Exports       []Export // none: every initiator sees the unit, as Number
+	QoS           QoS
 	At            Where
 	// Fallback marks the default disk, which was not configured: its directory is created, and if thin provisioning is
 	// impossible it is served without.
