@@ -23,14 +23,13 @@ import (
 
 // daemon is everything that runs between start and stop.
 type daemon struct {
-	cfg      *config.Config
 	log      *slog.Logger
+	current  atomic.Pointer[serving]
 	topology engine.Topology
 	cores    []int
 	state    *state.State // nil: nothing persists
 	node     *session.Node
 	engine   *engine.Engine
-	targets  []*servedTarget
 	control  *control.Server // nil: there is none
 	notes    []string
 	running  atomic.Bool // the loops are running
@@ -42,25 +41,20 @@ type daemon struct {
 	lost     chan struct{}   // signalled by a backend that lost blocks
 }
 
-// servedTarget is a configured target with its runtime objects.
-type servedTarget struct {
-	cfg   *config.Target
-	lun   *lun.Target
-	units []*servedUnit
-}
-
 // start starts serving cfg. After an error it leaves nothing open.
 func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
-	d := &daemon{cfg: cfg, log: log, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
-	if err := d.start(); err != nil {
+	d := &daemon{log: log, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	if err := d.start(cfg); err != nil {
 		d.abandon()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *daemon) start() error {
-	portals, err := d.prepare()
+func (d *daemon) start(cfg *config.Config) error {
+	s := &serving{cfg: cfg} // it is complete before anything reads it
+	d.current.Store(s)
+	portals, err := d.prepare(cfg)
 	if err != nil {
 		return err
 	}
@@ -71,10 +65,11 @@ func (d *daemon) start() error {
 	if err := d.makeEngine(portals); err != nil {
 		return err
 	}
-	if err := d.makeTargets(until); err != nil {
+	d.health = health.New(d.log)
+	d.health.Wake = d.lost
+	if err := d.makeTargets(s, until); err != nil {
 		return err
 	}
-	d.watchHealth()
 	if err := d.listenControl(); err != nil {
 		return err
 	}
@@ -83,11 +78,13 @@ func (d *daemon) start() error {
 	}
 	// Set the targets before opening portals, so that an initiator that reconnects at once finds its target. With port 0 the
 	// ports are known only afterwards.
-	d.node.SetTargets(d.sessionTargets(portals))
+	s.bind(portals)
+	d.node.SetTargets(s.sessionTargets())
 	if err := d.engine.Start(); err != nil {
 		return err
 	}
-	d.node.SetTargets(d.sessionTargets(d.engine.Portals()))
+	s.bind(d.engine.Portals())
+	d.node.SetTargets(s.sessionTargets())
 	d.logSteering(d.engine.Status().Steering)
 	d.health.Start()
 	d.running.Store(true)
@@ -96,8 +93,7 @@ func (d *daemon) start() error {
 
 // prepare checks the machine, the portals and the media, before anything is created. That includes the state directory, which
 // may belong on a file system that is not mounted.
-func (d *daemon) prepare() (portals []netip.AddrPort, err error) {
-	cfg := d.cfg
+func (d *daemon) prepare(cfg *config.Config) (portals []netip.AddrPort, err error) {
 	if d.topology, err = engine.ReadTopology(); err != nil {
 		return nil, err
 	}
@@ -124,10 +120,11 @@ func (d *daemon) prepare() (portals []netip.AddrPort, err error) {
 
 // openState opens and locks the state directory, if there is one.
 func (d *daemon) openState() (err error) {
-	if d.cfg.Server.State == "" {
+	dir := d.now().cfg.Server.State
+	if dir == "" {
 		return nil
 	}
-	if d.state, err = state.Open(d.cfg.Server.State, lockWait); errors.Is(err, state.ErrInUse) {
+	if d.state, err = state.Open(dir, lockWait); errors.Is(err, state.ErrInUse) {
 		return fmt.Errorf("%w; give this one a directory of its own with --state", err)
 	} else if err != nil {
 		return err
@@ -138,7 +135,7 @@ func (d *daemon) openState() (err error) {
 
 // makeEngine makes the node and the engine, which does not run yet.
 func (d *daemon) makeEngine(portals []netip.AddrPort) (err error) {
-	cfg := d.cfg
+	cfg := d.now().cfg
 	d.node = session.NewNode(session.NodeConfig{
 		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
 		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery), StrictLogin: cfg.Server.StrictLogin,
@@ -152,34 +149,42 @@ func (d *daemon) makeEngine(portals []netip.AddrPort) (err error) {
 }
 
 // makeTargets makes the targets, opens their media and adds the units.
-func (d *daemon) makeTargets(until time.Time) error {
-	for i := range d.cfg.Targets {
-		d.makeTarget(&d.cfg.Targets[i])
+func (d *daemon) makeTargets(s *serving, until time.Time) error {
+	var places []*opening
+	for i := range s.cfg.Targets {
+		t := d.makeTarget(&s.cfg.Targets[i])
+		s.targets = append(s.targets, t)
+		for j := range t.cfg.LUNs {
+			places = append(places, &opening{target: t, cfg: &t.cfg.LUNs[j]})
+		}
 	}
-	if err := d.openUnits(until); err != nil {
+	err := d.openUnits(places, until)
+	for _, o := range places {
+		if o.unit != nil { // after an error, too: abandon closes what is open
+			o.target.units = append(o.target.units, o.unit)
+		}
+	}
+	if err != nil {
 		return err
 	}
-	if err := d.identify(); err != nil {
+	if err := d.identify(places); err != nil {
 		return err
 	}
-	if err := d.checkNames(); err != nil {
+	if err := s.checkNames(); err != nil {
 		return err
 	}
-	var devices []*lun.Target
-	for _, t := range d.targets {
-		if err := d.addUnits(t); err != nil {
+	for _, o := range places {
+		if err := d.addUnit(o.target, o.unit); err != nil {
 			return err
 		}
-		devices = append(devices, t.lun)
 	}
-	d.engine.SetDevices(devices...)
+	d.engine.SetDevices(s.devices()...)
 	return nil
 }
 
 // makeTarget returns a target without units.
-func (d *daemon) makeTarget(cfg *config.Target) {
+func (d *daemon) makeTarget(cfg *config.Target) *servedTarget {
 	t := &servedTarget{cfg: cfg}
-	d.targets = append(d.targets, t)
 	tc := lun.TargetConfig{Name: cfg.Name, Aborter: d.engine, Loops: len(d.cores)}
 	if d.state != nil {
 		tc.Store = d.store
@@ -188,25 +193,26 @@ func (d *daemon) makeTarget(cfg *config.Target) {
 		tc.Ports = append(tc.Ports, lun.Port{TPGT: g, RelPort: g})
 	}
 	t.lun = lun.NewTarget(tc)
+	return t
 }
 
-// addUnits adds logical units for a target's open media.
-func (d *daemon) addUnits(t *servedTarget) (err error) {
-	for _, u := range t.units {
-		if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
-			return fmt.Errorf("%s: target %s lun %d: %w", u.cfg.At, t.cfg.Name, u.cfg.Number, err)
-		}
-		for _, n := range u.notes {
-			d.log.Warn(n, "target", t.cfg.Name, "lun", u.cfg.Number)
-		}
+// addUnit adds the logical unit of an open medium, and begins to watch its health.
+func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
+	if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
+		return fmt.Errorf("%s: target %s lun %d: %w", u.cfg.At, t.cfg.Name, u.cfg.Number, err)
 	}
+	for _, n := range u.notes {
+		d.log.Warn(n, "target", t.cfg.Name, "lun", u.cfg.Number)
+	}
+	d.watchHealth(t, u)
 	return nil
 }
 
 // listenControl opens the control socket: in the state directory, which is locked by this process, or in the runtime
 // directory. Failure is an error only if the path was configured.
 func (d *daemon) listenControl() error {
-	path := d.cfg.Server.Control
+	configured := d.now().cfg.Server.Control
+	path := configured
 	var err error
 	switch {
 	case path != "":
@@ -219,7 +225,7 @@ func (d *daemon) listenControl() error {
 		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency})
 	}
 	if err != nil {
-		if d.cfg.Server.Control != "" {
+		if configured != "" {
 			return err
 		}
 		d.note("`ringtgt status` will not find this daemon: " + err.Error())
@@ -248,24 +254,25 @@ func (d *daemon) note(text string) {
 // are no longer at their paths. Lost blocks stay lost. It may block.
 func (d *daemon) refresh() {
 	d.health.Inspect()
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number)
-			d.look(t, u)
-			changed, err := u.backend.Refresh()
-			if err != nil {
-				log.Error("cannot read the medium's size", "err", err)
-			}
-			if changed {
-				u.unit.Refresh()
-				g := u.backend.Geometry()
-				log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
-				u.kept.mu.Lock()
-				u.kept.grown = true
-				u.kept.mu.Unlock()
-				d.inspect(t, u)
-			}
-		}
+	d.now().each(d.refreshUnit)
+}
+
+// refreshUnit is refresh for one unit.
+func (d *daemon) refreshUnit(t *servedTarget, u *servedUnit) {
+	log := d.log.With("target", t.cfg.Name, "lun", u.cfg.Number)
+	d.look(t, u)
+	changed, err := u.backend.Refresh()
+	if err != nil {
+		log.Error("cannot read the medium's size", "err", err)
+	}
+	if changed {
+		u.unit.Refresh()
+		g := u.backend.Geometry()
+		log.Info("the size changed", "bytes", g.Blocks*uint64(g.BlockSize))
+		u.kept.mu.Lock()
+		u.kept.grown = true
+		u.kept.mu.Unlock()
+		d.inspect(t, u)
 	}
 }
 
@@ -300,13 +307,11 @@ func (d *daemon) abandon() error {
 	if d.control != nil {
 		d.control.Close()
 	}
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			if err := u.backend.Close(); err != nil {
-				errs = append(errs, fmt.Errorf("close target %s lun %d: %w", t.cfg.Name, u.cfg.Number, err))
-			}
+	d.now().each(func(t *servedTarget, u *servedUnit) {
+		if err := u.backend.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("close target %s lun %d: %w", t.cfg.Name, u.cfg.Number, err))
 		}
-	}
+	})
 	if d.state != nil {
 		errs = append(errs, d.state.Close())
 	}

@@ -17,26 +17,27 @@ const flushers = 16
 func (d *daemon) flushMedia() error {
 	slots := make(chan struct{}, flushers)
 	var all sync.WaitGroup
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			slots <- struct{}{}
-			all.Go(func() {
-				defer func() { <-slots }()
-				if err := u.backend.Sync(); err != nil {
-					u.unit.FlushFailed(err, 0)
-					d.log.Error("the last flush failed: writes that were answered GOOD may be lost", "target", t.cfg.Name, "lun", u.cfg.Number, "err", err)
-				}
-			})
-		}
-	}
+	d.now().each(func(t *servedTarget, u *servedUnit) {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			d.flushUnit(t, u)
+		})
+	})
 	all.Wait()
 	var errs []error
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			if u.unit.Health().Count(lun.FaultDataLost) > 0 {
-				errs = append(errs, fmt.Errorf("target %s lun %d: writes that were answered GOOD may be lost; the log says when", t.cfg.Name, u.cfg.Number))
-			}
+	d.now().each(func(t *servedTarget, u *servedUnit) {
+		if u.unit.Health().Count(lun.FaultDataLost) > 0 {
+			errs = append(errs, fmt.Errorf("target %s lun %d: writes that were answered GOOD may be lost; the log says when", t.cfg.Name, u.cfg.Number))
 		}
-	}
+	})
 	return errors.Join(errs...)
+}
+
+// flushUnit flushes a unit that no loop uses any more.
+func (d *daemon) flushUnit(t *servedTarget, u *servedUnit) {
+	if err := u.backend.Sync(); err != nil {
+		u.unit.FlushFailed(err, 0)
+		d.log.Error("the last flush failed: writes that were answered GOOD may be lost", "target", t.cfg.Name, "lun", u.cfg.Number, "err", err)
+	}
 }

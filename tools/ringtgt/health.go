@@ -9,19 +9,12 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 )
 
-// watchHealth returns the health watch of all units, in order.
-func (d *daemon) watchHealth() {
-	var units []health.Unit
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			units = append(units, health.Unit{
-				Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(), Before: u.before,
-				Inspect: func() backend.Condition { d.look(t, u); return d.inspect(t, u) },
-			})
-		}
-	}
-	d.health = health.New(units, d.log)
-	d.health.Wake = d.lost
+// watchHealth begins to watch a unit.
+func (d *daemon) watchHealth(t *servedTarget, u *servedUnit) {
+	u.health = d.health.Add(health.Unit{
+		Target: t.cfg.Name, LUN: u.cfg.Number, Medium: mediumName(u.cfg), Faults: u.unit.Health(), Before: u.before,
+		Inspect: func() backend.Condition { d.look(t, u); return d.inspect(t, u) },
+	})
 }
 
 // mediumName returns a medium's name for messages, such as file:/srv/a.img.
@@ -32,9 +25,8 @@ func mediumName(l *config.LUN) string {
 	return string(l.Kind) + ":" + l.Path
 }
 
-// healthStatus fills in the health of each unit of s, which lists them in order, and the overall health.
-func (d *daemon) healthStatus(s *control.Status) {
-	reports := d.health.Reports()
+// healthStatus fills in the overall health. reports are those of all units.
+func (d *daemon) healthStatus(s *control.Status, reports []health.Report) {
 	sum := health.Sum(reports)
 	s.Health = control.Health{State: sum.State.String(), Good: sum.Good, Degraded: sum.Degraded, Lost: sum.Lost}
 	if d.store != nil {
@@ -49,12 +41,6 @@ func (d *daemon) healthStatus(s *control.Status) {
 	}
 	if sum.State != lun.HealthGood {
 		s.Health.Since = &sum.Since
-	}
-	for i := range s.Targets {
-		for j := range s.Targets[i].LUNs {
-			s.Targets[i].LUNs[j].Health = lunHealth(&reports[0])
-			reports = reports[1:]
-		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -12,13 +11,11 @@ import (
 
 // printHints prints the commands to type next on an initiator, for the first target and its portal.
 func printHints(s streams, d *daemon) {
-	bound := d.engine.Portals()
-	for _, t := range d.targets {
-		for i, p := range d.cfg.Portals {
-			if i < len(bound) && len(t.units) > 0 && slices.Contains(t.cfg.Groups, p.Group) {
-				hints(s, t.cfg, reachable(bound[i]), d.cfg.Discovery)
-				return
-			}
+	now := d.now()
+	for _, t := range now.targets {
+		if at := now.at(t); len(at) > 0 && len(t.units) > 0 {
+			hints(s, t.cfg, reachable(at[0].bound), now.cfg.Discovery)
+			return
 		}
 	}
 }

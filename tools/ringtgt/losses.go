@@ -101,16 +101,18 @@ func (d *daemon) keep(t *servedTarget, u *servedUnit, c backend.Condition) error
 // keepLast saves the findings on all media at the end of the daemon, after the loops have stopped. A deleted file goes away with
 // the daemon: that is an error too.
 func (d *daemon) keepLast() (errs []error) {
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			c := u.backend.Inspect()
-			if errors.Is(c.Place, medium.ErrDeleted) || errors.Is(c.Place, medium.ErrUnlinked) {
-				errs = append(errs, fmt.Errorf("target %s lun %d: its file was deleted, and all that was written to it is lost now", t.cfg.Name, u.cfg.Number))
-			}
-			if err := d.keep(t, u, c); err != nil {
-				errs = append(errs, fmt.Errorf("target %s lun %d: what happened to its medium is not saved: %w", t.cfg.Name, u.cfg.Number, err))
-			}
-		}
+	d.now().each(func(t *servedTarget, u *servedUnit) { errs = append(errs, d.keepUnit(t, u)...) })
+	return errs
+}
+
+// keepUnit is keepLast for one unit, which no loop uses any more.
+func (d *daemon) keepUnit(t *servedTarget, u *servedUnit) (errs []error) {
+	c := u.backend.Inspect()
+	if errors.Is(c.Place, medium.ErrDeleted) || errors.Is(c.Place, medium.ErrUnlinked) {
+		errs = append(errs, fmt.Errorf("target %s lun %d: its file was deleted, and all that was written to it is lost now", t.cfg.Name, u.cfg.Number))
+	}
+	if err := d.keep(t, u, c); err != nil {
+		errs = append(errs, fmt.Errorf("target %s lun %d: what happened to its medium is not saved: %w", t.cfg.Name, u.cfg.Number, err))
 	}
 	return errs
 }

@@ -42,8 +42,9 @@ func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
 	}
 	target := &servedTarget{cfg: &config.Target{Name: config.DefaultTarget}, units: []*servedUnit{u}}
 	target.lun = lun.NewTarget(lun.TargetConfig{Name: target.cfg.Name, Loops: 1})
-	k.targets = []*servedTarget{target}
-	must.OK(t, errors.Join(k.identify(), k.addUnits(target)))
+	k.current.Store(&serving{cfg: &config.Config{}, targets: []*servedTarget{target}})
+	k.health = health.New(k.daemon.log)
+	must.OK(t, errors.Join(k.identify([]*opening{{target: target, cfg: u.cfg, unit: u}}), k.addUnit(target, u)))
 	return k, target, u
 }
 
@@ -100,7 +101,6 @@ func TestLossIsKeptLater(t *testing.T) {
 // The save of a larger size is retried, too: a shorter file is recognised as a loss only if the larger size is known.
 func TestGrowthIsKeptLater(t *testing.T) {
 	k, target, u := newKeeper(t)
-	k.health = health.New(nil, k.daemon.log)
 	k.state.Close()
 	k.truncate(16384)
 	k.refresh()

@@ -10,10 +10,11 @@ import (
 
 // listenMetrics opens the listener for Prometheus if one is configured.
 func (d *daemon) listenMetrics() (err error) {
-	if !d.cfg.Metrics.Listen.IsValid() {
+	at := d.now().cfg.Metrics.Listen
+	if !at.IsValid() {
 		return nil
 	}
-	d.metrics, err = metrics.Listen(d.cfg.Metrics.Listen, metrics.Source{
+	d.metrics, err = metrics.Listen(at, metrics.Source{
 		Version: version(), GoVersion: runtime.Version(), Kernel: kernel(),
 		Latency: func(ctx context.Context) (engine.Latency, error) { return d.readLatency(ctx, 0) },
 		State:   d.metricsState,
@@ -36,16 +37,12 @@ func (d *daemon) metricsState() metrics.State {
 	if d.store != nil {
 		_, _, s.StateErrors = d.store.Report()
 	}
-	reports := d.health.Reports()
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			g := u.backend.Geometry()
-			s.LUNs = append(s.LUNs, metrics.LUN{
-				Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize),
-				Health: int(reports[0].State), Faults: metricsFaults(u.unit.Health()),
-			})
-			reports = reports[1:]
-		}
-	}
+	d.now().each(func(t *servedTarget, u *servedUnit) {
+		g := u.backend.Geometry()
+		s.LUNs = append(s.LUNs, metrics.LUN{
+			Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize),
+			Health: int(u.health.Report().State), Faults: metricsFaults(u.unit.Health()),
+		})
+	})
 	return s
 }

@@ -13,10 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sessionTargets returns the targets for the session layer. bound are the portals' addresses in the order of the configuration.
-func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
+// bind sets the addresses of the portals, in the order of the configuration.
+func (s *serving) bind(addrs []netip.AddrPort) {
+	s.portals = nil
+	for i, p := range s.cfg.Portals {
+		s.portals = append(s.portals, servedPortal{p, addrs[i]})
+	}
+}
+
+// sessionTargets returns the targets for the session layer.
+func (s *serving) sessionTargets() []*session.Target {
 	var out []*session.Target
-	for _, t := range d.targets {
+	for _, t := range s.targets {
 		st := &session.Target{
 			Name: t.cfg.Name, Alias: t.cfg.Alias,
 			Auth:   auth(t.cfg.Access),
@@ -26,12 +34,8 @@ func (d *daemon) sessionTargets(bound []netip.AddrPort) []*session.Target {
 		if r := t.cfg.Redirect; r != nil {
 			st.Redirect = &session.Redirect{Addr: r.Address, Permanent: r.Permanent}
 		}
-		for i, p := range d.cfg.Portals {
-			for _, g := range t.cfg.Groups {
-				if g == p.Group {
-					st.Portals = append(st.Portals, session.Portal{Addr: bound[i].String(), TPGT: g})
-				}
-			}
+		for _, p := range s.at(t) {
+			st.Portals = append(st.Portals, session.Portal{Addr: p.bound.String(), TPGT: p.Group})
 		}
 		out = append(out, st)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 	"golang.org/x/sys/unix"
 )
@@ -102,11 +103,12 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := d.now()
 	s := &control.Status{
 		Version: control.Version, Engine: es, CPU: d.cpu(), Notes: slices.Clone(d.notes),
 		Daemon: control.Daemon{
 			PID: os.Getpid(), Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Started: es.Started,
-			Draining: d.draining.Load(), Config: d.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0), Metrics: d.metricsAddress(),
+			Draining: d.draining.Load(), Config: now.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0), Metrics: d.metricsAddress(),
 			HeapBytes: heapBytes(), Resident: resident(),
 			OpenFiles: resourceLimit(unix.RLIMIT_NOFILE), Memlock: resourceLimit(unix.RLIMIT_MEMLOCK),
 		},
@@ -122,34 +124,37 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 				"the memlock limit is %s", l.Loop, printLimit(s.Daemon.Memlock, bytesText)))
 		}
 	}
-	for _, t := range d.targets {
-		s.Targets = append(s.Targets, d.targetStatus(t))
+	var reports []health.Report
+	for _, t := range now.targets {
+		out, of := now.targetStatus(t)
+		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
-	d.healthStatus(s)
+	d.healthStatus(s, reports)
 	return s, nil
 }
 
-func (d *daemon) targetStatus(t *servedTarget) control.Target {
+// targetStatus returns the status of a target, and the health of its units.
+func (s *serving) targetStatus(t *servedTarget) (control.Target, []health.Report) {
 	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
-	bound := d.engine.Portals()
-	for i, p := range d.cfg.Portals {
-		if i < len(bound) && slices.Contains(t.cfg.Groups, p.Group) {
-			out.Portals = append(out.Portals, bound[i].String()+","+strconv.Itoa(int(p.Group)))
-		}
+	for _, p := range s.at(t) {
+		out.Portals = append(out.Portals, p.bound.String()+","+strconv.Itoa(int(p.Group)))
 	}
+	var reports []health.Report
 	for _, u := range t.units {
 		g := u.backend.Geometry()
 		on := ""
 		if !u.medium.IsZero() {
 			on = u.medium.String()
 		}
+		r := u.health.Report()
+		reports = append(reports, r)
 		out.LUNs = append(out.LUNs, control.LUN{
-			LUN: u.cfg.Number, Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
+			LUN: u.cfg.Number, Health: lunHealth(&r), Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
 			BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
 			Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, Medium: on, Notes: u.notes,
 		})
 	}
-	return out
+	return out, reports
 }
 
 // cpu lists the CPUs and their loops.
@@ -186,13 +191,11 @@ func heapBytes() uint64 {
 func (d *daemon) residentBound() (now, ever uint64) {
 	n, e := d.engine.Bound()
 	luns := 0
-	for _, t := range d.cfg.Targets {
-		for _, l := range t.LUNs {
-			if l.Kind == backend.KindMemory {
-				luns += int(l.Size)
-			}
+	d.now().each(func(_ *servedTarget, u *servedUnit) {
+		if u.cfg.Kind == backend.KindMemory {
+			luns += int(u.cfg.Size)
 		}
-	}
+	})
 	return uint64(n + luns), uint64(e + luns)
 }
 

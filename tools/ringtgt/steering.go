@@ -52,7 +52,7 @@ func (d *daemon) logSteering(st steer.Status) {
 		args = append(args, "xdp", st.Interfaces)
 	}
 	d.log.Info("steering", args...)
-	if len(d.cfg.Server.XDP) > 0 && st.XDPWhy != "" {
+	if len(d.now().cfg.Server.XDP) > 0 && st.XDPWhy != "" {
 		d.log.Warn("xdp is not active on every configured interface", "active", st.Interfaces, "why", st.XDPWhy)
 	}
 }

@@ -14,12 +14,13 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// servedUnit is a unit of the configuration with its open backend.
+// servedUnit is a unit with its open backend.
 type servedUnit struct {
-	cfg     *config.LUN
+	cfg     *config.LUN // as it was opened: number, medium and identity stay, exports and limits may have changed since
 	backend backend.Backend
 	config  lun.UnitConfig
 	unit    *lun.Unit
@@ -27,47 +28,36 @@ type servedUnit struct {
 	notes   []string
 	before  string // message about losses before this start
 	kept    kept
+	health  *health.Watched
+}
+
+// opening is a unit that is being opened.
+type opening struct {
+	target *servedTarget
+	cfg    *config.LUN
+	unit   *servedUnit // nil: not open
 }
 
 // openers is the number of media opened at once. Opening mostly waits for a file system's journal, which commits several files
 // together. More bring no gain.
 const openers = 16
 
-// openUnits opens the media of all targets. Of several errors it returns the first in the order of the configuration.
-func (d *daemon) openUnits(until time.Time) error {
-	var places []*servedUnit
-	var errs []error
+// openUnits opens media. Of several errors it returns the first in the order of the configuration; the media that could be opened
+// are open nevertheless.
+func (d *daemon) openUnits(places []*opening, until time.Time) error {
+	errs := make([]error, len(places))
 	var work sync.WaitGroup
 	free := make(chan struct{}, openers)
-	for _, t := range d.targets {
-		for range t.cfg.LUNs {
-			places, errs = append(places, nil), append(errs, nil)
-		}
-	}
-	n := 0
-	for _, t := range d.targets {
-		for j := range t.cfg.LUNs {
-			l, i := &t.cfg.LUNs[j], n
-			n++
-			free <- struct{}{}
-			work.Go(func() {
-				defer func() { <-free }()
-				if places[i], errs[i] = d.openUnit(l, until); errs[i] != nil {
-					errs[i] = fmt.Errorf("%s: target %s lun %d: %w", l.At, t.cfg.Name, l.Number, errs[i])
-				}
-			})
-		}
+	for i, o := range places {
+		free <- struct{}{}
+		work.Go(func() {
+			defer func() { <-free }()
+			if o.unit, errs[i] = d.openUnit(o.cfg, until); errs[i] != nil {
+				errs[i] = fmt.Errorf("%s: target %s lun %d: %w", o.cfg.At, o.target.cfg.Name, o.cfg.Number, errs[i])
+			}
+		})
 	}
 	work.Wait()
-	for _, t := range d.targets {
-		n := len(t.cfg.LUNs)
-		for _, u := range places[:n] {
-			if u != nil { // after an error, too: the caller closes what is open
-				t.units = append(t.units, u)
-			}
-		}
-		places = places[n:]
-	}
 	for _, err := range errs {
 		if err != nil {
 			return err
@@ -163,25 +153,23 @@ func openBackend(s backend.Spec, until time.Time) (backend.Backend, error) {
 
 // identify determines the units' identities: from the configuration, else from the state directory, else new ones, since a
 // volatile medium is another disk each time. It saves all of them at once, because each save costs a sync.
-func (d *daemon) identify() error {
-	var media, others []*servedUnit
+func (d *daemon) identify(places []*opening) error {
+	var media, others []*opening
 	var asks []state.Ask
 	var names []string
-	var owners []*servedTarget
-	for _, t := range d.targets {
-		for _, u := range t.units {
-			switch {
-			case d.state == nil:
-				if u.config.ID == "" {
-					u.config.ID = state.NewID()
-				}
-			case u.cfg.Persistent():
-				media, owners = append(media, u), append(owners, t)
-				asks = append(asks, state.Ask{ID: u.cfg.ID, Kind: medium.Kind(u.cfg.Kind), Path: u.cfg.Path, Seen: u.medium})
-			case u.config.ID == "":
-				others = append(others, u)
-				names = append(names, state.UnitName(string(u.cfg.Kind), t.cfg.Name, u.cfg.Number))
+	for _, o := range places {
+		u := o.unit
+		switch {
+		case d.state == nil:
+			if u.config.ID == "" {
+				u.config.ID = state.NewID()
 			}
+		case u.cfg.Persistent():
+			media = append(media, o)
+			asks = append(asks, state.Ask{ID: u.cfg.ID, Kind: medium.Kind(u.cfg.Kind), Path: u.cfg.Path, Seen: u.medium})
+		case u.config.ID == "":
+			others = append(others, o)
+			names = append(names, state.UnitName(string(u.cfg.Kind), o.target.cfg.Name, u.cfg.Number))
 		}
 	}
 	if d.state == nil {
@@ -191,13 +179,14 @@ func (d *daemon) identify() error {
 	if err != nil {
 		return err
 	}
-	for i, u := range others {
-		u.config.ID = ids[i].ID
+	for i, o := range others {
+		o.unit.config.ID = ids[i].ID
 	}
-	for i, u := range media {
+	for i, o := range media {
+		u := o.unit
 		u.config.ID = found[i].Disk.ID
 		u.before = lostBefore(found[i].Disk.Lost)
-		log := d.log.With("target", owners[i].cfg.Name, "lun", u.cfg.Number, "id", u.config.ID, "medium", u.medium.String())
+		log := d.log.With("target", o.target.cfg.Name, "lun", u.cfg.Number, "id", u.config.ID, "medium", u.medium.String())
 		switch found[i].Outcome {
 		case state.Fresh:
 			log.Info("a new disk", "path", u.cfg.Path)
@@ -212,9 +201,9 @@ func (d *daemon) identify() error {
 
 // checkNames refuses two units with the same designator or serial number, wherever these come from: initiators would take them
 // for one disk, and multipath would write to either.
-func (d *daemon) checkNames() error {
+func (s *serving) checkNames() error {
 	seen := map[string]*servedUnit{}
-	for _, t := range d.targets {
+	for _, t := range s.targets {
 		for _, u := range t.units {
 			naa, serial := lun.Names(u.config.ID, u.config.Serial)
 			for _, name := range []string{"the identity of NAA " + hex.EncodeToString(naa[:]), "serial number " + strings.TrimRight(serial, " ")} {

@@ -26,20 +26,17 @@ type Fault struct {
 	Last   time.Time // accurate to a second
 }
 
-// Reports returns the health of all units, in New's order.
-func (w *Watch) Reports() []Report {
+// Report returns the unit's health.
+func (u *Watched) Report() Report {
+	w := u.watch
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := w.now()
-	out := make([]Report, len(w.units))
-	for i, u := range w.units {
-		u.read(now)
-		out[i] = u.report(now)
-	}
-	return out
+	u.read(now)
+	return u.report(now)
 }
 
-func (u *watched) report(now time.Time) (r Report) {
+func (u *Watched) report(now time.Time) (r Report) {
 	add := func(s lun.HealthState, since time.Time, text string) {
 		r.State = max(r.State, s)
 		if r.Since.IsZero() || since.Before(r.Since) {

@@ -10,9 +10,10 @@ import (
 	"github.com/ringtgt/ringtgt/lun/backend"
 )
 
-// watched is a unit and its health, guarded by Watch.mu.
-type watched struct {
+// Watched is a unit and its health, guarded by Watch.mu.
+type Watched struct {
 	Unit
+	watch   *Watch
 	born    time.Time // start of the watch
 	faults  [lun.NumFaults]fault
 	place   finding   // the path leads to another file or device
@@ -22,6 +23,7 @@ type watched struct {
 	busy    bool      // an inspection runs or waits for a slot
 	again   bool      // another one was requested since it started
 	looking time.Time // start of the running inspection
+	removed func()    // by Remove during an inspection: to be called after it
 }
 
 // fault is a kind of fault of a unit.
@@ -43,7 +45,7 @@ type finding struct {
 }
 
 // read reads the device server's counts.
-func (u *watched) read(now time.Time) {
+func (u *Watched) read(now time.Time) {
 	if u.Faults == nil {
 		return
 	}
@@ -67,7 +69,7 @@ func (u *watched) read(now time.Time) {
 }
 
 // tell logs the faults of kind k if there are new ones and a line is due.
-func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
+func (u *Watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
 	f := &u.faults[k]
 	n := f.last.Count - f.told
 	if n == 0 {
@@ -84,7 +86,7 @@ func (u *watched) tell(log *slog.Logger, k lun.FaultKind, now time.Time) {
 	log.Error("medium: "+k.String(), append(args, "count", n, "total", f.last.Count)...)
 }
 
-func (u *watched) args() []any { return []any{"target", u.Target, "lun", u.LUN, "medium", u.Medium} }
+func (u *Watched) args() []any { return []any{"target", u.Target, "lun", u.LUN, "medium", u.Medium} }
 
 // errnoName returns the name of an errno, such as EIO for 5.
 func errnoName(n int) string {
@@ -95,7 +97,7 @@ func errnoName(n int) string {
 }
 
 // found processes the result of an inspection.
-func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
+func (u *Watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 	u.change(&u.place, c.Place, "the path leads to it again", log, now)
 	u.change(&u.blind, c.Err, "it can be inspected again", log, now)
 	if !c.Lost {
@@ -119,7 +121,7 @@ func (u *watched) found(c backend.Condition, log *slog.Logger, now time.Time) {
 }
 
 // change updates one finding, and logs when it appears or disappears.
-func (u *watched) change(f *finding, err error, over string, log *slog.Logger, now time.Time) {
+func (u *Watched) change(f *finding, err error, over string, log *slog.Logger, now time.Time) {
 	switch {
 	case err == nil && f.text != "":
 		log.Info("medium: "+over, u.args()...)

@@ -5,6 +5,7 @@ package health
 
 import (
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,20 +38,51 @@ type Watch struct {
 	done  chan struct{}
 
 	mu    sync.Mutex
-	units []*watched
+	units []*Watched
 	begin int // the unit that the next poll logs first
 }
 
-// New returns a watch that is passive until Start: it acts only in Poll and Inspect.
-func New(units []Unit, log *slog.Logger) *Watch {
-	w := &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
-	for _, u := range units {
-		w.units = append(w.units, &watched{Unit: u, born: w.now()})
-		if u.Before != "" {
-			log.Error("medium: "+u.Before, w.units[len(w.units)-1].args()...)
-		}
+// New returns a watch of no units that is passive until Start: it acts only in Poll and Inspect.
+func New(log *slog.Logger) *Watch {
+	return &Watch{log: log, now: time.Now, slots: make(chan struct{}, maxInspections)}
+}
+
+// Add begins to watch a unit.
+func (w *Watch) Add(u Unit) *Watched {
+	x := &Watched{Unit: u, watch: w, born: w.now()}
+	if u.Before != "" {
+		w.log.Error("medium: "+u.Before, x.args()...)
 	}
-	return w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.units = append(w.units, x)
+	return x
+}
+
+// Remove ends the watch of a unit, and logs all of its faults that were not logged yet. It calls then when no inspection of the
+// unit is under way any more, at once or later on another goroutine: an inspection may hang in a dead file system.
+func (w *Watch) Remove(u *Watched, then func()) {
+	w.mu.Lock()
+	if i := slices.Index(w.units, u); i >= 0 {
+		w.units = slices.Delete(w.units, i, i+1)
+		w.begin = 0
+		u.last(w.now())
+	}
+	if u.busy {
+		u.removed, then = then, nil
+	}
+	w.mu.Unlock()
+	if then != nil {
+		then()
+	}
+}
+
+// last logs whatever was not logged yet, under mu.
+func (u *Watched) last(now time.Time) {
+	u.read(now)
+	for k := range u.faults {
+		u.tell(u.watch.log, lun.FaultKind(k), now)
+	}
 }
 
 // Start starts the watch.
@@ -88,10 +120,7 @@ func (w *Watch) Close() {
 	defer w.mu.Unlock()
 	now := w.now()
 	for _, u := range w.units {
-		u.read(now)
-		for k := range u.faults {
-			u.tell(w.log, lun.FaultKind(k), now)
-		}
+		u.last(now)
 	}
 }
 
@@ -135,7 +164,7 @@ func (w *Watch) Inspect() {
 }
 
 // lookAt starts an inspection of one medium, under mu.
-func (w *Watch) lookAt(u *watched) {
+func (w *Watch) lookAt(u *Watched) {
 	if u.Inspect == nil {
 		return
 	}
@@ -147,18 +176,28 @@ func (w *Watch) lookAt(u *watched) {
 }
 
 // inspect inspects u's medium once a slot is free, and repeats that while new requests have come.
-func (w *Watch) inspect(u *watched) {
+func (w *Watch) inspect(u *Watched) {
 	for again := true; again; {
 		w.slots <- struct{}{}
 		w.mu.Lock()
 		u.again, u.looking = false, w.now()
+		gone := u.removed != nil
 		w.mu.Unlock()
-		c := u.Inspect()
+		var c backend.Condition
+		if !gone {
+			c = u.Inspect()
+		}
 		<-w.slots
 		w.mu.Lock()
-		u.found(c, w.log, w.now())
-		again = u.again
+		gone = u.removed != nil
+		if !gone {
+			u.found(c, w.log, w.now())
+		}
+		again = u.again && !gone
 		u.busy, u.looking = again, time.Time{}
 		w.mu.Unlock()
+		if gone {
+			u.removed()
+		}
 	}
 }

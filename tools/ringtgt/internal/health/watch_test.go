@@ -23,6 +23,7 @@ type rig struct {
 	*Watch
 	t      *testing.T
 	health []*lun.Health
+	units  []*Watched
 	clock  time.Time
 	mu     sync.Mutex
 	log    bytes.Buffer
@@ -30,16 +31,15 @@ type rig struct {
 
 func newRig(t *testing.T, n int, inspect func(i int) backend.Condition) *rig {
 	r := &rig{t: t, clock: time.Unix(1_000_000, 0)}
-	var units []Unit
+	r.Watch = New(r.logger())
 	for i := range n {
 		r.health = append(r.health, &lun.Health{})
 		u := Unit{Target: "iqn.2026-11.io.example:t", LUN: i, Medium: "file:/srv/a.img", Faults: r.health[i]}
 		if inspect != nil {
 			u.Inspect = func() backend.Condition { return inspect(i) }
 		}
-		units = append(units, u)
+		r.units = append(r.units, r.Add(u))
 	}
-	r.Watch = New(units, r.logger())
 	r.now = func() time.Time {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -172,7 +172,7 @@ func TestFindings(t *testing.T) {
 		r.pass(time.Second)
 		r.Inspect()
 		r.wait()
-		return r.Reports()[0]
+		return r.units[0].Report()
 	}
 	if got := look(); got.State != lun.HealthGood || got.Why != nil || !got.Since.IsZero() {
 		t.Errorf("a good unit: %+v", got)
@@ -248,16 +248,23 @@ func TestStuckInspection(t *testing.T) {
 	r.until("all slots are taken", func() bool { return hanging() >= maxInspections })
 	r.Inspect()
 	r.pass(patience + time.Second)
-	if s := Sum(r.Reports()); s.Degraded != maxInspections {
+	if s := Sum(r.reports()); s.Degraded != maxInspections {
 		t.Errorf("%d units are reported not to answer, want %d", s.Degraded, maxInspections)
 	}
 	check.Equal(t, hanging(), maxInspections, "inspections that hang:")
 	close(release)
 	r.wait()
 	r.pass(patience + time.Second)
-	if s := Sum(r.Reports()); s.State != lun.HealthGood || s.Good != units {
+	if s := Sum(r.reports()); s.State != lun.HealthGood || s.Good != units {
 		t.Errorf("afterwards: %+v", s)
 	}
+}
+
+func (r *rig) reports() (out []Report) {
+	for _, u := range r.units {
+		out = append(out, u.Report())
+	}
+	return out
 }
 
 func (r *rig) until(what string, cond func() bool) {
@@ -285,7 +292,7 @@ func TestReportOfFaults(t *testing.T) {
 	r.health[0].Report(lun.FaultGone, -1, int(unix.ENOTCONN), 1)
 	r.Poll()
 	r.pass(time.Minute)
-	reports := r.Reports()
+	reports := r.reports()
 	if got := reports[1]; got.State != lun.HealthDegraded || !got.Since.Equal(since) ||
 		fmt.Sprint(got.Why) != "[write error 2 times, last 1m5s ago at LBA 101 (EIO) flush failed 1m0s ago (EIO)]" || len(got.Faults) != 2 || got.Faults[0].Errno != "EIO" {
 		t.Errorf("%+v", got)
@@ -334,7 +341,7 @@ func TestLossHasTheMediumLookedAt(t *testing.T) {
 	want(0, "its initiator was told")
 	for n := range 2 {
 		r.health[0].Report(lun.FaultDataLost, -1, int(unix.EIO), 1)
-		r.Reports() // a status request
+		r.units[0].Report() // a status request
 		want(n+1, "acknowledged data was lost")
 		want(n+1, "nothing new")
 	}
@@ -360,11 +367,45 @@ func TestWake(t *testing.T) {
 // A loss before this start is logged once and stays in the report.
 func TestBefore(t *testing.T) {
 	r := newRig(t, 0, nil)
-	w := New([]Unit{{Target: "iqn.2026-11.io.example:t", Medium: "file:/srv/a.img", Before: "before this start, much was lost"}}, r.logger())
+	u := r.Add(Unit{Target: "iqn.2026-11.io.example:t", Medium: "file:/srv/a.img", Before: "before this start, much was lost"})
 	r.want(`level=ERROR msg="medium: before this start, much was lost" ` + from)
-	w.Poll()
+	r.Poll()
 	r.want()
-	if got := w.Reports()[0]; got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[before this start, much was lost]" || got.Since.IsZero() {
+	if got := u.Report(); got.State != lun.HealthLost || fmt.Sprint(got.Why) != "[before this start, much was lost]" || got.Since.IsZero() {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A unit that is removed is neither polled nor inspected any more. Whatever was not logged yet is logged, and its medium is closed
+// only when the inspection that is under way has ended.
+func TestRemove(t *testing.T) {
+	began, goOn := make(chan bool), make(chan bool)
+	r := newRig(t, 2, func(i int) backend.Condition {
+		if i == 1 {
+			began <- true
+			<-goOn
+		}
+		return backend.Condition{}
+	})
+	r.health[0].Report(lun.FaultWrite, 7, int(unix.EIO), 1)
+	closed := false
+	r.Remove(r.units[0], func() { closed = true })
+	check.Equal(t, closed, true, "no inspection was under way: closed:")
+	r.want(`level=ERROR msg="medium: write error" ` + from + ` lba=7 errno=EIO count=1 total=1`)
+	r.Inspect()
+	<-began
+	r.Inspect() // one more is due
+	over := make(chan bool, 1)
+	r.Remove(r.units[1], func() { over <- true })
+	select {
+	case <-over:
+		t.Error("the medium was closed during its inspection")
+	default:
+	}
+	close(goOn)
+	<-over
+	r.health[1].Report(lun.FaultWrite, 7, int(unix.EIO), 1)
+	r.Poll()
+	r.Inspect()
+	r.want()
 }
