@@ -46,6 +46,9 @@ type Node interface {
 	// Kick asks the initiators of the sessions that match to log out, and closes after a grace period the sessions that are left;
 	// with force at once. It returns the sessions.
 	Kick(ctx context.Context, f SessionFilter, force bool) ([]Session, error)
+	// Forget deletes the identity, reservations and recorded losses of a disk that is not served: which is its ID, or the path from
+	// which it was last served.
+	Forget(ctx context.Context, which string) error
 }
 
 // SessionFilter selects sessions; zero fields match all.
