@@ -35,15 +35,21 @@ func (t *Task) resolve() {
 // dispatch checks, in this order: the unit, unit attentions, the command, reservations, the medium.
 func (t *Task) dispatch() {
 	// A unit may have been added or removed since Plan, which ran when the header arrived. Nothing else that Plan found can change.
-	if !t.resolved || t.unit == nil || t.unit.removed.Load() {
+	switch {
+	case !t.resolved || t.unit == nil:
 		t.resolve()
+	case !t.unit.removed.Load():
+	case t.cmd != nil && t.cmd.flags&withoutUnit != 0:
+		t.resolve()
+	default: // it was sent to the unit that was removed, and must not act on another one that has the LUN now
+		t.unit = nil
 	}
 	u, c := t.unit, t.cmd
 	if u == nil {
 		t.noUnit()
 		return
 	}
-	if t.Nexus.pending[u.lun].Load() != 0 && (c == nil || c.flags&ignoresUA == 0) {
+	if t.Nexus.pending[u.lun].Load()&attentionMask != 0 && (c == nil || c.flags&ignoresUA == 0) {
 		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
 			t.check(UnitAttention, a.asc())
 			return

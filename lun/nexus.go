@@ -23,7 +23,7 @@ type Nexus struct {
 	portName string
 	colds    uint64 // the target's cold resets before it
 	closed   atomic.Bool
-	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go. Zero is the test of the data path.
+	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go.
 	pending [MaxLUNs]atomic.Uint32
 	copies  copyLog
 	losses  nexusLosses
@@ -45,7 +45,7 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	n.losses.from = tg.lossesOf(strings.ToLower(cfg.InitiatorName), n.portName)
 	a := tg.greeting(n.portName, n.losses.from)
 	for _, u := range tg.Units() {
-		n.attend(u, a)
+		n.greet(u, a)
 	}
 	tg.mu.Unlock()
 	return n

@@ -336,6 +336,14 @@ const (
 // start sends a command with its data-out on a loop. offered is the EXPECTED DATA TRANSFER LENGTH of its data-out.
 func (r *rig) start(loop int, n *lun.Nexus, lunField uint64, attr lun.Attr, cdb [16]byte, out []byte) *call {
 	r.tb.Helper()
+	c := r.plan(loop, n, lunField, attr, cdb, out)
+	c.begin()
+	return c
+}
+
+// plan is start without what follows the arrival of the command's header.
+func (r *rig) plan(loop int, n *lun.Nexus, lunField uint64, attr lun.Attr, cdb [16]byte, out []byte) *call {
+	r.tb.Helper()
 	c := &call{rig: r}
 	t := &lun.Task{Nexus: n, LUN: lunField, CDB: cdb, Attr: attr, Loop: r.w.Loop(loop), Owner: luntest.Done(c.done), Expected: int64(len(out))}
 	wants, in := t.Plan(r.copy)
@@ -345,9 +353,10 @@ func (r *rig) start(loop int, n *lun.Nexus, lunField uint64, attr lun.Attr, cdb 
 	t.Out = slices.Clone(out[:min(len(out), wants)])
 	t.Buf = bytes.Repeat([]byte{0xDB}, in)
 	c.task = t
-	r.w.On(loop, func(*luntest.Loop) { t.Start() })
 	return c
 }
+
+func (c *call) begin() { c.rig.w.On(c.task.Loop.Index(), func(*luntest.Loop) { c.task.Start() }) }
 
 // wait lets the world run until the command ended.
 func (c *call) wait() answer {

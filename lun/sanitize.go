@@ -52,7 +52,7 @@ func sanitize(t *Task) {
 		return
 	}
 	u := t.unit
-	s := &sanitizer{u: u, loop: t.Loop, passes: 1, kind: OpDiscard, unrestricted: t.CDB[1]&sanitizeAUSE != 0}
+	s := &sanitizer{u: u, loop: t.Loop, passes: 1, kind: OpDiscard, unrestricted: t.CDB[1]&sanitizeAUSE != 0, ended: make(chan struct{})}
 	if t.CDB[1]&0x1F == saOverwrite && !s.overwrite(t) {
 		return
 	}

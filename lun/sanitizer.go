@@ -20,7 +20,8 @@ type sanitizer struct {
 	off          int64 // in this pass
 	total        int64 // bytes of all passes
 	began        int64
-	moved        atomic.Int64 // bytes done; read by any loop
+	moved        atomic.Int64  // bytes done; read by any loop
+	ended        chan struct{} // closed at the end
 	req          Request
 }
 
@@ -163,6 +164,7 @@ func (s *sanitizer) stop() {
 		s.buf = nil
 	}
 	s.u.sanitizing.Store(nil)
+	close(s.ended)
 }
 
 // sanitizeSense returns the sense data of a unit that is being sanitized, with its progress in 65536ths (SPC-4 4.5.2.4.4).

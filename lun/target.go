@@ -46,9 +46,10 @@ type Target struct {
 	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
 	colds  atomic.Uint64 // cold resets
 
-	mu      sync.Mutex // units' changes, nexuses
-	nexuses map[*Nexus]struct{}
-	seen    map[string]uint64 // initiator ports that have had a nexus since the start
+	mu          sync.Mutex // units' changes, nexuses
+	nexuses     map[*Nexus]struct{}
+	seen        map[string]uint64 // initiator ports that have had a nexus since the start
+	generations [MaxLUNs]uint32   // how many units have had the LUN; see ua.go
 }
 
 // unitMap is a snapshot of the logical units: never changed once published.
@@ -131,8 +132,10 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	if m.byLUN[lun] != nil {
 		return nil, ErrLUNTaken
 	}
+	tg.generations[lun]++
+	u.generation = tg.generations[lun] << attentionCount
 	for n := range tg.nexuses {
-		n.pending[lun].Store(uint32(uaPowerOn))
+		n.greet(u, uaPowerOn)
 		for _, other := range m.list {
 			n.attend(other, uaLUNsChanged)
 		}
@@ -161,7 +164,7 @@ func (tg *Target) RemoveUnit(lun int) *Unit {
 	byLUN[lun] = nil
 	tg.publish(byLUN)
 	for n := range tg.nexuses {
-		n.pending[lun].Store(0)
+		n.pending[lun].Store(0) // generation 0: no unit's
 		for _, other := range tg.Units() {
 			n.attend(other, uaLUNsChanged)
 		}

@@ -30,19 +30,41 @@ const (
 // uaASC gives each attention's additional sense code, in bit order.
 var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
 
+// attentionMask has the bits of pending that are attentions. Those above it are the unit's generation: which of the units that have had
+// the LUN one after the other they belong to. So a command of a unit that was removed neither sets nor takes an attention of the unit
+// that has its number now.
+const (
+	attentionCount = 17
+	attentionMask  = 1<<attentionCount - 1
+)
+
 // asc returns the additional sense code of one attention.
 func (a attention) asc() ASC { return uaASC[bits.TrailingZeros32(uint32(a))] }
 
-// attend establishes a for the I_T_L nexus of n and u.
-func (n *Nexus) attend(u *Unit, a attention) { n.pending[u.lun].Or(uint32(a)) }
+// attend establishes a for the I_T_L nexus of n and u, unless u was removed. It reports whether a was not pending before.
+func (n *Nexus) attend(u *Unit, a attention) bool {
+	p := &n.pending[u.lun]
+	for {
+		old := p.Load()
+		if old&^attentionMask != u.generation {
+			return false
+		}
+		if p.CompareAndSwap(old, old|uint32(a)) {
+			return old&uint32(a) == 0
+		}
+	}
+}
+
+// greet makes a the only attention that is pending for the I_T_L nexus of n and u, which is new to one of them.
+func (n *Nexus) greet(u *Unit, a attention) { n.pending[u.lun].Store(u.generation | uint32(a)) }
 
 // takeAttention clears and returns the pending attention of highest precedence among those in only, 0 if there is none.
 func (n *Nexus) takeAttention(u *Unit, only attention) attention {
 	p := &n.pending[u.lun]
 	for {
 		old := p.Load()
-		set := old & uint32(only)
-		if set == 0 {
+		set := old & uint32(only) & attentionMask
+		if set == 0 || old&^attentionMask != u.generation {
 			return 0
 		}
 		bit := set & -set

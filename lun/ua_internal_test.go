@@ -18,7 +18,7 @@ func TestTakeAttentionOnce(t *testing.T) {
 	for _, a := range []attention{uaUnitReset, uaReservationsReleased, uaCapacityChanged} {
 		setters.Go(func() {
 			for range rounds {
-				if before := n.pending[u.lun].Or(uint32(a)); before&uint32(a) == 0 { // what attend does
+				if n.attend(u, a) {
 					established.Add(1)
 				}
 			}

@@ -63,6 +63,7 @@ type Unit struct {
 
 	sanitizing atomic.Pointer[sanitizer] // the operation in progress
 	removed    atomic.Bool               // by RemoveUnit
+	generation uint32                    // among the units that have had the LUN, in the high bits: see ua.go
 
 	mu      sync.Mutex // everything below: never held over I/O
 	pr      persistState

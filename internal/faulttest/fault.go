@@ -239,6 +239,14 @@ func (h *faulted) end(moved int64, err error) {
 // Geometry implements lun.Backend.
 func (f *Backend) Geometry() lun.Geometry { return f.inner.Geometry() }
 
+// QueueOp implements lun.OnQueue.
+func (f *Backend) QueueOp() lun.QueueOp {
+	if q, ok := f.inner.(lun.OnQueue); ok {
+		return q.QueueOp()
+	}
+	return nil
+}
+
 // Extents implements lun.Backend.
 func (f *Backend) Extents(dst []lun.Extent, lba uint64, max int) ([]lun.Extent, error) {
 	return f.inner.Extents(dst, lba, max)

@@ -226,6 +226,9 @@ func (d *disk) startRange(l lun.Loop, r *lun.Request) {
 	}
 }
 
+// QueueOp implements lun.OnQueue.
+func (d *disk) QueueOp() lun.QueueOp { return d }
+
 // QueueDone implements lun.QueueOp: a call for r has result n.
 func (d *disk) QueueDone(l lun.Loop, r *lun.Request, n int) {
 	transfer := r.Kind == lun.OpRead || r.Kind == lun.OpWrite ||
