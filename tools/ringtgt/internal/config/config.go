@@ -60,7 +60,8 @@ type Server struct {
 
 	StrictLogin bool // refuse every repeated key in a login, even libiscsi's
 
-	CoresAt, BuffersAt, PollAt, ZeroCopyAt, SteeringAt Where
+	// The positions; StateAt is zero if State is a default.
+	StateAt, CoresAt, BuffersAt, PollAt, ZeroCopyAt, SteeringAt Where
 }
 
 // setPoll sets Poll to a configured value: "auto" lets the engine choose, "0s" turns polling off.
@@ -104,15 +105,20 @@ type Portal struct {
 type Target struct {
 	Name, Alias string
 	Groups      []uint16 // its portal groups, at least one
+	AllGroups   bool     // none was configured: Groups are those of all portals
 	Access      Access
 	Redirect    *Redirect
 	Limits      Limits
 	LUNs        []LUN
-	QoS         []InitiatorQoS
+	QoS         []InitiatorQoS // the first rule that matches an initiator counts
 	At          Where
+	// Extends marks a target of the owned part that only adds to one of the file: without the file's it is not served, because it
+	// would be open to initiators that the file's accounts and ACL keep out.
+	Extends bool
 }
 
-// Export is a rule of LUN masking: the initiators that see a unit, and under which number. Both lists have to match.
+// Export is a rule of LUN masking: the initiators that see a unit, and under which number. Both lists have to match. The first rule
+// of a unit that matches counts.
 type Export struct {
 	Initiators []string // names; a * at the end stands for the rest; none: all
 	Accounts   []string // CHAP accounts that logged in; none: all
@@ -141,6 +147,7 @@ type Access struct {
 	Algorithms []string       // accepted CHAP algorithms; none: all. The initiator's order decides
 	Initiators []string       // names that may log in, a * at the end stands for the rest; none: all
 	Networks   []netip.Prefix // addresses that may log in; none: all
+	ACLAt      Where          // of the acl table
 }
 
 // Account is a CHAP name and its secret.
@@ -148,6 +155,7 @@ type Account struct {
 	User       string
 	Secret     []byte
 	SecretFile string   // the file that Secret was read from; "": from elsewhere
+	SecretEnv  string   // the environment variable that Secret was read from
 	Initiators []string // initiator names that may use the account, as in Access.Initiators; none: any
 	At         Where
 }
@@ -222,6 +230,7 @@ const (
 const (
 	DefaultPort        = 3260 // RFC 7143 13.8
 	DefaultMetricsPort = 9260
+	DefaultAPIPort     = 9261
 	DefaultListen      = "127.0.0.1:3260"
 	DefaultTarget      = "iqn.2026-11.io.ringtgt:disk0"
 	DefaultData        = "ringtgt-data"

@@ -14,6 +14,7 @@ import (
 // record positions, but users should see all errors, with positions.
 type document struct {
 	file   string
+	owned  bool // the text is the owned part
 	values map[string]any
 	places map[string]Where // by path: target[1].lun[0].size
 }
@@ -131,11 +132,12 @@ func (l *locator) place(r unstable.Range) Where {
 func (d *document) at(path string) Where {
 	for path != "" {
 		if w, ok := d.places[path]; ok {
+			w.Owned = d.owned
 			return w
 		}
 		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
 	}
-	return Where{File: d.file}
+	return Where{File: d.file, Owned: d.owned}
 }
 
 // join and element make paths. A key that is not a bare one is quoted, so that no two paths are the same.

@@ -29,13 +29,19 @@ type reader struct {
 func (r *reader) config(d *document) *Config {
 	c := &Config{}
 	root := d.root(r.ps)
-	if t := root.table("server"); t != nil {
-		r.server(t, &c.Server)
-	}
-	if t := root.table("metrics"); t != nil {
-		r.metrics(t, &c.Metrics)
+	if !d.owned {
+		if t := root.table("server"); t != nil {
+			r.server(t, &c.Server)
+		}
+		if t := root.table("metrics"); t != nil {
+			r.metrics(t, &c.Metrics)
+		}
+		if t := root.table("api"); t != nil {
+			r.api(t, &c.API)
+		}
 	}
 	root.tables("portal", func(t *table) { c.Portals = append(c.Portals, r.portal(t)) })
+	root.tables("pool", func(t *table) { c.Pools = append(c.Pools, r.pool(t)) })
 	root.tables("target", func(t *table) { c.Targets = append(c.Targets, r.target(t)) })
 	if t := root.table("discovery"); t != nil {
 		r.chap(t, &c.Discovery)
@@ -47,7 +53,7 @@ func (r *reader) config(d *document) *Config {
 
 func (r *reader) server(t *table, s *Server) {
 	if t.str("state", &s.State) && r.filled(t, "state", s.State) {
-		s.State = r.path(s.State)
+		s.State, s.StateAt = r.path(s.State), t.at("state")
 	}
 	if t.str("control", &s.Control) && r.filled(t, "control", s.Control) {
 		s.Control = r.path(s.Control)
@@ -87,7 +93,19 @@ func (r *reader) server(t *table, s *Server) {
 	}
 	t.duration("nop_timeout", time.Second, &s.NOPTimeout)
 	t.boolean("strict_login", &s.StrictLogin)
+	r.group(t, "group", &s.Group)
+	r.group(t, "readers", &s.Readers)
+	var percent int64
+	t.number("space_warning", 1, 99, &percent)
+	s.SpaceWarning = int(percent)
 	t.close()
+}
+
+// group reads the name or number of a group of users. Whether this machine has it is checked at start.
+func (r *reader) group(t *table, key string, to *string) {
+	if t.str(key, to) && r.filled(t, key, *to) && strings.ContainsFunc(*to, func(c rune) bool { return c <= ' ' || c == ':' || c == 0x7F }) {
+		r.ps.add(t.at(key), "%s: %q is not the name of a group", key, *to)
+	}
 }
 
 func (r *reader) metrics(t *table, m *Metrics) {
@@ -99,6 +117,7 @@ func (r *reader) metrics(t *table, m *Metrics) {
 			r.ps.add(m.At, "%v", err)
 		}
 	}
+	t.boolean("stages", &m.Stages)
 	t.close()
 }
 
@@ -140,6 +159,9 @@ func ParseMetrics(s string) (netip.AddrPort, error) {
 	return parseListen("metrics", s, DefaultMetricsPort)
 }
 
+// ParseAPI reads the address of the listener for the API, as ParseListen does; without a port it is 9261.
+func ParseAPI(s string) (netip.AddrPort, error) { return parseListen("api", s, DefaultAPIPort) }
+
 func parseListen(what, s string, otherwise int) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
@@ -178,6 +200,9 @@ func (r *reader) target(t *table) Target {
 		r.ps.add(tg.At, `a target needs name = "iqn..."`)
 	}
 	t.str("alias", &tg.Alias)
+	if t.doc.owned {
+		t.boolean("extends", &tg.Extends)
+	}
 	t.each("portal_groups", "an array of numbers", func(path string, v any) {
 		n, ok := v.(int64)
 		if !ok || n < 0 || n > math.MaxUint16 {
@@ -197,11 +222,13 @@ func (r *reader) target(t *table) Target {
 		r.limits(s, &tg.Limits)
 	}
 	t.tables("lun", func(s *table) { tg.LUNs = append(tg.LUNs, r.lun(s)) })
+	t.tables("initiator_qos", func(s *table) { tg.QoS = append(tg.QoS, r.initiatorQoS(s)) })
 	t.close()
 	return tg
 }
 
 func (r *reader) acl(t *table, a *Access) {
+	a.ACLAt = t.where()
 	a.Initiators = r.initiators(t)
 	networks, at := t.strings("networks")
 	for i, n := range networks {
@@ -220,10 +247,7 @@ func (r *reader) acl(t *table, a *Access) {
 func (r *reader) initiators(t *table) []string {
 	names, at := t.strings("initiators")
 	for i, n := range names {
-		if prefix, open := strings.CutSuffix(n, "*"); open && strings.HasPrefix(prefix, "iqn.") && strings.ToLower(prefix) == prefix {
-			continue // the rules for a whole name do not apply to a prefix
-		}
-		if err := CheckName(n); err != nil {
+		if err := CheckPattern(n); err != nil {
 			r.ps.add(at[i], "initiator %q: %v", n, err)
 		}
 	}
@@ -337,6 +361,11 @@ func (r *reader) lun(t *table) LUN {
 	t.str("serial", &l.Serial)
 	t.str("id", &l.ID)
 	t.size("sanitize_rate", &l.SanitizeRate)
+	t.tables("export", func(s *table) { l.Exports = append(l.Exports, r.export(s, l.Number)) })
+	if s := t.table("qos"); s != nil {
+		r.qos(s, &l.QoS)
+		s.close()
+	}
 	if broken {
 		l.Kind = ""
 	}

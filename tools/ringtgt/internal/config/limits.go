@@ -31,6 +31,12 @@ const (
 	maxDuration = 24 * time.Hour
 	// maxInterface is the longest name of a network interface: IFNAMSIZ without the terminating zero (netdevice(7)).
 	maxInterface = 15
+	// minBurst and maxBurst: less than a few commands' time cannot be told from no burst, and what is saved up over minutes bounds
+	// nothing.
+	minBurst = time.Millisecond
+	maxBurst = time.Minute
+	// maxPool keeps the name of a pool short enough for the paths and URLs that it is part of.
+	maxPool = 64
 	// maxID keeps the store's keys short.
 	maxID = 128
 )

@@ -37,6 +37,16 @@ type Flags struct {
 //
 // The Config is nil if it cannot be served; the problems then include an error.
 func Load(f Flags, check bool) (*Config, Problems) {
+	c, ps := Read(f, check)
+	if c != nil {
+		validate(c, &ps)
+	}
+	return c.settled(ps)
+}
+
+// Read is Load without the checks of the Config as a whole, which Merge does once the owned part is added. If there are errors
+// already, it does them nevertheless, to report all errors together.
+func Read(f Flags, check bool) (*Config, Problems) {
 	var ps Problems
 	c := &Config{}
 	ok := true
@@ -46,8 +56,15 @@ func Load(f Flags, check bool) (*Config, Problems) {
 	if ok {
 		f.overlay(c, &ps)
 		c.defaults(f, &ps)
-		validate(c, &ps)
+		if len(ps.Errors()) > 0 {
+			validate(c, &ps)
+		}
 	}
+	return c.settled(ps)
+}
+
+// settled sorts ps, and returns no Config if they include an error.
+func (c *Config) settled(ps Problems) (*Config, Problems) {
 	ps.sort()
 	if len(ps.Errors()) > 0 {
 		return nil, ps
@@ -66,14 +83,20 @@ func loadFile(name string, check bool, ps *Problems) (*Config, bool) {
 		ps.add(at, "%v", err)
 		return nil, false
 	}
+	return readText(name, text, false, check, ps)
+}
+
+// readText reads a file's text, or with owned that of the owned part.
+func readText(name string, text []byte, owned, check bool, ps *Problems) (*Config, bool) {
 	d, problems := parse(name, text)
 	if d == nil {
 		*ps = append(*ps, problems...)
 		return nil, false
 	}
+	d.owned = owned
 	dir, err := filepath.Abs(filepath.Dir(name))
 	if err != nil {
-		ps.add(at, "%v", err)
+		ps.add(Where{File: name, Owned: owned}, "%v", err)
 		return nil, false
 	}
 	r := &reader{dir: dir, env: os.LookupEnv, absent: secretRule(check), ps: ps}
@@ -88,7 +111,7 @@ func (f *Flags) overlay(c *Config, ps *Problems) {
 	f.overlayLog(&c.Server, ps)
 	if f.Metrics != "" {
 		a, err := ParseMetrics(f.Metrics)
-		c.Metrics = Metrics{Listen: a, At: flagAt("--metrics", f.Metrics)}
+		c.Metrics.Listen, c.Metrics.At = a, flagAt("--metrics", f.Metrics)
 		if err != nil {
 			ps.add(Where{Flag: "--metrics"}, "%v", err)
 		}
@@ -112,7 +135,7 @@ func flagAt(name, value string) Where { return Where{Flag: strings.TrimSpace(nam
 
 func (f *Flags) overlayServer(s *Server, ps *Problems) {
 	if f.State != "" {
-		s.State = f.State
+		s.State, s.StateAt = f.State, flagAt("--state", f.State)
 	}
 	if f.Control != "" {
 		s.Control = f.Control
@@ -219,12 +242,20 @@ func (c *Config) defaults(f Flags, ps *Problems) {
 	if c.Server.State == "" {
 		c.defaultState(ps)
 	}
+	for i := range c.Targets {
+		c.Targets[i].AllGroups = len(c.Targets[i].Groups) == 0
+	}
+	c.setGroups()
+}
+
+// setGroups puts the targets that are configured for no portal group into all groups.
+func (c *Config) setGroups() {
 	var groups []uint16
 	for _, p := range c.Portals {
 		groups = appendNew(groups, p.Group)
 	}
 	for i := range c.Targets {
-		if len(c.Targets[i].Groups) == 0 {
+		if c.Targets[i].AllGroups {
 			c.Targets[i].Groups = groups
 		}
 	}

@@ -63,8 +63,14 @@ func TestFullFile(t *testing.T) {
 			Steering: SteeringAuto, XDP: []Interface{{Name: "eth0"}, {Name: "eth1.100"}},
 			LogLevel: slog.LevelDebug, LogFormat: "json",
 			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second, StrictLogin: true,
+			Group: "ringtgt", Readers: "monitoring", SpaceWarning: 15,
 		},
-		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260")},
+		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260"), Stages: true},
+		API: API{
+			Listen: netip.MustParseAddrPort("192.0.2.1:9261"),
+			Cert:   "/etc/ringtgt/api.pem", Key: "/etc/ringtgt/api.key", ClientCA: "/etc/ringtgt/clients.pem",
+		},
+		Pools: []Pool{{Name: "volumes", Path: "/srv/volumes"}},
 		Portals: []Portal{
 			{Addr: netip.MustParseAddrPort("192.0.2.1:3260"), Group: 1},
 			{Addr: netip.MustParseAddrPort("[2001:db8::1]:3261"), Group: 2},
@@ -94,17 +100,26 @@ func TestFullFile(t *testing.T) {
 					Window: 64, MaxConnections: 4, MaxRecvDataSegmentLength: 64 << 10, MaxBurstLength: 256 << 10, FirstBurstLength: 64 << 10,
 					InitialR2T: true, NoImmediateData: true,
 				},
+				QoS: []InitiatorQoS{
+					{Initiators: []string{"iqn.1993-08.org.debian:01:abc"}, QoS: QoS{ReadIOPS: 5000}},
+					{QoS: QoS{ReadBytes: 20 << 20, WriteBytes: 10 << 20, WriteIOPS: 100, Burst: 500 * time.Millisecond}},
+				},
 				LUNs: []LUN{
 					{
 						Number: 0, Kind: backend.KindMemory, Size: 64 << 20, BlockSize: 4096, Thin: true, Removable: true,
 						Serial: "S1", ID: "disk-1", SanitizeRate: 8 << 20,
+						QoS: QoS{ReadIOPS: 20000, WriteIOPS: 10000, ReadBytes: 100 << 20, WriteBytes: 50 << 20, Burst: 2 * time.Second},
+						Exports: []Export{
+							{Initiators: []string{"iqn.2026-11.com.example:*"}, Accounts: []string{"initiator"}, Number: 3},
+							{Accounts: []string{"backup"}, Number: 0},
+						},
 					},
 					{Number: 7, Kind: backend.KindNull, Size: 1 << 20, ReadOnly: true, PhysicalBlock: 4096},
 					{Number: 8, Kind: backend.KindFile, Path: filepath.Join(here, "disk.img"), Size: 64 << 20, Direct: backend.DirectOff},
 				},
 			},
 			{
-				Name: "iqn.2026-11.io.ringtgt:moved", Groups: []uint16{1, 2},
+				Name: "iqn.2026-11.io.ringtgt:moved", Groups: []uint16{1, 2}, AllGroups: true,
 				Redirect: &Redirect{Address: "192.0.2.9:3260,1", Permanent: true, At: at},
 			},
 		},
@@ -115,33 +130,27 @@ func TestFullFile(t *testing.T) {
 }
 
 // forget takes the places out, so that values can be compared.
-func forget(c *Config) {
-	c.Server.CoresAt, c.Server.BuffersAt, c.Server.PollAt, c.Server.SteeringAt = Where{}, Where{}, Where{}, Where{}
-	c.Server.ZeroCopyAt, c.Metrics.At = Where{}, Where{}
-	for i := range c.Server.XDP {
-		c.Server.XDP[i].At = Where{}
-	}
-	access := func(a *Access) {
-		for i := range a.Accounts {
-			a.Accounts[i].At = Where{}
+func forget(v any) { forgetIn(reflect.ValueOf(v)) }
+
+func forgetIn(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			forgetIn(v.Elem())
 		}
-		if a.Mutual != nil {
-			a.Mutual.At = Where{}
+	case reflect.Slice:
+		for i := range v.Len() {
+			forgetIn(v.Index(i))
 		}
-	}
-	access(&c.Discovery)
-	for i := range c.Portals {
-		c.Portals[i].At = Where{}
-	}
-	for i := range c.Targets {
-		t := &c.Targets[i]
-		t.At, t.Limits.FirstBurstAt = Where{}, Where{}
-		access(&t.Access)
-		if t.Redirect != nil {
-			t.Redirect.At = Where{}
-		}
-		for j := range t.LUNs {
-			t.LUNs[j].At = Where{}
+	case reflect.Struct:
+		switch v.Type() {
+		case reflect.TypeFor[Where]():
+			v.SetZero()
+		case reflect.TypeFor[netip.AddrPort](), reflect.TypeFor[netip.Prefix]():
+		default:
+			for i := range v.NumField() {
+				forgetIn(v.Field(i))
+			}
 		}
 	}
 }
@@ -421,7 +430,7 @@ func TestDocs(t *testing.T) {
 	}
 	walk(d.values)
 	for key := range seen {
-		if !strings.Contains(string(page), "`"+key+"`") && !strings.Contains(string(page), "["+key+"]") && !strings.Contains(string(page), "target."+key+"]") {
+		if !strings.Contains(string(page), "`"+key+"`") && !strings.Contains(string(page), "["+key+"]") && !strings.Contains(string(page), "."+key+"]") {
 			t.Errorf("docs/configuration.md does not tell of %s", key)
 		}
 	}
@@ -478,7 +487,7 @@ func TestFullFileIsFull(t *testing.T) {
 	}
 	walk("", reflect.ValueOf(c))
 	for path := range all {
-		if !set[path] && path != ".Targets.LUNs.Fallback" && path != ".Targets.Access.Mutual.Initiators" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.HasPrefix(path, ".Metrics.Listen.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
+		if !set[path] && path != ".Targets.LUNs.Fallback" && path != ".Targets.Extends" && !strings.Contains(path, ".Secret") && path != ".Targets.Access.Mutual.Initiators" && !strings.HasPrefix(path, ".Portals.Addr.") && !strings.HasPrefix(path, ".Metrics.Listen.") && !strings.HasPrefix(path, ".API.Listen.") && !strings.Contains(path, "Networks.") && !strings.HasSuffix(path, "At") &&
 			!strings.HasPrefix(path, ".Discovery.") { // those are a target's keys
 			t.Errorf("no key sets %s", path)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // CheckName validates an iSCSI name (RFC 7143 4.2.7). It refuses non-ASCII characters that 4.2.7.2 allows, because few
@@ -67,4 +68,32 @@ func checkHex(s, prefix string, lengths ...int) error {
 		}
 	}
 	return fmt.Errorf("after %s come %s hexadecimal digits, not %d", prefix, strings.Trim(strings.ReplaceAll(fmt.Sprint(lengths), " ", " or "), "[]"), len(s))
+}
+
+// CheckUser validates a CHAP name.
+func CheckUser(s string) error {
+	if s == "" || len(s) > maxUser || !utf8.ValidString(s) || strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7F }) {
+		return fmt.Errorf("want 1 to %d bytes without control characters", maxUser)
+	}
+	return nil
+}
+
+// CheckPattern validates an initiator name, or the beginning of one and a *.
+func CheckPattern(s string) error {
+	if prefix, open := strings.CutSuffix(s, "*"); open && strings.HasPrefix(prefix, "iqn.") {
+		const allowed = "abcdefghijklmnopqrstuvwxyz0123456789-.:"
+		if strings.Trim(prefix, allowed) == "" && len(prefix) <= maxName {
+			return nil // the rules for a whole name do not apply to its beginning
+		}
+	}
+	return CheckName(s)
+}
+
+// CheckPool validates the name of a pool: it is part of paths and URLs.
+func CheckPool(s string) error {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	if s == "" || len(s) > maxPool || strings.Trim(s, allowed) != "" || s[0] == '.' || s[0] == '-' {
+		return fmt.Errorf("want 1 to %d letters, digits, dashes, dots and underscores, not beginning with a dot or dash", maxPool)
+	}
+	return nil
 }

@@ -7,11 +7,35 @@ import (
 	"strings"
 )
 
-// Where is the origin of a value: a position in the configuration file, or a flag.
+// Where is the origin of a value: a position in the configuration file or in the owned part, or a flag.
 type Where struct {
 	File      string // "" for a flag
 	Line, Col int    // from 1; 0: the file as a whole
 	Flag      string // "--lun mem:1G"
+	Owned     bool   // in the owned part, which commands edit
+}
+
+// Origin is who has the say over an object.
+type Origin uint8
+
+// The origins.
+const (
+	OriginFlag  Origin = iota // a flag, or a default
+	OriginFile                // the configuration file
+	OriginOwned               // the owned part: a command made it
+)
+
+func (o Origin) String() string { return [...]string{"flag", "file", "owned"}[o] }
+
+// Origin returns who has the say over what stands at w.
+func (w Where) Origin() Origin {
+	switch {
+	case w.Owned:
+		return OriginOwned
+	case w.File != "":
+		return OriginFile
+	}
+	return OriginFlag
 }
 
 func (w Where) String() string {

@@ -21,9 +21,11 @@ const (
 // chap reads the keys of t for CHAP: [chap], further accounts [[account]], and [mutual_chap].
 func (r *reader) chap(t *table, a *Access) {
 	if s := t.table("chap"); s != nil {
-		acc := r.account(s)
-		acc.Initiators = r.initiators(s)
-		a.Accounts = append(a.Accounts, acc)
+		if !s.doc.owned || s.has("user") { // by command, the algorithms can be set before there is an account
+			acc := r.account(s)
+			acc.Initiators = r.initiators(s)
+			a.Accounts = append(a.Accounts, acc)
+		}
 		names, at := s.strings("algorithms")
 		a.Algorithms = r.algorithms(names, at)
 		if v, ok := s.values["algorithms"].([]any); ok && len(v) == 0 {
@@ -48,8 +50,8 @@ func (r *reader) chap(t *table, a *Access) {
 func (r *reader) account(t *table) Account {
 	a := Account{At: t.where()}
 	if t.str("user", &a.User) {
-		if a.User == "" || len(a.User) > maxUser || strings.ContainsFunc(a.User, func(c rune) bool { return c < ' ' || c == 0x7F }) {
-			r.ps.add(t.at("user"), "user: want 1 to %d bytes without control characters", maxUser)
+		if err := CheckUser(a.User); err != nil {
+			r.ps.add(t.at("user"), "user: %v", err)
 		}
 	} else if !t.has("user") {
 		r.ps.add(a.At, "user is missing")
@@ -69,9 +71,9 @@ func (r *reader) account(t *table) Account {
 			a.Secret = []byte(value)
 			r.length(a.At, key, a.Secret)
 		case "secret_file":
-			a.Secret = r.secretFile(a.At, value)
+			a.Secret, a.SecretFile = r.secretFile(a.At, value), r.path(value)
 		case "secret_env":
-			a.Secret = r.secretEnv(a.At, value)
+			a.Secret, a.SecretEnv = r.secretEnv(a.At, value), value
 		}
 	}
 	if len(given) != 1 {

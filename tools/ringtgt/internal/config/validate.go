@@ -34,8 +34,13 @@ func validate(c *Config, ps *Problems) {
 	validateSteering(&c.Server, ps)
 	names, media, ids, serials := map[string]Where{}, map[string]Where{}, map[string]Where{}, map[string]Where{}
 	if len(c.Targets) == 0 {
-		ps.add(Where{File: c.File}, "there is no target: [[target]] is missing")
+		if at := (Where{File: c.File}); c.Server.State == "" {
+			ps.add(at, "there is no target: [[target]] is missing; to make targets by command, set state in [server]")
+		} else {
+			ps.warn(at, "there is no target: initiators find nothing until a command makes one")
+		}
 	}
+	validatePools(c, ps)
 	for i := range c.Targets {
 		t := &c.Targets[i]
 		if first, ok := names[t.Name]; ok && t.Name != "" {
@@ -94,6 +99,12 @@ func validatePortals(c *Config, ps *Problems) {
 	if m := c.Metrics; m.Listen.IsValid() && m.Listen.Port() != 0 {
 		seen[m.Listen] = m.At
 	}
+	if a := c.API; a.Listen.IsValid() && a.Listen.Port() != 0 {
+		if first, ok := seen[a.Listen]; ok {
+			ps.add(a.At, "%s is there already (%s)", a.Listen, first)
+		}
+		seen[a.Listen] = a.At
+	}
 	for _, p := range c.Portals {
 		if a := p.Addr.Addr(); a.Zone() != "" || a.Is6() && a.IsLinkLocalUnicast() {
 			// A zone is this host's name for the link, and a TargetAddress (RFC 7143 13.8) cannot carry one: SendTargets would return
@@ -141,6 +152,10 @@ func validateTarget(c *Config, t *Target, ps *Problems) {
 		}
 	}
 	validateAccess(&t.Access, ps)
+	validateExports(t, ps)
+	for i := range t.QoS {
+		validateQoS(&t.QoS[i].QoS, ps)
+	}
 	// RFC 7143 13.14: "FirstBurstLength MUST NOT exceed MaxBurstLength".
 	burst := t.Limits.MaxBurstLength
 	if burst == 0 {
@@ -236,6 +251,7 @@ func validateLUN(t *Target, i int, media map[string]Where, ps *Problems) {
 	}
 	validateSizes(l, ps)
 	validateIdentity(l, ps)
+	validateQoS(&l.QoS, ps)
 	if l.Persistent() && l.Path != "" {
 		validatePath(l, media, ps)
 	}
