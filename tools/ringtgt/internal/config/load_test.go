@@ -380,6 +380,7 @@ func FuzzFile(f *testing.F) {
 		if len(ps.Errors()) > 0 {
 			return
 		}
+		roundTrip(t, c)
 		for _, tg := range c.Targets {
 			must.Be(t, CheckName(tg.Name) == nil && len(tg.Groups) != 0, "target %+v is taken", tg)
 			for _, l := range tg.LUNs {
