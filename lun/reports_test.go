@@ -1,6 +1,7 @@
 package lun_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -43,6 +44,21 @@ func TestReportTargetPortGroups(t *testing.T) {
 		}
 	}
 	check.That(t, found, "VPD page 83h does not name target port group 2: % x", vpd.in)
+}
+
+// TestPortsChange: a portal group that appears is reported at once, and initiators learn that they have to ask again
+// (ASYMMETRIC ACCESS STATE CHANGED). The same ports again change nothing.
+func TestPortsChange(t *testing.T) {
+	r := newPRRig(t)
+	a := r.login(1, 1, 2)
+	ports := append(slices.Clone(r.tg.Ports()), lun.Port{TPGT: 7, RelPort: 7})
+	r.tg.SetPorts(ports)
+	r.wantAttentions("a new port", a, 0x2A06)
+	p := r.do(a, []byte{0xA3, 0x0A, 8: 2, 9: 0, 11: 0})
+	r.good("REPORT TARGET PORT GROUPS", p)
+	check.Equal(t, len(p.in), 4+3*12, "three groups: bytes")
+	r.tg.SetPorts(slices.Clone(ports))
+	r.wantAttentions("no change", a)
 }
 
 // TestLogSense: SPC-4 6.8, 7.3.8, 7.3.18 to 7.3.20.

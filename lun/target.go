@@ -3,6 +3,7 @@ package lun
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -42,6 +43,7 @@ type TargetConfig struct {
 type Target struct {
 	cfg   TargetConfig
 	units atomic.Pointer[unitMap]
+	ports atomic.Pointer[[]Port]
 
 	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
 	colds  atomic.Uint64 // cold resets
@@ -74,14 +76,27 @@ func NewTarget(cfg TargetConfig) *Target {
 	}
 	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}, seen: map[string]uint64{}}
 	tg.units.Store(&unitMap{})
+	tg.ports.Store(&cfg.Ports)
 	return tg
 }
 
 // Name returns the target's iSCSI name.
 func (tg *Target) Name() string { return tg.cfg.Name }
 
-// Ports lists the target's ports.
-func (tg *Target) Ports() []Port { return tg.cfg.Ports }
+// Ports lists the target's ports. The slice is shared: do not change it.
+func (tg *Target) Ports() []Port { return *tg.ports.Load() }
+
+// SetPorts replaces the target's ports. If they differ, every nexus gets ASYMMETRIC ACCESS STATE CHANGED, which makes initiators
+// issue REPORT TARGET PORT GROUPS again (SPC-4 5.15.2.2). Sessions at a port that is gone stay until they are logged out.
+func (tg *Target) SetPorts(ports []Port) {
+	ports = slices.Clone(ports)
+	if old := tg.ports.Swap(&ports); slices.Equal(*old, ports) {
+		return
+	}
+	for _, u := range tg.Units() {
+		u.attendAll(uaAsymmetricChanged, nil)
+	}
+}
 
 // Units lists the logical units by ascending LUN. The slice is shared: do not change it.
 func (tg *Target) Units() []*Unit { return tg.units.Load().list }
