@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/uring"
@@ -11,11 +12,47 @@ import (
 )
 
 // listener is a loop's own socket for one portal. All loops listen on the same address with SO_REUSEPORT, and the kernel
-// distributes connections among them.
+// distributes connections among them. Its index in loop.listeners is in the user data of its accept, and is another listener's only
+// after the accept's last completion.
 type listener struct {
 	fd     int
-	addr   netip.AddrPort
-	closed bool
+	portal *portal
+	phase  listenerPhase
+}
+
+// listenerPhase is the phase of a listener's life. docs/engine.md draws the phases.
+type listenerPhase uint8
+
+const (
+	listenerAccepting listenerPhase = iota // the kernel has its accept
+	listenerResting                        // its accept has failed; a timer submits the next
+	listenerClosing                        // its socket is closed, the last completion of its accept is to come
+	listenerClosed                         // nothing refers to it
+)
+
+var listenerPhaseNames = [...]string{"accepting", "resting", "closing", "closed"}
+
+func (p listenerPhase) String() string {
+	if int(p) < len(listenerPhaseNames) {
+		return listenerPhaseNames[p]
+	}
+	return fmt.Sprintf("listenerPhase(%d)", uint8(p))
+}
+
+// listenerNext lists the phases that may follow each phase.
+var listenerNext = [...]uint8{
+	listenerAccepting: 1<<listenerResting | 1<<listenerClosing,
+	listenerResting:   1<<listenerAccepting | 1<<listenerClosed,
+	listenerClosing:   1 << listenerClosed,
+	listenerClosed:    0,
+}
+
+// enter moves the listener to its next phase. A transition that is not in listenerNext is a bug.
+func (ln *listener) enter(next listenerPhase) {
+	if listenerNext[ln.phase]>>next&1 == 0 {
+		panic(fmt.Sprintf("engine: listener of %s: phase %v after %v", ln.portal.addr, next, ln.phase))
+	}
+	ln.phase = next
 }
 
 // listen opens a portal's socket. With port 0 the kernel chooses the port; the returned address has it.
@@ -71,58 +108,92 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// listen begins to accept connections of portal p from socket fd.
+func (l *loop) listen(p *portal, fd int) {
+	if l.engine.draining.Load() {
+		l.engine.machine.sockets.Close(fd)
+		return
+	}
+	ln := &listener{fd: fd, portal: p}
+	i := slices.Index(l.listeners, nil)
+	if i < 0 {
+		i = len(l.listeners)
+		l.listeners = append(l.listeners, nil)
+	}
+	l.listeners[i] = ln
+	p.listeners.Add(1)
+	l.armAccept(i)
+}
+
 // armAccept submits a multishot accept, which takes connections until it fails.
 func (l *loop) armAccept(i int) {
 	l.ring.Accept(uring.FD(l.listeners[i].fd), userData(opAccept, i))
 }
 
-// closeListeners closes the loop's sockets of all portals; their accepts complete with an error.
-func (l *loop) closeListeners() {
-	for i := range l.listeners {
-		if ln := &l.listeners[i]; !ln.closed {
-			ln.closed = true
-			l.engine.machine.sockets.Shutdown(ln.fd, unix.SHUT_RDWR)
-			l.engine.machine.sockets.Close(ln.fd)
+// closeListeners closes the loop's socket of a portal, or of all with nil. Their accepts complete with an error.
+func (l *loop) closeListeners(p *portal) {
+	for i, ln := range l.listeners {
+		if ln == nil || p != nil && ln.portal != p || ln.phase >= listenerClosing {
+			continue
+		}
+		l.engine.machine.sockets.Shutdown(ln.fd, unix.SHUT_RDWR)
+		l.engine.machine.sockets.Close(ln.fd)
+		if ln.phase == listenerResting {
+			l.closed(i)
+		} else {
+			ln.enter(listenerClosing)
 		}
 	}
 }
 
-// accepted handles one accepted connection, or the end of a multishot accept.
-func (l *loop) accepted(i int, cqe uring.CQE) {
-	ln := &l.listeners[i]
-	if cqe.Res >= 0 {
-		l.welcome(int(cqe.Res))
-	} else if !ln.closed {
-		l.about(&l.refusals, l.engine.log.Warn, "accept", "portal", ln.addr, "err", unix.Errno(-cqe.Res))
-	}
-	if cqe.More() || ln.closed {
-		return
-	}
-	if cqe.Res < 0 {
-		// Out of descriptors or memory: an immediate retry would fail too.
-		l.After(int64(acceptRetry), acceptAgain{l, i})
-		return
-	}
-	l.armAccept(i)
+// closed forgets listener i, which the kernel does not use any more.
+func (l *loop) closed(i int) {
+	ln := l.listeners[i]
+	ln.enter(listenerClosed)
+	l.listeners[i] = nil
+	ln.portal.listeners.Add(-1)
 }
 
-// acceptAgain retries an accept that failed.
+// accepted handles one accepted connection, or the end of a multishot accept.
+func (l *loop) accepted(i int, cqe uring.CQE) {
+	ln := l.listeners[i]
+	if cqe.Res >= 0 {
+		l.welcome(ln.portal, int(cqe.Res))
+	} else if ln.phase == listenerAccepting {
+		l.about(&l.refusals, l.engine.log.Warn, "accept", "portal", ln.portal.addr, "err", unix.Errno(-cqe.Res))
+	}
+	switch {
+	case cqe.More():
+	case ln.phase == listenerClosing:
+		l.closed(i)
+	case cqe.Res < 0:
+		// Out of descriptors or memory: an immediate retry would fail too.
+		ln.enter(listenerResting)
+		l.After(int64(acceptRetry), acceptAgain{l, ln, i})
+	default:
+		l.armAccept(i)
+	}
+}
+
+// acceptAgain retries an accept that failed, unless its listener was closed meanwhile.
 type acceptAgain struct {
-	l        *loop
-	listener int
+	l     *loop
+	ln    *listener
+	index int
 }
 
 // Happen implements lun.Event.
 func (a acceptAgain) Happen() {
-	if !a.l.listeners[a.listener].closed {
-		a.l.armAccept(a.listener)
+	if a.ln.phase == listenerResting {
+		a.ln.enter(listenerAccepting)
+		a.l.armAccept(a.index)
 	}
 }
 
-// welcome sets up a connection for an accepted socket.
-func (l *loop) welcome(fd int) {
+// welcome sets up a connection for a socket that was accepted through portal p.
+func (l *loop) welcome(p *portal, fd int) {
 	sock := l.engine.machine.sockets
-	if l.engine.draining.Load() {
+	if l.engine.draining.Load() || p.in() != portalOpen {
 		sock.Close(fd)
 		return
 	}
@@ -142,7 +213,8 @@ func (l *loop) welcome(fd int) {
 		sock.Close(fd) // gone already
 		return
 	}
-	c := &conn{loop: l, fd: fd, since: time.Now()}
+	c := &conn{loop: l, fd: fd, portal: p, since: time.Now()}
+	p.conns.Add(1)
 	c.home.Store(l)
 	c.name.local, c.name.remote = addrPort(local), addrPort(remote)
 	host := session.Host(c)
@@ -206,6 +278,7 @@ func (c *conn) closeSocket() {
 		}
 		c.loop.engine.machine.sockets.Close(c.fd)
 		c.fd = -1
+		c.portal.conns.Add(-1)
 	}
 }
 

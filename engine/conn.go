@@ -18,6 +18,8 @@ type conn struct {
 	s     *session.Conn
 	name  connName
 
+	portal *portal // through which it came in
+
 	// home is loop, for other threads to read. It changes at most once, when the connection moves (move.go).
 	home        atomic.Pointer[loop]
 	stirred     atomic.Bool // in the mailbox of its home

@@ -14,7 +14,6 @@ import (
 	"github.com/ringtgt/ringtgt/internal/steer"
 	"github.com/ringtgt/ringtgt/internal/uring"
 	"github.com/ringtgt/ringtgt/session"
-	"golang.org/x/sys/unix"
 )
 
 // Config configures an engine. Zero values mean the defaults.
@@ -52,7 +51,7 @@ type Engine struct {
 	log      *slog.Logger
 	machine  machine
 	loops    []*loop
-	portals  []netip.AddrPort
+	portals  portals
 	steer    *steer.Steer
 	draining atomic.Bool
 	started  time.Time
@@ -137,7 +136,7 @@ func (e *Engine) Start() error {
 	}
 	e.steer = steer.Open(steer.Config{Cores: cores, XDP: e.cfg.XDP, Disable: e.cfg.NoSteering})
 	for _, p := range e.cfg.Portals {
-		if err := e.listen(p); err != nil {
+		if _, err := e.AddPortal(p); err != nil {
 			e.stopLoops(len(e.loops))
 			return err
 		}
@@ -147,38 +146,6 @@ func (e *Engine) Start() error {
 
 // Started returns the time at which Start was called.
 func (e *Engine) Started() time.Time { return e.started }
-
-// Portals returns the addresses that the engine listens on, with the ports that the kernel chose.
-func (e *Engine) Portals() []netip.AddrPort { return e.portals }
-
-// listen opens portal p on every loop. No loop accepts before the group of sockets is complete, so that the first connection is
-// placed like all others.
-func (e *Engine) listen(p netip.AddrPort) error {
-	var fds []int
-	bound := p
-	for range e.loops {
-		fd, addr, err := listen(bound)
-		if err != nil {
-			for _, fd := range fds {
-				unix.Close(fd)
-			}
-			return err
-		}
-		bound = addr // with port 0, the others share the port that the first one got
-		fds = append(fds, fd)
-	}
-	e.portals = append(e.portals, bound)
-	if err := e.steer.Listen(fds); err != nil {
-		e.log.Warn("connections are not steered", "portal", bound, "err", err)
-	}
-	for i, l := range e.loops {
-		e.on(l, func() {
-			l.listeners = append(l.listeners, listener{fd: fds[i], addr: bound})
-			l.armAccept(len(l.listeners) - 1)
-		})
-	}
-	return nil
-}
 
 // on runs fn on loop l and waits for it. If the loop has stopped, fn does not run. on must not be called on a loop's thread.
 func (e *Engine) on(l *loop, fn func()) { l.await(l.ask(fn)) }
@@ -213,7 +180,7 @@ func (l *loop) await(done <-chan struct{}) {
 func (e *Engine) stopLoops(n int) {
 	for _, l := range e.loops[:n] {
 		l.Post(query(func() {
-			l.closeListeners()
+			l.closeListeners(nil)
 			l.stopping = true
 		}))
 		<-l.stopped
@@ -241,7 +208,7 @@ func (e *Engine) drain() {
 
 // askToLogOut stops accepting connections on this loop and asks its initiators to log out.
 func (l *loop) askToLogOut() {
-	l.closeListeners()
+	l.closeListeners(nil)
 	for _, c := range l.conns {
 		if c != nil {
 			c.s.Shutdown(l.now)

@@ -42,8 +42,8 @@ type loop struct {
 	live      int
 	dirty     *conn
 	rearms    []*conn
-	starved   bool // some of rearms found no receive buffer
-	listeners []listener
+	starved   bool        // some of rearms found no receive buffer
+	listeners []*listener // nil where there is none any more
 
 	ios    ioTable
 	files  fixedFiles

@@ -102,6 +102,7 @@ func (a arrival) Happen() {
 	if a.l.engine.draining.Load() {
 		a.c.s.Shutdown(a.l.now) // no loop had it when askToLogOut ran
 	}
+	a.c.leavePortal() // or closePortal
 	a.c.rearm()
 	a.c.mark()
 }

@@ -35,6 +35,7 @@ type simWorld struct {
 	k        *simkernel.Kernel
 	node     *session.Node
 	engine   *Engine
+	portal   *portal
 	target   *lun.Target
 	units    [simUnits]*simUnit
 	loops    []*simLoop
@@ -93,7 +94,7 @@ type simLoop struct {
 func newSimWorld(t testing.TB, loops int, cfg simConfig, limits session.Limits, rng *rand.Rand) *simWorld {
 	w := &simWorld{
 		TB: t, rng: rng, now: int64(time.Hour), cfg: cfg, cmds: map[uint32]*simCmd{}, ctl: map[uint32]*simCmd{}, stats: map[string]int{},
-		byFD: map[int]*simSocket{}, window: limits.Window,
+		byFD: map[int]*simSocket{}, window: limits.Window, portal: &portal{addr: simPortal},
 	}
 	w.k = simkernel.New(simkernel.Config{
 		Rand: rng, Odds: cfg.kernel, Now: func() int64 { return w.now }, Failf: w.Fatalf, Wait: w.wait, Pause: func(*simkernel.Ring) { w.preempt() },
@@ -136,8 +137,7 @@ func (w *simWorld) open(l *loop) {
 	}
 	sl.fd = w.k.Listen(simPortal)
 	l.Post(query(func() {
-		l.listeners = append(l.listeners, listener{fd: sl.fd, addr: simPortal})
-		l.armAccept(0)
+		l.listen(w.portal, sl.fd)
 	}))
 	sl.next, sl.stop = iter.Pull(func(yield func(struct{}) bool) {
 		sl.yield = yield
@@ -360,7 +360,7 @@ func (w *simWorld) shutDown() {
 		w.batchesHome(l)
 		w.buffersHome(l)
 		l.Post(query(func() {
-			l.closeListeners()
+			l.closeListeners(nil)
 			l.stopping = true
 		}))
 	}

@@ -82,7 +82,7 @@ type Status struct {
 // Status reads the state of every loop. Each interruption of a loop's work lasts some microseconds.
 func (e *Engine) Status() Status {
 	s := Status{Started: e.started, Loops: make([]LoopStatus, len(e.loops))}
-	for _, p := range e.portals {
+	for _, p := range e.Portals() {
 		s.Portals = append(s.Portals, p.String())
 	}
 	if e.steer != nil {

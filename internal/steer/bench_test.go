@@ -26,7 +26,7 @@ func BenchmarkConnect(b *testing.B) {
 				p.fds = append(p.fds, fd)
 				defer p.close(i)
 			}
-			must.OK(b, s.Listen(p.fds))
+			must.Get(s.Listen(p.fds))(b)
 			if got := s.Status().Level; got != level {
 				b.Fatalf("level %v: %s", got, s.Status().Why)
 			}

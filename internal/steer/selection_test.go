@@ -41,7 +41,7 @@ func program(n *network, loops int) *Steer {
 func (n *network) serve(s *Steer, addr netip.Addr, loops int) *portal {
 	n.t.Helper()
 	p := n.listen(addr, loops)
-	must.OK(n.t, s.Listen(p.fds))
+	must.Get(s.Listen(p.fds))(n.t)
 	return p
 }
 
@@ -197,7 +197,7 @@ func TestNoGroupNoProgram(t *testing.T) {
 		}
 		return nil
 	})
-	must.OK(t, s.Listen(fds))
+	must.Get(s.Listen(fds))(t)
 	if st := s.Status(); st.Level != Hash || st.Why == "" {
 		t.Errorf("status %+v, want hash with a reason", st)
 	}
@@ -223,7 +223,7 @@ func TestNoDescriptorStaysOpen(t *testing.T) {
 	s := program(n, 2)
 	ready := open()
 	for _, fds := range [][]int{p.fds, q.fds} {
-		must.OK(t, s.Listen(fds))
+		must.Get(s.Listen(fds))(t)
 	}
 	check.Equal(t, open(), ready, "descriptors after two portals:")
 	must.OK(t, s.Close())

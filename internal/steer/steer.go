@@ -29,6 +29,13 @@ type Steer struct {
 	why       string
 	flows     *flowTable // nil: no XDP
 	xdpWhy    string
+	lowered   map[*Group]struct{} // portals with a lower level
+}
+
+// Group is one portal's listening sockets.
+type Group struct {
+	level Level
+	why   string
 }
 
 // Open determines which level is possible, and attaches the XDP program if interfaces are named. It never fails: Status
@@ -100,35 +107,46 @@ func (s *Steer) openFlows(interfaces []string, disabled bool) {
 // not accepted.
 //
 // It fails unless there is one socket per loop, or after Close. A portal for which the program is refused gets the next level,
-// which Status then reports.
-func (s *Steer) Listen(fds []int) error {
+// which Status then reports until Unlisten.
+func (s *Steer) Listen(fds []int) (*Group, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
-		return errors.New("steer: closed")
+		return nil, errors.New("steer: closed")
 	case len(fds) != len(s.cores):
-		return fmt.Errorf("steer: %d listeners for %d loops", len(fds), len(s.cores))
-	case len(fds) < 2:
-		return nil
+		return nil, fmt.Errorf("steer: %d listeners for %d loops", len(fds), len(s.cores))
 	}
-	level, why := s.level, s.why
+	g := &Group{level: s.level, why: s.why}
+	if len(fds) < 2 {
+		return g, nil
+	}
 	if s.selection != nil {
 		err := s.selection.attach(fds)
 		if err == nil {
-			return nil
+			return g, nil
 		}
-		level, why = s.withoutProgram(selectionNeeds.explain(err))
+		g.level, g.why = s.withoutProgram(selectionNeeds.explain(err))
 	}
-	if level == IncomingCPU {
+	if g.level == IncomingCPU {
 		if err := preferIncoming(fds, s.cores); err != nil {
-			level, why = Hash, why+"; "+err.Error()
+			g.level, g.why = Hash, g.why+"; "+err.Error()
 		}
 	}
-	if level < s.level {
-		s.level, s.why = level, why
+	if g.level < s.level {
+		if s.lowered == nil {
+			s.lowered = map[*Group]struct{}{}
+		}
+		s.lowered[g] = struct{}{}
 	}
-	return nil
+	return g, nil
+}
+
+// Unlisten forgets a portal that is being closed. The kernel frees its program and maps with the last of its sockets.
+func (s *Steer) Unlisten(g *Group) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.lowered, g)
 }
 
 // Flow assigns a connection to a loop: from the next packet on, receive processing happens on that loop's CPU. Without XDP it
@@ -164,6 +182,11 @@ func (s *Steer) Status() Status {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := Status{Level: s.level, Why: s.why, XDPWhy: s.xdpWhy, Unsteered: s.unsteered.Load()}
+	for g := range s.lowered {
+		if g.level < st.Level {
+			st.Level, st.Why = g.level, g.why
+		}
+	}
 	if s.flows != nil {
 		on, gone := s.flows.attached()
 		if st.XDPWhy != "" {

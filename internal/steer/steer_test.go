@@ -60,12 +60,14 @@ func TestWithoutProgram(t *testing.T) {
 
 func TestListenChecksItsCaller(t *testing.T) {
 	s := Open(Config{Cores: []int{0, 1}, Disable: true})
-	check.That(t, s.Listen([]int{3}) != nil, "one listener for two loops was taken")
+	_, err := s.Listen([]int{3})
+	check.That(t, err != nil, "one listener for two loops was taken")
 	s.Close()
-	check.That(t, s.Listen([]int{3, 4}) != nil, "taken after Close")
+	_, err = s.Listen([]int{3, 4})
+	check.That(t, err != nil, "taken after Close")
 	one := Open(Config{Cores: []int{0}})
 	defer one.Close()
-	if err := one.Listen([]int{-1}); err != nil {
+	if _, err := one.Listen([]int{-1}); err != nil {
 		t.Error("one loop needs nothing of its listener:", err)
 	}
 }
@@ -74,10 +76,15 @@ func TestListenChecksItsCaller(t *testing.T) {
 func TestIncomingCPURefused(t *testing.T) {
 	s := Open(Config{Cores: []int{0, 1}, Disable: true})
 	defer s.Close()
-	must.OK(t, s.Listen([]int{-1, -1}))
+	before := s.Status()
+	g := must.Get(s.Listen([]int{-1, -1}))(t)
 	if st := s.Status(); st.Level != Hash || !strings.Contains(st.Why, "SO_INCOMING_CPU of listener 0") {
 		t.Errorf("status %+v", st)
 	}
+	s.Unlisten(g)
+	s.Unlisten(g)
+	after := s.Status()
+	check.That(t, after.Level == before.Level && after.Why == before.Why, "after the portal was removed: %+v, want %+v", after, before)
 }
 
 func TestLevelsHaveNames(t *testing.T) {
