@@ -66,6 +66,9 @@ func (c *loopConn) conclude(r *request) bool {
 				c.fault(r, fmt.Errorf("%w: logical block %d and on, byte %d", ErrMiscompare, r.lba, bad))
 			}
 		}
+		if r.cmd.Out != nil {
+			c.refused.done(r.write)
+		}
 		c.count(r)
 		return true
 	}
@@ -148,8 +151,14 @@ func (c *loopConn) undone() {
 	}
 }
 
-// fault counts an error.
+// fault counts an error. Where a write failed, reading it back finds no further one.
 func (c *loopConn) fault(r *request, err error) {
+	switch w := c.loop.w; {
+	case w.readBack && c.refused.has(r.write):
+		return
+	case w.Verify && r.cmd.Out != nil:
+		c.refused.add(r.write)
+	}
 	c.sum(r).Errors++
 	if p := c.loop.part; p != nil {
 		p.Errors++

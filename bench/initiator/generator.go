@@ -14,7 +14,8 @@ type request struct {
 	cdb   [16]byte
 	buf   []byte // BlockSize bytes; of all requests of the loop, unless they verify
 	lba   uint64
-	since int64 // ns: when it was submitted or, in an open loop, due
+	since int64  // ns: when it was submitted or, in an open loop, due
+	write uint64 // its number among the connection's writes; of a read that reads one back, that write's
 }
 
 // generator makes the requests of one connection. They depend on the workload and the connection's number only, so another

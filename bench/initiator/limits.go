@@ -59,6 +59,9 @@ const (
 	// Data up to this length is copied behind its header, which is cheaper than two pieces.
 	loopCopyMax = 1024
 
+	// maxRefused is how many failed writes a connection remembers for ReadBack: some MB, where a target refuses every one.
+	maxRefused = 1 << 16
+
 	defaultBlockSize = 4096
 	// maxBlockSize is the longest request: WRITE of 16 MiB is more than any target's MAXIMUM TRANSFER LENGTH here.
 	maxBlockSize = 16 << 20

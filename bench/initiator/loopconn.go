@@ -46,6 +46,7 @@ type loopConn struct {
 	live         int    // requests under way
 	made, writes uint64 // requests, and how many of them write
 	limit        uint64 // made at most
+	refused      refused
 	attentions   int
 	report       ConnReport
 	closedBefore uint64
@@ -71,14 +72,17 @@ func (c *loopConn) prepare(l *loop, n int) {
 	l.conns = append(l.conns, c)
 	c.report = ConnReport{Session: c.sessionIndex, Loop: c.loopIndex, CID: c.cid}
 	c.limit = l.w.Count
+	c.gen = newGenerator(l.w, c.index, n)
+	c.refused.round = 0
+	if l.w.Sequential && l.w.ReadPercent == 0 && len(l.w.Split) == 0 {
+		c.refused.round = c.gen.sizes[0].slots
+	}
 	if l.w.readBack {
 		c.limit = c.writes
-		if l.w.Sequential && l.w.ReadPercent == 0 && len(l.w.Split) == 0 { // the rest is the same again
-			g := newGenerator(l.w, c.index, n)
-			c.limit = min(c.limit, g.sizes[0].slots)
+		if c.refused.round > 0 { // the rest is the same again
+			c.limit = min(c.limit, c.refused.round)
 		}
 	}
-	c.gen = newGenerator(l.w, c.index, n)
 	if l.w.Rate > 0 {
 		c.due = newSchedule(l.w, c.index, n)
 	}
@@ -86,6 +90,7 @@ func (c *loopConn) prepare(l *loop, n int) {
 	c.live, c.made, c.attentions, c.freed, c.have = 0, 0, 0, 0, 0
 	if !l.w.readBack && !l.w.idle {
 		c.writes = 0
+		c.refused.begin()
 	}
 	c.free = nil
 	c.progress, c.closedBefore = proto.Idle, c.p.WindowClosed()
@@ -174,7 +179,10 @@ func (c *loopConn) issue(r *request, since int64) {
 	r.since = since
 	c.gen.prepare(r)
 	if r.cmd.Out != nil {
+		r.write = c.writes
 		c.writes++
+	} else if c.loop.w.readBack {
+		r.write = c.made - 1
 	}
 	c.submit(r)
 }

@@ -83,7 +83,7 @@ func (ls *Loops) Run(ctx context.Context, w Workload) (*Report, error) {
 // ReadBack reads what the last Run wrote, over the same connections, and compares. That run must have had Verify. ReadBack
 // generates the requests again from the same seed and turns each write into a read, so the run need not remember them. If a
 // sequential workload of one block size went through its range several times, one pass is read. Depth is the workload's, at
-// most 32, in a closed loop.
+// most 32, in a closed loop. The blocks of a write that failed are read too, but what is wrong with them is no second error.
 func (ls *Loops) ReadBack(ctx context.Context) (*Report, error) {
 	if err := ls.enter(); err != nil {
 		return nil, err

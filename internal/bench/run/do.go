@@ -202,12 +202,15 @@ func (p *plan) readBack(ctx context.Context, ls *initiator.Loops, r *result.Run)
 	if err != nil {
 		return fmt.Errorf("reading back: %s", plain(err))
 	}
-	read := back.Read()
+	read, refused := back.Read(), ""
+	if n := r.Total.Errors; n > 0 {
+		refused = fmt.Sprintf(", without the %s that failed", result.Plural(int(n), "write"))
+	}
 	r.Total.Errors += read.Errors
 	if ctx.Err() != nil {
 		r.Notes = append(r.Notes, fmt.Sprintf("reading back was interrupted after %d requests", read.Requests))
 	} else {
-		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were read back and compared, %d of them in error", read.Requests, read.Errors))
+		r.Notes = append(r.Notes, fmt.Sprintf("%d requests were read back and compared, %d of them in error", read.Requests, read.Errors)+refused)
 	}
 	return failed(back)
 }
