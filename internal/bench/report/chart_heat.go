@@ -14,9 +14,9 @@ import (
 func shades() []float64 { return []float64{0, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.15} }
 
 // heat draws latency over time: each column is a slice of the run, and the stronger a cell, the larger the share of the slice's
-// requests that took so long. The y axis goes from lo to hi seconds.
-func heat(caption string, r *result.Run, lo, hi float64) *chart {
-	columns, end := columnsOf(r.Series)
+// requests that took so long. The y axis goes from lo to hi seconds, the x axis to end, that of endOf.
+func heat(caption string, r *result.Run, lo, hi, end float64) *chart {
+	columns := columnsOf(r.Series)
 	all := make([]result.Latency, 0, len(columns))
 	for _, c := range columns {
 		all = append(all, c.hist)
@@ -75,8 +75,18 @@ type column struct {
 	hist     result.Latency
 }
 
-// columnsOf returns a run's intervals, adjacent ones merged so that there are at most maxColumns, and its end.
-func columnsOf(series []result.Interval) (columns []column, end float64) {
+// endOf returns the end of the last interval of runs, in seconds: all charts over their time end there.
+func endOf(runs ...*result.Run) (end float64) {
+	for _, r := range runs {
+		for i := range r.Series {
+			end = max(end, r.Series[i].At.Seconds())
+		}
+	}
+	return end
+}
+
+// columnsOf returns a run's intervals, adjacent ones merged so that there are at most maxColumns.
+func columnsOf(series []result.Interval) (columns []column) {
 	per := max(1, (len(series)+maxColumns-1)/maxColumns)
 	for i := 0; i < len(series); i += per {
 		part := series[i:min(i+per, len(series))]
@@ -87,9 +97,8 @@ func columnsOf(series []result.Interval) (columns []column, end float64) {
 		}
 		c.hist = merged(all...)
 		columns = append(columns, c)
-		end = max(end, c.to)
 	}
-	return columns, end
+	return columns
 }
 
 // cells draws one path for each shade with all its cells; those of a column that touch become one.

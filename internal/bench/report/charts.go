@@ -126,7 +126,7 @@ func ratios(caption string, c *result.Comparison, i int) *chart {
 		if s.Low > 0 {
 			lo = min(lo, s.Low)
 		}
-		desc = append(desc, name+" "+result.FormatRatio(s)+" "+verdict)
+		desc = append(desc, name+" "+result.InWords(s, verdict)+": "+result.FormatRatio(s))
 	}
 	if len(all) == 0 {
 		return nil
@@ -141,7 +141,7 @@ func ratios(caption string, c *result.Comparison, i int) *chart {
 		y := ch.row(i)
 		ch.line("range "+r.verdict, []point{{r.Low, y}, {r.High, y}})
 		ch.dot("median "+r.verdict, point{r.Median, y}, r.name+": "+result.FormatRatio(r.Spread))
-		ch.label("value", point{x.hi, y}, result.FormatRatio(r.Spread)+" "+r.verdict)
+		ch.label("value", point{x.hi, y}, result.InWords(r.Spread, r.verdict))
 	}
 	ch.Legend = []key{{"median better", first + " better in all rounds", "dot"}, {"median worse", "worse in all rounds", "dot"}, {"median undecided", "rounds disagree", "dot"}}
 	return ch

@@ -106,7 +106,7 @@ func TestColumns(t *testing.T) {
 		h.AddN(int64(1000*(i+1)), uint64(i+1))
 		series = append(series, result.Interval{At: time.Duration(i+1) * time.Second, Length: time.Second, Latency: result.Latency{Histogram: h}})
 	}
-	columns, end := columnsOf(series)
+	columns, end := columnsOf(series), endOf(&result.Run{Series: series})
 	if len(columns) > maxColumns || end != 1000 {
 		t.Errorf("%d columns up to %v s", len(columns), end)
 	}
@@ -124,6 +124,52 @@ func TestColumns(t *testing.T) {
 	}
 }
 
+// What happens in one slice of a run is at one place of all its charts over time: the throughput's points and the heat map's
+// percentiles lie in the middle of the slice, on axes of one length. So do those of a comparison, although its sides' rounds
+// end at different times.
+func TestTimeAxesAreShared(t *testing.T) {
+	r := resulttest.Run(resulttest.Shape{Intervals: 8})
+	lo, hi := extent(r)
+	hot, rate := heat("heat", r, lo, hi, endOf(r)), throughput(r)[0]
+	if hot.X.hi != rate.X.hi {
+		t.Errorf("the heat map ends at %v s, the throughput at %v s", hot.X.hi, rate.X.hi)
+	}
+	xs := func(c *chart, class string) (all []string) {
+		for _, m := range c.Marks {
+			if strings.HasPrefix(m.Class, class) {
+				for _, step := range strings.FieldsFunc(m.D, func(r rune) bool { return r == 'M' || r == 'L' }) {
+					x, _, _ := strings.Cut(step, " ")
+					all = append(all, x)
+				}
+				break
+			}
+		}
+		return all
+	}
+	if a, b := xs(hot, "line over"), xs(rate, "line "); len(a) != 8 || !slices.Equal(a, b) {
+		t.Errorf("slices are at %v in the heat map and at %v in the throughput", a, b)
+	}
+	c := resulttest.Comparison(resulttest.Shape{Intervals: 8, EqualLoad: 50000})
+	for i := range c.Sides[1].Runs {
+		last := &c.Sides[1].Runs[i].Series[7]
+		last.At += last.Length / 2
+		last.Length += last.Length / 2
+	}
+	ends := map[float64]bool{}
+	for _, s := range viewComparison(c).Sections {
+		if s.ID == "heat" || s.ID == "throughput" {
+			for _, ch := range s.Charts {
+				if strings.HasPrefix(ch.X.Title, "time") {
+					ends[ch.X.hi] = true
+				}
+			}
+		}
+	}
+	if len(ends) != 1 {
+		t.Errorf("the time axes of a comparison end at %v", ends)
+	}
+}
+
 // One request among a million is seen, and seven shades are told apart.
 func TestShade(t *testing.T) {
 	for share, want := range map[float64]int{0: -1, 1e-6: 0, 1e-5: 1, 9e-4: 2, 1e-3: 3, 0.02: 4, 0.05: 5, 0.15: 6, 1: 6} {
@@ -134,7 +180,7 @@ func TestShade(t *testing.T) {
 	r := resulttest.Run(resulttest.Shape{Intervals: 4})
 	r.Series[2].Latency.Add(int64(3 * time.Second))
 	lo, hi := extent(r)
-	if !slices.ContainsFunc(heat("heat", r, lo, hi).Marks, func(m mark) bool { return m.Class == "cell h0" }) {
+	if !slices.ContainsFunc(heat("heat", r, lo, hi, endOf(r)).Marks, func(m mark) bool { return m.Class == "cell h0" }) {
 		t.Error("the single request of 3 s is not drawn")
 	}
 }

@@ -67,10 +67,11 @@ func viewComparison(c *result.Comparison) view {
 	}
 	v.add(ratio)
 	v.add(percentile)
+	end := endOfSides(c, closed, heatRuns)
 	v.add(section{ID: "heat", Title: "Latency over time",
 		Help:   "The round of each side whose IOPS are the median. The stronger a cell, the more of the column's requests took that long. All sides have the same latency axis.",
-		Charts: heats(c, heatRuns, heatWhat)})
-	v.add(section{ID: "throughput", Title: "Throughput", Charts: []*chart{roundByRound(c), throughputOfSides(c)}})
+		Charts: heats(c, heatRuns, heatWhat, end)})
+	v.add(section{ID: "throughput", Title: "Throughput", Charts: []*chart{roundByRound(c), throughputOfSides(c, end)}})
 	v.add(section{ID: "cpu", Title: cpuTitle, Help: "CPU time divided by requests, in the round of each side whose IOPS are the median.",
 		Charts: []*chart{bars(cpuCaption, cpuAxis, cpu)}})
 	v.add(tables)
@@ -85,16 +86,9 @@ func comparisonTiles(c *result.Comparison) (tiles []tile) {
 		if !ok || s.Median <= 0 {
 			continue
 		}
-		value := fmt.Sprintf("%.3f×", s.Median)
-		switch {
-		case s.Median >= 9.995:
-			value = fmt.Sprintf("%.1f×", s.Median)
-		case s.Median >= 0.995:
-			value = fmt.Sprintf("%.2f×", s.Median)
-		}
 		a, _ := c.Sides[0].FigureText(f)
 		b, _ := c.Sides[1].FigureText(f)
-		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: value, More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
+		tiles = append(tiles, tile{Label: c.FigureName(f.Name), Value: result.Times(s.Median), More: verdict + ": " + a + " against " + b, Bad: verdict == "worse"})
 	}
 	return tiles
 }
@@ -119,8 +113,8 @@ func distributions(c *result.Comparison, runs func(*result.Side) []result.Run) (
 	return all
 }
 
-// heats draws the median round of each side, with a common latency axis.
-func heats(c *result.Comparison, runs func(*result.Side) []result.Run, what string) (charts []*chart) {
+// heats draws the median round of each side, with a common latency axis, up to a common end.
+func heats(c *result.Comparison, runs func(*result.Side) []result.Run, what string, end float64) (charts []*chart) {
 	medians := make([]*result.Run, len(c.Sides))
 	for i := range c.Sides {
 		medians[i] = medianRun(runs(&c.Sides[i]))
@@ -128,10 +122,23 @@ func heats(c *result.Comparison, runs func(*result.Side) []result.Run, what stri
 	lo, hi := extent(slices.DeleteFunc(slices.Clone(medians), func(r *result.Run) bool { return r == nil })...)
 	for i, r := range medians {
 		if r != nil {
-			charts = append(charts, heat(c.Sides[i].Name+what, r, lo, hi))
+			charts = append(charts, heat(c.Sides[i].Name+what, r, lo, hi, end))
 		}
 	}
 	return charts
+}
+
+// endOfSides returns where the time axes of the median rounds end.
+func endOfSides(c *result.Comparison, kinds ...func(*result.Side) []result.Run) float64 {
+	var all []*result.Run
+	for i := range c.Sides {
+		for _, runs := range kinds {
+			if r := medianRun(runs(&c.Sides[i])); r != nil {
+				all = append(all, r)
+			}
+		}
+	}
+	return endOf(all...)
 }
 
 func roundsTable(title string, runs []result.Run) table {
@@ -177,14 +184,12 @@ func roundByRound(c *result.Comparison) *chart {
 }
 
 // throughputOfSides draws the median rounds in one chart.
-func throughputOfSides(c *result.Comparison) *chart {
+func throughputOfSides(c *result.Comparison, end float64) *chart {
 	var curves []curve
-	last := 0.0
 	for i := range c.Sides {
 		if r := medianRun(c.Sides[i].Runs); r != nil {
-			line, end := series(r, true, requests)
-			curves, last = append(curves, curve{name: c.Sides[i].Name, style: colour(i), line: line}), max(last, end)
+			curves = append(curves, curve{name: c.Sides[i].Name, style: colour(i), line: series(r, true, requests)})
 		}
 	}
-	return lines(234, "Requests per second over time, median rounds", timeline(last), "IOPS", iopsLabel, curves)
+	return lines(234, "Requests per second over time, median rounds", timeline(end), "IOPS", iopsLabel, curves)
 }

@@ -27,7 +27,7 @@ func viewRun(r *result.Run) view {
 		Charts: []*chart{percentiles("Latency by percentile", operations(r))}})
 	v.add(section{ID: "heat", Title: "Latency over time",
 		Help:   "Each column is a slice of the run. The stronger a cell, the more of the slice's requests took that long. Single slow requests are the faint cells at the top.",
-		Charts: []*chart{heat("Latency over time", r, lo, hi)}})
+		Charts: []*chart{heat("Latency over time", r, lo, hi, endOf(r))}})
 	v.add(section{ID: "throughput", Title: "Throughput over time", Charts: throughput(r)})
 	v.add(section{ID: "cpu", Title: cpuTitle, Help: "CPU time divided by requests. The target's is that of its whole process, if it runs on this machine.",
 		Charts: []*chart{bars(cpuCaption, cpuAxis, cpuBars("", r))}})
@@ -77,11 +77,12 @@ func operations(r *result.Run) []distribution {
 	return []distribution{{"all requests", r.Total.Latency, colour(0)}}
 }
 
-// series returns a quantity of each interval of a run over time, and its end. perSecond divides it by the interval's length.
-func series(r *result.Run, perSecond bool, value func(*result.Interval) uint64) (line []point, end float64) {
+// series returns a quantity of each interval of a run over time: at its middle, where the heat map has it too. perSecond divides it
+// by the interval's length.
+func series(r *result.Run, perSecond bool, value func(*result.Interval) uint64) (line []point) {
 	for k := range r.Series {
 		i := &r.Series[k]
-		length, at := i.Length.Seconds(), i.At.Seconds()
+		length, at := i.Length.Seconds(), max(i.At-i.Length/2, 0).Seconds()
 		if length <= 0 {
 			continue
 		}
@@ -89,23 +90,23 @@ func series(r *result.Run, perSecond bool, value func(*result.Interval) uint64) 
 		if perSecond {
 			v /= length
 		}
-		line, end = append(line, point{at, v}), max(end, at)
+		line = append(line, point{at, v})
 	}
-	return line, end
+	return line
 }
 
 func requests(i *result.Interval) uint64 { return i.Reads + i.Writes }
 
 // throughput draws requests; bytes too unless all requests are of one size; and an open loop's backlog, if it had one.
 func throughput(r *result.Run) []*chart {
-	all, end := series(r, true, requests)
+	all, end := series(r, true, requests), endOf(r)
 	if end == 0 {
 		return nil
 	}
-	reads, _ := series(r, true, func(i *result.Interval) uint64 { return i.Reads })
-	writes, _ := series(r, true, func(i *result.Interval) uint64 { return i.Writes })
-	bytes, _ := series(r, true, func(i *result.Interval) uint64 { return i.Bytes })
-	behind, _ := series(r, false, func(i *result.Interval) uint64 { return i.Behind })
+	reads := series(r, true, func(i *result.Interval) uint64 { return i.Reads })
+	writes := series(r, true, func(i *result.Interval) uint64 { return i.Writes })
+	bytes := series(r, true, func(i *result.Interval) uint64 { return i.Bytes })
+	behind := series(r, false, func(i *result.Interval) uint64 { return i.Behind })
 	curves := []curve{{name: "all requests", style: colour(2) + " dotted", line: all}}
 	switch hasReads, hasWrites := moves(reads), moves(writes); {
 	case hasReads && hasWrites:

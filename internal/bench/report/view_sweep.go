@@ -9,6 +9,9 @@ import (
 
 func viewSweep(s *result.Sweep) view {
 	v := view{Title: "Sweep of " + s.Parameter, Command: shell(s.Command), Notes: s.Notes(), Tiles: sweepTiles(s)}
+	if s.Ended != "" {
+		v.Notes = append([]string{"Incomplete: the sweep was " + s.Ended + "."}, v.Notes...)
+	}
 	var facts []facts
 	if len(s.Points) > 0 {
 		r := &s.Points[0].Run

@@ -110,7 +110,7 @@ func (c *Comparison) Grid() (head []string, rows [][]string) {
 			ratio := "-"
 			s, verdict, ok := c.Ratio(i, f)
 			if ok {
-				ratio = FormatRatio(s)
+				ratio, verdict = FormatRatio(s), InWords(s, verdict)
 			}
 			row = append(row, ratio, verdict)
 		}
@@ -130,6 +130,8 @@ type Sweep struct {
 	Command   []string `json:"command"`
 	Parameter string   `json:"parameter"` // "iodepth", "bs", "connections", ...
 	Points    []Point  `json:"points"`
+	// Ended says where a sweep ended before its last point; "": it did not.
+	Ended string `json:"ended,omitempty"`
 	// Knee is the index of the point above which more load increases latency rather than throughput, -1 if there is none.
 	Knee int `json:"knee"`
 }

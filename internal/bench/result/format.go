@@ -105,6 +105,44 @@ func Better(s Spread, higher bool) string {
 	return "undecided"
 }
 
+// Times writes a ratio in words: "4.3 times higher", "29% higher", "12% lower", "14 times lower"; "" for 0, and what is no ratio.
+func Times(ratio float64) string {
+	times := func(v float64) string {
+		if v < 9.95 {
+			return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0") + " times "
+		}
+		return humanize.Comma(int64(math.Round(v))) + " times "
+	}
+	percent := func(share float64) string {
+		decimals := 0
+		if share < 0.0095 {
+			decimals = 1
+		}
+		return strconv.FormatFloat(100*share, 'f', decimals, 64) + "% "
+	}
+	switch {
+	case !(ratio > 0) || math.IsInf(ratio, 0):
+		return ""
+	case ratio == 1:
+		return "equal"
+	case ratio >= 1.95:
+		return times(ratio) + "higher"
+	case ratio > 1:
+		return percent(ratio-1) + "higher"
+	case ratio > 1/1.95:
+		return percent(1-ratio) + "lower"
+	}
+	return times(1/ratio) + "lower"
+}
+
+// InWords writes a ratio and its verdict: "14 times lower, better".
+func InWords(s Spread, verdict string) string {
+	if text := Times(s.Median); text != "" && text != verdict {
+		return text + ", " + verdict
+	}
+	return verdict
+}
+
 // kernel adds the name of the kernel to its release (uname -r).
 func kernel(release string) string {
 	if release != "" && release[0] >= '0' && release[0] <= '9' {

@@ -20,13 +20,19 @@ func tableSweep(b *strings.Builder, s *Sweep) {
 	g.row(slices.Concat([]string{Clean(s.Parameter)}, names, []string{"target CPU/req", "IOPS/CPU-s", ""})...)
 	for i := range s.Points {
 		r, mark := &s.Points[i].Run, ""
-		if i == s.Knee {
+		switch {
+		case i == s.Knee:
 			mark = "<- knee"
+		case r.Ended != "" && r.Ended != "runtime" && r.Ended != "size":
+			mark = "<- " + Clean(r.Ended)
 		}
 		own := []string{r.CPUTimeText(), r.FigureText(FigureIOPSPerCPU), mark}
 		g.row(slices.Concat([]string{Clean(s.Points[i].Value)}, r.Total.Cells(names...), own)...)
 	}
 	g.write(b)
+	if s.Ended != "" {
+		fmt.Fprintf(b, "\nINCOMPLETE: the sweep was %s\n", Clean(s.Ended))
+	}
 	if s.Knee >= 0 && s.Knee < len(s.Points) {
 		fmt.Fprintf(b, "\nknee: from %s %s on more load buys latency rather than throughput\n", Clean(s.Parameter), Clean(s.Points[s.Knee].Value))
 	} else {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/result/resulttest"
+	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/hist"
 )
 
@@ -36,6 +37,9 @@ func TestTables(t *testing.T) {
 		flat.Points[i].Run.Notes = []string{"of all"}
 	}
 	flat.Points[1].Run.Notes, flat.Points[5].Run.Notes = []string{"of two", "of all"}, []string{"of all", "of two"}
+	stopped := resulttest.Sweep(resulttest.Shape{Intervals: 2})
+	stopped.Points, stopped.Knee = stopped.Points[:3], -1
+	stopped.Points[2].Run.Ended, stopped.Ended = "interrupted", "interrupted at iodepth=4, point 3 of 8, which is not complete"
 	for name, write := range map[string]func(io.Writer) error{
 		"run": func(w io.Writer) error {
 			return result.Table(w, result.Document{Run: resulttest.Run(resulttest.Shape{Intervals: 2})})
@@ -53,9 +57,10 @@ func TestTables(t *testing.T) {
 		"sweep": func(w io.Writer) error {
 			return result.Table(w, result.Document{Sweep: resulttest.Sweep(resulttest.Shape{Intervals: 2})})
 		},
-		"flat":     func(w io.Writer) error { return result.Table(w, result.Document{Sweep: flat}) },
-		"nosides":  func(w io.Writer) error { return result.Table(w, result.Document{Comparison: &result.Comparison{}}) },
-		"nopoints": func(w io.Writer) error { return result.Table(w, result.Document{Sweep: &result.Sweep{Knee: -1}}) },
+		"interrupted": func(w io.Writer) error { return result.Table(w, result.Document{Sweep: stopped}) },
+		"flat":        func(w io.Writer) error { return result.Table(w, result.Document{Sweep: flat}) },
+		"nosides":     func(w io.Writer) error { return result.Table(w, result.Document{Comparison: &result.Comparison{}}) },
+		"nopoints":    func(w io.Writer) error { return result.Table(w, result.Document{Sweep: &result.Sweep{Knee: -1}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := bench(t, write)
@@ -138,6 +143,20 @@ func TestLive(t *testing.T) {
 			t.Errorf("got  %q\nwant %q", got, c.want)
 		}
 	}
+}
+
+// A ratio is said in words: which side has more, and how much.
+func TestTimes(t *testing.T) {
+	for ratio, want := range map[float64]string{
+		0.072: "14 times lower", 4.288: "4.3 times higher", 14.6: "15 times higher", 1234.5: "1,235 times higher", 0.25: "4 times lower",
+		1.29: "29% higher", 0.881: "12% lower", 1.004: "0.4% higher", 1: "equal", 1.94: "94% higher", 1.96: "2 times higher", 0.51: "2 times lower",
+		0.52: "48% lower", 0: "", -1: "", math.Inf(1): "", math.NaN(): "",
+	} {
+		check.Equal(t, result.Times(ratio), want, "%v:", ratio)
+	}
+	check.Equal(t, result.InWords(result.Spread{Median: 0.072, Low: 0.07, High: 0.08}, "better"), "14 times lower, better", "in words:")
+	check.Equal(t, result.InWords(result.Spread{Median: 1, Low: 1, High: 1}, "equal"), "equal", "in words:")
+	check.Equal(t, result.InWords(result.Spread{}, "better"), "better", "in words:")
 }
 
 func TestFormat(t *testing.T) {

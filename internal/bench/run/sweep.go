@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringtgt/ringtgt/bench/initiator"
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/host"
 )
@@ -108,6 +109,22 @@ func ParseRate(s string) (float64, error) {
 	return v * unit, nil
 }
 
+// ended says how a sweep ended at a point, whose run is nil if nothing was measured; "": it did not end there.
+func ended(ctx context.Context, r *result.Run, err error, at string, point, of int) string {
+	interrupted := ctx.Err() != nil
+	switch {
+	case interrupted && r != nil && r.Ended != initiator.EndedInterrupted && point == of: // too late
+		return ""
+	case interrupted && r != nil && r.Ended != initiator.EndedInterrupted:
+		return fmt.Sprintf("interrupted after %s, point %d of %d", at, point, of)
+	case interrupted:
+		return fmt.Sprintf("interrupted at %s, point %d of %d, which is not complete", at, point, of)
+	case err != nil:
+		return fmt.Sprintf("ended by an error at %s, point %d of %d", at, point, of)
+	}
+	return ""
+}
+
 // Sweep carries out a benchmark for each value of a parameter (see parseSweep), in order, with sessions of its own for each. A
 // point that fails ends the sweep, and so does ctx; with an error it returns the points that there are, nil if there is none.
 func Sweep(ctx context.Context, o Options, series string) (*result.Sweep, error) {
@@ -137,12 +154,14 @@ func Sweep(ctx context.Context, o Options, series string) (*result.Sweep, error)
 		if r, err = Do(ctx, all[i]); r != nil {
 			s.Points = append(s.Points, result.Point{Value: values[i], Run: *r})
 		}
+		at := p.name + "=" + values[i]
+		if s.Ended = ended(ctx, r, err, at, i+1, len(all)); s.Ended == "" {
+			continue
+		}
 		if err != nil {
-			err = fmt.Errorf("%s=%s: %w", p.name, values[i], err)
+			err = fmt.Errorf("%s: %w", at, err)
 		}
-		if err != nil || ctx.Err() != nil {
-			break
-		}
+		break
 	}
 	if len(s.Points) == 0 {
 		return nil, cmp.Or(err, ctx.Err())
