@@ -17,29 +17,30 @@ import (
 type benchCmd struct {
 	URL string `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET, the only target of the portal; without LUN, 0."`
 
-	RW        string    `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites the LUN, without asking. Default: randread." placeholder:"KIND"`
-	ReadMix   int       `name:"rwmixread" group:"Load:" help:"Percentage of reads in rw and randrw. Default: 50." placeholder:"N"`
-	BS        string    `name:"bs" group:"Load:" help:"Bytes per request. Default: 4k." placeholder:"SIZE"`
-	BSSplit   string    `name:"bssplit" group:"Load:" help:"Request sizes with the percentage of each, such as 4k/60:64k/40." placeholder:"SPLIT"`
-	IODepth   int       `name:"iodepth" group:"Load:" help:"Requests in flight on each connection. Default: 1; with --rate as many as are due." placeholder:"N"`
-	Rate      benchRate `group:"Load:" help:"Open loop: requests per second over all connections, such as 800 or 10k; latency counts from when a request is due. Default: closed loop." placeholder:"IOPS"`
-	Process   string    `name:"rate-process" aliases:"rate_process" group:"Load:" enum:",linear,poisson" default:"" help:"With --rate: linear, requests are due at even intervals, or poisson, at random ones. Default: linear." placeholder:"linear|poisson"`
-	Size      string    `group:"Load:" help:"Part of the LUN to use, from its start: a size or a percentage. Default: all." placeholder:"SIZE|N%"`
-	Verify    bool      `group:"Load:" help:"Write data that depends on its address and --seed, and compare all reads with it."`
-	Seed      uint64    `aliases:"randseed" group:"Load:" help:"Seed of addresses and data. Default: 1; a new one for writes with --verify." placeholder:"N"`
-	Runtime   benchTime `group:"Load:" help:"How long to measure, in seconds or as 90s, 2m; 0: until all of --size has been covered once. Default: 10s." default:"10s" placeholder:"TIME"`
-	RampTime  benchTime `name:"ramp-time" aliases:"ramp_time" group:"Load:" help:"Load before the measured part. Default: none." placeholder:"TIME"`
-	Interval  benchTime `group:"Load:" help:"Length of the time slices in JSON and report. Default: 500ms, shorter for a short run." placeholder:"TIME"`
-	TargetPID int       `name:"target-pid" group:"Target:" help:"Process ID of the target, to measure its CPU time; -1 for none. Default: the process that listens at the portal, if it is on this machine." placeholder:"N"`
-	Idle      benchTime `group:"Target:" help:"Measure the target's idle CPU usage for this long before the load, with all sessions logged in." placeholder:"TIME"`
+	RW        string     `name:"rw" group:"Load:" help:"read, write, randread, randwrite, rw or randrw. A load that writes overwrites the LUN. Default: randread." placeholder:"KIND"`
+	ReadMix   benchCount `name:"rwmixread" group:"Load:" help:"Percentage of reads in rw and randrw. Default: 50." placeholder:"N"`
+	BS        string     `name:"bs" group:"Load:" help:"Bytes per request. Default: 4k." placeholder:"SIZE"`
+	BSSplit   string     `name:"bssplit" group:"Load:" help:"Request sizes with the percentage of each, such as 4k/60:64k/40." placeholder:"SPLIT"`
+	IODepth   benchCount `name:"iodepth" group:"Load:" help:"Requests in flight on each connection. Default: 1; with --rate as many as are due." placeholder:"N"`
+	Rate      benchRate  `group:"Load:" help:"Open loop: requests per second over all connections, such as 800 or 10k; latency counts from when a request is due. Default: closed loop." placeholder:"IOPS"`
+	Process   string     `name:"rate-process" aliases:"rate_process" group:"Load:" enum:",linear,poisson" default:"" help:"With --rate: linear, requests are due at even intervals, or poisson, at random ones. Default: linear." placeholder:"linear|poisson"`
+	Size      string     `group:"Load:" help:"Part of the LUN to use, from its start: a size or a percentage. Default: all." placeholder:"SIZE|N%"`
+	Verify    bool       `group:"Load:" help:"Write data that depends on its address and --seed, and compare all reads with it."`
+	Seed      benchSeed  `aliases:"randseed" group:"Load:" help:"Seed of addresses and data. Default: 1; a new one for writes with --verify." placeholder:"N"`
+	Overwrite bool       `group:"Load:" help:"Write even if the LUN has a file system, partitions or another signature of data."`
+	Runtime   benchTime  `group:"Load:" help:"How long to measure, in seconds or as 90s, 2m; 0: until all of --size has been covered once. Default: 10s." default:"10s" placeholder:"TIME"`
+	RampTime  benchTime  `name:"ramp-time" aliases:"ramp_time" group:"Load:" help:"Load before the measured part. Default: none." placeholder:"TIME"`
+	Interval  benchTime  `group:"Load:" help:"Length of the time slices in JSON and report. Default: 500ms, shorter for a short run." placeholder:"TIME"`
+	TargetPID benchPID   `name:"target-pid" group:"Target:" help:"Process ID of the target, to measure its CPU time; -1 for none. Default: the process that listens at the portal, if it is on this machine." placeholder:"N"`
+	Idle      benchTime  `group:"Target:" help:"Measure the target's idle CPU usage for this long before the load, with all sessions logged in." placeholder:"TIME"`
 
-	NumJobs     int       `name:"numjobs" group:"Sessions:" help:"Jobs, each with its own sessions and initiator name. Default: 1." placeholder:"N"`
-	Sessions    int       `group:"Sessions:" help:"Sessions per job. Default: 1." placeholder:"N"`
-	Connections int       `group:"Sessions:" help:"Connections per session (MC/S). Default: 1." placeholder:"N"`
-	Digests     string    `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
-	Cores       string    `group:"Sessions:" help:"CPUs for the client's threads, one each, such as 0-3,8, or all. Default: one thread, not pinned." placeholder:"LIST"`
-	Poll        benchTime `group:"Sessions:" help:"How long the client's threads poll for answers before they sleep, up to 10ms. Use it with CPUs that run nothing else. Default: not at all." placeholder:"TIME"`
-	Initiator   string    `group:"Sessions:" help:"Initiator name. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
+	NumJobs     benchCount `name:"numjobs" group:"Sessions:" help:"Jobs, each with its own sessions and initiator name. Default: 1." placeholder:"N"`
+	Sessions    benchCount `group:"Sessions:" help:"Sessions per job. Default: 1." placeholder:"N"`
+	Connections benchCount `group:"Sessions:" help:"Connections per session (MC/S). Default: 1." placeholder:"N"`
+	Digests     string     `group:"Sessions:" help:"CRC32C over headers and data: none, header, data or both. Default: none." placeholder:"KIND"`
+	Cores       string     `group:"Sessions:" help:"CPUs for the client's threads, one each, such as 0-3,8, or all. Default: one thread, not pinned." placeholder:"LIST"`
+	Poll        benchTime  `group:"Sessions:" help:"How long the client's threads poll for answers before they sleep, up to 10ms. Use it with CPUs that run nothing else. Default: not at all." placeholder:"TIME"`
+	Initiator   string     `group:"Sessions:" help:"Initiator name. Default: iqn.2026-11.io.ringtgt:bench, with .0, .1, ... for several jobs." placeholder:"IQN"`
 
 	CHAPFile   string `name:"chap-secret-file" group:"Sessions:" help:"File with the secret of the URL's USER." placeholder:"FILE"`
 	CHAPEnv    string `name:"chap-secret-env" group:"Sessions:" help:"Environment variable with the secret of the URL's USER." placeholder:"NAME"`
@@ -49,10 +50,10 @@ type benchCmd struct {
 
 	Sweep string `group:"Series:" help:"One run for each value of depth, bs, connections, sessions, numjobs or rate: depth=1..128 doubles each time; depth=1,4,16 is a list." placeholder:"NAME=VALUES"`
 
-	Compare     string `group:"Series:" help:"Compare with another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, or the path of another ringtgt binary, which are started with 256 MiB of memory, or a URL. Without a URL for the first side, this ringtgt is started for it." placeholder:"NAME|PATH|URL"`
-	Rounds      int    `group:"Series:" help:"Rounds of --compare. Default: 5." placeholder:"N"`
-	EqualLoad   int    `name:"equal-load" group:"Series:" help:"After the rounds of --compare, run as many again in an open loop at this percentage of the slower side's IOPS, to compare latencies. Default: none." placeholder:"N"`
-	TargetCores string `name:"target-cores" group:"Series:" help:"CPUs to pin both targets of --compare to, if they run here. Default, where both are started: the first CPU, and the last one for the client." placeholder:"LIST"`
+	Compare     string     `group:"Series:" help:"Compare with another target, in rounds A B, B A, ...: tgt (Debian package tgt) or ringtgt, or the path of another ringtgt binary, which are started with 256 MiB of memory, or a URL. Without a URL for the first side, this ringtgt is started for it." placeholder:"NAME|PATH|URL"`
+	Rounds      benchCount `group:"Series:" help:"Rounds of --compare. Default: 5." placeholder:"N"`
+	EqualLoad   benchCount `name:"equal-load" group:"Series:" help:"After the rounds of --compare, run as many again in an open loop at this percentage of the slower side's IOPS, to compare latencies. Default: none." placeholder:"N"`
+	TargetCores string     `name:"target-cores" group:"Series:" help:"CPUs to pin both targets of --compare to, if they run here. Default, where both are started: the first CPU, and the last one for the client." placeholder:"LIST"`
 
 	Output    string `group:"Output:" enum:"table,json,benchstat" default:"table" help:"Format on standard output: table, json or benchstat. Default: table." placeholder:"FORMAT"`
 	JSON      string `name:"json" group:"Output:" help:"Also write the result as JSON to this file." placeholder:"FILE"`

@@ -48,7 +48,7 @@ func (c *benchCmd) compare(ctx context.Context, o benchrun.Options) (*result.Com
 		}
 	}
 	return compare.Run(ctx, compare.Options{
-		Run: o, Sides: []compare.Side{first, second}, Rounds: c.Rounds, TargetCPUs: target, EqualLoad: float64(c.EqualLoad) / 100, Round: o.Series,
+		Run: o, Sides: []compare.Side{first, second}, Rounds: int(c.Rounds), TargetCPUs: target, EqualLoad: float64(c.EqualLoad) / 100, Round: o.Series,
 	})
 }
 

@@ -73,7 +73,7 @@ func run(args []string, s streams) int {
 		return done
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "ringtgt: %v\n%s lists the commands.\n", err, s.typed("--help"))
+		fmt.Fprintf(s.err, "ringtgt: %s\n%s lists the commands.\n", usageText(err), s.typed("--help"))
 		return exitUsage
 	}
 	err = ctx.Run(s)

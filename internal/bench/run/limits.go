@@ -37,6 +37,9 @@ const (
 	// maxSteps bounds a sweep: beyond, a picture has no room for them.
 	maxSteps = 64
 
+	// probeChunk is what one command reads of a disk that is searched for signatures: nearly all are in the first two.
+	probeChunk = 128 << 10
+
 	// maxListed is how many targets or LUNs an error lists.
 	maxListed = 16
 	// maxAttentions is how many unit attentions a unit may report to a new nexus, one a command (SAM-5 5.14).

@@ -33,6 +33,7 @@ type Options struct {
 	Poisson           bool    // requests are due at random times, as from many independent clients; needs Rate
 	Size              string  // part of the LUN in use from its start, "1g" or "20%"; "" is all
 	Verify            bool
+	Overwrite         bool // write to a LUN that has a signature of data
 	// Seed determines addresses and data. 0 is 1; with Verify and a load that writes, a fresh one, so that data of an
 	// earlier run does not pass for this one's.
 	Seed uint64

@@ -203,7 +203,7 @@ func (p *plan) fits(ctx context.Context, s *initiator.Session, t *result.Target)
 	if p.Runtime == 0 {
 		p.work.Count = p.count(size)
 	}
-	return nil
+	return p.unused(ctx, s, t, most)
 }
 
 // transfer returns the MAXIMUM TRANSFER LENGTH in blocks (SBC-3 6.6.4), 0 if there is none or it is unknown.
