@@ -4,6 +4,7 @@ package session
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -16,6 +17,7 @@ type ConnConfig struct {
 	Loop          int
 	Rand          func([]byte) // fills its argument with cryptographic randomness
 	Now           int64        // ns, monotonic
+	Wall          time.Time    // the same moment on the wall clock, for Session.Since
 }
 
 // Conn is one connection. All its methods are called on its loop's thread. None blocks. In full feature phase
@@ -37,6 +39,8 @@ type Conn struct {
 
 	turns delivery
 	at    int // the loop it is on; guarded by the session's mu
+	// left is closed when the connection leaves its session; nil if nobody waits for that. Guarded by the session's mu.
+	left chan struct{}
 
 	rx      rxState
 	tags    tagTable
@@ -68,7 +72,7 @@ func NewConn(cfg ConnConfig) *Conn {
 	c.framer.SetLimits(0, DefaultDataSegmentLength)
 	c.cp = ConnParams{MaxRecvDataSegmentLength: DefaultDataSegmentLength, MaxXmitDataSegmentLength: DefaultDataSegmentLength}
 	c.tm.conn, c.turns.c, c.out.conn = tmConn{c}, c, connLogout{c}
-	c.data.timeout = cfg.Node.cfg.DataTimeout
+	c.data.timeout = cfg.Node.config().DataTimeout
 	c.login = startLogin(&c.cfg, connLogin{c}, c.cp)
 	return c
 }

@@ -15,6 +15,7 @@ var (
 	errNoData             = errors.New("the data of a write has not arrived in time")
 	errLogout             = errors.New("logout")
 	errLogoutTimeout      = errors.New("the session's logout on another connection takes too long")
+	errConnShutdown       = errors.New("connection shut down by the administrator")
 	errColdReset          = errors.New("TARGET COLD RESET")
 )
 
@@ -113,25 +114,6 @@ func (c *Conn) Closed(now int64) {
 // Terminate closes the connection at once, for the given reason.
 func (c *Conn) Terminate(now int64, reason error) { c.fail(reason) }
 
-// Shutdown asks the initiator to log out (RFC 7143, 11.9.1, event 1), and closes the connection if it has not done so after
-// shutdownGrace.
-func (c *Conn) Shutdown(now int64) {
-	e := &c.end
-	e.asked = true
-	switch {
-	case e.connPhase == connKeeping:
-		c.expire()
-	case e.deaf():
-	case !c.fullFeature():
-		c.fail(errShutdown)
-	case c.sess.Discovery:
-		c.finish(now, errShutdown)
-	case e.by == 0:
-		e.by = now + shutdownGrace
-		c.reply(asyncLogout(shutdownGrace), nil)
-	}
-}
-
 // leave takes the connection out of its session once all its tasks are freed, and returns the phase that follows.
 func (c *Conn) leave(now int64) connPhase {
 	e := &c.end
@@ -166,7 +148,7 @@ func (c *Conn) leave(now int64) connPhase {
 
 // lost reports whether the connection ended without a logout, explicit or implied by reinstatement, and was not closed on purpose.
 func (e *endState) lost() bool {
-	if e.asked {
+	if e.asking == askedSession {
 		return false
 	}
 	switch e.reason {

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/ringtgt/ringtgt/pdu"
+import (
+	"time"
+
+	"github.com/ringtgt/ringtgt/pdu"
+)
 
 // loginConn has everything that a login uses of its connection.
 type loginConn interface {
@@ -13,8 +17,8 @@ type loginConn interface {
 	// finish closes the connection once everything that is queued has been sent.
 	finish(now int64, reason error)
 	// enter registers a new session with the connection as its first. With entryWait, login.resume is called when the older
-	// session of the I_T nexus has ended; with entryForeign the error says why.
-	enter(s *Session) (entry, error)
+	// session of the I_T nexus has ended. It is called with the registry locked, and so is join.
+	enter(s *Session) (entry, *LoginError)
 	// join makes the connection a member of a session. With entryWait, login.resume is called when the older connection with its
 	// CID has ended.
 	join(s *Session, account string) (entry, *LoginError)
@@ -31,9 +35,10 @@ type connLogin struct{ *Conn }
 
 func (c connLogin) begin(cid uint16, statSN uint32) { c.cid, c.sn.statSN = cid, statSN }
 
-func (c connLogin) enter(s *Session) (entry, error) {
-	made, err := c.node.reg.enter(s, c.Conn)
-	if made == entryMade {
+func (c connLogin) enter(s *Session) (entry, *LoginError) {
+	s.Since = c.cfg.Wall.Add(time.Duration(c.now - c.cfg.Now))
+	made, err := c.node.enter(s, c.Conn)
+	if err == nil && made == entryMade {
 		s.remember(c.Conn)
 	}
 	return made, err

@@ -58,8 +58,7 @@ func (p connPhase) closed() bool { return p >= connClosed }
 // endState is the connection's phase and what belongs to it.
 type endState struct {
 	connPhase
-	// asked is set by Shutdown, which may be called in any phase: the session is not kept.
-	asked  bool
+	asking asking
 	enters EventKind // SessionUp or SessionJoined while the host has to take that event; else 0
 	reason error     // of Close and Flush
 	// by is the deadline of the phase, 0 if there is none. At the deadline, connOpen stops waiting for the logout that a shutdown

@@ -9,6 +9,14 @@ type dataWatch struct {
 	came    int64 // when data last arrived
 }
 
+// configure changes the timeout. What is outstanding is checked at once.
+func (d *dataWatch) configure(now, timeout int64) {
+	if d.timeout != timeout && d.by != 0 {
+		d.by = now
+	}
+	d.timeout = timeout
+}
+
 // wanted records that t's data is outstanding from now on.
 func (d *dataWatch) wanted(t *Task, now int64) {
 	t.st.out.since = now

@@ -12,6 +12,8 @@ type login struct {
 	conn loginConn
 	node *Node
 	cfg  *ConnConfig // the connection's
+	// settings are the node's when the login began: see admitted.
+	settings *NodeConfig
 
 	phase loginPhase
 	due   int64 // when it times out, ns
@@ -41,6 +43,7 @@ type login struct {
 	taken  int      // bytes of text so far
 	seen   keysSeen // keys negotiated so far; each may come once (6.3)
 
+	named      string // the target's name; in quotes if there is none
 	identified bool
 	initiator  string
 	discovery  bool
@@ -59,7 +62,8 @@ var errNotLogin = errors.New("first PDU is not a login request")
 
 // startLogin begins the login phase of a new connection.
 func startLogin(cfg *ConnConfig, conn loginConn, params ConnParams) *login {
-	return &login{conn: conn, node: cfg.Node, cfg: cfg, due: cfg.Now + cfg.Node.cfg.LoginTimeout,
+	settings := cfg.Node.config()
+	return &login{conn: conn, node: cfg.Node, cfg: cfg, settings: settings, due: cfg.Now + settings.LoginTimeout,
 		neg: negotiation{params: defaultParams(), conn: params}}
 }
 
@@ -143,8 +147,7 @@ func (l *login) payload(now int64, h *pdu.BHS) {
 		text = append(l.gather, text...)
 		l.gather = nil
 	}
-	if err := x.run(text); err != nil && err != errAnswered {
-		err.Initiator = l.initiator
+	if err := x.run(text); err != nil {
 		x.say(loginAnswer{resp: l.response(req), err: err})
 	}
 }

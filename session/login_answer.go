@@ -81,19 +81,23 @@ func (l *login) response(req *pdu.LoginRequest) *pdu.LoginResponse {
 
 // refuse ends the login with a status other than success.
 func (l *login) refuse(now int64, req *pdu.LoginRequest, status pdu.LoginStatus, why string) {
-	l.end(now, loginAnswer{resp: l.response(req), err: &LoginError{Status: status, Initiator: l.initiator, Why: why}})
+	l.end(now, loginAnswer{resp: l.response(req), err: refuse(status, why)})
 }
 
 // deny ends a login whose final response was prepared but not sent. The framer may already hold a part of the next request.
-func (l *login) deny(now int64, resp *pdu.LoginResponse, status pdu.LoginStatus, why string) {
+func (l *login) deny(now int64, resp *pdu.LoginResponse, err *LoginError) {
 	resp.SetTransit(false)
 	resp.SetNSG(0)
-	l.end(now, loginAnswer{resp: resp, err: &LoginError{Status: status, Initiator: l.initiator, Why: why}})
+	l.end(now, loginAnswer{resp: resp, err: err})
 }
 
 // end sends the last answer of a login that is refused, and closes the connection.
 func (l *login) end(now int64, a loginAnswer) {
+	l.about(a.err)
 	a.resp.SetStatus(a.err.Status)
+	if a.err.moved != "" {
+		a.text = pdu.AppendText(nil, "TargetAddress", a.err.moved)
+	}
 	l.move(loginOver)
 	l.conn.reply(a.resp.BHS(), a.text)
 	l.conn.finish(now, a.err)

@@ -8,7 +8,7 @@ import "github.com/ringtgt/ringtgt/pdu"
 func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
 	made, err := l.register()
 	if err != nil {
-		l.deny(now, resp, err.Status, err.Why)
+		l.deny(now, resp, err)
 		return
 	}
 	switch {
@@ -25,22 +25,21 @@ func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
 	}
 }
 
-// register makes the connection a member of its session.
+// register makes the connection a member of its session, if the login is still admitted.
 func (l *login) register() (entry, *LoginError) {
+	reg := &l.node.reg
+	reg.mu.Lock()
+	defer reg.mu.Unlock()
+	if err := l.admitted(); err != nil {
+		return 0, err
+	}
 	if l.tsih != 0 {
 		return l.conn.join(l.sess, l.chap.user())
 	}
 	if l.sess == nil {
 		l.sess = l.newSession()
 	}
-	made, foreign := l.conn.enter(l.sess)
-	switch made {
-	case entryFull:
-		return made, refuse(pdu.LoginOutOfResources, "too many sessions")
-	case entryForeign:
-		return made, refuse(pdu.LoginAuthorizationFailure, foreign.Error())
-	}
-	return made, nil
+	return l.conn.enter(l.sess)
 }
 
 // newSession makes the session of a leading login.

@@ -91,7 +91,7 @@ func (x *loginExchange) repeats() func(pdu.KeyValue) bool {
 	l := x.l
 	changes := x.req.CSG() == pdu.StageLoginOperationalNegotiation && !l.operational
 	l.operational = l.operational || changes
-	if !changes || x.l.node.cfg.StrictLogin {
+	if !changes || l.settings.StrictLogin {
 		return nil
 	}
 	left := l.declared // each may be repeated once
@@ -172,38 +172,20 @@ func (x *loginExchange) findTarget() *LoginError {
 		return refuse(pdu.LoginMissingParameter, "no TargetName")
 	}
 	t := l.node.target(name)
-	if t == nil {
+	if l.named = quoted(name); t == nil {
 		return refuse(pdu.LoginNotFound, "no target "+quoted(name))
 	}
-	group, ok := t.group(l.cfg.Local)
-	if !ok {
-		return refuse(pdu.LoginNotFound, "target "+t.Name+" is not at this portal")
+	group, err := t.admit(l.initiator, l.cfg.Local, l.cfg.Remote.Addr())
+	if err != nil {
+		return err
 	}
-	if !t.ACL.Admits(l.initiator, l.cfg.Remote.Addr()) {
-		// The same status as for an unknown target, so that an initiator cannot find out about targets that it may not use.
-		return refuse(pdu.LoginNotFound, "not on the access list of "+t.Name)
-	}
-	if r := t.Redirect; r != nil {
-		status := pdu.LoginTargetMovedTemporarily
-		if r.Permanent {
-			status = pdu.LoginTargetMovedPermanently
-		}
-		// 11.13.5: a redirection carries TargetAddress, of which "the comma and portal-group-tag MUST be omitted" (13.8).
-		addr, _, _ := strings.Cut(r.Addr, ",")
-		l.end(x.now, loginAnswer{resp: l.response(x.req), text: pdu.AppendText(nil, "TargetAddress", addr),
-			err: &LoginError{Status: status, Initiator: l.initiator, Why: "redirected to " + addr}})
-		return errAnswered
-	}
-	l.target, l.tpgt = t, group
+	l.named, l.target, l.tpgt = t.Name, t, group
 	return nil
 }
 
-// errAnswered is returned by a step that has sent the last response itself.
-var errAnswered = &LoginError{}
-
 func (x *loginExchange) auth() *Auth {
 	if x.l.discovery {
-		return &x.l.node.cfg.DiscoveryAuth
+		return &x.l.settings.DiscoveryAuth
 	}
 	return &x.l.target.Auth
 }

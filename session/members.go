@@ -62,7 +62,7 @@ func (s *Session) join(c *Conn, account string) (entry, *LoginError) {
 		return 0, refuseForeign()
 	}
 	if s.phase != sessionUp && s.phase != sessionKept {
-		return 0, refuse(pdu.LoginSessionDoesNotExist, "the session has ended")
+		return 0, refuse(pdu.LoginSessionDoesNotExist, "the session has ended or is about to")
 	}
 	var old *Conn
 	others := map[uint16]bool{}
@@ -157,6 +157,9 @@ func (s *Session) leave(c *Conn, lost bool) leaving {
 	s.mu.Lock()
 	if i := slices.Index(s.conns, c); i >= 0 {
 		s.conns = slices.Delete(s.conns, i, i+1)
+	}
+	if c.left != nil {
+		close(c.left)
 	}
 	left := leftOthers
 	switch {

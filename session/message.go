@@ -33,6 +33,10 @@ const (
 	messageForget                              // a barrier is over
 	messageOrderMoved                          // a connection has reported to an ORDERED command's barrier
 	messageReported                            // all connections have reported to a barrier
+	messageConfigure                           // take the node's new configuration
+	messageLogOut                              // ask the initiator to log out the session
+	messageLeave                               // ask the initiator to log out this connection
+	messageKinds
 )
 
 var messageNames = [...]string{
@@ -40,6 +44,7 @@ var messageNames = [...]string{
 	messageLogoutReport: "logout report", messageResumeLogin: "resume login", messageExpire: "expire",
 	messageRelieved: "relieved", messageWindow: "window", messageDropped: "dropped", messageFind: "find",
 	messageClear: "clear", messageForget: "forget", messageOrderMoved: "order moved", messageReported: "reported",
+	messageConfigure: "configure", messageLogOut: "log out", messageLeave: "leave",
 }
 
 func (k messageKind) String() string {
@@ -78,6 +83,12 @@ func (c *Conn) Receive(now int64, m Message) {
 		c.expire()
 	case messageRelieved:
 		c.relieved()
+	case messageConfigure:
+		c.configure(now)
+	case messageLogOut:
+		c.ask(now, askedSession)
+	case messageLeave:
+		c.ask(now, askedConn)
 	case messageWindow:
 		c.tellWindow()
 	case messageDropped:

@@ -6,19 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// NodeConfig applies to all targets of a Node. Zero values mean the defaults of limits.go. If NOPInterval is negative, silent
-// initiators are sent no NOP-In.
-type NodeConfig struct {
-	LoginTimeout, NOPInterval, NOPTimeout, DataTimeout int64 // ns
-	DiscoveryAuth                                      Auth  // for discovery sessions
-	// StrictLogin refuses every login that declares a key twice (RFC 7143, 6.3): see loginExchange.repeats.
-	StrictLogin bool
-}
-
 // Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it. It takes locks at login, logout and
 // administration only.
 type Node struct {
-	cfg     NodeConfig
+	cfg     atomic.Pointer[NodeConfig] // immutable; see Configure
 	targets atomic.Pointer[nodeTargets]
 	reg     registry
 	guesses guesses
@@ -26,20 +17,8 @@ type Node struct {
 
 // NewNode makes a node without targets.
 func NewNode(cfg NodeConfig) *Node {
-	if cfg.LoginTimeout == 0 {
-		cfg.LoginTimeout = loginTimeout
-	}
-	if cfg.NOPInterval == 0 {
-		cfg.NOPInterval = nopInterval
-	}
-	cfg.NOPInterval = max(cfg.NOPInterval, 0)
-	if cfg.NOPTimeout == 0 {
-		cfg.NOPTimeout = nopTimeout
-	}
-	if cfg.DataTimeout == 0 {
-		cfg.DataTimeout = dataTimeout
-	}
-	n := &Node{cfg: cfg, reg: newRegistry()}
+	n := &Node{reg: newRegistry()}
+	n.cfg.Store(cfg.filled())
 	n.targets.Store(new(nodeTargets))
 	return n
 }
@@ -51,7 +30,9 @@ type nodeTargets struct {
 	byName   map[string]*listing // by lower-case name: stringprep folds case before names are compared (4.2.7.2)
 }
 
-// SetTargets replaces the targets. Sessions that are up keep theirs.
+// SetTargets replaces the targets. Sessions that are up keep theirs, with the limits that they negotiated; every later login and
+// SendTargets uses the new ones. So does a login that has not ended: see login.admitted. When SetTargets returns, every session that
+// the old targets admitted is in Sessions.
 func (n *Node) SetTargets(targets []*Target) {
 	ts := &nodeTargets{all: slices.Clone(targets), byName: make(map[string]*listing, len(targets))}
 	for _, t := range ts.all {
@@ -59,6 +40,8 @@ func (n *Node) SetTargets(targets []*Target) {
 		ts.listings = append(ts.listings, l)
 		ts.byName[strings.ToLower(t.Name)] = l
 	}
+	n.reg.mu.Lock()
+	defer n.reg.mu.Unlock()
 	n.targets.Store(ts)
 }
 
@@ -73,5 +56,8 @@ func (n *Node) target(name string) *Target {
 	return nil
 }
 
-// Sessions returns a snapshot of the sessions, for status.
+// Target returns the target of that name, or nil.
+func (n *Node) Target(name string) *Target { return n.target(name) }
+
+// Sessions returns a snapshot of the sessions in the order of their TSIHs.
 func (n *Node) Sessions() []*Session { return n.reg.all() }

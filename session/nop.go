@@ -10,7 +10,19 @@ type nopState struct {
 }
 
 func (n *nopState) start(now int64, node *Node) {
-	n.interval, n.timeout, n.last = node.cfg.NOPInterval, node.cfg.NOPTimeout, now
+	cfg := node.config()
+	n.interval, n.timeout, n.last = cfg.NOPInterval, cfg.NOPTimeout, now
+}
+
+// configure changes the times. An answer that is awaited may take the whole new timeout.
+func (n *nopState) configure(now int64, cfg *NodeConfig) {
+	n.interval, n.timeout = cfg.NOPInterval, cfg.NOPTimeout
+	switch {
+	case n.interval == 0:
+		n.askedAt = 0 // nobody would count the time until the answer
+	case n.askedAt != 0:
+		n.askedAt = now
+	}
 }
 
 // heard records the arrival of a PDU: whatever it is, the initiator is alive.

@@ -12,7 +12,6 @@ import (
 var (
 	errReinstated     = errors.New("session reinstated: the initiator logged in again with the same ISID")
 	errConnReinstated = errors.New("connection reinstated: the initiator logged in again with the same CID")
-	errForeignSession = errors.New("the session of that initiator port was logged in by another CHAP account")
 )
 
 // registry finds the sessions of a node by TSIH and by I_T nexus. A session is listed from the moment it is complete, with its
@@ -46,23 +45,20 @@ type entry uint8
 const (
 	entryMade entry = iota // it has its TSIH
 	entryWait              // an older one has to end first; messageResumeLogin follows
-	entryFull
-	entryForeign // the I_T nexus belongs to another account
 )
 
 // enter registers s with its first connection. If a session of the same I_T nexus exists, "the existing session MUST be ...
 // closed" first (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
-// then called again. Discovery sessions have no nexus, and any number may exist.
+// then called again. Discovery sessions have no nexus, and any number may exist. The registry is locked.
 //
-// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. With entryForeign
-// the error gives the reason.
-func (r *registry) enter(s *Session, c *Conn) (entry, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. If the target has
+// that account no more, any account may.
+func (n *Node) enter(s *Session, c *Conn) (entry, *LoginError) {
+	r := &n.reg
 	if !s.Discovery {
 		if o := r.nexuses[s.nexus()]; o != nil {
-			if o.Account != s.Account {
-				return entryForeign, errForeignSession
+			if o.Account != s.Account && n.target(s.Target.Name).Auth.Knows(o.Account) {
+				return 0, refuse(pdu.LoginAuthorizationFailure, "the session of that initiator port was logged in by another CHAP account")
 			}
 			o.ended = append(o.ended, waiter{why: waitReinstate, who: c})
 			o.replace()
@@ -70,11 +66,11 @@ func (r *registry) enter(s *Session, c *Conn) (entry, error) {
 		}
 	}
 	if len(r.sessions) >= maxSessions {
-		return entryFull, nil
+		return 0, refuse(pdu.LoginOutOfResources, "too many sessions")
 	}
 	if !s.Discovery {
 		if err := c.host.NewNexus(s); err != nil {
-			return entryForeign, err
+			return 0, refuseNexus(err)
 		}
 		r.nexuses[s.nexus()] = s
 	}
@@ -141,6 +137,9 @@ func (r *registry) leave(s *Session) {
 	s.ended = nil
 	s.mu.Lock()
 	s.move(sessionGone)
+	if s.over != nil {
+		close(s.over)
+	}
 	s.mu.Unlock()
 	r.mu.Unlock()
 	tell(ended)
@@ -166,5 +165,6 @@ func (r *registry) all() []*Session {
 	for _, s := range r.sessions {
 		ss = append(ss, s)
 	}
+	slices.SortFunc(ss, func(a, b *Session) int { return int(a.TSIH) - int(b.TSIH) }) // a simulation repeats itself
 	return ss
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Session is one I_T nexus: (InitiatorName, ISID) and (TargetName, TPGT) (RFC 7143, 4.4.2). Its negotiated values are fixed
@@ -16,6 +17,7 @@ type Session struct {
 	Target        *Target // nil in a discovery session
 	TPGT          uint16
 	Params        Params
+	Since         time.Time // when its login was complete, on the wall clock
 
 	node   *Node
 	window Window
@@ -26,6 +28,7 @@ type Session struct {
 
 	mu sync.Mutex // guards what follows; taken at login, logout, task management and for status, never by a command
 	members
+	over chan struct{} // closed when the session is gone; nil if nobody waits for that
 
 	ended []waiter // logins that wait for its end; guarded by the registry
 }
@@ -59,6 +62,14 @@ type ConnParams struct {
 	HeaderDigest, DataDigest bool
 	// MaxRecvDataSegmentLength is what we declared, MaxXmitDataSegmentLength what the initiator did.
 	MaxRecvDataSegmentLength, MaxXmitDataSegmentLength uint32
+}
+
+// TargetName returns the name of the session's target, "" for a discovery session.
+func (s *Session) TargetName() string {
+	if s.Target == nil {
+		return ""
+	}
+	return s.Target.Name
 }
 
 // Resize sets how many requests of the session may be unanswered, up to its target's Limits.Window. A host that is short of

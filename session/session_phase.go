@@ -8,13 +8,14 @@ const (
 	sessionNew    sessionPhase = iota // its leading login is not complete: no login can find it
 	sessionUp                         // it has connections, and others may join
 	sessionKept                       // it has lost its last connection, and waits for another to continue it (kept.go)
+	sessionAsked                      // the administrator ends it: no connection may join, and it is not kept (ask.go)
 	sessionEnding                     // logged out, replaced or expired: no connection may join any more
 	sessionGone                       // removed from the registry
 	sessionPhases
 )
 
 var sessionPhaseNames = [sessionPhases]string{
-	sessionNew: "new", sessionUp: "up", sessionKept: "kept", sessionEnding: "ending", sessionGone: "gone",
+	sessionNew: "new", sessionUp: "up", sessionKept: "kept", sessionAsked: "asked", sessionEnding: "ending", sessionGone: "gone",
 }
 
 func (p sessionPhase) String() string {
@@ -27,8 +28,9 @@ func (p sessionPhase) String() string {
 // sessionNext is the table of transitions: which phases may follow each.
 var sessionNext = [sessionPhases]uint8{
 	sessionNew:    1 << sessionUp,
-	sessionUp:     1<<sessionKept | 1<<sessionEnding,
-	sessionKept:   1<<sessionUp | 1<<sessionEnding,
+	sessionUp:     1<<sessionKept | 1<<sessionAsked | 1<<sessionEnding,
+	sessionKept:   1<<sessionUp | 1<<sessionAsked | 1<<sessionEnding,
+	sessionAsked:  1 << sessionEnding,
 	sessionEnding: 1 << sessionGone,
 }
 
@@ -38,6 +40,17 @@ func (m *members) move(to sessionPhase) {
 		panic("session: a session cannot move from " + m.phase.String() + " to " + to.String())
 	}
 	m.phase = to
+}
+
+// stop is the administrator's end of the session, under mu. With force it begins at once, else when the initiator has logged out or
+// its time is up.
+func (m *members) stop(force bool) {
+	switch {
+	case force:
+		m.end()
+	case m.phase < sessionAsked:
+		m.move(sessionAsked)
+	}
 }
 
 // end begins the session's end, under mu, unless that has begun already: a session may be logged out, replaced and lose its last

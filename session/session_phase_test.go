@@ -46,6 +46,17 @@ func TestSessionPhases(t *testing.T) {
 	walk(s, sessionEnding, func() { r.conn.Advance(r.conn.Timer()) })
 	walk(s, sessionGone, func() { r.pump() })
 
+	r = lead()
+	s = r.conn.sess
+	walk(s, sessionAsked, func() { s.LogOut(false, nil) })
+	walk(s, sessionEnding, func() { s.LogOut(true, nil) })
+
+	r = lead()
+	s = r.conn.sess
+	r.gone()
+	walk(s, sessionAsked, func() { s.LogOut(false, nil) })
+	walk(s, sessionEnding, func() { r.receive() })
+
 	checkPhases(t, sessionPhases, walked, func(from, to sessionPhase) bool { return sessionNext[from]>>to&1 != 0 },
 		func(from, to sessionPhase) (sessionPhase, string) {
 			m := members{phase: from}

@@ -53,8 +53,7 @@ func (c *Conn) phaseTimer(now int64) {
 	case connQuiet:
 		c.fail(errLogoutTimeout)
 	case connOpen:
-		c.reply(asyncDropAll(), nil)
-		c.finish(now, errShutdown)
+		c.unheeded(now)
 	case connFlushing, connFlushed:
 		c.fail(errFlushTimeout)
 	case connKeeping:
