@@ -223,7 +223,7 @@ func (l *loop) welcome(p *portal, fd int) {
 	}
 	c.s = session.NewConn(session.ConnConfig{
 		Node: l.engine.node, Host: host, Local: c.name.local, Remote: c.name.remote,
-		Loop: l.index, Rand: l.engine.machine.random, Now: l.now,
+		Loop: l.index, Rand: l.engine.machine.random, Now: l.now, Wall: c.since,
 	})
 	l.adopt(c)
 	l.engine.room(l.engine.live.Add(1))

@@ -160,7 +160,7 @@ func (c *conn) NewNexus(s *session.Session) error {
 	e := c.loop.engine
 	tgt := e.devices.of(s.Target)
 	if tgt == nil {
-		return fmt.Errorf("engine: target %s has no device: see SetDevices", s.Target.Name)
+		return fmt.Errorf("engine: target %s: %w (see SetDevices)", s.Target.Name, session.ErrNoDevice)
 	}
 	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT}
 	if err := tgt.Claims(&cfg, s.Target.Auth.Knows); err != nil {

@@ -22,7 +22,7 @@ func TestDevices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Status() != pdu.LoginAuthorizationFailure {
+	if p.Status() != pdu.LoginServiceUnavailable { // class 3: the initiator may retry (11.13.5)
 		t.Errorf("a login to a target without a device is answered %#x", uint16(p.Status()))
 	}
 	if s, _ := i.finish(i.startRead(0, 0, 1)); s != 0 {

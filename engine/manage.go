@@ -159,31 +159,6 @@ func (t *task) leaveGroups() {
 	t.groups = nil
 }
 
-// dropTarget asks the initiators of all connections to a target but last to log out, and closes after a grace period those that
-// have not (session.Conn.Shutdown). last is closed when its answer has been sent.
-func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
-	for _, l := range e.loops {
-		l.Post(targetReset{l, tgt, last})
-	}
-}
-
-// targetReset is dropTarget on one loop.
-type targetReset struct {
-	l    *loop
-	tgt  *lun.Target
-	last *conn
-}
-
-// Happen implements lun.Event.
-func (r targetReset) Happen() {
-	for _, c := range r.l.conns {
-		if c != nil && c != r.last && c.nexus() != nil && c.target() == r.tgt {
-			c.s.Shutdown(r.l.now)
-			c.mark()
-		}
-	}
-}
-
 // closeNexus ends the I_T nexus of a connection whose last PDU is staged, before that is sent: an initiator that reads a Logout
 // Response may rely on it that whatever the nexus held (RESERVE(6), prevention of removal) is free. SessionDown comes only when
 // the peer has closed.

@@ -63,9 +63,6 @@ func (p placement) reason(level steer.Level) string {
 
 // established is called when a connection is in full feature phase and will not move any more. It enters the connection in the steering.
 func (c *conn) established() {
-	if n := c.nexus(); n != nil && n.ColdReset() {
-		c.s.Shutdown(c.loop.now) // it was in its login, or between two loops, when dropTarget ran
-	}
 	c.steered = true
 	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
 	c.boundSend()

@@ -42,27 +42,31 @@ func TestMarkedConnectionMovesLater(t *testing.T) {
 // The target shuts down while a connection is between two loops: both have asked their initiators to log out, and neither had the
 // connection. It is asked when it arrives.
 func TestShutdownReachesMovingConnection(t *testing.T) {
-	askBetweenLoops(t, func(s *scenario) {
+	s := betweenLoops(t, func(s *scenario) {
 		s.engine.draining.Store(true)
 		for _, l := range s.engine.loops {
 			l.askToLogOut()
 		}
 	})
+	if !slices.ContainsFunc(s.conns["2"].got, func(x wire) bool { return x.h.Opcode() == pdu.OpAsyncMessage }) {
+		t.Errorf("the connection that moved was not asked to log out: %v", s.conns["2"].got)
+	}
 }
 
-// So does a TARGET COLD RESET, which ends all sessions of the target (RFC 7143, 11.5.1).
+// A TARGET COLD RESET ends all sessions of the target (RFC 7143, 11.5.1): the connection does not join its session any more.
 func TestColdResetReachesMovingConnection(t *testing.T) {
-	askBetweenLoops(t, func(s *scenario) {
+	s := betweenLoops(t, func(s *scenario) {
 		s.target.Reset(lun.ResetCold)
-		from, to := s.engine.loops[1], s.engine.loops[0]
-		from.Post(targetReset{from, s.target, nil})
-		targetReset{to, s.target, nil}.Happen() // before the connection arrives
+		s.engine.dropTarget(s.target, &conn{}) // before the connection arrives
 	})
+	got := s.conns["2"].got
+	if len(got) != 1 || (*pdu.LoginResponse)(&got[0].h).Status() != pdu.LoginSessionDoesNotExist {
+		t.Errorf("the connection that moved got %v; want that its session is gone", got)
+	}
 }
 
-// askBetweenLoops calls ask while a connection has left its loop and has not arrived at the next one, and expects that its initiator
-// is asked to log out.
-func askBetweenLoops(t *testing.T, ask func(*scenario)) {
+// betweenLoops calls act while a connection has left its loop and has not arrived at the next one.
+func betweenLoops(t *testing.T, act func(*scenario)) *scenario {
 	s := newScenario("moving")
 	s.play(t, "session conns=1 loops=2")
 	from, to := s.engine.loops[1], s.engine.loops[0]
@@ -75,9 +79,7 @@ func askBetweenLoops(t *testing.T, ask func(*scenario)) {
 			t.Fatal("the connection does not move")
 		}
 	}
-	ask(s)
+	act(s)
 	s.settle()
-	if !slices.ContainsFunc(s.conns["2"].got, func(x wire) bool { return x.h.Opcode() == pdu.OpAsyncMessage }) {
-		t.Errorf("the connection that moved was not asked to log out: %v", s.conns["2"].got)
-	}
+	return s
 }

@@ -21,7 +21,6 @@ type Nexus struct {
 	NexusConfig
 	target   *Target
 	portName string
-	colds    uint64 // the target's cold resets before it
 	closed   atomic.Bool
 	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go.
 	pending [MaxLUNs]atomic.Uint32
@@ -38,7 +37,7 @@ func (cfg *NexusConfig) portNameOf() string {
 // NewNexus makes the I_T nexus of a new session. Each unit starts with POWER ON, RESET, OR BUS DEVICE RESET OCCURRED
 // pending (SAM-5 6.2), or with I_T NEXUS LOSS OCCURRED for a port that had a nexus before (SAM-5 6.3.4).
 func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
-	n := &Nexus{NexusConfig: cfg, target: tg, colds: tg.colds.Load()}
+	n := &Nexus{NexusConfig: cfg, target: tg}
 	n.portName = cfg.portNameOf()
 	tg.mu.Lock()
 	tg.nexuses[n] = struct{}{}
@@ -65,9 +64,6 @@ func (tg *Target) greeting(port string, losses uint64) attention {
 
 // Target is the target that the nexus leads to.
 func (n *Nexus) Target() *Target { return n.target }
-
-// ColdReset reports whether the target has had a TARGET COLD RESET since the nexus was made: then its session has to end.
-func (n *Nexus) ColdReset() bool { return n.colds != n.target.colds.Load() }
 
 // PortName is the SCSI name of the initiator port.
 func (n *Nexus) PortName() string { return n.portName }

@@ -46,7 +46,6 @@ type Target struct {
 	ports atomic.Pointer[[]Port]
 
 	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
-	colds  atomic.Uint64 // cold resets
 
 	mu          sync.Mutex // units' changes, nexuses
 	nexuses     map[*Nexus]struct{}
@@ -219,7 +218,6 @@ func (tg *Target) Reset(kind ResetKind) {
 	a := uaTargetReset
 	if kind == ResetCold {
 		a = uaPowerOnOccurred
-		tg.colds.Add(1)
 	}
 	for _, u := range tg.Units() {
 		u.reset(a)
