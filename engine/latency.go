@@ -71,16 +71,21 @@ type opLatency struct {
 	sum    [NumStages]float64
 	max    [NumStages]int64
 	steps  [NumStages]hist.Compact // without latencies of at most hist.CompactLow; their number is n less the rest
-	target *lun.Target
-	lun    int
-	op     Operation
+	// harmless counts those of failed that are lun.Harmless. It stands apart from what every command changes.
+	harmless uint64
+	target   *lun.Target
+	lun      int
+	op       Operation
 }
 
 // add counts a record whose stages took the times d.
 func (o *opLatency) add(r *record, d *[NumStages]int64) {
 	o.n += r.n
 	o.bytes += r.bytes
-	o.failed += r.failed
+	if r.failed > 0 {
+		o.failed += r.failed
+		o.harmless += r.harmless
+	}
 	for s, ns := range d {
 		if ns == 0 {
 			continue // true of most stages of most commands
@@ -171,6 +176,7 @@ type record struct {
 	taskTimes
 	line             int64 // ns that operations waited in the device server for a slot
 	n, bytes, failed uint64
+	harmless         uint64 // of failed
 }
 
 func (t *task) record() record {
@@ -191,8 +197,11 @@ func (b *batch) note(t *task) {
 	r := &b.records[b.nrec-1]
 	r.n++
 	r.bytes += t.moved()
-	if t.s.Result.Status != 0 {
+	if st := t.s.Result.Status; st != 0 {
 		r.failed++
+		if lun.Harmless(lun.Status(st), t.s.Result.Sense) {
+			r.harmless++
+		}
 	}
 }
 

@@ -42,9 +42,10 @@ type UnitLatency struct {
 	Loop      int              `json:"loop"`
 	Operation string           `json:"operation"`
 	Commands  uint64           `json:"commands"`
-	Bytes     uint64           `json:"bytes"`  // of data, to and from initiators
-	Failed    uint64           `json:"failed"` // answered with a status other than GOOD
-	Stages    [NumStages]Times `json:"stages"` // by Stage
+	Bytes     uint64           `json:"bytes"`    // of data, to and from initiators
+	Failed    uint64           `json:"failed"`   // answered with a status other than GOOD
+	Harmless  uint64           `json:"harmless"` // of Failed, those that are no failure of the target or its medium: lun.Harmless
+	Stages    [NumStages]Times `json:"stages"`   // by Stage
 }
 
 // ConnLatency is one connection.
@@ -255,7 +256,7 @@ func (l *loop) latency() LoopLatency {
 func (o *opLatency) report(loop int) UnitLatency {
 	u := UnitLatency{
 		Target: o.target.Name(), LUN: o.lun, Loop: loop, Operation: o.op.String(),
-		Commands: o.n, Bytes: o.bytes, Failed: o.failed,
+		Commands: o.n, Bytes: o.bytes, Failed: o.failed, Harmless: o.harmless,
 	}
 	for s := range o.steps {
 		u.Stages[s] = Times{SumNanos: o.sum[s], MaxNanos: o.max[s], Steps: o.steps[s]}

@@ -5,6 +5,7 @@ func (u *UnitLatency) Add(o *UnitLatency) {
 	u.Commands += o.Commands
 	u.Bytes += o.Bytes
 	u.Failed += o.Failed
+	u.Harmless += o.Harmless
 	for s := range u.Stages {
 		a, b := &u.Stages[s], &o.Stages[s]
 		a.SumNanos += b.SumNanos
@@ -38,6 +39,7 @@ func (y *Latency) Sub(before *Latency) {
 			u.Commands -= b.Commands
 			u.Bytes -= b.Bytes
 			u.Failed -= b.Failed
+			u.Harmless -= b.Harmless
 			subStages(&u.Stages, &b.Stages)
 		}
 		return u.Commands > 0

@@ -9,6 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/lun"
 )
 
 // The stages follow one another without a gap, whatever a command went through: they add up to the total, and none is negative.
@@ -80,7 +81,9 @@ func (r *rig) until(what string, ok func(reading) bool) (got reading) {
 
 // Every command that was answered is counted once, where it belongs; requests that are no commands are not.
 func TestLatencyCountsCommands(t *testing.T) {
-	r := newRig(t, 2, memory(t, 16<<20), memory(t, 1<<20))
+	bad := faulttest.New(memory(t, 1<<20))
+	bad.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Err: lun.ErrMedium} })
+	r := newRig(t, 2, memory(t, 16<<20), memory(t, 1<<20), bad)
 	const n = 10 * loadDepth
 	i, j := r.login(1), r.login(2)
 	load(t, i, n, false)
@@ -95,17 +98,21 @@ func TestLatencyCountsCommands(t *testing.T) {
 	if st, _ := i.finish(i.startRead(7, 0, 8)); st == 0 { // no such unit
 		t.Fatal(st)
 	}
+	if st, _ := i.finish(i.startRead(2, 0, 8)); st == 0 { // a medium error
+		t.Fatal(st)
+	}
 	got := r.until("all commands to be counted", func(l reading) bool {
-		return l[0]["read"].Commands == n && l[0]["write"].Commands == n && l[1]["read"].Commands == 2 && l[-1]["read"].Commands == 1
+		return l[0]["read"].Commands == n && l[0]["write"].Commands == n && l[1]["read"].Commands == 2 && l[2]["read"].Commands == 1 && l[-1]["read"].Commands == 1
 	})
 	for _, w := range []struct {
-		lun           int
-		op            string
-		bytes, failed uint64
-	}{{0, "read", n * 4096, 0}, {0, "write", n * 4096, 0}, {1, "read", 4096, 1}, {-1, "read", 0, 1}} {
+		lun                     int
+		op                      string
+		bytes, failed, harmless uint64
+	}{{0, "read", n * 4096, 0, 0}, {0, "write", n * 4096, 0, 0}, {1, "read", 4096, 1, 1}, {2, "read", 0, 1, 0}, {-1, "read", 0, 1, 1}} {
 		u := got[w.lun][w.op]
-		if u.Bytes != w.bytes || u.Failed != w.failed || u.Target != testTarget {
-			t.Errorf("lun %d %s: %d bytes, %d failed of %s, want %d and %d", w.lun, w.op, u.Bytes, u.Failed, u.Target, w.bytes, w.failed)
+		if u.Bytes != w.bytes || u.Failed != w.failed || u.Harmless != w.harmless || u.Target != testTarget {
+			t.Errorf("lun %d %s: %d bytes, %d failed, %d of them harmless, of %s, want %d, %d and %d",
+				w.lun, w.op, u.Bytes, u.Failed, u.Harmless, u.Target, w.bytes, w.failed, w.harmless)
 		}
 		for s := range u.Stages {
 			if c := u.Stages[s].Steps.Count(); c != u.Commands {
@@ -119,9 +126,9 @@ func TestLatencyCountsCommands(t *testing.T) {
 	if other := got[0]["other"].Commands; other < 4 { // TEST UNIT READY of two logins, once with a unit attention each
 		t.Errorf("%d other commands", other)
 	}
-	check.That(t, len(got) == 3, "units %v", got)
+	check.Equal(t, len(got), 4, "units:")
 	conns := r.e.Latency(10).Connections
-	if len(conns) != 2 || conns[0].Bytes < conns[1].Bytes || conns[0].Commands+conns[1].Commands < 2*n+3 {
+	if len(conns) != 2 || conns[0].Bytes < conns[1].Bytes || conns[0].Commands+conns[1].Commands < 2*n+4 {
 		t.Fatalf("connections %+v", conns)
 	}
 	for _, c := range conns {
