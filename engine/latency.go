@@ -76,6 +76,7 @@ type opLatency struct {
 	target   *lun.Target
 	lun      int
 	op       Operation
+	born     int64 // on the loop's clock
 }
 
 // add counts a record whose stages took the times d.
@@ -220,7 +221,7 @@ func (c *conn) count(r *record) {
 	u := c.unitOf(r.lun)
 	o := u.ops[r.op]
 	if o == nil {
-		o = l.lat.add(u, r.op)
+		o = l.lat.add(u, r.op, l.now)
 	}
 	o.add(r, &d)
 	k := c.lat.ops[r.op]
@@ -260,8 +261,8 @@ func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
 }
 
 // add allocates the counters for a unit's commands of one kind on this loop.
-func (k *loopLatency) add(u *unitLatency, op Operation) *opLatency {
-	o := &opLatency{target: u.target, lun: u.lun, op: op}
+func (k *loopLatency) add(u *unitLatency, op Operation, now int64) *opLatency {
+	o := &opLatency{target: u.target, lun: u.lun, op: op, born: now}
 	u.ops[op] = o
 	k.all = append(k.all, o)
 	return o

@@ -62,7 +62,7 @@ func BenchmarkLatencyHolds(b *testing.B) {
 		t := l.lat.targetOf(r.target)
 		for range units {
 			for op := range NumOperations {
-				l.lat.add(&unitLatency{target: t.target}, op)
+				l.lat.add(&unitLatency{target: t.target}, op, 0)
 			}
 		}
 	})

@@ -41,6 +41,7 @@ type UnitLatency struct {
 	LUN       int              `json:"lun"` // -1: commands to LUNs that do not exist
 	Loop      int              `json:"loop"`
 	Operation string           `json:"operation"`
+	Since     int64            `json:"since_ns"` // when counting began, on the loop's clock: a unit that was removed and added again counts anew
 	Commands  uint64           `json:"commands"`
 	Bytes     uint64           `json:"bytes"`    // of data, to and from initiators
 	Failed    uint64           `json:"failed"`   // answered with a status other than GOOD
@@ -255,7 +256,7 @@ func (l *loop) latency() LoopLatency {
 
 func (o *opLatency) report(loop int) UnitLatency {
 	u := UnitLatency{
-		Target: o.target.Name(), LUN: o.lun, Loop: loop, Operation: o.op.String(),
+		Target: o.target.Name(), LUN: o.lun, Loop: loop, Operation: o.op.String(), Since: o.born,
 		Commands: o.n, Bytes: o.bytes, Failed: o.failed, Harmless: o.harmless,
 	}
 	for s := range o.steps {

@@ -28,14 +28,15 @@ func (y *Latency) Sub(before *Latency) {
 		target    string
 		lun, loop int
 		operation string
+		since     int64
 	}
 	units := map[unit]*UnitLatency{}
 	for i := range before.Units {
 		u := &before.Units[i]
-		units[unit{u.Target, u.LUN, u.Loop, u.Operation}] = u
+		units[unit{u.Target, u.LUN, u.Loop, u.Operation, u.Since}] = u
 	}
 	y.Units = keep(y.Units, func(u *UnitLatency) bool {
-		if b := units[unit{u.Target, u.LUN, u.Loop, u.Operation}]; b != nil {
+		if b := units[unit{u.Target, u.LUN, u.Loop, u.Operation, u.Since}]; b != nil {
 			u.Commands -= b.Commands
 			u.Bytes -= b.Bytes
 			u.Failed -= b.Failed

@@ -50,6 +50,25 @@ func TestLatencySub(t *testing.T) {
 	}
 }
 
+// A unit that was removed and added again between two readings counts from its addition on, whatever its predecessor had counted.
+func TestLatencySubOfAReplacedUnit(t *testing.T) {
+	unit := func(since int64, n uint64) (u UnitLatency) {
+		u = UnitLatency{Target: "t", Operation: "read", Since: since, Commands: n, Bytes: n * 512}
+		for s := range u.Stages {
+			u.Stages[s].Steps.Add(1000, n)
+		}
+		return u
+	}
+	before := Latency{Units: []UnitLatency{unit(1, 100)}}
+	after := Latency{Units: []UnitLatency{unit(1, 150), unit(2, 30)}}
+	after.Sub(&before)
+	check.Equal(t, len(after.Units), 2, "units:")
+	for i, want := range []uint64{50, 30} {
+		u := &after.Units[i]
+		check.That(t, u.Commands == want && u.Bytes == want*512 && u.Stages[StageTotal].Steps.Count() == want, "unit %d: %d commands, want %d", i, u.Commands, want)
+	}
+}
+
 // What is left after taking an earlier state away was no longer than the highest step that it has something in.
 func TestTimesSub(t *testing.T) {
 	var a, b Times
