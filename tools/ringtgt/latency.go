@@ -37,7 +37,7 @@ func readLatency(ctx context.Context, path string, span time.Duration, top int) 
 	if err != nil {
 		return nil, err
 	}
-	if after.PID != before.PID || !after.Started.Equal(before.Started) {
+	if !after.SameDaemon(before) {
 		return nil, errors.New("the daemon was restarted meanwhile")
 	}
 	after.Sub(&before.Latency)

@@ -25,13 +25,16 @@ import (
 
 // statusCmd is `ringtgt status`.
 type statusCmd struct {
-	JSON    bool          `name:"json" help:"Print one JSON object, for programs."`
-	Latency bool          `help:"Show instead how long commands take, stage by stage, and how the loops work, since the start."`
-	For     time.Duration `help:"With --latency: measure for this long from now, such as 5s, instead of since the start." placeholder:"TIME"`
-	Top     int           `help:"With --latency: how many connections to show, those with the most traffic." default:"10" placeholder:"N"`
-	State   string        `help:"State directory of the daemon." placeholder:"DIR"`
-	Control string        `help:"Control socket of the daemon." placeholder:"PATH"`
-	PID     int           `name:"pid" help:"Process ID of the daemon." placeholder:"N"`
+	Interval time.Duration `arg:"" optional:"" help:"With --watch: the time between two readings. Default: 2s." placeholder:"INTERVAL"`
+	Watch    bool          `short:"w" help:"Repeat, with the figures of the last interval, until interrupted."`
+	Verbose  bool          `short:"v" help:"Show also the process, the loops and every connection, and names in full."`
+	JSON     bool          `name:"json" help:"Print one JSON object, for programs; with --watch one for each interval."`
+	Latency  bool          `help:"Show instead how long commands take, stage by stage, and how the loops work, since the start."`
+	For      time.Duration `help:"Measure for this long from now, such as 5s, instead of since the start." placeholder:"TIME"`
+	Top      int           `help:"With --latency: how many connections to show, those with the most traffic." default:"10" placeholder:"N"`
+	State    string        `help:"State directory of the daemon." placeholder:"DIR"`
+	Control  string        `help:"Control socket of the daemon." placeholder:"PATH"`
+	PID      int           `name:"pid" help:"Process ID of the daemon." placeholder:"N"`
 }
 
 func (c *statusCmd) Run(s streams) error {
@@ -46,27 +49,32 @@ func (c *statusCmd) Run(s streams) error {
 	if err != nil {
 		return err
 	}
-	var answer any
-	var print func(io.Writer)
-	if c.Latency {
+	switch {
+	case c.Watch:
+		err = c.watch(context.Background(), s, path)
+	case c.Latency:
 		var l *control.Latency
-		l, err = readLatency(context.Background(), path, c.For, c.Top)
-		answer, print = l, func(w io.Writer) { printLatency(w, l) }
-	} else {
+		if l, err = readLatency(context.Background(), path, c.For, c.Top); err == nil {
+			return c.print(s.out, l, func(w io.Writer) { printLatency(w, l) })
+		}
+	default:
 		var st *control.Status
-		st, err = control.Get(context.Background(), path)
-		answer, print = st, func(w io.Writer) { printStatus(w, st) }
+		if st, err = readStatus(context.Background(), path, c.For); err == nil {
+			return c.print(s.out, st, func(w io.Writer) { printStatus(w, st, c.Verbose) })
+		}
 	}
-	if err != nil {
-		return c.explain(path, err)
-	}
+	return c.explain(path, err)
+}
+
+// print prints an answer as JSON or by the function text.
+func (c *statusCmd) print(out io.Writer, answer any, text func(io.Writer)) error {
 	if c.JSON {
-		e := json.NewEncoder(s.out)
+		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
 		return e.Encode(answer)
 	}
-	w := bufio.NewWriter(s.out)
-	print(w)
+	w := bufio.NewWriter(out)
+	text(w)
 	return w.Flush()
 }
 
@@ -76,8 +84,14 @@ func (c *statusCmd) check() error {
 		return fmt.Errorf("--top %d is not between 0 and %d", c.Top, control.MaxConnections)
 	case c.For < 0:
 		return fmt.Errorf("--for %v is negative", c.For)
-	case c.For > 0 && !c.Latency:
-		return errors.New("--for needs --latency")
+	case c.Watch && c.Latency:
+		return errors.New("--watch and --latency exclude each other")
+	case c.Watch && c.For > 0:
+		return errors.New("--watch takes its interval as an argument, not by --for")
+	case c.Interval != 0 && !c.Watch:
+		return fmt.Errorf("an interval (%v) needs --watch", c.Interval)
+	case c.Interval < 0 || c.Watch && c.Interval != 0 && c.Interval < minInterval:
+		return fmt.Errorf("the interval %v is shorter than %v", c.Interval, minInterval)
 	}
 	return nil
 }
@@ -112,7 +126,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 			HeapBytes: heapBytes(), Resident: resident(),
 			OpenFiles: resourceLimit(unix.RLIMIT_NOFILE), Memlock: resourceLimit(unix.RLIMIT_MEMLOCK),
 		},
-		Targets: []control.Target{},
+		Targets: []control.Target{}, Sessions: sessionsOf(es.Connections),
 	}
 	s.Daemon.ResidentBound, s.Daemon.ResidentEver = d.residentBound()
 	if d.state != nil {
@@ -131,30 +145,6 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	}
 	d.healthStatus(s, reports)
 	return s, nil
-}
-
-// targetStatus returns the status of a target, and the health of its units.
-func (s *serving) targetStatus(t *servedTarget) (control.Target, []health.Report) {
-	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
-	for _, p := range s.at(t) {
-		out.Portals = append(out.Portals, p.bound.String()+","+strconv.Itoa(int(p.Group)))
-	}
-	var reports []health.Report
-	for _, u := range t.units {
-		g := u.backend.Geometry()
-		on := ""
-		if !u.medium.IsZero() {
-			on = u.medium.String()
-		}
-		r := u.health.Report()
-		reports = append(reports, r)
-		out.LUNs = append(out.LUNs, control.LUN{
-			LUN: u.cfg.Number, Health: lunHealth(&r), Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
-			BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
-			Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, Medium: on, Notes: u.notes,
-		})
-	}
-	return out, reports
 }
 
 // cpu lists the CPUs and their loops.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -9,12 +10,12 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// healthText returns the daemon's health in one line: good, or the number of faulty units and the fault of the worst one.
-func healthText(s *control.Status) string {
+// healthLine returns the daemon's health in one line: good, or the number of faulty LUNs.
+func healthLine(s *control.Status) string {
 	h := &s.Health
-	units := h.Good + h.Degraded + h.Lost
-	if h.Degraded+h.Lost+len(h.Why) == 0 {
-		return fmt.Sprintf("health: good, %s", english.Plural(units, "unit", ""))
+	luns := h.Good + h.Degraded + h.Lost
+	if h.State == lun.HealthGood.String() {
+		return fmt.Sprintf("health: good, %s", english.Plural(luns, "LUN", ""))
 	}
 	text := "health: " + strings.ToUpper(h.State)
 	if h.Since != nil {
@@ -30,17 +31,28 @@ func healthText(s *control.Status) string {
 		}
 	}
 	if len(parts) > 0 {
-		text += fmt.Sprintf(", %s of %s", strings.Join(parts, " and "), english.Plural(units, "unit", ""))
+		text += fmt.Sprintf(", %s of %s", strings.Join(parts, " and "), english.Plural(luns, "LUN", ""))
 	}
-	for _, why := range h.Why {
-		text += "; " + why
-	}
+	return text
+}
+
+// healthWhy returns the faults outside the units, and the first fault of one of the worst units.
+func healthWhy(s *control.Status) (why []string) {
+	h := &s.Health
+	why = append(why, h.Why...)
 	for _, t := range s.Targets {
 		for _, l := range t.LUNs {
 			if l.Health.State == h.State && len(l.Health.Why) > 0 {
-				return text + fmt.Sprintf("; %s lun %d: %s", t.Name, l.LUN, l.Health.Why[0])
+				return append(why, fmt.Sprintf("%s lun %d: %s", t.Name, l.LUN, l.Health.Why[0]))
 			}
 		}
 	}
-	return text
+	return why
+}
+
+func printHealth(w io.Writer, s *control.Status) {
+	fmt.Fprintln(w, healthLine(s))
+	for _, why := range healthWhy(s) {
+		wrap(w, 2, oneLine(why), false)
+	}
 }

@@ -10,32 +10,43 @@ import (
 	"unicode"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
-// printStatus prints s as text: a block for each subject, with tables for lists.
-func printStatus(w io.Writer, s *control.Status) {
-	printDaemon(w, s)
-	printLoops(w, s)
-	printTargets(w, s.Targets)
-	printConnections(w, s.Engine.Connections)
+// printStatus prints s as text, 80 columns wide: health, targets with their LUNs and sessions, notes. verbose adds the process, the
+// loops and the connections, whose lines are as long as they need.
+func printStatus(w io.Writer, s *control.Status, verbose bool) {
+	printHealth(w, s)
+	d := &s.Daemon
+	doing := "up " + ago(d.Started)
+	if d.Draining {
+		doing += ", draining"
+	}
+	fmt.Fprintf(w, "ringtgt %s, process %d, %s, %s\n", d.Version, d.PID, doing, english.Plural(len(s.Sessions), "session", ""))
+	if text := activitySpan(s); text != "" {
+		fmt.Fprintf(w, "IOPS, MB/s and p99: %s\n", text)
+	}
+	if verbose {
+		printDaemon(w, s)
+		printLoops(w, s)
+	}
+	printTargets(w, s, verbose)
+	printOtherSessions(w, s, verbose)
+	if verbose {
+		printConnections(w, s.Engine.Connections)
+	}
 	if len(s.Notes) > 0 {
 		fmt.Fprintln(w, "\nNotes")
 		for _, n := range s.Notes {
-			fmt.Fprintf(w, "  %s\n", n)
+			wrap(w, 2, oneLine(n), verbose)
 		}
 	}
 }
 
 func printDaemon(w io.Writer, s *control.Status) {
 	d := &s.Daemon
-	doing := "up " + ago(d.Started)
-	if d.Draining {
-		doing += ", draining"
-	}
-	fmt.Fprintf(w, "ringtgt %s, process %d, %s\n", d.Version, d.PID, doing)
-	fmt.Fprintln(w, healthText(s))
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(t, "  %s\t%s\n", name, fmt.Sprintf(format, args...))
@@ -155,39 +166,6 @@ func ratio(a, b uint64) string {
 	return strconv.FormatFloat(float64(a)/float64(b), 'f', 1, 64)
 }
 
-func printTargets(w io.Writer, targets []control.Target) {
-	fmt.Fprintln(w, "\nTargets")
-	for _, tg := range targets {
-		name := tg.Name
-		if tg.Alias != "" {
-			name += fmt.Sprintf(" (%s)", tg.Alias)
-		}
-		fmt.Fprintf(w, "  %s, CHAP %s, at %s\n", name, tg.CHAP, strings.Join(tg.Portals, " "))
-		printLUNs(w, tg.LUNs)
-	}
-}
-
-// printLUNs prints a line for each unit, in columns, with its faults and warnings below.
-func printLUNs(w io.Writer, luns []control.LUN) {
-	var rows strings.Builder
-	t := tabwriter.NewWriter(&rows, 0, 8, 2, ' ', 0)
-	for _, l := range luns {
-		// A name with a line break is quoted, so that a row is one line.
-		fmt.Fprintf(t, "    lun %d\t%s\t%s\tblocks of %d\t%s\t%s\n", l.LUN, l.Kind, humanize.IBytes(l.Bytes), l.BlockSize, traits(l), orDash(oneLine(l.Path)))
-	}
-	t.Flush()
-	lines := strings.Split(rows.String(), "\n")
-	for i, l := range luns {
-		fmt.Fprintln(w, lines[i])
-		for _, why := range l.Health.Why {
-			fmt.Fprintf(w, "      %s: %s\n", strings.ToUpper(l.Health.State), oneLine(why))
-		}
-		for _, n := range l.Notes {
-			fmt.Fprintf(w, "      %s\n", oneLine(n))
-		}
-	}
-}
-
 // oneLine returns s, quoted if it has characters that a terminal would interpret.
 func oneLine(s string) string {
 	if strings.ContainsFunc(s, unicode.IsControl) {
@@ -196,33 +174,12 @@ func oneLine(s string) string {
 	return s
 }
 
-// traits lists the enabled options of a unit.
-func traits(l control.LUN) string {
-	var out []string
-	for _, o := range []struct {
-		is   bool
-		name string
-	}{{l.ReadOnly, "read-only"}, {l.Thin, "thin"}, {l.Removable, "removable"}, {l.Volatile, "write cache"}} {
-		if o.is {
-			out = append(out, o.name)
-		}
-	}
-	if len(out) == 0 {
-		return "-"
-	}
-	return strings.Join(out, ", ")
-}
-
-func orDash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
-}
-
 // ago returns the time since t in its two largest units.
-func ago(t time.Time) string {
-	d := max(time.Since(t), 0)
+func ago(t time.Time) string { return spanOf(time.Since(t)) }
+
+// spanOf formats a duration in its two largest units.
+func spanOf(d time.Duration) string {
+	d = max(d, 0)
 	switch {
 	case d >= 24*time.Hour:
 		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)

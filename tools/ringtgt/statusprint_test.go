@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -57,18 +58,38 @@ func TestPrintStatus(t *testing.T) {
 			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
 			LUNs: []control.LUN{
 				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
-					Notes: []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
+					ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), Serial: "0123456789abcdef", Medium: "inode 12 of UUID 34",
+					Reservation: &control.Reservation{Type: "Write Exclusive - Registrants Only", Initiator: "iqn.1993-08.org.debian:01:abc", ISID: "00023d000001", Registrants: 2},
+					Activity:    &control.Activity{Seconds: 11040, ReadIOPS: 12345.6, WriteIOPS: 9.87, ReadBytes: 482.1e6, WriteBytes: 0.4e6, P99Nanos: 1.05e6},
+					Notes:       []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
 					Health: control.LUNHealth{State: "degraded", Since: &since, Why: []string{"something else is at its path now", "write error 7 times, last 3m0s ago at LBA 100 (EIO)"},
 						Faults: []control.Fault{{Kind: "write error", Count: 7, LBA: &lba, Errno: "EIO", Last: since}}}},
-				{LUN: 10, Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
+				{LUN: 10, ID: "10", NAA: testNAA, ByID: byID(testNAA), Serial: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
 			},
 		}},
 		Notes: []string{"loop 0: I/O buffers are not registered with the ring"},
 	}
-	var b strings.Builder
-	printStatus(&b, s)
-	golden(t, "testdata/status.golden", b.String())
+	s.Sessions = sessionsOf(s.Engine.Connections)
+	s.Sessions[1].Account = "host-7"
+	s.Targets = append(s.Targets, control.Target{
+		Name: "iqn.2026-11.com.example:" + strings.Repeat("a-long-name", 9), CHAP: "none", Portals: []string{"192.0.2.1:3260,1"},
+		LUNs: []control.LUN{{LUN: 255, ID: "255", Kind: "file", Path: "/srv/" + strings.Repeat("long/", 20) + "a.img", Bytes: 8 << 50, BlockSize: 512,
+			Serial: strings.Repeat("serial", 10), NAA: testNAA, ByID: byID(testNAA), Health: control.LUNHealth{State: "good"},
+			Activity: &control.Activity{Seconds: 2, ReadIOPS: 1234567, WriteIOPS: 0.5, ReadBytes: 12345.6e6, WriteBytes: 512, P99Nanos: 17e9, Failed: 3}}},
+	}, control.Target{Name: "iqn.2026-11.com.example:empty", CHAP: "none"})
+	for name, verbose := range map[string]bool{"status": false, "status-verbose": true} {
+		var b strings.Builder
+		printStatus(&b, s, verbose)
+		golden(t, "testdata/"+name+".golden", b.String())
+		for line := range strings.Lines(b.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > columns && !verbose {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+	}
 }
+
+const testNAA = "6727467012345678abcdef0123456789"
 
 // connections are those of the engine's status, loop by loop: a session of three connections, another session's only one, a
 // discovery session, and a login in progress.

@@ -176,7 +176,7 @@ func checkMembers(t *testing.T, s *initiator.Session, conns []engine.ConnStatus,
 // checkPicture checks the printed status: the session is one block.
 func checkPicture(t *testing.T, s *served, st steer.Status, conns []engine.ConnStatus) {
 	t.Helper()
-	out, err := exec.Command("ringtgt", "status", "--control", s.control).CombinedOutput()
+	out, err := exec.Command("ringtgt", "status", "-v", "--control", s.control).CombinedOutput()
 	if err != nil {
 		t.Fatalf("status: %v\n%s", err, out)
 	}

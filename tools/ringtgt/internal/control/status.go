@@ -1,9 +1,11 @@
 package control
 
 import (
+	"slices"
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 )
 
 // Version is the version of Status. It is incremented when a field changes its meaning or is removed, not for new fields.
@@ -17,7 +19,11 @@ type Status struct {
 	CPU     CPU           `json:"cpu"`
 	Engine  engine.Status `json:"engine"`
 	Targets []Target      `json:"targets"`
-	Notes   []string      `json:"notes"` // settings that could not be honoured, and why
+	// Sessions are those of initiators, in the order of their TSIHs.
+	Sessions []admin.Session `json:"sessions"`
+	Notes    []string        `json:"notes"` // settings that could not be honoured, and why
+	// Since is the start of the time that the activity of units covers; nil: the daemon's start.
+	Since *time.Time `json:"activity_since,omitempty"`
 }
 
 // Daemon is the process.
@@ -113,11 +119,35 @@ type LUN struct {
 	Thin      bool     `json:"thin"`
 	Volatile  bool     `json:"write_cache"`
 	ID        string   `json:"id"`
-	Serial    string   `json:"serial,omitempty"`
+	Serial    string   `json:"serial,omitempty"` // unit serial number
+	NAA       string   `json:"naa"`              // NAA designator in hexadecimal
+	ByID      []string `json:"by_id"`            // names below /dev/disk/by-id that udev gives the disk on an initiator
 	Medium    string   `json:"medium,omitempty"` // fingerprint of the file or device
 	Notes     []string `json:"notes,omitempty"`
 
-	Health LUNHealth `json:"health"`
+	Health      LUNHealth    `json:"health"`
+	Reservation *Reservation `json:"reservation,omitempty"` // nil: none
+	Activity    *Activity    `json:"activity,omitempty"`    // nil: no command yet
+}
+
+// Reservation is a unit's reservation.
+type Reservation struct {
+	Type        string `json:"type"`                // as SPC-4 names it, or "RESERVE"
+	Initiator   string `json:"initiator,omitempty"` // that holds it; "": every registrant does
+	ISID        string `json:"isid,omitempty"`
+	Registrants int    `json:"registrants"` // registered I_T nexuses
+}
+
+// Activity is a unit's reads and writes during a time, over all loops.
+type Activity struct {
+	Seconds    float64 `json:"seconds"` // since the start, or the interval of --watch and --for
+	ReadIOPS   float64 `json:"read_iops"`
+	WriteIOPS  float64 `json:"write_iops"`
+	ReadBytes  float64 `json:"read_bytes_per_second"`
+	WriteBytes float64 `json:"write_bytes_per_second"`
+	P50Nanos   int64   `json:"p50_ns"`
+	P99Nanos   int64   `json:"p99_ns"`
+	Failed     uint64  `json:"failed"` // commands of every kind that the target or its medium failed
 }
 
 // Latency is what `ringtgt status --latency --json` prints.
@@ -129,4 +159,14 @@ type Latency struct {
 	// Since is the start of the measured time: the daemon's start, or the first of two readings.
 	Since time.Time `json:"since"`
 	engine.Latency
+}
+
+// SameDaemon reports whether o is a reading of the same daemon, not of one that was started later.
+func (l *Latency) SameDaemon(o *Latency) bool { return l.PID == o.PID && l.Started.Equal(o.Started) }
+
+// Clone returns a copy that Sub may change, without connections.
+func (l *Latency) Clone() *Latency {
+	c := *l
+	c.Units, c.Loops, c.Connections = slices.Clone(l.Units), slices.Clone(l.Loops), nil
+	return &c
 }

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
+)
+
+// targetStatus returns the status of a target, and the health of its units.
+func (s *serving) targetStatus(t *servedTarget) (control.Target, []health.Report) {
+	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
+	for _, p := range s.at(t) {
+		out.Portals = append(out.Portals, p.bound.String()+","+strconv.Itoa(int(p.Group)))
+	}
+	var reports []health.Report
+	for _, u := range t.units {
+		r := u.health.Report()
+		reports = append(reports, r)
+		out.LUNs = append(out.LUNs, lunStatus(u, &r))
+	}
+	return out, reports
+}
+
+func lunStatus(u *servedUnit, r *health.Report) control.LUN {
+	g := u.backend.Geometry()
+	naa, serial := lun.Names(u.config.ID, u.config.Serial)
+	out := control.LUN{
+		LUN: u.cfg.Number, Health: lunHealth(r), Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
+		BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
+		Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: strings.TrimSpace(serial), NAA: hex.EncodeToString(naa[:]),
+		Notes: u.notes, Reservation: reservationStatus(u.unit),
+	}
+	out.ByID = byID(out.NAA)
+	if !u.medium.IsZero() {
+		out.Medium = u.medium.String()
+	}
+	return out
+}
+
+// byID returns the names that udev's rule 60-persistent-storage gives an initiator's disk below /dev/disk/by-id: from the NAA
+// designator of VPD page 83h, which scsi_id prefers to all others, with the type 3 of that designator before it.
+func byID(naa string) []string { return []string{"wwn-0x" + naa, "scsi-3" + naa} }
+
+// reservationStatus returns a unit's reservation, nil if there is none.
+func reservationStatus(u *lun.Unit) *control.Reservation {
+	info, reserved := u.Reservation()
+	if !reserved {
+		return nil
+	}
+	r := &control.Reservation{Type: info.Type, Initiator: info.Holder, Registrants: info.Registrants}
+	if i := strings.LastIndex(info.Holder, ",i,0x"); i >= 0 {
+		r.Initiator, r.ISID = info.Holder[:i], info.Holder[i+len(",i,0x"):]
+	}
+	return r
+}
+
+// sessionsOf groups connections by session, in the order of their TSIHs.
+func sessionsOf(conns []engine.ConnStatus) []admin.Session {
+	type key struct {
+		tsih              uint16
+		initiator, target string
+	}
+	at, out := map[key]int{}, []admin.Session{}
+	for i := range conns {
+		c := &conns[i]
+		if !inSession(*c) {
+			continue
+		}
+		k := key{c.TSIH, c.Initiator, c.Target}
+		n, ok := at[k]
+		if !ok {
+			n = len(out)
+			at[k] = n
+			out = append(out, admin.Session{Target: c.Target, Initiator: c.Initiator, ISID: c.ISID, TSIH: c.TSIH, Since: c.Since})
+		}
+		s := &out[n]
+		if c.Since.Before(s.Since) {
+			s.Since = c.Since
+		}
+		s.Connections = append(s.Connections, admin.Connection{CID: c.CID, Remote: c.Remote, Local: c.Local, Loop: c.Loop})
+	}
+	for i := range out {
+		slices.SortFunc(out[i].Connections, func(a, b admin.Connection) int { return cmp.Compare(a.CID, b.CID) })
+	}
+	slices.SortFunc(out, func(a, b admin.Session) int {
+		return cmp.Or(cmp.Compare(a.TSIH, b.TSIH), cmp.Compare(a.Initiator, b.Initiator), cmp.Compare(a.Target, b.Target))
+	})
+	return out
+}
