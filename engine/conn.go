@@ -230,6 +230,7 @@ func (c *conn) FreeTask(st *session.Task) {
 	if t.inServer() {
 		// The backend still has it; task.TaskDone releases its blocks.
 		t.enter(taskOrphaned)
+		c.loop.orphaned(t)
 		return
 	}
 	c.recycle(t)
@@ -293,6 +294,27 @@ func (c *conn) unlink(t *task) {
 		t.prev.next = t.next
 	} else {
 		c.tasks = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.prev, t.next = nil, nil
+}
+
+// orphaned puts a task on the list of those that only the device server has.
+func (l *loop) orphaned(t *task) {
+	if t.next = l.orphans; t.next != nil {
+		t.next.prev = t
+	}
+	l.orphans = t
+}
+
+// adopted takes a task off that list.
+func (l *loop) adopted(t *task) {
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		l.orphans = t.next
 	}
 	if t.next != nil {
 		t.next.prev = t.prev

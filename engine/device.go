@@ -17,6 +17,17 @@ func (e *Engine) SetDevices(all ...*lun.Target) {
 		d.byName[strings.ToLower(t.Name())] = t
 	}
 	e.devices.set.Store(d)
+	for _, t := range all {
+		t.Watch(e)
+	}
+	e.UnitsChanged()
+}
+
+// UnitsChanged implements lun.UnitsWatcher: the memory bound follows.
+func (e *Engine) UnitsChanged() {
+	if e.conns.Load() > 0 { // Start sets the first limit
+		e.limitHeap()
+	}
 }
 
 // devices are the SCSI target devices, by the name that they share with their iSCSI target.

@@ -57,6 +57,7 @@ type Engine struct {
 	started  time.Time
 	live     atomic.Int64 // connections
 	conns    atomic.Int64 // connections that the memory bound allows for (see room)
+	limiting sync.Mutex   // held while the heap's limit is set
 
 	unregistered sync.Once
 	shutdown     sync.Once

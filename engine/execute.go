@@ -37,15 +37,22 @@ func (t *task) TaskDone(u *lun.Task) {
 	t.end(l)
 	was := t.phase
 	t.enter(taskAnswering)
-	if was == taskOrphaned {
+	if len(t.removals) > 0 {
+		t.leaveRemovals()
+	}
+	switch was {
+	case taskRunning:
+	case taskOrphaned:
+		l.adopted(t)
 		c.recycle(t)
 		c.mark()
 		return
-	}
-	if was == taskAborting {
+	case taskAborting:
 		c.s.Aborted(l.now, &t.s)
 		c.mark()
 		return
+	case taskEvicted:
+		return // it has its answer
 	}
 	r := &t.s.Result
 	r.Status = byte(u.Status)

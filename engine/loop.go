@@ -30,6 +30,7 @@ type loop struct {
 	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
 	shares          shares
 	tasks           taskPool
+	orphans         *task  // in taskOrphaned
 	batches         *batch // free ones
 	allBatches      []*batch
 	notifying       int // batches that wait for their notification

@@ -99,7 +99,8 @@ func (e *Engine) eachTarget(fn func(units int)) {
 const arenaIndex = 1 + 4*4
 
 // room raises the memory bound if it does not allow for conns connections. The bound doubles each time, and the Go runtime's limit
-// follows it: garbage is limited in proportion to the connections that there have been, not to those that there could be.
+// follows it, as it follows the units (UnitsChanged): garbage is limited in proportion to the connections that there have been, not to
+// those that there could be.
 func (e *Engine) room(conns int64) {
 	for {
 		have := e.conns.Load()
@@ -109,11 +110,21 @@ func (e *Engine) room(conns int64) {
 		want := max(int64(1)<<bits.Len64(uint64(conns-1)), fewConns)
 		if e.conns.CompareAndSwap(have, want) {
 			if e.cfg.LimitHeap {
-				e.machine.helper(func() { debug.SetMemoryLimit(int64(e.heapLimit(int(e.conns.Load())))) })
+				e.machine.helper(e.limitHeap)
 			}
 			return
 		}
 	}
+}
+
+// limitHeap sets the Go runtime's limit to what the bound is now. It blocks.
+func (e *Engine) limitHeap() {
+	if !e.cfg.LimitHeap {
+		return
+	}
+	e.limiting.Lock() // the last to set it has read the latest
+	defer e.limiting.Unlock()
+	debug.SetMemoryLimit(int64(e.heapLimit(int(e.conns.Load()))))
 }
 
 // Bound returns MemoryBound for the connections that the bound allows for now, and for the most that there can be.

@@ -140,7 +140,7 @@ func (c *conn) stage(ev *session.Event) {
 // takeOver transfers a command's data-in block to the batch, so that the command can end before the kernel has taken its answer: a
 // task that is reused at once is still in the cache, one that waits for a socket is not.
 func (c *conn) takeOver(b *batch, t *task) {
-	if t.buf == nil {
+	if t.buf == nil || t.inServer() { // taskEvicted: the backend may still write to it
 		return
 	}
 	size := blockSize(cap(t.buf))

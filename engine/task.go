@@ -28,7 +28,7 @@ type taskState struct {
 	phase     taskPhase
 	abandonAt int64 // in taskAborting: when it is abandoned if the backend still has it
 
-	// Tasks of a connection are on its list from NewTask to FreeTask; prev/next are the links.
+	// Tasks of a connection are on its list from NewTask to FreeTask, those in taskOrphaned on their loop's; prev/next are the links.
 	prev, next *task
 	// A task that waits for memory is on line; ahead and behind are its links there. held is what it took of its initiator's
 	// share.
@@ -37,6 +37,8 @@ type taskState struct {
 	held          int
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
+	// removals count it for units that are being removed.
+	removals []*removal
 }
 
 // taskPool has a loop's tasks. Their index is the ID by which session names them.

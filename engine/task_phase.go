@@ -12,11 +12,12 @@ const (
 	taskRunning                     // the device server has it
 	taskAborting                    // the device server has it; the session waits for Conn.Aborted
 	taskAbandoned                   // the device server still has it, but Conn.Aborted was called
+	taskEvicted                     // the device server still has it, but its unit was removed and the session has its answer
 	taskOrphaned                    // the session has freed it; the device server's answer releases its blocks
 	taskAnswering                   // the session has it again
 )
 
-var taskPhaseNames = [...]string{"collecting", "waiting-out", "waiting-in", "running", "aborting", "abandoned", "orphaned", "answering"}
+var taskPhaseNames = [...]string{"collecting", "waiting-out", "waiting-in", "running", "aborting", "abandoned", "evicted", "orphaned", "answering"}
 
 func (p taskPhase) String() string {
 	if int(p) < len(taskPhaseNames) {
@@ -28,13 +29,14 @@ func (p taskPhase) String() string {
 // taskNext lists the phases that may follow each phase. Only the device server's answer takes a task away from the device server,
 // so that no block is reused while a backend may access it. In any phase in which the session has the task, the task may be freed;
 // the pool then resets it.
-var taskNext = [...]uint8{
+var taskNext = [...]uint16{
 	taskCollecting: 1<<taskWaitingOut | 1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
 	taskWaitingOut: 1<<taskCollecting | 1<<taskAnswering,
 	taskWaitingIn:  1<<taskRunning | 1<<taskAnswering,
-	taskRunning:    1<<taskAborting | 1<<taskOrphaned | 1<<taskAnswering,
+	taskRunning:    1<<taskAborting | 1<<taskEvicted | 1<<taskOrphaned | 1<<taskAnswering,
 	taskAborting:   1<<taskAbandoned | 1<<taskOrphaned | 1<<taskAnswering,
 	taskAbandoned:  1<<taskOrphaned | 1<<taskAnswering,
+	taskEvicted:    1<<taskOrphaned | 1<<taskAnswering,
 	taskOrphaned:   1 << taskAnswering,
 	taskAnswering:  0, // taskPool.put
 }

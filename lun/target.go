@@ -21,6 +21,11 @@ type Aborter interface {
 	AbortTasks(from Loop, u *Unit, of NexusSet, done Event)
 }
 
+// UnitsWatcher is told when units were added to a target or removed from it.
+type UnitsWatcher interface {
+	UnitsChanged()
+}
+
 // Port is a target port: a portal group and its relative target port identifier.
 type Port struct {
 	TPGT    uint16
@@ -43,7 +48,9 @@ type TargetConfig struct {
 type Target struct {
 	cfg   TargetConfig
 	units atomic.Pointer[unitMap]
-	ports atomic.Pointer[[]Port]
+
+	watcher atomic.Pointer[UnitsWatcher]
+	ports   atomic.Pointer[[]Port]
 
 	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
 
@@ -140,11 +147,19 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := tg.add(lun, u); err != nil {
+		return nil, err
+	}
+	tg.changed()
+	return u, nil
+}
+
+func (tg *Target) add(lun int, u *Unit) error {
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
 	m := tg.units.Load()
 	if m.byLUN[lun] != nil {
-		return nil, ErrLUNTaken
+		return ErrLUNTaken
 	}
 	tg.generations[lun]++
 	u.generation = tg.generations[lun] << attentionCount
@@ -157,7 +172,7 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	byLUN := m.byLUN
 	byLUN[lun] = u
 	tg.publish(byLUN)
-	return u, nil
+	return nil
 }
 
 // RemoveUnit hides the unit from new commands and returns it, nil if there was none. Its tasks continue: the caller aborts
@@ -167,11 +182,29 @@ func (tg *Target) RemoveUnit(lun int) *Unit {
 		return nil
 	}
 	tg.mu.Lock()
-	defer tg.mu.Unlock()
-	m := tg.units.Load()
-	u := m.byLUN[lun]
-	if u == nil {
+	u := tg.units.Load().byLUN[lun]
+	tg.mu.Unlock()
+	if u == nil || !tg.Remove(u) {
 		return nil
+	}
+	return u
+}
+
+// Remove is RemoveUnit for a unit. It returns false if the unit was removed before.
+func (tg *Target) Remove(u *Unit) bool {
+	if !tg.remove(u) {
+		return false
+	}
+	tg.changed()
+	return true
+}
+
+func (tg *Target) remove(u *Unit) bool {
+	tg.mu.Lock()
+	defer tg.mu.Unlock()
+	m, lun := tg.units.Load(), u.lun
+	if m.byLUN[lun] != u {
+		return false
 	}
 	u.removed.Store(true)
 	byLUN := m.byLUN
@@ -183,7 +216,16 @@ func (tg *Target) RemoveUnit(lun int) *Unit {
 			n.attend(other, uaLUNsChanged)
 		}
 	}
-	return u
+	return true
+}
+
+// Watch makes the target call w.UnitsChanged after each change of its units.
+func (tg *Target) Watch(w UnitsWatcher) { tg.watcher.Store(&w) }
+
+func (tg *Target) changed() {
+	if w := tg.watcher.Load(); w != nil {
+		(*w).UnitsChanged()
+	}
 }
 
 func (tg *Target) publish(byLUN [MaxLUNs]*Unit) {
