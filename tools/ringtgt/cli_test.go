@@ -102,7 +102,7 @@ func command(ts *testscript.TestScript, args ...string) *exec.Cmd {
 		if _, err := os.Stat(path); err == nil && dir != "" {
 			cmd := exec.Command(path, args...)
 			cmd.Dir = ts.MkAbs(".")
-			for _, name := range []string{"PATH", "HOME", "TMPDIR", "NOTIFY_SOCKET", "SECRET", control.RuntimeDirEnv} {
+			for _, name := range []string{"PATH", "HOME", "TMPDIR", "NOTIFY_SOCKET", "SECRET", "HOST_8", control.RuntimeDirEnv} {
 				if v := ts.Getenv(name); v != "" {
 					cmd.Env = append(cmd.Env, name+"="+v)
 				}

@@ -148,16 +148,29 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// The hints for mutual CHAP and a read-only disk. Secrets are not printed.
+// The hints for several targets: with mutual CHAP, with secrets from elsewhere, with an ACL, on two portals. Secrets are not printed.
 func TestHints(t *testing.T) {
-	account := config.Account{User: "initiator", Secret: []byte("very secret indeed")}
-	mutual := config.Account{User: "target", Secret: []byte("also very secret")}
-	tg := &config.Target{
-		Name: "iqn.2026-11.io.ringtgt:x", Access: config.Access{Accounts: []config.Account{account}, Mutual: &mutual},
-		LUNs: []config.LUN{{Number: 3, Kind: "mem", Size: 1 << 30, ReadOnly: true}},
+	account := func(user string) config.Account {
+		return config.Account{User: user, Secret: []byte("very secret indeed")}
 	}
+	mutual, file, env := account("target"), account("host-7"), account("it's me")
+	file.SecretFile, env.SecretEnv = "/etc/ring tgt/host-7.secret", "HOST_8"
+	file.Initiators = []string{"iqn.1993-08.org.debian:01:host-7"}
+	lun := func(n int) []config.LUN { return []config.LUN{{Number: n, Kind: "mem", Size: 1 << 30, ReadOnly: true}} }
+	h := hints{status: "status --state /st", left: 2, targets: []hintedTarget{
+		{&config.Target{Name: "iqn.2026-11.io.ringtgt:x", Access: config.Access{Accounts: []config.Account{account("initiator")}, Mutual: &mutual}, LUNs: lun(3)}, "192.0.2.1:3260"},
+		{&config.Target{Name: "iqn.2026-11.io.ringtgt:file", Access: config.Access{Accounts: []config.Account{file}}, LUNs: lun(0)}, "192.0.2.1:3260"},
+		{&config.Target{Name: "iqn.2026-11.io.ringtgt:env", Access: config.Access{Accounts: []config.Account{env}}, LUNs: lun(0)}, "[2001:db8::1]:3260"},
+		{&config.Target{Name: "iqn.2026-11.io.ringtgt:acl", Access: config.Access{Initiators: []string{"iqn.2008-11.org.linux-kvm*"}}, LUNs: lun(0)}, "192.0.2.1:3260"},
+	}}
 	var b strings.Builder
-	hints(streams{out: &b, program: "/opt/ring tgt/ringtgt"}, tg, "192.0.2.1:3260", config.Access{Accounts: []config.Account{account}})
+	h.print(streams{out: &b, program: "/opt/ring tgt/ringtgt"})
 	golden(t, "testdata/hints.golden", b.String())
 	check.That(t, !strings.Contains(b.String(), "very secret"), "a secret is printed")
+	b.Reset()
+	h = hints{status: "status", discovery: config.Access{Accounts: []config.Account{account("discovery")}}, targets: []hintedTarget{
+		{&config.Target{Name: "iqn.2026-11.io.ringtgt:open", LUNs: lun(0)}, "192.0.2.1:3260"},
+	}}
+	h.print(streams{out: &b, program: "bin/ringtgt"})
+	golden(t, "testdata/hints-discovery.golden", b.String())
 }
