@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -36,6 +37,14 @@ func (c *checkCmd) Run(s streams) error {
 		return fail(exitStart, refused)
 	}
 	fmt.Fprintf(s.out, "%s: ok\n", c.Config)
+	mt := readMounts()
+	if dir := cfg.Server.State; dir != "" {
+		made := ""
+		if _, err := os.Stat(dir); err != nil {
+			made = ", which will be created,"
+		}
+		fmt.Fprintf(s.out, "  state %s%s %s\n", dir, made, mt.describe(dir))
+	}
 	for _, p := range cfg.Portals {
 		fmt.Fprintf(s.out, "  portal %s, group %d\n", p.Addr, p.Group)
 	}
@@ -48,7 +57,7 @@ func (c *checkCmd) Run(s streams) error {
 			l := &t.LUNs[i]
 			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(*l))
 			if m := found[l]; m != nil {
-				fmt.Fprintf(s.out, "      %s\n", m.describe())
+				fmt.Fprintf(s.out, "      %s\n      %s\n", m.describe(), m.size(mt))
 			}
 		}
 	}

@@ -140,8 +140,8 @@ func (r *reader) portal(t *table) Portal {
 		if p.Addr, err = ParseListen(listen); err != nil {
 			r.ps.add(p.At, "%v", err)
 		}
-	} else if !t.has("listen") {
-		r.ps.add(p.At, `a portal needs listen = "HOST:PORT"`)
+	} else {
+		t.needs(p.At, `a portal needs listen = "HOST:PORT"`, "listen")
 	}
 	group := int64(p.Group)
 	t.number("group", 0, math.MaxUint16, &group)
@@ -196,8 +196,8 @@ func (r *reader) target(t *table) Target {
 	tg := Target{At: t.where()}
 	if t.str("name", &tg.Name) {
 		tg.At = t.at("name")
-	} else if !t.has("name") {
-		r.ps.add(tg.At, `a target needs name = "iqn..."`)
+	} else {
+		t.needs(tg.At, `a target needs name = "iqn..."`, "name")
 	}
 	t.str("alias", &tg.Alias)
 	if t.doc.owned {
@@ -281,8 +281,8 @@ func (r *reader) redirect(t *table) *Redirect {
 	d := &Redirect{At: t.where()}
 	if t.str("address", &d.Address) {
 		d.At = t.at("address")
-	} else if !t.has("address") {
-		r.ps.add(d.At, `redirect needs address = "HOST:PORT"`)
+	} else {
+		t.needs(d.At, `redirect needs address = "HOST:PORT"`, "address")
 	}
 	t.boolean("permanent", &d.Permanent)
 	t.close()
@@ -317,8 +317,8 @@ var lunKinds = []struct {
 func (r *reader) lun(t *table) LUN {
 	l := LUN{At: t.where()}
 	n := int64(0)
-	if !t.number("lun", 0, lun.MaxLUNs-1, &n) && !t.has("lun") {
-		r.ps.add(l.At, "a lun needs its number: lun = 0")
+	if !t.number("lun", 0, lun.MaxLUNs-1, &n) {
+		t.needs(l.At, "a lun needs its number: lun = 0", "lun")
 	}
 	l.Number = int(n)
 	if t.has("lun") {
@@ -340,7 +340,12 @@ func (r *reader) lun(t *table) LUN {
 			broken = true
 		}
 	}
-	if len(kinds) != 1 {
+	switch len(kinds) {
+	case 1:
+	case 0:
+		t.needs(l.At, "a lun needs exactly one of file, block, memory and null", "file", "block", "memory", "null")
+		broken = true
+	default:
 		r.ps.add(l.At, "a lun needs exactly one of file, block, memory and null%s", listed(kinds))
 		broken = true
 	}

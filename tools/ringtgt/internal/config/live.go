@@ -17,8 +17,8 @@ func (r *reader) api(t *table, a *API) {
 		if a.Listen, err = ParseAPI(listen); err != nil {
 			r.ps.add(a.At, "%v", err)
 		}
-	} else if !t.has("listen") {
-		r.ps.add(a.At, `the API needs listen = "HOST:PORT"`)
+	} else {
+		t.needs(a.At, `the API needs listen = "HOST:PORT"`, "listen")
 	}
 	for _, f := range []struct {
 		key string
@@ -29,8 +29,8 @@ func (r *reader) api(t *table, a *API) {
 			if r.filled(t, f.key, *f.to) {
 				*f.to = r.path(*f.to)
 			}
-		case !t.has(f.key):
-			r.ps.add(a.At, "%s is missing: the API is served with TLS and client certificates only", f.key)
+		default:
+			t.needs(a.At, f.key+" is missing: the API is served with TLS and client certificates only", f.key)
 		}
 	}
 	t.close()
@@ -41,15 +41,15 @@ func (r *reader) pool(t *table) Pool {
 	p := Pool{At: t.where()}
 	if t.str("name", &p.Name) {
 		p.At = t.at("name")
-	} else if !t.has("name") {
-		r.ps.add(p.At, "a pool needs a name")
+	} else {
+		t.needs(p.At, "a pool needs a name", "name")
 	}
 	if t.str("path", &p.Path) {
 		if r.filled(t, "path", p.Path) {
 			p.Path = r.path(p.Path)
 		}
-	} else if !t.has("path") {
-		r.ps.add(p.At, "a pool needs the path of a directory")
+	} else {
+		t.needs(p.At, "a pool needs the path of a directory", "path")
 	}
 	t.close()
 	return p

@@ -53,8 +53,8 @@ func (r *reader) account(t *table) Account {
 		if err := CheckUser(a.User); err != nil {
 			r.ps.add(t.at("user"), "user: %v", err)
 		}
-	} else if !t.has("user") {
-		r.ps.add(a.At, "user is missing")
+	} else {
+		t.needs(a.At, "user is missing", "user")
 	}
 	var value string
 	var given []string
@@ -76,7 +76,11 @@ func (r *reader) account(t *table) Account {
 			a.Secret, a.SecretEnv = r.secretEnv(a.At, value), value
 		}
 	}
-	if len(given) != 1 {
+	switch len(given) {
+	case 1:
+	case 0:
+		t.needs(t.where(), "exactly one of secret, secret_file and secret_env is needed", "secret", "secret_file", "secret_env")
+	default:
 		r.ps.add(t.where(), "exactly one of secret, secret_file and secret_env is needed%s", listed(given))
 	}
 	return a

@@ -10,11 +10,12 @@ import (
 
 // table reads the keys of one TOML table and records which ones were read, to report the rest as unknown.
 type table struct {
-	doc    *document
-	ps     *Problems
-	path   string
-	values map[string]any
-	known  []string
+	doc     *document
+	ps      *Problems
+	path    string
+	values  map[string]any
+	known   []string
+	missing []need
 }
 
 func (d *document) root(ps *Problems) *table {
@@ -35,6 +36,21 @@ func (t *table) get(key string) (any, bool) {
 }
 
 func (t *table) has(key string) bool { _, ok := t.values[key]; return ok }
+
+// need is a required key, or several of which one is required, that is missing.
+type need struct {
+	keys []string
+	at   Where
+	text string
+}
+
+// needs reports that keys, of which one is required, are missing; not if close finds one of them misspelt, because that is the same
+// mistake.
+func (t *table) needs(at Where, text string, keys ...string) {
+	if !slices.ContainsFunc(keys, t.has) {
+		t.missing = append(t.missing, need{keys, at, text})
+	}
+}
 
 // want reports a value of the wrong type.
 func (t *table) want(path string, v any, what string) {
@@ -230,8 +246,9 @@ func bareName(path, key string) string {
 	return b.String() + key
 }
 
-// close reports unknown keys: those that were not read.
+// close reports unknown keys, those that were not read, and missing ones.
 func (t *table) close() {
+	meant := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(t.values)) {
 		if slices.Contains(t.known, key) {
 			continue
@@ -239,10 +256,16 @@ func (t *table) close() {
 		text := "unknown key " + join("", key)
 		if near := nearest(key, t.known); near != "" {
 			text += fmt.Sprintf("; is %s meant?", near)
+			meant[near] = true
 		} else {
 			text += fmt.Sprintf("; known here: %s", strings.Join(t.known, ", "))
 		}
 		t.ps.add(t.at(key), "%s", text)
+	}
+	for _, m := range t.missing {
+		if !slices.ContainsFunc(m.keys, func(key string) bool { return meant[key] }) {
+			t.ps.add(m.at, "%s", m.text)
+		}
 	}
 }
 
