@@ -21,6 +21,9 @@ func (e *Engine) SetDevices(all ...*lun.Target) {
 		t.Watch(e)
 	}
 	e.UnitsChanged()
+	for _, l := range e.loops {
+		l.Post(devicesChanged{l})
+	}
 }
 
 // UnitsChanged implements lun.UnitsWatcher: the memory bound follows.

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/check"
+	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -54,4 +56,48 @@ func TestTaskNumbers(t *testing.T) {
 	if c := p.get(); c != a || p.of(&a.s) != a || p.of(&b.s) != b || a.l.Owner != lun.TaskOwner(a) {
 		t.Errorf("task %p is found as %p, %p as %p; %p is reused", a, p.of(&a.s), b, p.of(&b.s), c)
 	}
+}
+
+// A target that is gone is not reported any more, and another one of its name is reported once.
+func TestStatisticsOfTargetsThatCome(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20))
+	use := func() int {
+		i := r.login(1)
+		i.good(i.startRead(0, 0, 1))
+		i.Close()
+		waitFor(t, "the session to end", r.quiet(0))
+		seen := map[string]int{}
+		for _, u := range r.e.Latency(0).Units {
+			seen[u.Operation]++
+		}
+		return seen["read"]
+	}
+	check.Equal(t, use(), 1, "reports of reads:")
+	for range 3 {
+		r.target = lun.NewTarget(lun.TargetConfig{Name: testTarget, Ports: r.target.Ports(), Aborter: r.e, Loops: 2})
+		must.Get(r.target.AddUnit(0, lun.UnitConfig{Backend: memory(t, 1<<20)}))(t)
+		r.e.SetDevices(r.target)
+		check.Equal(t, use(), 1, "reports of reads of a new target:")
+	}
+	r.e.SetDevices()
+	check.That(t, len(r.e.Latency(0).Units) == 0, "reports of a target that is gone: %v", r.e.Latency(0).Units)
+}
+
+// A LUN that does not exist yet is counted as itself once it does.
+func TestStatisticsOfAUnitThatComes(t *testing.T) {
+	r := newRig(t, 1, memory(t, 1<<20))
+	i := r.login(1)
+	i.wantStatus(i.startRead(1, 0, 1), 2, "there is no such LUN")
+	must.Get(r.target.AddUnit(1, lun.UnitConfig{Backend: memory(t, 1<<20)}))(t)
+	i.wantStatus(i.startRead(1, 0, 1), 2, "its unit attention")
+	i.good(i.startRead(1, 0, 1))
+	waitFor(t, "the reads to be counted", func() bool {
+		n := map[int]uint64{}
+		for _, u := range r.e.Latency(0).Units {
+			if u.Operation == "read" {
+				n[u.LUN] = u.Commands
+			}
+		}
+		return n[-1] == 1 && n[1] == 2
+	})
 }

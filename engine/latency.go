@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/lun"
@@ -235,7 +236,11 @@ func (c *conn) count(r *record) {
 // unitOf returns where the connection's commands to that LUN are counted.
 func (c *conn) unitOf(lun uint64) *unitLatency {
 	if c.lat.unit == nil || c.lat.lun != lun {
-		c.lat.lun, c.lat.unit = lun, c.loop.lat.find(c, lun)
+		u := c.loop.lat.find(c, lun)
+		if u.lun < 0 {
+			return u // there may be a unit soon
+		}
+		c.lat.lun, c.lat.unit = lun, u
 	}
 	return c.lat.unit
 }
@@ -264,8 +269,30 @@ func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
 func (k *loopLatency) add(u *unitLatency, op Operation, now int64) *opLatency {
 	o := &opLatency{target: u.target, lun: u.lun, op: op, born: now}
 	u.ops[op] = o
-	k.all = append(k.all, o)
+	if k.knows(u.target) {
+		k.all = append(k.all, o)
+	}
 	return o
+}
+
+func (k *loopLatency) knows(tgt *lun.Target) bool {
+	return slices.ContainsFunc(k.targets, func(t *targetLatency) bool { return t.target == tgt })
+}
+
+// devicesChanged makes a loop forget the statistics of targets that are gone: another one of the same name would be reported twice.
+type devicesChanged struct{ l *loop }
+
+// Happen implements lun.Event.
+func (d devicesChanged) Happen() {
+	k, all := &d.l.lat, d.l.engine.devices.all()
+	k.targets = slices.DeleteFunc(k.targets, func(t *targetLatency) bool { return !slices.Contains(all, t.target) })
+	var kept []*opLatency // another slice: a reader may be at the old one
+	for _, o := range k.all {
+		if k.knows(o.target) {
+			kept = append(kept, o)
+		}
+	}
+	k.all = kept
 }
 
 func (k *loopLatency) targetOf(tgt *lun.Target) *targetLatency {

@@ -218,10 +218,11 @@ func (r *loopReading) ask(fn func()) (ran bool) {
 func (r *loopReading) read(l *loop, conns bool) {
 	r.l = l
 	var part [latencyChunk]opLatency
-	total, n := 0, 0
-	r.ok = r.ask(func() { r.loop, total = l.latency(), len(l.lat.all) })
-	for at := 0; at < total; at += n {
-		if !r.ask(func() { n = copyOps(part[:], l.lat.all[at:total]) }) {
+	n := 0
+	var all []*opLatency // of now: those that follow are missing
+	r.ok = r.ask(func() { r.loop, all = l.latency(), l.lat.all })
+	for at := 0; at < len(all); at += n {
+		if !r.ask(func() { n = copyOps(part[:], all[at:]) }) {
 			return
 		}
 		for i := range part[:n] {
