@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -160,7 +161,7 @@ func (l *loop) accepted(i int, cqe uring.CQE) {
 	if cqe.Res >= 0 {
 		l.welcome(ln.portal, int(cqe.Res))
 	} else if ln.phase == listenerAccepting {
-		l.about(&l.refusals, l.engine.log.Warn, "accept", "portal", ln.portal.addr, "err", unix.Errno(-cqe.Res))
+		l.about(&l.noRoom, slog.LevelWarn, "accept", "portal", ln.portal.addr, "err", unix.Errno(-cqe.Res))
 	}
 	switch {
 	case cqe.More():
@@ -201,7 +202,8 @@ func (l *loop) welcome(p *portal, fd int) {
 		remote, _ := sock.Getpeername(fd)
 		sock.Close(fd)
 		l.stats.Refused++
-		l.about(&l.refusals, l.engine.log.Warn, "no room for another connection", "loop", l.index, "connections", l.live,
+		l.logins.noRoom++
+		l.about(&l.noRoom, slog.LevelWarn, "no room for another connection", "loop", l.index, "connections", l.live,
 			"remote", addrPort(remote), "refused", l.stats.Refused)
 		return
 	}
@@ -285,7 +287,7 @@ func (c *conn) closeSocket() {
 // shutdown ends both directions; what is under way with the kernel completes.
 func (c *conn) shutdown() {
 	if !c.shut() {
-		c.enter(connShut)
+		c.end(connShut)
 		c.loop.engine.machine.sockets.Shutdown(c.fd, unix.SHUT_RDWR)
 	}
 }

@@ -35,7 +35,8 @@ type conn struct {
 	send sendState
 
 	since time.Time
-	tasks *task // all tasks from NewTask to FreeTask
+	lost  string // how the transport ended, "" if it did not end the connection
+	tasks *task  // all tasks from NewTask to FreeTask
 	lat   connLatency
 
 	share    *share // its initiator's; nil until it first takes memory
@@ -85,6 +86,9 @@ func (c *conn) take() {
 			c.manage(ev.Task)
 		case session.SessionUp, session.SessionJoined:
 			c.established()
+			c.loggedIn(ev.Kind)
+		case session.DiscoveryUp:
+			c.loggedIn(ev.Kind)
 		case session.Move:
 			if c.phase == connServing { // otherwise its input ended after the request that moves it
 				c.moveTo = ev.Loop
@@ -92,20 +96,17 @@ func (c *conn) take() {
 			}
 		case session.SessionDown:
 			l.engine.nexuses.leave(ev.Session).Close()
-		case session.Flush:
-			if e, ok := ev.Reason.(*session.LoginError); ok && e.Failed > 0 {
-				l.about(&l.guesses, l.engine.log.Warn, "CHAP login failed", "remote", c.name.remote, "user", e.User, "initiator", e.Initiator,
-					"failed", e.Failed)
+			if ev.Reason != nil {
+				c.expired(ev.Session, ev.Reason)
 			}
-			l.about(&l.ends, l.engine.log.Info, "connection ends", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
+		case session.Flush:
 			if c.phase < connFlushing {
-				c.enter(connFlushing)
+				c.end(connFlushing)
 			}
 			if ev.Last {
 				c.closeNexus()
 			}
 		case session.Close:
-			l.about(&l.ends, l.engine.log.Info, "connection closed", "remote", c.name.remote, "local", c.name.local, "why", ev.Reason)
 			c.shutdown()
 		}
 	}

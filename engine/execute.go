@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"log/slog"
+
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -118,7 +120,7 @@ func (c *conn) abandonLate() {
 			continue
 		}
 		t.enter(taskAbandoned)
-		l.about(&l.stuck, l.engine.log.Warn, "aborted task is still in the backend", "remote", c.name.remote, "itt", t.s.ITT, "after", abortGrace)
+		l.about(&l.stuck, slog.LevelWarn, "aborted task is still in the backend", "remote", c.name.remote, "itt", t.s.ITT, "after", abortGrace)
 		c.s.Aborted(l.now, &t.s)
 	}
 	c.abandonBy = 0

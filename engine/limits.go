@@ -114,13 +114,15 @@ const (
 	// maxConnsPerLoop bounds a loop's connection table: any further connection is closed when it is accepted.
 	maxConnsPerLoop = 16384
 
-	// lineInterval, and the number of lines that a loop logs in it about connections that end, connections that it has no room
-	// for (or cannot accept), CHAP logins that fail, and aborted tasks that a backend keeps: enough to see which and why, and too
-	// few to fill a disk.
+	// lineInterval, and the number of lines that a loop logs in it in the long run: about logins and ends of connections (each),
+	// logins that are refused, connections that it has no room for (or cannot accept), and aborted tasks that a backend keeps. It is
+	// enough to see which and why, and too little to fill a disk. The bursts let a rack of hosts that log in again have its lines.
 	lineInterval = int64(10 * time.Second)
 	endLines     = 100
-	refusedLines = 1
-	guessLines   = 10
+	endBurst     = 4096
+	refusalLines = 10
+	refusalBurst = 100
+	noRoomLines  = 1
 	stuckLines   = 10
 
 	// defaultSendTimeout is how long an initiator may acknowledge nothing of a send before its connection is closed: as long as

@@ -60,8 +60,9 @@ type loop struct {
 
 	room int // connections that the table may hold
 	// Limits on log lines that peers can cause.
-	refusals, ends, guesses, stuck lines
-	lat                            loopLatency
+	loginLines, endLines, refusalLines, noRoom, stuck lines
+	logins                                            loginCounts
+	lat                                               loopLatency
 
 	stopping bool
 	stopped  chan struct{}
@@ -86,7 +87,11 @@ func newLoop(e *Engine, index, core int) *loop {
 	l := &loop{engine: e, index: index, core: core, clock: e.machine.clock, ios: newIOTable(), stopped: make(chan struct{})}
 	l.tasks.loop = l
 	l.room = maxConnsPerLoop
-	l.refusals.most, l.ends.most, l.guesses.most, l.stuck.most = refusedLines, endLines, guessLines, stuckLines
+	l.loginLines = lines{most: endLines, burst: endBurst}
+	l.endLines = l.loginLines
+	l.refusalLines = lines{most: refusalLines, burst: refusalBurst}
+	l.noRoom = lines{most: noRoomLines, burst: noRoomLines}
+	l.stuck = lines{most: stuckLines, burst: stuckLines}
 	return l
 }
 

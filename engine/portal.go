@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/steer"
+	"github.com/ringtgt/ringtgt/session"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +21,7 @@ var (
 	ErrNoPortal     = errors.New("engine: no such portal")
 	ErrShutdown     = errors.New("engine: shutting down")
 
-	errPortalRemoved = errors.New("its portal was removed")
+	errPortalRemoved = fmt.Errorf("%w: its portal was removed", session.ErrClosed)
 )
 
 // portals are the addresses that the engine listens on. Any goroutine may use them.
@@ -119,7 +120,7 @@ func (e *Engine) AddPortal(addr netip.AddrPort) (netip.AddrPort, error) {
 }
 
 // RemovePortal stops listening on a portal, an address that Portals returned, asks the initiators whose connections came in through it
-// to log out, and waits. It closes the connections that are left after a grace period (session.Conn.Shutdown), all of them at once with
+// to log out, and waits. It closes the connections that are left after a grace period (session.Conn.Leave), all of them at once with
 // force, or when ctx is done. Connections that the kernel has completed and no loop has accepted are reset. Other connections and portals
 // are not affected; a session that has connections through other portals continues with those.
 func (e *Engine) RemovePortal(ctx context.Context, bound netip.AddrPort, force bool) error {
@@ -232,7 +233,7 @@ func (c *conn) leavePortal() {
 	switch p := c.portal.in(); {
 	case c.phase >= connClosed: // it may keep its session, for an initiator that comes back through another portal
 	case p == portalDraining:
-		c.s.Shutdown(c.loop.now)
+		c.s.Leave(c.loop.now) // its session may have connections through other portals
 		c.mark()
 	case p == portalCut:
 		c.s.Terminate(c.loop.now, errPortalRemoved)

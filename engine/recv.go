@@ -62,10 +62,7 @@ func (c *conn) received(cqe uring.CQE) {
 	case cqe.Res == -int32(unix.EINTR) || cqe.Res == -int32(unix.EAGAIN):
 	default:
 		// The peer closed (0), or the socket failed.
-		if c.takesInput() && c.s.Session() != nil {
-			l.about(&l.ends, l.engine.log.Info, "connection lost", "remote", c.name.remote, "local", c.name.local, "why", lostWhy(cqe.Res))
-		}
-		c.shutdown()
+		c.transportEnds(cqe.Res)
 	}
 	if provided {
 		l.recvBufs.Recycle(id)
@@ -167,10 +164,10 @@ func (r *recvState) dropHeld(l *loop) {
 	r.held = nil
 }
 
-// lostWhy returns how a connection's input ended, for the log.
-func lostWhy(res int32) string {
-	if res == 0 {
-		return "closed by the initiator"
+// transportEnds shuts the connection down because of the result of a receive or send.
+func (c *conn) transportEnds(res int32) {
+	if c.lost = "closed by the initiator"; res != 0 {
+		c.lost = unix.Errno(-res).Error()
 	}
-	return unix.Errno(-res).Error()
+	c.shutdown()
 }

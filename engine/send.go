@@ -274,7 +274,7 @@ func (c *conn) sendDone(cqe uring.CQE) {
 	b := s.batch
 	if cqe.Res < 0 && cqe.Res != -int32(unix.EINTR) && cqe.Res != -int32(unix.EAGAIN) {
 		s.inFlight = false
-		c.shutdown()
+		c.transportEnds(cqe.Res)
 		c.sent()
 		c.mark()
 		return

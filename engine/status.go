@@ -62,6 +62,7 @@ type ConnStatus struct {
 	Target    string    `json:"target,omitempty"`
 	ISID      string    `json:"isid,omitempty"`
 	TSIH      uint16    `json:"tsih,omitempty"`
+	Account   string    `json:"account,omitempty"`
 	CID       uint16    `json:"cid"`
 	// ReceiveCPU is the CPU on which the kernel last processed a packet for it, -1 if none; Placement is how it came to its loop.
 	ReceiveCPU int    `json:"receive_cpu"`
@@ -76,6 +77,7 @@ type Status struct {
 	Portals     []string     `json:"portals"`
 	Loops       []LoopStatus `json:"loops"`
 	Connections []ConnStatus `json:"connections"`
+	Logins      LoginStats   `json:"logins"`
 	Steering    steer.Status `json:"steering"`
 }
 
@@ -89,11 +91,12 @@ func (e *Engine) Status() Status {
 		s.Steering = e.steer.Status()
 	}
 	facts := make([][]connFacts, len(e.loops))
+	logins := make([]loginCounts, len(e.loops))
 	var all sync.WaitGroup
 	for i, l := range e.loops {
 		all.Go(func() {
 			ask := func(fn func()) { l.await(l.ask(fn)) }
-			ask(func() { s.Loops[i] = l.status() })
+			ask(func() { s.Loops[i], logins[i] = l.status(), l.logins })
 			for at, more := 0, true; more; at += statusChunk {
 				more = false
 				facts[i] = slices.Grow(facts[i], statusChunk) // so that the loop does not allocate
@@ -102,6 +105,11 @@ func (e *Engine) Status() Status {
 		})
 	}
 	all.Wait()
+	var sum loginCounts
+	for i := range logins {
+		sum.add(&logins[i])
+	}
+	s.Logins = sum.stats()
 	seen := map[*conn]bool{}
 	for _, fs := range facts {
 		for i := range fs {
@@ -145,6 +153,7 @@ type connFacts struct {
 type sessionFacts struct {
 	of                *session.Session
 	initiator, target string
+	account           string
 	isid              [6]byte
 	tsih              uint16
 	discovery         bool
@@ -154,7 +163,7 @@ func factsOf(n *session.Session) (f sessionFacts) {
 	if n == nil {
 		return f
 	}
-	f = sessionFacts{of: n, initiator: n.InitiatorName, isid: n.ISID, tsih: n.TSIH, discovery: n.Target == nil}
+	f = sessionFacts{of: n, initiator: n.InitiatorName, account: n.Account, isid: n.ISID, tsih: n.TSIH, discovery: n.Target == nil}
 	if n.Target != nil {
 		f.target = n.Target.Name
 	}
@@ -187,7 +196,7 @@ func (f *connFacts) status(level steer.Level) ConnStatus {
 		ReceiveCPU: f.receiveCPU, Placement: f.placement.reason(level), Tasks: f.tasks,
 	}
 	if w := &f.who; w.of != nil {
-		s.State, s.Initiator, s.Target, s.TSIH, s.CID = "normal", w.initiator, w.target, w.tsih, f.cid
+		s.State, s.Initiator, s.Target, s.TSIH, s.CID, s.Account = "normal", w.initiator, w.target, w.tsih, f.cid, w.account
 		s.ISID = hex.EncodeToString(w.isid[:])
 		if w.discovery {
 			s.State = "discovery"

@@ -49,7 +49,7 @@ func (s *Session) LogOut(force bool, but *Conn) <-chan struct{} {
 		}
 	}
 	if s.keep != nil {
-		s.keep.host.Post(Message{kind: messageExpire})
+		s.keep.host.Post(Message{kind: messageExpire, reason: errShutdown})
 	}
 	if s.over == nil {
 		s.over = make(chan struct{})
@@ -65,7 +65,7 @@ func (s *Session) LogOut(force bool, but *Conn) <-chan struct{} {
 func (s *Session) LogOutMember(m Member, force bool) <-chan struct{} {
 	post := Message{kind: messageLeave}
 	if force {
-		post = Message{kind: messageFail, reason: errConnShutdown}
+		post = Message{kind: messageFail, reason: ErrClosed}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,13 +95,16 @@ const (
 // shutdownGrace.
 func (c *Conn) Shutdown(now int64) { c.ask(now, askedSession) }
 
+// Leave does the same for this connection alone: its session may continue on others.
+func (c *Conn) Leave(now int64) { c.ask(now, askedConn) }
+
 // ask may be called in any phase.
 func (c *Conn) ask(now int64, what asking) {
 	e := &c.end
 	e.asking = max(e.asking, what)
 	switch {
 	case e.connPhase == connKeeping:
-		c.expire()
+		c.expire(errShutdown)
 	case e.deaf():
 	case !c.fullFeature():
 		c.fail(errShutdown)
@@ -117,7 +120,7 @@ func (c *Conn) ask(now int64, what asking) {
 func (c *Conn) unheeded(now int64) {
 	if c.end.asking == askedConn {
 		c.reply(asyncDropped(c.cid, c.sess.Params.DefaultTime2Wait), nil)
-		c.finish(now, errConnShutdown)
+		c.finish(now, ErrClosed)
 		return
 	}
 	c.reply(asyncDropAll(), nil)

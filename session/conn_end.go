@@ -15,7 +15,8 @@ var (
 	errNoData             = errors.New("the data of a write has not arrived in time")
 	errLogout             = errors.New("logout")
 	errLogoutTimeout      = errors.New("the session's logout on another connection takes too long")
-	errConnShutdown       = errors.New("connection shut down by the administrator")
+	errNotContinued       = errors.New("no connection continued the session in time")
+	errTooManyKept        = errors.New("too many sessions wait for a connection")
 	errColdReset          = errors.New("TARGET COLD RESET")
 )
 
@@ -43,7 +44,7 @@ func (c *Conn) nextOfLife(now int64, ev *Event) bool {
 		}
 	case connExpired:
 		e.move(connLast)
-		ev.Kind, ev.Session = SessionDown, c.sess // discovery sessions are not kept
+		ev.Kind, ev.Session, ev.Reason = SessionDown, c.sess, e.expired // discovery sessions are not kept
 		return true
 	}
 	if e.connPhase == connLast {
@@ -159,10 +160,10 @@ func (e *endState) lost() bool {
 }
 
 // expire ends the session that the connection keeps, unless another connection has just continued it.
-func (c *Conn) expire() {
+func (c *Conn) expire(why error) {
 	if c.end.connPhase == connKeeping && c.sess.expire(c) {
 		c.end.move(connExpired)
-		c.end.by = 0
+		c.end.by, c.end.expired = 0, why
 		c.node.reg.keptNoMore(c)
 	}
 }

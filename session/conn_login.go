@@ -73,6 +73,7 @@ func (c connLogin) grant(now int64, params ConnParams, leads bool) {
 	c.sn.expStatSN = c.sn.statSN
 	switch {
 	case c.sess.Discovery:
+		c.end.enters = DiscoveryUp
 	case leads:
 		c.end.enters = SessionUp
 	default:

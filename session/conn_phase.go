@@ -59,8 +59,10 @@ func (p connPhase) closed() bool { return p >= connClosed }
 type endState struct {
 	connPhase
 	asking asking
-	enters EventKind // SessionUp or SessionJoined while the host has to take that event; else 0
+	enters EventKind // SessionUp, SessionJoined or DiscoveryUp while the host has to take that event; else 0
 	reason error     // of Close and Flush
+	// expired is why the kept session ended.
+	expired error
 	// by is the deadline of the phase, 0 if there is none. At the deadline, connOpen stops waiting for the logout that a shutdown
 	// asked for, connQuiet for the logout on another connection, connFlushing and connFlushed for the initiator to read, and
 	// connKeeping for a connection to continue the session.

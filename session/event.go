@@ -20,10 +20,12 @@ const (
 	Manage
 	// SessionUp: Session entered full feature phase with this, its leading connection. Host.NewNexus has made its I_T nexus.
 	// It precedes every other event of full feature phase, however early commands were received. A discovery session has no
-	// nexus, so there is no SessionUp and no SessionDown for it.
+	// nexus, so there is no SessionUp and no SessionDown for it, but DiscoveryUp.
 	SessionUp
 	// SessionJoined: the connection entered full feature phase in an existing Session. Like SessionUp it precedes other events.
 	SessionJoined
+	// DiscoveryUp: the connection entered full feature phase in a discovery session.
+	DiscoveryUp
 	// Move: move the connection to the loop with index Loop, together with any input not fed to the framer yet, as soon as
 	// everything sent so far has left. The host then calls Conn.Moved on that loop; it receives nothing in between. The connection
 	// has no tasks.
@@ -57,7 +59,7 @@ type Event struct {
 	// Release is set on a task's last PDU. The host calls Conn.Sent(Release) once the kernel has taken the PDU. It may do so earlier
 	// for a SCSI command (Task.Command) if it holds the memory of Data by itself.
 	Release *Task
-	// Reason is the reason for Close or Flush, for the log.
+	// Reason is the reason for Close or Flush, for the log. In SessionDown it is set if the session ended while it had no connection.
 	Reason error
 	// Last is set if the session ends with this Flush. All its tasks are freed, and an initiator that reads the Logout Response may rely on
 	// the nexus having released everything.

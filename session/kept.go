@@ -45,7 +45,7 @@ func (r *registry) keeps(c *Conn) {
 		return
 	}
 	r.kept = slices.DeleteFunc(r.kept, func(o *Conn) bool { return o == oldest })
-	oldest.host.Post(Message{kind: messageExpire})
+	oldest.host.Post(Message{kind: messageExpire, reason: errTooManyKept})
 }
 
 // keptNoMore records that c no longer keeps its session, for whatever reason.

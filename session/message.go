@@ -11,7 +11,7 @@ type Message struct {
 	lun     uint64   // messageOrderMoved
 	cid     uint16   // messageDropped: the connection that is gone
 	turn    uint32   // messageLogoutReport: the logout that it is for
-	reason  error    // messageFail, messageFinish
+	reason  error    // messageFail, messageFinish, messageExpire
 }
 
 // messageKind is what the receiver has to do.
@@ -80,7 +80,7 @@ func (c *Conn) Receive(now int64, m Message) {
 	case messageResumeLogin:
 		c.login.resume()
 	case messageExpire:
-		c.expire()
+		c.expire(m.reason)
 	case messageRelieved:
 		c.relieved()
 	case messageConfigure:

@@ -83,6 +83,9 @@ func (e Ending) String() string {
 	return fmt.Sprintf("ending %d", uint8(e))
 }
 
+// ErrClosed is in the chain of a reason for Terminate if the administrator ends the connection. Its session may continue.
+var ErrClosed = errors.New("closed by the administrator")
+
 // Ending returns how the connection has ended, and why. The reason is nil if the peer has closed it, or the transport failed. It is
 // for a connection of which the host has taken Flush or Close, or whose transport is gone.
 func (c *Conn) Ending() (Ending, error) {
@@ -98,7 +101,7 @@ func (c *Conn) Ending() (Ending, error) {
 		return EndLogout, e.reason
 	case errReinstated, errConnReinstated:
 		return EndReplaced, e.reason
-	case errShutdown, errConnShutdown, errColdReset:
+	case errShutdown, errColdReset:
 		return EndClosed, e.reason
 	case nil:
 		switch {
@@ -107,6 +110,9 @@ func (c *Conn) Ending() (Ending, error) {
 		case e.asking != askedNothing:
 			return EndClosed, errShutdown // and the initiator closed it without a logout
 		}
+	}
+	if errors.Is(e.reason, ErrClosed) {
+		return EndClosed, e.reason
 	}
 	return EndLost, e.reason
 }

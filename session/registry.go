@@ -100,7 +100,7 @@ func (s *Session) replace() {
 	s.each(nil, Message{kind: messageFail, reason: errReinstated})
 	s.mu.Lock()
 	if k := s.keep; k != nil {
-		k.host.Post(Message{kind: messageExpire})
+		k.host.Post(Message{kind: messageExpire, reason: errReinstated})
 	}
 	s.mu.Unlock()
 }

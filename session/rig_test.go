@@ -123,7 +123,9 @@ next:
 	answer := l.ok(toFull, pairs...)
 	r.hd, r.dd = answer["HeaderDigest"] == "CRC32C", answer["DataDigest"] == "CRC32C"
 	must.Be(r, r.conn.Session() != nil, "no full feature phase; answered %q", answer)
-	if !o.discovery {
+	if o.discovery {
+		r.wantEvent(DiscoveryUp)
+	} else {
 		r.wantEvent(SessionUp)
 	}
 }

@@ -57,6 +57,6 @@ func (c *Conn) phaseTimer(now int64) {
 	case connFlushing, connFlushed:
 		c.fail(errFlushTimeout)
 	case connKeeping:
-		c.expire()
+		c.expire(errNotContinued)
 	}
 }
