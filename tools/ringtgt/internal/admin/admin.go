@@ -14,10 +14,11 @@ import (
 // Op is one change of what commands own. It is pure: the daemon applies it to a copy, validates the result as a whole, saves it and
 // then carries it out.
 type Op interface {
-	// Edit changes owned, the part of the configuration that commands made. all is the whole configuration in force. It returns
-	// whether anything changed (an Op is idempotent: adding what is there already, with the same values, changes nothing), and wraps
-	// one of this package's errors if the change is impossible.
-	Edit(owned, all *config.Config) (changed bool, err error)
+	// Edit changes owned, the part of the configuration that commands made. file is the other part, of the file or the flags, as
+	// config.Read returns it. Edit returns whether anything changed (an Op is idempotent: adding what is there already, with the same
+	// values, changes nothing, nor does removing what is not there), and wraps one of this package's errors if the change is
+	// impossible. What only the whole configuration shows, config.Reread and config.Merge find afterwards.
+	Edit(owned, file *config.Config) (changed bool, err error)
 	// Forced reports whether commands in progress and sessions are ended at once instead of drained.
 	Forced() bool
 }
@@ -122,4 +123,6 @@ const (
 	KindTarget Kind = "target" // *config.Target; LUNs have steps of their own
 	KindLUN    Kind = "lun"    // *config.LUN
 	KindPool   Kind = "pool"   // *config.Pool
+	// KindDiscovery is who may list the targets: *config.Access.
+	KindDiscovery Kind = "discovery"
 )

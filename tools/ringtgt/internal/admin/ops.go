@@ -1,14 +1,10 @@
 package admin
 
 import (
-	"errors"
 	"net/netip"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
-
-// errUnimplemented is what an Op returns until its Edit is written.
-var errUnimplemented = errors.New("is not implemented yet")
 
 // Force is embedded in an Op that removes something.
 type Force struct {
@@ -34,7 +30,7 @@ type AddTarget struct {
 	Groups []uint16 `json:"portal_groups,omitempty"` // none: all
 }
 
-// SetTarget changes a target.
+// SetTarget changes a target. Empty lists that are not nil remove all elements.
 type SetTarget struct {
 	plain
 	Name       string                `json:"name"`
@@ -50,7 +46,8 @@ type RemoveTarget struct {
 	Name string `json:"name"`
 }
 
-// AddLUN adds a logical unit. LUN.Number -1 takes the lowest free number.
+// AddLUN adds a logical unit. LUN.Number -1 takes the lowest free number; if a unit of the target has the file or device already, it
+// is that one.
 type AddLUN struct {
 	plain
 	Target string     `json:"target"`
@@ -67,7 +64,7 @@ type SetLUN struct {
 	QoS      *config.QoS     `json:"qos,omitempty"`
 }
 
-// ResizeLUN grows a file or memory LUN.
+// ResizeLUN grows a file.
 type ResizeLUN struct {
 	plain
 	Target string `json:"target"`
@@ -82,7 +79,8 @@ type RemoveLUN struct {
 	Number int    `json:"number"`
 }
 
-// AddAccount adds a CHAP account of initiators, or with Mutual the target's own. An account that exists gets the new secret.
+// AddAccount adds a CHAP account of initiators, or with Mutual the target's own. An account that exists gets the new secret, and the
+// new list of initiators unless that is nil.
 type AddAccount struct {
 	plain
 	Target     string   `json:"target"` // "": for discovery
@@ -92,12 +90,13 @@ type AddAccount struct {
 	Mutual     bool     `json:"mutual,omitempty"`
 }
 
-// RemoveAccount removes a CHAP account.
+// RemoveAccount removes a CHAP account. Removing the last one would let every initiator log in without CHAP: it needs Open.
 type RemoveAccount struct {
 	Force
 	Target string `json:"target"`
 	User   string `json:"user"`
 	Mutual bool   `json:"mutual,omitempty"`
+	Open   bool   `json:"open,omitempty"`
 }
 
 // AddACL admits initiators. The first entry of a target shuts out all others.
@@ -108,8 +107,8 @@ type AddACL struct {
 	Networks   []netip.Prefix `json:"networks,omitempty"`
 }
 
-// RemoveACL removes entries. Sessions that are not admitted any more are logged out. Removing the last entry would admit every
-// initiator: it needs Open.
+// RemoveACL removes entries. Sessions that are not admitted any more are logged out. Removing the last entry of a list would admit
+// every initiator or network: it needs Open.
 type RemoveACL struct {
 	Force
 	Target     string         `json:"target"`
@@ -143,50 +142,3 @@ type RemovePool struct {
 	Force
 	Name string `json:"name"`
 }
-
-// The Edits.
-
-// Edit implements Op.
-func (o AddTarget) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o SetTarget) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemoveTarget) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o AddLUN) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o SetLUN) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o ResizeLUN) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemoveLUN) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o AddAccount) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemoveAccount) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o AddACL) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemoveACL) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o AddPortal) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemovePortal) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o AddPool) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
-
-// Edit implements Op.
-func (o RemovePool) Edit(owned, all *config.Config) (bool, error) { return false, errUnimplemented }
