@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -83,21 +84,51 @@ func TestStatisticsOfTargetsThatCome(t *testing.T) {
 	check.That(t, len(r.e.Latency(0).Units) == 0, "reports of a target that is gone: %v", r.e.Latency(0).Units)
 }
 
+// A unit that gets the LUN of one that was removed is counted anew.
+func TestStatisticsOfAUnitThatGoes(t *testing.T) {
+	r := newRig(t, 2, memory(t, 1<<20), memory(t, 1<<20))
+	i, j := r.login(1), r.login(2)
+	reads := func() (n uint64) {
+		for _, u := range r.e.Latency(0).Units {
+			if u.LUN == 1 && u.Operation == "read" {
+				n += u.Commands
+			}
+		}
+		return n
+	}
+	for round := range 3 {
+		for range 5 {
+			i.good(i.startRead(1, 0, 1))
+			j.good(j.startRead(1, 0, 1))
+		}
+		waitFor(t, "the reads to be counted", func() bool { return reads() == 10 })
+		must.OK(t, r.e.RemoveUnit(t.Context(), r.target.Lookup(1<<48), false))
+		check.That(t, reads() == 0, "round %d: %d reads of a unit that is gone", round, reads())
+		must.Get(r.target.AddUnit(1, lun.UnitConfig{Backend: memory(t, 1<<20)}))(t)
+		i.clearAttention(1)
+		j.clearAttention(1)
+	}
+}
+
 // A LUN that does not exist yet is counted as itself once it does.
 func TestStatisticsOfAUnitThatComes(t *testing.T) {
 	r := newRig(t, 1, memory(t, 1<<20))
 	i := r.login(1)
+	counted := func(want map[int]uint64) func() bool {
+		return func() bool {
+			got := map[int]uint64{}
+			for _, u := range r.e.Latency(0).Units {
+				if u.Operation == "read" {
+					got[u.LUN] = u.Commands
+				}
+			}
+			return maps.Equal(got, want)
+		}
+	}
 	i.wantStatus(i.startRead(1, 0, 1), 2, "there is no such LUN")
+	waitFor(t, "the first read to be counted", counted(map[int]uint64{-1: 1}))
 	must.Get(r.target.AddUnit(1, lun.UnitConfig{Backend: memory(t, 1<<20)}))(t)
 	i.wantStatus(i.startRead(1, 0, 1), 2, "its unit attention")
 	i.good(i.startRead(1, 0, 1))
-	waitFor(t, "the reads to be counted", func() bool {
-		n := map[int]uint64{}
-		for _, u := range r.e.Latency(0).Units {
-			if u.Operation == "read" {
-				n[u.LUN] = u.Commands
-			}
-		}
-		return n[-1] == 1 && n[1] == 2
-	})
+	waitFor(t, "the reads to be counted", counted(map[int]uint64{-1: 1, 1: 2}))
 }

@@ -275,6 +275,34 @@ func (k *loopLatency) add(u *unitLatency, op Operation, now int64) *opLatency {
 	return o
 }
 
+// forgetUnit forgets the statistics of a unit that was removed: those of another one with its LUN begin anew.
+func (l *loop) forgetUnit(u *lun.Unit) {
+	for _, t := range l.lat.targets {
+		if t.target != u.Target() || t.units[u.LUN()] == nil {
+			continue
+		}
+		gone := t.units[u.LUN()]
+		t.units[u.LUN()] = nil
+		for _, c := range l.conns {
+			if c != nil && c.lat.unit == gone {
+				c.lat.unit = nil
+			}
+		}
+		l.lat.keep(func(o *opLatency) bool { return gone.ops[o.op] != o })
+	}
+}
+
+// keep drops all other counters. A reader may be at the old slice, so it makes another one.
+func (k *loopLatency) keep(want func(o *opLatency) bool) {
+	var kept []*opLatency
+	for _, o := range k.all {
+		if want(o) {
+			kept = append(kept, o)
+		}
+	}
+	k.all = kept
+}
+
 func (k *loopLatency) knows(tgt *lun.Target) bool {
 	return slices.ContainsFunc(k.targets, func(t *targetLatency) bool { return t.target == tgt })
 }
@@ -286,13 +314,7 @@ type devicesChanged struct{ l *loop }
 func (d devicesChanged) Happen() {
 	k, all := &d.l.lat, d.l.engine.devices.all()
 	k.targets = slices.DeleteFunc(k.targets, func(t *targetLatency) bool { return !slices.Contains(all, t.target) })
-	var kept []*opLatency // another slice: a reader may be at the old one
-	for _, o := range k.all {
-		if k.knows(o.target) {
-			kept = append(kept, o)
-		}
-	}
-	k.all = kept
+	k.keep(func(o *opLatency) bool { return k.knows(o.target) })
 }
 
 func (k *loopLatency) targetOf(tgt *lun.Target) *targetLatency {

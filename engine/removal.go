@@ -99,10 +99,14 @@ func (e *Engine) release(r *removal) {
 		g := r.unit.Backend().Geometry()
 		e.unsent(r.unit, m.Bytes(0, int(g.Blocks)*int(g.BlockSize)))
 	}
+	var op lun.QueueOp
 	if q, ok := r.unit.Backend().(lun.OnQueue); ok {
-		op := q.QueueOp()
-		e.each(func(l *loop) { l.files.forget(op) })
+		op = q.QueueOp()
 	}
+	e.each(func(l *loop) {
+		l.files.forget(op)
+		l.forgetUnit(r.unit)
+	})
 }
 
 // unsent waits until no answer with data of a removed unit, whose blocks are mem, waits to be sent.
