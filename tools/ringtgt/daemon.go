@@ -211,8 +211,8 @@ func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
 // listenControl opens the control socket: in the state directory, which is locked by this process, or in the runtime
 // directory. Failure is an error only if the path was configured.
 func (d *daemon) listenControl() error {
-	configured := d.now().cfg.Server.Control
-	path := configured
+	cfg := d.now().cfg.Server
+	path := cfg.Control
 	var err error
 	switch {
 	case path != "":
@@ -222,10 +222,11 @@ func (d *daemon) listenControl() error {
 		path, err = control.RuntimeSocket()
 	}
 	if err == nil {
-		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency})
+		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency},
+			control.Groups{Group: cfg.Group, Readers: cfg.Readers})
 	}
 	if err != nil {
-		if configured != "" {
+		if cfg.Control != "" {
 			return err
 		}
 		d.note("`ringtgt status` will not find this daemon: " + err.Error())

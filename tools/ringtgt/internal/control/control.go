@@ -1,6 +1,6 @@
 // Package control is the daemon's Unix socket: HTTP with JSON; the path contains the version. GET /v1/status answers Status,
-// GET /v1/latency?connections=N answers Latency with the N busiest connections. The socket has mode 0600: any process that can
-// open it may read both.
+// GET /v1/latency?connections=N answers Latency with the N busiest connections; package api serves the rest. The peer's credentials
+// decide what it may do.
 package control
 
 import (
@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,17 +21,6 @@ const (
 	statusPath  = "/v1/status"
 	latencyPath = "/v1/latency"
 	connections = "connections"
-	// MaxConnections bounds the connections of a Latency: each is some kilobytes.
-	MaxConnections = 1000
-	// answerTime bounds the daemon's part of an answer: a loop that does not respond for so long is stuck, and the answer
-	// reports that.
-	answerTime = 2 * time.Second
-	// requestTime bounds a client's request, so that a hanging client holds no resources.
-	requestTime = 10 * time.Second
-	// maxAnswer bounds what a client reads: 16384 connections on each of 256 loops, 400 bytes each, would fit.
-	maxAnswer = 2 << 30
-	// maxHeader is far more than our own client sends.
-	maxHeader = 8 << 10
 )
 
 // Server answers on a control socket.
@@ -50,10 +38,16 @@ var ErrLive = errors.New("a running daemon answers there")
 type Answers struct {
 	Status  func(context.Context) (*Status, error)
 	Latency func(ctx context.Context, connections int) (*Latency, error)
+	API     http.Handler // serves all other paths; nil: there are none
 }
 
-// Listen opens the socket at path. It replaces a socket left over from a dead daemon; anything else at path is an error and stays.
-func Listen(path string, a Answers) (*Server, error) {
+// Listen opens the socket at path for root, this user and the members of groups. It replaces a socket left over from a dead daemon;
+// anything else at path is an error and stays.
+func Listen(path string, a Answers, groups Groups) (*Server, error) {
+	admission, err := groups.resolve()
+	if err != nil {
+		return nil, err
+	}
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
 			return nil, fmt.Errorf("control socket: %s exists and is not a socket", path)
@@ -74,6 +68,30 @@ func Listen(path string, a Answers) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	if err := widen(path, admission); err != nil {
+		ln.Close()
+		os.Remove(path)
+		return nil, fmt.Errorf("control socket: %w", err)
+	}
+	s := &Server{path: path, names: []string{path}, served: make(chan struct{})}
+	s.http = newHTTPServer(a.Handler())
+	s.http.ConnContext = admission.context
+	go func() {
+		defer close(s.served)
+		_ = s.http.Serve(bounded(ln)) // ends with Close
+	}()
+	return s, nil
+}
+
+// newHTTPServer returns a server whose clients are bounded in time and in the length of their headers.
+func newHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: admit(h), ReadTimeout: requestTime, WriteTimeout: requestTime, IdleTimeout: requestTime, MaxHeaderBytes: maxHeader,
+	}
+}
+
+// Handler serves a on any listener.
+func (a Answers) Handler() http.Handler {
 	mux := http.NewServeMux()
 	handle(mux, statusPath, func(ctx context.Context, _ *http.Request) (any, error) { return a.Status(ctx) })
 	handle(mux, latencyPath, func(ctx context.Context, r *http.Request) (any, error) {
@@ -83,15 +101,10 @@ func Listen(path string, a Answers) (*Server, error) {
 		}
 		return a.Latency(ctx, n)
 	})
-	s := &Server{path: path, names: []string{path}, served: make(chan struct{})}
-	s.http = &http.Server{
-		Handler: mux, ReadTimeout: requestTime, WriteTimeout: requestTime, IdleTimeout: requestTime, MaxHeaderBytes: maxHeader,
+	if a.API != nil {
+		mux.Handle("/", a.API)
 	}
-	go func() {
-		defer close(s.served)
-		_ = s.http.Serve(ln) // ends with Close
-	}()
-	return s, nil
+	return mux
 }
 
 // handle registers the handler for one path.
@@ -133,11 +146,16 @@ func GetLatency(ctx context.Context, path string, n int) (*Latency, error) {
 	return l, get(ctx, path, latencyPath+"?"+connections+"="+strconv.Itoa(n), l)
 }
 
+// Transport returns an HTTP transport to the socket at path, whatever the host of a URL.
+func Transport(path string) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }}
+}
+
 // get requests path and decodes the answer into v.
 func get(ctx context.Context, path, question string, v any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTime)
 	defer cancel()
-	t := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, path) }}
+	t := Transport(path)
 	defer t.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://ringtgt"+question, nil)
 	if err != nil {

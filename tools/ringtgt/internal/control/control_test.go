@@ -24,7 +24,7 @@ func answer(context.Context) (*Status, error) {
 
 func serve(t *testing.T, path string) *Server {
 	t.Helper()
-	s := must.Get(Listen(path, answers))(t)
+	s := must.Get(Listen(path, answers, Groups{}))(t)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -55,7 +55,7 @@ func TestLongPaths(t *testing.T) {
 	if got, err := Get(t.Context(), path); err != nil || got.Daemon.PID != 7 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if _, err := Listen(path, answers); !errors.Is(err, ErrLive) {
+	if _, err := Listen(path, answers, Groups{}); !errors.Is(err, ErrLive) {
 		t.Errorf("a second server: %v", err)
 	}
 	s.Close()
@@ -84,7 +84,7 @@ func TestWhatIsThereAlready(t *testing.T) {
 
 	live := filepath.Join(dir, "live.sock")
 	serve(t, live)
-	if _, err := Listen(live, answers); !errors.Is(err, ErrLive) {
+	if _, err := Listen(live, answers, Groups{}); !errors.Is(err, ErrLive) {
 		t.Errorf("beside a live daemon: %v", err)
 	}
 	if _, err := Get(t.Context(), live); err != nil {
@@ -93,20 +93,20 @@ func TestWhatIsThereAlready(t *testing.T) {
 
 	file := filepath.Join(dir, "file")
 	must.OK(t, os.WriteFile(file, []byte("precious"), 0o600))
-	if _, err := Listen(file, answers); err == nil || !strings.Contains(err.Error(), "not a socket") {
+	if _, err := Listen(file, answers, Groups{}); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("over a file: %v", err)
 	}
 	if b, _ := os.ReadFile(file); string(b) != "precious" {
 		t.Errorf("the file is now %q", b)
 	}
-	if _, err := Listen(filepath.Join(dir, "none", "x.sock"), answers); err == nil {
+	if _, err := Listen(filepath.Join(dir, "none", "x.sock"), answers, Groups{}); err == nil {
 		t.Error("in a directory that is not there")
 	}
 }
 
 func TestDaemonSaysNo(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
-	s, err := Listen(path, Answers{Status: func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") }})
+	s, err := Listen(path, Answers{Status: func(context.Context) (*Status, error) { return nil, errors.New("a loop does not answer") }}, Groups{})
 	must.OK(t, err)
 	defer s.Close()
 	if _, err := Get(t.Context(), path); err == nil || Absent(err) || !strings.Contains(err.Error(), "a loop does not answer") {
@@ -122,7 +122,7 @@ func TestAnswerTimeIsBounded(t *testing.T) {
 			return nil, errors.New("no deadline")
 		}
 		return answer(ctx)
-	}})
+	}}, Groups{})
 	must.OK(t, err)
 	defer s.Close()
 	if _, err := Get(t.Context(), path); err != nil {
@@ -232,7 +232,7 @@ func TestLatency(t *testing.T) {
 		l.Units = []engine.UnitLatency{{Target: "iqn", LUN: 3, Operation: "read", Commands: 7}}
 		l.Units[0].Stages[engine.StageSend].Steps.Add(1000, 7)
 		return l, nil
-	}})
+	}}, Groups{})
 	must.OK(t, err)
 	defer s.Close()
 	l := must.Get(GetLatency(t.Context(), path, 17))(t)

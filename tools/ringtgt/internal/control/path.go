@@ -57,6 +57,19 @@ func listen(path string) (ln *net.UnixListener, err error) {
 	return ln, nil
 }
 
+// widen gives the socket to the members of the groups.
+func widen(path string, a admission) error {
+	mode, gid := a.mode()
+	return short(path, func(p string) error {
+		if gid >= 0 {
+			if err := os.Lchown(p, -1, gid); err != nil {
+				return err
+			}
+		}
+		return os.Chmod(p, mode)
+	})
+}
+
 // RuntimeDirEnv names an environment variable with another runtime directory.
 const RuntimeDirEnv = "RINGTGT_RUNTIME_DIR"
 
