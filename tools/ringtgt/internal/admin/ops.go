@@ -85,7 +85,8 @@ type AddAccount struct {
 	plain
 	Target     string   `json:"target"` // "": for discovery
 	User       string   `json:"user"`
-	SecretFile string   `json:"secret_file"` // the daemon stores a secret that it was given, and puts the file's path here
+	SecretFile string   `json:"secret_file,omitempty"`
+	Secret     string   `json:"secret,omitempty"` // instead of SecretFile; the API saves it and sets SecretFile before Edit
 	Initiators []string `json:"initiators,omitempty"`
 	Mutual     bool     `json:"mutual,omitempty"`
 }
