@@ -102,7 +102,7 @@ func TestStatisticsOfAUnitThatGoes(t *testing.T) {
 			j.good(j.startRead(1, 0, 1))
 		}
 		waitFor(t, "the reads to be counted", func() bool { return reads() == 10 })
-		must.OK(t, r.e.RemoveUnit(t.Context(), r.target.Lookup(1<<48), false))
+		must.OK(t, r.e.RemoveUnit(t.Context(), r.unit(1), false))
 		check.That(t, reads() == 0, "round %d: %d reads of a unit that is gone", round, reads())
 		must.Get(r.target.AddUnit(1, lun.UnitConfig{Backend: memory(t, 1<<20)}))(t)
 		i.clearAttention(1)

@@ -172,7 +172,7 @@ func (t *task) moved() uint64 {
 // record holds what remains to be counted of commands whose answers are staged, until the kernel has taken those. Commands that
 // arrived together mostly have the same times, and share a record.
 type record struct {
-	lun   uint64
+	unit  *lun.Unit // nil: none that its initiator sees
 	op    Operation
 	times session.Times
 	taskTimes
@@ -182,12 +182,12 @@ type record struct {
 }
 
 func (t *task) record() record {
-	return record{lun: t.s.LUN, op: OperationOf(t.s.CDB[0]), times: t.s.Times, taskTimes: t.times, line: t.l.Queued()}
+	return record{unit: t.l.Unit(), op: OperationOf(t.s.CDB[0]), times: t.s.Times, taskTimes: t.times, line: t.l.Queued()}
 }
 
 // alike reports whether t can be counted in r.
 func (r *record) alike(t *task) bool {
-	return r.times == t.s.Times && r.taskTimes == t.times && r.lun == t.s.LUN && r.line == t.l.Queued() && r.op == OperationOf(t.s.CDB[0])
+	return r.times == t.s.Times && r.taskTimes == t.times && r.unit == t.l.Unit() && r.line == t.l.Queued() && r.op == OperationOf(t.s.CDB[0])
 }
 
 // note adds a command to the batch that carries its last PDU.
@@ -219,7 +219,7 @@ func (c *conn) count(r *record) {
 	l := c.loop
 	var d [NumStages]int64
 	r.stages(max(l.lat.began, r.done, r.times.Turn), &d)
-	u := c.unitOf(r.lun)
+	u := c.unitOf(r.unit)
 	o := u.ops[r.op]
 	if o == nil {
 		o = l.lat.add(u, r.op, l.now)
@@ -233,26 +233,22 @@ func (c *conn) count(r *record) {
 	k.add(r, &d)
 }
 
-// unitOf returns where the connection's commands to that LUN are counted.
-func (c *conn) unitOf(lun uint64) *unitLatency {
-	if c.lat.unit == nil || c.lat.lun != lun {
-		u := c.loop.lat.find(c, lun)
-		if u.lun < 0 {
-			return u // there may be a unit soon
-		}
-		c.lat.lun, c.lat.unit = lun, u
+// unitOf returns where the connection's commands to a unit are counted.
+func (c *conn) unitOf(of *lun.Unit) *unitLatency {
+	if c.lat.unit == nil || c.lat.of != of {
+		c.lat.of, c.lat.unit = of, c.loop.lat.find(c, of)
 	}
 	return c.lat.unit
 }
 
-func (k *loopLatency) find(c *conn, lun uint64) *unitLatency {
+func (k *loopLatency) find(c *conn, of *lun.Unit) *unitLatency {
 	tgt := c.target()
 	if c.lat.target == nil {
 		c.lat.target = k.targetOf(tgt)
 	}
 	i := noLUN
-	if u := tgt.Lookup(lun); u != nil {
-		i = u.LUN()
+	if of != nil {
+		i = of.LUN()
 	}
 	u := c.lat.target.units[i]
 	if u == nil {
@@ -363,8 +359,8 @@ func sizeStep(n uint64) int {
 
 // connLatency has a connection's own statistics, and caches where those of its unit are.
 type connLatency struct {
-	lun    uint64
-	unit   *unitLatency // of lun
+	of     *lun.Unit
+	unit   *unitLatency // where its commands are counted
 	target *targetLatency
 	ops    [NumOperations]*connOp // each allocated at the first command of its kind
 }

@@ -69,7 +69,7 @@ func (c *conn) manage(st *session.Task) {
 	tgt, nexus := c.target(), c.nexus()
 	asked := asking{c: c, st: st, use: c.task(st).use}
 	answer := asked.answer
-	unit := tgt.Lookup(st.LUN)
+	unit := nexus.Lookup(st.LUN)
 	switch f := st.Manage; f {
 	case pdu.TMFAbortTaskSet, pdu.TMFQueryTaskSet:
 		// The session has all tasks of its nexus: it has already ended them, or checked whether there is one (SAM-5 7.10).
@@ -84,7 +84,15 @@ func (c *conn) manage(st *session.Task) {
 			return
 		}
 		l.sweepFor(sweepKey{fn: f, tgt: tgt, unit: unit, from: nexus}, asked)
-	case pdu.TMFTargetWarmReset, pdu.TMFTargetColdReset:
+	case pdu.TMFTargetColdReset:
+		// It ends the sessions of all initiators. RFC 7143 11.5.1: "its execution privileges may be managed by iSCSI mechanisms";
+		// who does not even see all units has no business with the sessions of those who do.
+		if !nexus.SeesAll() {
+			answer(pdu.TMFResponseAuthorizationFailed)
+			return
+		}
+		l.sweepFor(sweepKey{fn: f, tgt: tgt, from: nexus}, asked)
+	case pdu.TMFTargetWarmReset:
 		l.sweepFor(sweepKey{fn: f, tgt: tgt, from: nexus}, asked)
 	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
 		nexus.Reset()
@@ -109,7 +117,7 @@ type preempting struct {
 }
 
 func (p preempting) matches(t *task) bool {
-	return t.onUnit(p.u.Target(), p.u) && p.of.Has(t.conn.nexus())
+	return t.unit() == p.u && p.of.Has(t.conn.nexus())
 }
 
 func (p preempting) done(map[*lun.Nexus]bool) { p.after.Happen() }
@@ -145,9 +153,12 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 	}
 }
 
-// onUnit reports whether t is a command for u.
-func (t *task) onUnit(tgt *lun.Target, u *lun.Unit) bool {
-	return t.conn.target() == tgt && tgt.Lookup(t.s.LUN) == u
+// unit is the unit that t was sent to, even if its initiator does not see it any more; nil if there is none.
+func (t *task) unit() *lun.Unit {
+	if u := t.l.Unit(); u != nil {
+		return u
+	}
+	return t.conn.nexus().Lookup(t.s.LUN)
 }
 
 // leaveGroups counts the task off in the groups that wait for it.

@@ -36,7 +36,15 @@ func (i *initiator) wantSense(itt uint32, want int, because string) {
 	must.Be(i.t, got == want, "sense %05X, want %05X, because %s", got, want, because)
 }
 
-func (r *rig) unit(l int) *lun.Unit { return r.target.Lookup(uint64(l) << 48) }
+// unit is the target's unit l, nil if there is none.
+func (r *rig) unit(l int) *lun.Unit {
+	for _, u := range r.target.Units() {
+		if u.LUN() == l {
+			return u
+		}
+	}
+	return nil
+}
 
 // remove runs RemoveUnit; the channel gets its result.
 func (r *rig) remove(ctx context.Context, u *lun.Unit, force bool) <-chan error {

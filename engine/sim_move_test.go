@@ -56,7 +56,7 @@ func TestShutdownReachesMovingConnection(t *testing.T) {
 // A TARGET COLD RESET ends all sessions of the target (RFC 7143, 11.5.1): the connection does not join its session any more.
 func TestColdResetReachesMovingConnection(t *testing.T) {
 	s := betweenLoops(t, func(s *scenario) {
-		s.target.Reset(lun.ResetCold)
+		s.target.Reset(lun.ResetCold, nil)
 		s.engine.dropTarget(s.target, &conn{}) // before the connection arrives
 	})
 	got := s.conns["2"].got

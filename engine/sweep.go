@@ -63,7 +63,13 @@ func (s *sweep) matches(t *task) bool {
 	if t.conn.nexus() == s.from || t.conn.target() != s.tgt {
 		return false
 	}
-	return s.unit == nil || s.tgt.Lookup(t.s.LUN) == s.unit
+	switch u := t.unit(); {
+	case s.unit != nil:
+		return u == s.unit
+	case s.fn == pdu.TMFTargetWarmReset: // see lun.Target.Reset
+		return u != nil && s.from.Sees(u)
+	}
+	return true
 }
 
 // done carries out the function on the units and answers all functions that waited for it.
@@ -74,9 +80,9 @@ func (s *sweep) done(hit map[*lun.Nexus]bool) {
 	case pdu.TMFLogicalUnitReset:
 		s.unit.Reset(s.from)
 	case pdu.TMFTargetWarmReset:
-		s.tgt.Reset(lun.ResetWarm)
+		s.tgt.Reset(lun.ResetWarm, s.from)
 	case pdu.TMFTargetColdReset:
-		s.tgt.Reset(lun.ResetCold)
+		s.tgt.Reset(lun.ResetCold, s.from)
 		a := s.asked[0]
 		a.c.loop.engine.dropTarget(s.tgt, a.c) // RFC 7143 11.5.1: all connections to it end, this one after its answer
 	}

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // EXTENDED COPY(LID1), SPC-4 6.4: the parameter list. copy_run.go carries it out, copy_results.go reports on it.
 //
-// The copy manager can access only the logical units of the target that got the command, because access lists are per target. It
+// The copy manager can access only the logical units that the nexus sees in the target that got the command. It
 // copies blocks to blocks (segment descriptors 02h and 0Ah), between units named by identification descriptors (E4h).
 // Hypervisors need no more.
 
@@ -153,7 +153,7 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 		c := cscd{asc: ascCopyTargetNotReachable, pad: d[28]&0x04 != 0}
 		if kind := d[1] & 0x1F; kind != 0 { // PERIPHERAL DEVICE TYPE: only disks are here
 			c.asc = ascCopyTargetType
-		} else if c.unit = t.Nexus.target.designated(d[4]&0x0F, d[5]&0x3F, d[8:8+d[7]]); c.unit != nil {
+		} else if c.unit = t.Nexus.designated(d[4]&0x0F, d[5]&0x3F, d[8:8+d[7]]); c.unit != nil {
 			bs := uint32(d[29])<<16 | uint32(d[30])<<8 | uint32(d[31])
 			if bs != 0 && bs != c.unit.blockSize() { // DISK BLOCK LENGTH: the initiator means another unit
 				t.checkParam(copyHeader+at+29, -1)
@@ -166,15 +166,15 @@ func (op *copyOp) parseCSCDs(list []byte) bool {
 }
 
 // designated finds the unit of a designation descriptor (SPC-4 7.8.6): one of those in VPD page 83h with
-// association logical unit. how is ASSOCIATION and DESIGNATOR TYPE. nil: it is none of this target's.
-func (tg *Target) designated(code, how byte, id []byte) *Unit {
-	for _, u := range tg.Units() {
+// association logical unit. how is ASSOCIATION and DESIGNATOR TYPE. nil: it is none that the nexus sees.
+func (n *Nexus) designated(code, how byte, id []byte) *Unit {
+	for _, u := range n.view.Load().list {
 		switch {
 		case how == ofUnit|typeNAA && code == codeBinary && string(id) == string(u.names.naa[:]):
 			return u
 		case how == ofUnit|typeT10Vendor && code == codeASCII && len(id) > 8:
 			vendor := make([]byte, 8)
-			padASCII(vendor, tg.cfg.Vendor)
+			padASCII(vendor, n.target.cfg.Vendor)
 			if string(id[:8]) == string(vendor) && string(id[8:]) == u.names.serial {
 				return u
 			}

@@ -130,7 +130,7 @@ func (op *copyOp) enter(s *copySegment) bool {
 func (op *copyOp) run(more bool) {
 	op.running = true
 	for more {
-		if u := op.side(); u.target.Lookup(uint64(u.lun)<<48) != u { // removed meanwhile
+		if u := op.side(); u.removed.Load() || !op.parent.Nexus.Sees(u) { // removed or masked meanwhile
 			op.abort(ascCopyTargetNotReachable, -1)
 			break
 		}
@@ -199,7 +199,7 @@ const (
 // prepare makes the child a command of n blocks at byte off of u.
 func (op *copyOp) prepare(u *Unit, code byte, off, n int64) *Task {
 	c := &op.child
-	*c = Task{Nexus: op.parent.Nexus, LUN: uint64(u.lun) << 48, Loop: op.parent.Loop, Owner: op, unit: u}
+	*c = Task{Nexus: op.parent.Nexus, Loop: op.parent.Loop, Owner: op, unit: u}
 	c.CDB[0] = code
 	binary.BigEndian.PutUint64(c.CDB[2:], uint64(off)/uint64(u.blockSize()))
 	binary.BigEndian.PutUint32(c.CDB[10:], uint32(n))

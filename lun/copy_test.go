@@ -52,7 +52,7 @@ func (r *rig) naa(unit int) []byte {
 	r.tb.Helper()
 	cdb := [16]byte{0x12, 1, 0x83, 4, 0}
 	page := r.start(0, r.a, uint64(unit)<<48, lun.AttrSimple, cdb, nil).wait().in
-	bs := uint32(r.tg.Lookup(uint64(unit) << 48).Backend().Geometry().BlockSize)
+	bs := uint32(r.a.Lookup(uint64(unit) << 48).Backend().Geometry().BlockSize)
 	for at := 4; at+4 <= len(page); at += 4 + int(page[at+3]) {
 		if page[at+1]&0x3F == 0x03 {
 			d := make([]byte, 32)

@@ -24,7 +24,7 @@ func (t *Task) Plan(copied bool) (out, in int) {
 
 // resolve finds the unit and the command, and how much the command transfers.
 func (t *Task) resolve() {
-	u := t.Nexus.target.Lookup(t.LUN)
+	u := t.Nexus.Lookup(t.LUN)
 	c, badAction := find(&t.CDB)
 	t.unit, t.cmd, t.badAction, t.resolved = u, c, badAction, true
 	if c != nil && c.plan != nil && (u != nil || c.flags&withoutUnit != 0) {
@@ -49,22 +49,44 @@ func (t *Task) dispatch() {
 		t.noUnit()
 		return
 	}
-	if t.Nexus.pending[u.lun].Load()&attentionMask != 0 && (c == nil || c.flags&ignoresUA == 0) {
-		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
-			t.check(UnitAttention, a.asc())
-			return
-		}
+	if t.Nexus.pending[u.lun].Load()&attentionMask != 0 && t.interrupted() {
+		return
 	}
 	if !t.valid() || !t.admit() {
 		return
 	}
 	if c.flags&(gated|exclusive) != 0 || t.Attr == AttrOrdered && c.flags&ignoresUA == 0 {
-		if !u.gate.enter(t, c.flags&exclusive != 0 || t.Attr == AttrOrdered) {
+		if !t.unit.gate.enter(t, c.flags&exclusive != 0 || t.Attr == AttrOrdered) {
 			t.phaseIs(taskAtGate)
 			return
 		}
 	}
 	c.run(t)
+}
+
+// interrupted handles what is pending for the I_T_L nexus. It returns true if it ended t.
+func (t *Task) interrupted() bool {
+	n, u, c := t.Nexus, t.unit, t.cmd
+	if n.pending[u.lun].Load()&uint32(unseen) != 0 { // since Plan the initiator has lost sight of the unit: see Nexus.look
+		t.unit = nil
+		if c != nil && c.flags&withoutUnit != 0 {
+			t.resolve()
+		}
+		if t.unit == nil {
+			t.noUnit()
+			return true
+		}
+	}
+	if c != nil && c.flags&ignoresUA != 0 {
+		return false
+	}
+	a := n.takeAttention(u, ^attention(0))
+	if a == 0 {
+		return false
+	}
+	s := u.attentionSense(a)
+	t.checkSense(&s)
+	return true
 }
 
 // valid checks the CDB and the task attribute, independently of the unit's state. It returns false if it ended t.
@@ -137,7 +159,7 @@ type admission Task
 
 func (a *admission) Happen() { (*Task)(a).gatePassed() }
 
-// noUnit answers a command to a LUN that does not exist (SPC-4 6.6.2, SAM-5 4.7.5).
+// noUnit answers a command to a LUN that does not exist for its initiator (SPC-4 6.6.2, SAM-5 4.7.5).
 func (t *Task) noUnit() {
 	if t.cmd == nil || t.cmd.flags&withoutUnit == 0 {
 		t.check(IllegalRequest, ascLUNotSupported)

@@ -243,7 +243,7 @@ func TestLookup(t *testing.T) {
 		{0xC101 << 48, -1},             // REPORT LUNS well known logical unit
 		{1, -1}, {200<<48 | 1<<32, -1}, // more than one level
 	} {
-		u := r.tg.Lookup(c.lun)
+		u := r.a.Lookup(c.lun)
 		if c.want < 0 && u != nil || c.want >= 0 && (u == nil || u.LUN() != c.want) {
 			t.Errorf("LUN %016x is unit %v, want %d", c.lun, u, c.want)
 		}

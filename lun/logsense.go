@@ -8,22 +8,34 @@ var logCommands = []command{
 }
 
 const (
-	logSupported  = 0x00 // Supported Log Pages
-	logExceptions = 0x2F // Informational Exceptions: "smartctl -H" reads it
-	logSubpages   = 0xFF // subpage code of the lists that show subpages
+	logSupported    = 0x00 // Supported Log Pages
+	logProvisioning = 0x0C // Logical Block Provisioning
+	logExceptions   = 0x2F // Informational Exceptions: "smartctl -H" reads it
+	logSubpages     = 0xFF // subpage code of the lists that show subpages
 )
 
-// logPages are the log pages, ascending by page and subpage. There is no temperature page, because no temperature is known, and
-// no Logical Block Provisioning page, because that would require thresholds (SBC-3 6.4.4).
-var logPages = []struct {
+// logPage is a log page: one subpage, with its parameters.
+type logPage struct {
 	page, subpage byte
-	data          func(page byte) []byte
-}{
-	{logSupported, 0x00, supportedLogPages},
-	{logSupported, logSubpages, supportedLogSubpages},
-	{logExceptions, 0x00, informationalExceptions},
-	{logExceptions, logSubpages, supportedLogSubpages},
+	thin          bool // of thin units only
+	data          func(u *Unit, page byte) []byte
 }
+
+// logPages are the log pages, ascending by page and subpage. They are a function because page 00h is one of them. There is no
+// temperature page, because no temperature is known.
+func logPages() []logPage {
+	return []logPage{
+		{logSupported, 0x00, false, supportedLogPages},
+		{logSupported, logSubpages, false, supportedLogSubpages},
+		{logProvisioning, 0x00, true, thinResources},
+		{logProvisioning, logSubpages, true, supportedLogSubpages},
+		{logExceptions, 0x00, false, informationalExceptions},
+		{logExceptions, logSubpages, false, supportedLogSubpages},
+	}
+}
+
+// has reports whether u has the page.
+func (p *logPage) has(u *Unit) bool { return !p.thin || u.thin() }
 
 // logSense: SPC-4 6.8.
 func logSense(t *Task) {
@@ -32,12 +44,13 @@ func logSense(t *Task) {
 		t.checkField(1, 0)
 		return
 	}
-	for i := range logPages {
-		p := &logPages[i]
-		if p.page != page || p.subpage != subpage {
+	pages := logPages()
+	for i := range pages {
+		p := &pages[i]
+		if p.page != page || p.subpage != subpage || !p.has(t.unit) {
 			continue
 		}
-		// 6.8: a PARAMETER POINTER beyond the largest parameter code is an invalid field. The largest is 0.
+		// 6.8: a PARAMETER POINTER beyond the largest parameter code is an invalid field. All parameters are returned from 0 on.
 		if cdb16(&t.CDB, 5) != 0 {
 			t.checkField(5, 7)
 			return
@@ -46,13 +59,13 @@ func logSense(t *Task) {
 		if subpage != 0 {
 			header[0] |= 0x40 // SPF
 		}
-		body := p.data(page)
+		body := p.data(t.unit, page)
 		binary.BigEndian.PutUint16(header[2:], uint16(len(body)))
 		t.reply(append(header, body...), int(cdb16(&t.CDB, 7)))
 		return
 	}
-	for i := range logPages {
-		if logPages[i].page == page { // the page exists, its subpage does not
+	for i := range pages {
+		if pages[i].page == page && pages[i].has(t.unit) { // the page exists, its subpage does not
 			t.checkField(3, 7)
 			return
 		}
@@ -61,21 +74,27 @@ func logSense(t *Task) {
 }
 
 // supportedLogPages: SPC-4 7.3.18.
-func supportedLogPages(byte) (list []byte) {
-	return []byte{logSupported, logExceptions}
+func supportedLogPages(u *Unit, _ byte) (list []byte) {
+	for _, p := range logPages() {
+		if p.subpage == 0 && p.has(u) {
+			list = append(list, p.page)
+		}
+	}
+	return list
 }
 
 // supportedLogSubpages: SPC-4 7.3.19 for page 00h, which lists all, and 7.3.20 for another, which lists its own.
-func supportedLogSubpages(page byte) []byte {
-	all := []byte{logSupported, 0, logSupported, logSubpages, logExceptions, 0, logExceptions, logSubpages}
-	if page == logSupported {
-		return all
+func supportedLogSubpages(u *Unit, page byte) (list []byte) {
+	for _, p := range logPages() {
+		if p.has(u) && (page == logSupported || page == p.page) {
+			list = append(list, p.page, p.subpage)
+		}
 	}
-	return all[4:]
+	return list
 }
 
 // informationalExceptions: SPC-4 7.3.8. Nothing is wrong, and the temperature is unknown (FFh, as in 7.3.21.2).
-func informationalExceptions(byte) []byte {
+func informationalExceptions(*Unit, byte) []byte {
 	// PARAMETER CODE 0000h; FORMAT AND LINKING 11b (binary list); PARAMETER LENGTH 4; ASC, ASCQ, temperature, vendor
 	return []byte{0, 0, 0x03, 4, 0, 0, 0xFF, 0}
 }

@@ -101,7 +101,7 @@ func (l *nexusLosses) tell(lun int, kind lossKind, loss uint64, now int64) bool 
 // reported, otherwise the one it started from.
 func (n *Nexus) knows() uint64 {
 	table := n.losses.told.Load()
-	for _, u := range n.target.Units() {
+	for _, u := range n.view.Load().list {
 		loss := u.loss.Load()
 		if loss <= n.losses.from {
 			continue

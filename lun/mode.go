@@ -106,6 +106,9 @@ func (u *Unit) modeBy(pc byte) modeValues {
 func (u *Unit) modePages(w *pageWriter, values *modeValues, pc, code, sub byte) (known, found bool) {
 	for i := range modePages {
 		p := &modePages[i]
+		if !p.has(u) {
+			continue
+		}
 		known = known || p.code == code
 		switch {
 		case code == allPages && (sub == allSubpages || sub == 0 && p.sub == 0):

@@ -16,6 +16,7 @@ type modeValues struct {
 type modePage struct {
 	code, sub byte
 	size      int
+	thin      bool                                   // of thin units only
 	fill      func(u *Unit, v *modeValues, b []byte) // the page's fields from v
 	mask      func(u *Unit, b []byte)                // sets the bits that MODE SELECT may change
 	take      func(v *modeValues, b []byte)          // v's values from the page
@@ -23,7 +24,9 @@ type modePage struct {
 
 // modePages by ascending page and subpage code.
 var modePages = [...]modePage{
-	{code: 0x01, size: 12}, // Read-Write Error Recovery, SBC-3 6.4.7
+	{code: 0x01, size: 12, // Read-Write Error Recovery, SBC-3 6.4.7
+		fill: func(u *Unit, _ *modeValues, b []byte) { setBit(b, 7, 7, u.thin()) }, // LBPERE: thresholds are reported
+	},
 	{code: 0x08, size: 20, // Caching, SBC-3 6.4.5
 		fill: func(_ *Unit, v *modeValues, b []byte) { setBit(b, 2, 2, v.writeCache) },
 		mask: func(u *Unit, b []byte) { setBit(b, 2, 2, u.geometry().Volatile) },
@@ -44,7 +47,11 @@ var modePages = [...]modePage{
 	{code: 0x1C, size: 12, // Informational Exceptions Control, SPC-4 7.5.13
 		fill: func(_ *Unit, _ *modeValues, b []byte) { setBit(b, 2, 3, true) }, // DEXCPT
 	},
+	{code: 0x1C, sub: 0x02, size: thinDescriptor + 8, thin: true, fill: fillThreshold}, // Logical Block Provisioning, SBC-3 6.4.6
 }
+
+// has reports whether u has the page.
+func (p *modePage) has(u *Unit) bool { return !p.thin || u.thin() }
 
 func bit(b []byte, index, n int) bool { return b[index]>>n&1 != 0 }
 
@@ -87,9 +94,9 @@ func (p *modePage) keepChangeable(u *Unit, b []byte) {
 	}
 }
 
-func findModePage(code, sub byte) *modePage {
+func (u *Unit) findModePage(code, sub byte) *modePage {
 	for i := range modePages {
-		if p := &modePages[i]; p.code == code && p.sub == sub {
+		if p := &modePages[i]; p.code == code && p.sub == sub && p.has(u) {
 			return p
 		}
 	}

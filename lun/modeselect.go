@@ -152,7 +152,7 @@ func (t *Task) parseModePage(list []byte, at int, v *modeValues) (size int, ok b
 	if head == 4 {
 		sub, size = b[1], 4+int(binary.BigEndian.Uint16(b[2:]))
 	}
-	p := findModePage(code, sub)
+	p := u.findModePage(code, sub)
 	switch {
 	case p == nil || head != p.header():
 		t.checkParam(at, 5)

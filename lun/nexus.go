@@ -20,9 +20,10 @@ type NexusConfig struct {
 type Nexus struct {
 	NexusConfig
 	target   *Target
+	view     atomic.Pointer[view] // what its initiator sees of the target
 	portName string
 	closed   atomic.Bool
-	// pending holds the unit attentions of the I_T_L nexuses, by LUN: see ua.go.
+	// pending holds the unit attentions of the I_T_L nexuses, by the units' own numbers: see ua.go.
 	pending [MaxLUNs]atomic.Uint32
 	copies  copyLog
 	losses  nexusLosses
@@ -43,7 +44,8 @@ func (tg *Target) NewNexus(cfg NexusConfig) *Nexus {
 	tg.nexuses[n] = struct{}{}
 	n.losses.from = tg.lossesOf(strings.ToLower(cfg.InitiatorName), n.portName)
 	a := tg.greeting(n.portName, n.losses.from)
-	for _, u := range tg.Units() {
+	n.look(tg.units.Load())
+	for _, u := range n.view.Load().list {
 		n.greet(u, a)
 	}
 	tg.mu.Unlock()

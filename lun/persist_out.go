@@ -177,18 +177,17 @@ func (r *prRequest) parseMove(list []byte) *prFailure {
 // resolve fills in the sender, the ports, and the initiator ports of TransportIDs with format code 00b, which name a node and so
 // "all initiator ports known to the device server" of it (SPC-4 7.6.4.6). A node that is not logged in is refused: to register
 // nothing would look like success.
-func (r *prRequest) resolve(n *Nexus) *prFailure {
-	tg := n.target
+func (r *prRequest) resolve(u *Unit, n *Nexus) *prFailure {
 	r.self = n.id()
 	r.selfPort = Port{TPGT: n.TPGT, RelPort: n.RelPort}
 	r.account = n.Account
-	r.targetPorts = tg.Ports()
+	r.targetPorts = u.target.Ports()
 	for i := 0; i < len(r.ids); i++ {
 		named := r.ids[i]
 		if named.port != "" {
 			continue
 		}
-		ports := tg.portsOfNode(named.node)
+		ports := u.portsOfNode(named.node)
 		if len(ports) == 0 || r.action == prRegisterAndMove && len(ports) > 1 {
 			return prBadParam(named.at, -1)
 		}
@@ -204,13 +203,14 @@ func (r *prRequest) resolve(n *Nexus) *prFailure {
 	return nil
 }
 
-// portsOfNode lists the initiator ports of an iSCSI node that have a session now.
-func (tg *Target) portsOfNode(node string) []string {
+// portsOfNode lists the initiator ports of an iSCSI node that have a session now and see the unit: only these are known to its device
+// server.
+func (u *Unit) portsOfNode(node string) []string {
 	seen := map[string]bool{}
 	var ports []string
-	tg.eachNexus(func(n *Nexus) {
+	u.target.eachNexus(func(n *Nexus) {
 		id := n.id()
-		if id.node() == node && !seen[id.port] {
+		if id.node() == node && !seen[id.port] && n.Sees(u) {
 			seen[id.port] = true
 			ports = append(ports, id.port)
 		}
@@ -229,7 +229,7 @@ func persistReserveOut(t *Task) {
 		}
 	}
 	if fail == nil {
-		fail = r.resolve(t.Nexus)
+		fail = r.resolve(t.unit, t.Nexus)
 	}
 	if fail != nil {
 		fail.end(t)

@@ -506,7 +506,7 @@ func TestNexusIsNameAndISID(t *testing.T) {
 	r.attentions(upper)
 	r.good("iSCSI names have no case (RFC 7143 4.2.7.2)", r.write(upper))
 	r.u.Reset(nil)
-	r.tg.Reset(lun.ResetWarm)
+	r.tg.Reset(lun.ResetWarm, nil)
 	r.attentions(sameName)
 	r.conflict("still reserved after resets", r.write(sameName))
 }

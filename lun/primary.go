@@ -32,7 +32,7 @@ func requestSense(t *Task) {
 		s = sense{key: IllegalRequest, asc: ascLUNotSupported}
 	default:
 		if a := t.Nexus.takeAttention(u, ^attention(0)); a != 0 {
-			s = sense{key: UnitAttention, asc: a.asc()}
+			s = u.attentionSense(a)
 		} else if u.is(stateSanitizing) {
 			s = u.sanitizeSense()
 		} else if u.is(stateSanitizeFailed) {

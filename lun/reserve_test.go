@@ -59,8 +59,8 @@ func TestReserveIsLost(t *testing.T) {
 	for name, lose := range map[string]func(r *prRig, a *lun.Nexus){
 		"nexus loss":         func(r *prRig, a *lun.Nexus) { a.Close() },
 		"logical unit reset": func(r *prRig, a *lun.Nexus) { r.u.Reset(a) },
-		"target warm reset":  func(r *prRig, a *lun.Nexus) { r.tg.Reset(lun.ResetWarm) },
-		"target cold reset":  func(r *prRig, a *lun.Nexus) { r.tg.Reset(lun.ResetCold) },
+		"target warm reset":  func(r *prRig, a *lun.Nexus) { r.tg.Reset(lun.ResetWarm, nil) },
+		"target cold reset":  func(r *prRig, a *lun.Nexus) { r.tg.Reset(lun.ResetCold, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newPRRig(t)

@@ -146,8 +146,8 @@ func TestSanitizeGoesOn(t *testing.T) {
 			must.Be(t, c.ended == 1 && c.aborted, "the command's abort waits for the operation")
 		}
 		r.u.Reset(r.a)
-		r.tg.Reset(lun.ResetWarm)
-		r.tg.Reset(lun.ResetCold)
+		r.tg.Reset(lun.ResetWarm, nil)
+		r.tg.Reset(lun.ResetCold, nil)
 		r.a.Close()
 		r.settleSanitizing(r.b)
 		busy()

@@ -98,8 +98,8 @@ func TestPreventAllow(t *testing.T) {
 	r.settle(r.b)
 	for name, end := range map[string]func(){
 		"a logical unit reset":  func() { r.u.Reset(r.b) },
-		"a target warm reset":   func() { r.tg.Reset(lun.ResetWarm) },
-		"a target cold reset":   func() { r.tg.Reset(lun.ResetCold) },
+		"a target warm reset":   func() { r.tg.Reset(lun.ResetWarm, nil) },
+		"a target cold reset":   func() { r.tg.Reset(lun.ResetCold, nil) },
 		"the nexus's loss":      func() { r.a.Close(); r.a = r.login(1) },
 		"the nexus's loss, two": func() { r.a.Close(); r.a.Close(); r.a = r.login(1) },
 	} {

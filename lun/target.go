@@ -47,23 +47,19 @@ type TargetConfig struct {
 // Target is a SCSI target device with its logical units.
 type Target struct {
 	cfg   TargetConfig
-	units atomic.Pointer[unitMap]
+	units atomic.Pointer[view] // all units, by their own numbers
 
 	watcher atomic.Pointer[UnitsWatcher]
 	ports   atomic.Pointer[[]Port]
 
 	losses atomic.Uint64 // of acknowledged writes on all units: see loss.go
 
-	mu          sync.Mutex // units' changes, nexuses
-	nexuses     map[*Nexus]struct{}
-	seen        map[string]uint64 // initiator ports that have had a nexus since the start
-	generations [MaxLUNs]uint32   // how many units have had the LUN; see ua.go
-}
+	changing    sync.Mutex      // one change of units and exports at a time
+	generations [MaxLUNs]uint32 // how many units have had the LUN; see ua.go
 
-// unitMap is a snapshot of the logical units: never changed once published.
-type unitMap struct {
-	byLUN [MaxLUNs]*Unit
-	list  []*Unit // by ascending LUN
+	mu      sync.Mutex // nexuses, and what units they see
+	nexuses map[*Nexus]struct{}
+	seen    map[string]uint64 // initiator ports that have had a nexus since the start
 }
 
 // NewTarget makes a target without units.
@@ -81,7 +77,7 @@ func NewTarget(cfg TargetConfig) *Target {
 		cfg.Revision = "0001"
 	}
 	tg := &Target{cfg: cfg, nexuses: map[*Nexus]struct{}{}, seen: map[string]uint64{}}
-	tg.units.Store(&unitMap{})
+	tg.units.Store(&view{})
 	tg.ports.Store(&cfg.Ports)
 	return tg
 }
@@ -104,31 +100,8 @@ func (tg *Target) SetPorts(ports []Port) {
 	}
 }
 
-// Units lists the logical units by ascending LUN. The slice is shared: do not change it.
+// Units lists all logical units by ascending number, whoever sees them. The slice is shared: do not change it.
 func (tg *Target) Units() []*Unit { return tg.units.Load().list }
-
-// LUNs of SAM-5 4.7 that this target answers to: single level, peripheral device addressing (00b, bus 0) and flat space
-// addressing (01b).
-
-// Lookup finds the unit of an 8-byte LUN (big endian, as in RFC 7143 11.3.4). It returns nil if there is none.
-func (tg *Target) Lookup(lun uint64) *Unit {
-	if lun<<16 != 0 {
-		return nil
-	}
-	var i uint64
-	switch lun >> 62 {
-	case 0: // SAM-5 4.7.7.2: bits 61..56 are the bus, 0 is this target
-		i = lun >> 48
-	case 1: // SAM-5 4.7.7.3
-		i = lun >> 48 & 0x3FFF
-	default:
-		return nil
-	}
-	if i >= MaxLUNs {
-		return nil
-	}
-	return tg.units.Load().byLUN[i]
-}
 
 // Errors of AddUnit.
 var (
@@ -136,9 +109,8 @@ var (
 	ErrLUNTaken = errors.New("lun: LUN is in use")
 )
 
-// AddUnit makes cfg the logical unit number lun. Every nexus gets REPORTED LUNS DATA HAS CHANGED on the other units
-// (SPC-4 6.33) and POWER ON on the new one; nothing else happens to the nexuses
-// or to the other units.
+// AddUnit makes cfg the logical unit number lun. Every nexus that sees it gets REPORTED LUNS DATA HAS CHANGED on the other units
+// (SPC-4 6.33) and POWER ON on the new one; nothing else happens to the nexuses or to the other units.
 func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	if lun < 0 || lun >= MaxLUNs {
 		return nil, ErrLUNRange
@@ -147,76 +119,46 @@ func (tg *Target) AddUnit(lun int, cfg UnitConfig) (*Unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := tg.add(lun, u); err != nil {
+	tg.changeUnits(func(byLUN *[MaxLUNs]*Unit) {
+		if byLUN[lun] != nil {
+			err = ErrLUNTaken
+			return
+		}
+		tg.generations[lun]++
+		u.generation = tg.generations[lun] << attentionCount
+		byLUN[lun] = u
+	})
+	if err != nil {
 		return nil, err
 	}
 	tg.changed()
 	return u, nil
 }
 
-func (tg *Target) add(lun int, u *Unit) error {
-	tg.mu.Lock()
-	defer tg.mu.Unlock()
-	m := tg.units.Load()
-	if m.byLUN[lun] != nil {
-		return ErrLUNTaken
-	}
-	tg.generations[lun]++
-	u.generation = tg.generations[lun] << attentionCount
-	for n := range tg.nexuses {
-		n.greet(u, uaPowerOn)
-		for _, other := range m.list {
-			n.attend(other, uaLUNsChanged)
-		}
-	}
-	byLUN := m.byLUN
-	byLUN[lun] = u
-	tg.publish(byLUN)
-	return nil
-}
-
 // RemoveUnit hides the unit from new commands and returns it, nil if there was none. Its tasks continue: the caller aborts
 // or awaits them, and closes the backend when the unit is Idle. A sanitize operation stops soon.
-func (tg *Target) RemoveUnit(lun int) *Unit {
+func (tg *Target) RemoveUnit(lun int) (u *Unit) {
 	if lun < 0 || lun >= MaxLUNs {
 		return nil
 	}
-	tg.mu.Lock()
-	u := tg.units.Load().byLUN[lun]
-	tg.mu.Unlock()
-	if u == nil || !tg.Remove(u) {
+	if u = tg.units.Load().byLUN[lun]; u == nil || !tg.Remove(u) {
 		return nil
 	}
 	return u
 }
 
 // Remove is RemoveUnit for a unit. It returns false if the unit was removed before.
-func (tg *Target) Remove(u *Unit) bool {
-	if !tg.remove(u) {
-		return false
-	}
-	tg.changed()
-	return true
-}
-
-func (tg *Target) remove(u *Unit) bool {
-	tg.mu.Lock()
-	defer tg.mu.Unlock()
-	m, lun := tg.units.Load(), u.lun
-	if m.byLUN[lun] != u {
-		return false
-	}
-	u.removed.Store(true)
-	byLUN := m.byLUN
-	byLUN[lun] = nil
-	tg.publish(byLUN)
-	for n := range tg.nexuses {
-		n.pending[lun].Store(0) // generation 0: no unit's
-		for _, other := range tg.Units() {
-			n.attend(other, uaLUNsChanged)
+func (tg *Target) Remove(u *Unit) (removed bool) {
+	tg.changeUnits(func(byLUN *[MaxLUNs]*Unit) {
+		if removed = byLUN[u.lun] == u; removed {
+			u.removed.Store(true)
+			byLUN[u.lun] = nil
 		}
+	})
+	if removed {
+		tg.changed()
 	}
-	return true
+	return removed
 }
 
 // Watch makes the target call w.UnitsChanged after each change of its units.
@@ -228,14 +170,27 @@ func (tg *Target) changed() {
 	}
 }
 
-func (tg *Target) publish(byLUN [MaxLUNs]*Unit) {
-	m := &unitMap{byLUN: byLUN}
-	for _, u := range byLUN {
-		if u != nil {
-			m.list = append(m.list, u)
+// changeUnits publishes the units as edit changes them, and the view that each nexus has of them.
+func (tg *Target) changeUnits(edit func(byLUN *[MaxLUNs]*Unit)) {
+	tg.changing.Lock()
+	defer tg.changing.Unlock()
+	byLUN := tg.units.Load().byLUN
+	edit(&byLUN)
+	all := newView(&byLUN)
+	lost := map[*Nexus][]*Unit{}
+	tg.mu.Lock()
+	tg.units.Store(all)
+	for n := range tg.nexuses {
+		if units := n.look(all); units != nil {
+			lost[n] = units
 		}
 	}
-	tg.units.Store(m)
+	tg.mu.Unlock()
+	for n, units := range lost {
+		for _, u := range units {
+			u.nexusLost(n)
+		}
+	}
 }
 
 // eachNexus calls f for every open nexus. f must not call back into the target's locked methods.
@@ -255,13 +210,18 @@ const (
 	ResetCold                  // TARGET COLD RESET: like a power cycle; the engine drops the sessions
 )
 
-// Reset carries out a target reset, after the engine has aborted the tasks of all units.
-func (tg *Target) Reset(kind ResetKind) {
-	a := uaTargetReset
-	if kind == ResetCold {
+// Reset carries out a target reset for by, after the engine has aborted the tasks. A warm reset is "subject to SCSI access controls"
+// and ends at the units "known by the issuing initiator" (RFC 7143 11.5.1): those that by sees. A cold one is a power cycle of all
+// units; nil as by stands for an initiator that sees them all.
+func (tg *Target) Reset(kind ResetKind, by *Nexus) {
+	a, units := uaTargetReset, tg.Units()
+	switch {
+	case kind == ResetCold:
 		a = uaPowerOnOccurred
+	case by != nil:
+		units = by.view.Load().list
 	}
-	for _, u := range tg.Units() {
+	for _, u := range units {
 		u.reset(a)
 	}
 }

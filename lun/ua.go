@@ -25,6 +25,9 @@ const (
 	uaThinThreshold                                // 38/07 THIN PROVISIONING SOFT THRESHOLD REACHED
 	uaInquiryChanged                               // 3F/03 INQUIRY DATA HAS CHANGED
 	uaMicrocode                                    // 3F/01
+
+	// unseen is not reported: it marks a unit that the nexus does not see any more, for commands that are on their way to it.
+	unseen attention = 1 << (attentionCount - 1)
 )
 
 // uaASC gives each attention's additional sense code, in bit order.
@@ -34,12 +37,21 @@ var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2
 // the LUN one after the other they belong to. So a command of a unit that was removed neither sets nor takes an attention of the unit
 // that has its number now.
 const (
-	attentionCount = 17
+	attentionCount = 18
 	attentionMask  = 1<<attentionCount - 1
 )
 
 // asc returns the additional sense code of one attention.
 func (a attention) asc() ASC { return uaASC[bits.TrailingZeros32(uint32(a))] }
+
+// attentionSense is the sense data of an attention of u.
+func (u *Unit) attentionSense(a attention) sense {
+	s := sense{key: UnitAttention, asc: a.asc()}
+	if a == uaThinThreshold { // SBC-3 4.7.3.7.6: where in the mode page the threshold is
+		s.hasInfo, s.info = true, thinDescriptor
+	}
+	return s
+}
 
 // attend establishes a for the I_T_L nexus of n and u, unless u was removed. It reports whether a was not pending before.
 func (n *Nexus) attend(u *Unit, a attention) bool {
@@ -63,7 +75,7 @@ func (n *Nexus) takeAttention(u *Unit, only attention) attention {
 	p := &n.pending[u.lun]
 	for {
 		old := p.Load()
-		set := old & uint32(only) & attentionMask
+		set := old & uint32(only&^unseen) & attentionMask
 		if set == 0 || old&^attentionMask != u.generation {
 			return 0
 		}

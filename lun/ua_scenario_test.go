@@ -185,7 +185,7 @@ func TestAttentionsOfAWholeTarget(t *testing.T) {
 				w.tell(i, 0x2903, "")
 			case 3:
 				w.log = append(w.log, "target warm reset")
-				w.tg.Reset(lun.ResetWarm)
+				w.tg.Reset(lun.ResetWarm, nil)
 				w.tellAll(0x2902)
 			case 4:
 				w.log = append(w.log, fmt.Sprintf("%s clears the task set of LUN %d", name, i))

@@ -29,9 +29,9 @@ func TestUnitAttentions(t *testing.T) {
 	for _, n := range []*lun.Nexus{r.a, r.b, c} {
 		r.wantAttentions(n, "SAM-5 6.3.3: a logical unit reset, for the nexus that asked too", 0x2903)
 	}
-	r.tg.Reset(lun.ResetWarm)
+	r.tg.Reset(lun.ResetWarm, nil)
 	r.wantAttentions(r.a, "a target warm reset", 0x2902)
-	r.tg.Reset(lun.ResetCold)
+	r.tg.Reset(lun.ResetCold, nil)
 	r.wantAttentions(r.a, "a target cold reset, above the warm one... which b still has", 0x2901)
 	r.wantAttentions(r.b, "SAM-5 5.14.1: precedence", 0x2901, 0x2902)
 	r.settle(c)

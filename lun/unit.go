@@ -19,6 +19,9 @@ type UnitConfig struct {
 	Thin      bool // LBPME: UNMAP, GET LBA STATUS; the backend's Geometry must say Thin too
 	// PhysicalBlock is the physical block size to report, in bytes: the logical one times a power of two. 0 means the backend's.
 	PhysicalBlock uint32
+	// Exports are the initiators that see the unit, and under which numbers; none: all, under its own number. The first that
+	// matches an initiator counts.
+	Exports []Export
 	// SanitizeRate limits a sanitize operation, in bytes a second, so that it leaves bandwidth to other commands. 0 means no limit.
 	SanitizeRate int64
 }
@@ -64,6 +67,8 @@ type Unit struct {
 	sanitizing atomic.Pointer[sanitizer] // the operation in progress
 	removed    atomic.Bool               // by RemoveUnit
 	generation uint32                    // among the units that have had the LUN, in the high bits: see ua.go
+	exports    atomic.Pointer[[]Export]  // nil: none. See view.go
+	thinSpace  atomic.Pointer[ThinSpace] // nil: not known. See thin.go
 
 	mu      sync.Mutex // everything below: never held over I/O
 	pr      persistState
@@ -107,7 +112,11 @@ func newUnit(tg *Target, lun int, cfg UnitConfig) (*Unit, error) {
 	if cfg.Thin && !g.Thin {
 		return nil, errNotThin
 	}
+	if err := checkExports(cfg.Exports); err != nil {
+		return nil, err
+	}
 	u := &Unit{target: tg, lun: lun, cfg: cfg, backend: cfg.Backend, prevent: map[*Nexus]struct{}{}}
+	u.export(cfg.Exports)
 	u.phys = uint8(shift)
 	u.names = newIdentity(cfg.ID, cfg.Serial)
 	u.mapped, _ = cfg.Backend.(Mapped)
@@ -165,12 +174,25 @@ func (u *Unit) Refresh() {
 	}
 }
 
-// protect updates whether the unit is write-protected.
+// protect updates whether the unit is write-protected, under refreshing.
 func (u *Unit) protect(g *Geometry) {
 	if u.cfg.ReadOnly || g.ReadOnly {
 		u.set(stateReadOnly)
 	} else {
 		u.clear(stateReadOnly)
+	}
+}
+
+// SetReadOnly protects the unit from writes, or ends that; it stays protected while its medium is. Every nexus gets MODE PARAMETERS
+// CHANGED for the WP bit (SBC-3 6.4.1) if that changes. Commands that run end normally.
+func (u *Unit) SetReadOnly(on bool) {
+	u.refreshing.Lock()
+	defer u.refreshing.Unlock()
+	before := u.is(stateReadOnly)
+	u.cfg.ReadOnly = on
+	u.protect(u.geometry())
+	if u.is(stateReadOnly) != before {
+		u.attendAll(uaModeChanged, nil)
 	}
 }
 

@@ -177,6 +177,7 @@ func vpdCharacteristics(t *Task, w *pageWriter) {
 func vpdProvisioning(t *Task, w *pageWriter) {
 	b := w.grow(4)
 	if t.unit.thin() {
+		b[0] = t.unit.thinExponent()
 		b[1] = 0xE4 // LBPU, LBPWS, LBPWS10, LBPRZ; no ANC_SUP, no DP
 		b[2] = 0x02 // PROVISIONING TYPE: thin
 	}
