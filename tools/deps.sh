@@ -2,7 +2,7 @@
 # Installs what the tests need from Debian, when it is root on a machine with apt; elsewhere the tests name what is missing.
 set -eu
 case "${1:-test}" in
-test) set -- libiscsi-bin qemu-utils qemu-block-extra fio tgt iproute2 chromium fonts-dejavu-core e2fsprogs util-linux fdisk \
+test) set -- prometheus libiscsi-bin qemu-utils qemu-block-extra fio tgt iproute2 chromium fonts-dejavu-core e2fsprogs util-linux fdisk \
 		xfsprogs btrfs-progs dosfstools ntfs-3g cryptsetup-bin ;;
 kernel) set -- qemu-system-x86 cpio e2fsprogs ;;
 *) echo "usage: deps.sh test|kernel" >&2; exit 2 ;;

@@ -45,7 +45,18 @@ func TestDashboard(t *testing.T) {
 	if d.Title != "ringtgt" || d.UID != "ringtgt" || d.SchemaVersion < 36 || len(d.Panels) < 20 {
 		t.Errorf("%s, %s, version %d, %d panels", d.Title, d.UID, d.SchemaVersion, len(d.Panels))
 	}
-	s := serve(t, nil, "--listen", "127.0.0.1:0", "--lun", "mem:1M", "--metrics", "127.0.0.1:0")
+	s := serveFile(t, `
+[metrics]
+listen = "127.0.0.1:0"
+stages = true
+[[portal]]
+listen = "127.0.0.1:0"
+[[target]]
+name = "iqn.2026-11.com.example:all"
+[[target.lun]]
+lun = 0
+memory = "1MiB"
+`)
 	there, labels := map[string]bool{}, map[string]bool{"instance": true} // Prometheus's own
 	for sample := range s.metrics(t) {
 		name, rest, _ := strings.Cut(sample, "{")

@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"runtime"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/metrics"
 )
 
@@ -15,9 +19,9 @@ func (d *daemon) listenMetrics() (err error) {
 		return nil
 	}
 	d.metrics, err = metrics.Listen(at, metrics.Source{
-		Version: version(), GoVersion: runtime.Version(), Kernel: kernel(),
+		Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Stages: d.now().cfg.Metrics.Stages,
 		Latency: func(ctx context.Context) (engine.Latency, error) { return d.readLatency(ctx, 0) },
-		State:   d.metricsState,
+		State:   d.metricsState, Health: d.healthz,
 	}, d.log)
 	if err == nil {
 		d.log.Info("metrics", "url", "http://"+d.metrics.Addr().String()+"/metrics")
@@ -45,4 +49,22 @@ func (d *daemon) metricsState() metrics.State {
 		})
 	})
 	return s
+}
+
+// healthz returns the health in one line, and whether all is well.
+func (d *daemon) healthz() (line string, good bool) {
+	s := &control.Status{}
+	now := d.now()
+	var reports []health.Report
+	for _, t := range now.targets {
+		out, of := now.targetStatus(t)
+		s.Targets, reports = append(s.Targets, out), append(reports, of...)
+	}
+	d.healthStatus(s, reports)
+	parts := append([]string{healthLine(s)}, healthWhy(s)...)
+	good = s.Health.State == lun.HealthGood.String()
+	if d.draining.Load() {
+		parts, good = append(parts, "draining"), false
+	}
+	return strings.Join(parts, "; "), good
 }

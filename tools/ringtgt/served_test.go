@@ -50,6 +50,14 @@ func serve(t *testing.T, wrap []string, args ...string) *served {
 	return s
 }
 
+// serveFile serves a configuration file with this text.
+func serveFile(t *testing.T, text string) *served {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ringtgt.toml")
+	must.OK(t, os.WriteFile(file, []byte(text), 0o600))
+	return serve(t, nil, "--config", file)
+}
+
 // text returns the log so far.
 func (s *served) text() string {
 	text, _ := os.ReadFile(s.log)

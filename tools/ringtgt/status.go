@@ -126,7 +126,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 			HeapBytes: heapBytes(), Resident: resident(),
 			OpenFiles: resourceLimit(unix.RLIMIT_NOFILE), Memlock: resourceLimit(unix.RLIMIT_MEMLOCK),
 		},
-		Targets: []control.Target{}, Sessions: sessionsOf(es.Connections),
+		Targets: []control.Target{}, Sessions: sessionsOf(d.engine.Sessions()),
 	}
 	s.Daemon.ResidentBound, s.Daemon.ResidentEver = d.residentBound()
 	if d.state != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/steer"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
@@ -69,8 +70,12 @@ func TestPrintStatus(t *testing.T) {
 		}},
 		Notes: []string{"loop 0: I/O buffers are not registered with the ring"},
 	}
-	s.Sessions = sessionsOf(s.Engine.Connections)
-	s.Sessions[1].Account = "host-7"
+	one := []admin.Connection{{}}
+	s.Sessions = []admin.Session{
+		{TSIH: 3, Initiator: "iqn.1993-08.org.debian:01:abc", Target: s.Targets[0].Name, Since: connections()[1].Since, Connections: one},
+		{TSIH: 7, Initiator: "iqn.1993-08.org.debian:01:abc", Target: s.Targets[0].Name, Account: "host-7", Since: connections()[1].Since, Connections: make([]admin.Connection, 3)},
+		{TSIH: 9, Initiator: "iqn.1993-08.org.debian:01:abc", Since: connections()[1].Since, Connections: one},
+	}
 	s.Targets = append(s.Targets, control.Target{
 		Name: "iqn.2026-11.com.example:" + strings.Repeat("a-long-name", 9), CHAP: "none", Portals: []string{"192.0.2.1:3260,1"},
 		LUNs: []control.LUN{{LUN: 255, ID: "255", Kind: "file", Path: "/srv/" + strings.Repeat("long/", 20) + "a.img", Bytes: 8 << 50, BlockSize: 512,

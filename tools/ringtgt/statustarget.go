@@ -62,36 +62,21 @@ func reservationStatus(u *lun.Unit) *control.Reservation {
 	return r
 }
 
-// sessionsOf groups connections by session, in the order of their TSIHs.
-func sessionsOf(conns []engine.ConnStatus) []admin.Session {
-	type key struct {
-		tsih              uint16
-		initiator, target string
-	}
-	at, out := map[key]int{}, []admin.Session{}
-	for i := range conns {
-		c := &conns[i]
-		if !inSession(*c) {
-			continue
+// sessionsOf returns the engine's sessions as status shows them, in the order of their TSIHs.
+func sessionsOf(all []engine.Session) []admin.Session {
+	out := make([]admin.Session, 0, len(all))
+	for i := range all {
+		s := &all[i]
+		n := admin.Session{
+			Target: s.Target, Initiator: s.Initiator, ISID: hex.EncodeToString(s.ISID[:]), TSIH: s.TSIH, Account: s.Account, Since: s.Since,
+			Connections: []admin.Connection{},
 		}
-		k := key{c.TSIH, c.Initiator, c.Target}
-		n, ok := at[k]
-		if !ok {
-			n = len(out)
-			at[k] = n
-			out = append(out, admin.Session{Target: c.Target, Initiator: c.Initiator, ISID: c.ISID, TSIH: c.TSIH, Since: c.Since})
+		for _, c := range s.Connections {
+			n.Connections = append(n.Connections, admin.Connection{CID: c.CID, Remote: c.Remote.String(), Local: c.Local.String(), Loop: c.Loop})
 		}
-		s := &out[n]
-		if c.Since.Before(s.Since) {
-			s.Since = c.Since
-		}
-		s.Connections = append(s.Connections, admin.Connection{CID: c.CID, Remote: c.Remote, Local: c.Local, Loop: c.Loop})
+		slices.SortFunc(n.Connections, func(a, b admin.Connection) int { return cmp.Compare(a.CID, b.CID) })
+		out = append(out, n)
 	}
-	for i := range out {
-		slices.SortFunc(out[i].Connections, func(a, b admin.Connection) int { return cmp.Compare(a.CID, b.CID) })
-	}
-	slices.SortFunc(out, func(a, b admin.Session) int {
-		return cmp.Or(cmp.Compare(a.TSIH, b.TSIH), cmp.Compare(a.Initiator, b.Initiator), cmp.Compare(a.Target, b.Target))
-	})
+	slices.SortFunc(out, func(a, b admin.Session) int { return cmp.Compare(a.TSIH, b.TSIH) })
 	return out
 }

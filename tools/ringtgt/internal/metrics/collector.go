@@ -19,10 +19,14 @@ import (
 // Source is the daemon.
 type Source struct {
 	Version, GoVersion, Kernel string
+	// Stages adds a histogram of each stage of the commands, and those of the loops' work. They are most of a scrape.
+	Stages bool
 	// Latency reads the engine's statistics, without connections. It returns soon after ctx is done.
 	Latency func(ctx context.Context) (engine.Latency, error)
 	// State returns the values that need no loop. It is called only after Latency has succeeded.
 	State func() State
+	// Health returns the line that /healthz answers, and whether all is well. It reads no loop.
+	Health func() (line string, good bool)
 }
 
 // State is the rest of the daemon at a moment.
@@ -103,9 +107,12 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			s.put(lunFaults, float64(f.Count), u.Target, lun, f.Kind)
 		}
 	}
-	s.commands(l, state.LUNs)
+	s.commands(l, state.LUNs, c.src.Stages)
 	for i := range l.Loops {
 		s.loop(&l.Loops[i])
+		if c.src.Stages {
+			s.loopHistograms(&l.Loops[i])
+		}
 	}
 	s.process(state.Started)
 }
@@ -128,49 +135,79 @@ func (s sink) histogram(m metric, n uint64, sum float64, buckets map[float64]uin
 	s <- prometheus.MustNewConstHistogram(m.desc, n, sum, buckets, labels...)
 }
 
-// commands sums over the loops. Series for reads and writes of every served unit exist from the start, so that a rate includes the
-// first command; those for other operations and for missing LUNs appear with their first command.
-func (s sink) commands(l *engine.Latency, luns []LUN) {
-	type key struct {
-		target, operation string
-		lun               int
-	}
-	sums := map[key]*engine.UnitLatency{}
+// unitKey identifies the series of a unit's operation.
+type unitKey struct {
+	target, operation string
+	lun               int
+}
+
+// sumLoops sums over the loops. Reads and writes of every served unit are there from the start, so that a rate includes the first
+// command; other operations and missing LUNs appear with their first command.
+func sumLoops(l *engine.Latency, luns []LUN) map[unitKey]*engine.UnitLatency {
+	sums := map[unitKey]*engine.UnitLatency{}
 	for _, u := range luns {
 		for _, o := range []engine.Operation{engine.OperationRead, engine.OperationWrite} {
-			sums[key{u.Target, o.String(), u.LUN}] = &engine.UnitLatency{}
+			sums[unitKey{u.Target, o.String(), u.LUN}] = &engine.UnitLatency{}
 		}
 	}
 	for i := range l.Units {
 		u := &l.Units[i]
-		k := key{u.Target, u.Operation, u.LUN}
+		k := unitKey{u.Target, u.Operation, u.LUN}
 		if sums[k] == nil {
 			sums[k] = &engine.UnitLatency{}
 		}
 		sums[k].Add(u)
 	}
-	for k, u := range sums {
+	return sums
+}
+
+// commands emits the metrics of units by operation.
+func (s sink) commands(l *engine.Latency, luns []LUN, stages bool) {
+	harmless := map[[2]string]uint64{}
+	for k, u := range sumLoops(l, luns) {
 		lun := strconv.Itoa(k.lun)
 		if k.lun < 0 {
 			lun = "none"
 		}
 		s.put(commands, float64(u.Commands), k.target, lun, k.operation)
-		s.put(commandsFailed, float64(u.Failed), k.target, lun, k.operation)
+		s.put(commandsFailed, float64(u.Failed-u.Harmless), k.target, lun, k.operation)
+		harmless[[2]string{k.target, lun}] += u.Harmless
 		s.put(ioBytes, float64(u.Bytes), k.target, lun, k.operation)
-		for i := range u.Stages {
-			t := &u.Stages[i]
-			s.histogram(commandDuration, u.Commands, t.SumNanos/1e9, durations(&t.Steps), k.target, lun, k.operation, engine.Stage(i).String())
+		if timed(k.operation) {
+			t := &u.Stages[engine.StageTotal]
+			s.histogram(commandDuration, u.Commands, t.SumNanos/1e9, durations(&t.Steps, durationEnds), k.target, lun, k.operation)
 		}
+		for i := range u.Stages {
+			if t := &u.Stages[i]; stages {
+				s.histogram(stageDuration, u.Commands, t.SumNanos/1e9, durations(&t.Steps, stageEnds), k.target, lun, k.operation, engine.Stage(i).String())
+			}
+		}
+	}
+	for u, n := range harmless {
+		s.put(commandsHarmless, float64(n), u[0], u[1])
 	}
 }
 
-// loop emits the metrics of one loop.
-func (s sink) loop(l *engine.LoopLatency) {
+// timed reports whether an operation has a histogram without Source.Stages: those whose duration an application waits for.
+func timed(operation string) bool {
+	switch operation {
+	case engine.OperationRead.String(), engine.OperationWrite.String(), engine.OperationFlush.String():
+		return true
+	}
+	return false
+}
+
+func loopLabels(l *engine.LoopLatency) []string {
 	cpu := "any"
 	if l.Core >= 0 {
 		cpu = strconv.Itoa(l.Core)
 	}
-	labels := []string{strconv.Itoa(l.Loop), cpu}
+	return []string{strconv.Itoa(l.Loop), cpu}
+}
+
+// loop emits the counters of one loop.
+func (s sink) loop(l *engine.LoopLatency) {
+	labels := loopLabels(l)
 	st := &l.Stats
 	for _, v := range []struct {
 		metric
@@ -189,7 +226,12 @@ func (s sink) loop(l *engine.LoopLatency) {
 	s.put(zeroCopySends, float64(st.SendsCopied), append(labels, "yes")...)
 	s.put(receives, float64(st.Receives), append(labels, "buffer")...)
 	s.put(receives, float64(st.DirectReceives), append(labels, "task")...)
-	s.histogram(turnDuration, l.Turn.Steps.Count(), l.Turn.SumNanos/1e9, durations(&l.Turn.Steps), labels...)
+}
+
+// loopHistograms emits the distributions of a loop's work.
+func (s sink) loopHistograms(l *engine.LoopLatency) {
+	labels := loopLabels(l)
+	s.histogram(turnDuration, l.Turn.Steps.Count(), l.Turn.SumNanos/1e9, durations(&l.Turn.Steps, stageEnds), labels...)
 	for _, h := range []struct {
 		metric
 		sizes *engine.Sizes

@@ -22,13 +22,14 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/lun"
 )
 
 const target = "iqn.2026-11.io.ringtgt:disk0"
 
 // example is a reading without empty parts.
 func example() engine.Latency {
-	u := engine.UnitLatency{Target: target, LUN: 0, Operation: "read", Commands: 100, Bytes: 409600, Failed: 3}
+	u := engine.UnitLatency{Target: target, LUN: 0, Operation: "read", Commands: 100, Bytes: 409600, Failed: 3, Harmless: 1}
 	for s := range u.Stages {
 		t := &u.Stages[s]
 		t.Steps.Add(20_000, 90)
@@ -49,8 +50,9 @@ func example() engine.Latency {
 
 func source() Source {
 	return Source{
-		Version: "v1.2.3", GoVersion: "go1.26", Kernel: "6.18.0",
+		Version: "v1.2.3", GoVersion: "go1.26", Kernel: "6.18.0", Stages: true,
 		Latency: func(context.Context) (engine.Latency, error) { return example(), nil },
+		Health:  func() (string, bool) { return "health: good, 2 LUNs", true },
 		State: func() State {
 			return State{Started: time.Unix(1000, 0), Sessions: 2, LUNs: []LUN{
 				{Target: target, LUN: 0, Bytes: 1 << 30, Faults: []Fault{{"write error", 0}, {"gone", 0}}},
@@ -108,41 +110,45 @@ func TestCollect(t *testing.T) {
 	unit := func(name, lun, op, more string) string {
 		return fmt.Sprintf(`%s{lun="%s",operation="%s"%starget="%s"`, name, lun, op, more, target)
 	}
-	const d = "ringtgt_command_duration_seconds"
+	const d = "ringtgt_command_stage_duration_seconds"
 	for name, want := range map[string]float64{
 		`ringtgt_build_info{go_version="go1.26",kernel="6.18.0",version="v1.2.3"}`: 1,
-		`ringtgt_sessions`:                                                             2,
-		`ringtgt_reading_held_seconds`:                                                 4e-6,
-		`ringtgt_lun_size_bytes{lun="5",target="` + target + `"}`:                      1 << 20,
-		`ringtgt_lun_health{lun="0",target="` + target + `"}`:                          0,
-		`ringtgt_lun_health{lun="5",target="` + target + `"}`:                          2,
-		`ringtgt_lun_faults_total{kind="write error",lun="0",target="` + target + `"}`: 0,
-		`ringtgt_lun_faults_total{kind="write error",lun="5",target="` + target + `"}`: 7,
-		unit("ringtgt_commands_total", "0", "read", ",") + "}":                         200,
-		unit("ringtgt_commands_failed_total", "0", "read", ",") + "}":                  6,
-		unit("ringtgt_io_bytes_total", "0", "read", ",") + "}":                         819200,
-		unit("ringtgt_commands_total", "0", "write", ",") + "}":                        0,
-		unit("ringtgt_commands_total", "5", "read", ",") + "}":                         0,
-		unit("ringtgt_commands_total", "none", "other", ",") + "}":                     1,
-		unit(d+"_count", "0", "read", `,stage="queue",`) + "}":                         200,
-		unit(d+"_sum", "0", "read", `,stage="queue",`) + "}":                           10,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="1.6384e-05"}`:         0,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="2.4576e-05"}`:         180,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.001572864"}`:        180,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.002097152"}`:        198,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="17.179869184"}`:       198,
-		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="+Inf"}`:               200,
-		`ringtgt_connections{cpu="4",loop="0"}`:                                        3,
-		`ringtgt_loop_cpu_seconds_total{cpu="any",loop="1"}`:                           1.5,
-		`ringtgt_zero_copy_sends_total{copied="no",cpu="4",loop="0"}`:                  8,
-		`ringtgt_zero_copy_sends_total{copied="yes",cpu="4",loop="0"}`:                 9,
-		`ringtgt_receives_total{cpu="4",into="buffer",loop="0"}`:                       5,
-		`ringtgt_receives_total{cpu="4",into="task",loop="0"}`:                         2,
-		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="0"}`:                        5,
-		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="2"}`:                        5,
-		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="4"}`:                        7,
-		`ringtgt_turn_commands_sum{cpu="4",loop="0"}`:                                  8,
-		`process_start_time_seconds`:                                                   1000,
+		`ringtgt_sessions`:                                                                       2,
+		`ringtgt_reading_held_seconds`:                                                           4e-6,
+		`ringtgt_lun_size_bytes{lun="5",target="` + target + `"}`:                                1 << 20,
+		`ringtgt_lun_health{lun="0",target="` + target + `"}`:                                    0,
+		`ringtgt_lun_health{lun="5",target="` + target + `"}`:                                    2,
+		`ringtgt_lun_faults_total{kind="write error",lun="0",target="` + target + `"}`:           0,
+		`ringtgt_lun_faults_total{kind="write error",lun="5",target="` + target + `"}`:           7,
+		unit("ringtgt_commands_total", "0", "read", ",") + "}":                                   200,
+		unit("ringtgt_commands_failed_total", "0", "read", ",") + "}":                            4,
+		`ringtgt_commands_harmless_total{lun="0",target="` + target + `"}`:                       2,
+		unit("ringtgt_command_duration_seconds_count", "0", "read", ",") + "}":                   200,
+		unit("ringtgt_command_duration_seconds_bucket", "0", "read", ",") + `,le="6.5536e-05"}`:  180,
+		unit("ringtgt_command_duration_seconds_bucket", "0", "read", ",") + `,le="0.002097152"}`: 198,
+		unit("ringtgt_io_bytes_total", "0", "read", ",") + "}":                                   819200,
+		unit("ringtgt_commands_total", "0", "write", ",") + "}":                                  0,
+		unit("ringtgt_commands_total", "5", "read", ",") + "}":                                   0,
+		unit("ringtgt_commands_total", "none", "other", ",") + "}":                               1,
+		unit(d+"_count", "0", "read", `,stage="queue",`) + "}":                                   200,
+		unit(d+"_sum", "0", "read", `,stage="queue",`) + "}":                                     10,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="1.6384e-05"}`:                   0,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="2.4576e-05"}`:                   180,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.001572864"}`:                  180,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="0.002097152"}`:                  198,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="17.179869184"}`:                 198,
+		unit(d+"_bucket", "0", "read", `,stage="send",`) + `,le="+Inf"}`:                         200,
+		`ringtgt_connections{cpu="4",loop="0"}`:                                                  3,
+		`ringtgt_loop_cpu_seconds_total{cpu="any",loop="1"}`:                                     1.5,
+		`ringtgt_zero_copy_sends_total{copied="no",cpu="4",loop="0"}`:                            8,
+		`ringtgt_zero_copy_sends_total{copied="yes",cpu="4",loop="0"}`:                           9,
+		`ringtgt_receives_total{cpu="4",into="buffer",loop="0"}`:                                 5,
+		`ringtgt_receives_total{cpu="4",into="task",loop="0"}`:                                   2,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="0"}`:                                  5,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="2"}`:                                  5,
+		`ringtgt_turn_commands_bucket{cpu="4",loop="0",le="4"}`:                                  7,
+		`ringtgt_turn_commands_sum{cpu="4",loop="0"}`:                                            8,
+		`process_start_time_seconds`:                                                             1000,
 	} {
 		if v, ok := got[name]; !ok || v != want {
 			t.Errorf("%s is %v (there: %v), want %v", name, v, ok, want)
@@ -161,24 +167,59 @@ func TestCollect(t *testing.T) {
 	}
 }
 
+// By default a scrape of ten busy LUNs on four loops is below 100 KB: every operation, fault and stage has occurred.
+func TestScrapeSize(t *testing.T) {
+	for _, tt := range []struct {
+		stages   bool
+		from, to int
+	}{{false, 50_000, 100_000}, {true, 500_000, 2_000_000}} {
+		src := source()
+		src.Stages = tt.stages
+		l, state := engine.Latency{}, src.State()
+		state.LUNs = nil
+		for i := range 4 {
+			loop := example().Loops[0]
+			loop.Loop, loop.Core = i, i
+			loop.Stats.Commands = 1e9
+			l.Loops = append(l.Loops, loop)
+		}
+		for i := range 10 {
+			u := LUN{Target: "iqn.2026-11.com.example:vm-images", LUN: i, Bytes: 1 << 40}
+			for k := range lun.NumFaults {
+				u.Faults = append(u.Faults, Fault{lun.FaultKind(k).String(), 1e6})
+			}
+			state.LUNs = append(state.LUNs, u)
+			for o := range engine.NumOperations {
+				x := example().Units[0]
+				x.Target, x.LUN, x.Operation, x.Commands = u.Target, i, o.String(), 1e9
+				l.Units = append(l.Units, x)
+			}
+		}
+		src.Latency = func(context.Context) (engine.Latency, error) { return l, nil }
+		src.State = func() State { return state }
+		_, text := get(t, listen(t, src), "/metrics")
+		t.Logf("stages %v: %d bytes", tt.stages, len(text))
+		check.That(t, tt.from < len(text) && len(text) < tt.to, "stages %v: %d bytes, want %d to %d", tt.stages, len(text), tt.from, tt.to)
+	}
+}
+
 // Buckets are ends of steps: what they count is exact.
 func TestBucketsAreExact(t *testing.T) {
-	last := int64(0)
-	for _, end := range durationEnds {
-		check.That(t, hist.CompactEnd(hist.CompactStep(end)) == end, "no step ends at %d ns", end)
-		check.That(t, end > last, "%d after %d", end, last)
-		last = end
-	}
-	if n := len(durationEnds); n > 32 {
-		t.Errorf("%d buckets: each is 18 series a unit and more", n)
-	}
 	var c hist.Compact
 	for i := range int64(5000) {
 		c.Add(i*i*200, 1)
 	}
-	for le, n := range durations(&c) {
-		if want := c.Cumulative(int64(le*1e9 + 0.5)); n != want {
-			t.Errorf("le %g: %d, want %d", le, n, want)
+	for _, ends := range [][]int64{durationEnds, stageEnds} {
+		last := int64(0)
+		for _, end := range ends {
+			check.That(t, hist.CompactEnd(hist.CompactStep(end)) == end, "no step ends at %d ns", end)
+			check.That(t, end > last, "%d after %d", end, last)
+			last = end
+		}
+		for le, n := range durations(&c, ends) {
+			if want := c.Cumulative(int64(le*1e9 + 0.5)); n != want {
+				t.Errorf("le %g: %d, want %d", le, n, want)
+			}
 		}
 	}
 }
@@ -225,6 +266,28 @@ func TestStuckLoop(t *testing.T) {
 	}
 	code, text := get(t, listen(t, src), "/metrics")
 	check.That(t, code == http.StatusInternalServerError && strings.Contains(text, "a loop does not answer"), "%d %s", code, text)
+}
+
+// /healthz answers 200 or 503 with the health line; a loop that does not answer is not healthy.
+func TestHealthz(t *testing.T) {
+	bad := func() (string, bool) { return "health: LOST for 3s, 1 lost of 2 LUNs", false }
+	stuck := func(context.Context) (engine.Latency, error) {
+		return engine.Latency{}, errors.New("a loop does not answer")
+	}
+	for _, tt := range []struct {
+		change func(*Source)
+		code   int
+		line   string
+	}{
+		{func(*Source) {}, http.StatusOK, "health: good, 2 LUNs\n"},
+		{func(s *Source) { s.Health = bad }, http.StatusServiceUnavailable, "health: LOST for 3s, 1 lost of 2 LUNs\n"},
+		{func(s *Source) { s.Latency = stuck }, http.StatusServiceUnavailable, "health: good, 2 LUNs; a loop does not answer\n"},
+	} {
+		src := source()
+		tt.change(&src)
+		code, line := get(t, listen(t, src), "/healthz")
+		check.That(t, code == tt.code && line == tt.line, "%d %q, want %d %q", code, line, tt.code, tt.line)
+	}
 }
 
 // The listener serves /metrics and a page that names it, to GET alone.

@@ -42,11 +42,16 @@ var (
 	stateErrors = define("ringtgt_state_errors_total", "Values that could not be read from or written to the state directory.", counter)
 
 	commandDuration = define("ringtgt_command_duration_seconds",
-		"Time of SCSI commands in the target, from the header to when the kernel took the status, by stage: receive, window, queue, backend, send, total.",
+		"Time of reads, writes and flushes in the target, from the header to when the kernel took the status.", counter, kind...)
+	stageDuration = define("ringtgt_command_stage_duration_seconds",
+		"Time of SCSI commands in the target by stage: receive, window, queue, backend, send, and total. Only with stages = true.",
 		counter, append(kind[:3:3], "stage")...)
 	commands       = define("ringtgt_commands_total", "SCSI commands whose status the kernel has taken.", counter, kind...)
-	commandsFailed = define("ringtgt_commands_failed_total", "SCSI commands that ended with a status other than GOOD.", counter, kind...)
-	ioBytes        = define("ringtgt_io_bytes_total", "Data of SCSI commands, to initiators (read) and from them (write).", counter, kind...)
+	commandsFailed = define("ringtgt_commands_failed_total",
+		"SCSI commands that the target or its medium failed: a status other than GOOD, without the harmless answers.", counter, kind...)
+	commandsHarmless = define("ringtgt_commands_harmless_total",
+		"SCSI commands whose status was not GOOD in normal operation: unit attentions, refused requests, MISCOMPARE, reservation conflicts.", counter, unit...)
+	ioBytes = define("ringtgt_io_bytes_total", "Data of SCSI commands, to initiators (read) and from them (write).", counter, kind...)
 
 	connections    = define("ringtgt_connections", "TCP connections of a loop.", gauge, loop...)
 	tasks          = define("ringtgt_tasks", "Requests of initiators that a loop has not answered.", gauge, loop...)
@@ -70,6 +75,7 @@ var (
 	pollSeconds    = define("ringtgt_poll_seconds_total", "Processor time that a loop spent polling for work.", counter, loop...)
 	wakes          = define("ringtgt_wakes_total", "Times that another thread woke a loop.", counter, loop...)
 
+	// With stages = true only.
 	turnDuration = define("ringtgt_turn_duration_seconds", "Time from a loop's return from the kernel to its next entry.", counter, loop...)
 	turnCommands = define("ringtgt_turn_commands", "SCSI commands started in a turn.", counter, loop...)
 	sendPDUs     = define("ringtgt_send_pdus", "PDUs of a gathered send.", counter, loop...)

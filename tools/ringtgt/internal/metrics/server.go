@@ -50,8 +50,10 @@ func (s *Server) Close() {
 
 func handler(src Source, log *slog.Logger) http.Handler {
 	reg := prometheus.NewPedanticRegistry()
-	reg.MustRegister(&collector{src: src}, collectors.NewGoCollector())
+	c := &collector{src: src}
+	reg.MustRegister(c, collectors.NewGoCollector())
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", c.healthz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes,
 		DisableCompression: true, // it costs more processor time than it is worth on a storage network
@@ -61,6 +63,21 @@ func handler(src Source, log *slog.Logger) http.Handler {
 		io.WriteString(w, `<!doctype html><title>ringtgt</title><a href="/metrics">metrics</a>`+"\n")
 	})
 	return mux
+}
+
+// healthz answers 200 if all is well, else 503, with the health line. A loop that does not respond is not well.
+func (c *collector) healthz(w http.ResponseWriter, _ *http.Request) {
+	line, good := c.src.Health()
+	if _, err := c.read(); err != nil {
+		line, good = line+"; "+err.Error(), false
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	if !good {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprintln(w, line)
 }
 
 // limited accepts no more connections than there are places.
