@@ -22,6 +22,7 @@ func TestExportsOverlap(t *testing.T) {
 		{"two beginnings", []string{host("ab*") + "\nlun = 0"}, []string{host("a*") + "\nlun = 0"}, "initiator iqn.2026-11.com.example:ab*"},
 		{"two beginnings apart", []string{host("ab*") + "\nlun = 0"}, []string{host("ac*") + "\nlun = 0"}, ""},
 		{"a host and its beginning", []string{host("a") + "\nlun = 0"}, []string{host("ab*") + "\nlun = 0"}, ""},
+		{"a host that is a whole beginning", []string{host("a") + "\nlun = 0"}, []string{host("a*") + "\nlun = 0"}, "initiator iqn.2026-11.com.example:a"},
 		{"everyone sees a unit without rules", []string{host("a") + "\nlun = 1"}, nil, "initiator iqn.2026-11.com.example:a"},
 		{"everyone", []string{"lun = 5"}, []string{"lun = 5"}, "every initiator"},
 		{"two accounts", []string{`accounts = ["u"]` + "\nlun = 0"}, []string{`accounts = ["v"]` + "\nlun = 0"}, ""},

@@ -78,6 +78,7 @@ extends = true
 
 [target.acl]
 initiators = ["iqn.2026-11.com.example:host-1"]
+networks = ["192.0.2.0/24"]
 
 [[target.lun]]
 lun = 1
@@ -96,8 +97,9 @@ name = "iqn.2026-11.com.example:new"
 	check.Equal(t, len(vm.LUNs), 2, "vm.LUNs, their number:")
 	check.Equal(t, vm.LUNs[0].At.Origin(), OriginFile, "vm.LUNs[0].At.Origin():")
 	check.Equal(t, vm.LUNs[1].At.Origin(), OriginOwned, "vm.LUNs[1].At.Origin():")
-	check.Equal(t, vm.LUNs[1].At.String(), "owned.toml:18:1", "vm.LUNs[1].At.String():")
+	check.Equal(t, vm.LUNs[1].At.String(), "owned.toml:19:1", "vm.LUNs[1].At.String():")
 	check.Equal(t, strings.Join(vm.Access.Initiators, " "), "iqn.2026-11.com.example:host-1", "initiators:")
+	check.Equal(t, len(vm.Access.Networks), 1, "networks, of which both parts have the same:")
 	check.Equal(t, vm.Alias, "VM disks", "vm.Alias:")
 	if want := []uint16{1, 2}; !reflect.DeepEqual(vm.Groups, want) || !reflect.DeepEqual(c.Targets[1].Groups, want) {
 		t.Errorf("groups %v and %v: a target without portal_groups is in all, those of commands too", vm.Groups, c.Targets[1].Groups)
