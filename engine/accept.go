@@ -263,6 +263,7 @@ func (l *loop) drop(c *conn) {
 	l.forgetLatency(c)
 	l.timers.disarm(c)
 	c.leaveShare()
+	c.leaveLimits()
 	l.disown(c)
 	l.engine.live.Add(-1)
 }

@@ -53,16 +53,22 @@ func TestCommandsDoNotAllocate(t *testing.T) {
 	r := newRig(t, 1, memory(t, 16<<20))
 	i := r.login(1)
 	for _, write := range []bool{false, true} {
-		load(t, i, 4096, write) // pools grow to what is in flight
-		var before, after runtime.MemStats
-		const n = 64 * loadDepth
-		runtime.ReadMemStats(&before)
-		load(t, i, n, write)
-		runtime.ReadMemStats(&after)
-		// The runtime itself may allocate now and then (a timer, a finalizer); a command that allocated would show n times.
-		if got := after.Mallocs - before.Mallocs; got > n/16 {
-			t.Errorf("write %v: %d allocations in %d commands", write, got, n)
-		}
+		noAllocations(t, i, write)
+	}
+}
+
+// noAllocations fails if commands allocate.
+func noAllocations(t *testing.T, i *initiator, write bool) {
+	t.Helper()
+	load(t, i, 4096, write) // pools grow to what is in flight
+	var before, after runtime.MemStats
+	const n = 64 * loadDepth
+	runtime.ReadMemStats(&before)
+	load(t, i, n, write)
+	runtime.ReadMemStats(&after)
+	// The runtime itself may allocate now and then (a timer, a finalizer); a command that allocated would show n times.
+	if got := after.Mallocs - before.Mallocs; got > n/16 {
+		t.Errorf("write %v: %d allocations in %d commands", write, got, n)
 	}
 }
 

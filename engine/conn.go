@@ -39,9 +39,11 @@ type conn struct {
 	tasks *task  // all tasks from NewTask to FreeTask
 	lat   connLatency
 
-	share    *share // its initiator's; nil until it first takes memory
-	requests int    // bytes of the arena that pings and text hold
-	narrowed bool   // the session's command window is narrow: its initiator wants more memory than it may have
+	share    *share      // its initiator's; nil until it first takes memory
+	limits   *connLimits // of its commands; nil: there are none
+	limited  bool        // it has looked for limits: it is in full feature phase
+	requests int         // bytes of the arena that pings and text hold
+	narrowed bool        // the session's command window is narrow: its initiator wants more memory than it may have
 
 	// dirty: on the loop's list of connections to pump this turn.
 	dirty    bool

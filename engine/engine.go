@@ -48,6 +48,7 @@ type Engine struct {
 	node     *session.Node
 	devices  devices
 	nexuses  nexuses
+	limits   limits
 	log      *slog.Logger
 	machine  machine
 	loops    []*loop

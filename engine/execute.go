@@ -6,8 +6,16 @@ import (
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// execute starts a task whose data-out is complete, as soon as there is memory for its data-in.
+// execute starts a task whose data-out is complete, as soon as its limits allow it and there is memory for its data-in.
 func (c *conn) execute(t *task) {
+	if c.limits != nil && c.holds(t) {
+		return
+	}
+	c.admitted(t)
+}
+
+// admitted starts a task that no limit holds.
+func (c *conn) admitted(t *task) {
 	if t.in > 0 && t.buf == nil {
 		if t.buf = c.block(t, t.in, taskWaitingIn, true); t.buf == nil {
 			return

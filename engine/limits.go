@@ -114,6 +114,20 @@ const (
 	// maxConnsPerLoop bounds a loop's connection table: any further connection is closed when it is accepted.
 	maxConnsPerLoop = 16384
 
+	// defaultBurst is how much of a rate is saved up while it is not used: 1% of what 10 s allow. It covers a loop's longest turn, so
+	// that a command that starts late costs no rate. minBurst still covers heldTick, and maxBurst is what people think of as a burst.
+	defaultBurst = 100 * time.Millisecond
+	minBurst     = 5 * time.Millisecond
+	maxBurst     = time.Minute
+	// maxRate bounds a rate, so that times do not overflow: more than any machine carries.
+	maxRate = 1 << 50
+	// maxDebt is how long a single command can delay the ones behind it: less than the 30 s after which Linux aborts those. Only WRITE
+	// SAME and VERIFY of many blocks take so long, or large transfers at less than 200 kB a second.
+	maxDebt = int64(20 * time.Second)
+	// heldTick is how often held commands are looked at, at most: an initiator with one command at a time gets 10,000 a second then,
+	// and waking takes a few percent of a core (docs/performance.md).
+	heldTick = int64(100 * time.Microsecond)
+
 	// lineInterval, and the number of lines that a loop logs in it in the long run: about logins and ends of connections (each),
 	// logins that are refused, connections that it has no room for (or cannot accept), and aborted tasks that a backend keeps. It is
 	// enough to see which and why, and too little to fill a disk. The bursts let a rack of hosts that log in again have its lines.

@@ -29,6 +29,7 @@ type loop struct {
 	poller          poller
 	stagedIO        int // operations for the block layer since the last submission of a whole ioBatch
 	shares          shares
+	freeFlows       *flow
 	tasks           taskPool
 	orphans         *task  // in taskOrphaned
 	batches         *batch // free ones
@@ -251,7 +252,7 @@ func (l *loop) sleep() {
 	}
 	timeout := time.Duration(-1)
 	if at := l.timers.next(); at != 0 {
-		timeout = max(time.Duration(at-l.now), 0)
+		timeout = max(time.Duration(at-l.clock()), 0) // polling took time
 	}
 	l.check(l.ring.SubmitAndWait(timeout))
 	l.mail.sleeping.Store(false)

@@ -67,6 +67,9 @@ func (c *conn) established() {
 	c.loop.engine.steer.Flow(c.name.local, c.name.remote, c.loop.index)
 	c.boundSend()
 	c.findPath()
+	if c.nexus() != nil {
+		c.takeLimits()
+	}
 }
 
 // move hands the connection over to another loop at the end of its login, when it has no operation with the kernel. Events that other

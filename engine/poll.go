@@ -40,11 +40,12 @@ func (l *loop) poll() bool {
 	return true
 }
 
-// spin polls for completions and mail until the poller's window ends. It returns false if there were none.
+// spin polls for completions and mail until the poller's window ends or a deadline comes. It returns false if there was nothing to do.
 func (l *loop) spin() bool {
 	now := l.idle
-	for until := now + l.poller.window; ; now = l.clock() {
-		found := l.ring.Pending() || !l.mail.empty()
+	until, due := now+l.poller.window, l.timers.next()
+	for ; ; now = l.clock() {
+		found := l.ring.Pending() || !l.mail.empty() || due != 0 && now >= due
 		if found || now >= until {
 			l.stats.PollNanos += uint64(now - l.idle)
 			return found

@@ -58,7 +58,11 @@ func (e *Engine) RemoveUnit(ctx context.Context, u *lun.Unit, force bool) error 
 	}
 	r := &removal{unit: u, drained: make(chan struct{})}
 	r.pending.Store(1)
-	e.each(func(l *loop) { l.enlist(r) })
+	e.SetUnitQoS(u, Rate{})
+	e.each(func(l *loop) {
+		l.enlist(r)
+		l.releaseHeld(u)
+	})
 	r.leave()
 	if force {
 		e.each(func(l *loop) { l.evict(r) })

@@ -21,6 +21,7 @@ type share struct {
 	// next links the shares with waiting tasks in a ring; nil: not in the ring.
 	next     *share
 	narrowed []*conn // connections whose sessions have a narrow command window
+	flows    *flow   // its held commands; see held.go
 }
 
 // shareKey identifies an initiator by name and address, so that two hosts with the same name do not share. Before login a connection
@@ -309,6 +310,29 @@ func (w *line) push(t *task) {
 	w.last = t
 }
 
+// pushFirst puts t before all others.
+func (w *line) pushFirst(t *task) { w.insert(t, w.first) }
+
+// pushSecond puts t behind the first one.
+func (w *line) pushSecond(t *task) {
+	if w.first == w.last {
+		w.push(t)
+		return
+	}
+	w.insert(t, w.first.behind)
+}
+
+// insert puts t before o.
+func (w *line) insert(t, o *task) {
+	t.line, t.ahead, t.behind = w, o.ahead, o
+	o.ahead = t
+	if t.ahead == nil {
+		w.first = t
+	} else {
+		t.ahead.behind = t
+	}
+}
+
 func (w *line) remove(t *task) {
 	if t.ahead == nil {
 		w.first = t.behind
@@ -325,6 +349,10 @@ func (w *line) remove(t *task) {
 
 // leaveLine takes a task that ends out of the line, if it waits in one. Those behind it may need less than it did.
 func (l *loop) leaveLine(t *task) {
+	if t.phase == taskHeld {
+		l.leaveHeld(t)
+		return
+	}
 	if w := t.line; w != nil {
 		if sh := t.conn.share; w.first == t && l.shares.owed == sh {
 			l.shares.owed = nil

@@ -22,7 +22,7 @@ type taskState struct {
 	out  []byte // arena block of the data-out
 	buf  []byte // arena block of the data-in
 	in   int    // bytes of data-in that Plan asked for
-	need int    // bytes it waits for
+	need int    // bytes of memory that it waits for; in taskHeld, the bytes that it costs
 
 	times     taskTimes
 	phase     taskPhase
@@ -35,6 +35,8 @@ type taskState struct {
 	line          *line
 	ahead, behind *task
 	held          int
+	flow          *flow // in taskHeld: the line is its; heldAt is since when
+	heldAt        int64
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
 	// removals count it for units that are being removed.

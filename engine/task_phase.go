@@ -8,6 +8,7 @@ type taskPhase uint8
 const (
 	taskCollecting taskPhase = iota // the session has it: data-out arrives
 	taskWaitingOut                  // waits for data-out memory
+	taskHeld                        // was executed; a limit does not allow it to start yet
 	taskWaitingIn                   // was executed; waits for data-in memory
 	taskRunning                     // the device server has it
 	taskAborting                    // the device server has it; the session waits for Conn.Aborted
@@ -17,7 +18,7 @@ const (
 	taskAnswering                   // the session has it again
 )
 
-var taskPhaseNames = [...]string{"collecting", "waiting-out", "waiting-in", "running", "aborting", "abandoned", "evicted", "orphaned", "answering"}
+var taskPhaseNames = [...]string{"collecting", "waiting-out", "held", "waiting-in", "running", "aborting", "abandoned", "evicted", "orphaned", "answering"}
 
 func (p taskPhase) String() string {
 	if int(p) < len(taskPhaseNames) {
@@ -30,8 +31,9 @@ func (p taskPhase) String() string {
 // so that no block is reused while a backend may access it. In any phase in which the session has the task, the task may be freed;
 // the pool then resets it.
 var taskNext = [...]uint16{
-	taskCollecting: 1<<taskWaitingOut | 1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
+	taskCollecting: 1<<taskWaitingOut | 1<<taskHeld | 1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
 	taskWaitingOut: 1<<taskCollecting | 1<<taskAnswering,
+	taskHeld:       1<<taskWaitingIn | 1<<taskRunning | 1<<taskAnswering,
 	taskWaitingIn:  1<<taskRunning | 1<<taskAnswering,
 	taskRunning:    1<<taskAborting | 1<<taskEvicted | 1<<taskOrphaned | 1<<taskAnswering,
 	taskAborting:   1<<taskAbandoned | 1<<taskOrphaned | 1<<taskAnswering,

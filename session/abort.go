@@ -17,7 +17,7 @@ func (t *Task) stop() {
 		}
 	case phaseArriving, phaseData, phaseDraining, phaseBarred, phaseReady, phaseFenced:
 		t.free()
-	case phaseRunning:
+	case phaseDeferred, phaseRunning:
 		if t.st.kind != kindCommand {
 			t.callOff(phaseUnwanted) // the host cannot interrupt a function
 			return
@@ -104,7 +104,7 @@ func (c *Conn) AbortTasks(now int64, match func(*Task) bool) {
 			if !fast {
 				return
 			}
-		case phaseReady, phaseRunning, phaseStop, phaseStopping:
+		case phaseReady, phaseDeferred, phaseRunning, phaseStop, phaseStopping:
 		default:
 			return
 		}

@@ -28,7 +28,7 @@ func (c connLogout) busy() bool {
 	busy := false
 	c.tags.each(func(t *Task) {
 		switch t.st.phase {
-		case phaseRunning, phaseStop, phaseStopping, phaseUnwanted:
+		case phaseDeferred, phaseRunning, phaseStop, phaseStopping, phaseUnwanted:
 			busy = true
 		}
 	})

@@ -13,6 +13,16 @@ func (t *Task) ready() {
 	c.todo.push(t)
 }
 
+// Deferred reports that the host cannot start a command yet whose Execute it has taken. Until Started, ORDERED commands behind it
+// wait as if it had not been handed over.
+func (c *Conn) Deferred(t *Task) { t.move(phaseDeferred) }
+
+// Started reports that the host starts a command after Deferred.
+func (c *Conn) Started(t *Task) {
+	t.move(phaseRunning)
+	c.tm.orderMovedBy(t)
+}
+
 // Complete reports that the host has filled in t.Result.
 func (c *Conn) Complete(now int64, t *Task) {
 	switch t.st.phase {

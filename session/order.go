@@ -61,8 +61,8 @@ func (m *management) orderProgress(p *part) {
 		return
 	}
 	switch t := m.conn.find(b.tag); {
-	case t == nil || t.st.tmf.barrier != b || t.st.phase > phaseReady:
-		m.lower(b) // it was handed over, or has ended
+	case t == nil || t.st.tmf.barrier != b || t.st.phase >= phaseRunning:
+		m.lower(b) // it was started, or has ended
 	case b.missing.Load() == 0:
 		if p.by == 0 {
 			p.by = undated
@@ -92,7 +92,7 @@ func (m *management) behindAnother(p *part) bool {
 func (m *management) unstarted(b *barrier, butMemory bool) bool {
 	found := false
 	m.conn.each(func(r *Task) {
-		if r.st.phase >= phaseHeld && r.st.phase <= phaseReady && b.covers(r) {
+		if r.st.phase >= phaseHeld && r.st.phase < phaseRunning && b.covers(r) {
 			found = found || !butMemory || r.st.out.memory != OutLater
 		}
 	})

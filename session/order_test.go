@@ -317,3 +317,39 @@ func TestOrderedAmongOthers(t *testing.T) {
 		}
 	}
 }
+
+// A command that the host has deferred counts as not handed over: an ORDERED command behind it waits, and what is behind a deferred
+// ORDERED command waits too, on all connections. An abort ends a deferred command as it does one that runs.
+func TestOrderedWaitsForDeferred(t *testing.T) {
+	m := newTMF(t, 2)
+	a, b := m.conns[0], m.conns[1]
+	a.defers, b.defers = true, true
+	start := func(r *loginRig, task *Task) {
+		r.conn.Started(task)
+		r.pump()
+		m.settle()
+	}
+	first, held := m.started(1, 0)
+	ordered := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+	behind := m.read(1, 0)
+	m.idle("the host has not started the first")
+	start(b, held)
+	task := a.wantStart(ordered, "the first is started")
+	m.idle("the host has not started the ORDERED command")
+	b.completeGood(first, held, "")
+	m.idle("the host has not started the ORDERED command")
+	start(a, task)
+	next := b.wantStart(behind, "the ORDERED command is started")
+	last := m.attr(0, m.readLater(0, 0), pdu.TaskAttrOrdered)
+	m.idle("the host has not started the one before")
+	a.defers = false
+	f := m.abortTask(1, behind)
+	m.settle()
+	check.Equal(t, b.wantEvent(Abort).Task, next, "what is aborted")
+	b.conn.Aborted(b.now, next)
+	b.pump()
+	m.wantComplete(b, f, "")
+	m.wantStarted(0, "the one before it was aborted", last)
+	a.completeGood(ordered, task, "")
+	m.clean()
+}

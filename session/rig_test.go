@@ -22,6 +22,8 @@ type rig struct {
 	conn *Conn
 	now  int64
 	room bool // what Next is told
+	// defers makes the host defer the commands that it gets.
+	defers bool
 
 	// What the initiator sends next.
 	cmdSN     uint32
@@ -180,6 +182,9 @@ func (r *rig) pump() {
 	for r.conn.Next(r.now, r.room, &ev) {
 		if ev.Kind != Send {
 			r.events = append(r.events, ev)
+			if ev.Kind == Execute && r.defers {
+				r.conn.Deferred(ev.Task)
+			}
 			continue
 		}
 		must.Be(r, r.room, "Send without room")

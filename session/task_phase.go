@@ -1,7 +1,7 @@
 package session
 
 // taskPhase is the state of a task. docs/session.md, "The life of a task", has the drawing. The order of the constants matters where
-// phases are compared: a task before phaseRunning has not been handed to the host.
+// phases are compared: the host has not started a task before phaseRunning.
 type taskPhase uint8
 
 const (
@@ -13,6 +13,7 @@ const (
 	phaseDraining                      // stopped; waits for announced data, which is discarded
 	phaseBarred                        // complete, but a task management function must be carried out first
 	phaseReady                         // on Conn.todo: the host has to take Execute or Manage
+	phaseDeferred                      // with the host, which has yet to start it
 	phaseRunning                       // with the host
 	phaseStop                          // on Conn.todo: the host has to take Abort
 	phaseStopping                      // with the host, which owes Aborted
@@ -26,8 +27,9 @@ const (
 
 var phaseNames = [phases]string{
 	phaseArriving: "arriving", phaseHeld: "held", phaseHeldStopped: "held-stopped", phaseHeldDraining: "held-draining",
-	phaseData: "data", phaseDraining: "draining", phaseBarred: "barred", phaseReady: "ready", phaseRunning: "running",
-	phaseStop: "stop", phaseStopping: "stopping", phaseUnwanted: "unwanted", phaseAnswer: "answer", phaseFenced: "fenced",
+	phaseData: "data", phaseDraining: "draining", phaseBarred: "barred", phaseReady: "ready", phaseDeferred: "deferred",
+	phaseRunning: "running",
+	phaseStop:    "stop", phaseStopping: "stopping", phaseUnwanted: "unwanted", phaseAnswer: "answer", phaseFenced: "fenced",
 	phaseSending: "sending", phaseFreed: "freed",
 }
 
@@ -60,7 +62,8 @@ var phaseNext = [phases]phaseSet{
 	phaseDraining:     setOf(phaseFreed),
 	phaseBarred:       setOf(phaseReady, phaseFreed),
 	phaseReady:        setOf(phaseRunning, phaseFreed),
-	phaseRunning:      setOf(phaseStop, phaseUnwanted, phaseData, phaseAnswer, phaseFreed),
+	phaseDeferred:     setOf(phaseRunning, phaseStop, phaseFreed),
+	phaseRunning:      setOf(phaseDeferred, phaseStop, phaseUnwanted, phaseData, phaseAnswer, phaseFreed),
 	phaseStop:         setOf(phaseStopping, phaseFreed),
 	phaseStopping:     setOf(phaseFreed),
 	phaseUnwanted:     setOf(phaseFreed),
