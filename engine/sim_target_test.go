@@ -115,8 +115,13 @@ func (w *simWorld) host(c *conn) session.Host {
 	return nil
 }
 
-// deaf reports whether the engine takes no more requests from the connection.
-func (t *simTarget) deaf() bool { return !t.c.takesInput() }
+// deaf reports whether the engine takes no more requests from the connection, or the session has decided to close it: the loop may be
+// preempted before it takes the Close event.
+func (t *simTarget) deaf() bool {
+	const failing = 4 // session.connFailing
+	phase := reflect.ValueOf(t.c.s).Elem().FieldByName("end").FieldByName("connPhase").Uint()
+	return !t.c.takesInput() || phase >= failing
+}
 
 // acknowledged reports whether the target knows that the initiator has received StatSN sn.
 func (t *simTarget) acknowledged(sn uint32) bool {
