@@ -72,6 +72,14 @@ type Located interface {
 	Medium() (medium.Fingerprint, error)
 }
 
+// Growable is a Backend whose medium the daemon itself can extend: a file.
+type Growable interface {
+	Backend
+	// Grow durably extends the medium to n bytes. It does nothing to a medium that has as many already. Refresh then finds the new
+	// size. It may block.
+	Grow(n int64) error
+}
+
 // Errors of Open that a caller may want to distinguish.
 var (
 	// ErrInUse means that another process uses the medium, or that this one does already. The process may have been killed and

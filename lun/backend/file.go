@@ -168,3 +168,30 @@ func (f *File) Refresh() (changed bool, err error) {
 	}
 	return f.setSize(st.Size) != before, nil
 }
+
+// Grow implements Growable.
+func (f *File) Grow(n int64) error {
+	if !f.life.enter(helper) {
+		return lun.ErrGone
+	}
+	defer f.life.leave(helper)
+	var st unix.Stat_t
+	if err := unix.Fstat(f.fd, &st); err != nil {
+		return err
+	}
+	switch {
+	case st.Size >= n:
+		return nil
+	case f.geom.ReadOnly:
+		return errors.New("is read-only")
+	case st.Size < f.size.Load():
+		return errors.New("was truncated, and must not hide that by growing again")
+	}
+	if err := unix.Ftruncate(f.fd, n); err != nil {
+		return fmt.Errorf("ftruncate to %d bytes: %w", n, err)
+	}
+	if err := unix.Fsync(f.fd); err != nil {
+		return fmt.Errorf("fsync: %w", err)
+	}
+	return nil
+}

@@ -323,3 +323,21 @@ func TestBlockSizeOfDevice(t *testing.T) {
 	defer b.Close()
 	check.Equal(t, b.Geometry().BlockSize, 4096, "block size, which is the device's:")
 }
+
+// TestFileGrow: a file grows by the daemon, never shrinks, and does not grow over blocks that it has lost.
+func TestFileGrow(t *testing.T) {
+	path := sized(t, 8192)
+	b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Direct: backend.DirectOff}))(t)
+	f := b.(backend.Growable)
+	for _, c := range []struct {
+		to, blocks int64
+	}{{4096, 16}, {16384, 32}, {16384, 32}} {
+		must.OK(t, f.Grow(c.to), "to %d", c.to)
+		must.Get(b.Refresh())(t)
+		check.Equal(t, b.Geometry().Blocks, uint64(c.blocks), "after Grow(%d): blocks", c.to)
+	}
+	must.OK(t, os.Truncate(path, 4096))
+	check.That(t, f.Grow(32768) != nil, "a file that was cut grew")
+	b.Close()
+	check.Equal(t, f.Grow(65536), error(lun.ErrGone), "Grow after Close:")
+}
