@@ -24,6 +24,8 @@ import (
 // daemon is everything that runs between start and stop.
 type daemon struct {
 	log      *slog.Logger
+	level    *slog.LevelVar // of log
+	manager  *manager
 	current  atomic.Pointer[serving]
 	topology engine.Topology
 	cores    []int
@@ -41,20 +43,20 @@ type daemon struct {
 	lost     chan struct{}   // signalled by a backend that lost blocks
 }
 
-// start starts serving cfg. After an error it leaves nothing open.
-func start(cfg *config.Config, log *slog.Logger) (*daemon, error) {
-	d := &daemon{log: log, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
-	if err := d.start(cfg); err != nil {
+// start starts serving what src says. After an error it leaves nothing open.
+func start(src *source, log *slog.Logger, level *slog.LevelVar) (*daemon, error) {
+	d := &daemon{log: log, level: level, reading: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	if err := d.start(src); err != nil {
 		d.abandon()
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *daemon) start(cfg *config.Config) error {
-	s := &serving{cfg: cfg} // it is complete before anything reads it
+func (d *daemon) start(src *source) error {
+	s := &serving{cfg: src.cfg} // it is complete before anything reads it
 	d.current.Store(s)
-	portals, err := d.prepare(cfg)
+	portals, err := d.prepare(src.cfg)
 	if err != nil {
 		return err
 	}
@@ -70,6 +72,7 @@ func (d *daemon) start(cfg *config.Config) error {
 	if err := d.makeTargets(s, until); err != nil {
 		return err
 	}
+	d.manager = newManager(d, src)
 	if err := d.listenControl(); err != nil {
 		return err
 	}
@@ -88,6 +91,7 @@ func (d *daemon) start(cfg *config.Config) error {
 	d.logSteering(d.engine.Status().Steering)
 	d.health.Start()
 	d.running.Store(true)
+	go d.manager.run()
 	return nil
 }
 
@@ -136,10 +140,7 @@ func (d *daemon) openState() (err error) {
 // makeEngine makes the node and the engine, which does not run yet.
 func (d *daemon) makeEngine(portals []netip.AddrPort) (err error) {
 	cfg := d.now().cfg
-	d.node = session.NewNode(session.NodeConfig{
-		LoginTimeout: int64(cfg.Server.LoginTimeout), NOPInterval: int64(cfg.Server.NOPInterval),
-		NOPTimeout: int64(cfg.Server.NOPTimeout), DiscoveryAuth: auth(cfg.Discovery), StrictLogin: cfg.Server.StrictLogin,
-	})
+	d.node = session.NewNode(nodeConfig(cfg))
 	d.engine, err = engine.New(engine.Config{
 		Node: d.node, Portals: portals, Cores: d.cores, ArenaPerLoop: int(cfg.Server.Buffers), Poll: cfg.Server.Poll, Log: d.log,
 		LimitHeap: os.Getenv("GOMEMLIMIT") == "", NoSteering: cfg.Server.Steering == config.SteeringOff, XDP: interfaceNames(cfg.Server.XDP),
@@ -189,15 +190,14 @@ func (d *daemon) makeTarget(cfg *config.Target) *servedTarget {
 	if d.state != nil {
 		tc.Store = d.store
 	}
-	for _, g := range cfg.Groups {
-		tc.Ports = append(tc.Ports, lun.Port{TPGT: g, RelPort: g})
-	}
+	tc.Ports = ports(cfg)
 	t.lun = lun.NewTarget(tc)
 	return t
 }
 
 // addUnit adds the logical unit of an open medium, and begins to watch its health.
 func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
+	u.config.Exports = exports(u.cfg)
 	if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
 		return fmt.Errorf("%s: target %s lun %d: %w", u.cfg.At, t.cfg.Name, u.cfg.Number, err)
 	}
@@ -291,6 +291,7 @@ func (d *daemon) look(t *servedTarget, u *servedUnit) {
 // stop drains the target, flushes and closes the media, and releases everything.
 func (d *daemon) stop() error {
 	d.draining.Store(true)
+	d.manager.close()
 	d.engine.Shutdown()
 	errs := append([]error{d.flushMedia()}, d.keepLast()...)
 	return errors.Join(append(errs, d.abandon())...)

@@ -40,17 +40,22 @@ func lookAtMedia(c *config.Config) (found media, problems config.Problems, err e
 	if err != nil {
 		return nil, nil, err
 	}
-	l := lookout{mounts: readMounts(), found: media{}}
+	l := newLookout()
 	for i := range c.Targets {
 		t := &c.Targets[i]
 		for j := range t.LUNs {
-			if t.LUNs[j].Persistent() {
-				l.look(known, t, &t.LUNs[j])
-			}
+			l.look(known, t.Name, &t.LUNs[j])
 		}
 	}
+	return l.report()
+}
+
+func newLookout() *lookout { return &lookout{mounts: readMounts(), found: media{}} }
+
+// report returns what was found.
+func (l *lookout) report() (media, config.Problems, error) {
 	for i := range l.causes {
-		l.causes[i].report(&l)
+		l.causes[i].report(l)
 	}
 	return l.found, l.problems, errors.Join(l.refused...)
 }
@@ -102,8 +107,16 @@ func (c *cause) report(l *lookout) {
 // maxNamed is how many files a message lists.
 const maxNamed = 4
 
-// look looks at one LUN.
-func (l *lookout) look(known *state.Disks, t *config.Target, u *config.LUN) {
+// finder knows the disks that were served before.
+type finder interface {
+	Find(state.Ask) (state.Finding, error)
+}
+
+// look looks at one LUN of a target. One that has no medium on this machine is passed over.
+func (l *lookout) look(known finder, target string, u *config.LUN) {
+	if !u.Persistent() {
+		return
+	}
 	m := &foundMedium{lun: u}
 	absent := ""
 	if path := medium.Real(u.Path); u.Kind == backend.KindFile {
@@ -119,7 +132,7 @@ func (l *lookout) look(known *state.Disks, t *config.Target, u *config.LUN) {
 		l.blame(u, cause{text: absent + " is in /etc/fstab and not mounted", effect: "missing, although served before", refuses: true})
 		return
 	case err != nil:
-		l.refused = append(l.refused, fmt.Errorf("%s: target %s lun %d: %w", u.At, t.Name, u.Number, err))
+		l.refused = append(l.refused, fmt.Errorf("%s: target %s lun %d: %w", u.At, target, u.Number, err))
 		return
 	case m.makes():
 		if !l.makes(u, absent) {

@@ -34,14 +34,15 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(s streams) error {
-	cfg, problems := config.Load(config.Flags{
+	src, problems := load(config.Flags{
 		Config: c.Config, Listen: c.Listen, Target: c.Target, LUN: c.LUN, Cores: c.Cores, State: c.State,
 		Control: c.Control, Buffers: c.Buffers, Poll: c.Poll, ZeroCopy: c.ZeroCopy, Steering: c.Steering, XDP: c.XDP, Metrics: c.Metrics, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
-	}, false)
-	if cfg == nil {
+	})
+	if src == nil {
 		return fail(exitUsage, problems)
 	}
-	log := newLog(s.err, cfg.Server)
+	cfg := src.cfg
+	log, level := newLog(s.err, cfg.Server)
 	for _, p := range problems {
 		log.Warn(p.Text, "at", p.At.String())
 	}
@@ -50,7 +51,7 @@ func (c *serveCmd) Run(s streams) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
-	d, err := start(cfg, log)
+	d, err := start(src, log, level)
 	if err != nil {
 		var e *exitError
 		if errors.As(err, &e) {
@@ -67,7 +68,7 @@ func (c *serveCmd) Run(s streams) error {
 	notify("READY=1")
 	sig := <-signals
 	for sig == syscall.SIGHUP {
-		d.refresh()
+		go d.reload()
 		sig = <-signals
 	}
 	notify("STOPPING=1")
@@ -83,10 +84,26 @@ func (c *serveCmd) Run(s streams) error {
 }
 
 // newLog returns the logger. It writes to stderr: stdout is for the hints on what to type next.
-func newLog(w io.Writer, s config.Server) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: s.LogLevel}
+func newLog(w io.Writer, s config.Server) (*slog.Logger, *slog.LevelVar) {
+	level := new(slog.LevelVar)
+	level.Set(s.LogLevel)
+	opts := &slog.HandlerOptions{Level: level}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
+		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
-	return slog.New(slog.NewTextHandler(w, opts))
+	return slog.New(slog.NewTextHandler(w, opts)), level
+}
+
+// reload is SIGHUP: the daemon reads its configuration file again, if there is one, and inspects the media.
+func (d *daemon) reload() {
+	if d.manager.src.flags.Config != "" {
+		if plan, err := d.manager.Apply(d.manager.ctx, false, false); err != nil {
+			d.log.Error("the configuration was not applied", "err", err)
+		} else {
+			for _, setting := range plan.Restart {
+				d.log.Warn("the setting takes effect when the daemon starts again", "setting", setting)
+			}
+		}
+	}
+	d.refresh()
 }

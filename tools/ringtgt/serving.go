@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -42,6 +43,40 @@ func (s *serving) at(t *servedTarget) (out []servedPortal) {
 	return out
 }
 
+// target returns the target of that name, nil if there is none. Names compare regardless of case (RFC 7143 4.2.7.2).
+func (s *serving) target(name string) *servedTarget {
+	for _, t := range s.targets {
+		if strings.EqualFold(t.cfg.Name, name) {
+			return t
+		}
+	}
+	return nil
+}
+
+// unit returns the unit of that number, nil if there is none or no target.
+func (t *servedTarget) unit(number int) *servedUnit {
+	if t == nil {
+		return nil
+	}
+	for _, u := range t.units {
+		if u.cfg.Number == number {
+			return u
+		}
+	}
+	return nil
+}
+
+// sortUnits puts units in the order of their targets' configuration.
+func (s *serving) sortUnits() {
+	for _, t := range s.targets {
+		place := map[int]int{}
+		for i := range t.cfg.LUNs {
+			place[t.cfg.LUNs[i].Number] = i
+		}
+		slices.SortFunc(t.units, func(a, b *servedUnit) int { return place[a.cfg.Number] - place[b.cfg.Number] })
+	}
+}
+
 // devices returns the devices of all targets.
 func (s *serving) devices() (out []*lun.Target) {
 	for _, t := range s.targets {
@@ -55,6 +90,30 @@ func (s *serving) each(f func(t *servedTarget, u *servedUnit)) {
 	for _, t := range s.targets {
 		for _, u := range t.units {
 			f(t, u)
+		}
+	}
+}
+
+// copy returns a copy whose units can be changed before it is published.
+func (s *serving) copy() *serving {
+	next := *s
+	next.targets = nil
+	for _, t := range s.targets {
+		t := *t
+		t.units = slices.Clone(t.units)
+		next.targets = append(next.targets, &t)
+	}
+	return &next
+}
+
+// without takes a unit that could not be opened out of the configuration in force, so that the next change opens it.
+func (s *serving) without(o *opening) {
+	s.cfg = s.cfg.Clone()
+	for i := range s.cfg.Targets {
+		t := &s.cfg.Targets[i]
+		if t.Name == o.target.cfg.Name {
+			t.LUNs = slices.DeleteFunc(t.LUNs, func(l config.LUN) bool { return l.Number == o.cfg.Number })
+			o.target.cfg = t
 		}
 	}
 }

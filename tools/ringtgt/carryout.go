@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ringtgt/ringtgt/session"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+)
+
+// carryOut makes a change that is prepared and saved.
+func (c *change) carryOut() {
+	d := c.d
+	d.configure(c.next.cfg)
+	d.engine.SetDevices(c.next.devices()...) // before the node has the targets
+	d.node.SetTargets(c.next.sessionTargets())
+	d.current.Store(c.next)
+	for _, s := range c.plan.Steps {
+		c.alter(s)
+	}
+	c.logOut()
+	c.removePortals()
+	c.removeUnits()
+	c.openLater()
+	for _, s := range c.plan.Steps {
+		d.log.Info("configuration: " + s.String())
+	}
+}
+
+// alter changes what can change while it is in use.
+func (c *change) alter(s admin.Step) {
+	switch now := s.New.(type) {
+	case *config.LUN:
+		if s.Verb != admin.Change {
+			return
+		}
+		t := c.next.target(s.Target)
+		u := t.unit(now.Number)
+		c.fails(u.unit.SetExports(exports(now)))
+		u.unit.SetReadOnly(now.ReadOnly)
+		c.d.refreshUnit(t, u)
+	case *config.Target:
+		if s.Verb == admin.Remove {
+			return
+		}
+		t := c.next.target(now.Name)
+		t.lun.SetPorts(ports(now))
+	}
+}
+
+// logOut ends the sessions of targets that are removed, and those that a target does not admit any more.
+func (c *change) logOut() {
+	gone := func(s *session.Session, conn session.Member) bool {
+		if s.Discovery {
+			return false
+		}
+		t := c.d.node.Target(s.Target.Name)
+		return t == nil || !t.StillAdmits(s, conn)
+	}
+	for _, s := range c.plan.Steps {
+		if (s.Kind == admin.KindTarget || s.Kind == admin.KindPortal) && s.Verb != admin.Add {
+			ctx, cancel := context.WithTimeout(c.ctx, drainTime)
+			defer cancel()
+			_, err := c.d.engine.LogOut(ctx, gone, c.force)
+			c.fails(err)
+			return
+		}
+	}
+}
+
+// fails notes an error after the change was saved.
+func (c *change) fails(err error) { c.late = errors.Join(c.late, err) }
+
+// removePortals closes portals that are not in the new configuration.
+func (c *change) removePortals() {
+	for _, addr := range c.unbound {
+		ctx, cancel := context.WithTimeout(c.ctx, drainTime)
+		c.fails(c.d.engine.RemovePortal(ctx, addr, c.force))
+		cancel()
+	}
+}
+
+// removeUnits removes units that are not in the new configuration, side by side: each may take as long as its commands.
+func (c *change) removeUnits() {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	c.old.each(func(t *servedTarget, u *servedUnit) {
+		if c.next.target(t.cfg.Name).unit(u.cfg.Number) == u {
+			return
+		}
+		all.Go(func() {
+			err := c.d.removeUnit(c.ctx, t, u, c.force)
+			mu.Lock()
+			defer mu.Unlock()
+			c.fails(err)
+		})
+	})
+	all.Wait()
+}
+
+// removeUnit removes a unit and closes its backend.
+func (d *daemon) removeUnit(ctx context.Context, t *servedTarget, u *servedUnit, force bool) error {
+	if u.unit == nil { // it is only open
+		return u.backend.Close()
+	}
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	err := d.engine.RemoveUnit(ctx, u.unit, force)
+	if err != nil {
+		err = fmt.Errorf("target %s lun %d: %w", t.cfg.Name, u.cfg.Number, err)
+	}
+	closed := make(chan error, 1)
+	d.health.Remove(u.health, func() {
+		go func() { // it may hang in a dead file system
+			d.flushUnit(t, u)
+			errs := d.keepUnit(t, u)
+			closed <- errors.Join(append(errs, u.backend.Close())...)
+		}()
+	})
+	select {
+	case e := <-closed:
+		return errors.Join(err, e)
+	case <-ctx.Done(): // its file system hangs; it is closed when an inspection returns
+		return errors.Join(err, fmt.Errorf("target %s lun %d: its medium does not answer and is still open", t.cfg.Name, u.cfg.Number))
+	}
+}
+
+// openLater opens the media that removed units had. A unit whose medium cannot be opened now is left out of what is served, so that
+// the next change tries again.
+func (c *change) openLater() {
+	if len(c.later) == 0 {
+		return
+	}
+	next := c.next.copy()
+	until := time.Now().Add(lockWait)
+	for _, o := range c.later {
+		o.target = next.target(o.target.cfg.Name)
+		if err := c.d.openLate(o, until); err != nil {
+			c.fails(err)
+			next.without(o)
+			continue
+		}
+		o.target.units = append(o.target.units, o.unit)
+	}
+	next.sortUnits()
+	c.next = next
+	c.d.current.Store(next)
+}
+
+// openLate opens a medium and adds its unit.
+func (d *daemon) openLate(o *opening, until time.Time) error {
+	one := []*opening{o}
+	if err := d.openUnits(one, until); err != nil {
+		return err
+	}
+	err := d.identify(one)
+	if err == nil {
+		err = d.addUnit(o.target, o.unit)
+	}
+	if err != nil {
+		o.unit.backend.Close()
+	}
+	return err
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
+)
+
+// source is where the configuration in force comes from.
+type source struct {
+	flags config.Flags
+	file  *config.Config // the part of the flags and the file that they name
+	owned *config.Config // the part that commands made; empty without a state directory
+	cfg   *config.Config // both together
+}
+
+// load reads the configuration of serve. The source is nil if it cannot be served; the problems then include an error.
+func load(f config.Flags) (*source, config.Problems) {
+	file, problems := config.Read(f, false)
+	if file == nil {
+		return nil, problems
+	}
+	s := &source{flags: f, file: file, owned: &config.Config{}}
+	if dir := file.Server.State; isDir(dir) {
+		var more config.Problems
+		s.owned, more = config.LoadOwned(ownedPath(dir), false)
+		problems = append(problems, more...)
+		if s.owned == nil {
+			return nil, problems
+		}
+	}
+	var more config.Problems
+	s.cfg, more = config.Merge(file, s.owned)
+	problems = append(problems, more...)
+	if s.cfg == nil {
+		return nil, problems
+	}
+	return s, problems
+}
+
+// isDir reports whether a state directory is there. What else is wrong with it state.Open reports.
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// ownedPath is the path of the part that commands made.
+func ownedPath(stateDir string) string { return filepath.Join(stateDir, state.OwnedFile) }
