@@ -139,17 +139,18 @@ func (c *conn) refused(why error) {
 	if r == session.RefusedRedirected || r == session.RefusedShutdown {
 		level = slog.LevelInfo
 	}
-	args := []any{"refusal", r.String(), "remote", c.name.remote, "local", c.name.local}
 	var e *session.LoginError
 	if !errors.As(why, &e) {
-		l.about(&l.refusalLines, level, "login refused", append(args, "reason", why.Error())...)
+		l.about(&l.refusalLines, level, "login refused", "remote", c.name.remote, "local", c.name.local, "reason", why.Error(),
+			"refusal", r.String())
 		return
 	}
-	args = append(args, "reason", e.Why, "status", fmt.Sprintf("%#04x", uint16(e.Status)), "initiator", e.Initiator, "target", e.Target,
-		"tsih", e.TSIH)
+	args := []any{"initiator", e.Initiator, "target", e.Target, "tsih", e.TSIH}
 	if e.User != "" {
 		args = append(args, "account", e.User)
 	}
+	args = append(args, "remote", c.name.remote, "local", c.name.local, "reason", e.Why, "refusal", r.String(),
+		"status", fmt.Sprintf("%#04x", uint16(e.Status)))
 	if e.Failed > 0 {
 		args = append(args, "failed", e.Failed)
 	}

@@ -44,7 +44,7 @@ func interfaceNames(interfaces []config.Interface) (names []string) {
 // logSteering logs at the start how connections are assigned to loops. A lower level is not a fault, but configured interfaces
 // without XDP are.
 func (d *daemon) logSteering(st steer.Status) {
-	args := []any{"level", st.Level.String()}
+	args := []any{"method", st.Level.String()} // not "level": slog has a key of that name
 	if st.Why != "" {
 		args = append(args, "why", st.Why)
 	}

@@ -131,7 +131,7 @@ func TestSessionSpreadsOverLoops(t *testing.T) {
 				check.That(t, strings.HasPrefix(st.Why, "sk_reuseport program: "), "level %v, why %q", st.Level, st.Why)
 				t.Logf("level program is not tested: %s", st.Why)
 			}
-			if want := "msg=steering level=" + st.Level.String(); strings.Count(s.text(), want) != 1 || !strings.Contains(s.text(), st.Why) {
+			if want := "msg=steering method=" + st.Level.String(); strings.Count(s.text(), want) != 1 || !strings.Contains(s.text(), st.Why) {
 				t.Errorf("the log does not say %q and %q once", want, st.Why)
 			}
 
