@@ -44,4 +44,7 @@ var engineMutants = []mutant{
 	{"engine: an aborted task is answered before it has ended", "engine/execute.go", "	if t.phase != taskAborting {\n		return // Abort ended it at once\n	}\n", "	if t.phase == taskAborting {\n		t.enter(taskAbandoned)\n		c.s.Aborted(c.loop.now, &t.s)\n	}\n", "engine", "TestSimulation|TestScenarios|Abort"},
 	{"engine: mail of a sleeping loop does not wake it", "engine/mailbox.go", "	if m.rouse() {\n		m.wake()\n	}\n", "	m.rouse()\n", "engine", "TestSimulation|TestScenarios|Mail"},
 	{"engine: a deadline moves later only", "engine/timers.go", "	case at < t.heap[i].at:\n		t.up(i, timer{at: at, conn: c})\n", "", "engine", "Timer"},
+	{"engine: a reset is of the unit that the LUN is for others", "engine/manage.go", "	if u := t.l.Unit(); u != nil {\n		return u\n	}\n", "", "engine", "TestTaskManagementNamesWhatIsSeen"},
+	{"engine: one that sees less ends all sessions", "engine/manage.go", "		if !nexus.SeesAll() {", "		if false {", "engine", "TestResetsUnderMasking"},
+	{"engine: a warm reset ends commands of masked units", "engine/sweep.go", "return u != nil && s.from.Sees(u)", "return true", "engine", "TestResetsUnderMasking"},
 }

@@ -73,6 +73,25 @@ var lunMutants = []mutant{
 	{"claims: of an account that is no more", "lun/claims.go", " && known(other)", "", "lun", "TestRegistrationIsItsAccounts$"},
 	{"claims: forgotten at a restart", "lun/persist_store.go", "r.RelPort, key, r.Account}", "r.RelPort, key, \"\"}", "lun", "TestRegistrationIsItsAccounts$"},
 
+	// LUN masking, and what a file system that fills up tells (SBC-3).
+	{"masking: every initiator sees all", "lun/view.go", "	if !all.masked {", "	if true {", "lun", "TestExports$|TestMaskedUnitDoesNotExist$"},
+	{"masking: one list is enough", "lun/view.go", "strings.ToLower(n.InitiatorName)) && (", "strings.ToLower(n.InitiatorName)) || (", "lun", "TestExports$"},
+	{"masking: the higher of two units for one number", "lun/view.go", "seen && byLUN[lun] == nil {", "seen {", "lun", "TestExports$"},
+	{"masking: REPORT LUNS lists all", "lun/reportluns.go", "seen := t.Nexus.view.Load()", "seen := t.Nexus.target.units.Load()", "lun", "TestExports$|TestMaskedUnitDoesNotExist$"},
+	{"masking: those who see the same are told", "lun/view.go", "if old == nil || old.byLUN == now.byLUN {", "if old == nil {", "lun", "TestViewChanges$"},
+	{"masking: another unit under the number is not told", "lun/view.go", "before != nil && before != u {", "false && before != u {", "lun", "TestViewChanges$"},
+	{"masking: commands on their way reach the unit", "lun/view.go", "			n.greet(u, unseen)\n", "", "lun", "TestCommandsAtAMaskedUnit$"},
+	{"masking: RESERVE stays", "lun/view.go", "			lost = append(lost, u)\n", "", "lun", "TestMaskedUnitIsReleased$"},
+	{"masking: a copy names any unit", "lun/copy.go", "range n.view.Load().list", "range n.target.Units()", "lun", "TestCopyAndMaskedUnits$"},
+	{"masking: a copy goes on", "lun/copy_run.go", "u.removed.Load() || !op.parent.Nexus.Sees(u)", "u.removed.Load()", "lun", "TestCopyAndMaskedUnits$"},
+	{"masking: a port that does not see the unit is registered", "lun/persist_out.go", " && n.Sees(u) {", " {", "lun", "TestRegisterForOneThatDoesNotSee$"},
+	{"masking: a warm reset is of all units", "lun/target.go", "		units = by.view.Load().list\n", "", "lun", "TestWarmResetOfWhatIsSeen$"},
+	{"masking: a loss elsewhere is owed", "lun/loss.go", "range n.view.Load().list", "range n.target.Units()", "lun", "TestLossOfAMaskedUnit$"},
+	{"read-only: nobody is told", "lun/unit.go", "	if u.is(stateReadOnly) != before {", "	if false {", "lun", "TestSetReadOnly$"},
+	{"thin: told at every report", "lun/thin.go", "	if !s.reached || was {", "	if !s.reached {", "lun", "TestThinThreshold$"},
+	{"thin: armed at once", "lun/thin.go", "was && s.Available < s.Warn+s.Warn/thinRearm", "false", "lun", "TestThinThreshold$"},
+	{"thin: without INFORMATION", "lun/ua.go", "	if a == uaThinThreshold {", "	if false {", "lun", "TestThinThreshold$"},
+
 	// Files and devices.
 	{"cut: a write does not look", "lun/backend/cut.go", "	if r.Kind != lun.OpRead {\n		d.lookSometimes(l.Now())\n	}\n", "", "lun/backend", "TestCutFile$|TestWritesLookRarely$"},
 	{"cut: every write looks", "lun/backend/cut.go", "if d.cut.watched && d.cut.due(now) {", "if d.cut.watched {", "lun/backend", "TestWritesLookRarely$"},
