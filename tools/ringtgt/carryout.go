@@ -42,6 +42,7 @@ func (c *change) alter(s admin.Step) {
 		u := t.unit(now.Number)
 		c.fails(u.unit.SetExports(exports(now)))
 		u.unit.SetReadOnly(now.ReadOnly)
+		c.d.engine.SetUnitQoS(u.unit, rateOf(now.QoS))
 		c.d.refreshUnit(t, u)
 	case *config.Target:
 		if s.Verb == admin.Remove {
@@ -49,6 +50,7 @@ func (c *change) alter(s admin.Step) {
 		}
 		t := c.next.target(now.Name)
 		t.lun.SetPorts(ports(now))
+		c.d.engine.SetInitiatorQoS(t.lun, initiatorRates(now))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/api"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
@@ -179,6 +181,9 @@ func (d *daemon) makeTargets(s *serving, until time.Time) error {
 			return err
 		}
 	}
+	for _, t := range s.targets {
+		d.engine.SetInitiatorQoS(t.lun, initiatorRates(t.cfg))
+	}
 	d.engine.SetDevices(s.devices()...)
 	return nil
 }
@@ -204,6 +209,7 @@ func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
 	for _, n := range u.notes {
 		d.log.Warn(n, "target", t.cfg.Name, "lun", u.cfg.Number)
 	}
+	d.engine.SetUnitQoS(u.unit, rateOf(u.cfg.QoS))
 	d.watchHealth(t, u)
 	return nil
 }
@@ -222,7 +228,7 @@ func (d *daemon) listenControl() error {
 		path, err = control.RuntimeSocket()
 	}
 	if err == nil {
-		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency},
+		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency, API: d.api()},
 			control.Groups{Group: cfg.Group, Readers: cfg.Readers})
 	}
 	if err != nil {
@@ -236,6 +242,18 @@ func (d *daemon) listenControl() error {
 		d.log.Debug("not listed in the runtime directory", "err", err)
 	}
 	return nil
+}
+
+// api returns the handler of /v1.
+func (d *daemon) api() http.Handler {
+	o := api.Options{Node: d.manager, Log: d.log, Export: func() ([]byte, error) { return config.Encode(d.now().cfg), nil }}
+	if d.state != nil {
+		o.Secrets = api.NewSecrets(filepath.Join(d.state.Dir(), state.SecretsDir))
+		if err := o.Secrets.Sweep(d.manager.Config); err != nil { // left by a daemon that was killed
+			d.log.Warn("secrets that nothing refers to cannot be removed", "err", err)
+		}
+	}
+	return api.New(o)
 }
 
 func (d *daemon) controlPath() string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -42,6 +43,17 @@ func ports(t *config.Target) (out []lun.Port) {
 func exports(l *config.LUN) (out []lun.Export) {
 	for _, e := range l.Exports {
 		out = append(out, lun.Export{Initiators: e.Initiators, Accounts: e.Accounts, LUN: e.Number})
+	}
+	return out
+}
+
+func rateOf(q config.QoS) engine.Rate {
+	return engine.Rate{ReadIOPS: q.ReadIOPS, WriteIOPS: q.WriteIOPS, ReadBytes: q.ReadBytes, WriteBytes: q.WriteBytes, Burst: q.Burst}
+}
+
+func initiatorRates(t *config.Target) (out []engine.InitiatorRate) {
+	for _, q := range t.QoS {
+		out = append(out, engine.InitiatorRate{Initiators: q.Initiators, Rate: rateOf(q.QoS)})
 	}
 	return out
 }

@@ -12,6 +12,9 @@ import (
 // OwnedFile is the name of the file in the state directory that has the configuration made by commands.
 const OwnedFile = "owned.toml"
 
+// SecretsDir is the name of the directory there that has the CHAP secrets that commands brought.
+const SecretsDir = "secrets"
+
 // fresh is appended to the name of a file that is being written.
 const fresh = ".new"
 
