@@ -53,10 +53,10 @@ type differ struct {
 }
 
 func (d *differ) server() {
-	if fields := changed(only(serverKeys, live), d.old, d.new); len(fields) > 0 {
+	if fields := changed(liveKeys, d.old, d.new); len(fields) > 0 {
 		d.changed = append(d.changed, Step{Verb: Change, Kind: KindServer, Name: "server", Fields: fields, Old: &d.old.Server, New: &d.new.Server})
 	}
-	d.plan.Restart = changed(only(serverKeys, restart), d.old, d.new)
+	d.plan.Restart = changed(restartKeys, d.old, d.new)
 	if fields := changed(accessKeys, &d.old.Discovery, &d.new.Discovery); len(fields) > 0 {
 		d.changed = append(d.changed, Step{Verb: Change, Kind: KindDiscovery, Name: "discovery", Fields: fields, Old: &d.old.Discovery, New: &d.new.Discovery})
 	}
@@ -171,7 +171,7 @@ func leaving(before, after map[place]*config.LUN) map[place]bool {
 	}
 	leave := map[place]bool{}
 	for at, l := range after {
-		if o := before[at]; o != nil && len(changed(only(lunKeys, replace), o, l)) == 0 {
+		if o := before[at]; o != nil && len(changed(replacingKeys, o, l)) == 0 {
 			continue
 		}
 		for _, c := range claims(l) {
@@ -255,7 +255,7 @@ func (d *differ) unit(at place, old, l *config.LUN, early bool) {
 			"lun %d of %s cannot shrink from %d to %d bytes: it stays as it is", at.number, at.target, old.Size, l.Size)}.String())
 	}
 	fields := changed(lunKeys, old, l)
-	replaced := len(changed(only(lunKeys, replace), old, l)) > 0
+	replaced := len(changed(replacingKeys, old, l)) > 0
 	switch {
 	case len(fields) == 0:
 	case replaced && early:

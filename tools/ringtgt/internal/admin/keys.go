@@ -39,6 +39,13 @@ func changed[T any](keys []key[T], old, new *T) (names []string) {
 	return names
 }
 
+// The keys by what their change takes.
+var (
+	replacingKeys = only(lunKeys, replace)
+	liveKeys      = only(serverKeys, live)
+	restartKeys   = only(serverKeys, restart)
+)
+
 // only returns the keys whose change takes what.
 func only[T any](keys []key[T], what effect) (out []key[T]) {
 	for _, k := range keys {

@@ -59,6 +59,13 @@ func (c *Config) Keep(running *Config, ps *Problems) {
 // have an object of one name, the file's counts, and a warning says so. The result is checked as a whole; it is nil if the problems
 // include an error. Both parts stay as they are.
 func Merge(file, owned *Config) (*Config, Problems) {
+	c, ps := Combine(file, owned)
+	validate(c, &ps)
+	return c.settled(ps)
+}
+
+// Combine is Merge without the check. It does no I/O; the check looks at every path.
+func Combine(file, owned *Config) (*Config, Problems) {
 	var ps Problems
 	c := file.Clone()
 	if owned != nil {
@@ -66,8 +73,7 @@ func Merge(file, owned *Config) (*Config, Problems) {
 		m.merge(owned.Clone())
 		c.setGroups()
 	}
-	validate(c, &ps)
-	return c.settled(ps)
+	return c, ps
 }
 
 type merger struct {

@@ -434,3 +434,11 @@ func (r random) lun(n int) LUN {
 	}
 	return l
 }
+
+// An ACL entry that both parts have is there once.
+func TestMergeACL(t *testing.T) {
+	file := &Config{Targets: []Target{{Name: "a", Access: Access{Initiators: []string{"x", "y"}}}}}
+	owned := &Config{Targets: []Target{{Name: "a", Extends: true, Access: Access{Initiators: []string{"z", "y"}}}}}
+	c, _ := Combine(file, owned)
+	check.Equal(t, strings.Join(c.Targets[0].Access.Initiators, " "), "x y z", "initiators:")
+}
