@@ -18,10 +18,12 @@ type checkCmd struct {
 }
 
 func (c *checkCmd) Run(s streams) error {
-	cfg, problems := config.Load(config.Flags{Config: c.Config}, true)
+	src, problems := load(config.Flags{Config: c.Config}, true)
+	var cfg *config.Config
 	var found media
 	var refused error
-	if cfg != nil {
+	if src != nil {
+		cfg = src.cfg
 		problems = append(problems, checkMachine(cfg)...)
 		var more config.Problems
 		found, more, refused = lookAtMedia(cfg)
@@ -46,22 +48,30 @@ func (c *checkCmd) Run(s streams) error {
 		fmt.Fprintf(s.out, "  state %s%s %s\n", dir, made, mt.describe(dir))
 	}
 	for _, p := range cfg.Portals {
-		fmt.Fprintf(s.out, "  portal %s, group %d\n", p.Addr, p.Group)
+		fmt.Fprintf(s.out, "  portal %s, group %d%s\n", p.Addr, p.Group, madeBy(p.At))
 	}
 	for _, t := range cfg.Targets {
-		fmt.Fprintf(s.out, "  target %s, CHAP %s\n", t.Name, chapName(t.Access))
+		fmt.Fprintf(s.out, "  target %s, CHAP %s%s\n", t.Name, chapName(t.Access), madeBy(t.At))
 		if open := openAccounts(t.Access); len(open) > 0 {
 			fmt.Fprintf(s.out, "    any initiator name: %s (set initiators to the names that an account is for)\n", strings.Join(open, ", "))
 		}
 		for i := range t.LUNs {
 			l := &t.LUNs[i]
-			fmt.Fprintf(s.out, "    lun %d: %s\n", l.Number, describeLUN(*l))
+			fmt.Fprintf(s.out, "    lun %d: %s%s\n", l.Number, describeLUN(*l), madeBy(l.At))
 			if m := found[l]; m != nil {
 				fmt.Fprintf(s.out, "      %s\n      %s\n", m.describe(), m.size(mt))
 			}
 		}
 	}
 	return nil
+}
+
+// madeBy marks what is not in the file that is checked.
+func madeBy(at config.Where) string {
+	if at.Origin() == config.OriginOwned {
+		return " (made by a command)"
+	}
+	return ""
 }
 
 // checkMachine checks those parts of a configuration that depend on this machine.

@@ -46,7 +46,7 @@ func newNode(t *testing.T, text string) *node {
 
 func (n *node) start() {
 	n.t.Helper()
-	src, ps := load(config.Flags{Config: n.file, LogLevel: "error"})
+	src, ps := load(config.Flags{Config: n.file, LogLevel: "error"}, false)
 	must.Be(n.t, src != nil, "%v", ps)
 	log, level := newLog(n.t.Output(), src.cfg.Server)
 	d, err := start(src, log, level)

@@ -37,7 +37,7 @@ func (c *serveCmd) Run(s streams) error {
 	src, problems := load(config.Flags{
 		Config: c.Config, Listen: c.Listen, Target: c.Target, LUN: c.LUN, Cores: c.Cores, State: c.State,
 		Control: c.Control, Buffers: c.Buffers, Poll: c.Poll, ZeroCopy: c.ZeroCopy, Steering: c.Steering, XDP: c.XDP, Metrics: c.Metrics, LogLevel: c.LogLevel, LogFormat: c.LogFormat,
-	})
+	}, false)
 	if src == nil {
 		return fail(exitUsage, problems)
 	}

@@ -16,16 +16,17 @@ type source struct {
 	cfg   *config.Config // both together
 }
 
-// load reads the configuration of serve. The source is nil if it cannot be served; the problems then include an error.
-func load(f config.Flags) (*source, config.Problems) {
-	file, problems := config.Read(f, false)
+// load reads the configuration of serve. Set check if it will not be served: settings from the daemon's own environment may be
+// missing. The source is nil if it cannot be served; the problems then include an error.
+func load(f config.Flags, check bool) (*source, config.Problems) {
+	file, problems := config.Read(f, check)
 	if file == nil {
 		return nil, problems
 	}
 	s := &source{flags: f, file: file, owned: &config.Config{}}
 	if dir := file.Server.State; isDir(dir) {
 		var more config.Problems
-		s.owned, more = config.LoadOwned(ownedPath(dir), false)
+		s.owned, more = config.LoadOwned(ownedPath(dir), check)
 		problems = append(problems, more...)
 		if s.owned == nil {
 			return nil, problems
