@@ -246,7 +246,7 @@ func (d *daemon) listenControl() error {
 
 // api returns the handler of /v1.
 func (d *daemon) api() http.Handler {
-	o := api.Options{Node: d.manager, Log: d.log, Export: func() ([]byte, error) { return config.Encode(d.now().cfg), nil }}
+	o := api.Options{Node: d.manager, Log: d.log}
 	if d.state != nil {
 		o.Secrets = api.NewSecrets(filepath.Join(d.state.Dir(), state.SecretsDir))
 		if err := o.Secrets.Sweep(d.manager.Config); err != nil { // left by a daemon that was killed

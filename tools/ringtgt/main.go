@@ -39,6 +39,15 @@ type cli struct {
 	Status  statusCmd  `cmd:"" help:"Show the state of a running daemon."`
 	Bench   benchCmd   `cmd:"" help:"Benchmark an iSCSI target: throughput, latency, CPU time per request."`
 	Version versionCmd `cmd:"" help:"Show the version."`
+	Apply   applyCmd   `cmd:"" help:"Carry out what changed in the configuration file of a running daemon, without a restart."`
+	Config  configCmd  `cmd:"" help:"Show the configuration in force."`
+	Target  targetCmd  `cmd:"" help:"List, add, change and remove targets of a running daemon."`
+	LUN     lunCmd     `cmd:"" name:"lun" help:"List, add, change, grow and remove LUNs."`
+	Session sessionCmd `cmd:"" help:"List sessions, and end them."`
+	Account accountCmd `cmd:"" help:"List, add and remove CHAP accounts, and change their secrets."`
+	ACL     aclCmd     `cmd:"" name:"acl" help:"List, add and remove who may log in."`
+	Portal  portalCmd  `cmd:"" help:"List, add and remove addresses to listen on."`
+	Pool    poolCmd    `cmd:"" help:"List, add and remove directories of volumes."`
 	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 

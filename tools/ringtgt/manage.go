@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/api"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
@@ -41,7 +42,7 @@ type answer struct {
 	err  error
 }
 
-var errStopping = errors.New("the daemon is stopping")
+var errStopping = fmt.Errorf("the daemon is stopping: %w", api.ErrUnavailable)
 
 func newManager(d *daemon, src *source) *manager {
 	m := &manager{d: d, src: src, jobs: make(chan *job, maxJobs), done: make(chan struct{})}

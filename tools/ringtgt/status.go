@@ -98,17 +98,7 @@ func (c *statusCmd) check() error {
 
 // explain returns why the daemon at path did not answer.
 func (c *statusCmd) explain(path string, err error) error {
-	switch {
-	case control.Absent(err) && c.Control == "" && c.State == "" && c.PID == 0:
-		err = fmt.Errorf("no daemon runs here: nothing answers at %s, and %s lists none; use --state DIR, --control PATH or --pid N", path, control.RuntimeDir())
-	case control.Absent(err):
-		err = fmt.Errorf("no daemon answers at %s", path)
-	case errors.Is(err, os.ErrPermission):
-		return fail(exitNoDaemon, fmt.Errorf("%s: only the user that runs the daemon may query it: %w", path, err))
-	default:
-		return err
-	}
-	return fail(exitNoDaemon, err)
+	return noDaemon(path, c.Control == "" && c.State == "" && c.PID == 0, err)
 }
 
 // status returns the daemon's status for the control socket.

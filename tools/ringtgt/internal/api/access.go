@@ -16,7 +16,7 @@ func accessRoutes() []route {
 		out = append(out,
 			route{http.MethodGet, p.accounts, nil, (*Server).listAccounts},
 			route{http.MethodPut, p.accounts + "/{user}", nil, (*Server).putAccount},
-			route{http.MethodDelete, p.accounts + "/{user}", []string{"force"}, (*Server).deleteAccount},
+			route{http.MethodDelete, p.accounts + "/{user}", []string{"force", "open"}, (*Server).deleteAccount},
 			route{http.MethodPut, p.mutual, nil, (*Server).putMutual},
 			route{http.MethodDelete, p.mutual, []string{"force"}, (*Server).deleteMutual},
 		)
@@ -90,7 +90,11 @@ func (s *Server) deleteAccount(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.change(r, admin.RemoveAccount{Target: r.path("target"), User: r.path("user"), Force: admin.Force{Force: force}})
+	open, err := r.flag("open")
+	if err != nil {
+		return nil, err
+	}
+	return s.change(r, admin.RemoveAccount{Target: r.path("target"), User: r.path("user"), Open: open, Force: admin.Force{Force: force}})
 }
 
 func (s *Server) deleteMutual(r *request) (*reply, error) {
@@ -103,7 +107,7 @@ func (s *Server) deleteMutual(r *request) (*reply, error) {
 		return nil, err
 	}
 	if a.Mutual == nil {
-		return answer(resultOf(&admin.Plan{}))
+		return answer(ResultOf(&admin.Plan{}))
 	}
 	return s.change(r, admin.RemoveAccount{Target: r.path("target"), User: a.Mutual.User, Mutual: true, Force: admin.Force{Force: force}})
 }

@@ -25,7 +25,6 @@ import (
 type Options struct {
 	Node    admin.Node
 	Secrets *Secrets // nil: there is no state directory, and accounts need a secret_file
-	Export  func() ([]byte, error)
 	Log     *slog.Logger
 }
 
@@ -242,7 +241,8 @@ type Result struct {
 	LUN *int `json:"lun,omitempty"` // of a unit that was added
 }
 
-func resultOf(p *admin.Plan) *Result {
+// ResultOf is the answer to a change with plan p.
+func ResultOf(p *admin.Plan) *Result {
 	r := &Result{Plan: *p}
 	if r.Steps == nil {
 		r.Steps = []admin.Step{}
@@ -257,7 +257,7 @@ func (s *Server) do(r *request, ops ...admin.Op) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return changed(resultOf(plan))
+	return changed(ResultOf(plan))
 }
 
 // changed answers 201 if something was added, and 200 otherwise.

@@ -187,7 +187,7 @@ func setLUNOf(op admin.SetLUN) setLUN {
 		w.Exports = &e
 	}
 	if op.QoS != nil {
-		if w.QoS = qosOf(*op.QoS); w.QoS == nil {
+		if w.QoS = QoSOf(*op.QoS); w.QoS == nil {
 			w.QoS = &QoS{}
 		}
 	}

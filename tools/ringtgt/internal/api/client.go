@@ -37,6 +37,15 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Do implements admin.Node.
 func (c *Client) Do(ctx context.Context, ops ...admin.Op) (*admin.Plan, error) {
+	r, err := c.Change(ctx, ops...)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Plan, nil
+}
+
+// Change is Do with the whole answer.
+func (c *Client) Change(ctx context.Context, ops ...admin.Op) (*Result, error) {
 	var body Changes
 	for _, op := range ops {
 		text, err := encodeOp(op)
@@ -45,17 +54,14 @@ func (c *Client) Do(ctx context.Context, ops ...admin.Op) (*admin.Plan, error) {
 		}
 		body.Changes = append(body.Changes, text)
 	}
-	return c.plan(ctx, "/v1/changes", body)
+	r := &Result{}
+	return r, c.Request(ctx, http.MethodPost, "/v1/changes", body, r)
 }
 
 // Apply implements admin.Node.
 func (c *Client) Apply(ctx context.Context, dryRun, force bool) (*admin.Plan, error) {
-	return c.plan(ctx, "/v1/apply", Apply{DryRun: dryRun, Force: force})
-}
-
-func (c *Client) plan(ctx context.Context, path string, body any) (*admin.Plan, error) {
 	var r Result
-	if err := c.Request(ctx, http.MethodPost, path, body, &r); err != nil {
+	if err := c.Request(ctx, http.MethodPost, "/v1/apply", Apply{DryRun: dryRun, Force: force}, &r); err != nil {
 		return nil, err
 	}
 	return &r.Plan, nil

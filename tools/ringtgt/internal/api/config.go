@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
 func configRoutes() []route {
@@ -27,8 +28,7 @@ func (s *Server) getConfig(r *request) (*reply, error) {
 	case "", "json":
 		return answer(configOf(s.Node.Config()))
 	case "toml":
-		text, err := s.Export()
-		return &reply{http.StatusOK, "application/toml", text}, err
+		return &reply{http.StatusOK, "application/toml", config.Encode(s.Node.Config())}, nil
 	}
 	return nil, fmt.Errorf("%w: format is neither json nor toml", ErrMalformed)
 }
@@ -48,7 +48,7 @@ func (s *Server) apply(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(resultOf(plan))
+	return answer(ResultOf(plan))
 }
 
 // Changes is the body of POST /v1/changes: all are done, or none.
@@ -91,5 +91,5 @@ func (s *Server) forget(r *request) (*reply, error) {
 	if err := s.Node.Forget(r.ctx, body.Disk); err != nil {
 		return nil, err
 	}
-	return answer(resultOf(&admin.Plan{}))
+	return answer(ResultOf(&admin.Plan{}))
 }

@@ -80,7 +80,7 @@ func (s *Server) addLUN(r *request, body *LUN) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := resultOf(plan)
+	res := ResultOf(plan)
 	res.LUN = s.numberOf(r.path("target"), &l, plan)
 	return changed(res)
 }

@@ -55,7 +55,7 @@ const (
 var ErrMalformed = errors.New("malformed request")
 
 // ErrUnavailable is a daemon that starts or ends.
-var ErrUnavailable = errors.New("the daemon is starting or draining")
+var ErrUnavailable = errors.New("it takes no requests now")
 
 // causes are the errors with an answer of their own, the first that matches decides.
 var causes = []struct {

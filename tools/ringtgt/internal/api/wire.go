@@ -169,7 +169,7 @@ func lunOf(l *config.LUN) LUN {
 	n := l.Number
 	out := LUN{
 		LUN: &n, BlockSize: Size(l.BlockSize), PhysicalBlock: Size(l.PhysicalBlock), ReadOnly: l.ReadOnly, Thin: l.Thin,
-		Removable: l.Removable, Direct: string(l.Direct), Serial: l.Serial, ID: l.ID, SanitizeRate: Size(l.SanitizeRate), QoS: qosOf(l.QoS),
+		Removable: l.Removable, Direct: string(l.Direct), Serial: l.Serial, ID: l.ID, SanitizeRate: Size(l.SanitizeRate), QoS: QoSOf(l.QoS),
 		Exports: exportsOf(l.Exports),
 	}
 	switch l.Kind {
@@ -239,7 +239,8 @@ func exports(list []Export) (out []config.Export) {
 	return out
 }
 
-func qosOf(q config.QoS) *QoS {
+// QoSOf is the JSON of q; nil: no bounds.
+func QoSOf(q config.QoS) *QoS {
 	out := QoS{ReadIOPS: q.ReadIOPS, WriteIOPS: q.WriteIOPS, ReadBytes: Size(q.ReadBytes), WriteBytes: Size(q.WriteBytes), Burst: durationText(q.Burst)}
 	if out == (QoS{}) {
 		return nil

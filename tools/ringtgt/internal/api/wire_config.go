@@ -69,7 +69,7 @@ func targetOf(t *config.Target) Target {
 	out.Limits = limitsOf(t.Limits)
 	for _, q := range t.QoS {
 		h := HostQoS{Initiators: q.Initiators}
-		if bounds := qosOf(q.QoS); bounds != nil {
+		if bounds := QoSOf(q.QoS); bounds != nil {
 			h.QoS = *bounds
 		}
 		out.QoS = append(out.QoS, h)
