@@ -13,7 +13,7 @@ var engineMutants = []mutant{
 	// Sending and receiving.
 	{"engine: a short send is the whole of it", "engine/send.go", "	if n := max(int(cqe.Res), 0); n < b.bytes {\n		b.advance(n)\n		b.submit(c)\n		return\n	}\n", "", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a short send begins again", "engine/send.go", "		b.advance(n)\n		b.submit(c)", "		b.submit(c)", "engine", "TestSimulation|TestScenarios"},
-	{"engine: a failed send keeps its batch", "engine/send.go", "		c.shutdown()\n		c.sent()\n		c.mark()\n		return", "		c.shutdown()\n		c.mark()\n		return", "engine", "TestSimulation|TestScenarios"},
+	{"engine: a failed send keeps its batch", "engine/send.go", "		c.transportEnds(cqe.Res)\n		c.sent()\n		c.mark()\n		return", "		c.transportEnds(cqe.Res)\n		c.mark()\n		return", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a block is freed with the task, not with the send", "engine/send.go", "	b.blocks[b.nblk] = t.buf\n	b.nblk++\n", "	c.loop.release(t.buf)\n", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a zero-copy batch is freed with its send", "engine/send.go", "	if b.notices > 0 {\n", "	if false {\n", "engine", "TestSimulation|TestScenarios"},
 	{"engine: a zero-copy batch is freed with its first notification", "engine/zerocopy.go", "	if b.phase == batchNotifying && b.notices == 0 {", "	if b.phase == batchNotifying || b.notices == 0 {", "engine", "TestSimulation|TestScenarios"},
@@ -47,4 +47,23 @@ var engineMutants = []mutant{
 	{"engine: a reset is of the unit that the LUN is for others", "engine/manage.go", "	if u := t.l.Unit(); u != nil {\n		return u\n	}\n", "", "engine", "TestTaskManagementNamesWhatIsSeen"},
 	{"engine: one that sees less ends all sessions", "engine/manage.go", "		if !nexus.SeesAll() {", "		if false {", "engine", "TestResetsUnderMasking"},
 	{"engine: a warm reset ends commands of masked units", "engine/sweep.go", "return u != nil && s.from.Sees(u)", "return true", "engine", "TestResetsUnderMasking"},
+
+	// Portals and units that come and go.
+	{"engine: the accept of a closed listener is submitted again", "engine/accept.go", "	case ln.phase == listenerClosing:\n		l.closed(i)\n", "", "engine", "Portal"},
+	{"engine: a listener's place is used while its accept is under way", "engine/accept.go", "		if ln.phase == listenerResting {\n			l.closed(i)", "		if ln.phase <= listenerResting {\n			ln.phase = listenerResting\n			l.closed(i)", "engine", "Portal"},
+	{"engine: connections stay when their portal is removed", "engine/portal.go", "		if c != nil && c.portal == p {\n", "		if false {\n", "engine", "Portal"},
+	{"engine: all connections end with a portal", "engine/portal.go", "		if c != nil && c.portal == p {\n", "		if c != nil {\n", "engine", "Portal"},
+	{"engine: a portal is bound twice", "engine/portal.go", "	case addr.Port() != 0 && e.portals.at(addr) != nil:", "	case false:", "engine", "Portal"},
+	{"engine: a removed unit's file stays registered", "engine/removal.go", "		l.files.forget(op)\n", "		_ = op\n", "engine", "Removed"},
+	{"engine: a slot that was emptied is never used again", "engine/files.go", "			f.free = append(f.free, int32(i))\n", "", "engine", "Removed"},
+	{"engine: an emptied slot keeps its descriptor's number", "engine/files.go", "			f.byFD[s.fd] = 0\n", "", "engine", "Removed"},
+	{"engine: a removal waits for no command", "engine/removal.go", "			r.pending.Add(1)\n", "			r.pending.Add(0)\n", "engine", "Remov"},
+	{"engine: a removal overlooks commands whose connection has ended", "engine/removal.go", "	for t := l.orphans; t != nil; t = t.next {\n		count(t)\n	}\n", "", "engine", "Removed"},
+	{"engine: commands behind an evicted one stay at the gate", "engine/removal.go", "		t.l.Abandon() //", "		_ = use //", "engine", "Removed"},
+	{"engine: an evicted command's memory is sent and freed", "engine/send.go", "	if t.buf == nil || t.inServer() {", "	if t.buf == nil {", "engine", "Removed"},
+	{"engine: memory is freed before it is sent", "engine/removal.go", "			found = found || at >= begin && at <= end\n", "			_ = end\n", "engine", "Removed"},
+	{"engine: answers that wait for a batch are overlooked", "engine/removal.go", "found = found || t.phase == taskAnswering && t.l.Unit() == u", "found = found || false && t.l.Unit() == u", "engine", "Removed"},
+	{"engine: the memory bound ignores new units", "engine/device.go", "		t.Watch(e)\n", "		_ = t\n", "engine", "MemoryBound"},
+	{"engine: a target that is gone is reported", "engine/device.go", "		l.Post(devicesChanged{l})\n", "		_ = l\n", "engine", "Statistics"},
+	{"engine: a LUN is remembered as missing", "engine/latency.go", "			return u // there may be a unit soon\n", "", "engine", "Statistics"},
 }
