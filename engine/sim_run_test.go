@@ -69,6 +69,7 @@ type simulation struct {
 	keys   []string    // offered in a leading login
 	more   []string    // offered in a joining one
 	model  simModel
+	visit  simGuests
 
 	itt    uint32
 	free   []uint32 // tags that may be used again
@@ -157,9 +158,9 @@ func (s *simulation) act() bool {
 			s.now += int64(s.rng.IntN(20)) * 1e9
 		}
 	}
-	at := s.rng.IntN(16)
-	for i := range 16 {
-		if s.one((at + i) % 16) {
+	at := s.rng.IntN(17)
+	for i := range 17 {
+		if s.one((at + i) % 17) {
 			return true
 		}
 	}
@@ -182,6 +183,8 @@ func (s *simulation) one(i int) bool {
 		return s.kernelStep()
 	case 14:
 		return s.connections()
+	case 15:
+		return s.rng.IntN(20) == 0 && s.guests()
 	}
 	return !s.calm && s.rng.IntN(6) == 0 && s.mischief()
 }
@@ -228,6 +231,7 @@ func (s *simulation) over() bool {
 // finish checks that nothing is left behind at the end.
 func (s *simulation) finish() {
 	s.shutDown()
+	s.guestsGone()
 	if n := len(s.node.Sessions()); n > 0 {
 		s.Fatalf("%d sessions are left", n)
 	}

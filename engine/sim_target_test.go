@@ -39,10 +39,13 @@ type simPDU struct {
 }
 
 // dial opens a connection to a loop.
-func (w *simWorld) dial(loop int) *simSocket {
+func (w *simWorld) dial(loop int) *simSocket { return w.dialAt(w.loops[loop].fd) }
+
+// dialAt opens a connection to a listening socket.
+func (w *simWorld) dialAt(fd int) *simSocket {
 	w.dialed++
 	s := &simSocket{w: w, id: w.dialed, known: map[simKey]*simCmd{}}
-	s.s = w.k.Dial(w.loops[loop].fd, netip.AddrPortFrom(simRemote, uint16(20000+w.dialed)))
+	s.s = w.k.Dial(fd, netip.AddrPortFrom(simRemote, uint16(20000+w.dialed)))
 	w.socks = append(w.socks, s)
 	return s
 }
