@@ -60,7 +60,8 @@ const noLUN = lun.MaxLUNs
 // unitLatency has a loop's statistics of one unit. An element is allocated at the first command of its kind.
 type unitLatency struct {
 	target *lun.Target
-	lun    int // -1: none
+	lun    int  // -1: none
+	gone   bool // the unit was removed: nobody reads it
 	ops    [NumOperations]*opLatency
 }
 
@@ -250,6 +251,9 @@ func (k *loopLatency) find(c *conn, of *lun.Unit) *unitLatency {
 	if of != nil {
 		i = of.LUN()
 	}
+	if of != nil && of.Removed() { // an answer that is sent after forgetUnit
+		return &unitLatency{target: tgt, lun: i, gone: true}
+	}
 	u := c.lat.target.units[i]
 	if u == nil {
 		u = &unitLatency{target: tgt, lun: i}
@@ -265,7 +269,7 @@ func (k *loopLatency) find(c *conn, of *lun.Unit) *unitLatency {
 func (k *loopLatency) add(u *unitLatency, op Operation, now int64) *opLatency {
 	o := &opLatency{target: u.target, lun: u.lun, op: op, born: now}
 	u.ops[op] = o
-	if k.knows(u.target) {
+	if k.knows(u.target) && !u.gone {
 		k.all = append(k.all, o)
 	}
 	return o

@@ -65,5 +65,4 @@ var engineMutants = []mutant{
 	{"engine: answers that wait for a batch are overlooked", "engine/removal.go", "found = found || t.phase == taskAnswering && t.l.Unit() == u", "found = found || false && t.l.Unit() == u", "engine", "Removed"},
 	{"engine: the memory bound ignores new units", "engine/device.go", "		t.Watch(e)\n", "		_ = t\n", "engine", "MemoryBound"},
 	{"engine: a target that is gone is reported", "engine/device.go", "		l.Post(devicesChanged{l})\n", "		_ = l\n", "engine", "Statistics"},
-	{"engine: a LUN is remembered as missing", "engine/latency.go", "			return u // there may be a unit soon\n", "", "engine", "Statistics"},
 }
