@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -16,19 +18,34 @@ import (
 func (c *change) carryOut() {
 	d := c.d
 	d.configure(c.next.cfg)
-	d.engine.SetDevices(c.next.devices()...) // before the node has the targets
+	// A login finds the device of whatever target it finds.
+	d.engine.SetDevices(append(c.next.devices(), c.removedDevices()...)...)
 	d.node.SetTargets(c.next.sessionTargets())
 	d.current.Store(c.next)
 	for _, s := range c.plan.Steps {
 		c.alter(s)
 	}
 	c.logOut()
+	for _, t := range c.removedDevices() {
+		d.engine.SetInitiatorQoS(t, nil)
+	}
+	d.engine.SetDevices(c.next.devices()...)
 	c.removePortals()
 	c.removeUnits()
 	c.openLater()
 	for _, s := range c.plan.Steps {
 		d.log.Info("configuration: " + s.String())
 	}
+}
+
+// removedDevices returns the devices of targets that are not in the new configuration.
+func (c *change) removedDevices() (out []*lun.Target) {
+	for _, t := range c.old.targets {
+		if c.next.target(t.cfg.Name) == nil {
+			out = append(out, t.lun)
+		}
+	}
+	return out
 }
 
 // alter changes what can change while it is in use.
@@ -112,12 +129,13 @@ func (d *daemon) removeUnit(ctx context.Context, t *servedTarget, u *servedUnit,
 	ctx, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	err := d.engine.RemoveUnit(ctx, u.unit, force)
-	if err != nil {
-		err = fmt.Errorf("target %s lun %d: %w", t.cfg.Name, u.cfg.Number, err)
-	}
 	closed := make(chan error, 1)
 	d.health.Remove(u.health, func() {
 		go func() { // it may hang in a dead file system
+			var busy *engine.UnitBusy
+			if errors.As(err, &busy) {
+				<-busy.Released
+			}
 			d.flushUnit(t, u)
 			errs := d.keepUnit(t, u)
 			closed <- errors.Join(append(errs, u.backend.Close())...)
@@ -126,8 +144,8 @@ func (d *daemon) removeUnit(ctx context.Context, t *servedTarget, u *servedUnit,
 	select {
 	case e := <-closed:
 		return errors.Join(err, e)
-	case <-ctx.Done(): // its file system hangs; it is closed when an inspection returns
-		return errors.Join(err, fmt.Errorf("target %s lun %d: its medium does not answer and is still open", t.cfg.Name, u.cfg.Number))
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("target %s lun %d is removed, but its medium has not answered and is still open", t.cfg.Name, u.cfg.Number))
 	}
 }
 

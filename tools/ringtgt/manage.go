@@ -160,10 +160,12 @@ func (m *manager) edit(jobs ...*job) error {
 	}
 	owned, all := m.src.owned.Clone(), m.d.now().cfg
 	for _, j := range jobs {
-		merged, err := m.try(owned, all, j.ops)
-		if err != nil {
-			return err
+		for _, op := range j.ops {
+			if _, err := op.Edit(owned, m.src.file); err != nil {
+				return err
+			}
 		}
+		merged, _ := config.Combine(m.src.file, owned)
 		j.plan = admin.Diff(all, merged)
 		all = merged
 	}
@@ -188,23 +190,6 @@ func (m *manager) edit(jobs ...*job) error {
 	}
 	m.src.owned = owned
 	return c.late
-}
-
-// try applies operations to owned, and returns the configuration that results from all, the one before.
-func (m *manager) try(owned, all *config.Config, ops []admin.Op) (*config.Config, error) {
-	for _, op := range ops {
-		if changed, err := op.Edit(owned, all); err != nil {
-			return nil, err
-		} else if !changed {
-			continue
-		}
-		merged, problems := config.Merge(m.src.file, owned)
-		if merged == nil {
-			return nil, invalid(problems)
-		}
-		all = merged
-	}
-	return all, nil
 }
 
 // apply reads the file again and carries out what differs.
