@@ -2,11 +2,14 @@ package engine
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/pdu"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -89,4 +92,55 @@ func TestLogOutIsBounded(t *testing.T) {
 	_, err := r.e.LogOut(t.Context(), of(1), true)
 	check.OK(t, err)
 	waitFor(t, "everything to come back", r.quiet(0))
+}
+
+// When a target was removed and its sessions were logged out, none is left and none comes: also of the logins that were under way.
+func TestNoLoginOutlivesItsTarget(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, 2, memory(t, 1<<20))
+	targets := r.e.node.Targets()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	stop := make(chan struct{})
+	defer close(stop)
+	var granted, notFound, closed atomic.Int64
+	for k := range byte(8) {
+		clients.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				c, err := rawclient.Dial(r.addr, 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p, err := c.LogIn(rawclient.OneRequest([6]byte{0x80, 0, 0, 0, 0, k}), rawclient.Text("InitiatorName", "iqn.2026-11.test:x", "TargetName", testTarget))
+				switch {
+				case err != nil: // it was closed while it waited for its older session
+					closed.Add(1)
+				case p.Status() == pdu.LoginSuccess:
+					granted.Add(1)
+				case p.Status() == pdu.LoginNotFound:
+					notFound.Add(1)
+				default:
+					t.Errorf("status %#04x", uint16(p.Status()))
+				}
+				c.Close()
+			}
+		})
+	}
+	for range 30 {
+		more := granted.Load() + 20
+		waitFor(t, "logins", func() bool { return granted.Load() >= more })
+		r.e.node.SetTargets(nil)
+		_, err := r.e.LogOut(t.Context(), func(s *session.Session, _ session.Member) bool { return s.Target != nil }, true)
+		must.OK(t, err)
+		refused := notFound.Load() + 20
+		waitFor(t, "refusals", func() bool { return notFound.Load() >= refused })
+		must.Be(t, len(r.e.Sessions()) == 0, "sessions of a target that was removed: %+v", r.e.Sessions())
+		r.e.node.SetTargets(targets)
+	}
 }

@@ -6,6 +6,7 @@ import (
 
 	lunpkg "github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/pdu"
+	"github.com/ringtgt/ringtgt/session"
 )
 
 // Faults and unusual behaviour of the initiator, the network and other initiators.
@@ -262,12 +263,37 @@ func (s *simulation) leave(c *simConn) bool {
 // administrator plays the target's administrator.
 func (s *simulation) administrator(c *simConn) bool {
 	t := c.sock.target.c
-	if s.rng.IntN(2) == 0 {
+	sess := t.s.Session()
+	force := s.rng.IntN(3) == 0
+	what := "shutdown"
+	switch s.rng.IntN(5) {
+	case 0:
 		onHome(t, func() { t.s.Shutdown(t.loop.now) })
-	} else {
+	case 1:
+		what = "termination"
 		onHome(t, func() { t.s.Terminate(t.loop.now, errors.New("terminated")) })
+	case 2:
+		if sess == nil {
+			return false
+		}
+		what = "logout of a session"
+		sess.LogOut(force, nil)
+	case 3:
+		if sess == nil {
+			return false
+		}
+		what = "logout of a connection"
+		members := sess.Members()
+		sess.LogOutMember(members[s.rng.IntN(len(members))], force)
+	case 4:
+		what = "configuration"
+		s.node.Configure(session.NodeConfig{NOPInterval: int64(1+s.rng.IntN(30)) * 1e9, NOPTimeout: int64(5+s.rng.IntN(30)) * 1e9})
+		same := *s.node.Targets()[0] // for the target it is another one
+		s.node.SetTargets([]*session.Target{&same})
 	}
+	s.logf("the administrator: %s, force %v", what, force)
 	s.stats["administrator"]++
+	s.stats["administrator: "+what]++
 	return true
 }
 

@@ -6,8 +6,8 @@ type Host interface {
 	// NewNexus makes the I_T nexus of session s, which this connection leads. It is called before s can be found, so before
 	// any connection joins it and any of its commands is executed. A SessionDown event follows for every nexus. NewNexus may be
 	// slow, since it is part of a login, but must not wait for another login, because that may be waiting for it. Discovery
-	// sessions have no nexus. An error is logged and the login is refused: the nexus belongs to another account, or the target has
-	// no device.
+	// sessions have no nexus. An error is logged and the login is refused: the nexus belongs to another account, or, with ErrNoDevice
+	// in the error's chain, the target has no device.
 	NewNexus(s *Session) error
 	// NewTask returns a zeroed task from the loop's pool, or nil if there is none. The command window keeps that from happening to
 	// a well-behaved initiator.

@@ -2,6 +2,12 @@ package main
 
 // engineMutants break the event loop; the simulation and the tests with real sockets must see it.
 var engineMutants = []mutant{
+	// Logins and their ends, for log and counters.
+	{"logins: a refusal has no reason", "engine/logins.go", "	l.logins.refusals[r]++\n", "", "engine", "TestLoginLines|TestRefusalLines"},
+	{"logins: an end counts twice", "engine/logins.go", "	first := c.phase < connFlushing\n", "	first := true\n", "engine", "TestLoginLines"},
+	{"logins: refusals fill the log", "engine/lines.go", "	if b.have == 0 {\n", "	if false {\n", "engine", "Lines"},
+	{"logout: nothing is waited for", "engine/sessions.go", "	for _, c := range over {\n", "	for _, c := range over[:0] {\n", "engine", "TestLogOut|TestNoLogin"},
+
 	// Between the protocol and the loop.
 	{"engine: redeliver dropped", "session/conn_turn.go", "d.redeliver = d.redeliver || again", "_ = again", "engine", "TestDelivery"},
 	{"engine: window not told after Resize", "session/session.go", "		s.each(nil, Message{kind: messageWindow})\n", "", "engine", "TestSimulation|TestScenarios"},

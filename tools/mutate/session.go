@@ -46,5 +46,17 @@ var sessionMutants = []mutant{
 	{"login: a PDU that outlasts it", "session/login.go", "		l.notLogin(now, h) // at its header: the login may end before its data arrives\n", "", "session", "Outlasts|Login"},
 	{"login: another initiator's session is joined", "session/registry.go", "case s.ISID != n.isid || s.InitiatorName != n.initiator:", "case false:", "session", "Join|Session"},
 	{"login: a TSIH that is taken", "session/registry.go", "if t != 0 && r.sessions[t] == nil {", "if t != 0 {", "session", ""},
+
+	// Changes while sessions are up.
+	{"live: a login in progress sees the old target", "session/login_grant.go", "if err := l.admitted(); err != nil {", "if err := l.admitted(); false {", "session", "Change|Removed"},
+	{"live: an old secret will do", "session/admit.go", "subtle.ConstantTimeCompare(acc.Secret, old.Secret) != 1", "subtle.ConstantTimeCompare(acc.Secret, old.Secret) > 1", "session", "Change"},
+	{"live: a login in progress sees the old accounts for discovery", "session/admit.go", "if cfg := l.node.config(); cfg != l.settings {", "if cfg := l.node.config(); false {", "session", "Discovery"},
+	{"live: a session that ends admits connections", "session/members.go", "if s.phase != sessionUp && s.phase != sessionKept {", "if s.phase >= sessionEnding {", "session", "LogOut"},
+	{"live: a kept session is not ended", "session/ask.go", "	if s.keep != nil {\n		s.keep.host.Post", "	if false {\n		s.keep.host.Post", "session", "LogOut"},
+	{"live: a session that was asked to end is kept", "session/members.go", "case lost && s.phase == sessionUp && ", "case lost && ", "session", "LogOut"},
+	{"live: connections keep their old times", "session/configure.go", "		s.each(nil, Message{kind: messageConfigure})\n", "		_ = s\n", "session", "Configure"},
+	{"live: an account that is gone protects its session", "session/registry.go", " && n.target(s.Target.Name).Auth.Knows(o.Account) {", " {", "session", "NewAccount"},
+	{"live: one connection's logout ends the session", "session/ask.go", "	if c.end.asking == askedConn {", "	if false {", "session", "LogOut"},
+
 	{"logout: others go on", "session/logout.go", "o.others = s.quiesce(self, o.turn)", "", "session", "Logout"},
 }
