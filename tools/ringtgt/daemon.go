@@ -253,6 +253,9 @@ func (d *daemon) api() http.Handler {
 			d.log.Warn("secrets that nothing refers to cannot be removed", "err", err)
 		}
 	}
+	if err := api.CleanPools(d.now().cfg.Pools); err != nil {
+		d.log.Warn("a pool cannot be used", "err", err)
+	}
 	return api.New(o)
 }
 

@@ -48,6 +48,7 @@ type cli struct {
 	ACL     aclCmd     `cmd:"" name:"acl" help:"List, add and remove who may log in."`
 	Portal  portalCmd  `cmd:"" help:"List, add and remove addresses to listen on."`
 	Pool    poolCmd    `cmd:"" help:"List, add and remove directories of volumes."`
+	Volume  volumeCmd  `cmd:"" help:"List, make, grow, delete, export and snapshot the volumes of a pool."`
 	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 

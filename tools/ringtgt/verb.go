@@ -151,7 +151,15 @@ func printResult(out io.Writer, what string, r *api.Result) {
 	for _, name := range r.Restart {
 		fmt.Fprintf(out, "%s takes effect when the daemon starts again\n", name)
 	}
-	if len(r.Steps)+len(r.Restart) == 0 {
+	if e := r.Export; e != nil {
+		fmt.Fprintf(out, "%s: %s sees it as lun %d of %s\n", what, e.Initiator, e.LUN, e.Target)
+		return
+	}
+	switch {
+	case len(r.Steps)+len(r.Restart) > 0:
+	case r.Changed:
+		fmt.Fprintf(out, "%s: done\n", what)
+	default:
 		fmt.Fprintf(out, "%s: nothing to do\n", what)
 	}
 }

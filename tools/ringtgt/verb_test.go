@@ -197,7 +197,6 @@ func TestVerbLists(t *testing.T) {
 		"session list":           "session 9: " + verbTarget,
 		"account list discovery": "USER",
 		"config export":          "[[target]]",
-		"session kick --tsih 9":  "ended session 9 of iqn.x",
 		"apply --dry-run":        "nothing changes",
 	} {
 		code, out, errs := runVerb(path, strings.Fields(line)...)
@@ -205,5 +204,7 @@ func TestVerbLists(t *testing.T) {
 		code, out, errs = runVerb(path, append(strings.Fields(line), "--json")...)
 		check.That(t, code == exitOK && json.Valid([]byte(out)), "%s --json: code %d, %q %s", line, code, out, errs)
 	}
-	check.That(t, n.filter.TSIH == 9 && n.dryRun, "filter %+v, dry run %v", n.filter, n.dryRun)
+	code, out, errs := runVerb(path, "session", "kick", "--tsih", "9", "--cid", "1", "--force")
+	check.That(t, code == exitOK && out == "ended session 9 of iqn.x with "+verbTarget+"\n", "code %d, %q %s", code, out, errs)
+	check.That(t, n.filter.TSIH == 9 && n.filter.CID != nil && n.force && n.dryRun, "filter %+v, dry run %v", n.filter, n.dryRun)
 }

@@ -31,7 +31,8 @@ type Options struct {
 // Server is the handler of /v1.
 type Server struct {
 	Options
-	mux *http.ServeMux
+	mux     *http.ServeMux
+	volumes keyed
 }
 
 // New returns the handler. control.Answers serves /v1/status and /v1/latency beside it.
@@ -54,7 +55,7 @@ type route struct {
 func (r *route) changes() bool { return r.method != http.MethodGet }
 
 func routes() []route {
-	return slices.Concat(configRoutes(), targetRoutes(), lunRoutes(), accessRoutes(), sessionRoutes(), portalRoutes(), poolRoutes())
+	return slices.Concat(configRoutes(), targetRoutes(), lunRoutes(), accessRoutes(), sessionRoutes(), portalRoutes(), poolRoutes(), volumeRoutes())
 }
 
 // ServeHTTP implements http.Handler.
@@ -238,7 +239,9 @@ func (p *reply) write(w http.ResponseWriter) {
 type Result struct {
 	Changed bool `json:"changed"`
 	admin.Plan
-	LUN *int `json:"lun,omitempty"` // of a unit that was added
+	LUN    *int          `json:"lun,omitempty"` // of a unit that was added
+	Volume *Volume       `json:"volume,omitempty"`
+	Export *VolumeExport `json:"export,omitempty"`
 }
 
 // ResultOf is the answer to a change with plan p.

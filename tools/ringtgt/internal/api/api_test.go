@@ -24,7 +24,7 @@ func TestReadersOnlyRead(t *testing.T) {
 	n := &fakeNode{cfg: fullConfig()}
 	s := New(Options{Node: n, Log: quiet()})
 	for _, r := range routes() {
-		path := strings.NewReplacer("{target}", diskTarget, "{lun}", "0", "{user}", "u", "{listen}", ":1", "{pool}", "fast", "{tsih}", "7").Replace(r.pattern)
+		path := strings.NewReplacer("{target}", diskTarget, "{lun}", "0", "{user}", "u", "{listen}", ":1", "{pool}", "fast", "{tsih}", "7", "{volume}", "v", "{initiator}", host).Replace(r.pattern)
 		w := send(t, s, control.AccessRead, r.method, path, "")
 		if r.changes() {
 			check.Equal(t, w.Code, http.StatusForbidden, "%s %s by a reader", r.method, path)

@@ -62,6 +62,8 @@ func opForms() []opForm {
 		plainForm[admin.RemovePortal]("remove_portal"),
 		plainForm[admin.AddPool]("add_pool"),
 		plainForm[admin.RemovePool]("remove_pool"),
+		plainForm[admin.ExportFile]("export_file"),
+		plainForm[admin.UnexportFile]("unexport_file"),
 	}
 }
 

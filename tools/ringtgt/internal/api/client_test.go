@@ -42,6 +42,8 @@ func everyOp() []admin.Op {
 		admin.RemovePortal{Addr: netip.MustParseAddrPort("192.0.2.1:3260"), Force: admin.Force{Force: true}},
 		admin.AddPool{Name: "fast", Path: "/srv/fast"},
 		admin.RemovePool{Name: "fast", Force: admin.Force{Force: true}},
+		admin.ExportFile{Target: diskTarget, Path: "/srv/fast/a.img", Initiator: host, Account: "host-1", LUN: -1, Thin: true, ReadOnly: true},
+		admin.UnexportFile{Target: diskTarget, Path: "/srv/fast/a.img", Initiator: host, Force: admin.Force{Force: true}},
 	}
 }
 

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/volume"
 )
 
 // Problem is an answer that is no success (RFC 9457). Its type is about:blank; Code tells programs what happened.
@@ -71,6 +73,12 @@ var causes = []struct {
 	{admin.ErrInUse, CodeInUse, http.StatusConflict},
 	{admin.ErrBusy, CodeBusy, http.StatusConflict},
 	{admin.ErrInvalid, CodeInvalid, http.StatusUnprocessableEntity},
+	{volume.ErrNotFound, CodeNotFound, http.StatusNotFound},
+	{volume.ErrExists, CodeExists, http.StatusConflict},
+	{volume.ErrInvalid, CodeInvalid, http.StatusUnprocessableEntity},
+	{volume.ErrUnsupported, CodeUnsupported, http.StatusUnprocessableEntity},
+	{volume.ErrNoSpace, CodeNoSpace, http.StatusInsufficientStorage},
+	{syscall.ENOSPC, CodeNoSpace, http.StatusInsufficientStorage},
 	{context.DeadlineExceeded, CodeTimeout, http.StatusGatewayTimeout},
 	{context.Canceled, CodeUnavailable, http.StatusServiceUnavailable},
 }
