@@ -48,7 +48,7 @@ func TestKernelInitiator(t *testing.T) {
 			}
 			began := time.Now()
 			log := func(text string) { t.Logf("%5.1fs %s", time.Since(began).Seconds(), text) }
-			detail, err := g.runCase(c.name, limit, hostActions(t.Context(), tgt, g), log)
+			detail, err := g.runCase(c.name, limit, hostActions(t.Context(), tgt, g, log), log)
 			if err != nil {
 				t.Errorf("%v\n--- the guest's console during this case, last %d lines:\n%s", err, consoleTail, g.console.text())
 			} else if detail != "" {
@@ -154,7 +154,8 @@ func createFile(t *testing.T, path string) *os.File {
 //	link on|off                          plug the guest's network cable in, or pull it
 //	target kill|stop|start               SIGKILL the target, SIGTERM it; start it again on the same files
 //	sha256 IQN LUN OFFSET LENGTH SUM     the LUN's file must hold these bytes
-func hostActions(ctx context.Context, tgt *target, g *guest) func(verb string, args []string) error {
+//	live INITIATOR                       change everything that INITIATOR does not use
+func hostActions(ctx context.Context, tgt *target, g *guest, log func(string)) func(verb string, args []string) error {
 	return func(verb string, args []string) error {
 		switch {
 		case verb == "link" && len(args) == 1:
@@ -168,6 +169,8 @@ func hostActions(ctx context.Context, tgt *target, g *guest) func(verb string, a
 			return tgt.start(ctx)
 		case verb == "sha256" && len(args) == 5:
 			return checkLUN(tgt.config, args)
+		case verb == "live" && len(args) == 1:
+			return runLive(ctx, tgt, args[0], liveRounds, log)
 		}
 		return fmt.Errorf("the host cannot %s %q", verb, args)
 	}

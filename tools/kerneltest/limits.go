@@ -12,6 +12,12 @@ const (
 	// seen while other work kept both cores busy.
 	caseLimit = 120 * time.Second
 
+	// liveLimit bounds the script of case live, of liveRounds rounds with liveLUNs LUNs. A round takes 10 to 20 s: each of its graceful
+	// ends of a session that does not log out takes 3 s.
+	liveLimit  = 5 * time.Minute
+	liveRounds = 3
+	liveLUNs   = 5
+
 	// caseMargin is what the host waits beyond a case's own limit: the guest kills the case, logs out and unmounts first.
 	caseMargin = 60 * time.Second
 

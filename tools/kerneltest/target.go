@@ -114,6 +114,7 @@ const (
 	iqnMutual = "iqn.2026-11.io.ringtgt:mutual"
 	iqnSmall  = "iqn.2026-11.io.ringtgt:small"
 	iqnClosed = "iqn.2026-11.io.ringtgt:closed"
+	iqnLive   = "iqn.2026-11.io.ringtgt:live"
 	iqnFriend = "iqn.2026-11.io.ringtgt:friend" // an initiator; the guest's usual name is another
 )
 
@@ -141,6 +142,7 @@ func newTargetConfig(dir string, first int) (targetConfig, error) {
 			{iqn: iqnSmall, luns: []lunSpec{lun(first, "small", 32)}},
 			{iqn: iqnChap, luns: []lunSpec{lun(first, "chap", 32)}, incoming: &initiatorAccount},
 			{iqn: iqnMutual, luns: []lunSpec{lun(first, "mutual", 32)}, incoming: &initiatorAccount, outgoing: &targetAccount},
+			{iqn: iqnLive, luns: []lunSpec{lun(first, "live", 32)}},
 			{iqn: iqnClosed, luns: []lunSpec{lun(first, "closed", 32)}, initiators: []string{iqnFriend}},
 		},
 	}
@@ -205,7 +207,7 @@ func guestEnv(c targetConfig, first int) (map[string]string, error) {
 	env := map[string]string{
 		"PORTAL": "10.0.2.2:" + port,
 		"PLAIN":  iqnPlain, "SMALL": iqnSmall, "CHAP": iqnChap, "MUTUAL": iqnMutual,
-		"CLOSED": iqnClosed, "FRIEND": iqnFriend,
+		"CLOSED": iqnClosed, "FRIEND": iqnFriend, "LIVE": iqnLive, "LUN_LIVE": strconv.Itoa(first),
 		"INITIATOR_USER": initiatorAccount.user, "INITIATOR_SECRET": initiatorAccount.secret,
 		"TARGET_USER": targetAccount.user, "TARGET_SECRET": targetAccount.secret,
 		"RO_SHA256": sum,

@@ -20,6 +20,7 @@ var tgtKind = targetKind{
 		"logs":              "tgt 1.0.85 has no LOG SENSE",
 		"compare-and-write": "tgt 1.0.85 has no COMPARE AND WRITE",
 		"target-stop":       "tgtd ignores SIGTERM while it has targets",
+		"live":              "the script uses commands of ringtgt",
 		"chap-sha1":         "tgt 1.0.85 has MD5 alone",
 		"chap-sha256":       "tgt 1.0.85 has MD5 alone",
 		"chap-sha3-256":     "tgt 1.0.85 has MD5 alone",
