@@ -108,7 +108,9 @@ func (l *live) inTurn(commands ...[]string) error {
 }
 
 // file is the file of a LUN: another one in each round, as the daemon would miss the disk that a path had before.
-func (l *live) file(round, n int) string { return filepath.Join(l.dir, fmt.Sprintf("live-%d-%d", round, n)) }
+func (l *live) file(round, n int) string {
+	return filepath.Join(l.dir, fmt.Sprintf("live-%d-%d", round, n))
+}
 
 func (l *live) addLUNs(round int) error {
 	for n := 1; n <= liveLUNs; n++ {
