@@ -126,6 +126,36 @@ func TestPortalsShareAnInitiatorsTurns(t *testing.T) {
 	}
 }
 
+// A portal that is removed, with connections that nobody has accepted, takes nothing from another one: its backlog is accepted, and
+// turns go on. The next portal on the address has a program of its own.
+func TestRemovedPortalLeavesOthersAlone(t *testing.T) {
+	n := newNetwork(t)
+	s := program(n, 4)
+	stays := n.serve(s, target4, 4)
+	for range 3 {
+		goes := n.listen(target6, 4)
+		g := must.Get(s.Listen(goes.fds))(t)
+		for range 4 {
+			n.connect(from4(1), stays.addr)
+			n.connect(from6(1), goes.addr)
+		}
+		for i, fd := range goes.fds {
+			unix.Shutdown(fd, unix.SHUT_RDWR)
+			goes.close(i)
+		}
+		s.Unlisten(g)
+		for range 4 {
+			n.connect(from4(1), stays.addr)
+		}
+		if got, want := stays.spread(8), []int{2, 2, 2, 2}; !slices.Equal(got, want) {
+			t.Errorf("%v on the loops, want %v", got, want)
+		}
+	}
+	if st := s.Status(); st.Level != Program || st.Why != "" {
+		t.Errorf("status %+v", st)
+	}
+}
+
 // A listener that closes takes nothing with it: what it had not accepted goes to the others, and its turns go to
 // whom the hash says.
 func TestClosedListenerLosesNothing(t *testing.T) {
