@@ -21,6 +21,8 @@ type Latency struct {
 	Units []UnitLatency `json:"units"`
 	// Connections are those with the most traffic, largest first.
 	Connections []ConnLatency `json:"connections,omitempty"`
+	// Logins counts logins and ends of connections since the start: Sub leaves it.
+	Logins LoginStats `json:"logins"`
 	// Held is the longest time for which this reading interrupted a loop's work.
 	Held time.Duration `json:"held_ns"`
 }
@@ -163,6 +165,7 @@ func (e *Engine) Latency(connections int) Latency {
 	}
 	all.Wait()
 	var busiest []connTraffic
+	var logins loginCounts
 	for i := range parts {
 		p := &parts[i]
 		if !p.ok {
@@ -170,9 +173,11 @@ func (e *Engine) Latency(connections int) Latency {
 		}
 		out.Loops = append(out.Loops, p.loop)
 		out.Units = append(out.Units, p.units...)
+		logins.add(&p.logins)
 		busiest = append(busiest, p.conns...)
 		out.Held = max(out.Held, p.held)
 	}
+	out.Logins = logins.stats()
 	slices.SortFunc(busiest, func(a, b connTraffic) int {
 		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.commands, a.commands))
 	})
@@ -188,12 +193,13 @@ func (e *Engine) Latency(connections int) Latency {
 
 // loopReading is one loop's part of a reading that is under way.
 type loopReading struct {
-	l     *loop
-	ok    bool
-	loop  LoopLatency
-	units []UnitLatency
-	conns []connTraffic
-	held  time.Duration
+	l      *loop
+	ok     bool
+	loop   LoopLatency
+	units  []UnitLatency
+	logins loginCounts
+	conns  []connTraffic
+	held   time.Duration
 }
 
 // connTraffic is a connection that may be one of the busiest.

@@ -63,6 +63,9 @@ func (c *checkCmd) Run(s streams) error {
 			}
 		}
 	}
+	for _, w := range checkSpace(cfg) {
+		fmt.Fprintf(s.out, "  WARNING: %s\n", w)
+	}
 	return nil
 }
 

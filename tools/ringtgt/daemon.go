@@ -42,6 +42,7 @@ type daemon struct {
 	metrics  *metrics.Server // nil: not configured
 	health   *health.Watch   // nil: no units yet
 	store    *health.Store   // wraps state; nil if state is nil
+	space    *spaceWatch     // nil: not started
 	lost     chan struct{}   // signalled by a backend that lost blocks
 }
 
@@ -92,6 +93,7 @@ func (d *daemon) start(src *source) error {
 	d.node.SetTargets(s.sessionTargets())
 	d.logSteering(d.engine.Status().Steering)
 	d.health.Start()
+	d.watchSpace()
 	d.running.Store(true)
 	go d.manager.run()
 	return nil
@@ -276,6 +278,7 @@ func (d *daemon) note(text string) {
 // are no longer at their paths. Lost blocks stay lost. It may block.
 func (d *daemon) refresh() {
 	d.health.Inspect()
+	d.space.again()
 	d.now().each(d.refreshUnit)
 }
 
@@ -326,6 +329,9 @@ func (d *daemon) abandon() error {
 	}
 	if d.health != nil {
 		d.health.Close()
+	}
+	if d.space != nil {
+		d.space.close()
 	}
 	if d.control != nil {
 		d.control.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/ringtgt/ringtgt/engine"
@@ -41,27 +42,39 @@ func (d *daemon) metricsState() metrics.State {
 	if d.store != nil {
 		_, _, s.StateErrors = d.store.Report()
 	}
+	r := d.space.report()
 	d.now().each(func(t *servedTarget, u *servedUnit) {
 		g := u.backend.Geometry()
-		s.LUNs = append(s.LUNs, metrics.LUN{
-			Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize),
+		l := metrics.LUN{
+			Target: t.cfg.Name, LUN: u.cfg.Number, Bytes: g.Blocks * uint64(g.BlockSize), Allocated: -1,
 			Health: int(u.health.Report().State), Faults: metricsFaults(u.unit.Health()),
-		})
+		}
+		if use, ok := r.usage(u.cfg); ok {
+			l.Allocated = use.Allocated
+		}
+		s.LUNs = append(s.LUNs, l)
 	})
+	if r != nil {
+		for _, fs := range r.systems {
+			s.FileSystems = append(s.FileSystems, metrics.FileSystem{
+				Mount: fs.Mount, Bytes: fs.Total, Available: fs.Available, Growth: fs.Growth, Problem: int(fs.Judge(r.percent)),
+			})
+		}
+	}
 	return s
 }
 
 // healthz returns the health in one line, and whether all is well.
 func (d *daemon) healthz() (line string, good bool) {
-	s := &control.Status{}
+	s := &control.Status{Warnings: d.space.report().warnings()}
 	now := d.now()
 	var reports []health.Report
 	for _, t := range now.targets {
-		out, of := now.targetStatus(t)
+		out, of := now.targetStatus(t, d.space.report())
 		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
 	d.healthStatus(s, reports)
-	parts := append([]string{healthLine(s)}, healthWhy(s)...)
+	parts := slices.Concat([]string{healthLine(s)}, healthWhy(s), s.Warnings)
 	good = s.Health.State == lun.HealthGood.String()
 	if d.draining.Load() {
 		parts, good = append(parts, "draining"), false

@@ -109,7 +109,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	}
 	now := d.now()
 	s := &control.Status{
-		Version: control.Version, Engine: es, CPU: d.cpu(), Notes: slices.Clone(d.notes),
+		Version: control.Version, Engine: es, CPU: d.cpu(), Notes: slices.Clone(d.notes), Warnings: d.space.report().warnings(),
 		Daemon: control.Daemon{
 			PID: os.Getpid(), Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Started: es.Started,
 			Draining: d.draining.Load(), Config: now.cfg.File, Control: d.controlPath(), GOMAXPROCS: runtime.GOMAXPROCS(0), Metrics: d.metricsAddress(),
@@ -130,7 +130,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 	}
 	var reports []health.Report
 	for _, t := range now.targets {
-		out, of := now.targetStatus(t)
+		out, of := now.targetStatus(t, d.space.report())
 		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
 	d.healthStatus(s, reports)

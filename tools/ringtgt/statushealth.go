@@ -14,8 +14,12 @@ import (
 func healthLine(s *control.Status) string {
 	h := &s.Health
 	luns := h.Good + h.Degraded + h.Lost
+	warnings := ""
+	if n := len(s.Warnings); n > 0 {
+		warnings = ", " + english.Plural(n, "warning", "")
+	}
 	if h.State == lun.HealthGood.String() {
-		return fmt.Sprintf("health: good, %s", english.Plural(luns, "LUN", ""))
+		return fmt.Sprintf("health: good, %s%s", english.Plural(luns, "LUN", ""), warnings)
 	}
 	text := "health: " + strings.ToUpper(h.State)
 	if h.Since != nil {
@@ -33,7 +37,7 @@ func healthLine(s *control.Status) string {
 	if len(parts) > 0 {
 		text += fmt.Sprintf(", %s of %s", strings.Join(parts, " and "), english.Plural(luns, "LUN", ""))
 	}
-	return text
+	return text + warnings
 }
 
 // healthWhy returns the faults outside the units, and the first fault of one of the worst units.
@@ -54,5 +58,8 @@ func printHealth(w io.Writer, s *control.Status) {
 	fmt.Fprintln(w, healthLine(s))
 	for _, why := range healthWhy(s) {
 		wrap(w, 2, oneLine(why), false)
+	}
+	for _, warning := range s.Warnings {
+		wrap(w, 2, "WARNING: "+oneLine(warning), false)
 	}
 }

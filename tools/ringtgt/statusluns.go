@@ -79,11 +79,15 @@ func printLUNs(w io.Writer, luns []control.LUN, verbose bool) {
 
 func printLUNDetails(w io.Writer, l *control.LUN, verbose bool) {
 	line := func(text string) { wrap(w, under, text, verbose) }
-	what := oneLine(l.Path)
+	what, used := oneLine(l.Path), ""
+	if l.Space != nil && uint64(l.Space.Allocated) < l.Bytes {
+		used = fmt.Sprintf("%s allocated, %s free in its file system", humanize.IBytes(uint64(l.Space.Allocated)), humanize.IBytes(uint64(l.Space.Available)))
+	}
 	if t := traits(l); t != "" {
 		what = strings.TrimPrefix(what+" ("+t+")", " ")
 	}
 	line(what)
+	line(used)
 	if len(l.ByID) > 0 {
 		line(l.ByID[0] + ", serial " + oneLine(l.Serial))
 	}

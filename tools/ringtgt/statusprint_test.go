@@ -59,7 +59,7 @@ func TestPrintStatus(t *testing.T) {
 			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
 			LUNs: []control.LUN{
 				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
-					ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), Serial: "0123456789abcdef", Medium: "inode 12 of UUID 34",
+					Space: &control.Space{Allocated: 300 << 30, Available: 20 << 30}, ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), Serial: "0123456789abcdef", Medium: "inode 12 of UUID 34",
 					Reservation: &control.Reservation{Type: "Write Exclusive - Registrants Only", Initiator: "iqn.1993-08.org.debian:01:abc", ISID: "00023d000001", Registrants: 2},
 					Activity:    &control.Activity{Seconds: 11040, ReadIOPS: 12345.6, WriteIOPS: 9.87, ReadBytes: 482.1e6, WriteBytes: 0.4e6, P99Nanos: 1.05e6},
 					Notes:       []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
@@ -68,7 +68,8 @@ func TestPrintStatus(t *testing.T) {
 				{LUN: 10, ID: "10", NAA: testNAA, ByID: byID(testNAA), Serial: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
 			},
 		}},
-		Notes: []string{"loop 0: I/O buffers are not registered with the ring"},
+		Warnings: []string{"/srv is nearly full: 20 GiB free of 1.0 TiB, and the files of LUNs there can grow by 724 GiB"},
+		Notes:    []string{"loop 0: I/O buffers are not registered with the ring"},
 	}
 	one := []admin.Connection{{}}
 	s.Sessions = []admin.Session{

@@ -15,7 +15,7 @@ import (
 )
 
 // targetStatus returns the status of a target, and the health of its units.
-func (s *serving) targetStatus(t *servedTarget) (control.Target, []health.Report) {
+func (s *serving) targetStatus(t *servedTarget, sp *spaceReport) (control.Target, []health.Report) {
 	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
 	for _, p := range s.at(t) {
 		out.Portals = append(out.Portals, p.bound.String()+","+strconv.Itoa(int(p.Group)))
@@ -24,12 +24,12 @@ func (s *serving) targetStatus(t *servedTarget) (control.Target, []health.Report
 	for _, u := range t.units {
 		r := u.health.Report()
 		reports = append(reports, r)
-		out.LUNs = append(out.LUNs, lunStatus(u, &r))
+		out.LUNs = append(out.LUNs, lunStatus(u, &r, sp))
 	}
 	return out, reports
 }
 
-func lunStatus(u *servedUnit, r *health.Report) control.LUN {
+func lunStatus(u *servedUnit, r *health.Report, sp *spaceReport) control.LUN {
 	g := u.backend.Geometry()
 	naa, serial := lun.Names(u.config.ID, u.config.Serial)
 	out := control.LUN{
@@ -39,6 +39,9 @@ func lunStatus(u *servedUnit, r *health.Report) control.LUN {
 		Notes: u.notes, Reservation: reservationStatus(u.unit),
 	}
 	out.ByID = byID(out.NAA)
+	if use, ok := sp.usage(u.cfg); ok {
+		out.Space = &control.Space{Allocated: use.Allocated, Available: use.Available}
+	}
 	if !u.medium.IsZero() {
 		out.Medium = u.medium.String()
 	}

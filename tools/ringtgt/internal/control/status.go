@@ -21,7 +21,9 @@ type Status struct {
 	Targets []Target      `json:"targets"`
 	// Sessions are those of initiators, in the order of their TSIHs.
 	Sessions []admin.Session `json:"sessions"`
-	Notes    []string        `json:"notes"` // settings that could not be honoured, and why
+	// Warnings name what will become a fault: file systems behind thin files that are nearly full or over-committed.
+	Warnings []string `json:"warnings"`
+	Notes    []string `json:"notes"` // settings that could not be honoured, and why
 	// Since is the start of the time that the activity of units covers; nil: the daemon's start.
 	Since *time.Time `json:"activity_since,omitempty"`
 }
@@ -126,8 +128,15 @@ type LUN struct {
 	Notes     []string `json:"notes,omitempty"`
 
 	Health      LUNHealth    `json:"health"`
+	Space       *Space       `json:"space,omitempty"`       // nil: not a file, or not read yet
 	Reservation *Reservation `json:"reservation,omitempty"` // nil: none
 	Activity    *Activity    `json:"activity,omitempty"`    // nil: no command yet
+}
+
+// Space is the space behind a file.
+type Space struct {
+	Allocated int64 `json:"allocated_bytes"` // blocks that the file has
+	Available int64 `json:"available_bytes"` // free space of its file system, for all files there
 }
 
 // Reservation is a unit's reservation.

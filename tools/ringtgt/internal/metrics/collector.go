@@ -37,15 +37,24 @@ type State struct {
 	// StateErrors counts errors of the state directory.
 	StateErrors uint64
 	LUNs        []LUN
+	FileSystems []FileSystem
+}
+
+// FileSystem holds files of LUNs.
+type FileSystem struct {
+	Mount                    string // mount point
+	Bytes, Available, Growth int64  // Growth: what the files there can still take
+	Problem                  int    // 0 none, 1 over-committed, 2 nearly full
 }
 
 // LUN is a unit that is served.
 type LUN struct {
-	Target string
-	LUN    int
-	Bytes  uint64
-	Health int     // 0 good, 1 degraded, 2 lost
-	Faults []Fault // every kind
+	Target    string
+	LUN       int
+	Bytes     uint64
+	Allocated int64   // of a file's bytes; -1: not a file, or not known
+	Health    int     // 0 good, 1 degraded, 2 lost
+	Faults    []Fault // every kind
 }
 
 // Fault counts the faults of one kind.
@@ -102,11 +111,21 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for _, u := range state.LUNs {
 		lun := strconv.Itoa(u.LUN)
 		s.put(lunSize, float64(u.Bytes), u.Target, lun)
+		if u.Allocated >= 0 {
+			s.put(lunAllocated, float64(u.Allocated), u.Target, lun)
+		}
 		s.put(lunHealth, float64(u.Health), u.Target, lun)
 		for _, f := range u.Faults {
 			s.put(lunFaults, float64(f.Count), u.Target, lun, f.Kind)
 		}
 	}
+	for _, f := range state.FileSystems {
+		s.put(fsSize, float64(f.Bytes), f.Mount)
+		s.put(fsAvailable, float64(f.Available), f.Mount)
+		s.put(fsGrowth, float64(f.Growth), f.Mount)
+		s.put(fsProblem, float64(f.Problem), f.Mount)
+	}
+	s.logins(&l.Logins)
 	s.commands(l, state.LUNs, c.src.Stages)
 	for i := range l.Loops {
 		s.loop(&l.Loops[i])
@@ -133,6 +152,20 @@ func (s sink) put(m metric, v float64, labels ...string) {
 
 func (s sink) histogram(m metric, n uint64, sum float64, buckets map[float64]uint64, labels ...string) {
 	s <- prometheus.MustNewConstHistogram(m.desc, n, sum, buckets, labels...)
+}
+
+// logins emits the counters of logins and ends of connections.
+func (s sink) logins(n *engine.LoginStats) {
+	for kind, v := range map[string]uint64{"session": n.Sessions, "join": n.Joins, "discovery": n.Discoveries} {
+		s.put(logins, float64(v), kind)
+	}
+	for reason, v := range n.Refusals {
+		s.put(loginsRefused, float64(v), reason)
+	}
+	for how, v := range map[string]uint64{"logout": n.Logouts, "replaced": n.Replaced, "closed": n.Closed, "lost": n.Losses, "abandoned": n.Abandoned} {
+		s.put(connectionsEnded, float64(v), how)
+	}
+	s.put(sessionsExpired, float64(n.Expired))
 }
 
 // unitKey identifies the series of a unit's operation.

@@ -45,7 +45,8 @@ func example() engine.Latency {
 	l.TurnCommands.Counts[0], l.TurnCommands.Counts[3], l.TurnCommands.Sum = 5, 2, 8
 	second := l
 	second.Loop, second.Core = 1, -1
-	return engine.Latency{Loops: []engine.LoopLatency{l, second}, Units: []engine.UnitLatency{u, other, none}, Held: 4 * time.Microsecond}
+	return engine.Latency{Loops: []engine.LoopLatency{l, second}, Units: []engine.UnitLatency{u, other, none}, Held: 4 * time.Microsecond,
+		Logins: engine.LoginStats{Sessions: 5, Joins: 6, Losses: 2, Expired: 1, Refusals: map[string]uint64{"acl": 3, "authentication": 0}}}
 }
 
 func source() Source {
@@ -55,9 +56,9 @@ func source() Source {
 		Health:  func() (string, bool) { return "health: good, 2 LUNs", true },
 		State: func() State {
 			return State{Started: time.Unix(1000, 0), Sessions: 2, LUNs: []LUN{
-				{Target: target, LUN: 0, Bytes: 1 << 30, Faults: []Fault{{"write error", 0}, {"gone", 0}}},
-				{Target: target, LUN: 5, Bytes: 1 << 20, Health: 2, Faults: []Fault{{"write error", 7}, {"gone", 1}}},
-			}}
+				{Target: target, LUN: 0, Bytes: 1 << 30, Allocated: 4096, Faults: []Fault{{"write error", 0}, {"gone", 0}}},
+				{Target: target, LUN: 5, Bytes: 1 << 20, Allocated: -1, Health: 2, Faults: []Fault{{"write error", 7}, {"gone", 1}}},
+			}, FileSystems: []FileSystem{{Mount: "/srv", Bytes: 100, Available: 30, Growth: 50, Problem: 1}}}
 		},
 	}
 }
@@ -113,6 +114,13 @@ func TestCollect(t *testing.T) {
 	const d = "ringtgt_command_stage_duration_seconds"
 	for name, want := range map[string]float64{
 		`ringtgt_build_info{go_version="go1.26",kernel="6.18.0",version="v1.2.3"}`: 1,
+		`ringtgt_logins_total{kind="join"}`:                                        6,
+		`ringtgt_logins_refused_total{reason="acl"}`:                               3,
+		`ringtgt_connections_ended_total{how="lost"}`:                              2,
+		`ringtgt_sessions_expired_total`:                                           1,
+		`ringtgt_lun_allocated_bytes{lun="0",target="` + target + `"}`:             4096,
+		`ringtgt_filesystem_available_bytes{mountpoint="/srv"}`:                    30,
+		`ringtgt_filesystem_problem{mountpoint="/srv"}`:                            1,
 		`ringtgt_sessions`:                                                                       2,
 		`ringtgt_reading_held_seconds`:                                                           4e-6,
 		`ringtgt_lun_size_bytes{lun="5",target="` + target + `"}`:                                1 << 20,
@@ -175,7 +183,7 @@ func TestScrapeSize(t *testing.T) {
 	}{{false, 50_000, 100_000}, {true, 500_000, 2_000_000}} {
 		src := source()
 		src.Stages = tt.stages
-		l, state := engine.Latency{}, src.State()
+		l, state := engine.Latency{Logins: example().Logins}, src.State()
 		state.LUNs = nil
 		for i := range 4 {
 			loop := example().Loops[0]

@@ -36,6 +36,18 @@ var (
 	readingHeld = define("ringtgt_reading_held_seconds", "The longest time that this reading held a loop.", gauge)
 	lunSize     = define("ringtgt_lun_size_bytes", "Size of a logical unit.", gauge, unit...)
 
+	lunAllocated = define("ringtgt_lun_allocated_bytes", "Blocks that the file of a logical unit has.", gauge, unit...)
+
+	fsSize      = define("ringtgt_filesystem_size_bytes", "Size of a file system that holds files of LUNs.", gauge, "mountpoint")
+	fsAvailable = define("ringtgt_filesystem_available_bytes", "Free space of a file system that holds files of LUNs.", gauge, "mountpoint")
+	fsGrowth    = define("ringtgt_filesystem_growth_bytes", "Space that the files of LUNs in a file system can still take: more than is free is over-commitment.", gauge, "mountpoint")
+	fsProblem   = define("ringtgt_filesystem_problem", "0 none, 1 over-committed, 2 nearly full (space_warning).", gauge, "mountpoint")
+
+	logins           = define("ringtgt_logins_total", "Logins that succeeded: sessions begun, further connections of sessions, discovery sessions.", counter, "kind")
+	loginsRefused    = define("ringtgt_logins_refused_total", "Logins that were refused, by reason.", counter, "reason")
+	connectionsEnded = define("ringtgt_connections_ended_total", "Connections that ended: logout, replaced by a new login, closed by the administrator, lost, abandoned before the login was complete.", counter, "how")
+	sessionsExpired  = define("ringtgt_sessions_expired_total", "Sessions that had lost their last connection, and ended because none replaced it in time.", counter)
+
 	lunHealth = define("ringtgt_lun_health", "Health of a unit's medium: 0 good, 1 degraded, 2 data or the medium was lost.", gauge, unit...)
 	lunFaults = define("ringtgt_lun_faults_total", "Faults of a unit's medium, by kind.", counter, append(unit[:2:2], "kind")...)
 
