@@ -55,7 +55,8 @@ listen = "127.0.0.1:0"
 name = "iqn.2026-11.com.example:all"
 [[target.lun]]
 lun = 0
-memory = "1MiB"
+file = "disk.img"
+size = "1MiB"
 `)
 	there, labels := map[string]bool{}, map[string]bool{"instance": true} // Prometheus's own
 	for sample := range s.metrics(t) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -64,9 +65,10 @@ func (d *daemon) metricsState() metrics.State {
 	return s
 }
 
-// healthz returns the health in one line, and whether all is well.
-func (d *daemon) healthz() (line string, good bool) {
-	s := &control.Status{Warnings: d.space.report().warnings()}
+// quickStatus returns the part of the status that reads no loop.
+func (d *daemon) quickStatus() *control.Status {
+	s := &control.Status{Warnings: d.space.report().warnings(), Sessions: sessionsOf(d.engine.Sessions())}
+	s.Daemon = control.Daemon{Version: version(), Started: d.engine.Started(), Draining: d.draining.Load()}
 	now := d.now()
 	var reports []health.Report
 	for _, t := range now.targets {
@@ -74,9 +76,23 @@ func (d *daemon) healthz() (line string, good bool) {
 		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
 	d.healthStatus(s, reports)
+	return s
+}
+
+func hostName() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "ringtgt"
+	}
+	return name
+}
+
+// healthz returns the health in one line, and whether all is well.
+func (d *daemon) healthz() (line string, good bool) {
+	s := d.quickStatus()
 	parts := slices.Concat([]string{healthLine(s)}, healthWhy(s), s.Warnings)
 	good = s.Health.State == lun.HealthGood.String()
-	if d.draining.Load() {
+	if s.Daemon.Draining {
 		parts, good = append(parts, "draining"), false
 	}
 	return strings.Join(parts, "; "), good

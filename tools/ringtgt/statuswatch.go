@@ -30,7 +30,7 @@ func readStatus(ctx context.Context, path string, span time.Duration) (*control.
 	if err != nil {
 		return nil, err
 	}
-	setActivity(st, l)
+	st.SetActivity(l)
 	return st, nil
 }
 
@@ -92,7 +92,7 @@ func readSince(ctx context.Context, path string, before *control.Latency) (*cont
 		l.Sub(&before.Latency)
 		l.Since = before.At
 	}
-	setActivity(st, l)
+	st.SetActivity(l)
 	return st, now, nil
 }
 

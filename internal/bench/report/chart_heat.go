@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 )
@@ -19,7 +20,7 @@ func heat(caption string, r *result.Run, lo, hi, end float64) *chart {
 	columns := columnsOf(r.Series)
 	all := make([]result.Latency, 0, len(columns))
 	for _, c := range columns {
-		all = append(all, c.hist)
+		all = append(all, c.hist.(result.Latency))
 	}
 	sum := merged(all...)
 	if sum.Count() == 0 {
@@ -28,6 +29,12 @@ func heat(caption string, r *result.Run, lo, hi, end float64) *chart {
 	c := newChart(caption, 334, timeline(end), logarithmic(latencyTitle, lo, hi, 16, latencyLabel))
 	c.Desc = fmt.Sprintf("%d columns over %s; latencies from %s to %s, p50 %s, p99 %s", len(columns), seconds(end), result.FormatLatency(sum.Min()),
 		result.FormatLatency(sum.Max()), result.FormatLatency(sum.Quantile(0.5)), result.FormatLatency(sum.Quantile(0.99)))
+	c.heat(columns, func(col *column) string { return seconds(col.from) + " to " + seconds(col.to) })
+	return c
+}
+
+// heat draws the columns with the lines of p50 and p99, and the legend. when names a column for the pointer.
+func (c *chart) heat(columns []column, when func(*column) string) {
 	c.cells(columns)
 	for _, q := range []result.Quantile{{Name: "p50", Share: 0.5}, {Name: "p99", Share: 0.99}} {
 		var line []point
@@ -41,7 +48,7 @@ func heat(caption string, r *result.Run, lo, hi, end float64) *chart {
 	}
 	for _, col := range columns {
 		if h := col.hist; h.Count() > 0 {
-			c.box("hit", point{col.from, c.Y.lo}, point{col.to, c.Y.hi}, fmt.Sprintf("%s to %s: %s requests, p50 %s, p99 %s, p99.9 %s, max %s", seconds(col.from), seconds(col.to),
+			c.box("hit", point{col.from, c.Y.lo}, point{col.to, c.Y.hi}, fmt.Sprintf("%s: %s requests, p50 %s, p99 %s, p99.9 %s, max %s", when(&col),
 				result.FormatSI(float64(h.Count()), ""), result.FormatLatency(h.Quantile(0.5)), result.FormatLatency(h.Quantile(0.99)),
 				result.FormatLatency(h.Quantile(0.999)), result.FormatLatency(h.Max())))
 		}
@@ -53,7 +60,6 @@ func heat(caption string, r *result.Run, lo, hi, end float64) *chart {
 		}
 		c.Legend = append(c.Legend, key{"cell h" + strconv.Itoa(i), text, "fill"})
 	}
-	return c
 }
 
 // extent returns the shortest and the longest latency of runs in seconds, for axes that can be compared.
@@ -72,7 +78,15 @@ func extent(runs ...*result.Run) (lo, hi float64) {
 // column is a slice of a run, in seconds from its start.
 type column struct {
 	from, to float64
-	hist     result.Latency
+	hist     times
+}
+
+// times is a histogram of latencies. Without any, only Count may be called.
+type times interface {
+	Count() uint64
+	Quantile(q float64) time.Duration
+	Max() time.Duration
+	Steps(f func(low, high int64, n uint64)) // those that are not empty, in ns
 }
 
 // endOf returns the end of the last interval of runs, in seconds: all charts over their time end there.

@@ -19,6 +19,8 @@ import (
 var (
 	//go:embed page.html
 	pageHTML string
+	//go:embed figure.html
+	figureHTML string
 	//go:embed page.css
 	pageCSS string
 	//go:embed page.js
@@ -43,7 +45,7 @@ func Write(w io.Writer, d result.Document) error {
 	v.CSS, v.JS, v.JSON = template.CSS(pageCSS), template.JS(pageJS), template.JS(data) //nolint:gosec // ours, and JSON with < escaped
 	// Of scripts ours alone runs. A page that a ticket system has changed on its way keeps its looks.
 	v.Policy = "default-src 'none'; style-src 'unsafe-inline'; script-src '" + digest(pageJS) + "'; base-uri 'none'; form-action 'none'"
-	t, err := template.New("page").Funcs(template.FuncMap{"clean": result.Clean}).Parse(pageHTML)
+	t, err := newTemplate(pageHTML)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -53,6 +55,15 @@ func Write(w io.Writer, d result.Document) error {
 	}
 	_, err = w.Write(b.Bytes())
 	return err
+}
+
+// newTemplate parses a template that may use "figure", the HTML of a chart.
+func newTemplate(text string) (*template.Template, error) {
+	t, err := template.New("page").Funcs(template.FuncMap{"clean": result.Clean}).Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	return t.Parse(figureHTML)
 }
 
 // digest is how a content security policy names a text that is part of the page.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/ringtgt/ringtgt/engine"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,6 +28,10 @@ type Source struct {
 	State func() State
 	// Health returns the line that /healthz answers, and whether all is well. It reads no loop.
 	Health func() (line string, good bool)
+	// Status returns what the page shows beside the figures, and Line its health in one line. It reads no loop.
+	Status func() *control.Status
+	Line   func(*control.Status) string
+	Host   string
 }
 
 // State is the rest of the daemon at a moment.

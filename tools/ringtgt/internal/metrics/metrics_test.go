@@ -23,6 +23,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/hist"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/lun"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
 const target = "iqn.2026-11.io.ringtgt:disk0"
@@ -54,6 +55,7 @@ func source() Source {
 		Version: "v1.2.3", GoVersion: "go1.26", Kernel: "6.18.0", Stages: true,
 		Latency: func(context.Context) (engine.Latency, error) { return example(), nil },
 		Health:  func() (string, bool) { return "health: good, 2 LUNs", true },
+		Status:  func() *control.Status { return &control.Status{} }, Line: func(*control.Status) string { return "health: good" }, Host: "node",
 		State: func() State {
 			return State{Started: time.Unix(1000, 0), Sessions: 2, LUNs: []LUN{
 				{Target: target, LUN: 0, Bytes: 1 << 30, Allocated: 4096, Faults: []Fault{{"write error", 0}, {"gone", 0}}},

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,9 +11,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/web"
 )
 
-// Server answers GET /metrics.
+// Server answers GET /metrics, /healthz and the page.
 type Server struct {
 	addr   netip.AddrPort
 	http   *http.Server
@@ -23,13 +23,17 @@ type Server struct {
 
 // Listen opens the listener. It does no authentication.
 func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
+	h, err := handler(src, log)
+	if err != nil {
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
 	ln, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	s := &Server{addr: ln.Addr().(*net.TCPAddr).AddrPort(), served: make(chan struct{})}
 	s.http = &http.Server{
-		Handler: handler(src, log), ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // errors of clients
 	}
 	go func() {
@@ -48,7 +52,7 @@ func (s *Server) Close() {
 	<-s.served
 }
 
-func handler(src Source, log *slog.Logger) http.Handler {
+func handler(src Source, log *slog.Logger) (http.Handler, error) {
 	reg := prometheus.NewPedanticRegistry()
 	c := &collector{src: src}
 	reg.MustRegister(c, collectors.NewGoCollector())
@@ -58,11 +62,10 @@ func handler(src Source, log *slog.Logger) http.Handler {
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: maxScrapes,
 		DisableCompression: true, // it costs more processor time than it is worth on a storage network
 	}))
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		io.WriteString(w, `<!doctype html><title>ringtgt</title><a href="/metrics">metrics</a>`+"\n")
-	})
-	return mux
+	if err := web.Register(mux, web.Source{Read: c.read, Status: src.Status, Line: src.Line, Host: src.Host}); err != nil {
+		return nil, err
+	}
+	return mux, nil
 }
 
 // healthz answers 200 if all is well, else 503, with the health line. A loop that does not respond is not well.

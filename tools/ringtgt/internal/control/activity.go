@@ -1,43 +1,40 @@
-package main
+package control
 
-import (
-	"github.com/ringtgt/ringtgt/engine"
-	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
-)
+import "github.com/ringtgt/ringtgt/engine"
 
-// unitID identifies a unit of the node.
-type unitID struct {
-	target string
-	lun    int
+// UnitID identifies a unit of the node.
+type UnitID struct {
+	Target string
+	LUN    int
 }
 
-// setActivity fills in the activity of the units of st from a reading.
-func setActivity(st *control.Status, l *control.Latency) {
+// SetActivity fills in the activity of the units from a reading.
+func (st *Status) SetActivity(l *Latency) {
 	if !l.Since.Equal(l.Started) {
 		st.Since = &l.Since
 	}
-	all := activities(l.Units, l.At.Sub(l.Since).Seconds())
+	all := Activities(l.Units, l.At.Sub(l.Since).Seconds())
 	for i := range st.Targets {
 		t := &st.Targets[i]
 		for j := range t.LUNs {
-			t.LUNs[j].Activity = all[unitID{t.Name, t.LUNs[j].LUN}]
+			t.LUNs[j].Activity = all[UnitID{t.Name, t.LUNs[j].LUN}]
 		}
 	}
 }
 
-// activities returns what units did in a number of seconds, summed over the loops.
-func activities(units []engine.UnitLatency, seconds float64) map[unitID]*control.Activity {
+// Activities returns what units did in a number of seconds, summed over the loops.
+func Activities(units []engine.UnitLatency, seconds float64) map[UnitID]*Activity {
 	if seconds <= 0 {
 		return nil
 	}
-	out := map[unitID]*control.Activity{}
-	times := map[unitID]*engine.UnitLatency{}
+	out := map[UnitID]*Activity{}
+	times := map[UnitID]*engine.UnitLatency{}
 	for i := range units {
 		u := &units[i]
-		id := unitID{u.Target, u.LUN}
+		id := UnitID{u.Target, u.LUN}
 		a := out[id]
 		if a == nil {
-			a = &control.Activity{Seconds: seconds}
+			a = &Activity{Seconds: seconds}
 			out[id], times[id] = a, &engine.UnitLatency{}
 		}
 		a.Failed += u.Failed - u.Harmless
