@@ -372,6 +372,13 @@ func TestCopyAndMaskedUnits(t *testing.T) {
 		list := copyList(1, 0, cscds, [][]byte{blocksSegment(c.src, c.dst, 8, 0, 16)})
 		r.want(r.xcopy(list), c.want, "unit 1 is masked: "+c.name)
 	}
+	m := newCopyRig(t, luntest.Config{}, nil, nil)
+	named := m.naa(1)
+	named[30] = 16 // DISK BLOCK LENGTH 4096: of a unit that exists it would be refused as a wrong parameter
+	must.OK(t, m.u1.SetExports([]lun.Export{as(1, hostB)}))
+	m.settle(m.a)
+	m.want(m.xcopy(copyList(1, 0, [][]byte{m.naa(0), named}, [][]byte{blocksSegment(0, 1, 8, 0, 16)})), "A/0D02", "it cannot tell that the unit exists")
+
 	r := newCopyRig(t, luntest.Config{}, []option{withPosted, withBlocks(8192)}, []option{withPosted, withBlocks(8192)})
 	list := copyList(1, 0, [][]byte{r.naa(0), r.naa(1)}, [][]byte{blocksSegment(1, 0, 8000, 0, 0)})
 	call := r.start(0, r.a, 0, lun.AttrSimple, copyCDB(len(list)), list)

@@ -87,7 +87,7 @@ var lunMutants = []mutant{
 	{"masking: a port that does not see the unit is registered", "lun/persist_out.go", " && n.Sees(u) {", " {", "lun", "TestRegisterForOneThatDoesNotSee$"},
 	{"masking: a warm reset is of all units", "lun/target.go", "		units = by.view.Load().list\n", "", "lun", "TestWarmResetOfWhatIsSeen$"},
 	{"masking: a loss elsewhere is owed", "lun/loss.go", "range n.view.Load().list", "range n.target.Units()", "lun", "TestLossOfAMaskedUnit$"},
-	{"read-only: nobody is told", "lun/unit.go", "	if u.is(stateReadOnly) != before {", "	if false {", "lun", "TestSetReadOnly$"},
+	{"read-only: nobody is told", "lun/unit.go", "	if u.is(stateReadOnly) != before {", "	if before && !before {", "lun", "TestSetReadOnly$"},
 	{"thin: told at every report", "lun/thin.go", "	if !s.reached || was {", "	if !s.reached {", "lun", "TestThinThreshold$"},
 	{"thin: armed at once", "lun/thin.go", "was && s.Available < s.Warn+s.Warn/thinRearm", "false", "lun", "TestThinThreshold$"},
 	{"thin: without INFORMATION", "lun/ua.go", "	if a == uaThinThreshold {", "	if false {", "lun", "TestThinThreshold$"},

@@ -52,6 +52,8 @@ type cli struct {
 	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 
+	Tgtadm tgtadmCmd `cmd:"" help:"Understand the commands of tgt's tgtadm, for Pacemaker's agents, Cinder and tgt-admin."`
+
 	ShowVersion kong.VersionFlag `name:"version" help:"Show the version."`
 }
 
@@ -68,6 +70,9 @@ func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr, os.Args[0]}
 
 // run executes a command line and returns the exit code.
 func run(args []string, s streams) int {
+	if args, ok := asTgtadm(args, s); ok {
+		return runTgtadm(args, s)
+	}
 	var c cli
 	done := -1
 	parser := kong.Must(&c,
