@@ -55,6 +55,9 @@ func (d *daemon) metricsState() metrics.State {
 		}
 		s.LUNs = append(s.LUNs, l)
 	})
+	for _, q := range d.engine.QoS() {
+		s.Limits = append(s.Limits, metrics.Limit{Target: q.Target, LUN: q.LUN, HeldNow: q.HeldNow, Held: q.Held, HeldTime: q.HeldTime})
+	}
 	if r != nil {
 		for _, fs := range r.systems {
 			s.FileSystems = append(s.FileSystems, metrics.FileSystem{
@@ -76,6 +79,7 @@ func (d *daemon) quickStatus() *control.Status {
 		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
 	d.healthStatus(s, reports)
+	setQoS(s, d.engine.QoS())
 	return s
 }
 

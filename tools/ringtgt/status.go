@@ -134,6 +134,7 @@ func (d *daemon) status(ctx context.Context) (*control.Status, error) {
 		s.Targets, reports = append(s.Targets, out), append(reports, of...)
 	}
 	d.healthStatus(s, reports)
+	setQoS(s, d.engine.QoS())
 	return s, nil
 }
 

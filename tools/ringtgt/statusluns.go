@@ -89,7 +89,7 @@ func printLUNDetails(w io.Writer, l *control.LUN, verbose bool) {
 	line(what)
 	line(used)
 	if len(l.ByID) > 0 {
-		line(l.ByID[0] + ", serial " + oneLine(l.Serial))
+		line(l.ByID[0] + ", serial " + oneLine(l.SerialNumber))
 	}
 	if verbose {
 		line("NAA " + l.NAA + ", on initiators /dev/disk/by-id/" + strings.Join(l.ByID, " and /dev/disk/by-id/"))
@@ -102,6 +102,9 @@ func printLUNDetails(w io.Writer, l *control.LUN, verbose bool) {
 		}
 		line(fmt.Sprintf("reserved (%s) by %s%s", r.Type, who, orNothing(", ISID ", r.ISID)))
 	}
+	if q := l.QoS; q != nil {
+		line(limitText(q))
+	}
 	if a := l.Activity; a != nil && a.Failed > 0 {
 		line(english.Plural(int(a.Failed), "command", "") + " failed")
 	}
@@ -111,6 +114,27 @@ func printLUNDetails(w io.Writer, l *control.LUN, verbose bool) {
 	for _, n := range l.Notes {
 		line(oneLine(n))
 	}
+}
+
+// limitText describes a unit's limit and what it holds back.
+func limitText(q *control.QoS) string {
+	var parts []string
+	for _, p := range []struct {
+		limit int64
+		text  string
+	}{
+		{q.ReadIOPS, humanize.Comma(q.ReadIOPS) + " read IOPS"}, {q.WriteIOPS, humanize.Comma(q.WriteIOPS) + " write IOPS"},
+		{q.ReadBytes, "reads of " + megabytes(float64(q.ReadBytes)) + " MB/s"}, {q.WriteBytes, "writes of " + megabytes(float64(q.WriteBytes)) + " MB/s"},
+	} {
+		if p.limit > 0 {
+			parts = append(parts, p.text)
+		}
+	}
+	text := "limited to " + english.OxfordWordSeries(parts, "and")
+	if q.Held > 0 {
+		text += fmt.Sprintf("; %s held back, %s now", english.Plural(int(q.Held), "command", ""), humanize.Comma(q.HeldNow))
+	}
+	return text
 }
 
 // traits lists the enabled options of a unit.

@@ -59,13 +59,14 @@ func TestPrintStatus(t *testing.T) {
 			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
 			LUNs: []control.LUN{
 				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
-					Space: &control.Space{Allocated: 300 << 30, Available: 20 << 30}, ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), Serial: "0123456789abcdef", Medium: "inode 12 of UUID 34",
+					Space: &control.Space{Allocated: 300 << 30, Available: 20 << 30}, ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), SerialNumber: "0123456789abcdef", Medium: "inode 12 of UUID 34",
 					Reservation: &control.Reservation{Type: "Write Exclusive - Registrants Only", Initiator: "iqn.1993-08.org.debian:01:abc", ISID: "00023d000001", Registrants: 2},
+					QoS:         &control.QoS{ReadIOPS: 20000, WriteBytes: 100e6, HeldNow: 3, Held: 12345},
 					Activity:    &control.Activity{Seconds: 11040, ReadIOPS: 12345.6, WriteIOPS: 9.87, ReadBytes: 482.1e6, WriteBytes: 0.4e6, P99Nanos: 1.05e6},
 					Notes:       []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
 					Health: control.LUNHealth{State: "degraded", Since: &since, Why: []string{"something else is at its path now", "write error 7 times, last 3m0s ago at LBA 100 (EIO)"},
 						Faults: []control.Fault{{Kind: "write error", Count: 7, LBA: &lba, Errno: "EIO", Last: since}}}},
-				{LUN: 10, ID: "10", NAA: testNAA, ByID: byID(testNAA), Serial: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
+				{LUN: 10, ID: "10", NAA: testNAA, ByID: byID(testNAA), SerialNumber: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
 			},
 		}},
 		Warnings: []string{"/srv is nearly full: 20 GiB free of 1.0 TiB, and the files of LUNs there can grow by 724 GiB"},
@@ -80,7 +81,7 @@ func TestPrintStatus(t *testing.T) {
 	s.Targets = append(s.Targets, control.Target{
 		Name: "iqn.2026-11.com.example:" + strings.Repeat("a-long-name", 9), CHAP: "none", Portals: []string{"192.0.2.1:3260,1"},
 		LUNs: []control.LUN{{LUN: 255, ID: "255", Kind: "file", Path: "/srv/" + strings.Repeat("long/", 20) + "a.img", Bytes: 8 << 50, BlockSize: 512,
-			Serial: strings.Repeat("serial", 10), NAA: testNAA, ByID: byID(testNAA), Health: control.LUNHealth{State: "good"},
+			SerialNumber: strings.Repeat("serial", 10), NAA: testNAA, ByID: byID(testNAA), Health: control.LUNHealth{State: "good"},
 			Activity: &control.Activity{Seconds: 2, ReadIOPS: 1234567, WriteIOPS: 0.5, ReadBytes: 12345.6e6, WriteBytes: 512, P99Nanos: 17e9, Failed: 3}}},
 	}, control.Target{Name: "iqn.2026-11.com.example:empty", CHAP: "none"})
 	for name, verbose := range map[string]bool{"status": false, "status-verbose": true} {

@@ -35,7 +35,7 @@ func lunStatus(u *servedUnit, r *health.Report, sp *spaceReport) control.LUN {
 	out := control.LUN{
 		LUN: u.cfg.Number, Health: lunHealth(r), Kind: string(u.cfg.Kind), Path: u.cfg.Path, Bytes: g.Blocks * uint64(g.BlockSize),
 		BlockSize: g.BlockSize, ReadOnly: u.config.ReadOnly || g.ReadOnly, Removable: u.cfg.Removable,
-		Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: strings.TrimSpace(serial), NAA: hex.EncodeToString(naa[:]),
+		Thin: u.config.Thin, Volatile: g.Volatile, ID: u.config.ID, Serial: u.cfg.Serial, SerialNumber: strings.TrimSpace(serial), NAA: hex.EncodeToString(naa[:]),
 		Notes: u.notes, Reservation: reservationStatus(u.unit),
 	}
 	out.ByID = byID(out.NAA)
@@ -82,4 +82,24 @@ func sessionsOf(all []engine.Session) []admin.Session {
 	}
 	slices.SortFunc(out, func(a, b admin.Session) int { return cmp.Compare(a.TSIH, b.TSIH) })
 	return out
+}
+
+// setQoS fills in what the units' own limits have done.
+func setQoS(st *control.Status, all []engine.QoSStatus) {
+	byUnit := map[control.UnitID]*control.QoS{}
+	for i := range all {
+		q := &all[i]
+		if q.LUN >= 0 {
+			byUnit[control.UnitID{Target: q.Target, LUN: q.LUN}] = &control.QoS{
+				ReadIOPS: q.Rate.ReadIOPS, WriteIOPS: q.Rate.WriteIOPS, ReadBytes: q.Rate.ReadBytes, WriteBytes: q.Rate.WriteBytes,
+				HeldNow: q.HeldNow, Held: q.Held, HeldNanos: int64(q.HeldTime),
+			}
+		}
+	}
+	for i := range st.Targets {
+		t := &st.Targets[i]
+		for j := range t.LUNs {
+			t.LUNs[j].QoS = byUnit[control.UnitID{Target: t.Name, LUN: t.LUNs[j].LUN}]
+		}
+	}
 }

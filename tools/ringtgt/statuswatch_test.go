@@ -24,8 +24,8 @@ func TestStatusOfADaemon(t *testing.T) {
 	text := string(out)
 	check.That(t, strings.HasPrefix(text, "health: good, 1 LUN\n"), "%s", text)
 	l := &s.status(t).Targets[0].LUNs[0]
-	must.Be(t, len(l.NAA) == 32 && len(l.ByID) == 2 && l.Serial != "", "names: %+v", l)
-	for _, want := range []string{l.ByID[0], l.Serial, "since the start", "no sessions"} {
+	must.Be(t, len(l.NAA) == 32 && len(l.ByID) == 2 && l.SerialNumber != "", "names: %+v", l)
+	for _, want := range []string{l.ByID[0], l.SerialNumber, "since the start", "no sessions"} {
 		check.That(t, strings.Contains(text, want), "no %q in\n%s", want, text)
 	}
 	for line := range strings.Lines(text) {

@@ -111,26 +111,40 @@ type Target struct {
 
 // LUN is a logical unit.
 type LUN struct {
-	LUN       int      `json:"lun"`
-	Kind      string   `json:"kind"`
-	Path      string   `json:"path,omitempty"`
-	Bytes     uint64   `json:"bytes"`
-	BlockSize uint32   `json:"block_size"`
-	ReadOnly  bool     `json:"read_only"`
-	Removable bool     `json:"removable"`
-	Thin      bool     `json:"thin"`
-	Volatile  bool     `json:"write_cache"`
-	ID        string   `json:"id"`
-	Serial    string   `json:"serial,omitempty"` // unit serial number
-	NAA       string   `json:"naa"`              // NAA designator in hexadecimal
-	ByID      []string `json:"by_id"`            // names below /dev/disk/by-id that udev gives the disk on an initiator
-	Medium    string   `json:"medium,omitempty"` // fingerprint of the file or device
-	Notes     []string `json:"notes,omitempty"`
+	LUN       int    `json:"lun"`
+	Kind      string `json:"kind"`
+	Path      string `json:"path,omitempty"`
+	Bytes     uint64 `json:"bytes"`
+	BlockSize uint32 `json:"block_size"`
+	ReadOnly  bool   `json:"read_only"`
+	Removable bool   `json:"removable"`
+	Thin      bool   `json:"thin"`
+	Volatile  bool   `json:"write_cache"`
+	ID        string `json:"id"`
+	Serial    string `json:"serial,omitempty"` // as configured
+	// SerialNumber is the unit serial number that initiators see.
+	SerialNumber string   `json:"serial_number"`
+	NAA          string   `json:"naa"`              // NAA designator in hexadecimal
+	ByID         []string `json:"by_id"`            // names below /dev/disk/by-id that udev gives the disk on an initiator
+	Medium       string   `json:"medium,omitempty"` // fingerprint of the file or device
+	Notes        []string `json:"notes,omitempty"`
 
 	Health      LUNHealth    `json:"health"`
+	QoS         *QoS         `json:"qos,omitempty"`         // nil: no limit
 	Space       *Space       `json:"space,omitempty"`       // nil: not a file, or not read yet
 	Reservation *Reservation `json:"reservation,omitempty"` // nil: none
 	Activity    *Activity    `json:"activity,omitempty"`    // nil: no command yet
+}
+
+// QoS is what a unit's own limit has done.
+type QoS struct {
+	ReadIOPS   int64 `json:"read_iops,omitempty"` // the limits; absent: none
+	WriteIOPS  int64 `json:"write_iops,omitempty"`
+	ReadBytes  int64 `json:"read_bytes_per_second,omitempty"`
+	WriteBytes int64 `json:"write_bytes_per_second,omitempty"`
+	HeldNow    int64 `json:"held_now"` // commands that wait
+	Held       int64 `json:"held"`     // commands that have waited, since the limit was set
+	HeldNanos  int64 `json:"held_ns"`  // the sum of their waits
 }
 
 // Space is the space behind a file.

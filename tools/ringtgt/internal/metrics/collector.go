@@ -43,6 +43,16 @@ type State struct {
 	StateErrors uint64
 	LUNs        []LUN
 	FileSystems []FileSystem
+	Limits      []Limit
+}
+
+// Limit is a limit of IOPS or bytes a second, and what it has held back.
+type Limit struct {
+	Target   string
+	LUN      int // -1: of an initiator
+	HeldNow  int64
+	Held     int64
+	HeldTime time.Duration
 }
 
 // FileSystem holds files of LUNs.
@@ -130,6 +140,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		s.put(fsGrowth, float64(f.Growth), f.Mount)
 		s.put(fsProblem, float64(f.Problem), f.Mount)
 	}
+	s.limits(state.Limits)
 	s.logins(&l.Logins)
 	s.commands(l, state.LUNs, c.src.Stages)
 	for i := range l.Loops {
@@ -157,6 +168,25 @@ func (s sink) put(m metric, v float64, labels ...string) {
 
 func (s sink) histogram(m metric, n uint64, sum float64, buckets map[float64]uint64, labels ...string) {
 	s <- prometheus.MustNewConstHistogram(m.desc, n, sum, buckets, labels...)
+}
+
+// limits emits what limits have held back, those of a target's initiators added up: their names would make unlimited series.
+func (s sink) limits(all []Limit) {
+	sums := map[[2]string]Limit{}
+	for _, l := range all {
+		lun := "initiators"
+		if l.LUN >= 0 {
+			lun = strconv.Itoa(l.LUN)
+		}
+		sum := sums[[2]string{l.Target, lun}]
+		sum.HeldNow, sum.Held, sum.HeldTime = sum.HeldNow+l.HeldNow, sum.Held+l.Held, sum.HeldTime+l.HeldTime
+		sums[[2]string{l.Target, lun}] = sum
+	}
+	for k, l := range sums {
+		s.put(heldNow, float64(l.HeldNow), k[0], k[1])
+		s.put(held, float64(l.Held), k[0], k[1])
+		s.put(heldSeconds, l.HeldTime.Seconds(), k[0], k[1])
+	}
 }
 
 // logins emits the counters of logins and ends of connections.

@@ -60,7 +60,9 @@ func source() Source {
 			return State{Started: time.Unix(1000, 0), Sessions: 2, LUNs: []LUN{
 				{Target: target, LUN: 0, Bytes: 1 << 30, Allocated: 4096, Faults: []Fault{{"write error", 0}, {"gone", 0}}},
 				{Target: target, LUN: 5, Bytes: 1 << 20, Allocated: -1, Health: 2, Faults: []Fault{{"write error", 7}, {"gone", 1}}},
-			}, FileSystems: []FileSystem{{Mount: "/srv", Bytes: 100, Available: 30, Growth: 50, Problem: 1}}}
+			}, FileSystems: []FileSystem{{Mount: "/srv", Bytes: 100, Available: 30, Growth: 50, Problem: 1}}, Limits: []Limit{
+				{Target: target, LUN: 0, HeldNow: 3, Held: 40, HeldTime: 2 * time.Second}, {Target: target, LUN: -1, Held: 5}, {Target: target, LUN: -1, Held: 6},
+			}}
 		},
 	}
 }
@@ -119,6 +121,9 @@ func TestCollect(t *testing.T) {
 		`ringtgt_logins_total{kind="join"}`:                                        6,
 		`ringtgt_logins_refused_total{reason="acl"}`:                               3,
 		`ringtgt_connections_ended_total{how="lost"}`:                              2,
+		`ringtgt_limited_commands{lun="0",target="` + target + `"}`:                3,
+		`ringtgt_limited_seconds_total{lun="0",target="` + target + `"}`:           2,
+		`ringtgt_limited_commands_total{lun="initiators",target="` + target + `"}`: 11,
 		`ringtgt_sessions_expired_total`:                                           1,
 		`ringtgt_lun_allocated_bytes{lun="0",target="` + target + `"}`:             4096,
 		`ringtgt_filesystem_available_bytes{mountpoint="/srv"}`:                    30,

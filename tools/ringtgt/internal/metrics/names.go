@@ -43,6 +43,10 @@ var (
 	fsGrowth    = define("ringtgt_filesystem_growth_bytes", "Space that the files of LUNs in a file system can still take: more than is free is over-commitment.", gauge, "mountpoint")
 	fsProblem   = define("ringtgt_filesystem_problem", "0 none, 1 over-committed, 2 nearly full (space_warning).", gauge, "mountpoint")
 
+	heldNow     = define("ringtgt_limited_commands", "Commands that a limit of IOPS or bytes a second holds back now; lun is initiators for the limits of a target's initiators.", gauge, unit...)
+	held        = define("ringtgt_limited_commands_total", "Commands that a limit has held back.", counter, unit...)
+	heldSeconds = define("ringtgt_limited_seconds_total", "Time that limits have held commands back, added up over the commands.", counter, unit...)
+
 	logins           = define("ringtgt_logins_total", "Logins that succeeded: sessions begun, further connections of sessions, discovery sessions.", counter, "kind")
 	loginsRefused    = define("ringtgt_logins_refused_total", "Logins that were refused, by reason.", counter, "reason")
 	connectionsEnded = define("ringtgt_connections_ended_total", "Connections that ended: logout, replaced by a new login, closed by the administrator, lost, abandoned before the login was complete.", counter, "how")

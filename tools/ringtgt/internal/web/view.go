@@ -120,7 +120,7 @@ func tone(st *control.Status) string {
 
 func lunOf(l *control.LUN, a *control.Activity, spark string) lunView {
 	v := lunView{
-		LUN: strconv.Itoa(l.LUN), Size: humanize.IBytes(l.Bytes), Kind: l.Kind, Serial: l.Serial, State: l.Health.State, Spark: spark,
+		LUN: strconv.Itoa(l.LUN), Size: humanize.IBytes(l.Bytes), Kind: l.Kind, Serial: l.SerialNumber, State: l.Health.State, Spark: spark,
 		Read: "0", Write: "0", ReadMB: "0", WriteMB: "0", P99: "–", Bad: l.Health.Why, Tone: "good",
 	}
 	if len(l.ByID) > 0 {
@@ -142,6 +142,9 @@ func lunOf(l *control.LUN, a *control.Activity, spark string) lunView {
 	if s := l.Space; s != nil && l.Bytes > 0 {
 		v.Used = humanize.IBytes(uint64(s.Allocated)) + " allocated"
 		v.UsedPercent = int(min(100*float64(s.Allocated)/float64(l.Bytes), 100))
+	}
+	if q := l.QoS; q != nil && q.HeldNow > 0 {
+		v.Notes = append(v.Notes, humanize.Comma(q.HeldNow)+" commands held back by its limit")
 	}
 	if r := l.Reservation; r != nil {
 		who := r.Initiator

@@ -111,7 +111,7 @@ func (f *fake) status() *control.Status {
 	naa := "6727467012345678abcdef012345678"
 	lun := func(n int, kind string, size uint64) control.LUN {
 		id := naa + string(rune('0'+n))
-		return control.LUN{LUN: n, Kind: kind, Bytes: size, NAA: id, ByID: []string{"wwn-0x" + id}, Serial: "0123456789abcdef", Health: control.LUNHealth{State: "good"}}
+		return control.LUN{LUN: n, Kind: kind, Bytes: size, NAA: id, ByID: []string{"wwn-0x" + id}, SerialNumber: "0123456789abcdef", Health: control.LUNHealth{State: "good"}}
 	}
 	s := &control.Status{
 		Daemon: control.Daemon{Version: "v1.2.3", Started: since}, Health: control.Health{State: "good", Good: 4},
