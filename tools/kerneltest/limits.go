@@ -17,6 +17,8 @@ const (
 	liveLimit  = 5 * time.Minute
 	liveRounds = 3
 	liveLUNs   = 5
+	// neighbourPace is the time between the neighbour's commands: they find every state of a LUN, and leave the processor to the guest.
+	neighbourPace = 5 * time.Millisecond
 
 	// caseMargin is what the host waits beyond a case's own limit: the guest kills the case, logs out and unmounts first.
 	caseMargin = 60 * time.Second

@@ -305,6 +305,8 @@ func (n *neighbour) session(ctx context.Context) {
 	defer s.Close()
 	n.logins.Add(1)
 	block := make([]byte, 4096)
+	pace := time.NewTicker(neighbourPace)
+	defer pace.Stop()
 	for k := 0; ; k++ {
 		select {
 		case <-ended: // it was asked to log out
@@ -312,7 +314,7 @@ func (n *neighbour) session(ctx context.Context) {
 			return
 		case <-ctx.Done():
 			return
-		default:
+		case <-pace.C:
 		}
 		// LUN 0 is the guest's. That commands to a LUN that is gone, masked or read-only fail is what they must do.
 		lun := initiator.LUN(1 + k%liveLUNs)
