@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
@@ -155,8 +156,11 @@ func createFile(t *testing.T, path string) *os.File {
 //	target kill|stop|start               SIGKILL the target, SIGTERM it; start it again on the same files
 //	sha256 IQN LUN OFFSET LENGTH SUM     the LUN's file must hold these bytes
 //	live INITIATOR                       change everything that INITIATOR does not use
+//	latency                              begin to measure
+//	latency IQN LUN                      show what the target measured since
 func hostActions(ctx context.Context, tgt *target, g *guest, log func(string)) func(verb string, args []string) error {
-	return func(verb string, args []string) error {
+	var before *engine.Latency
+	return func(verb string, args []string) (err error) {
 		switch {
 		case verb == "link" && len(args) == 1:
 			return g.monitor.setLink(args[0] == "on")
@@ -169,6 +173,17 @@ func hostActions(ctx context.Context, tgt *target, g *guest, log func(string)) f
 			return tgt.start(ctx)
 		case verb == "sha256" && len(args) == 5:
 			return checkLUN(tgt.config, args)
+		case verb == "latency" && len(args) == 0:
+			before, err = tgt.latency(ctx)
+			return err
+		case verb == "latency" && len(args) == 2 && before != nil:
+			lun, err := strconv.Atoi(args[1])
+			if err != nil {
+				return err
+			}
+			text, err := tgt.latencySince(ctx, before, args[0], lun)
+			log(text)
+			return err
 		case verb == "live" && len(args) == 1:
 			return runLive(ctx, tgt, args[0], liveRounds, log)
 		}

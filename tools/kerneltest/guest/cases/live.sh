@@ -22,9 +22,12 @@ latencies() {
 	' "$1"
 }
 
+host latency
 (verifying 20 /run/kt/fio-quiet) || fail "fio, before anything changes: $(head -n 3 /run/kt/fio-quiet)"
 step "nothing changes: $(latencies /run/kt/fio-quiet)"
+host latency "$LIVE" "$LUN_LIVE"
 
+host latency
 verifying 600 /run/kt/fio-live &
 fio=$!
 sleep 2
@@ -35,6 +38,7 @@ wait $fio
 same 128 $? "fio's exit status after SIGTERM"
 grep -q '"error" : 0,' /run/kt/fio-live || fail "fio: $(grep '"error"' /run/kt/fio-live)"
 step "all else changes: $(latencies /run/kt/fio-live)"
+host latency "$LIVE" "$LUN_LIVE"
 
 same "$was" "$(session "$LIVE")" "the session"
 same LOGGED_IN "$(negotiated "$LIVE" state)" "its state"
