@@ -99,7 +99,7 @@ var endings = [session.Endings]struct {
 	session.EndLost:     {"connection lost", slog.LevelWarn},
 }
 
-// end takes the connection out of service. The first such step records how it has ended.
+// end moves a connection to a phase in which it is out of service. The first such move records how it has ended.
 func (c *conn) end(next connPhase) {
 	first := c.phase < connFlushing
 	c.enter(next)

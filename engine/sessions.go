@@ -40,14 +40,14 @@ func (e *Engine) Sessions() []Session {
 
 var errStopped = errors.New("engine: the loops have stopped")
 
-// LogOut asks initiators to log out (RFC 7143, 11.9.1), and closes after a grace period of three seconds what is left; with force, at
-// once. match is called for every connection of every session, discovery sessions (Target is nil) included. If all connections of a
-// session match, the session ends, and no connection may join it or continue it; otherwise those that match end, and the session goes
-// on. A session that has lost its last connection is asked about with that one, marked Lost. LogOut waits until what it ended is over
-// or ctx is done. It returns the sessions, with the connections that matched.
+// LogOut asks initiators to log out (RFC 7143, 11.9.1) and closes, after a grace period of three seconds, the connections that are
+// left; with force it closes all at once. It calls match for every connection of every session, including discovery sessions, whose
+// Target is nil. If all connections of a session match, the session ends, and no connection may join or continue it. Otherwise only
+// those that match end, and the session continues. For a session that has lost its last connection, match gets that one, marked Lost.
+// LogOut waits until all of this is over or ctx is done, and returns the sessions with the connections that matched.
 //
-// An initiator may log in again at once, unless the node's targets do not admit it any more: set those first. Every session that the
-// old targets admitted is then seen.
+// An initiator may log in again at once, unless the node's targets no longer admit it: set those first. LogOut then sees every session
+// that the old targets admitted.
 func (e *Engine) LogOut(ctx context.Context, match func(*session.Session, session.Member) bool, force bool) ([]Session, error) {
 	var ended []Session
 	var over []<-chan struct{}
@@ -81,8 +81,8 @@ func (e *Engine) LogOut(ctx context.Context, match func(*session.Session, sessio
 	return ended, nil
 }
 
-// dropTarget ends all sessions with a device in the same way, after a TARGET COLD RESET (RFC 7143, 11.5.1). The connection that last
-// is left out: it ends after its answer.
+// dropTarget ends all sessions with a device in the same way, after a TARGET COLD RESET (RFC 7143, 11.5.1). It leaves out last, the
+// connection of the reset, which ends after the answer.
 func (e *Engine) dropTarget(tgt *lun.Target, last *conn) {
 	for _, s := range e.node.Sessions() {
 		if n := e.nexuses.of(s); n != nil && n.Target() == tgt {

@@ -33,9 +33,9 @@ func (t *Target) admit(initiator string, local netip.AddrPort, remote netip.Addr
 	return group, nil
 }
 
-// admitted checks a login again before it is granted: targets or accounts may have been changed since it began. It is called with
-// the registry locked, and so are SetTargets and Configure: either the login sees the new configuration, or the session is there for
-// whoever changed it to see. The alias and the limits that the login has negotiated remain.
+// admitted checks a login again before it is granted: targets or accounts may have changed since it began. The caller holds the
+// registry's lock, as SetTargets and Configure do. So either the login sees the new configuration, or its session is in the registry
+// when they return. The login keeps the alias and the limits that it has negotiated.
 func (l *login) admitted() *LoginError {
 	if l.discovery {
 		if cfg := l.node.config(); cfg != l.settings {
@@ -43,7 +43,7 @@ func (l *login) admitted() *LoginError {
 		}
 		return nil
 	}
-	t := l.node.target(l.target.Name)
+	t := l.node.Target(l.target.Name)
 	switch t {
 	case l.target:
 		return nil
@@ -60,8 +60,8 @@ func (l *login) admitted() *LoginError {
 	return l.proves(&t.Auth)
 }
 
-// proves reports why what a login has authenticated with is not enough for a, which is not what it was checked against: the account
-// has to be there still, for that initiator and with the same secret.
+// proves checks the result of a login's authentication against accounts that have changed since. The account must still exist, for
+// that initiator and with the same secret.
 func (l *login) proves(a *Auth) *LoginError {
 	if !a.Required() {
 		return nil
@@ -90,9 +90,9 @@ func (a *Auth) account(user string) *Account {
 	return nil
 }
 
-// StillAdmits reports whether a session of an older version of t could log in to t with the connection m: whether the connection's
-// portal is in the same portal group, the access list admits the initiator from its address, and its CHAP account exists for that
-// initiator. A new secret does not matter, it is for the next login; nor does a redirection.
+// StillAdmits reports whether t admits connection m of session s, which an older version of t admitted: the portal is in the same
+// portal group, the access list admits the initiator from its address, and the CHAP account exists for that initiator. A new secret
+// or a redirection concerns later logins only.
 func (t *Target) StillAdmits(s *Session, m Member) bool {
 	if group, ok := t.group(m.Local); !ok || group != s.TPGT || !t.ACL.Admits(s.InitiatorName, m.Remote.Addr()) {
 		return false

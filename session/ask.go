@@ -1,8 +1,6 @@
 package session
 
-import (
-	"net/netip"
-)
+import "net/netip"
 
 // Member is one connection of a session, as a snapshot.
 type Member struct {
@@ -32,9 +30,9 @@ func (s *Session) Members() []Member {
 	return ms
 }
 
-// LogOut asks the initiator to log out (RFC 7143, 11.9.1, event 1) on all connections, and closes those that are left after
-// shutdownGrace; with force, it closes all at once. No connection may join the session any more, and it is not kept: the channel that
-// LogOut returns is closed when it is over. but, which may be nil, is left out: it ends in another way.
+// LogOut ends the session. It asks the initiator to log out on all connections (RFC 7143, 11.9.1, event 1) and closes those that are
+// left after shutdownGrace; with force it closes all at once. No connection may join the session from now on, and it is not kept. The
+// channel is closed when the session is over. LogOut leaves out the connection but, which may be nil: it ends in another way.
 func (s *Session) LogOut(force bool, but *Conn) <-chan struct{} {
 	m := Message{kind: messageLogOut}
 	if force {
@@ -60,8 +58,8 @@ func (s *Session) LogOut(force bool, but *Conn) <-chan struct{} {
 	return s.over
 }
 
-// LogOutMember does the same to one connection of the session: the others go on. The channel is closed when it has left the session.
-// The result is nil if there is no such connection.
+// LogOutMember does the same for one connection; the session continues on the others. The channel is closed when the connection has
+// left the session. It is nil if there is no such connection.
 func (s *Session) LogOutMember(m Member, force bool) <-chan struct{} {
 	post := Message{kind: messageLeave}
 	if force {

@@ -157,3 +157,13 @@ func TestLogOutOfOneConnection(t *testing.T) {
 		m.join(1)
 	}
 }
+
+// A session whose last connection is lost before it hears that it has to log out is not kept either.
+func TestLogOutOfALostConnection(t *testing.T) {
+	m := newMCS(t, 1, "DefaultTime2Retain", "20")
+	over := m.session().LogOut(false, nil)
+	m.conns[0].gone()
+	m.conns[0].wantEvent(SessionDown)
+	m.settle()
+	must.Be(t, isClosed(over) && m.conns[0].conn.Over(), "the session waits for a connection")
+}

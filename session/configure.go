@@ -27,8 +27,8 @@ func (cfg NodeConfig) filled() *NodeConfig {
 	return &cfg
 }
 
-// Configure replaces the node's configuration. Connections in full feature phase take the new times at once. A login in progress
-// keeps its deadline and its strictness; a discovery login must satisfy the new DiscoveryAuth before it is granted. Discovery
+// Configure replaces the node's configuration. Connections in full feature phase use the new times at once. A login in progress
+// keeps its deadline and its strictness, but a discovery login must satisfy the new DiscoveryAuth before it is granted. Discovery
 // sessions that are up stay.
 func (n *Node) Configure(cfg NodeConfig) {
 	n.reg.mu.Lock()
@@ -41,7 +41,7 @@ func (n *Node) Configure(cfg NodeConfig) {
 
 func (n *Node) config() *NodeConfig { return n.cfg.Load() }
 
-// configure takes the node's times. A login has none of them yet: grant takes them.
+// configure takes over the node's times. A login in progress does so in grant.
 func (c *Conn) configure(now int64) {
 	if !c.fullFeature() {
 		return

@@ -171,7 +171,7 @@ func (x *loginExchange) findTarget() *LoginError {
 	if !ok || name == "" {
 		return refuse(pdu.LoginMissingParameter, "no TargetName")
 	}
-	t := l.node.target(name)
+	t := l.node.Target(name)
 	if l.named = quoted(name); t == nil {
 		return refuse(pdu.LoginNotFound, "no target "+quoted(name))
 	}

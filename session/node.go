@@ -31,8 +31,8 @@ type nodeTargets struct {
 }
 
 // SetTargets replaces the targets. Sessions that are up keep theirs, with the limits that they negotiated; every later login and
-// SendTargets uses the new ones. So does a login that has not ended: see login.admitted. When SetTargets returns, every session that
-// the old targets admitted is in Sessions.
+// SendTargets uses the new ones, and so does a login in progress (see login.admitted). When SetTargets returns, Sessions has every
+// session that the old targets admitted.
 func (n *Node) SetTargets(targets []*Target) {
 	ts := &nodeTargets{all: slices.Clone(targets), byName: make(map[string]*listing, len(targets))}
 	for _, t := range ts.all {
@@ -48,16 +48,13 @@ func (n *Node) SetTargets(targets []*Target) {
 // Targets returns the targets.
 func (n *Node) Targets() []*Target { return n.targets.Load().all }
 
-// target returns the target of that name, or nil.
-func (n *Node) target(name string) *Target {
+// Target returns the target of that name, or nil.
+func (n *Node) Target(name string) *Target {
 	if l := n.targets.Load().byName[strings.ToLower(name)]; l != nil {
 		return l.target
 	}
 	return nil
 }
-
-// Target returns the target of that name, or nil.
-func (n *Node) Target(name string) *Target { return n.target(name) }
 
 // Sessions returns a snapshot of the sessions in the order of their TSIHs.
 func (n *Node) Sessions() []*Session { return n.reg.all() }

@@ -51,13 +51,13 @@ const (
 // closed" first (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
 // then called again. Discovery sessions have no nexus, and any number may exist. The registry is locked.
 //
-// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. If the target has
-// that account no more, any account may.
+// With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. Once the target no
+// longer has that account, any account may.
 func (n *Node) enter(s *Session, c *Conn) (entry, *LoginError) {
 	r := &n.reg
 	if !s.Discovery {
 		if o := r.nexuses[s.nexus()]; o != nil {
-			if o.Account != s.Account && n.target(s.Target.Name).Auth.Knows(o.Account) {
+			if o.Account != s.Account && n.Target(s.Target.Name).Auth.Knows(o.Account) {
 				return 0, refuse(pdu.LoginAuthorizationFailure, "the session of that initiator port was logged in by another CHAP account")
 			}
 			o.ended = append(o.ended, waiter{why: waitReinstate, who: c})
