@@ -1,42 +1,52 @@
 package engine
 
 import (
+	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/ringtgt/ringtgt/lun"
 )
 
-// A command that a limit does not allow to start yet is held, before the device server has it. On each loop a meter has a queue of
-// initiators' lines, served in turn by what their commands cost (deficit round robin), so that an initiator with one command at a time
-// gets as much as one with a hundred. Reads and writes have a meter each and do not wait for each other; SIMPLE commands may be
-// executed in any order (SAM-5 8.9.1; the control mode page says so). ORDERED commands wait in the session (Conn.Deferred).
+// A command that a limit does not allow to start yet is held, before the device server has it. It waits in its initiator's line, and
+// lines are served fairly by what their commands cost: start-time fair queueing (Goyal, Vin, Cheng 1996). The first command of a
+// line has a tag, the sum of the costs of those before it; the lowest tag starts next. A line that was empty continues from the tag of
+// the command that started last, or from its own last one if that is higher: so an initiator with one command at a time gets as much as
+// one with a hundred, as long as it sends the next one in time. Tags count on all loops, each of which has lines of its own.
+//
+// Reads and writes have a meter each and do not wait for each other; SIMPLE commands may be executed in any order (SAM-5 8.9.1; the
+// control mode page says so). ORDERED commands wait in the session (Conn.Deferred).
 
-// flow is one initiator's line of held commands with the same limits.
+// flow is one initiator's line of held commands with the same limits, on one loop.
 type flow struct {
 	share *share
 	path  [2]*meter // what a command has to pay: the initiator's, then the unit's; or only one of them
 	n     int
 	line  line
-	paid  int // how many of path the first command has paid. The flow is in the queue of the next one
+	paid  int // how many of path the first command has paid
 
-	queue      *queue
-	prev, next *flow // in the queue's ring
-	deficit    int64 // what it may take in this turn
-	turn       bool  // it has its turn
-	other      *flow // of the same initiator, or the next free one
+	queue      *queue // where it waits or rests: the one of path[stage]
+	stage      int
+	waits      bool
+	prev, next *flow    // in the queue, by tag
+	tag        int64    // of its first command; of a flow that rests, of the next one
+	finish     [2]int64 // by stage: the tag and the cost of its last command
+	other      *flow    // of the same initiator, or the next free one
 }
 
-// queue is a loop's part of a meter: the flows that wait for it, in a ring.
+// queue is a loop's part of a meter: the flows that wait for it. Flows whose line is empty rest there, as long as their next
+// command would have a higher tag than those that wait.
 type queue struct {
-	meter   *meter
-	loop    *loop
-	first   *flow // whose turn it is; nil: there is none
-	flows   int
-	largest int64 // the largest cost of a command since the queue was empty
-	wake    int64 // time of its timer, 0 if there is none
-	took    int64 // meter.takes, when this loop last took
-	_       [64]byte
+	meter       *meter
+	loop        *loop
+	first, last *flow
+	waiting     int
+	head        atomic.Int64 // tag of the first flow that waits, for other loops; noTag: there is none
+	wake        int64        // time of its timer, 0 if there is none
+	_           [64]byte
 }
+
+const noTag = math.MaxInt64
 
 // pathOf returns the meters that the connection's task has to pay, and the bytes that it costs.
 func (c *conn) pathOf(t *task) (path [2]*meter, n int, bytes int64) {
@@ -81,33 +91,33 @@ func (l *loop) queueHeld(sh *share, t *task, path [2]*meter, n, paid int) {
 	f := sh.flowOf(path)
 	if f == nil {
 		f = l.newFlow(sh, path, n)
-	} else { // those before it in the line wait for another meter
-		for _, m := range path[:paid] {
-			m.giveBack(int64(t.need))
-		}
 	}
 	t.flow = f
-	switch {
-	case f.line.first == nil:
-		f.line.push(t)
-		f.paid = paid
-		path[paid].queues[l.index].join(f)
-	case t.s.Attr == uint8(lun.AttrHead) && f.paid == 0:
-		f.line.pushFirst(t)
-	case t.s.Attr == uint8(lun.AttrHead):
-		f.line.pushSecond(t) // the first one has been paid for in part
-	default:
-		f.line.push(t)
-	}
-	f.queue.weigh(t)
 	for _, m := range path[:n] {
 		m.limit.counts.now.Add(1)
 		m.limit.counts.total.Add(1)
 	}
-	f.queue.arm()
+	if f.line.first == nil {
+		f.line.push(t)
+		f.paid = paid
+		l.lineUp(f)
+		f.queue.arm()
+		return
+	}
+	for _, m := range path[:paid] { // those before it in the line wait for another meter
+		m.giveBack(int64(t.need))
+	}
+	switch {
+	case t.s.Attr != uint8(lun.AttrHead):
+		f.line.push(t)
+	case f.paid == 0:
+		f.line.pushFirst(t)
+	default: // the first one has been paid for in part
+		f.line.pushSecond(t)
+	}
 }
 
-// flowOf returns the initiator's flow with that path, nil if it has no held commands.
+// flowOf returns the initiator's flow with that path, nil if it has none.
 func (sh *share) flowOf(path [2]*meter) *flow {
 	f := sh.flows
 	for f != nil && f.path != path {
@@ -128,9 +138,9 @@ func (l *loop) newFlow(sh *share, path [2]*meter, n int) *flow {
 	return f
 }
 
-// freeFlow forgets a flow whose last command has left.
+// freeFlow forgets a flow that rests.
 func (l *loop) freeFlow(f *flow) {
-	f.queue.leave(f)
+	f.queue.remove(f)
 	at := &f.share.flows
 	for *at != f {
 		at = &(*at).other
@@ -140,83 +150,142 @@ func (l *loop) freeFlow(f *flow) {
 	l.freeFlows = f
 }
 
-// join puts a flow at the end of the ring.
-func (q *queue) join(f *flow) {
-	f.queue, f.deficit, f.turn = q, 0, false
-	if q.first == nil {
-		f.prev, f.next = f, f
-		q.first = f
-		q.largest = 0
-		q.meter.loops.Add(1)
-	} else {
-		f.prev, f.next = q.first.prev, q.first
-		f.prev.next, f.next.prev = f, f
+// forgetFlows forgets the flows of an initiator that has left.
+func (sh *share) forgetFlows() {
+	for sh.flows != nil {
+		q := sh.flows.queue
+		q.loop.freeFlow(sh.flows)
+		q.publish()
 	}
-	q.flows++
+}
+
+// lineUp puts a flow where its first command waits.
+func (l *loop) lineUp(f *flow) {
+	was := f.queue
+	if was != nil {
+		was.remove(f)
+	}
+	q := &f.path[f.paid].queues[l.index]
+	f.queue, f.stage, f.waits = q, f.paid, true
+	f.tag = max(q.meter.virtual.Load(), f.finish[f.stage])
+	q.insert(f)
+	q.waiting++
 	q.meter.lines.Add(1)
+	q.publish()
+	if was != nil && was != q {
+		was.publish()
+	}
 }
 
-// leave takes a flow out of the ring.
-func (q *queue) leave(f *flow) {
-	if f.next == f {
-		q.first = nil
-		q.meter.loops.Add(-1)
+// rest is called when the flow's line is empty. The flow may be forgotten.
+func (f *flow) rest() {
+	q := f.queue
+	q.remove(f)
+	f.tag = f.finish[f.stage]
+	q.insert(f)
+	q.publish()
+}
+
+// insert puts a flow behind those with lower or equal tags. Most have a higher tag than all others.
+func (q *queue) insert(f *flow) {
+	at := q.last
+	for at != nil && at.tag > f.tag {
+		at = at.prev
+	}
+	f.prev = at
+	if at == nil {
+		f.next, q.first = q.first, f
 	} else {
-		f.prev.next, f.next.prev = f.next, f.prev
-		if q.first == f {
-			q.first = f.next
+		f.next, at.next = at.next, f
+	}
+	if f.next == nil {
+		q.last = f
+	} else {
+		f.next.prev = f
+	}
+}
+
+// remove takes a flow out, whether it waits or rests. publish has to follow.
+func (q *queue) remove(f *flow) {
+	if f.prev == nil {
+		q.first = f.next
+	} else {
+		f.prev.next = f.next
+	}
+	if f.next == nil {
+		q.last = f.prev
+	} else {
+		f.next.prev = f.prev
+	}
+	f.prev, f.next = nil, nil
+	if f.waits {
+		f.waits = false
+		q.waiting--
+		q.meter.lines.Add(-1)
+	}
+}
+
+// publish shows other loops the lowest tag that waits here, and forgets flows that rest where that makes no difference any more: where
+// the next command would not get a higher tag than it gets anyway, or none waits for the meter. After it, the first flow waits, or
+// none does.
+func (q *queue) publish() {
+	m := q.meter
+	for q.first != nil && !q.first.waits && (q.waiting > 0 || q.first.tag <= m.virtual.Load() || m.free()) {
+		q.loop.freeFlow(q.first)
+	}
+	tag := int64(noTag)
+	if q.waiting > 0 {
+		tag = q.first.tag
+	}
+	q.head.Store(tag)
+}
+
+// level forgets who has taken how much: costs have changed.
+func (q *queue) level() {
+	v := q.meter.virtual.Load()
+	for f := q.first; f != nil; f = f.next {
+		f.tag, f.finish = v, [2]int64{}
+	}
+	q.publish()
+}
+
+// others returns the highest tag that may start here while other loops wait for the meter too. A loop may be a tick ahead of them, so
+// that none has to wake for each command.
+func (q *queue) others() int64 {
+	least := int64(noTag)
+	for i := range q.meter.queues {
+		if o := &q.meter.queues[i]; o != q {
+			least = min(least, o.head.Load())
 		}
 	}
-	f.prev, f.next, f.queue = nil, nil, nil
-	q.flows--
-	q.meter.lines.Add(-1)
+	if least == noTag {
+		return noTag
+	}
+	return least + heldTick*ticksPerNano
 }
 
-// weigh notes what a command costs. The largest is what a flow may take in a turn.
-func (q *queue) weigh(t *task) { q.largest = max(q.largest, q.meter.cost(int64(t.need))) }
-
-// serveHeld starts the held commands of a queue that may start now.
+// serveHeld starts the held commands of a queue that may start now. It leaves the rate to other loops whose turn it is, but not for
+// longer than heldPatience: they may be busy.
 func (l *loop) serveHeld(q *queue) {
-	budget := q.budget(l.now)
-	took := false
-	for q.first != nil {
+	m, others := q.meter, q.others()
+	for q.waiting > 0 {
 		f := q.first
-		t := f.line.first
-		cost := q.meter.cost(int64(t.need))
-		if !f.turn {
-			f.turn = true
-			f.deficit += max(q.largest, 1)
-		}
-		if cost > f.deficit {
-			q.largest = max(q.largest, cost) // the rate has changed
-			f.turn = false
-			q.first = f.next
-			continue
-		}
-		if took && cost > budget || !q.meter.take(l.now, int64(t.need)) {
+		n := int64(f.line.first.need)
+		if f.tag > others && l.now-m.ready(n) < heldPatience || !m.take(l.now, n) {
 			break
 		}
-		took = true
-		budget -= cost
-		f.deficit -= cost
+		m.started(f.tag)
+		f.finish[f.stage] = f.tag + m.cost(n)
 		f.paid++
 		l.proceed(f)
-	}
-	if took {
-		q.took = q.meter.takes.Add(1)
 	}
 	q.arm()
 }
 
-// budget returns how much the queue may take now. If other loops wait for the meter too, each takes in proportion to its
-// initiators.
-func (q *queue) budget(now int64) int64 {
-	all := int64(q.meter.lines.Load())
-	if all <= int64(q.flows) {
-		return 1 << 62
+// started notes the tag of a command that starts.
+func (m *meter) started(tag int64) {
+	for v := m.virtual.Load(); v < tag && !m.virtual.CompareAndSwap(v, tag); v = m.virtual.Load() {
 	}
-	credit := (now - q.meter.ready(1)) * ticksPerNano
-	return credit / all * int64(q.flows)
 }
 
 // proceed continues a flow whose first command has paid for the meter that it waited for: with the next meter, or by starting the
@@ -230,22 +299,18 @@ func (l *loop) proceed(f *flow) {
 			l.unheld(t)
 			t.conn.startHeld(t)
 			if f.line.first == nil {
-				l.freeFlow(f)
+				f.rest()
 				return
 			}
 		}
-		t := f.line.first
 		m := f.path[f.paid]
 		q := &m.queues[l.index]
-		if f.queue == q {
-			q.weigh(t)
-			return
-		}
-		if !m.free() || !m.take(l.now, int64(t.need)) {
-			f.queue.leave(f)
-			q.join(f)
-			q.weigh(t)
-			q.arm()
+		if f.queue == q || !m.free() || !m.take(l.now, int64(f.line.first.need)) {
+			moved := f.queue != q
+			l.lineUp(f)
+			if moved {
+				q.arm()
+			}
 			return
 		}
 		f.paid++
@@ -282,14 +347,11 @@ func (l *loop) leaveHeld(t *task) {
 	}
 	switch {
 	case f.line.first == nil:
-		l.freeFlow(f)
-	case first && f.paid > 0: // the next one has paid nothing
+		f.rest()
+	case first: // the next one has paid nothing
 		f.paid = 0
-		f.queue.leave(f)
-		q := &f.path[0].queues[l.index]
-		q.join(f)
-		q.weigh(f.line.first)
-		q.arm()
+		l.lineUp(f)
+		f.queue.arm()
 	}
 }
 
@@ -311,19 +373,13 @@ func (l *loop) releaseHeld(u *lun.Unit) {
 // arm sets the queue's timer to when its first command may start. Times are rounded up to heldTick, so that fast meters do not
 // wake the loop for each command, and one wake serves many meters: whatever is late is made up, because it is less than a burst.
 func (q *queue) arm() {
-	if q.first == nil {
+	if q.waiting == 0 {
 		return
 	}
 	n := int64(q.first.line.first.need)
 	at := max(q.meter.ready(n), q.loop.now+1)
 	at += heldTick - 1
 	at -= at % heldTick
-	// Where a command takes longer than a tick, loops take turns: otherwise the first one to wake would get all.
-	if others := int64(q.meter.loops.Load()) - 1; others > 0 && q.meter.cost(n) >= heldTick*ticksPerNano {
-		if since := q.meter.takes.Load() - q.took; since < others {
-			at += (others - since) * heldTick
-		}
-	}
 	if q.wake == 0 || at < q.wake {
 		q.wake = at
 		q.loop.timers.add(timer{at: at, event: q})

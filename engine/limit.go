@@ -54,7 +54,7 @@ type connLimits struct {
 // SetUnitQoS bounds the traffic of a unit from now on, by all initiators together. A rate without bounds removes the limit, and has to
 // be set before the unit is removed for good. Commands that are held are looked at again at once.
 func (e *Engine) SetUnitQoS(u *lun.Unit, r Rate) {
-	x := &e.limits
+	x, now := &e.limits, e.loops[0].clock()
 	x.mu.Lock()
 	of := x.of(u.Target())
 	lim := of.limitOf(u)
@@ -70,7 +70,7 @@ func (e *Engine) SetUnitQoS(u *lun.Unit, r Rate) {
 	case !r.bounds():
 		of.put(u, nil)
 	}
-	lim.set(e.loops[0].clock(), r)
+	lim.set(now, r)
 	x.forget(u.Target())
 	x.mu.Unlock()
 	e.relimit(u.Target(), lim)
@@ -79,11 +79,10 @@ func (e *Engine) SetUnitQoS(u *lun.Unit, r Rate) {
 // SetInitiatorQoS bounds the traffic of each initiator to a target from now on: over all its sessions and all units. The first
 // rule that matches its name applies. The rules replace those that the target had.
 func (e *Engine) SetInitiatorQoS(t *lun.Target, rules []InitiatorRate) {
-	x := &e.limits
+	x, now := &e.limits, e.loops[0].clock()
 	x.mu.Lock()
 	of := x.of(t)
 	of.rules = rules
-	now := e.loops[0].clock()
 	var changed []*limit
 	for name, lim := range of.byName {
 		r := of.rateOf(name)
@@ -166,7 +165,9 @@ func (e *Engine) newLimit(t *lun.Target) *limit {
 		m := &lim.meters[i]
 		m.limit, m.queues = lim, make([]queue, len(e.loops))
 		for k, l := range e.loops {
-			m.queues[k].meter, m.queues[k].loop = m, l
+			q := &m.queues[k]
+			q.meter, q.loop = m, l
+			q.publish()
 		}
 	}
 	return lim
@@ -208,7 +209,6 @@ func (x *limits) forConn(c *conn) *connLimits {
 
 // initiatorOf returns the limit of the connection's initiator, nil if there is none.
 func (o *targetLimits) initiatorOf(c *conn) *limit {
-	e := c.loop.engine
 	name := strings.ToLower(c.nexus().InitiatorName)
 	lim := o.byName[name]
 	if lim == nil {
@@ -216,11 +216,10 @@ func (o *targetLimits) initiatorOf(c *conn) *limit {
 		if !r.bounds() {
 			return nil
 		}
-		now := e.loops[0].clock()
-		o.forgetIdle(now)
-		lim = e.newLimit(c.target())
+		o.forgetIdle(c.loop.now)
+		lim = c.loop.engine.newLimit(c.target())
 		lim.initiator = name
-		lim.set(now, r)
+		lim.set(c.loop.now, r)
 		o.byName[name] = lim
 	}
 	lim.conns++
@@ -281,7 +280,9 @@ func (e limitsChanged) Happen() {
 	}
 	for _, lim := range e.changed {
 		for i := range lim.meters {
-			e.l.serveHeld(&lim.meters[i].queues[e.l.index])
+			q := &lim.meters[i].queues[e.l.index]
+			q.level()
+			e.l.serveHeld(q)
 		}
 	}
 }

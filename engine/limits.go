@@ -127,6 +127,9 @@ const (
 	// heldTick is how often held commands are looked at, at most: an initiator with one command at a time gets 10,000 a second then,
 	// and waking takes a few percent of a core (docs/performance.md).
 	heldTick = int64(100 * time.Microsecond)
+	// heldPatience is how long a loop leaves the rate of a limit to other loops whose turn it is: ten wake-ups, and less than minBurst, so
+	// that no rate is lost where they are busy.
+	heldPatience = int64(time.Millisecond)
 
 	// lineInterval, and the number of lines that a loop logs in it in the long run: about logins and ends of connections (each),
 	// logins that are refused, connections that it has no room for (or cannot accept), and aborted tasks that a backend keeps. It is

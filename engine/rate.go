@@ -121,13 +121,11 @@ func (b *bucket) set(now, rate int64, burst time.Duration) {
 // meter bounds one direction of a unit's or an initiator's traffic: commands, and bytes. A command takes both or none.
 type meter struct {
 	ops, bytes bucket
-	// lines counts the initiators with held commands on all loops, loops the loops that have any. takes counts how often a loop
-	// has started some of them: loops with slow meters take turns by it.
-	lines, loops atomic.Int32
-	takes        atomic.Int64
-	limit        *limit
-	queues       []queue // by loop
-	_            [64]byte
+	lines      atomic.Int32 // initiators that wait for it, on all loops
+	virtual    atomic.Int64 // the latest tag of a command that has started: see held.go
+	limit      *limit
+	queues     []queue // by loop
+	_          [64]byte
 }
 
 // take starts a command of n bytes, and reports whether it may.

@@ -81,6 +81,7 @@ func (c *conn) leaveShare() {
 
 func (w *shares) forget(sh *share) {
 	if sh.conns == 0 && sh.held == 0 {
+		sh.forgetFlows()
 		delete(w.by, sh.key)
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -34,6 +35,7 @@ func pattern(from, n int) []byte {
 // simSession is the initiator's view of a session: the state that its connections share.
 type simSession struct {
 	w        *simWorld
+	name     string // of the initiator; "": simInitiator
 	isid     [6]byte
 	tsih     uint16
 	cmdSN    uint32
@@ -95,7 +97,7 @@ func (s *simSession) connect(cid uint16, loop int, keys ...string) *simConn {
 	s.conns = append(s.conns, c)
 	l := rawclient.OneRequest(s.isid)
 	l.TSIH, l.CID, l.ITT, l.CmdSN, l.ExpStatSN = s.tsih, cid, 0x77, s.cmdSN, c.expStatSN
-	text := rawclient.Text(append([]string{"InitiatorName", simInitiator, "TargetName", testTarget}, keys...)...)
+	text := rawclient.Text(append([]string{"InitiatorName", cmp.Or(s.name, simInitiator), "TargetName", testTarget}, keys...)...)
 	c.transmit(c.encode(l.Header(), text), nil)
 	w.logf("%v: login, TSIH %d, on loop %d", c, s.tsih, loop)
 	return c

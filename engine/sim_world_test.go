@@ -357,6 +357,7 @@ func (w *simWorld) shutDown() {
 		case !l.mail.empty():
 			w.Fatalf("loop %d: messages are left", l.index)
 		}
+		w.limitsIdle()
 		w.batchesHome(l)
 		w.buffersHome(l)
 		l.Post(query(func() {
