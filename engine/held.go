@@ -104,9 +104,7 @@ func (l *loop) queueHeld(sh *share, t *task, path [2]*meter, n, paid int) {
 		f.queue.arm()
 		return
 	}
-	for _, m := range path[:paid] { // those before it in the line wait for another meter
-		m.giveBack(int64(t.need))
-	}
+	f.giveBack(t, paid) // those before it in the line wait for another meter
 	switch {
 	case t.s.Attr != uint8(lun.AttrHead):
 		f.line.push(t)
@@ -297,7 +295,9 @@ func (l *loop) proceed(f *flow) {
 			f.line.remove(t)
 			f.paid = 0
 			l.unheld(t)
-			t.conn.startHeld(t)
+			if !t.conn.startHeld(t) {
+				f.giveBack(t, f.n)
+			}
 			if f.line.first == nil {
 				f.rest()
 				return
@@ -327,23 +327,34 @@ func (l *loop) unheld(t *task) {
 	}
 }
 
-// startHeld starts a task that was held.
-func (c *conn) startHeld(t *task) {
-	c.s.Started(&t.s)
+// startHeld starts a task that was held, unless it is to be aborted.
+func (c *conn) startHeld(t *task) bool {
+	if !c.s.Started(&t.s) {
+		return false // it has left its flow, and waits for the Abort
+	}
 	c.admitted(t)
 	c.mark()
+	return true
+}
+
+// giveBack returns what a task has paid to the first n meters of its path.
+func (f *flow) giveBack(t *task, n int) {
+	for _, m := range f.path[:n] {
+		m.giveBack(int64(t.need))
+	}
 }
 
 // leaveHeld takes a held task that ends out of its flow.
 func (l *loop) leaveHeld(t *task) {
 	f := t.flow
+	if f == nil {
+		return // it was about to start
+	}
 	first := f.line.first == t
 	f.line.remove(t)
 	l.unheld(t)
 	if first {
-		for _, m := range f.path[:f.paid] {
-			m.giveBack(int64(t.need))
-		}
+		f.giveBack(t, f.paid)
 	}
 	switch {
 	case f.line.first == nil:

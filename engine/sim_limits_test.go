@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -302,4 +304,137 @@ func (w *simWorld) limitsIdle() {
 	if left != nil {
 		w.Fatalf("limits still have %s", strings.Join(left, ", "))
 	}
+}
+
+// simLimits is the oracle for limits that change at random.
+type simLimits struct {
+	units [simUnits]simLimit
+	own   simLimit // of the initiator
+}
+
+// simLimit is a limit's rate since some time, and what commands have taken since.
+type simLimit struct {
+	rate  Rate
+	since int64
+	taken [2][]simTaken // by direction
+}
+
+type simTaken struct {
+	at    int64
+	bytes int
+}
+
+// limit changes a limit at random.
+func (s *simulation) limit() {
+	n := func(v ...int64) int64 { return v[s.rng.IntN(len(v))] }
+	r := Rate{ReadIOPS: n(0, 0, 10, 100, 5000), WriteIOPS: n(0, 0, 10, 100, 5000), ReadBytes: n(0, 0, 50e3, 1e6), WriteBytes: n(0, 0, 50e3, 1e6),
+		Burst: time.Duration(n(0, 5e6, 1e9))}
+	if s.rng.IntN(4) == 0 {
+		r = Rate{}
+	}
+	if i := s.rng.IntN(simUnits + 1); i < simUnits {
+		s.logf("limit of unit %d: %+v", i, r)
+		s.limits.units[i].change(s.simWorld, r)
+		s.engine.SetUnitQoS(s.target.Units()[i], r)
+	} else {
+		s.logf("limit of the initiator: %+v", r)
+		s.limits.own.change(s.simWorld, r)
+		s.engine.SetInitiatorQoS(s.target, []InitiatorRate{{Initiators: []string{"iqn.nobody"}, Rate: Rate{ReadIOPS: 1}}, {Initiators: []string{"iqn.*"}, Rate: r}})
+	}
+	s.stats["limit"]++
+}
+
+// change checks what was taken under the rate, and begins anew.
+func (x *simLimit) change(w *simWorld, r Rate) {
+	x.check(w)
+	*x = simLimit{rate: r, since: w.now}
+}
+
+// check checks that no stretch of time has seen more than the rate and the burst allow. A loop's time is a little behind, so commands
+// at the ends do not count.
+func (x *simLimit) check(w *simWorld) {
+	burst := x.rate.Burst
+	if burst == 0 {
+		burst = defaultBurst
+	}
+	for i, all := range x.taken {
+		ops, bytes := x.rate.ReadIOPS, x.rate.ReadBytes
+		if i == 1 {
+			ops, bytes = x.rate.WriteIOPS, x.rate.WriteBytes
+		}
+		slices.SortStableFunc(all, func(a, b simTaken) int { return cmp.Compare(a.at, b.at) })
+		for from := range all {
+			if all[from].at < x.since+ms {
+				continue
+			}
+			n, size := 0, 0
+			for _, t := range all[from:] {
+				d := float64(t.at-all[from].at+int64(burst)+ms) / 1e9
+				if ops > 0 && float64(n) > float64(ops)*d || bytes > 0 && t.bytes > 0 && float64(size) > float64(bytes)*d {
+					w.Fatalf("%d commands and %d bytes have started in %.3f s: %+v: %+v", n, size, d-burst.Seconds(), x.rate, all)
+				}
+				n++
+				size += t.bytes
+			}
+		}
+	}
+}
+
+// took notes that a command has started.
+func (w *simWorld) took(t *task, cmd *simCmd) {
+	i, n := 0, cmd.bytes()
+	switch cmd.kind {
+	case simTest:
+		n = simBlockLen
+	case simUnmap:
+		i, n = 1, 0
+	case simWrite:
+		i = 1
+	case simSync:
+		return
+	}
+	unit, own := &w.limits.units[cmd.lun], &w.limits.own
+	if w.cfg.arena > 0 || w.cfg.noSlab > 0 {
+		return // it may have waited for memory since it paid
+	}
+	for _, x := range []*simLimit{unit, own} {
+		switch {
+		case !x.rate.bounds():
+		case t.heldAt != 0 && t.heldAt < x.since+ms: // the limit may be newer
+		case x == own && (unit.rate.bounds() || unit.since > own.since): // it may have waited for its unit since it paid
+		default:
+			x.taken[i] = append(x.taken[i], simTaken{t.times.begun, n})
+		}
+	}
+}
+
+// checkLimits is called while nothing happens: held commands wait for a timer that comes in time.
+func (w *simWorld) checkLimits() {
+	for _, sl := range w.loops {
+		l := sl.l
+		for _, c := range l.conns {
+			if c == nil {
+				continue
+			}
+			for t := c.tasks; t != nil; t = t.next {
+				if t.phase != taskHeld {
+					continue
+				}
+				q := t.flow.queue
+				if ready := q.meter.ready(int64(q.first.line.first.need)); q.wake == 0 || q.wake > max(ready, l.now)+heldTick {
+					w.Fatalf("loop %d: ITT %#x is held until %d, and looked at at %d", l.index, t.s.ITT, ready, q.wake)
+				}
+			}
+		}
+	}
+}
+
+// holdsSome reports whether commands are held by limits.
+func (w *simWorld) holdsSome() bool {
+	for _, s := range w.engine.QoS() {
+		if s.HeldNow > 0 {
+			return true
+		}
+	}
+	return false
 }

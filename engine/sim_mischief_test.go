@@ -36,7 +36,7 @@ func (s *simulation) mischief() bool {
 	if c == nil {
 		return false
 	}
-	switch s.rng.IntN(16) {
+	switch s.rng.IntN(17) {
 	case 0, 1:
 		return s.duplicate(c)
 	case 2:
@@ -81,6 +81,11 @@ func (s *simulation) mischief() bool {
 		if win := c.sock.target.nexus().window(); pdu.SNLess(ss.max, win.ExpCmdSN()) && !pdu.SNLess(win.MaxCmdSN(), win.ExpCmdSN()) {
 			ss.unsaid, ss.unsaidAt = true, ss.max
 		}
+	case 16:
+		if s.rng.IntN(6) > 0 {
+			return false
+		}
+		s.limit()
 	case 15:
 		return s.rng.IntN(8) == 0 && s.administrator(c)
 	}

@@ -215,6 +215,7 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	cmd.executed, cmd.task, cmd.use = c, t, t.use
 	cmd.holes = w.holes(w.units[cmd.lun])
 	w.order = append(w.order, cmd)
+	w.took(t, cmd)
 	if cmd.writes() && (!bytes.Equal(t.s.Out, cmd.data()) || int(t.s.Received) != len(t.s.Out)) {
 		w.Fatalf("%v: %v is executed with %d bytes that are not what was sent", c, cmd, t.s.Received)
 	}
@@ -229,9 +230,9 @@ func (w *simWorld) executed(t *task, r *lun.Request) {
 	if next := c.nexus().next; !pdu.SNLess(t.s.CmdSN, next) {
 		w.Fatalf("%v: %v is executed, and %d has not arrived", c, cmd, next)
 	}
-	// This command may overtake those that wait for data-in memory.
+	// This command may overtake those that wait for data-in memory, or are held by a limit.
 	for o := c.c.tasks; o != nil; o = o.next {
-		if waits := c.byITT[o.s.ITT]; o.phase == taskWaitingIn && waits != nil {
+		if waits := c.byITT[o.s.ITT]; (o.phase == taskWaitingIn || o.phase == taskHeld) && waits != nil {
 			waits.prompt = false
 		}
 	}

@@ -26,11 +26,15 @@ func (s *simulation) quiet() {
 			w.Fatalf("%v: is to be looked at, and its loop sleeps\n%s", t, s.standing())
 		}
 	}
+	w.checkLimits()
 	ss := s.sess
 	if ss == nil || !ss.up || ss.over || s.unsettled(ss) {
 		return
 	}
 	s.told(ss)
+	if w.holdsSome() {
+		return // others may wait for the memory of those
+	}
 	for _, cmd := range ss.sorted() {
 		if s.canGoOn(cmd) {
 			w.Fatalf("%v can go on, and does not\n%s", cmd, s.standing())

@@ -230,6 +230,10 @@ func (s *simulation) over() bool {
 
 // finish checks that nothing is left behind at the end.
 func (s *simulation) finish() {
+	for i := range s.limits.units {
+		s.limits.units[i].check(s.simWorld)
+	}
+	s.limits.own.check(s.simWorld)
 	s.shutDown()
 	s.guestsGone()
 	if n := len(s.node.Sessions()); n > 0 {

@@ -53,6 +53,7 @@ type simWorld struct {
 	cmds    map[uint32]*simCmd // SCSI commands by number; the number is part of the data they write
 	ctl     map[uint32]*simCmd // other requests by Initiator Task Tag
 	nexuses []*simNexus
+	limits  simLimits
 	onPDU   func(c *simConn, w wire)
 	onWake  func(wake func()) // called in the middle of a delivery by another loop; nil: wake only
 	order   []*simCmd         // commands in the order in which backends got them

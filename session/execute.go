@@ -17,10 +17,14 @@ func (t *Task) ready() {
 // wait as if it had not been handed over.
 func (c *Conn) Deferred(t *Task) { t.move(phaseDeferred) }
 
-// Started reports that the host starts a command after Deferred.
-func (c *Conn) Started(t *Task) {
+// Started reports that the host starts a command after Deferred. If it returns false the host must not: an Abort is on its way.
+func (c *Conn) Started(t *Task) bool {
+	if t.st.phase != phaseDeferred {
+		return false
+	}
 	t.move(phaseRunning)
 	c.tm.orderMovedBy(t)
+	return true
 }
 
 // Complete reports that the host has filled in t.Result.
