@@ -35,6 +35,8 @@ type daemon struct {
 	node     *session.Node
 	engine   *engine.Engine
 	control  *control.Server // nil: there is none
+	tls      *control.TLS    // nil: not configured
+	handler  http.Handler    // of the API, for both
 	notes    []string
 	running  atomic.Bool // the loops are running
 	draining atomic.Bool
@@ -77,6 +79,9 @@ func (d *daemon) start(src *source) error {
 	}
 	d.manager = newManager(d, src)
 	if err := d.listenControl(); err != nil {
+		return err
+	}
+	if err := d.listenTLS(); err != nil {
 		return err
 	}
 	if err := d.listenMetrics(); err != nil {
@@ -230,8 +235,7 @@ func (d *daemon) listenControl() error {
 		path, err = control.RuntimeSocket()
 	}
 	if err == nil {
-		d.control, err = control.Listen(path, control.Answers{Status: d.status, Latency: d.latency, API: d.api()},
-			control.Groups{Group: cfg.Group, Readers: cfg.Readers})
+		d.control, err = control.Listen(path, d.answers(), control.Groups{Group: cfg.Group, Readers: cfg.Readers})
 	}
 	if err != nil {
 		if cfg.Control != "" {
@@ -244,6 +248,26 @@ func (d *daemon) listenControl() error {
 		d.log.Debug("not listed in the runtime directory", "err", err)
 	}
 	return nil
+}
+
+// answers are what the control socket and the TLS listener serve.
+func (d *daemon) answers() control.Answers {
+	if d.handler == nil {
+		d.handler = d.api()
+	}
+	return control.Answers{Status: d.status, Latency: d.latency, API: d.handler}
+}
+
+// listenTLS opens the TLS listener of the API, if one is configured.
+func (d *daemon) listenTLS() (err error) {
+	a := d.now().cfg.API
+	if !a.Listen.IsValid() {
+		return nil
+	}
+	if d.tls, err = control.ListenTLS(a.Listen, d.answers(), control.Certificates{Cert: a.Cert, Key: a.Key, ClientCA: a.ClientCA}); err == nil {
+		d.log.Info("serving the API", "listen", d.tls.Addr())
+	}
+	return err
 }
 
 // api returns the handler of /v1.
@@ -332,6 +356,9 @@ func (d *daemon) abandon() error {
 	}
 	if d.space != nil {
 		d.space.close()
+	}
+	if d.tls != nil {
+		d.tls.Close()
 	}
 	if d.control != nil {
 		d.control.Close()

@@ -77,8 +77,8 @@ func (s *Server) putMutual(r *request) (*reply, error) {
 	if err := r.decode(&body); err != nil {
 		return nil, err
 	}
-	if len(body.Initiators) > 0 {
-		return nil, fmt.Errorf("%w: mutual_chap has no initiators", ErrMalformed)
+	if len(body.Initiators) > 0 || body.SecretEnv != "" {
+		return nil, fmt.Errorf("%w: mutual_chap has user and secret or secret_file", ErrMalformed)
 	}
 	return s.change(r, admin.AddAccount{
 		Target: r.path("target"), User: body.User, Secret: body.Secret, SecretFile: body.SecretFile, Mutual: true,

@@ -89,12 +89,13 @@ func (s *Server) handler(route route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller := control.CallerOf(r.Context())
 		limit, ctx := readTime, r.Context()
+		need := control.AccessRead
 		if route.changes() {
-			limit, ctx = changeTime, context.WithoutCancel(ctx)
-			if caller.Access < control.AccessChange {
-				writeProblem(w, problem(http.StatusForbidden, CodeForbidden, caller.Name+" may read, but not change anything"))
-				return
-			}
+			limit, ctx, need = changeTime, context.WithoutCancel(ctx), control.AccessChange
+		}
+		if caller.Access < need {
+			writeProblem(w, problem(http.StatusForbidden, CodeForbidden, caller.Name+" may not "+need.String()))
+			return
 		}
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

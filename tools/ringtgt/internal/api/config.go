@@ -11,6 +11,7 @@ import (
 
 func configRoutes() []route {
 	return []route{
+		{http.MethodGet, "/v1/openapi.json", nil, (*Server).getDocument},
 		{http.MethodGet, "/v1/config", []string{"format"}, (*Server).getConfig},
 		{http.MethodPost, "/v1/apply", nil, (*Server).apply},
 		{http.MethodPost, "/v1/changes", nil, (*Server).changes},

@@ -95,6 +95,7 @@ type Account struct {
 	User       string   `json:"user"`
 	Secret     string   `json:"secret,omitempty"`
 	SecretFile string   `json:"secret_file,omitempty"`
+	SecretEnv  string   `json:"secret_env,omitempty"` // of answers only
 	Initiators []string `json:"initiators,omitempty"`
 }
 

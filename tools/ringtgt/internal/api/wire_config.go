@@ -93,7 +93,7 @@ func accessOf(a *config.Access) Access {
 }
 
 func accountOf(a *config.Account) Account {
-	return Account{User: a.User, SecretFile: a.SecretFile, Initiators: a.Initiators}
+	return Account{User: a.User, SecretFile: a.SecretFile, SecretEnv: a.SecretEnv, Initiators: a.Initiators}
 }
 
 func limitsOf(l config.Limits) *Limits {
@@ -239,5 +239,5 @@ func (a *Access) config() (out config.Access) {
 }
 
 func (a *Account) config() config.Account {
-	return config.Account{User: a.User, SecretFile: a.SecretFile, Initiators: a.Initiators}
+	return config.Account{User: a.User, SecretFile: a.SecretFile, SecretEnv: a.SecretEnv, Initiators: a.Initiators}
 }

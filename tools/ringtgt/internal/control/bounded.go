@@ -9,13 +9,14 @@ import (
 // cannot shut out the others.
 type boundedListener struct {
 	net.Listener
+	who    func(net.Conn) (peer, error)
 	mu     sync.Mutex
 	total  int
 	byUser map[int]int
 }
 
 func bounded(ln net.Listener) *boundedListener {
-	return &boundedListener{Listener: ln, byUser: map[int]int{}}
+	return &boundedListener{Listener: ln, who: peerOf, byUser: map[int]int{}}
 }
 
 // Accept returns the next connection that is within the bounds, and closes those that are not.
@@ -25,7 +26,7 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := peerOf(c)
+		p, err := l.who(c)
 		if err != nil || !l.enter(p.uid) {
 			c.Close()
 			continue

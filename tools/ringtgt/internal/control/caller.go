@@ -38,8 +38,8 @@ func CallerOf(ctx context.Context) Caller {
 	return c
 }
 
-// admit lets only callers with some access through to next.
-func admit(next http.Handler) http.Handler {
+// Admit lets only callers with some access through to next.
+func Admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c := CallerOf(r.Context()); c.Access == AccessNone {
 			w.Header().Set("Content-Type", "application/problem+json")

@@ -86,7 +86,7 @@ func Listen(path string, a Answers, groups Groups) (*Server, error) {
 // newHTTPServer returns a server whose clients are bounded in time and in the length of their headers.
 func newHTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: admit(h), ReadTimeout: requestTime, WriteTimeout: requestTime, IdleTimeout: requestTime, MaxHeaderBytes: maxHeader,
+		Handler: Admit(h), ReadTimeout: requestTime, WriteTimeout: requestTime, IdleTimeout: requestTime, MaxHeaderBytes: maxHeader,
 	}
 }
 
