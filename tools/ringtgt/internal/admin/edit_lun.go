@@ -95,14 +95,11 @@ func madeExports(exports []config.Export, at config.Where) []config.Export {
 	return exports
 }
 
-// agrees reports whether a unit that exists is the one to be added. It may have grown since it was made; what can be set later
+// agrees reports whether a unit that exists is the one to be added. A file may have grown since it was made; what can be set later
 // counts only if it is given.
 func agrees(add, have *config.LUN) bool {
 	want := *add
 	want.Number = have.Number
-	if want.Size <= have.Size {
-		want.Size = have.Size
-	}
 	if want.Exports == nil {
 		want.Exports = have.Exports
 	}

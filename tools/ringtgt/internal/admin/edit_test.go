@@ -167,6 +167,7 @@ var editCases = []editCase{
 	},
 	{name: "the file's number", op: AddLUN{Target: filed, LUN: config.LUN{Number: 0, Kind: backend.KindMemory, Size: 1 << 20}}, err: ErrFileOwned, text: "ringtgt.toml:24:1"},
 	{name: "a LUN of no target", op: AddLUN{Target: fresh, LUN: config.LUN{Kind: backend.KindMemory, Size: 1 << 20}}, err: ErrNotFound, text: fresh},
+	{name: "a LUN of what the file had", op: AddLUN{Target: gone, LUN: config.LUN{Number: 5, Kind: backend.KindMemory, Size: 1 << 20}}, err: ErrNotFound, text: gone},
 	{name: "a path that depends on the daemon's directory", op: AddLUN{Target: ours, LUN: config.LUN{Number: 5, Kind: backend.KindFile, Path: "x.img"}}, err: ErrInvalid, text: `the path "x.img" is not absolute`},
 
 	{name: "read-only", op: SetLUN{Target: ours, Number: 1, ReadOnly: ptr(true)}, plan: "~ lun 1 of " + ours + ": read_only"},
@@ -288,6 +289,18 @@ func TestEdit(t *testing.T) {
 				t.Errorf("the second time: %t, %v", changed, err)
 			}
 		})
+	}
+}
+
+// An entry that extends a target of the file by nothing any more is removed, also after an operation that changed nothing.
+func TestEmptyExtensionsGo(t *testing.T) {
+	for _, op := range []Op{RemoveLUN{Target: filed, Number: 7}, RemoveLUN{Target: filed, Number: 9}, RemoveACL{Target: filed, Initiators: []string{ours}}} {
+		file, owned, path := parts(t)
+		_, err := RemoveLUN{Target: filed, Number: 7}.Edit(owned, file)
+		must.OK(t, err)
+		_, err = op.Edit(owned, file)
+		must.OK(t, err)
+		must.Be(t, !strings.Contains(string(config.EncodeOwned(owned, path)), filed), "%+v left\n%s", op, config.EncodeOwned(owned, path))
 	}
 }
 
