@@ -61,6 +61,11 @@ func Open(dir string, wait time.Duration) (*State, error) {
 	if err := s.acquire(wait); err != nil {
 		return nil, err
 	}
+	// The text that a daemon was writing when it was killed. Nothing reads it.
+	if err := os.Remove(filepath.Join(dir, OwnedFile+fresh)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.lock.Close()
+		return nil, err
+	}
 	if err := s.open(); err != nil {
 		s.lock.Close()
 		return nil, err

@@ -235,3 +235,17 @@ func TestCutDatabaseIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// A daemon that was killed while it saved what commands made leaves half a text, which is of no use.
+func TestHalfATextIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	half := filepath.Join(dir, OwnedFile+fresh)
+	must.OK(t, os.WriteFile(half, []byte("[[targ"), 0o600))
+	must.OK(t, os.WriteFile(filepath.Join(dir, OwnedFile), []byte("whole"), 0o600))
+	s, err := Open(dir, 0)
+	must.OK(t, err)
+	defer s.Close()
+	_, err = os.Stat(half)
+	must.Be(t, os.IsNotExist(err), "%v", err)
+	must.Be(t, string(must.Get(os.ReadFile(filepath.Join(dir, OwnedFile)))(t)) == "whole", "owned.toml changed")
+}
