@@ -69,6 +69,11 @@ func (d *daemon) start(src *source) error {
 	if err := d.openState(); err != nil {
 		return err
 	}
+	if d.state != nil {
+		if err := src.confirm(d.state.Dir()); err != nil {
+			return err
+		}
+	}
 	if err := d.makeEngine(portals); err != nil {
 		return err
 	}
@@ -216,7 +221,9 @@ func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
 	for _, n := range u.notes {
 		d.log.Warn(n, "target", t.cfg.Name, "lun", u.cfg.Number)
 	}
-	d.engine.SetUnitQoS(u.unit, rateOf(u.cfg.QoS))
+	if !u.cfg.QoS.Unlimited() {
+		d.engine.SetUnitQoS(u.unit, rateOf(u.cfg.QoS))
+	}
 	d.watchHealth(t, u)
 	return nil
 }

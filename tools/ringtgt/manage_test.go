@@ -262,3 +262,34 @@ func TestApplyAccess(t *testing.T) {
 	must.OK(t, err)
 	check.That(t, a.Ping(n.ctx, 0, nil, true) != nil, "a session that is not admitted any more lives")
 }
+
+// A daemon that waited for the state directory while another one saved a change does not start with what it read before.
+func TestOwnedPartChangesBeforeTheLock(t *testing.T) {
+	n := newNode(t, fileA)
+	src, ps := load(config.Flags{Config: n.file, LogLevel: "error"}, false)
+	must.Be(t, src != nil, "%v", ps)
+	must.OK(t, src.confirm(n.daemon.state.Dir()), "nothing changed yet")
+	_, err := n.manager.Do(n.ctx, admin.AddTarget{Name: targetB})
+	must.OK(t, err)
+	must.OK(t, n.daemon.stop())
+	log, level := newLog(t.Output(), src.cfg.Server)
+	d, err := start(src, log, level)
+	if err == nil {
+		d.stop()
+	}
+	must.Be(t, err != nil && strings.Contains(err.Error(), "changed while the daemon was starting"), "%v", err)
+	n.start()
+	check.Equal(t, len(n.manager.Config().Targets), 2, "targets:")
+}
+
+// The last entry of an ACL is that of a command, and the file has none: without it the target would be open.
+func TestLastACLEntryOfTheFilesTarget(t *testing.T) {
+	n := newNode(t, fileA)
+	entry := []string{"iqn.2026-11.com.example:host-7"}
+	_, err := n.manager.Do(n.ctx, admin.AddACL{Target: targetA, Initiators: entry})
+	must.OK(t, err)
+	_, err = n.manager.Do(n.ctx, admin.RemoveACL{Target: targetA, Initiators: entry})
+	must.Be(t, errors.Is(err, admin.ErrInUse), "%v", err)
+	_, err = n.manager.Do(n.ctx, admin.RemoveACL{Target: targetA, Initiators: entry, Open: true})
+	must.OK(t, err)
+}

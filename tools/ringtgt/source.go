@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -39,6 +41,20 @@ func load(f config.Flags, check bool) (*source, config.Problems) {
 		return nil, problems
 	}
 	return s, problems
+}
+
+// confirm checks, once the state directory is locked, that the owned part is still what was read: another daemon may have saved
+// changes and ended while this one waited for the lock. This one would overwrite them with its next change.
+func (s *source) confirm(stateDir string) error {
+	path := ownedPath(stateDir)
+	now, problems := config.LoadOwned(path, false)
+	if now == nil {
+		return problems.Errors()
+	}
+	if !bytes.Equal(config.EncodeOwned(now, path), config.EncodeOwned(s.owned, path)) {
+		return fmt.Errorf("%s changed while the daemon was starting: start it again", path)
+	}
+	return nil
 }
 
 // isDir reports whether a state directory is there. What else is wrong with it state.Open reports.

@@ -95,8 +95,11 @@ func (w *spaceWatch) report() *spaceReport {
 	return w.last.Load()
 }
 
-// again asks for a reading now: what is served has changed.
+// again asks for a reading now: what is served has changed. w may be nil, before the daemon has started.
 func (w *spaceWatch) again() {
+	if w == nil {
+		return
+	}
 	select {
 	case w.now <- struct{}{}:
 	default:
