@@ -18,7 +18,7 @@ import (
 // DefaultTarget is the target name if Options.Target is empty.
 const DefaultTarget = "iqn.2026-11.io.ringtgt:test"
 
-// Options describe a daemon. The zero value serves nothing: give LUNs or Config.
+// Options describe a daemon. The zero value serves nothing: give LUNs, Config or File.
 type Options struct {
 	Binary string   // path of the program; "" builds ./tools/ringtgt once per process
 	Addr   string   // "127.0.0.1:PORT" to listen on; "" reserves a free port
@@ -26,6 +26,7 @@ type Options struct {
 	LUNs   []string // one --lun SPEC each: LUN 0, 1, ...
 	State  string   // --state DIR, owned by the caller; "": no --state
 	Config string   // TOML text; "{{ADDR}}" in it becomes the address. Replaces Target and LUNs
+	File   string   // path of a configuration file of the caller, whose portals Addr replaces. Replaces Target and LUNs
 	Args   []string // more arguments of serve
 	Env    []string // more environment variables, NAME=value
 	CPUs   []int    // CPUs it may run on; none: all
@@ -102,6 +103,8 @@ func (d *Daemon) arguments() ([]string, error) {
 			return nil, err
 		}
 		args = append(args, "--config", path)
+	} else if d.opts.File != "" {
+		args = append(args, "--config", d.opts.File, "--listen", d.addr)
 	} else {
 		args = append(args, "--listen", d.addr, "--target", d.opts.Target)
 		for _, spec := range d.opts.LUNs {
