@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -127,4 +129,64 @@ func TestLatencyCountsByUnit(t *testing.T) {
 		}
 	}
 	check.That(t, counts[0] == 1 && counts[1] == 2, "READs by unit: %v, want 1 of unit 0 and 2 of unit 1", counts)
+}
+
+// SetExports returns when no command of an initiator that lost sight of the unit is in progress: whoever sees it next finds it at rest. The
+// commands of others are not waited for.
+func TestMaskedUnitIsAtRest(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"drains", "time is up", "force"} {
+		t.Run(name, func(t *testing.T) {
+			f := holding(memory(t, 1<<20))
+			r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, f)
+			u := r.target.Units()[0]
+			a, b := r.login(1), r.login(2)
+			running := a.startWrite(0, 0, fill(4096, 1))
+			other := b.startRead(0, 0, 8)
+			waitFor(t, "the commands to reach the backend", func() bool { return f.Held() == 2 })
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			done := make(chan error, 1)
+			go func() { done <- r.e.SetExports(ctx, u, only(0, second), name == "force") }()
+			if name == "time is up" {
+				waitFor(t, "the unit to be masked", func() bool { return r.masked(u) })
+				cancel()
+			}
+			if name == "drains" {
+				waitFor(t, "the unit to be masked", func() bool { return r.masked(u) })
+				select {
+				case err := <-done:
+					t.Fatalf("it did not wait for the command: %v", err)
+				default:
+				}
+				f.Release(-1)
+				must.OK(t, <-done)
+				a.wantStatus(running, 0, "it was in the task set")
+			} else {
+				a.wantSense(running, 0x52500, "it was ended")
+				cancel() // the backend holds the request still
+				var busy *UnitBusy
+				err := <-done
+				must.Be(t, errors.As(err, &busy) && busy.Commands == 1, "%v, want one command in the backend", err)
+				f.Release(-1)
+				<-busy.Released
+			}
+			b.wantStatus(other, 0, "its initiator sees the unit")
+			waitFor(t, "everything to come back", r.quiet(2))
+		})
+	}
+}
+
+// masked reports whether the first initiator does not see the unit.
+func (r *rig) masked(u *lun.Unit) (masked bool) {
+	for _, l := range r.e.loops {
+		r.e.on(l, func() {
+			for _, c := range l.conns {
+				if c != nil && c.nexus() != nil && c.nexus().InitiatorName == first {
+					masked = !c.nexus().Sees(u)
+				}
+			}
+		})
+	}
+	return masked
 }

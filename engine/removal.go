@@ -25,8 +25,11 @@ type UnitBusy struct {
 }
 
 func (b *UnitBusy) Error() string {
-	return fmt.Sprintf("engine: target %s LUN %d is removed, but its backend still has %d commands and cannot be closed: %v",
-		b.Unit.Target().Name(), b.Unit.LUN(), b.Commands, b.cause)
+	what := "is removed, but its backend still has %d commands and cannot be closed"
+	if !b.Unit.Removed() {
+		what = "is masked, but its backend still has %d commands"
+	}
+	return fmt.Sprintf("engine: target %s LUN %d "+what+": %v", b.Unit.Target().Name(), b.Unit.LUN(), b.Commands, b.cause)
 }
 
 // Unwrap returns why RemoveUnit did not wait longer.
@@ -35,6 +38,7 @@ func (b *UnitBusy) Unwrap() error { return b.cause }
 // removal is the removal of a unit: it waits for the commands that the device server has when the unit is hidden. None can follow.
 type removal struct {
 	unit    *lun.Unit
+	masked  bool         // it stays, and only commands of initiators that do not see it any more are waited for
 	pending atomic.Int64 // commands, and 1 while they are being counted
 	drained chan struct{}
 }
@@ -129,7 +133,7 @@ func (e *Engine) unsent(u *lun.Unit, mem []byte) {
 // enlist counts the commands of a removed unit that the device server has on this loop.
 func (l *loop) enlist(r *removal) {
 	count := func(t *task) {
-		if t.inServer() && t.l.Uses(r.unit) {
+		if r.concerns(t) {
 			t.removals = append(t.removals, r)
 			r.pending.Add(1)
 		}

@@ -124,8 +124,15 @@ func (v *view) lookup(lun uint64) *Unit {
 // Lookup finds the unit that the nexus's initiator addresses by an 8-byte LUN, nil if there is none for it.
 func (n *Nexus) Lookup(lun uint64) *Unit { return n.view.Load().lookup(lun) }
 
-// Sees reports whether the unit exists for the nexus's initiator.
-func (n *Nexus) Sees(u *Unit) bool { return n.view.Load().has(u) }
+// Sees reports whether the unit exists for the nexus's initiator. A nexus that is closed has no view any more that follows changes, but may
+// still have commands in the backend.
+func (n *Nexus) Sees(u *Unit) bool {
+	if n.closed.Load() {
+		_, seen := u.numberFor(&n.NexusConfig)
+		return seen
+	}
+	return n.view.Load().has(u)
+}
 
 // SeesAll reports whether every unit of the target exists for the nexus's initiator.
 func (n *Nexus) SeesAll() bool { return len(n.view.Load().list) == len(n.target.Units()) }
@@ -166,7 +173,7 @@ func (n *Nexus) look(all *view) (lost []*Unit) {
 	return lost
 }
 
-// SetExports replaces the rules of who sees the unit. Initiators whose view changes learn of it at once (look); for the others
+// SetExports replaces the rules of who sees the unit; engine.Engine.SetExports also waits for commands. Initiators whose view changes learn of it at once (look); for the others
 // nothing happens. A command that an initiator has already started on a unit that it does not see any more ends normally, except
 // that EXTENDED COPY does not go on to the next piece. What the nexus held there (RESERVE, prevention of medium removal) ends, as
 // with the loss of the nexus; persistent reservations stay.

@@ -71,4 +71,6 @@ var engineMutants = []mutant{
 	{"engine: answers that wait for a batch are overlooked", "engine/removal.go", "found = found || t.phase == taskAnswering && t.l.Unit() == u", "found = found || false && t.l.Unit() == u", "engine", "Removed"},
 	{"engine: the memory bound ignores new units", "engine/device.go", "		t.Watch(e)\n", "		_ = t\n", "engine", "MemoryBound"},
 	{"engine: a target that is gone is reported", "engine/device.go", "		l.Post(devicesChanged{l})\n", "		_ = l\n", "engine", "Statistics"},
+	{"engine: a unit is handed over with commands in progress", "engine/masking.go", "(!r.masked || !t.l.Nexus.Sees(r.unit))", "!r.masked", "engine", "TestMaskedUnitIsAtRest/drains"},
+	{"engine: those who see the unit are waited for", "engine/masking.go", "(!r.masked || !t.l.Nexus.Sees(r.unit))", "true", "engine", "TestMaskedUnitIsAtRest"},
 }

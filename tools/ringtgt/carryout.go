@@ -57,7 +57,9 @@ func (c *change) alter(s admin.Step) {
 		}
 		t := c.next.target(s.Target)
 		u := t.unit(now.Number)
-		c.fails(u.unit.SetExports(exports(now)))
+		ctx, cancel := context.WithTimeout(c.ctx, drainTime)
+		c.fails(c.d.engine.SetExports(ctx, u.unit, exports(now), c.force))
+		cancel()
 		u.unit.SetReadOnly(now.ReadOnly)
 		c.d.engine.SetUnitQoS(u.unit, rateOf(now.QoS))
 		c.d.refreshUnit(t, u)
