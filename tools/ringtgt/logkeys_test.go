@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -23,7 +22,6 @@ func TestLogKeysAreUnique(t *testing.T) {
 		check.Equal(t, p.Status() == 0, i == 0, "%s: it is let in", target)
 		c.Close()
 	}
-	s.Signal(syscall.SIGHUP)
 	s.stop(t)
 	seen := map[string]bool{}
 	for line := range strings.Lines(s.text()) {
