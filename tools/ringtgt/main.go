@@ -52,7 +52,9 @@ type cli struct {
 	Adopt   adoptCmd   `cmd:"" help:"Declare that a file or device is a disk that was served before: copied, restored, from another machine, or what is left of one that lost data. Stop the daemon first."`
 	Forget  forgetCmd  `cmd:"" help:"Delete the identity and reservations of a disk that was served before. Stop the daemon first."`
 
-	Tgtadm tgtadmCmd `cmd:"" help:"Understand the commands of tgt's tgtadm, for Pacemaker's agents, Cinder and tgt-admin."`
+	Tgtadm     tgtadmCmd     `cmd:"" help:"Understand the commands of tgt's tgtadm, for Pacemaker's agents, Cinder and tgt-admin."`
+	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
+	Man        manCmd        `cmd:"" hidden:"" help:"Write manual pages into a directory."`
 
 	ShowVersion kong.VersionFlag `name:"version" help:"Show the version."`
 }
