@@ -10,7 +10,7 @@ P       ?= 2
 export REF NEW BENCH PKG ROUNDS BENCHTIME THRESHOLD CPUS RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare bench-spdk figures lint fuzz generate deps clean mcs-study
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare bench-spdk figures lint fuzz generate deps clean mcs-study install stage deb rpm container test-package
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,37 @@ deps: ## install the Debian packages that the tests need (only as root with apt)
 
 TESTRUN  = $(GO) run ./tools/testrun -go '$(GO)' -p $(P)
 
+# What make install, deb, rpm and container build; the version is that of the binary, unless it is given.
+OUT     ?= bin/package
+PREFIX  ?= /usr/local
+ARCH    ?= $(shell $(GO) env GOARCH)
+NFPM     = $(GO) tool -modfile=tools/package/nfpm/go.mod nfpm
+VERSION ?=
+version  = $(or $(VERSION),$$($(OUT)/ringtgt version | cut -d' ' -f2 | sed 's/^v//'))
+
+$(OUT)/ringtgt: FORCE
+	@CGO_ENABLED=0 GOARCH=$(ARCH) $(GO) build -trimpath -o $@ ./tools/ringtgt
+FORCE:
+
+install: $(OUT)/ringtgt ## install to PREFIX (/usr/local) below DESTDIR: binary, unit, manual, completion, configuration
+	@tools/package/stage.sh $(OUT)/ringtgt '$(DESTDIR)' '$(PREFIX)'
+
+stage: $(OUT)/ringtgt
+	@rm -rf $(OUT)/stage && tools/package/stage.sh $(OUT)/ringtgt $(OUT)/stage /usr $(ZSHDIR)
+
+deb: ## build the Debian package in bin/package; VERSION=1.2.3
+	@$(MAKE) --no-print-directory stage ZSHDIR=/usr/share/zsh/vendor-completions
+	@VERSION=$(version) ARCH=$(ARCH) STAGE=$(OUT)/stage $(NFPM) package -f tools/package/nfpm.yaml -p deb -t $(OUT)
+
+rpm: ## build the RPM package in bin/package; VERSION=1.2.3
+	@$(MAKE) --no-print-directory stage
+	@VERSION=$(version) ARCH=$(ARCH) STAGE=$(OUT)/stage $(NFPM) package -f tools/package/nfpm.yaml -p rpm -t $(OUT)
+
+container: $(OUT)/ringtgt ## build the container image ringtgt from nothing but the binary, by buildah
+	@buildah build -q -t ringtgt -f tools/package/Containerfile $(OUT)
+
 test: deps ## run every test except those that boot a kernel; continue after a failed phase, list what was skipped and what failed
-	@$(TESTRUN) lint race daemon unit upstream
+	@$(TESTRUN) lint race daemon unit upstream package
 
 test-unit: ## units, vectors, simulation, fuzz seeds
 	@$(TESTRUN) unit
@@ -46,6 +75,9 @@ test-clients: ## libiscsi, qemu and other clients against the daemon on loopback
 
 test-conformance: ## iscsi-test-cu, one suite per process, on several kinds of LUN
 	@$(TESTRUN) conformance
+
+test-package: deps ## packages, installed and removed in a Debian of their own; completion, manual, sandbox, container
+	@$(TESTRUN) package
 
 test-kernel: ## the Linux kernel's initiator, and power cuts, in an emulated machine
 	@tools/deps.sh kernel

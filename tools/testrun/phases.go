@@ -30,7 +30,7 @@ var phases = []phase{
 	// Alone: it fills the build cache for the others.
 	{name: "lint", title: "gofmt, go vet", alone: true, command: []string{"make", "--no-print-directory", "lint"}},
 	{name: "unit", title: "unit tests, simulation", packages: []string{"./..."},
-		without: []string{"tools/conformance", "tools/clients", "internal/livetest"}},
+		without: []string{"tools/conformance", "tools/clients", "tools/package", "internal/livetest"}},
 	{name: "race", title: "race detector: packages that share memory between loops", flags: []string{"-race", "-short"}, skip: oneGoroutine,
 		packages: []string{"./session/...", "./lun/...", "./engine", "./bench/initiator/...", "./internal/bench/run", "./internal/bench/compare", "./tools/ringtgt/..."},
 		without:  []string{"internal/livetest"}},
@@ -40,6 +40,8 @@ var phases = []phase{
 		packages: []string{"./tools/clients", "./tools/ringtgt/internal/livetest", "./tools/conformance"}},
 	{name: "clients", title: "real clients on loopback", flags: []string{"-count=1", "-timeout", "10m"}, packages: []string{"./tools/clients"}},
 	{name: "conformance", title: "iscsi-test-cu", flags: []string{"-count=1", "-timeout", "10m"}, packages: []string{"./tools/conformance"}},
+	{name: "package", title: "packages in a Debian of their own, manual, completion, sandbox, container", flags: []string{"-count=1", "-timeout", "20m"},
+		packages: []string{"./tools/package"}},
 	{name: "kernel", title: "the Linux kernel's initiator in an emulated machine, and cuts of power", verbose: true,
 		flags: []string{"-count=1", "-timeout", "40m"}, packages: []string{"./tools/kerneltest"}, env: []string{"RINGTGT_KERNEL=1"}},
 }
