@@ -199,6 +199,20 @@ func TestHeldCommandsEnd(t *testing.T) {
 	})
 }
 
+// What a command has paid to its initiator's limit is returned when it is aborted while it waits for its unit's.
+func TestAbortReturnsWhatWasPaid(t *testing.T) {
+	r := newLimited(t)
+	i, other := r.login(1), r.login(2)
+	r.rate(Rate{ReadIOPS: 1})
+	r.e.SetInitiatorQoS(r.target, []InitiatorRate{{Initiators: []string{"iqn.2026-11.test:1"}, Rate: Rate{ReadIOPS: 1}}})
+	r.e.Status()
+	other.good(other.startRead(0, 0, 8))
+	itt := i.startRead(0, 0, 8) // the initiator may, the unit may not
+	r.held(1)
+	i.wantManaged(i.manage(pdu.TMFAbortTask, 0, itt, i.CmdSN-1), pdu.TMFResponseComplete)
+	i.good(i.startRead(1, 0, 8))
+}
+
 // A held write keeps its data-out; a held read has no memory yet.
 func TestHeldReadHasNoMemory(t *testing.T) {
 	r := newLimited(t)

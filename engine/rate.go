@@ -71,20 +71,6 @@ func (b *bucket) giveBack(cost int64) {
 	}
 }
 
-// charge takes what costs cost whether it may or not.
-func (b *bucket) charge(now, cost int64) {
-	if cost == 0 {
-		return
-	}
-	now *= ticksPerNano
-	for {
-		paid := b.paid.Load()
-		if b.paid.CompareAndSwap(paid, max(paid, now-b.burst.Load())+cost) {
-			return
-		}
-	}
-}
-
 // ready returns the time in ns from which take succeeds.
 func (b *bucket) ready() int64 {
 	if b.rate.Load() == 0 {

@@ -39,7 +39,7 @@ func (t *Task) Cost() Cost {
 		}
 		return Cost{Writing, t.blocksCost()}
 	case 0x42, // UNMAP: it deallocates, and writes nothing
-		0x83: // EXTENDED COPY: see its pieces
+		0x83: // EXTENDED COPY: the blocks that it copies are not counted
 		return Cost{Writing, 0}
 	}
 	return Cost{}

@@ -54,6 +54,7 @@ func TestCostInBytes(t *testing.T) {
 		{"WRITE SAME", []byte{0x41, 0, 0, 0, 0, 0, 0, 0x10, 0}, ones, Cost{Writing, 0x1000 * 512}},
 		{"WRITE SAME of zeroes", []byte{0x41, 0, 0, 0, 0, 0, 0, 0x10, 0}, make([]byte, 512), Cost{Writing, 512}},
 		{"WRITE SAME without data", []byte{0x93, wsNDOB, 13: 8}, nil, Cost{Writing, 0}},
+		{"EXTENDED COPY", []byte{0x83, 13: 100}, make([]byte, 100), Cost{Writing, 0}},
 		{"UNMAP", []byte{0x42, 8: 24}, make([]byte, 24), Cost{Writing, 0}},
 		{"TEST UNIT READY", []byte{0}, nil, Cost{}},
 	} {

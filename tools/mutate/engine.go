@@ -73,4 +73,16 @@ var engineMutants = []mutant{
 	{"engine: a target that is gone is reported", "engine/device.go", "		l.Post(devicesChanged{l})\n", "		_ = l\n", "engine", "Statistics"},
 	{"engine: a unit is handed over with commands in progress", "engine/masking.go", "(!r.masked || !t.l.Nexus.Sees(r.unit))", "!r.masked", "engine", "TestMaskedUnitIsAtRest/drains"},
 	{"engine: those who see the unit are waited for", "engine/masking.go", "(!r.masked || !t.l.Nexus.Sees(r.unit))", "true", "engine", "TestMaskedUnitIsAtRest"},
+
+	// Limits of traffic.
+	{"engine: an idle limit saves up without end", "engine/rate.go", "		if b.paid.CompareAndSwap(paid, max(paid, now-b.burst.Load())+cost) {\n			return true\n", "		if b.paid.CompareAndSwap(paid, paid+cost) {\n			return true\n", "engine", "TestBucket"},
+	{"engine: a command that may not start counts", "engine/rate.go", "		m.ops.giveBack(op)\n", "", "engine", "TestMeter|TestLimits"},
+	{"engine: a command overtakes those that are held", "engine/held.go", "path[paid].free() && path[paid].take(now, bytes)", "path[paid].take(now, bytes)", "engine", "TestLimits"},
+	{"engine: who was served is forgotten at once", "engine/held.go", "q.first.tag <= m.virtual.Load() || m.free()", "true", "engine", "TestLimitsAreFair"},
+	{"engine: the first loop to wake takes all of a limit", "engine/held.go", "f.tag > others && l.now-m.ready(n) < heldPatience", "false", "engine", "TestLimitsAreFair"},
+	{"engine: what an aborted command has paid is lost", "engine/held.go", "	if first {\n		f.giveBack(t, f.paid)\n	}\n", "", "engine", "TestAbortReturnsWhatWasPaid"},
+	{"engine: a new rate waits for the old timer", "engine/limit.go", "			e.l.serveHeld(q)\n", "", "engine", "TestHeldCommandsEnd|TestLimitsChange"},
+	{"engine: held commands have no timer", "engine/held.go", "		q.loop.timers.add(timer{at: at, event: q})\n", "", "engine", "TestLimitsHold"},
+	{"engine: a held command that is to be aborted starts", "session/execute.go", "	if t.st.phase != phaseDeferred {\n		return false\n	}\n", "", "engine", "TestSimulation"},
+	{"engine: an ORDERED command passes a held one", "session/order.go", "r.st.phase < phaseRunning && b.covers(r)", "r.st.phase <= phaseReady && b.covers(r)", "engine", "TestHeldCommandsKeepTheirOrder"},
 }
