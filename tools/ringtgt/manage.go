@@ -26,6 +26,9 @@ type manager struct {
 	ctx  context.Context // ends with close
 	end  context.CancelFunc
 	done chan struct{}
+
+	signal   chan struct{} // SIGHUP
+	reloaded chan struct{} // no reload is in progress, and none begins
 }
 
 // job is a requested change.
@@ -45,7 +48,8 @@ type answer struct {
 var errStopping = fmt.Errorf("the daemon is stopping: %w", api.ErrUnavailable)
 
 func newManager(d *daemon, src *source) *manager {
-	m := &manager{d: d, src: src, jobs: make(chan *job, maxJobs), done: make(chan struct{})}
+	m := &manager{d: d, src: src, jobs: make(chan *job, maxJobs), done: make(chan struct{}),
+		signal: make(chan struct{}, 1), reloaded: make(chan struct{})}
 	m.ctx, m.end = context.WithCancel(context.Background())
 	return m
 }
@@ -95,6 +99,7 @@ func (m *manager) Config() *config.Config { return m.d.now().cfg.Clone() }
 // run carries out jobs until Close.
 func (m *manager) run() {
 	defer close(m.done)
+	go m.reloads()
 	for {
 		select {
 		case <-m.ctx.Done():
@@ -109,6 +114,7 @@ func (m *manager) run() {
 func (m *manager) close() {
 	m.end()
 	<-m.done
+	m.endReloads()
 }
 
 // next carries out j, together with the edits that are queued behind it: a thousand commands that wait for each other's syncs would

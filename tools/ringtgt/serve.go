@@ -68,7 +68,7 @@ func (c *serveCmd) Run(s streams) error {
 	notify("READY=1")
 	sig := <-signals
 	for sig == syscall.SIGHUP {
-		go d.reload()
+		d.manager.reload()
 		sig = <-signals
 	}
 	notify("STOPPING=1")
@@ -92,18 +92,4 @@ func newLog(w io.Writer, s config.Server) (*slog.Logger, *slog.LevelVar) {
 		return slog.New(slog.NewJSONHandler(w, opts)), level
 	}
 	return slog.New(slog.NewTextHandler(w, opts)), level
-}
-
-// reload is SIGHUP: the daemon reads its configuration file again, if there is one, and inspects the media.
-func (d *daemon) reload() {
-	if d.manager.src.flags.Config != "" {
-		if plan, err := d.manager.Apply(d.manager.ctx, false, false); err != nil {
-			d.log.Error("the configuration was not applied", "err", err)
-		} else {
-			for _, setting := range plan.Restart {
-				d.log.Warn("the setting takes effect when the daemon starts again", "setting", setting)
-			}
-		}
-	}
-	d.refresh()
 }
