@@ -43,3 +43,18 @@ func TestTakeAttentionOnce(t *testing.T) {
 		t.Errorf("established %d times, reported %d times", e, r)
 	}
 }
+
+// A command of a removed unit neither takes nor establishes an attention of the unit that has its LUN now.
+func TestAttentionIsItsUnits(t *testing.T) {
+	old, next, n := &Unit{lun: 5, generation: 1 << attentionCount}, &Unit{lun: 5, generation: 2 << attentionCount}, &Nexus{}
+	n.greet(next, uaPowerOn)
+	if a := n.takeAttention(old, ^attention(0)); a != 0 {
+		t.Errorf("the removed unit's command took %#x", a)
+	}
+	if n.attend(old, uaModeChanged) {
+		t.Error("the removed unit's command established an attention")
+	}
+	if a := n.takeAttention(next, ^attention(0)); a != uaPowerOn {
+		t.Errorf("pending is %#x, want POWER ON", a)
+	}
+}

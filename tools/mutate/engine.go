@@ -58,7 +58,6 @@ var engineMutants = []mutant{
 	{"engine: the accept of a closed listener is submitted again", "engine/accept.go", "	case ln.phase == listenerClosing:\n		l.closed(i)\n", "", "engine", "Portal|TestSimulation"},
 	{"engine: a listener's place is used while its accept is under way", "engine/accept.go", "		if ln.phase == listenerResting {\n			l.closed(i)", "		if ln.phase <= listenerResting {\n			ln.phase = listenerResting\n			l.closed(i)", "engine", "Portal"},
 	{"engine: connections stay when their portal is removed", "engine/portal.go", "		if c != nil && c.portal == p {\n", "		if false {\n", "engine", "Portal"},
-	{"engine: all connections end with a portal", "engine/portal.go", "		if c != nil && c.portal == p {\n", "		if c != nil {\n", "engine", "Portal"},
 	{"engine: a portal is bound twice", "engine/portal.go", "	case addr.Port() != 0 && e.portals.at(addr) != nil:", "	case false:", "engine", "Portal"},
 	{"engine: a removed unit's file stays registered", "engine/removal.go", "		l.files.forget(op)\n", "		_ = op\n", "engine", "Removed"},
 	{"engine: a slot that was emptied is never used again", "engine/files.go", "			f.free = append(f.free, int32(i))\n", "", "engine", "Removed"},

@@ -116,5 +116,5 @@ var lunMutants = []mutant{
 
 	{"removal: a command acts on the next unit", "lun/dispatch.go", "has the LUN now\n		t.unit = nil\n", "has the LUN now\n		t.resolve()\n", "lun", "TestCommandStaysWithItsUnit$"},
 	{"removal: attentions of the unit before", "lun/ua.go", "		if old&^attentionMask != u.generation {\n			return false\n		}\n", "", "lun", "TestAttentionsOfARemovedUnit$"},
-	{"removal: an attention of the next unit is taken", "lun/ua.go", "if set == 0 || old&^attentionMask != u.generation {", "if set == 0 {", "lun", "TestAttentionsOfARemovedUnit$"},
+	{"removal: an attention of the next unit is taken", "lun/ua.go", "if set == 0 || old&^attentionMask != u.generation {", "if set == 0 {", "lun", "TestAttentionIsItsUnits$"},
 }
