@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,24 +15,28 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
-// carryOut makes a change that is prepared and saved.
+// carryOut makes a change that is prepared and saved. An initiator that the change admits must not see, even for a moment, what the
+// change removes or hides from it, and one that it shuts out must not see what it adds. So units leave and change first, then the
+// targets' new accounts and access lists come into force, and new units appear when whoever is shut out is gone.
 func (c *change) carryOut() {
 	d := c.d
 	d.configure(c.next.cfg)
+	c.removeUnits(c.early)
+	for _, s := range c.plan.Steps {
+		c.alter(s)
+	}
 	// A login finds the device of whatever target it finds.
 	d.engine.SetDevices(append(c.next.devices(), c.removedDevices()...)...)
 	d.node.SetTargets(c.next.sessionTargets())
 	d.current.Store(c.next)
-	for _, s := range c.plan.Steps {
-		c.alter(s)
-	}
 	c.logOut()
+	c.reveal()
 	for _, t := range c.removedDevices() {
 		d.engine.SetInitiatorQoS(t, nil)
 	}
 	d.engine.SetDevices(c.next.devices()...)
 	c.removePortals()
-	c.removeUnits()
+	c.removeUnits(func(target string, number int) bool { return !c.early(target, number) })
 	c.openLater()
 	for _, s := range c.plan.Steps {
 		d.log.Info("configuration: " + s.String())
@@ -105,12 +110,33 @@ func (c *change) removePortals() {
 	}
 }
 
-// removeUnits removes units that are not in the new configuration, side by side: each may take as long as its commands.
-func (c *change) removeUnits() {
+// early reports whether the plan removes a unit before anything else: admin.Diff puts such removals first.
+func (c *change) early(target string, number int) bool {
+	for _, s := range c.plan.Steps {
+		old, ok := s.Old.(*config.LUN)
+		if !ok || s.Verb != admin.Remove {
+			return false
+		}
+		if strings.EqualFold(s.Target, target) && old.Number == number {
+			return true
+		}
+	}
+	return false
+}
+
+// reveal makes the units visible that prepare has added.
+func (c *change) reveal() {
+	for _, o := range c.opened {
+		c.fails(o.unit.unit.SetExports(exports(o.cfg)))
+	}
+}
+
+// removeUnits removes those of some units that are not in the new configuration, side by side: each may take as long as its commands.
+func (c *change) removeUnits(some func(target string, number int) bool) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	c.old.each(func(t *servedTarget, u *servedUnit) {
-		if c.next.target(t.cfg.Name).unit(u.cfg.Number) == u {
+		if c.next.target(t.cfg.Name).unit(u.cfg.Number) == u || !some(t.cfg.Name, u.cfg.Number) {
 			return
 		}
 		all.Go(func() {
@@ -181,7 +207,7 @@ func (d *daemon) openLate(o *opening, until time.Time) error {
 	}
 	err := d.identify(one)
 	if err == nil {
-		err = d.addUnit(o.target, o.unit)
+		err = d.addUnit(o.target, o.unit, exports(o.cfg))
 	}
 	if err != nil {
 		o.unit.backend.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/medium"
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -102,12 +103,15 @@ func (c *change) prepare() error {
 		return err
 	}
 	for _, o := range c.opened {
-		if err := c.d.addUnit(o.target, o.unit); err != nil {
+		if err := c.d.addUnit(o.target, o.unit, hidden); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// hidden makes a unit visible to nobody: no initiator has that name.
+var hidden = []lun.Export{{Initiators: []string{"-"}}}
 
 // layOut lists the targets of the new configuration with the units that stay, and the units to open.
 func (c *change) layOut() {

@@ -189,7 +189,7 @@ func (d *daemon) makeTargets(s *serving, until time.Time) error {
 		return err
 	}
 	for _, o := range places {
-		if err := d.addUnit(o.target, o.unit); err != nil {
+		if err := d.addUnit(o.target, o.unit, exports(o.cfg)); err != nil {
 			return err
 		}
 	}
@@ -212,9 +212,9 @@ func (d *daemon) makeTarget(cfg *config.Target) *servedTarget {
 	return t
 }
 
-// addUnit adds the logical unit of an open medium, and begins to watch its health.
-func (d *daemon) addUnit(t *servedTarget, u *servedUnit) (err error) {
-	u.config.Exports = exports(u.cfg)
+// addUnit adds the logical unit of an open medium, exported as to says, and begins to watch its health.
+func (d *daemon) addUnit(t *servedTarget, u *servedUnit, to []lun.Export) (err error) {
+	u.config.Exports = to
 	if u.unit, err = t.lun.AddUnit(u.cfg.Number, u.config); err != nil {
 		return fmt.Errorf("%s: target %s lun %d: %w", u.cfg.At, t.cfg.Name, u.cfg.Number, err)
 	}

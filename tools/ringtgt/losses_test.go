@@ -44,7 +44,7 @@ func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
 	target.lun = lun.NewTarget(lun.TargetConfig{Name: target.cfg.Name, Loops: 1})
 	k.current.Store(&serving{cfg: &config.Config{}, targets: []*servedTarget{target}})
 	k.health = health.New(k.daemon.log)
-	must.OK(t, errors.Join(k.identify([]*opening{{target: target, cfg: u.cfg, unit: u}}), k.addUnit(target, u)))
+	must.OK(t, errors.Join(k.identify([]*opening{{target: target, cfg: u.cfg, unit: u}}), k.addUnit(target, u, nil)))
 	return k, target, u
 }
 

@@ -293,3 +293,23 @@ func TestLastACLEntryOfTheFilesTarget(t *testing.T) {
 	_, err = n.manager.Do(n.ctx, admin.RemoveACL{Target: targetA, Initiators: entry, Open: true})
 	must.OK(t, err)
 }
+
+// An initiator that a change shuts out does not see the LUNs that the same change adds, not even while it is asked to log out.
+func TestApplyHidesWhatIsNew(t *testing.T) {
+	n := newNode(t, fileA)
+	a := n.login(targetA)
+	must.OK(t, a.Ready(n.ctx, 0, initiator.LUN(0)))
+	done := make(chan error, 1)
+	go func() {
+		_, err := n.apply(fileA + lunA1 + "[target.acl]\ninitiators = [\"iqn.2026-11.com.example:other\"]\n")
+		done <- err
+	}()
+	for a.Ping(n.ctx, 0, nil, true) == nil {
+		cmd := &initiator.Command{CDB: []byte{0xA0, 8: 8, 11: 0}, In: make([]byte, 2048)}
+		if s := a.Exec(n.ctx, cmd); s == nil && cmd.Result.Good() == nil {
+			must.Be(t, cmd.In[3] == 8, "the initiator sees %d LUNs", cmd.In[3]/8)
+		}
+	}
+	must.OK(t, <-done)
+	check.Equal(t, len(n.now().targets[0].lun.Units()), 2, "units:")
+}

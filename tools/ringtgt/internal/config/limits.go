@@ -31,9 +31,9 @@ const (
 	maxDuration = 24 * time.Hour
 	// maxInterface is the longest name of a network interface: IFNAMSIZ without the terminating zero (netdevice(7)).
 	maxInterface = 15
-	// minBurst and maxBurst: less than a few commands' time cannot be told from no burst, and what is saved up over minutes bounds
+	// minBurst and maxBurst are the engine's: a loop wakes too late to make up for less, and what is saved up over minutes bounds
 	// nothing.
-	minBurst = time.Millisecond
+	minBurst = 5 * time.Millisecond
 	maxBurst = time.Minute
 	// maxPool keeps the name of a pool short enough for the paths and URLs that it is part of.
 	maxPool = 64
