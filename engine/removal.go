@@ -104,8 +104,7 @@ func (e *Engine) release(r *removal) {
 		<-ended
 	}
 	if m, ok := r.unit.Backend().(lun.Mapped); ok {
-		g := r.unit.Backend().Geometry()
-		e.unsent(r.unit, m.Bytes(0, int(g.Blocks)*int(g.BlockSize)))
+		e.unsent(r.unit, m.Memory())
 	}
 	var op lun.QueueOp
 	if q, ok := r.unit.Backend().(lun.OnQueue); ok {

@@ -87,8 +87,10 @@ type Backend interface {
 
 // Mapped is a backend whose blocks are in memory: reads are sent directly from there, without a buffer or a copy.
 type Mapped interface {
-	// Bytes returns the n bytes at off. They stay valid until Close, and change when written.
+	// Bytes returns the n bytes at off, at most MaxTransfer. They stay valid until Close, and change when written.
 	Bytes(off int64, n int) []byte
+	// Memory returns all the memory that Bytes returns parts of. Close releases it.
+	Memory() []byte
 }
 
 // Queue is the block I/O of an event loop, through its ring. Each call completes later on the same loop, by op.QueueDone; see

@@ -55,6 +55,8 @@ func (s *slab) perform(r *lun.Request) {
 // mappedSlab is a slab that is read where it lies.
 type mappedSlab struct{ *slab }
 
+func (s mappedSlab) Memory() []byte { return s.data }
+
 func (s mappedSlab) Bytes(off int64, n int) []byte { return s.data[off : off+int64(n)] }
 
 // crowd is a target under loops that really run at the same time.

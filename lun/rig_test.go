@@ -148,6 +148,8 @@ func (d *disk) kinds(k lun.OpKind) (n int) {
 // mappedDisk is a disk whose blocks are sent from where they lie.
 type mappedDisk struct{ *disk }
 
+func (d mappedDisk) Memory() []byte { return d.data }
+
 func (d mappedDisk) Bytes(off int64, n int) []byte { return d.data[off : off+int64(n) : off+int64(n)] }
 
 // rig is a target with one unit at LUN 0 and nexuses that send commands to it.

@@ -187,6 +187,17 @@ func (f *File) Grow(n int64) error {
 	case st.Size < f.size.Load():
 		return errors.New("was truncated, and must not hide that by growing again")
 	}
+	// A file whose space is all reserved stays so.
+	if reserved := st.Blocks*512 >= st.Size; reserved && st.Size > 0 && !f.geom.Thin {
+		if err := unix.Fallocate(f.fd, 0, st.Size, n-st.Size); err != nil && err != unix.EOPNOTSUPP {
+			return errors.Join(fmt.Errorf("fallocate to %d bytes: %w", n, err), unix.Ftruncate(f.fd, st.Size))
+		}
+	}
+	return f.extend(n)
+}
+
+// extend durably makes the file n bytes long.
+func (f *File) extend(n int64) error {
 	if err := unix.Ftruncate(f.fd, n); err != nil {
 		return fmt.Errorf("ftruncate to %d bytes: %w", n, err)
 	}

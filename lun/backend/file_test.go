@@ -341,3 +341,20 @@ func TestFileGrow(t *testing.T) {
 	b.Close()
 	check.Equal(t, f.Grow(65536), error(lun.ErrGone), "Grow after Close:")
 }
+
+// TestFileGrowReserves: a file whose space is reserved has all of it reserved when it has grown; a sparse one stays sparse.
+func TestFileGrowReserves(t *testing.T) {
+	for _, reserved := range []bool{true, false} {
+		path := sized(t, 1<<20)
+		if reserved {
+			must.OK(t, os.WriteFile(path, bytes.Repeat([]byte{1}, 1<<20), 0o600))
+		}
+		b := must.Get(backend.Open(backend.Spec{Kind: backend.KindFile, Path: path, Direct: backend.DirectOff}))(t)
+		must.OK(t, b.(backend.Growable).Grow(4<<20))
+		var st unix.Stat_t
+		must.OK(t, unix.Stat(path, &st))
+		check.Equal(t, st.Size, 4<<20, "size")
+		check.Equal(t, st.Blocks*512 >= 4<<20, reserved, "all is reserved:")
+		b.Close()
+	}
+}

@@ -72,6 +72,9 @@ func (m *Memory) Refresh() (bool, error) { return false, nil }
 // Bytes implements lun.Mapped.
 func (m *Memory) Bytes(off int64, n int) []byte { return m.mem[off : off+int64(n) : off+int64(n)] }
 
+// Memory implements lun.Mapped.
+func (m *Memory) Memory() []byte { return m.mem }
+
 // Submit implements lun.Backend. Reads, writes and small ranges complete before it returns.
 func (m *Memory) Submit(l lun.Loop, r *lun.Request) {
 	i := l.Index()

@@ -46,6 +46,9 @@ func (b *Null) Refresh() (bool, error) { return false, nil }
 // Bytes implements lun.Mapped. n is at most lun.MaxTransfer.
 func (b *Null) Bytes(_ int64, n int) []byte { return b.zeros[:n:n] }
 
+// Memory implements lun.Mapped.
+func (b *Null) Memory() []byte { return b.zeros }
+
 // Submit implements lun.Backend. The request completes before Submit returns.
 func (b *Null) Submit(_ lun.Loop, r *lun.Request) {
 	switch {
