@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,7 +64,7 @@ func (c *change) alter(s admin.Step) {
 		t := c.next.target(s.Target)
 		u := t.unit(now.Number)
 		ctx, cancel := context.WithTimeout(c.ctx, drainTime)
-		c.fails(c.d.engine.SetExports(ctx, u.unit, exports(now), c.force))
+		c.fails(s.Target, c.d.engine.SetExports(ctx, u.unit, exports(now), c.force))
 		cancel()
 		u.unit.SetReadOnly(now.ReadOnly)
 		c.d.engine.SetUnitQoS(u.unit, rateOf(now.QoS))
@@ -92,20 +93,44 @@ func (c *change) logOut() {
 			ctx, cancel := context.WithTimeout(c.ctx, drainTime)
 			defer cancel()
 			_, err := c.d.engine.LogOut(ctx, gone, c.force)
-			c.fails(err)
+			c.fails("", err)
 			return
 		}
 	}
 }
 
+// lateError is what failed after the change was saved. The change is in force nevertheless, so it must not be tried again.
+type lateError struct {
+	target string // whose part it was; "": of all
+	err    error
+}
+
 // fails notes an error after the change was saved.
-func (c *change) fails(err error) { c.late = errors.Join(c.late, err) }
+func (c *change) fails(target string, err error) {
+	if err != nil {
+		c.late = append(c.late, lateError{target, err})
+	}
+}
+
+// lateFor returns the errors that concern a plan, which may be one of several that were carried out together.
+func (c *change) lateFor(p *admin.Plan) error {
+	var errs []error
+	for _, l := range c.late {
+		concerns := func(s admin.Step) bool {
+			return strings.EqualFold(s.Target, l.target) || s.Kind == admin.KindTarget && strings.EqualFold(s.Name, l.target)
+		}
+		if l.target == "" || slices.ContainsFunc(p.Steps, concerns) {
+			errs = append(errs, l.err)
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // removePortals closes portals that are not in the new configuration.
 func (c *change) removePortals() {
 	for _, addr := range c.unbound {
 		ctx, cancel := context.WithTimeout(c.ctx, drainTime)
-		c.fails(c.d.engine.RemovePortal(ctx, addr, c.force))
+		c.fails("", c.d.engine.RemovePortal(ctx, addr, c.force))
 		cancel()
 	}
 }
@@ -113,11 +138,11 @@ func (c *change) removePortals() {
 // early reports whether the plan removes a unit before anything else: admin.Diff puts such removals first.
 func (c *change) early(target string, number int) bool {
 	for _, s := range c.plan.Steps {
-		old, ok := s.Old.(*config.LUN)
-		if !ok || s.Verb != admin.Remove {
+		if s.Verb != admin.Remove {
 			return false
 		}
-		if strings.EqualFold(s.Target, target) && old.Number == number {
+		old, ok := s.Old.(*config.LUN)
+		if ok && strings.EqualFold(s.Target, target) && old.Number == number {
 			return true
 		}
 	}
@@ -127,7 +152,7 @@ func (c *change) early(target string, number int) bool {
 // reveal makes the units visible that prepare has added.
 func (c *change) reveal() {
 	for _, o := range c.opened {
-		c.fails(o.unit.unit.SetExports(exports(o.cfg)))
+		c.fails(o.target.cfg.Name, o.unit.unit.SetExports(exports(o.cfg)))
 	}
 }
 
@@ -143,7 +168,7 @@ func (c *change) removeUnits(some func(target string, number int) bool) {
 			err := c.d.removeUnit(c.ctx, t, u, c.force)
 			mu.Lock()
 			defer mu.Unlock()
-			c.fails(err)
+			c.fails(t.cfg.Name, err)
 		})
 	})
 	all.Wait()
@@ -188,7 +213,7 @@ func (c *change) openLater() {
 	for _, o := range c.later {
 		o.target = next.target(o.target.cfg.Name)
 		if err := c.d.openLate(o, until); err != nil {
-			c.fails(err)
+			c.fails(o.target.cfg.Name, err)
 			next.without(o)
 			continue
 		}

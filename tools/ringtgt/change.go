@@ -33,7 +33,7 @@ type change struct {
 	later   []*opening       // their media are in use by units that the change removes
 	bound   []netip.AddrPort // addresses of new portals
 	unbound []netip.AddrPort // and of those that go
-	late    error            // what failed after the change was saved
+	late    []lateError      // what failed after the change was saved
 }
 
 func (m *manager) change(cfg *config.Config, force bool) *change {

@@ -145,30 +145,36 @@ func (m *manager) next(j *job) {
 func (j *job) isEdit() bool { return len(j.ops) > 0 }
 
 // edits carries out a batch of edits as one change. If that is refused each is tried alone, so that only those that are wrong fail.
+// A change that was made is never tried again, whatever failed afterwards.
 func (m *manager) edits(batch []*job) {
-	err := m.edit(batch...)
-	for _, j := range batch {
-		if err != nil && len(batch) > 1 {
-			j.reply(m.edit(j))
-			continue
+	made, refused := m.edit(batch...)
+	switch {
+	case refused == nil:
+		for _, j := range batch {
+			j.reply(made.lateFor(j.plan))
 		}
-		j.reply(err)
+	case len(batch) == 1:
+		batch[0].reply(refused)
+	default:
+		for _, j := range batch {
+			m.edits([]*job{j})
+		}
 	}
 }
 
 // reply answers a job whose plan is known.
 func (j *job) reply(err error) { j.answer <- answer{j.plan, err} }
 
-// edit carries out the operations of jobs, all or none.
-func (m *manager) edit(jobs ...*job) error {
+// edit carries out the operations of jobs, all or none. It returns the change that it made, or why it made none.
+func (m *manager) edit(jobs ...*job) (made *change, refused error) {
 	if m.d.state == nil {
-		return errNoState
+		return nil, errNoState
 	}
 	owned, all := m.src.owned.Clone(), m.d.now().cfg
 	for _, j := range jobs {
 		for _, op := range j.ops {
 			if _, err := op.Edit(owned, m.src.file); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		merged, _ := config.Combine(m.src.file, owned)
@@ -178,13 +184,13 @@ func (m *manager) edit(jobs ...*job) error {
 	// What is saved is what was checked: the text is read again as the next start will read it.
 	text, owned, problems := config.Reread(owned, ownedPath(m.d.state.Dir()), false)
 	if owned == nil {
-		return invalid(problems)
+		return nil, invalid(problems)
 	}
 	if bytes.Equal(text, config.EncodeOwned(m.src.owned, ownedPath(m.d.state.Dir()))) {
-		return nil // it is so already
+		return &change{}, nil // it is so already
 	}
 	if all, problems = config.Merge(m.src.file, owned); all == nil {
-		return invalid(problems)
+		return nil, invalid(problems)
 	}
 	c := m.change(all, jobs[0].force)
 	c.save = func() error { return m.save(text) }
@@ -192,10 +198,10 @@ func (m *manager) edit(jobs ...*job) error {
 		jobs[0].plan = c.plan
 	}
 	if err := c.do(); err != nil {
-		return err
+		return nil, err
 	}
 	m.src.owned = owned
-	return c.late
+	return c, nil
 }
 
 // apply reads the file again and carries out what differs.
@@ -224,7 +230,7 @@ func (m *manager) apply(j *job) error {
 		return err
 	}
 	m.src.file = file
-	return c.late
+	return c.lateFor(c.plan)
 }
 
 // invalid wraps the problems of a configuration.

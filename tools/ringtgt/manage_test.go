@@ -313,3 +313,60 @@ func TestApplyHidesWhatIsNew(t *testing.T) {
 	must.OK(t, <-done)
 	check.Equal(t, len(n.now().targets[0].lun.Units()), 2, "units:")
 }
+
+// Changes that wait are carried out together, and once: what fails after a change was saved, such as the loss of a file that was
+// deleted, is reported for the LUN concerned and does not make the batch be carried out again.
+func TestDoOnceAlthoughSomethingFailsLate(t *testing.T) {
+	n := newNode(t, fileA)
+	add := func(target string, number int, l config.LUN) admin.Op {
+		l.Number = number
+		return admin.AddLUN{Target: target, LUN: l}
+	}
+	path := filepath.Join(n.dir, "b0.img")
+	_, err := n.manager.Do(n.ctx, admin.AddTarget{Name: targetB}, add(targetB, 0, config.LUN{Kind: "file", Path: path, Size: 1 << 20}))
+	must.OK(t, err)
+	must.OK(t, os.Remove(path))
+	// The file's target gets LUNs without a number, which would be added twice.
+	remove := &job{ops: []admin.Op{admin.RemoveLUN{Target: targetB, Number: 0}}, answer: make(chan answer, 1)}
+	more := &job{ops: []admin.Op{add(targetA, -1, config.LUN{Kind: "mem", Size: 1 << 20})}, answer: make(chan answer, 1)}
+	n.manager.close() // this goroutine does its work
+	n.manager.ctx = context.Background()
+	n.manager.edits([]*job{remove, more})
+	a, b := <-remove.answer, <-more.answer
+	check.That(t, a.err != nil && strings.Contains(a.err.Error(), "lost"), "the removal of a LUN whose file was deleted: %v", a.err)
+	must.OK(t, b.err, "the other change")
+	check.Equal(t, len(n.now().target(targetA).units), 2, "LUNs of the other target:")
+	n.daemon.manager = newManager(n.daemon, n.manager.src)
+	go n.manager.run()
+}
+
+// A LUN of every kind can be removed while the daemon runs.
+func TestRemoveEveryKind(t *testing.T) {
+	n := newNode(t, fileA)
+	for i, l := range []config.LUN{{Kind: "null", Size: 1 << 34}, {Kind: "mem", Size: 1 << 26}, {Kind: "file", Path: filepath.Join(n.dir, "k.img"), Size: 1 << 20}} {
+		l.Number = i + 1
+		_, err := n.manager.Do(n.ctx, admin.AddLUN{Target: targetA, LUN: l})
+		must.OK(t, err, "%s", l.Kind)
+		_, err = n.manager.Do(n.ctx, admin.RemoveLUN{Target: targetA, Number: l.Number})
+		must.OK(t, err, "%s", l.Kind)
+	}
+}
+
+// An initiator that a change admits does not see what the same change takes away, even if something else is removed before that:
+// the LUN with another medium leaves before the access list admits it.
+func TestApplyTakesAwayBeforeItAdmits(t *testing.T) {
+	const old, admitted = "[target.acl]\ninitiators = [\"iqn.2026-11.com.example:host-7\"]\n", "[target.acl]\ninitiators = [\"iqn.2026-11.com.example:*\"]\n"
+	n := newNode(t, fileB+fileA+old)
+	a := n.login(targetA)
+	must.OK(t, a.Ready(n.ctx, 0, initiator.LUN(0)))
+	n.edit(strings.Replace(fileA, "a0.img", "new.img", 1) + admitted)
+	j := &job{answer: make(chan answer, 1)}
+	src, ps := load(config.Flags{Config: n.file, LogLevel: "error"}, false)
+	must.Be(t, src != nil, "%v", ps)
+	c := n.manager.change(src.cfg, j.force)
+	check.That(t, c.early(targetA, 0), "lun 0, whose medium is replaced, does not leave first: %v", c.plan.Steps)
+	_, err := n.manager.Apply(n.ctx, false, false)
+	must.OK(t, err)
+	must.OK(t, a.Ready(n.ctx, 0, initiator.LUN(0)))
+	check.Equal(t, filepath.Base(n.now().target(targetA).units[0].cfg.Path), "new.img", "the medium:")
+}

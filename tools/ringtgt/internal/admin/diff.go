@@ -220,7 +220,7 @@ func (d *differ) targets() {
 		for j := range t.LUNs {
 			l := &t.LUNs[j]
 			at := place{t.Name, l.Number}
-			d.unit(at, before[at], l, leave[at])
+			d.unit(at, before[at], l, leave[at] || opens)
 		}
 	}
 }

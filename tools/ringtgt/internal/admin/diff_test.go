@@ -333,7 +333,7 @@ func randomText(rng *rand.Rand) string {
 			if rng.IntN(3) == 0 || len(files) == 0 {
 				continue
 			}
-			spec := fmt.Sprintf("file:/d/%d:%dG", files[0], 1+rng.IntN(1))
+			spec := fmt.Sprintf("file:/d/%d:1G", files[0])
 			files = files[1:]
 			if rng.IntN(4) == 0 {
 				spec = fmt.Sprintf("mem:%dM", 1+rng.IntN(3))
