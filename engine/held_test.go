@@ -125,14 +125,14 @@ func TestHeldCommandsEnd(t *testing.T) {
 	r := newLimited(t)
 	slow := Rate{ReadBytes: 1, WriteBytes: 1}
 	// begin starts an initiator with two held reads and a held write, behind one that left a debt.
-	begin := func(isid byte) (i *initiator, tags [3]uint32, sn uint32) {
+	begin := func(isid byte) (i *initiator, tags []uint32, sn uint32) {
 		r.rate(Rate{})
 		i = r.login(isid)
 		r.rate(slow)
 		i.good(i.startRead(0, 0, 8))
 		i.good(i.startWrite(0, 0, make([]byte, 4096)))
 		sn = i.CmdSN
-		tags = [3]uint32{i.startRead(0, 0, 8), i.startRead(0, 8, 8), i.startWrite(0, 0, make([]byte, 4096))}
+		tags = []uint32{i.startRead(0, 0, 8), i.startRead(0, 8, 8), i.startWrite(0, 0, make([]byte, 4096))}
 		r.held(3)
 		return
 	}
@@ -176,7 +176,7 @@ func TestHeldCommandsEnd(t *testing.T) {
 		i, tags, _ := begin(7)
 		r.rate(Rate{ReadBytes: 1 << 40, WriteBytes: 1 << 40})
 		r.pass(time.Microsecond) // what is left of the debt
-		for k := 0; k < len(tags); k++ {
+		for range tags {
 			r.pass(time.Millisecond)
 			must.Get(i.Answer())(t)
 		}

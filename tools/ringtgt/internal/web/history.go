@@ -1,7 +1,6 @@
 package web
 
 import (
-	"sync"
 	"time"
 
 	"github.com/ringtgt/ringtgt/engine"
@@ -12,7 +11,6 @@ import (
 
 // history is what the page shows of the last minutes. Requests take the samples: nothing runs while nobody looks.
 type history struct {
-	mu      sync.Mutex
 	at      time.Time // of the last reading
 	last    engine.Latency
 	now     map[control.UnitID]*control.Activity // between the last two readings
