@@ -47,6 +47,7 @@ var rules = []rule{
 	{folder: "internal/process"},
 	{folder: "internal/rawclient", ours: []string{"pdu"}},
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
+	{folder: "internal/conform/rules"},
 	{folder: "internal/check"},
 	{folder: "internal/must"},
 	{folder: "internal/harness", ours: []string{"internal/process"}},
