@@ -26,7 +26,7 @@ const (
 // Party is whom a rule binds.
 type Party string
 
-// Parties. A rule that binds neither is about the text of the RFC itself, or about later standards.
+// Parties. What binds neither is about the RFC's text, later standards or administrators.
 const (
 	Target    Party = "target"
 	Initiator Party = "initiator"
