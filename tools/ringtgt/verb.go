@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
@@ -146,7 +145,7 @@ func printResult(out io.Writer, what string, r *api.Result) {
 		fmt.Fprintf(out, "warning: %s\n", w)
 	}
 	for _, st := range r.Steps {
-		fmt.Fprintf(out, "%s %s\n", done[st.Verb], stepText(st))
+		fmt.Fprintf(out, "%s %s\n", done[st.Verb], st.Text())
 	}
 	for _, name := range r.Restart {
 		fmt.Fprintf(out, "%s takes effect when the daemon starts again\n", name)
@@ -162,21 +161,6 @@ func printResult(out io.Writer, what string, r *api.Result) {
 	default:
 		fmt.Fprintf(out, "%s: nothing to do\n", what)
 	}
-}
-
-// stepText names the object of a step and what changes of it.
-func stepText(st admin.Step) string {
-	text := string(st.Kind) + " " + st.Name
-	if st.Kind == admin.KindServer || st.Kind == admin.KindDiscovery {
-		text = st.Name
-	}
-	if st.Target != "" {
-		text += " of " + st.Target
-	}
-	if len(st.Fields) > 0 {
-		text += ": " + strings.Join(st.Fields, ", ")
-	}
-	return text
 }
 
 // sizeFlag is a size on the command line.

@@ -5,6 +5,7 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -97,9 +98,11 @@ type Step struct {
 	Name   string `json:"name"`             // of the object: target name, LUN number, portal address, account, pool, setting
 	// Fields names the keys that change, as in the configuration file; of Change and Replace only.
 	Fields []string `json:"fields,omitempty"`
-	// Old and New are the object before and after; nil where it does not exist. For the daemon.
-	Old any `json:"-"`
-	New any `json:"-"`
+	// Old and New are the object before and after; nil where it does not exist. Package api has their JSON.
+	Old     any             `json:"-"`
+	New     any             `json:"-"`
+	OldJSON json.RawMessage `json:"old,omitempty"`
+	NewJSON json.RawMessage `json:"new,omitempty"`
 }
 
 // Verb is what happens to an object.

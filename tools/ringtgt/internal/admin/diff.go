@@ -252,7 +252,7 @@ func (d *differ) unit(at place, old, l *config.LUN, early bool) {
 	}
 	if old.Kind == l.Kind && l.Kind == backend.KindFile && l.Size > 0 && l.Size < old.Size {
 		d.plan.Warnings = append(d.plan.Warnings, config.Problem{At: l.At, Text: fmt.Sprintf(
-			"lun %d of %s cannot shrink from %d to %d bytes: it stays as it is", at.number, at.target, old.Size, l.Size)}.String())
+			"lun %d of %s has %s and cannot shrink to %s: it stays as it is", at.number, at.target, sizeText(old.Size), sizeText(l.Size))}.String())
 	}
 	fields := changed(lunKeys, old, l)
 	replaced := len(changed(replacingKeys, old, l)) > 0

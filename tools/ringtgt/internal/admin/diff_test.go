@@ -107,32 +107,32 @@ func TestPlans(t *testing.T) {
 		{"nothing", "target a; lun 0 mem:1M", "target a; lun 0 mem:1M", "nothing changes"},
 		{
 			"a target with a LUN and a portal", "portal 1", "portal 1; portal 2; target a; lun 0 mem:1M",
-			"+ portal 192.0.2.2:3260: group 1|+ target a|+ lun 0 of a: mem, 1.0 MiB",
+			"+ portal 192.0.2.2:3260: group 1|+ target a|+ lun 0 of a: memory, 1.0 MiB",
 		},
 		{"all of it goes", "portal 1; portal 2; target a; lun 0 mem:1M", "portal 1", "- target a with 1 LUN|- portal 192.0.2.2:3260"},
-		{"a portal changes its group", "portal 1", "portal 1 2", "~ portal 192.0.2.1:3260: group"},
+		{"a portal changes its group", "portal 1", "portal 1 2", "~ portal 192.0.2.1:3260: group 1 to 2"},
 		{"all addresses instead of one", "portal 1", "portal any", "- portal 192.0.2.1:3260|+ portal [::]:3260: group 1"},
 		{"two portals whose ports the kernel chooses", "portal 0", "portal 0; portal 0", "+ portal 127.0.0.1:0: group 1"},
-		{"a pool moves", "pool p /a; pool q /b", "pool p /c", "~ pool p: path|- pool q"},
+		{"a pool moves", "pool p /a; pool q /b", "pool p /c", "~ pool p: path /a to /c|- pool q"},
 
-		{"the daemon's own settings", "", "cores; log; metrics", "~ server: log_level|needs a restart: cores, metrics"},
+		{"the daemon's own settings", "", "cores; log; metrics", "~ server: log_level info to warn|needs a restart: cores, metrics"},
 		{"who may list the targets", "", "discovery", "~ discovery: chap"},
 
-		{"accounts and ACL", "target a; lun 0 mem:1M", "target a chap acl alias; lun 0 mem:1M", "~ target a: alias, chap, acl"},
+		{"accounts and ACL", "target a; lun 0 mem:1M", "target a chap acl alias; lun 0 mem:1M", `~ target a: alias "" to "x", chap, acl all to iqn.1993-08.org.debian:01:host`},
 		{"a secret is rotated", "target a chap; lun 0 mem:1M", "target a chap2; lun 0 mem:1M", "~ target a: chap"},
-		{"a LUN is added behind a new ACL", "target a", "target a acl; lun 0 mem:1M", "~ target a: acl|+ lun 0 of a: mem, 1.0 MiB"},
-		{"a LUN goes before others are admitted", "target a acl; lun 0 mem:1M", "target a", "- lun 0 of a|~ target a: acl"},
+		{"a LUN is added behind a new ACL", "target a", "target a acl; lun 0 mem:1M", "~ target a: acl all to iqn.1993-08.org.debian:01:host|+ lun 0 of a: memory, 1.0 MiB"},
+		{"a LUN goes before others are admitted", "target a acl; lun 0 mem:1M", "target a", "- lun 0 of a|~ target a: acl iqn.1993-08.org.debian:01:host to all"},
 
 		{"a file grows", "target a; lun 0 file:/x:1G", "target a; lun 0 file:/x:2G", "~ lun 0 of a: size 1.0 GiB to 2.0 GiB"},
-		{"a file cannot shrink", "target a; lun 0 file:/x:2G", "target a; lun 0 file:/x:1G", "nothing changes|warning: lun 0 of a cannot shrink from 2147483648 to 1073741824 bytes: it stays|    as it is"},
+		{"a file cannot shrink", "target a; lun 0 file:/x:2G", "target a; lun 0 file:/x:1G", "nothing changes|warning: lun 0 of a has 2.0 GiB and cannot shrink to 1.0 GiB: it stays as it is"},
 		{"a file's size is not given any more", "target a; lun 0 file:/x:2G", "target a; lun 0 file:/x", "nothing changes"},
 		{"memory grows: its content is lost", "target a; lun 0 mem:1M", "target a; lun 0 mem:2M", "± lun 0 of a: size 1.0 MiB to 2.0 MiB; it is removed and added again"},
-		{"masking, QoS", "target a; lun 0 mem:1M", "target a; lun 0 mem:1M mask qos", "~ lun 0 of a: export, qos"},
-		{"read-only", "target a; lun 0 file:/x", "target a; lun 0 file:/x,ro", "~ lun 0 of a: read_only"},
-		{"writable again: the file is opened anew", "target a; lun 0 file:/x,ro", "target a; lun 0 file:/x", "± lun 0 of a: read_only; it is removed and added again"},
-		{"memory is writable again", "target a; lun 0 mem:1M,ro", "target a; lun 0 mem:1M", "~ lun 0 of a: read_only"},
-		{"another file", "target a; lun 0 file:/x", "target a; lun 0 file:/y", "± lun 0 of a: medium; it is removed and added again"},
-		{"another block size", "target a; lun 0 file:/x", "target a; lun 0 file:/x,bs=4096", "± lun 0 of a: block_size; it is removed and added again"},
+		{"masking, QoS", "target a; lun 0 mem:1M", "target a; lun 0 mem:1M mask qos", "~ lun 0 of a: export all to iqn.1993-08.org.debian:01:host=0, qos no bounds to 5|    reads/s"},
+		{"read-only", "target a; lun 0 file:/x", "target a; lun 0 file:/x,ro", "~ lun 0 of a: read_only false to true"},
+		{"writable again: the file is opened anew", "target a; lun 0 file:/x,ro", "target a; lun 0 file:/x", "± lun 0 of a: read_only true to false; it is removed and added again"},
+		{"memory is writable again", "target a; lun 0 mem:1M,ro", "target a; lun 0 mem:1M", "~ lun 0 of a: read_only true to false"},
+		{"another file", "target a; lun 0 file:/x", "target a; lun 0 file:/y", "± lun 0 of a: medium file /x to file /y; it is removed and added again"},
+		{"another block size", "target a; lun 0 file:/x", "target a; lun 0 file:/x,bs=4096", "± lun 0 of a: block_size default to 4.0 KiB; it is removed and added again"},
 
 		{"a LUN gets another number", "target a; lun 0 file:/x", "target a; lun 1 file:/x", "- lun 0 of a|+ lun 1 of a: file /x"},
 		{"a LUN moves to another target", "target a; lun 0 file:/x; target b", "target a; target b; lun 0 file:/x", "- lun 0 of a|+ lun 0 of b: file /x"},
@@ -143,9 +143,9 @@ func TestPlans(t *testing.T) {
 		},
 		{
 			"a LUN takes the file of another, which gets a new one", "target a; lun 0 file:/x; lun 1 file:/y", "target a; lun 0 file:/z; lun 1 file:/x",
-			"- lun 0 of a|+ lun 0 of a: file /z|± lun 1 of a: medium; it is removed and added again",
+			"- lun 0 of a|+ lun 0 of a: file /z|± lun 1 of a: medium file /y to file /x; it is removed and added again",
 		},
-		{"a serial number moves", "target a; lun 0 mem:1M,serial=s; lun 1 mem:1M", "target a; lun 1 mem:1M,serial=s", "- lun 0 of a|± lun 1 of a: serial; it is removed and added again"},
+		{"a serial number moves", "target a; lun 0 mem:1M,serial=s; lun 1 mem:1M", "target a; lun 1 mem:1M,serial=s", "- lun 0 of a|± lun 1 of a: serial default to s; it is removed and added again"},
 		{"a LUN goes for no other", "target a; lun 0 file:/x; target b", "target a; target b; lun 0 file:/y", "+ lun 0 of b: file /y|- lun 0 of a"},
 	} {
 		plan := Diff(of(t, tt.old), of(t, tt.new))
@@ -162,7 +162,7 @@ func TestPlanOfStart(t *testing.T) {
 	plan := Diff(nil, of(t, "cores; portal 1; target a; lun 0 mem:1M"))
 	var out bytes.Buffer
 	plan.Print(&out)
-	if want := "+ portal 192.0.2.1:3260: group 1\n+ target a\n+ lun 0 of a: mem, 1.0 MiB\n"; out.String() != want {
+	if want := "+ portal 192.0.2.1:3260: group 1\n+ target a\n+ lun 0 of a: memory, 1.0 MiB\n"; out.String() != want {
 		t.Errorf("got %s, want %s", out.String(), want)
 	}
 }

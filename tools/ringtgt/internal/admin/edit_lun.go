@@ -164,11 +164,11 @@ func (o ResizeLUN) Edit(owned, file *config.Config) (bool, error) {
 	case mine.Kind == backend.KindBlock:
 		return false, invalid(object, "a block device has its own size: grow it, then run apply")
 	case mine.Kind != backend.KindFile:
-		return false, invalid(object, "%s cannot grow while it is in use", mine.Kind)
+		return false, invalid(object, "%s cannot grow while it is in use", kinds[mine.Kind])
 	case o.Size <= 0:
 		return false, invalid(object, "the size %d is not greater than 0", o.Size)
 	case o.Size < mine.Size:
-		return false, invalid(object, "it has %d bytes; a LUN cannot shrink to %d", mine.Size, o.Size)
+		return false, invalid(object, "it has %s; a LUN cannot shrink to %s", sizeText(mine.Size), sizeText(o.Size))
 	}
 	grown := o.Size > mine.Size
 	mine.Size = o.Size

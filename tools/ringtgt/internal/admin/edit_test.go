@@ -138,7 +138,7 @@ var editCases = []editCase{
 	{name: "a target whose LUNs are left of one of the file", op: AddTarget{Name: gone}, err: ErrExists, text: "remove the target first"},
 	{name: "a name that is none", op: AddTarget{Name: "Disk"}, err: ErrInvalid, text: "target Disk is invalid: want iqn."},
 
-	{name: "an alias", op: SetTarget{Name: ours, Alias: ptr("new")}, plan: "~ target " + ours + ": alias"},
+	{name: "an alias", op: SetTarget{Name: ours, Alias: ptr("new")}, plan: "~ target " + ours + `: alias "by command" to "new"`},
 	{name: "the alias that it has", op: SetTarget{Name: ours, Alias: ptr("by command")}},
 	{name: "limits and algorithms", op: SetTarget{Name: ours, Limits: &config.Limits{Window: 64}, Algorithms: []string{"sha256"}}, plan: "~ target " + ours + ": chap, limits"},
 	{name: "QoS of initiators", op: SetTarget{Name: ours, QoS: []config.InitiatorQoS{{QoS: config.QoS{ReadIOPS: 5}}}}, plan: "~ target " + ours + ": initiator_qos"},
@@ -154,10 +154,10 @@ var editCases = []editCase{
 
 	{
 		name: "a LUN", op: AddLUN{Target: ours, LUN: config.LUN{Number: 5, Kind: backend.KindMemory, Size: 1 << 20}},
-		plan: "+ lun 5 of " + ours + ": mem, 1.0 MiB",
+		plan: "+ lun 5 of " + ours + ": memory, 1.0 MiB",
 	},
-	{name: "a LUN with the lowest number", op: AddLUN{Target: ours, LUN: config.LUN{Number: -1, Kind: backend.KindMemory, Size: 1 << 20}}, plan: "+ lun 2 of " + ours + ": mem, 1.0 MiB"},
-	{name: "a LUN of the file's target", op: AddLUN{Target: filed, LUN: config.LUN{Number: -1, Kind: backend.KindMemory, Size: 1 << 20}}, plan: "+ lun 1 of " + filed + ": mem, 1.0 MiB"},
+	{name: "a LUN with the lowest number", op: AddLUN{Target: ours, LUN: config.LUN{Number: -1, Kind: backend.KindMemory, Size: 1 << 20}}, plan: "+ lun 2 of " + ours + ": memory, 1.0 MiB"},
+	{name: "a LUN of the file's target", op: AddLUN{Target: filed, LUN: config.LUN{Number: -1, Kind: backend.KindMemory, Size: 1 << 20}}, plan: "+ lun 1 of " + filed + ": memory, 1.0 MiB"},
 	{name: "a file that is served already, under any number", op: AddLUN{Target: ours, LUN: config.LUN{Number: -1, Kind: backend.KindFile, Path: "/nonexistent/ours.img"}}},
 	{name: "the same LUN again", op: AddLUN{Target: ours, LUN: config.LUN{Number: 0, Kind: backend.KindFile, Path: "/nonexistent/ours.img", Size: 1 << 29}}},
 	{name: "the file's LUN, as it is", op: AddLUN{Target: filed, LUN: config.LUN{Number: 0, Kind: backend.KindFile, Path: "/nonexistent/filed.img", Size: 1 << 30}}},
@@ -170,17 +170,17 @@ var editCases = []editCase{
 	{name: "a LUN of what the file had", op: AddLUN{Target: gone, LUN: config.LUN{Number: 5, Kind: backend.KindMemory, Size: 1 << 20}}, err: ErrNotFound, text: gone},
 	{name: "a path that depends on the daemon's directory", op: AddLUN{Target: ours, LUN: config.LUN{Number: 5, Kind: backend.KindFile, Path: "x.img"}}, err: ErrInvalid, text: `the path "x.img" is not absolute`},
 
-	{name: "read-only", op: SetLUN{Target: ours, Number: 1, ReadOnly: ptr(true)}, plan: "~ lun 1 of " + ours + ": read_only"},
+	{name: "read-only", op: SetLUN{Target: ours, Number: 1, ReadOnly: ptr(true)}, plan: "~ lun 1 of " + ours + ": read_only false to true"},
 	{name: "writable as it is", op: SetLUN{Target: ours, Number: 1, ReadOnly: ptr(false)}},
-	{name: "masking", op: SetLUN{Target: ours, Number: 1, Exports: []config.Export{{Initiators: []string{host}, Number: 3}}}, plan: "~ lun 1 of " + ours + ": export"},
-	{name: "QoS", op: SetLUN{Target: filed, Number: 7, QoS: &config.QoS{WriteBytes: 1 << 20}}, plan: "~ lun 7 of " + filed + ": qos"},
+	{name: "masking", op: SetLUN{Target: ours, Number: 1, Exports: []config.Export{{Initiators: []string{host}, Number: 3}}}, plan: "~ lun 1 of " + ours + ": export all to iqn.1993-08.org.debian:01:host=3"},
+	{name: "QoS", op: SetLUN{Target: filed, Number: 7, QoS: &config.QoS{WriteBytes: 1 << 20}}, plan: "~ lun 7 of " + filed + ": qos no bounds to 1.0 MiB/s written"},
 	{name: "the file's LUN", op: SetLUN{Target: filed, Number: 0, ReadOnly: ptr(true)}, err: ErrFileOwned, text: "ringtgt.toml:24:1"},
 	{name: "no LUN", op: SetLUN{Target: ours, Number: 9, ReadOnly: ptr(true)}, err: ErrNotFound, text: "lun 9 of " + ours},
 
 	{name: "larger", op: ResizeLUN{Target: ours, Number: 0, Size: 2 << 30}, plan: "~ lun 0 of " + ours + ": size 1.0 GiB to 2.0 GiB"},
 	{name: "as large as it is", op: ResizeLUN{Target: ours, Number: 0, Size: 1 << 30}},
 	{name: "smaller", op: ResizeLUN{Target: ours, Number: 0, Size: 1 << 20}, err: ErrInvalid, text: "cannot shrink"},
-	{name: "larger memory", op: ResizeLUN{Target: ours, Number: 1, Size: 1 << 30}, err: ErrInvalid, text: "mem cannot grow"},
+	{name: "larger memory", op: ResizeLUN{Target: ours, Number: 1, Size: 1 << 30}, err: ErrInvalid, text: "memory cannot grow"},
 	{name: "the file's LUN, larger", op: ResizeLUN{Target: filed, Number: 0, Size: 2 << 30}, err: ErrFileOwned, text: "ringtgt.toml:24:1"},
 
 	{name: "a LUN goes", op: RemoveLUN{Target: ours, Number: 1}, plan: "- lun 1 of " + ours},
@@ -204,14 +204,14 @@ var editCases = []editCase{
 	{name: "the file's account goes", op: RemoveAccount{Target: filed, User: "file-user"}, err: ErrFileOwned},
 	{name: "a mutual account that is not there", op: RemoveAccount{Target: ours, User: "t", Mutual: true}},
 
-	{name: "an initiator", op: AddACL{Target: filed, Initiators: []string{host, "iqn.2026-11.com.example:h*"}}, plan: "~ target " + filed + ": acl"},
+	{name: "an initiator", op: AddACL{Target: filed, Initiators: []string{host, "iqn.2026-11.com.example:h*"}}, plan: "~ target " + filed + ": acl iqn.1993-08.org.debian:01:host to iqn.1993-08.org.debian:01:host + iqn.2026-11.com.example:h*"},
 	{name: "an initiator that the file admits", op: AddACL{Target: filed, Initiators: []string{host}}},
-	{name: "a network", op: AddACL{Target: ours, Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}, plan: "~ target " + ours + ": acl"},
+	{name: "a network", op: AddACL{Target: ours, Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}}, plan: "~ target " + ours + ": acl iqn.1993-08.org.debian:01:host + 192.0.2.0/24 to iqn.1993-08.org.debian:01:host + 192.0.2.0/24 + 198.51.100.0/24"},
 	{name: "a network with bits beyond its length", op: AddACL{Target: ours, Networks: []netip.Prefix{netip.MustParsePrefix("198.51.100.1/24")}}, err: ErrInvalid},
 	{name: "an initiator that is none", op: AddACL{Target: ours, Initiators: []string{"*"}}, err: ErrInvalid},
 
 	{name: "the last initiator", op: RemoveACL{Target: ours, Initiators: []string{host}}, err: ErrInUse, text: "without it the target admits every initiator"},
-	{name: "the last initiator, meant so", op: RemoveACL{Target: ours, Initiators: []string{host}, Open: true}, plan: "~ target " + ours + ": acl"},
+	{name: "the last initiator, meant so", op: RemoveACL{Target: ours, Initiators: []string{host}, Open: true}, plan: "~ target " + ours + ": acl iqn.1993-08.org.debian:01:host + 192.0.2.0/24 to 192.0.2.0/24"},
 	{name: "an initiator that is not there", op: RemoveACL{Target: ours, Initiators: []string{"iqn.2026-11.com.example:x"}}},
 	{name: "the file's initiator", op: RemoveACL{Target: filed, Initiators: []string{host}}, err: ErrFileOwned, text: "ringtgt.toml:20:9"},
 

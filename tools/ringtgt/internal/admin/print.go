@@ -32,9 +32,12 @@ func (p *Plan) Print(w io.Writer) {
 	}
 }
 
-// String describes a step in one line: + lun 0 of iqn.2026-11.com.example:vm: mem, 1.0 GiB.
-func (s Step) String() string {
-	text := signs[s.Verb] + " " + s.object()
+// String describes a step in one line: + lun 0 of iqn.2026-11.com.example:vm: memory, 1.0 GiB.
+func (s Step) String() string { return signs[s.Verb] + " " + s.Text() }
+
+// Text is String without the sign.
+func (s Step) Text() string {
+	text := s.object()
 	switch s.Verb {
 	case Add:
 		if d := describe(s.New); d != "" {
@@ -62,25 +65,23 @@ func (s Step) object() string {
 	return string(s.Kind) + " " + s.Name
 }
 
-// fields names what changes, with both sizes of a unit that grows.
+// fields names what changes, with the values before and after where they are short.
 func (s Step) fields() string {
-	names := make([]string, len(s.Fields))
-	copy(names, s.Fields)
-	before, ok := s.Old.(*config.LUN)
-	after, ok2 := s.New.(*config.LUN)
-	for i, name := range names {
-		if ok && ok2 && name == "size" && before.Size > 0 && after.Size > 0 {
-			names[i] = fmt.Sprintf("size %s to %s", humanize.IBytes(uint64(before.Size)), humanize.IBytes(uint64(after.Size)))
+	out := make([]string, len(s.Fields))
+	for i, name := range s.Fields {
+		out[i] = name
+		if before, after, ok := valuesOf(name, s.Old, s.New); ok && before != after {
+			out[i] = fmt.Sprintf("%s %s to %s", name, before, after)
 		}
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(out, ", ")
 }
 
 // describe describes an object that is added in a few words.
 func describe(object any) string {
 	switch o := object.(type) {
 	case *config.LUN:
-		text := string(o.Kind)
+		text := kinds[o.Kind]
 		if o.Path != "" {
 			text += " " + o.Path
 		}

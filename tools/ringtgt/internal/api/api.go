@@ -105,7 +105,7 @@ func (s *Server) handler(route route) http.Handler {
 		rp, err := s.run(ctx, route, w, r)
 		_ = rc.SetWriteDeadline(time.Now().Add(answerTime))
 		if route.changes() {
-			s.logChange(caller, r, err)
+			s.logChange(caller, r, rp, err)
 		}
 		if err != nil {
 			writeProblem(w, problemOf(err))
@@ -123,13 +123,13 @@ func (s *Server) run(ctx context.Context, route route, w http.ResponseWriter, r 
 	return route.handle(s, rq)
 }
 
-func (s *Server) logChange(c control.Caller, r *http.Request, err error) {
+func (s *Server) logChange(c control.Caller, r *http.Request, rp *reply, err error) {
 	log := s.Log.With("by", c.Name, "method", r.Method, "path", r.URL.Path)
 	if err != nil {
 		log.Warn("change refused", "err", err)
 		return
 	}
-	log.Info("change done")
+	log.Info(rp.outcome.String())
 }
 
 // request is a request whose body has been read.
@@ -216,17 +216,40 @@ func (r *request) text(name string) (string, error) {
 	return "", fmt.Errorf("%w: %s occurs twice", ErrMalformed, name)
 }
 
+// outcome is what a successful request did, for the log.
+type outcome uint8
+
+const (
+	done     outcome = iota
+	asItWas          // what was requested is so already
+	onlyPlan         // a dry run
+)
+
+func (o outcome) String() string {
+	return [...]string{"change done", "change requested: it is so already", "change planned: nothing was changed"}[o]
+}
+
 // reply is a successful answer.
 type reply struct {
-	status int
-	kind   string
-	body   []byte
+	status  int
+	kind    string
+	body    []byte
+	outcome outcome
 }
 
 // answer makes a reply with JSON.
 func answer(v any) (*reply, error) {
 	body, err := json.Marshal(v)
-	return &reply{http.StatusOK, "application/json", append(body, '\n')}, err
+	rp := &reply{status: http.StatusOK, kind: "application/json", body: append(body, '\n')}
+	if res, ok := v.(*Result); ok {
+		switch {
+		case !res.CarriedOut:
+			rp.outcome = onlyPlan
+		case !res.Changed:
+			rp.outcome = asItWas
+		}
+	}
+	return rp, err
 }
 
 func (p *reply) write(w http.ResponseWriter) {
@@ -236,23 +259,15 @@ func (p *reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(p.body) // the client is gone
 }
 
-// Result is the answer to a change: the plan that was carried out.
+// Result is the answer to a change: its plan, and whether it was carried out.
 type Result struct {
 	Changed bool `json:"changed"`
+	// CarriedOut is false if the plan was only made: the daemon is as it was.
+	CarriedOut bool `json:"carried_out"`
 	admin.Plan
 	LUN    *int          `json:"lun,omitempty"` // of a unit that was added
 	Volume *Volume       `json:"volume,omitempty"`
 	Export *VolumeExport `json:"export,omitempty"`
-}
-
-// ResultOf is the answer to a change with plan p.
-func ResultOf(p *admin.Plan) *Result {
-	r := &Result{Plan: *p}
-	if r.Steps == nil {
-		r.Steps = []admin.Step{}
-	}
-	r.Changed = len(p.Steps)+len(p.Restart) > 0 && !p.DryRun
-	return r
 }
 
 // do carries out ops and answers the plan.

@@ -29,7 +29,7 @@ func (s *Server) getConfig(r *request) (*reply, error) {
 	case "", "json":
 		return answer(configOf(s.Node.Config()))
 	case "toml":
-		return &reply{http.StatusOK, "application/toml", config.Encode(s.Node.Config())}, nil
+		return &reply{status: http.StatusOK, kind: "application/toml", body: config.Encode(s.Node.Config())}, nil
 	}
 	return nil, fmt.Errorf("%w: format is neither json nor toml", ErrMalformed)
 }

@@ -11,5 +11,5 @@ import (
 var document []byte
 
 func (s *Server) getDocument(*request) (*reply, error) {
-	return &reply{http.StatusOK, "application/json", document}, nil
+	return &reply{status: http.StatusOK, kind: "application/json", body: document}, nil
 }

@@ -148,12 +148,12 @@ func (c *Config) config() (out *config.Config, err error) {
 		}
 	}
 	out.Discovery = c.Discovery.config()
-	for _, p := range c.Portals {
-		a, err := netip.ParseAddrPort(p.Listen)
+	for i := range c.Portals {
+		p, err := c.Portals[i].config()
 		if err != nil {
 			return nil, err
 		}
-		out.Portals = append(out.Portals, config.Portal{Addr: a, Group: p.Group})
+		out.Portals = append(out.Portals, p)
 	}
 	for _, p := range c.Pools {
 		out.Pools = append(out.Pools, config.Pool{Name: p.Name, Path: p.Path})
@@ -166,6 +166,11 @@ func (c *Config) config() (out *config.Config, err error) {
 		out.Targets = append(out.Targets, t)
 	}
 	return out, nil
+}
+
+func (p *Portal) config() (config.Portal, error) {
+	a, err := netip.ParseAddrPort(p.Listen)
+	return config.Portal{Addr: a, Group: p.Group}, err
 }
 
 func (s *Daemon) config() (out config.Server, err error) {
