@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/api"
 )
@@ -30,6 +31,7 @@ func (c *applyCmd) Run(s streams) error {
 // configCmd is `ringtgt config`.
 type configCmd struct {
 	Export configExportCmd `cmd:"" help:"Print the configuration in force as one TOML file, without secrets: the file's part and what commands made."`
+	Prune  configPruneCmd  `cmd:"" help:"Drop what commands made and does not count any more, because the configuration file names it too. What is in force stays as it is."`
 }
 
 type configExportCmd struct {
@@ -52,4 +54,12 @@ func (c *configExportCmd) Run(s streams) error {
 		_, err = s.out.Write(text)
 		return err
 	})
+}
+
+type configPruneCmd struct {
+	daemonFlags
+}
+
+func (c *configPruneCmd) Run(s streams) error {
+	return c.request(s, "what the configuration file names too", http.MethodPost, "/v1/prune", nil)
 }

@@ -70,9 +70,7 @@ func (c *change) check() error {
 		}
 	}
 	_, problems, err := l.report()
-	for _, p := range problems.Warnings() {
-		c.plan.Warnings = append(c.plan.Warnings, p.String())
-	}
+	c.plan.Warnings = append(c.plan.Warnings, problems.Notes()...)
 	if wrong := problems.Errors(); len(wrong) > 0 {
 		return errors.Join(invalid(wrong), err)
 	}

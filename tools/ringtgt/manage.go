@@ -220,9 +220,7 @@ func (m *manager) apply(j *job) error {
 	}
 	c := m.change(cfg, j.force)
 	j.plan = c.plan
-	for _, p := range append(problems.Warnings(), more.Warnings()...) {
-		c.plan.Warnings = append(c.plan.Warnings, p.String())
-	}
+	c.plan.Warnings = append(c.plan.Warnings, append(problems, more...).Notes()...)
 	if c.plan.DryRun = j.dryRun; j.dryRun {
 		return c.check()
 	}

@@ -150,12 +150,15 @@ func printResult(out io.Writer, what string, r *api.Result) {
 	for _, name := range r.Restart {
 		fmt.Fprintf(out, "%s takes effect when the daemon starts again\n", name)
 	}
+	for _, name := range r.Dropped {
+		fmt.Fprintf(out, "dropped %s, as a command had made it\n", name)
+	}
 	if e := r.Export; e != nil {
 		fmt.Fprintf(out, "%s: %s sees it as lun %d of %s\n", what, e.Initiator, e.LUN, e.Target)
 		return
 	}
 	switch {
-	case len(r.Steps)+len(r.Restart) > 0:
+	case len(r.Steps)+len(r.Restart)+len(r.Dropped) > 0:
 	case r.Changed:
 		fmt.Fprintf(out, "%s: done\n", what)
 	default:

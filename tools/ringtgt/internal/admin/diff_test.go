@@ -363,7 +363,7 @@ func TestEveryFieldIsCompared(t *testing.T) {
 		}}, Pools: []config.Pool{{Name: "p"}}, Portals: []config.Portal{{Addr: netip.MustParseAddrPort("192.0.2.1:1")}}}
 	}
 	without := map[string]bool{ // where a secret comes from, not what it is; what only the owned part has; what the file is called
-		"SecretFile": true, "SecretEnv": true, "Extends": true, "File": true,
+		"SecretFile": true, "SecretEnv": true, "Extends": true, "File": true, "Hidden": true,
 	}
 	n := 0
 	var walk func(path string, get func(*config.Config) reflect.Value)

@@ -265,9 +265,10 @@ type Result struct {
 	// CarriedOut is false if the plan was only made: the daemon is as it was.
 	CarriedOut bool `json:"carried_out"`
 	admin.Plan
-	LUN    *int          `json:"lun,omitempty"` // of a unit that was added
-	Volume *Volume       `json:"volume,omitempty"`
-	Export *VolumeExport `json:"export,omitempty"`
+	Dropped []string      `json:"dropped,omitempty"` // by prune
+	LUN     *int          `json:"lun,omitempty"`     // of a unit that was added
+	Volume  *Volume       `json:"volume,omitempty"`
+	Export  *VolumeExport `json:"export,omitempty"`
 }
 
 // do carries out ops and answers the plan.

@@ -64,6 +64,7 @@ func opForms() []opForm {
 		plainForm[admin.RemovePool]("remove_pool"),
 		plainForm[admin.ExportFile]("export_file"),
 		plainForm[admin.UnexportFile]("unexport_file"),
+		plainForm[admin.Prune]("prune"),
 	}
 }
 

@@ -44,6 +44,7 @@ func everyOp() []admin.Op {
 		admin.RemovePool{Name: "fast", Force: admin.Force{Force: true}},
 		admin.ExportFile{Target: diskTarget, Path: "/srv/fast/a.img", Initiator: host, Account: "host-1", LUN: -1, Thin: true, ReadOnly: true},
 		admin.UnexportFile{Target: diskTarget, Path: "/srv/fast/a.img", Initiator: host, Force: admin.Force{Force: true}},
+		admin.Prune{},
 	}
 }
 

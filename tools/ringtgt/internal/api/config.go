@@ -16,6 +16,7 @@ func configRoutes() []route {
 		{http.MethodPost, "/v1/apply", nil, (*Server).apply},
 		{http.MethodPost, "/v1/changes", nil, (*Server).changes},
 		{http.MethodPost, "/v1/forget", nil, (*Server).forget},
+		{http.MethodPost, "/v1/prune", nil, (*Server).prune},
 	}
 }
 
@@ -93,4 +94,28 @@ func (s *Server) forget(r *request) (*reply, error) {
 		return nil, err
 	}
 	return answer(ResultOf(&admin.Plan{}))
+}
+
+// prune drops what commands made and the configuration file hides.
+func (s *Server) prune(r *request) (*reply, error) {
+	before := hiddenOf(s.Node.Config(), false)
+	plan, err := s.Node.Do(r.ctx, admin.Prune{})
+	if err != nil {
+		return nil, err
+	}
+	s.sweep()
+	res := ResultOf(plan)
+	res.Dropped = before
+	res.Changed = res.Changed || len(before) > 0
+	return answer(res)
+}
+
+// hiddenOf names what commands made and does not count; of targets that the file no longer has only with orphans.
+func hiddenOf(c *config.Config, orphans bool) (out []string) {
+	for _, h := range c.Hidden {
+		if orphans || !h.Orphan {
+			out = append(out, h.Name)
+		}
+	}
+	return out
 }

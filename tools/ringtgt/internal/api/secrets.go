@@ -88,6 +88,9 @@ func (s *Secrets) Sweep(read func() *config.Config) error {
 	for i := range c.Targets {
 		note(&c.Targets[i].Access)
 	}
+	for _, h := range c.Hidden { // the next start reads them too
+		used[filepath.Clean(h.SecretFile)] = true
+	}
 	list, err := os.ReadDir(s.dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -125,7 +128,7 @@ func (s *Server) change(r *request, ops ...admin.Op) (*reply, error) {
 				return nil, err
 			}
 			ops[i], done = a, append(done, f)
-		case admin.RemoveAccount, admin.RemoveTarget:
+		case admin.RemoveAccount, admin.RemoveTarget, admin.Prune:
 			rotated = true
 		}
 	}

@@ -21,6 +21,7 @@ type Config struct {
 	Portals   []Portal `json:"portal"`
 	Pools     []Pool   `json:"pool"`
 	Targets   []Target `json:"target"`
+	Hidden    []string `json:"hidden,omitempty"` // what commands made and does not count, because the file has it too
 }
 
 // Daemon is [server].

@@ -13,7 +13,7 @@ import (
 func configOf(c *config.Config) *Config {
 	out := &Config{
 		File: c.File, Server: serverOf(&c.Server), Discovery: accessOf(&c.Discovery),
-		Portals: []Portal{}, Pools: []Pool{}, Targets: []Target{},
+		Portals: []Portal{}, Pools: []Pool{}, Targets: []Target{}, Hidden: hiddenOf(c, true),
 	}
 	if m := c.Metrics; m.Listen.IsValid() {
 		out.Metrics = &Metrics{Listen: m.Listen.String(), Stages: m.Stages}

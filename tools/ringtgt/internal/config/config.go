@@ -21,6 +21,16 @@ type Config struct {
 	Discovery Access // access to the list of targets; only its CHAP settings apply
 	Pools     []Pool
 	API       API
+	// Hidden is what commands made and Merge left out, because the file has an object of that name or no longer has the target. It is
+	// still in the owned part.
+	Hidden []Hidden
+}
+
+// Hidden is an object of the owned part that does not count.
+type Hidden struct {
+	Name       string // "lun 0 of iqn.2026-11.com.example:vm"
+	SecretFile string // of an account
+	Orphan     bool   // the file no longer has its target, and may get it back
 }
 
 // Pool is a directory that holds volumes: files that commands create, expand, snapshot and delete.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"slices"
 )
@@ -16,7 +17,11 @@ func LoadOwned(path string, check bool) (*Config, Problems) {
 	if err != nil {
 		return nil, Problems{{At: Where{File: path, Owned: true}, Text: err.Error()}}
 	}
-	return readOwned(path, text, check)
+	c, ps := readOwned(path, text, check)
+	for i := range ps {
+		ps[i].At.Owned = false // somebody did edit the file: tell where
+	}
+	return c, ps
 }
 
 func readOwned(path string, text []byte, check bool) (*Config, Problems) {
@@ -81,16 +86,35 @@ type merger struct {
 	ps *Problems
 }
 
-// twice warns of an object that both parts have.
-func (m *merger) twice(owned, file Where, format string, args ...any) {
-	m.ps.warn(owned, format+" is there already (%s): this one, which a command made, does not count", append(args, file)...)
+// twice warns of an object that both parts have, and notes that the owned one does not count.
+func (m *merger) twice(owned, file Where, secretFile, format string, args ...any) {
+	name := fmt.Sprintf(format, args...)
+	m.ps.warn(owned, "%s is in the configuration too (%s), and that one counts; `ringtgt config prune` drops the one that a command made", name, file)
+	m.c.Hidden = append(m.c.Hidden, Hidden{Name: name, SecretFile: secretFile})
+}
+
+// orphan is twice for what commands added to a target that the file no longer has.
+func (m *merger) orphan(t *Target) {
+	m.ps.warn(t.At, "target %s is not configured any more: what commands added to it is not served; `ringtgt target remove %s` drops that", t.Name, t.Name)
+	name := "what commands added to target " + t.Name
+	m.c.Hidden = append(m.c.Hidden, Hidden{Name: name, Orphan: true})
+	for _, a := range append(slices.Clone(t.Access.Accounts), mutuals(&t.Access)...) {
+		m.c.Hidden = append(m.c.Hidden, Hidden{Name: fmt.Sprintf("account %q of %s", a.User, t.Name), SecretFile: a.SecretFile, Orphan: true})
+	}
+}
+
+func mutuals(a *Access) []Account {
+	if a.Mutual == nil {
+		return nil
+	}
+	return []Account{*a.Mutual}
 }
 
 func (m *merger) merge(owned *Config) {
 	for _, p := range owned.Portals {
 		i := slices.IndexFunc(m.c.Portals, func(f Portal) bool { return f.Addr == p.Addr && p.Addr.Port() != 0 && !f.At.Owned })
 		if i >= 0 {
-			m.twice(p.At, m.c.Portals[i].At, "portal %s", p.Addr)
+			m.twice(p.At, m.c.Portals[i].At, "", "portal %s", p.Addr)
 			continue
 		}
 		m.c.Portals = append(m.c.Portals, p)
@@ -98,7 +122,7 @@ func (m *merger) merge(owned *Config) {
 	for _, p := range owned.Pools {
 		i := slices.IndexFunc(m.c.Pools, func(f Pool) bool { return f.Name == p.Name && !f.At.Owned })
 		if i >= 0 {
-			m.twice(p.At, m.c.Pools[i].At, "pool %s", p.Name)
+			m.twice(p.At, m.c.Pools[i].At, "", "pool %s", p.Name)
 			continue
 		}
 		m.c.Pools = append(m.c.Pools, p)
@@ -115,7 +139,7 @@ func (m *merger) merge(owned *Config) {
 		case ok:
 			m.target(&m.c.Targets[at], t)
 		case t.Extends:
-			m.ps.warn(t.At, "target %s is not configured any more: what commands added to it is not served", t.Name)
+			m.orphan(t)
 		default:
 			m.c.Targets = append(m.c.Targets, *t)
 		}
@@ -125,12 +149,12 @@ func (m *merger) merge(owned *Config) {
 // target adds what commands made to a target of the file.
 func (m *merger) target(to, from *Target) {
 	if !from.Extends {
-		m.twice(from.At, to.At, "target %s", to.Name)
+		m.twice(from.At, to.At, "", "target %s", to.Name)
 	}
 	for _, l := range from.LUNs {
 		i := slices.IndexFunc(to.LUNs, func(f LUN) bool { return f.Number == l.Number && !f.At.Owned })
 		if i >= 0 {
-			m.twice(l.At, to.LUNs[i].At, "lun %d of %s", l.Number, to.Name)
+			m.twice(l.At, to.LUNs[i].At, "", "lun %d of %s", l.Number, to.Name)
 			continue
 		}
 		to.LUNs = append(to.LUNs, l)
@@ -152,7 +176,7 @@ func (m *merger) accounts(to, from *Access, of string) {
 	for _, a := range from.Accounts {
 		i := slices.IndexFunc(to.Accounts, func(f Account) bool { return f.User == a.User && !f.At.Owned })
 		if i >= 0 {
-			m.twice(a.At, to.Accounts[i].At, "account %q of %s", a.User, of)
+			m.twice(a.At, to.Accounts[i].At, a.SecretFile, "account %q of %s", a.User, of)
 			continue
 		}
 		to.Accounts = append(to.Accounts, a)
@@ -160,7 +184,7 @@ func (m *merger) accounts(to, from *Access, of string) {
 	switch {
 	case from.Mutual == nil:
 	case to.Mutual != nil:
-		m.twice(from.Mutual.At, to.Mutual.At, "mutual_chap of %s", of)
+		m.twice(from.Mutual.At, to.Mutual.At, from.Mutual.SecretFile, "mutual_chap of %s", of)
 	default:
 		to.Mutual = from.Mutual
 	}
@@ -173,6 +197,7 @@ func (c *Config) Clone() *Config {
 	d.Portals = slices.Clone(c.Portals)
 	d.Pools = slices.Clone(c.Pools)
 	d.Discovery = c.Discovery.clone()
+	d.Hidden = slices.Clone(c.Hidden)
 	d.Targets = slices.Clone(c.Targets)
 	for i := range d.Targets {
 		d.Targets[i] = d.Targets[i].Clone()

@@ -97,7 +97,7 @@ name = "iqn.2026-11.com.example:new"
 	check.Equal(t, len(vm.LUNs), 2, "vm.LUNs, their number:")
 	check.Equal(t, vm.LUNs[0].At.Origin(), OriginFile, "vm.LUNs[0].At.Origin():")
 	check.Equal(t, vm.LUNs[1].At.Origin(), OriginOwned, "vm.LUNs[1].At.Origin():")
-	check.Equal(t, vm.LUNs[1].At.String(), "owned.toml:19:1", "vm.LUNs[1].At.String():")
+	check.Equal(t, vm.LUNs[1].At.String(), "made by a command", "vm.LUNs[1].At.String():")
 	check.Equal(t, strings.Join(vm.Access.Initiators, " "), "iqn.2026-11.com.example:host-1", "initiators:")
 	check.Equal(t, len(vm.Access.Networks), 1, "networks, of which both parts have the same:")
 	check.Equal(t, vm.Alias, "VM disks", "vm.Alias:")
@@ -113,17 +113,17 @@ name = "iqn.2026-11.com.example:new"
 func TestMergeFileWins(t *testing.T) {
 	t.Setenv("RINGTGT_TEST_SECRET", "long enough a secret")
 	for _, tt := range []struct{ name, file, owned, warning string }{
-		{"portal", "", "[[portal]]\nlisten = \"192.0.2.1:3260\"\ngroup = 2", "owned.toml:2:1: warning: portal 192.0.2.1:3260 is there already (file.toml:6:1)"},
-		{"pool", "", "[[pool]]\nname = \"fast\"\npath = \"/elsewhere\"", "owned.toml:2:1: warning: pool fast is there already (file.toml:9:1)"},
-		{"target", "", "[[target]]\nname = \"iqn.2026-11.com.example:vm\"\nalias = \"mine\"", "owned.toml:2:1: warning: target iqn.2026-11.com.example:vm is there already (file.toml:13:1)"},
+		{"portal", "", "[[portal]]\nlisten = \"192.0.2.1:3260\"\ngroup = 2", "made by a command: warning: portal 192.0.2.1:3260 is in the configuration too (file.toml:6:1), and that one counts"},
+		{"pool", "", "[[pool]]\nname = \"fast\"\npath = \"/elsewhere\"", "made by a command: warning: pool fast is in the configuration too (file.toml:9:1), and that one counts"},
+		{"target", "", "[[target]]\nname = \"iqn.2026-11.com.example:vm\"\nalias = \"mine\"", "made by a command: warning: target iqn.2026-11.com.example:vm is in the configuration too (file.toml:13:1), and that one counts"},
 		{
 			"lun", "", "[[target]]\nname = \"iqn.2026-11.com.example:vm\"\nextends = true\n[[target.lun]]\nlun = 0\nmemory = \"8M\"",
-			"owned.toml:5:1: warning: lun 0 of iqn.2026-11.com.example:vm is there already (file.toml:20:1)",
+			"made by a command: warning: lun 0 of iqn.2026-11.com.example:vm is in the configuration too (file.toml:20:1), and that one counts",
 		},
 		{
 			"account", "[target.chap]\nuser = \"u\"\nsecret_env = \"RINGTGT_TEST_SECRET\"",
 			"[[target]]\nname = \"iqn.2026-11.com.example:vm\"\nextends = true\n[target.chap]\nuser = \"u\"\nsecret = \"another long secret\"",
-			`owned.toml:6:1: warning: account "u" of iqn.2026-11.com.example:vm is there already (file.toml:24:1)`,
+			`made by a command: warning: account "u" of iqn.2026-11.com.example:vm is in the configuration too (file.toml:24:1), and that one counts`,
 		},
 	} {
 		file, _ := read(t, fileText+tt.file, false)
@@ -134,6 +134,8 @@ func TestMergeFileWins(t *testing.T) {
 			continue
 		}
 		file2, _ := Merge(file, nil)
+		check.Equal(t, len(c.Hidden), 1, "%s: hidden objects:", tt.name)
+		c.Hidden = nil
 		forget(c)
 		forget(file2)
 		if !reflect.DeepEqual(c, file2) {
@@ -149,7 +151,7 @@ func TestMergeWithoutTheExtendedTarget(t *testing.T) {
 	c, ps := Merge(file, owned)
 	must.Be(t, c != nil, "%v", ps)
 	check.Equal(t, len(c.Targets), 0, "c.Targets, their number:")
-	if want := "owned.toml:2:1: warning: target iqn.2026-11.com.example:vm is not configured any more"; !strings.Contains(ps.Error(), want) {
+	if want := "made by a command: warning: target iqn.2026-11.com.example:vm is not configured any more"; !strings.Contains(ps.Error(), want) {
 		t.Errorf("%v, want %s", ps, want)
 	}
 }
@@ -159,7 +161,7 @@ func TestMergeChecksTheWhole(t *testing.T) {
 	file, _ := read(t, fileText+"[[target.lun]]\nlun = 1\nfile = \"/nonexistent/x.img\"\n", false)
 	owned, _ := read(t, "[[target]]\nname = \"iqn.2026-11.com.example:other\"\n[[target.lun]]\nlun = 1\nfile = \"/nonexistent/x.img\"\n", true)
 	c, ps := Merge(file, owned)
-	if want := "owned.toml:4:1: /nonexistent/x.img is served already (file.toml:23:1)"; c != nil || !strings.Contains(ps.Error(), want) {
+	if want := "made by a command: /nonexistent/x.img is served already (file.toml:23:1)"; c != nil || !strings.Contains(ps.Error(), want) {
 		t.Errorf("%v, want %s", ps, want)
 	}
 }

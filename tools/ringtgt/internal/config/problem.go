@@ -40,6 +40,8 @@ func (w Where) Origin() Origin {
 
 func (w Where) String() string {
 	switch {
+	case w.Owned:
+		return "made by a command" // nobody wrote that file, so its lines tell nobody anything
 	case w.File == "":
 		return w.Flag
 	case w.Line == 0:
@@ -56,14 +58,18 @@ type Problem struct {
 }
 
 func (p Problem) String() string {
-	text := p.Text
 	if p.Warning {
-		text = "warning: " + text
+		p.Text = "warning: " + p.Text
 	}
+	return p.note()
+}
+
+// note is String without the word warning.
+func (p Problem) note() string {
 	if at := p.At.String(); at != "" {
-		return at + ": " + text
+		return at + ": " + p.Text
 	}
-	return text
+	return p.Text
 }
 
 // Problems are all problems, in the order of the file. Its error text has one line for each.
@@ -80,6 +86,14 @@ func (ps Problems) Error() string {
 // Errors and Warnings split ps.
 func (ps Problems) Errors() Problems   { return ps.pick(false) }
 func (ps Problems) Warnings() Problems { return ps.pick(true) }
+
+// Notes are the texts of the warnings, for where it is said that they are warnings.
+func (ps Problems) Notes() (out []string) {
+	for _, p := range ps.Warnings() {
+		out = append(out, p.note())
+	}
+	return out
+}
 
 func (ps Problems) pick(warning bool) (out Problems) {
 	for _, p := range ps {
