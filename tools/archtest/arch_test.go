@@ -46,6 +46,7 @@ var rules = []rule{
 	{folder: "internal/host", ours: []string{"internal/bench/result", "internal/hist"}},
 	{folder: "internal/process"},
 	{folder: "internal/rawclient", ours: []string{"pdu"}},
+	{folder: "internal/conform", ours: []string{"internal/conform", "internal/rawclient", "bench", "pdu"}},
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
 	{folder: "internal/conform/rules"},
 	{folder: "internal/check"},

@@ -18,6 +18,7 @@ const (
 	exitStart       = 2   // the configuration is valid but cannot be started: a port in use, a file locked
 	exitRun         = 3   // a failure while running
 	exitNoDaemon    = 4   // status: there is no daemon to ask
+	exitConform     = 5   // conform: a case failed
 	exitInterrupted = 130 // a second signal ended a drain
 )
 
@@ -38,6 +39,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Check a configuration and report all errors, without serving it."`
 	Status  statusCmd  `cmd:"" help:"Show the state of a running daemon."`
 	Bench   benchCmd   `cmd:"" help:"Benchmark an iSCSI target: throughput, latency, CPU time per request."`
+	Conform conformCmd `cmd:"" help:"Try an iSCSI target against the rules of the RFCs."`
 	Version versionCmd `cmd:"" help:"Show the version."`
 	Apply   applyCmd   `cmd:"" help:"Carry out what changed in the configuration file of a running daemon, without a restart."`
 	Config  configCmd  `cmd:"" help:"Show the configuration in force."`

@@ -102,3 +102,14 @@ func bare(err error) error {
 	}
 	return err
 }
+
+// Credentials collects what a login to u needs, as `ringtgt bench` does. The error is a *UsageError.
+func Credentials(u URL, c CHAP) (initiator.CHAP, error) {
+	p := &plan{Options: Options{CHAP: c}, url: u}
+	var bad problems
+	got := p.credentials(&bad)
+	if len(bad) > 0 {
+		return got, &UsageError{bad}
+	}
+	return got, nil
+}
