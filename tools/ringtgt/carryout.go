@@ -22,7 +22,7 @@ import (
 func (c *change) carryOut() {
 	d := c.d
 	d.configure(c.next.cfg)
-	c.removeUnits(c.early)
+	c.removeUnits(c.leave.early)
 	for _, s := range c.plan.Steps {
 		c.alter(s)
 	}
@@ -37,7 +37,7 @@ func (c *change) carryOut() {
 	}
 	d.engine.SetDevices(c.next.devices()...)
 	c.removePortals()
-	c.removeUnits(func(target string, number int) bool { return !c.early(target, number) })
+	c.removeUnits(func(target string, number int) bool { return !c.leave.early(target, number) })
 	c.openLater()
 	for _, s := range c.plan.Steps {
 		d.log.Info("configuration: " + s.String())
@@ -133,20 +133,6 @@ func (c *change) removePortals() {
 		c.fails("", c.d.engine.RemovePortal(ctx, addr, c.force))
 		cancel()
 	}
-}
-
-// early reports whether the plan removes a unit before anything else: admin.Diff puts such removals first.
-func (c *change) early(target string, number int) bool {
-	for _, s := range c.plan.Steps {
-		if s.Verb != admin.Remove {
-			return false
-		}
-		old, ok := s.Old.(*config.LUN)
-		if ok && strings.EqualFold(s.Target, target) && old.Number == number {
-			return true
-		}
-	}
-	return false
 }
 
 // reveal makes the units visible that prepare has added.

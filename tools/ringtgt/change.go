@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/ringtgt/ringtgt/internal/medium"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
@@ -26,6 +24,7 @@ type change struct {
 	old   *serving
 	next  *serving // under construction
 	plan  *admin.Plan
+	leave leaving // what plan takes out of service
 	force bool
 	save  func() error // nil: there is nothing to save
 
@@ -37,8 +36,8 @@ type change struct {
 }
 
 func (m *manager) change(cfg *config.Config, force bool) *change {
-	old := m.d.now()
-	return &change{ctx: m.ctx, d: m.d, old: old, next: &serving{cfg: inForce(old.cfg, cfg)}, plan: admin.Diff(old.cfg, cfg), force: force}
+	old, plan := m.d.now(), admin.Diff(m.d.now().cfg, cfg)
+	return &change{ctx: m.ctx, d: m.d, old: old, next: newServing(inForce(old.cfg, cfg)), plan: plan, leave: leavingIn(plan), force: force}
 }
 
 // do makes the change, or changes nothing and returns why. What fails later is in late.
@@ -117,13 +116,13 @@ func (c *change) layOut() {
 		cfg := &c.next.cfg.Targets[i]
 		was := c.old.target(cfg.Name)
 		t := c.d.makeTargetLike(cfg, was)
-		c.next.targets = append(c.next.targets, t)
+		c.next.add(t)
 		for j := range cfg.LUNs {
 			l := &cfg.LUNs[j]
 			switch u := was.unit(l.Number); {
-			case u != nil && !c.removes(cfg.Name, l.Number):
+			case u != nil && !c.leave.has(cfg.Name, l.Number):
 				t.units = append(t.units, u)
-			case c.frees(cfg.Name, l):
+			case c.leave.frees(cfg.Name, l):
 				c.later = append(c.later, &opening{target: t, cfg: l})
 			default:
 				c.opened = append(c.opened, &opening{target: t, cfg: l})
@@ -138,40 +137,6 @@ func (d *daemon) makeTargetLike(cfg *config.Target, was *servedTarget) *servedTa
 		return d.makeTarget(cfg)
 	}
 	return &servedTarget{cfg: cfg, lun: was.lun}
-}
-
-// removes reports whether the plan removes or replaces a unit.
-func (c *change) removes(target string, number int) bool {
-	for _, s := range c.plan.Steps {
-		if l, ok := s.Old.(*config.LUN); ok && s.Verb != admin.Change && strings.EqualFold(s.Target, target) && l.Number == number {
-			return true
-		}
-	}
-	return false
-}
-
-// frees reports whether a unit that the plan removes has the medium of l, or its number in the target.
-func (c *change) frees(target string, l *config.LUN) bool {
-	for _, s := range c.plan.Steps {
-		if s.Verb == admin.Add || s.Verb == admin.Change {
-			continue
-		}
-		switch old := s.Old.(type) {
-		case *config.LUN:
-			if sameMedium(old, l) || strings.EqualFold(s.Target, target) && old.Number == l.Number {
-				return true
-			}
-		case *config.Target: // with its LUNs
-			if slices.ContainsFunc(old.LUNs, func(o config.LUN) bool { return sameMedium(&o, l) }) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func sameMedium(a, b *config.LUN) bool {
-	return a.Persistent() && a.Kind == b.Kind && medium.Real(a.Path) == medium.Real(b.Path)
 }
 
 // grow extends the files of units that are to be larger.

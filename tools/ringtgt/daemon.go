@@ -59,7 +59,7 @@ func start(src *source, log *slog.Logger, level *slog.LevelVar) (*daemon, error)
 }
 
 func (d *daemon) start(src *source) error {
-	s := &serving{cfg: src.cfg} // it is complete before anything reads it
+	s := newServing(src.cfg) // it is complete before anything reads it
 	d.current.Store(s)
 	portals, err := d.prepare(src.cfg)
 	if err != nil {
@@ -168,7 +168,7 @@ func (d *daemon) makeTargets(s *serving, until time.Time) error {
 	var places []*opening
 	for i := range s.cfg.Targets {
 		t := d.makeTarget(&s.cfg.Targets[i])
-		s.targets = append(s.targets, t)
+		s.add(t)
 		for j := range t.cfg.LUNs {
 			places = append(places, &opening{target: t, cfg: &t.cfg.LUNs[j]})
 		}

@@ -42,7 +42,9 @@ func newKeeper(t *testing.T) (*keeper, *servedTarget, *servedUnit) {
 	}
 	target := &servedTarget{cfg: &config.Target{Name: config.DefaultTarget}, units: []*servedUnit{u}}
 	target.lun = lun.NewTarget(lun.TargetConfig{Name: target.cfg.Name, Loops: 1})
-	k.current.Store(&serving{cfg: &config.Config{}, targets: []*servedTarget{target}})
+	s := newServing(&config.Config{})
+	s.add(target)
+	k.current.Store(s)
 	k.health = health.New(k.daemon.log)
 	must.OK(t, errors.Join(k.identify([]*opening{{target: target, cfg: u.cfg, unit: u}}), k.addUnit(target, u, nil)))
 	return k, target, u

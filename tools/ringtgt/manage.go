@@ -172,14 +172,17 @@ func (m *manager) edit(jobs ...*job) (made *change, refused error) {
 	}
 	owned, all := m.src.owned.Clone(), m.d.now().cfg
 	for _, j := range jobs {
+		j.plan = &admin.Plan{}
 		for _, op := range j.ops {
 			if _, err := op.Edit(owned, m.src.file); err != nil {
 				return nil, err
 			}
 		}
-		merged, _ := config.Combine(m.src.file, owned)
-		j.plan = admin.Diff(all, merged)
-		all = merged
+		if len(jobs) > 1 { // the plan of one alone is that of the change
+			merged, _ := config.Combine(m.src.file, owned)
+			j.plan = admin.Diff(all, merged)
+			all = merged
+		}
 	}
 	// What is saved is what was checked: the text is read again as the next start will read it.
 	text, owned, problems := config.Reread(owned, ownedPath(m.d.state.Dir()), false)

@@ -364,7 +364,7 @@ func TestApplyTakesAwayBeforeItAdmits(t *testing.T) {
 	src, ps := load(config.Flags{Config: n.file, LogLevel: "error"}, false)
 	must.Be(t, src != nil, "%v", ps)
 	c := n.manager.change(src.cfg, j.force)
-	check.That(t, c.early(targetA, 0), "lun 0, whose medium is replaced, does not leave first: %v", c.plan.Steps)
+	check.That(t, c.leave.early(targetA, 0), "lun 0, whose medium is replaced, does not leave first: %v", c.plan.Steps)
 	_, err := n.manager.Apply(n.ctx, false, false)
 	must.OK(t, err)
 	must.OK(t, a.Ready(n.ctx, 0, initiator.LUN(0)))

@@ -15,7 +15,21 @@ type serving struct {
 	cfg     *config.Config // in force; for a setting that needs a restart it has the old value
 	portals []servedPortal
 	targets []*servedTarget
+	byName  map[string]*servedTarget // by foldName
 }
+
+func newServing(cfg *config.Config) *serving {
+	return &serving{cfg: cfg, byName: map[string]*servedTarget{}}
+}
+
+// add adds a target to what is not published yet.
+func (s *serving) add(t *servedTarget) {
+	s.targets = append(s.targets, t)
+	s.byName[foldName(t.cfg.Name)] = t
+}
+
+// foldName returns a key for a name. Names compare regardless of case (RFC 7143 4.2.7.2).
+func foldName(name string) string { return strings.ToLower(name) }
 
 // servedPortal is a portal and the address that it is bound to, which has the port that the kernel chose for port 0.
 type servedPortal struct {
@@ -43,15 +57,8 @@ func (s *serving) at(t *servedTarget) (out []servedPortal) {
 	return out
 }
 
-// target returns the target of that name, nil if there is none. Names compare regardless of case (RFC 7143 4.2.7.2).
-func (s *serving) target(name string) *servedTarget {
-	for _, t := range s.targets {
-		if strings.EqualFold(t.cfg.Name, name) {
-			return t
-		}
-	}
-	return nil
-}
+// target returns the target of that name, nil if there is none.
+func (s *serving) target(name string) *servedTarget { return s.byName[foldName(name)] }
 
 // unit returns the unit of that number, nil if there is none or no target.
 func (t *servedTarget) unit(number int) *servedUnit {
@@ -96,14 +103,14 @@ func (s *serving) each(f func(t *servedTarget, u *servedUnit)) {
 
 // copy returns a copy whose units can be changed before it is published.
 func (s *serving) copy() *serving {
-	next := *s
-	next.targets = nil
+	next := newServing(s.cfg)
+	next.portals = s.portals
 	for _, t := range s.targets {
 		t := *t
 		t.units = slices.Clone(t.units)
-		next.targets = append(next.targets, &t)
+		next.add(&t)
 	}
-	return &next
+	return next
 }
 
 // without takes a unit that could not be opened out of the configuration in force, so that the next change opens it.
