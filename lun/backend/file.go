@@ -16,18 +16,24 @@ import (
 type File struct {
 	disk
 	path string
+	made bool // there was no file
 }
 
 var _ Backend = (*File)(nil)
 
-// OpenFile opens or creates the file of s. It never makes an existing file smaller.
-func OpenFile(s Spec) (*File, error) {
+// OpenFile opens or creates the file of s. It never makes an existing file smaller. After an error it leaves no file that it created.
+func OpenFile(s Spec) (_ *File, err error) {
 	f := &File{path: s.Path}
+	defer func() {
+		if err != nil && f.made {
+			_ = os.Remove(s.Path) // the error that matters is the other one
+		}
+	}()
 	f.regular = true
 	f.geom = lun.Geometry{BlockSize: s.BlockSize, ReadOnly: s.ReadOnly, Thin: s.Thin}
 	f.ask, f.lost = fileTraits, s.Lost
 	if s.Size > 0 && !s.ReadOnly && s.Is.IsZero() {
-		if err := create(s.Path, s.Size); err != nil {
+		if f.made, err = create(s.Path, s.Size); err != nil {
 			return nil, err
 		}
 	}
@@ -121,34 +127,55 @@ func (d *disk) setSize(n int64) (whole int64) {
 	return whole
 }
 
-// create durably creates a file of size bytes at path if there is none.
-func create(path string, size int64) error {
+// Made reports whether OpenFile created the file.
+func (f *File) Made() bool { return f.made }
+
+// create durably creates a file of size bytes at path if there is none. It has no name before it has its full size, so that a crash
+// leaves neither a shorter file nor another name.
+func create(path string, size int64) (made bool, err error) {
 	if _, err := os.Lstat(path); err == nil || !errors.Is(err, os.ErrNotExist) {
-		return nil // opening it finds out what it is
+		return false, nil // opening it finds out what it is
 	}
-	// It gets its name only when it has its full size, so that a crash leaves no shorter file at path.
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	f, name, err := nameless(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
-		return err
+		return false, err
 	}
-	defer os.Remove(f.Name())
 	defer f.Close()
+	if name != "" {
+		defer os.Remove(name)
+	}
 	if err := f.Truncate(size); err != nil {
-		return fmt.Errorf("cannot make it %d bytes long: %w", size, err)
+		return false, fmt.Errorf("cannot make it %d bytes long: %w", size, err)
 	}
 	if err := f.Sync(); err != nil {
-		return err
+		return false, err
 	}
 	// Unlike rename(2), link(2) replaces nothing, if another process has created the file meanwhile.
-	if err := os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	if name == "" {
+		name = fmt.Sprintf("/proc/self/fd/%d", f.Fd())
+	}
+	if err := unix.Linkat(unix.AT_FDCWD, name, unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW); err == unix.EEXIST {
+		return false, nil
+	} else if err != nil {
+		return false, &os.LinkError{Op: "link", Old: name, New: path, Err: err}
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
-		return err
+		return true, err
 	}
 	defer dir.Close()
-	return dir.Sync()
+	return true, dir.Sync()
+}
+
+// nameless makes a file in dir without a name or, where the file system cannot do that (open(2), O_TMPFILE), with a hidden one.
+func nameless(dir, base string) (f *os.File, name string, err error) {
+	if f, err = os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o600); err == nil {
+		return f, "", nil
+	}
+	if f, err = os.CreateTemp(dir, "."+base+".*"); err != nil {
+		return nil, "", err
+	}
+	return f, f.Name(), nil
 }
 
 // Refresh implements Backend: the file may have been extended, or cut with loss of data.
