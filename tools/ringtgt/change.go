@@ -64,8 +64,13 @@ func (c *change) check() error {
 	}
 	l := newLookout()
 	for _, s := range c.plan.Steps {
-		if u, ok := s.New.(*config.LUN); ok && s.Verb != admin.Change {
-			l.look(c.d.state, s.Target, u)
+		switch o := s.New.(type) {
+		case *config.LUN:
+			if s.Verb != admin.Change {
+				l.look(c.d.state, s.Target, o)
+			}
+		case *config.Pool:
+			l.lookAtPool(o)
 		}
 	}
 	_, problems, err := l.report()
@@ -79,7 +84,7 @@ func (c *change) check() error {
 // prepare makes targets and opens media and portals.
 func (c *change) prepare() error {
 	c.layOut()
-	until := time.Now().Add(lockWait)
+	until := time.Now().Add(busyWait)
 	if err := c.d.openUnits(c.opened, until); err != nil {
 		return err
 	}
@@ -166,7 +171,7 @@ func (c *change) bind() error {
 			left = slices.Delete(left, i, i+1)
 			continue
 		}
-		if err := checkFree(p.Addr); err != nil {
+		if err := c.old.checkFree(p.Addr); err != nil {
 			return err
 		}
 		bound, err := c.d.engine.AddPortal(p.Addr)
@@ -190,7 +195,7 @@ func (c *change) undo() {
 	}
 	for _, o := range c.opened {
 		if o.unit != nil {
-			errs = append(errs, c.d.removeUnit(c.ctx, o.target, o.unit, true))
+			errs = append(errs, c.d.removeUnit(c.ctx, o.target, o.unit, true), c.d.unmake(o.unit))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

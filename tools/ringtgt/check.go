@@ -84,6 +84,14 @@ func checkMachine(c *config.Config) (ps config.Problems) {
 			ps = append(ps, config.Problem{At: c.Server.CoresAt, Text: err.Error()})
 		}
 	}
+	l := newLookout()
+	for i := range c.Pools {
+		l.lookAtPool(&c.Pools[i])
+	}
+	for _, p := range l.problems {
+		p.Warning = true // the rest is served nevertheless
+		ps = append(ps, p)
+	}
 	return append(ps, checkInterfaces(c.Server.XDP)...)
 }
 

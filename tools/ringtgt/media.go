@@ -164,6 +164,30 @@ func (l *lookout) opens(u *config.LUN) bool {
 	return true
 }
 
+// lookAtPool checks that a pool is a directory in which volumes can be made.
+func (l *lookout) lookAtPool(p *config.Pool) {
+	wrong := func(format string, args ...any) {
+		l.problems = append(l.problems, config.Problem{At: p.At, Text: fmt.Sprintf("pool %s: ", p.Name) + fmt.Sprintf(format, args...)})
+	}
+	info, err := os.Stat(p.Path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if at := l.mounts.absent(p.Path); at != "" {
+			wrong("there is no directory %s: %s is in /etc/fstab and not mounted", p.Path, at)
+			return
+		}
+		wrong("there is no directory %s; `mkdir -p %s` makes it", p.Path, p.Path)
+	case err != nil:
+		wrong("%v", err)
+	case !info.IsDir():
+		wrong("%s is not a directory", p.Path)
+	default:
+		if why := denied(p.Path, unix.R_OK|unix.W_OK|unix.X_OK); why != "" {
+			wrong("%s: %s", p.Path, why)
+		}
+	}
+}
+
 // makes checks that the file of u, which was never served and does not exist, can be created. absent is its mount point, if that is
 // not mounted.
 func (l *lookout) makes(u *config.LUN, absent string) bool {

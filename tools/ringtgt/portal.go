@@ -9,6 +9,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/host"
 	"github.com/ringtgt/ringtgt/session"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"golang.org/x/sys/unix"
 )
@@ -69,6 +70,20 @@ func limits(l config.Limits) session.Limits {
 	}
 }
 
+// checkFree is checkFree for a further portal: its address may take in that of another one.
+func (s *serving) checkFree(addr netip.AddrPort) error {
+	err := checkFree(addr)
+	if err == nil {
+		return nil
+	}
+	for _, p := range s.portals {
+		if p.bound != addr && p.bound.Port() == addr.Port() && (p.bound.Addr().IsUnspecified() || addr.Addr().IsUnspecified()) {
+			return fmt.Errorf("portal %s %w: it overlaps portal %s, on which this daemon listens; remove that one first, in a change of its own", addr, admin.ErrInUse, p.bound)
+		}
+	}
+	return err
+}
+
 // portalWait bounds the wait for a busy portal: the kernel tears down the rings of a killed daemon after the process is gone, and
 // they hold the listening sockets until then. portalPoll is the interval between checks.
 const (
@@ -114,5 +129,5 @@ func checkFree(addr netip.AddrPort) error {
 	if bound, found := host.Conflict(addr); found {
 		other = bound
 	}
-	return fmt.Errorf("portal %s is in use: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, other, addr.Port())
+	return fmt.Errorf("portal %s %w: a process listens on %s already (`ss -ltnp sport = :%d` shows which)", addr, admin.ErrInUse, other, addr.Port())
 }

@@ -123,6 +123,9 @@ func (d *differ) pools() {
 		o := &d.old.Pools[i]
 		if find(d.new.Pools, func(p *config.Pool) bool { return o.Name == p.Name }) == nil {
 			d.last = append(d.last, Step{Verb: Remove, Kind: KindPool, Name: o.Name, Old: o})
+			if u := inPool(o, d.new); u != "" {
+				d.plan.Warnings = append(d.plan.Warnings, fmt.Sprintf("pool %s goes, but %s stays: it is served still, and is no volume any more", o.Name, u))
+			}
 		}
 	}
 }

@@ -1,9 +1,11 @@
 package admin
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 
+	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
@@ -68,11 +70,33 @@ func (o AddPool) Edit(owned, file *config.Config) (bool, error) {
 	return true, nil
 }
 
+// inPool names a unit whose file is a volume of p; "": there is none.
+func inPool(p *config.Pool, parts ...*config.Config) string {
+	for _, c := range parts {
+		for i := range c.Targets {
+			for j := range c.Targets[i].LUNs {
+				if l := &c.Targets[i].LUNs[j]; l.Kind == backend.KindFile && filepath.Dir(l.Path) == filepath.Clean(p.Path) {
+					return fmt.Sprintf("%s, %s,", lunName(l.Number, c.Targets[i].Name), l.Path)
+				}
+			}
+		}
+	}
+	return ""
+}
+
 // Edit implements Op.
 func (o RemovePool) Edit(owned, file *config.Config) (bool, error) {
 	is := func(p *config.Pool) bool { return p.Name == o.Name }
 	if p := inFile(file.Pools, poolAt, is); p != nil {
 		return false, fileOwned("pool "+o.Name, p.At)
+	}
+	p := find(owned.Pools, is)
+	if p == nil {
+		return false, nil
+	}
+	if u := inPool(p, owned, file); u != "" {
+		return false, &refused{object: "pool " + o.Name, why: ErrInUse, detail: fmt.Errorf(
+			"%s is a volume of it; unexport its volumes, or remove the LUNs that serve them, before", u)}
 	}
 	before := len(owned.Pools)
 	owned.Pools = slices.DeleteFunc(owned.Pools, func(p config.Pool) bool { return is(&p) })

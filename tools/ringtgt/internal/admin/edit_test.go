@@ -238,6 +238,7 @@ var editCases = []editCase{
 	{name: "the file's pool elsewhere", op: AddPool{Name: "fast", Path: "/srv/new"}, err: ErrFileOwned},
 	{name: "a pool's name that leads elsewhere", op: AddPool{Name: "..", Path: "/srv/new"}, err: ErrInvalid},
 	{name: "a pool goes", op: RemovePool{Name: "slow"}, plan: "- pool slow"},
+	{name: "a pool that is not there", op: RemovePool{Name: "none"}},
 	{name: "the file's pool goes", op: RemovePool{Name: "fast"}, err: ErrFileOwned},
 }
 
@@ -341,5 +342,27 @@ func TestFreeNumber(t *testing.T) {
 	}
 	if n := freeNumber(full, nil); n != -1 {
 		t.Errorf("number %d of a full target", n)
+	}
+}
+
+// A pool whose volumes are served stays, whoever made the unit that serves one.
+func TestPoolInUse(t *testing.T) {
+	owned := &config.Config{Pools: []config.Pool{{Name: "p", Path: "/srv/p", At: config.Where{Owned: true}}}}
+	unit := config.Target{Name: ours, LUNs: []config.LUN{{Number: 3, Kind: "file", Path: "/srv/p/v.thin"}}}
+	for _, parts := range [][2]*config.Config{
+		{{Pools: owned.Pools, Targets: []config.Target{unit}}, {}}, {owned, {Targets: []config.Target{unit}}},
+	} {
+		_, err := RemovePool{Name: "p"}.Edit(parts[0].Clone(), parts[1])
+		if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "lun 3 of "+ours+", /srv/p/v.thin, is a volume of it") {
+			t.Errorf("%v", err)
+		}
+	}
+	unit.LUNs[0].Path = "/srv/p/more/v.thin" // not in the pool itself
+	if changed, err := (RemovePool{Name: "p"}).Edit(owned.Clone(), &config.Config{Targets: []config.Target{unit}}); !changed || err != nil {
+		t.Errorf("%v, %v", changed, err)
+	}
+	plan := Diff(&config.Config{Pools: owned.Pools}, &config.Config{Targets: []config.Target{{Name: ours, LUNs: []config.LUN{{Kind: "file", Path: "/srv/p/v.thin"}}}}})
+	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "pool p goes, but lun 0") {
+		t.Errorf("warnings %q", plan.Warnings)
 	}
 }

@@ -41,6 +41,12 @@ func validate(c *Config, ps *Problems) {
 		}
 	}
 	validatePools(c, ps)
+	state := stateDir(c)
+	for i := range c.Pools {
+		if p := &c.Pools[i]; p.Path != "" && state.has(p.Path) {
+			ps.add(p.At, "pool %s: %s is in the state directory, %s, which is the daemon's own: choose another directory", p.Name, p.Path, c.Server.State)
+		}
+	}
 	for i := range c.Targets {
 		t := &c.Targets[i]
 		if first, ok := names[t.Name]; ok && t.Name != "" {
@@ -51,6 +57,9 @@ func validate(c *Config, ps *Problems) {
 		for j := range t.LUNs {
 			validateLUN(t, j, media, ps)
 			l := &t.LUNs[j]
+			if l.Persistent() && l.Path != "" && state.has(l.Path) {
+				ps.add(l.At, "%s is in the state directory, %s, which is the daemon's own: move it elsewhere", l.Path, c.Server.State)
+			}
 			if first, ok := ids[l.ID]; ok && l.ID != "" {
 				ps.add(l.At, "id %q is there already (%s): initiators would take the two for one disk", l.ID, first)
 			}
@@ -64,6 +73,25 @@ func validate(c *Config, ps *Problems) {
 	}
 	validateAccess(&c.Discovery, ps)
 	validateSecrets(c, ps)
+}
+
+// ownDir is the state directory without links; "": there is none.
+type ownDir string
+
+func stateDir(c *Config) ownDir {
+	if c.Server.State == "" {
+		return ""
+	}
+	return ownDir(medium.Real(c.Server.State))
+}
+
+// has reports whether a path is the directory or in it. A pool above it is no harm: only files directly in it are volumes.
+func (d ownDir) has(path string) bool {
+	if d == "" {
+		return false
+	}
+	path = medium.Real(path)
+	return path == string(d) || strings.HasPrefix(path, strings.TrimSuffix(string(d), "/")+"/")
 }
 
 // validateSteering checks only the text; whether this machine has such an interface is checked at start.
