@@ -18,6 +18,9 @@ func (c *conn) execute(t *task) {
 func (c *conn) admitted(t *task) {
 	if t.in > 0 && t.buf == nil {
 		if t.buf = c.block(t, t.in, taskWaitingIn, true); t.buf == nil {
+			if t.l.Gone() { // it needs no memory, and must not wait for any
+				c.loop.refuse(t)
+			}
 			return
 		}
 	}
@@ -47,8 +50,8 @@ func (t *task) TaskDone(u *lun.Task) {
 	t.end(l)
 	was := t.phase
 	t.enter(taskAnswering)
-	if len(t.removals) > 0 {
-		t.leaveRemovals()
+	if len(t.withdrawals) > 0 {
+		t.leaveWithdrawals()
 	}
 	switch was {
 	case taskRunning:

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math"
-	"slices"
 	"sync/atomic"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -69,8 +68,12 @@ func (c *conn) pathOf(t *task) (path [2]*meter, n int, bytes int64) {
 	return path, n, cost.Bytes
 }
 
-// holds takes what the task costs. If it may not start yet, it is held, and the result is true.
+// holds takes what the task costs. If it may not start yet, it is held, and the result is true. A task whose unit is gone costs nothing: it
+// is refused when it starts.
 func (c *conn) holds(t *task) bool {
+	if t.l.Gone() {
+		return false
+	}
 	path, n, bytes := c.pathOf(t)
 	now, paid := c.loop.now, 0
 	for paid < n && path[paid].free() && path[paid].take(now, bytes) {
@@ -363,21 +366,6 @@ func (l *loop) leaveHeld(t *task) {
 		f.paid = 0
 		l.lineUp(f)
 		f.queue.arm()
-	}
-}
-
-// releaseHeld passes the held commands of a removed unit to the device server, which refuses them.
-func (l *loop) releaseHeld(u *lun.Unit) {
-	var all []*task
-	l.eachTask(u.Target(), func(t *task) {
-		if t.phase == taskHeld && t.l.Unit() == u {
-			all = append(all, t)
-		}
-	})
-	slices.Reverse(all) // a connection's youngest is first in its list
-	for _, t := range all {
-		l.leaveHeld(t)
-		t.conn.startHeld(t)
 	}
 }
 

@@ -181,6 +181,6 @@ const (
 	drainPoll = 10 * time.Millisecond
 	// drainGrace is how long a graceful stop waits for initiators to log out after they were asked to.
 	drainGrace = 3 * time.Second
-	// evictGrace is how long RemoveUnit waits for a backend to release the commands that it has just aborted.
+	// evictGrace is how long RemoveUnit and SetExports wait for a backend to release the commands that it has just aborted.
 	evictGrace = time.Second
 )

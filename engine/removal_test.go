@@ -30,10 +30,16 @@ const (
 func (i *initiator) wantSense(itt uint32, want int, because string) {
 	i.t.Helper()
 	i.wantStatus(itt, 2, because)
+	got := i.sense()
+	must.Be(i.t, got == want, "sense %05X, want %05X, because %s", got, want, because)
+}
+
+// sense returns the sense key and additional sense code of the answer that was read last.
+func (i *initiator) sense() int {
+	i.t.Helper()
 	must.Be(i.t, len(i.Data) >= 2+14, "no sense data")
 	s := i.Data[2:]
-	got := int(s[2]&0xF)<<16 | int(binary.BigEndian.Uint16(s[12:]))
-	must.Be(i.t, got == want, "sense %05X, want %05X, because %s", got, want, because)
+	return int(s[2]&0xF)<<16 | int(binary.BigEndian.Uint16(s[12:]))
 }
 
 // unit is the target's unit l, nil if there is none.

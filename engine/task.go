@@ -39,8 +39,8 @@ type taskState struct {
 	heldAt        int64
 	// groups count this task for management functions that wait for it.
 	groups []*abortGroup
-	// removals count it for units that are being removed.
-	removals []*removal
+	// withdrawals count it for units that are taken away from its initiator.
+	withdrawals []*withdrawal
 }
 
 // taskPool has a loop's tasks. Their index is the ID by which session names them.

@@ -130,7 +130,7 @@ func (op *copyOp) enter(s *copySegment) bool {
 func (op *copyOp) run(more bool) {
 	op.running = true
 	for more {
-		if u := op.side(); u.removed.Load() || !op.parent.Nexus.Sees(u) { // removed or masked meanwhile
+		if u := op.side(); !op.parent.Nexus.Sees(u) { // removed or masked meanwhile
 			op.abort(ascCopyTargetNotReachable, -1)
 			break
 		}

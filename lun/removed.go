@@ -1,10 +1,20 @@
 package lun
 
 // The removal of a unit. Target.RemoveUnit hides it: commands that have not reached the unit's task set get LOGICAL UNIT NOT SUPPORTED,
-// those in it go on. The engine waits for them or ends them (engine/removal.go), then the backend may be closed.
+// those in it go on. The engine waits for them or ends them (engine/withdraw.go), then the backend may be closed.
 
 // Removed reports whether the unit was removed from its target.
 func (u *Unit) Removed() bool { return u.removed.Load() }
+
+// Gone reports whether the unit that the command was sent to does not exist for its initiator any more: it was removed, or the initiator
+// has lost sight of it. Start would answer LOGICAL UNIT NOT SUPPORTED now. It is false of commands that are answered without a unit.
+func (t *Task) Gone() bool {
+	u := t.unit
+	if u == nil || t.cmd != nil && t.cmd.flags&withoutUnit != 0 {
+		return false
+	}
+	return u.removed.Load() || t.Nexus.pending[u.lun].Load()&uint32(unseen) != 0
+}
 
 // Uses reports whether the command works on u: it was sent to u, or copies from it or to it.
 func (t *Task) Uses(u *Unit) bool { return t.unit == u || t.copy != nil && t.copy.uses(u) }

@@ -124,9 +124,12 @@ func (v *view) lookup(lun uint64) *Unit {
 // Lookup finds the unit that the nexus's initiator addresses by an 8-byte LUN, nil if there is none for it.
 func (n *Nexus) Lookup(lun uint64) *Unit { return n.view.Load().lookup(lun) }
 
-// Sees reports whether the unit exists for the nexus's initiator. A nexus that is closed has no view any more that follows changes, but may
+// Sees reports whether the unit exists for the nexus's initiator; one that was removed exists for none. A nexus that is closed has no view any more that follows changes, but may
 // still have commands in the backend.
 func (n *Nexus) Sees(u *Unit) bool {
+	if u.removed.Load() {
+		return false
+	}
 	if n.closed.Load() {
 		_, seen := u.numberFor(&n.NexusConfig)
 		return seen
