@@ -61,9 +61,10 @@ const (
 
 // Case is a rule and how to try it.
 type Case struct {
-	ID     string // the section and a number: rfc7143/6.3/2
-	Title  string // what is tried, in a few words
-	Rule   string // the rule, in a sentence of our own
+	ID     string   // the rule (package rules), and a letter if it has several cases: rfc7143/6.3/2b
+	Title  string   // what is tried, in a few words
+	Rule   string   // the rule, in a sentence of our own
+	Also   []string // further rules that it tries
 	Level  Level
 	Groups []Group
 	Needs  Needs

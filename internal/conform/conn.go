@@ -49,7 +49,7 @@ func (t *T) Dial() *Conn {
 	}
 	_ = c.SetDeadline(t.deadline)
 	conn := &Conn{t: t, id: t.connections, c: c, MaxRecv: initialDataSegment}
-	conn.Session = &Session{ISID: t.ISID(), CmdSN: 1, Params: defaults()}
+	conn.Session = &Session{ISID: t.ISID(), CmdSN: t.FirstCmdSN, Params: defaults()}
 	t.own(conn)
 	t.record(conn, Connected, nil)
 	return conn
@@ -253,7 +253,8 @@ func (c *Conn) next(deadline time.Time) Outcome {
 	}
 	if n := p.DataLen(); n > 0 {
 		p.Data = wire[at : at+n]
-		if end := at + n + pdu.Pad(n); c.Digests.Data {
+		end := at + n + pdu.Pad(n)
+		if p.Pad = wire[at+n : end]; c.Digests.Data {
 			c.checkDigest("data digest", wire[at:end], wire[end:])
 		}
 	}

@@ -10,6 +10,7 @@ import (
 type PDU struct {
 	pdu.BHS
 	Data []byte
+	Pad  []byte // what pads it to whole words
 }
 
 // Views of the header. Each is right for its opcode only.

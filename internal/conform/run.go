@@ -103,7 +103,7 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 		return Result{Case: c, Verdict: Skip, Came: why}, ""
 	}
 	start := time.Now()
-	t, end := r.call(ctx, max(r.Timeout, c.Limit), c.Run)
+	t, end := r.call(ctx, max(r.Timeout, c.Limit), func(t *T) { t.Case = c; c.Run(t) })
 	res = Result{Case: c, Verdict: end.verdict, Due: end.due, Came: end.came, Notes: t.notes, Time: time.Since(start)}
 	r.weigh(&res)
 	if end.verdict != Skip {
@@ -148,7 +148,7 @@ func (r *Run) call(ctx context.Context, limit time.Duration, fn func(*T)) (t *T,
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	t = &T{Target: r.Target, ctx: ctx, deadline: deadline, limit: limit, destructive: r.Destructive, variant: r.Variant, isids: &r.isids, random: r.random}
+	t = &T{Target: r.Target, FirstCmdSN: 1, ctx: ctx, deadline: deadline, limit: limit, destructive: r.Destructive, variant: r.Variant, isids: &r.isids, random: r.random}
 	undo := context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.Canceled) {
 			t.interrupt()

@@ -11,6 +11,9 @@ import (
 // T is what a case works with. Its methods that judge end the case.
 type T struct {
 	Target *Target
+	Case   *Case // nil while the run itself tries something
+	// FirstCmdSN is what the first login of each session carries; 1 unless the case says otherwise.
+	FirstCmdSN uint32
 
 	ctx         context.Context
 	deadline    time.Time
