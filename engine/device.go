@@ -1,10 +1,10 @@
 package engine
 
 import (
-	"strings"
 	"sync"
 	"sync/atomic"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 )
@@ -14,7 +14,7 @@ import (
 func (e *Engine) SetDevices(all ...*lun.Target) {
 	d := &deviceSet{list: all, byName: make(map[string]*lun.Target, len(all))}
 	for _, t := range all {
-		d.byName[strings.ToLower(t.Name())] = t
+		d.byName[iscsiname.Fold(t.Name())] = t
 	}
 	e.devices.set.Store(d)
 	for _, t := range all {
@@ -45,7 +45,7 @@ type deviceSet struct {
 // of returns the device of an iSCSI target, nil if it has none.
 func (d *devices) of(t *session.Target) *lun.Target {
 	if s := d.set.Load(); s != nil {
-		return s.byName[strings.ToLower(t.Name)]
+		return s.byName[iscsiname.Fold(t.Name)]
 	}
 	return nil
 }

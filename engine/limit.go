@@ -2,11 +2,11 @@ package engine
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -42,7 +42,7 @@ type limits struct {
 type targetLimits struct {
 	units  []*limit // by LUN; nil: there are none. It is replaced, never changed: connections have it
 	rules  []InitiatorRate
-	byName map[string]*limit // in lower case, as initiator names compare
+	byName map[string]*limit // by iscsiname.Fold
 }
 
 // connLimits are the limits of a connection's commands. It is replaced, never changed.
@@ -141,22 +141,11 @@ func (o *targetLimits) put(u *lun.Unit, lim *limit) {
 
 func (o *targetLimits) rateOf(name string) Rate {
 	for _, r := range o.rules {
-		if matches(r.Initiators, name) {
+		if iscsiname.Listed(r.Initiators, name) {
 			return r.Rate
 		}
 	}
 	return Rate{}
-}
-
-// matches reports whether a list of initiator names has name, which is in lower case.
-func matches(names []string, name string) bool {
-	for _, n := range names {
-		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")
-		if name == prefix || open && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return len(names) == 0
 }
 
 func (e *Engine) newLimit(t *lun.Target) *limit {
@@ -209,7 +198,7 @@ func (x *limits) forConn(c *conn) *connLimits {
 
 // initiatorOf returns the limit of the connection's initiator, nil if there is none.
 func (o *targetLimits) initiatorOf(c *conn) *limit {
-	name := strings.ToLower(c.nexus().InitiatorName)
+	name := iscsiname.Fold(c.nexus().InitiatorName)
 	lim := o.byName[name]
 	if lim == nil {
 		r := o.rateOf(name)

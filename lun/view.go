@@ -2,7 +2,8 @@ package lun
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 )
 
 // LUN masking. Which logical units exist for an I_T nexus, and under which numbers, depends on the names with which it logged in
@@ -19,21 +20,9 @@ type Export struct {
 	LUN        int      // the number under which they see the unit
 }
 
-// matches reports whether e names the nexus. iSCSI names compare regardless of case (RFC 7143 4.2.7.2), as in session.ACL; CHAP
-// names do not (RFC 1994).
+// matches reports whether e names the nexus. Case does not matter in iSCSI names (RFC 7143 4.2.7.2), but in those of CHAP (RFC 1994).
 func (e *Export) matches(n *NexusConfig) bool {
-	return listed(e.Initiators, strings.ToLower(n.InitiatorName)) && (len(e.Accounts) == 0 || slices.Contains(e.Accounts, n.Account))
-}
-
-// listed reports whether a list of initiator names is empty or has that name, which is in lower case.
-func listed(names []string, name string) bool {
-	for _, n := range names {
-		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")
-		if name == prefix || open && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return len(names) == 0
+	return iscsiname.Listed(e.Initiators, n.InitiatorName) && (len(e.Accounts) == 0 || slices.Contains(e.Accounts, n.Account))
 }
 
 // checkExports returns an error if an export has a number that no LUN can have.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -74,7 +75,7 @@ func (l *login) proves(a *Auth) *LoginError {
 	if acc == nil || subtle.ConstantTimeCompare(acc.Secret, old.Secret) != 1 {
 		return refuse(pdu.LoginAuthenticationFailure, "CHAP account "+quoted(old.User)+" was removed or has a new secret")
 	}
-	if !listed(acc.Initiators, l.initiator) {
+	if !iscsiname.Listed(acc.Initiators, l.initiator) {
 		return refuse(pdu.LoginAuthorizationFailure, "CHAP account "+quoted(acc.User)+" is not for that initiator name")
 	}
 	return nil
@@ -101,5 +102,5 @@ func (t *Target) StillAdmits(s *Session, m Member) bool {
 		return true
 	}
 	acc := t.Auth.account(s.Account)
-	return acc != nil && listed(acc.Initiators, s.InitiatorName)
+	return acc != nil && iscsiname.Listed(acc.Initiators, s.InitiatorName)
 }

@@ -63,8 +63,6 @@ const (
 
 	// maxCHAPBinary is the longest CHAP challenge or response (12.1.3: "MUST NOT exceed 1024 bytes").
 	maxCHAPBinary = 1024
-	// maxName is the longest iSCSI name in bytes (4.2.7.1).
-	maxName = 223
 	// maxSessions bounds the sessions of a node: TSIH has 16 bits, and 0 is none.
 	maxSessions = 1<<16 - 1
 	// MaxConnections is how many connections a session may have (13.2): one for each core of a large storage node.

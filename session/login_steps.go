@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -126,7 +127,7 @@ func (x *loginExchange) identify() *LoginError {
 		return refuse(pdu.LoginMissingParameter, "no InitiatorName")
 	}
 	var err error
-	if l.initiator, err = canonicalName(name); err != nil {
+	if l.initiator, err = iscsiname.Canonical(name); err != nil {
 		return refuse(pdu.LoginInitiatorError, "InitiatorName "+quoted(name)+": "+err.Error())
 	}
 	switch kind, ok := x.keys.Get("SessionType"); {
@@ -214,7 +215,7 @@ func (x *loginExchange) security() *LoginError {
 		if err := x.chap(a); err != nil {
 			return err
 		}
-		if acc := l.chap.account; acc != nil && !listed(acc.Initiators, l.initiator) {
+		if acc := l.chap.account; acc != nil && !iscsiname.Listed(acc.Initiators, l.initiator) {
 			return refuse(pdu.LoginAuthorizationFailure, "CHAP account "+quoted(acc.User)+" is not for that initiator name")
 		}
 	}

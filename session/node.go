@@ -2,8 +2,9 @@ package session
 
 import (
 	"slices"
-	"strings"
 	"sync/atomic"
+
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 )
 
 // Node is one iSCSI node (RFC 7143, 4.4.1): its targets and sessions. All loops share it. It takes locks at login, logout and
@@ -27,7 +28,7 @@ func NewNode(cfg NodeConfig) *Node {
 type nodeTargets struct {
 	all      []*Target
 	listings []*listing          // of all targets, in the same order
-	byName   map[string]*listing // by lower-case name: stringprep folds case before names are compared (4.2.7.2)
+	byName   map[string]*listing // by iscsiname.Fold of their names
 }
 
 // SetTargets replaces the targets. Sessions that are up keep theirs, with the limits that they negotiated; every later login and
@@ -38,7 +39,7 @@ func (n *Node) SetTargets(targets []*Target) {
 	for _, t := range ts.all {
 		l := newListing(t)
 		ts.listings = append(ts.listings, l)
-		ts.byName[strings.ToLower(t.Name)] = l
+		ts.byName[iscsiname.Fold(t.Name)] = l
 	}
 	n.reg.mu.Lock()
 	defer n.reg.mu.Unlock()
@@ -50,7 +51,7 @@ func (n *Node) Targets() []*Target { return n.targets.Load().all }
 
 // Target returns the target of that name, or nil.
 func (n *Node) Target(name string) *Target {
-	if l := n.targets.Load().byName[strings.ToLower(name)]; l != nil {
+	if l := n.targets.Load().byName[iscsiname.Fold(name)]; l != nil {
 		return l.target
 	}
 	return nil

@@ -3,8 +3,8 @@ package session
 import (
 	"net/netip"
 	"strconv"
-	"strings"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
@@ -51,13 +51,13 @@ func (a asker) list(value string) []*listing {
 		if value == "All" {
 			return t.listings
 		}
-		if l := t.byName[strings.ToLower(value)]; l != nil { // 4.2.7.2
+		if l := t.byName[iscsiname.Fold(value)]; l != nil { // 4.2.7.2
 			return []*listing{l}
 		}
 		return nil
 	}
-	if value == "" || strings.EqualFold(value, s.Target.Name) {
-		if l := t.byName[strings.ToLower(s.Target.Name)]; l != nil {
+	if value == "" || iscsiname.Fold(value) == iscsiname.Fold(s.Target.Name) {
+		if l := t.byName[iscsiname.Fold(s.Target.Name)]; l != nil {
 			return []*listing{l}
 		}
 	}

@@ -2,7 +2,8 @@ package session
 
 import (
 	"net/netip"
-	"strings"
+
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 )
 
 // Target is one iSCSI target. It must not change once a Node has it.
@@ -94,20 +95,7 @@ type ACL struct {
 
 // Admits reports whether the initiator with that name may log in from addr: both lists have to admit it.
 func (a *ACL) Admits(name string, addr netip.Addr) bool {
-	return a.admitsName(name) && a.admitsAddr(addr.Unmap())
-}
-
-func (a *ACL) admitsName(name string) bool { return listed(a.Initiators, name) }
-
-// listed reports whether a list of initiator names is empty or has that name. A trailing * matches any suffix.
-func listed(names []string, name string) bool {
-	for _, n := range names {
-		prefix, open := strings.CutSuffix(strings.ToLower(n), "*")
-		if name == prefix || open && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return len(names) == 0
+	return iscsiname.Listed(a.Initiators, name) && a.admitsAddr(addr.Unmap())
 }
 
 func (a *ACL) admitsAddr(addr netip.Addr) bool {

@@ -75,7 +75,7 @@ var lunMutants = []mutant{
 
 	// LUN masking, and what a file system that fills up tells (SBC-3).
 	{"masking: every initiator sees all", "lun/view.go", "	if !all.masked {", "	if true {", "lun", "TestExports$|TestMaskedUnitDoesNotExist$"},
-	{"masking: one list is enough", "lun/view.go", "strings.ToLower(n.InitiatorName)) && (", "strings.ToLower(n.InitiatorName)) || (", "lun", "TestExports$"},
+	{"masking: one list is enough", "lun/view.go", "n.InitiatorName) && (", "n.InitiatorName) || (", "lun", "TestExports$"},
 	{"masking: the higher of two units for one number", "lun/view.go", "seen && byLUN[lun] == nil {", "seen {", "lun", "TestExports$"},
 	{"masking: REPORT LUNS lists all", "lun/reportluns.go", "seen := t.Nexus.view.Load()", "seen := t.Nexus.target.units.Load()", "lun", "TestExports$|TestMaskedUnitDoesNotExist$"},
 	{"masking: those who see the same are told", "lun/view.go", "if old == nil || old.byLUN == now.byLUN {", "if old == nil {", "lun", "TestViewChanges$"},

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -132,7 +133,7 @@ func numbersFor(l *config.LUN, initiator string) (out []int) {
 		return []int{l.Number}
 	}
 	for _, e := range l.Exports {
-		if len(e.Initiators) == 0 || slices.ContainsFunc(e.Initiators, func(p string) bool { return config.Matches(p, initiator) }) {
+		if len(e.Initiators) == 0 || slices.ContainsFunc(e.Initiators, func(p string) bool { return iscsiname.Matches(p, initiator) }) {
 			out = append(out, e.Number)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/ringtgt/ringtgt/internal/iscsiname"
 	"github.com/ringtgt/ringtgt/lun"
 )
 
@@ -231,9 +232,9 @@ func covered(pattern string, list []string, both func(a, b string) (string, bool
 // that relation have no name in common.
 func narrower(a, b string) (string, bool) {
 	switch {
-	case a == everything || a != b && Matches(a, strings.TrimSuffix(b, "*")) && strings.HasSuffix(a, "*"):
+	case a == everything || a != b && iscsiname.Matches(a, strings.TrimSuffix(b, "*")) && strings.HasSuffix(a, "*"):
 		return b, true
-	case b == everything || strings.EqualFold(a, b) || Matches(b, strings.TrimSuffix(a, "*")) && strings.HasSuffix(b, "*"):
+	case b == everything || strings.EqualFold(a, b) || iscsiname.Matches(b, strings.TrimSuffix(a, "*")) && strings.HasSuffix(b, "*"):
 		return a, true
 	}
 	return "", false
@@ -248,14 +249,4 @@ func same(a, b string) (string, bool) {
 		return a, true
 	}
 	return "", false
-}
-
-// Matches reports whether an initiator name matches a pattern: the name itself, or a beginning followed by a *. Case does not
-// matter.
-func Matches(pattern, name string) bool {
-	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
-	if prefix, open := strings.CutSuffix(pattern, "*"); open {
-		return strings.HasPrefix(name, prefix)
-	}
-	return pattern == name
 }

@@ -1,19 +1,16 @@
-package session
+package iscsiname
 
 import (
-	"bytes"
-	"net/netip"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/ringtgt/ringtgt/internal/check"
-	"github.com/ringtgt/ringtgt/pdu"
 )
 
 // Names by RFC 7143, 4.2.7, and RFC 3722.
-func TestCanonicalName(t *testing.T) {
-	long := "iqn.2026-11.io.example:" + strings.Repeat("x", maxName-23)
+func TestCanonical(t *testing.T) {
+	long := "iqn.2026-11.io.example:" + strings.Repeat("x", MaxLen-23)
 	for name, want := range map[string]string{
 		"iqn.2001-04.com.example:storage:diskarrays-sn-a8675309": "iqn.2001-04.com.example:storage:diskarrays-sn-a8675309",
 		"IQN.1991-05.com.Microsoft:HOST-1":                       "iqn.1991-05.com.microsoft:host-1",
@@ -27,7 +24,7 @@ func TestCanonicalName(t *testing.T) {
 		"iqn.2001-04.com.example:ＡＢ１":                            "iqn.2001-04.com.example:ab1",    // KC
 		"iqn.2001-04.com.example:a\u00adb":                       "iqn.2001-04.com.example:ab",     // B.1: a soft hyphen maps to nothing
 	} {
-		if got, err := canonicalName(name); err != nil || got != want {
+		if got, err := Canonical(name); err != nil || got != want {
 			t.Errorf("%q: %q, %v; want %q", name, got, err, want)
 		}
 	}
@@ -59,18 +56,18 @@ func TestCanonicalName(t *testing.T) {
 		"iqn.2001-04.com.example:\u05d0":  errNameChar, // section 7: right-to-left text in a left-to-right string
 		"iqn.2001-04.com.example:\xff":    errNameChar,
 	} {
-		if got, err := canonicalName(name); err != want {
+		if got, err := Canonical(name); err != want {
 			t.Errorf("%q: %q, %v; want %v", name, got, err, want)
 		}
 	}
 }
 
 // For any input the result is printable, and preparing it again changes nothing.
-func FuzzCanonicalName(f *testing.F) {
+func FuzzCanonical(f *testing.F) {
 	f.Add("iqn.2001-04.com.example:a")
 	f.Add("iqn.2001-04.com.example:\u1e9b\u0323\u202e")
 	f.Fuzz(func(t *testing.T, s string) {
-		name, err := canonicalName(s)
+		name, err := Canonical(s)
 		if err != nil {
 			return
 		}
@@ -79,57 +76,46 @@ func FuzzCanonicalName(f *testing.F) {
 				t.Fatalf("%q becomes %q", s, name)
 			}
 		}
-		if again, err := canonicalName(name); err != nil || again != name {
+		if again, err := Canonical(name); err != nil || again != name {
 			t.Fatalf("%q becomes %q, and that %q, %v", s, name, again, err)
 		}
 	})
 }
 
-// A log line never contains a control character from a peer, nor more of its text than a name may have.
-func TestRefusalsArePrintable(t *testing.T) {
-	evil := "\x1b]0;owned\x07\r\n\u202e" + strings.Repeat("A", 4000)
-	for _, keys := range [][]string{
-		{"InitiatorName", evil, "TargetName", testTarget},
-		{"InitiatorName", "iqn.2026-11.io.example:" + evil, "TargetName", testTarget},
-		{"InitiatorName", testInitiator, "TargetName", evil},
-		{"InitiatorName", testInitiator, "TargetName", testTarget, "SessionType", evil},
-		names("AuthMethod", evil),
-		{"InitiatorName", testInitiator, "SessionType", evil, "InitiatorAlias", evil[:200]},
+// Names compare as the profile prepares them (RFC 7143 4.2.7.2, RFC 3722 section 4 and 5), and a * at the end of a pattern, which no
+// name can have (RFC 3722 6.2), stands for any rest.
+func TestListed(t *testing.T) {
+	const host = "iqn.1991-05.com.microsoft:host-1"
+	for _, c := range []struct {
+		patterns []string
+		name     string
+		want     bool
+	}{
+		{nil, host, true},
+		{[]string{}, host, true},
+		{[]string{host}, host, true},
+		{[]string{"iqn.1991-05.com.Microsoft:HOST-1"}, host, true},
+		{[]string{host}, "IQN.1991-05.com.Microsoft:Host-1", true},
+		{[]string{host}, host + "0", false},
+		{[]string{host + "0"}, host, false},
+		{[]string{""}, host, false},
+		{[]string{"iqn.2026-11.com.example:other", host}, host, true},
+		{[]string{"*"}, host, true},
+		{[]string{"IQN.1991-05.com.microsoft:*"}, host, true},
+		{[]string{host + "*"}, host, true},
+		{[]string{host + "*"}, host + "0", true},
+		{[]string{"iqn.1991-05.com.microsoft:host-2*"}, host, false},
+		{[]string{"iqn.*:host-1"}, host, false}, // a * elsewhere is a character that no name has
+		{[]string{"*:host-1"}, host, false},
+		{[]string{"eui.02004567A425678D"}, "eui.02004567a425678d", true},
+		{[]string{"iqn.2001-04.com.example:Grüße"}, "iqn.2001-04.com.example:grüsse", true}, // table B.2, as in a login
+		{[]string{"iqn.2001-04.com.example:Gr\u0075\u0308\u00df*"}, "iqn.2001-04.com.example:grüsse", true},
+		{[]string{"iqn.2001-04.com.example:ＡＢ１"}, "iqn.2001-04.com.example:ab1", true},       // form KC
+		{[]string{"iqn.2001-04.com.example:\ue000"}, "iqn.2001-04.com.example:\ue000", true}, // prohibited: compared nevertheless
 	} {
-		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
-		r.ask(security, keys...)
-		r.answer("it is refused")
-		ev := r.wantEvent(Flush)
-		say := ev.Reason.Error()
-		if strings.ContainsFunc(say, func(r rune) bool { return r < ' ' || r > '~' }) || len(say) > 2000 {
-			t.Errorf("the log says %d bytes: %q", len(say), say)
-		}
-	}
-}
-
-// To an initiator that its access list does not admit, a target is indistinguishable from an unknown one, byte for byte.
-func TestHiddenTargetIsUnknown(t *testing.T) {
-	for name, acl := range map[string]ACL{
-		"initiators": {Initiators: []string{"iqn.2026-11.io.example:another"}},
-		"networks":   {Networks: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}},
-	} {
-		for _, stage := range []loginFlags{security, securityNext, toFull} {
-			var got [2]wire
-			for i := range got {
-				hidden := plainTarget()
-				hidden.ACL = acl
-				hidden.Alias = "secret"
-				if i == 1 {
-					hidden.Name = "iqn.2026-11.io.ringtgt:disk1"
-				}
-				r := newLogin(t, newNodeWith(NodeConfig{}, hidden))
-				r.ask(stage, names("AuthMethod", "CHAP,None")[:4+2*int(1-stage.csg)]...)
-				got[i] = r.want(pdu.OpLoginResponse, "it is refused")
-				check.Equal(t, (*pdu.LoginResponse)(&got[i].h).Status(), pdu.LoginNotFound, "%s: the status", name)
-			}
-			if got[0].h != got[1].h || !bytes.Equal(got[0].data, got[1].data) {
-				t.Errorf("%s: a hidden target answers %v, an unknown one %v", name, got[0], got[1])
-			}
+		check.Equal(t, Listed(c.patterns, c.name), c.want, "%q lists %q:", c.patterns, c.name)
+		if len(c.patterns) == 1 {
+			check.Equal(t, Matches(c.patterns[0], c.name), c.want, "%q matches %q:", c.patterns[0], c.name)
 		}
 	}
 }
