@@ -41,7 +41,9 @@ func (e *ioError) Unwrap() []error {
 //   - EBADE is another host's reservation on the underlying device. To this host the device is gone, and NOT READY makes
 //     multipath try the paths through other hosts.
 //   - FUSE returns ENOTCONN when its daemon has died and ECONNABORTED after an abort; a network filesystem that lost its
-//     server returns ESTALE, EHOSTDOWN, ETIMEDOUT and the like.
+//     server returns ESTALE, EHOSTDOWN, ETIMEDOUT and the like. A FUSE daemon passes on what its own sockets said: ECONNREFUSED while
+//     its server restarts, EPIPE when it has written to one that is gone. Every errno that a lost peer can cause means the same, so that
+//     multipath tries another path; without a meaning it would be an internal error, which some initiators repeat on the same path.
 //   - ECANCELED comes from io_uring when it could not create a worker thread (io-wq.c, io_acct_cancel_pending_work). Nothing
 //     else cancels our requests.
 func meaning(e unix.Errno) error {
@@ -53,8 +55,8 @@ func meaning(e unix.Errno) error {
 	case unix.EROFS, unix.EPERM, unix.EACCES:
 		return lun.ErrReadOnly
 	case unix.ENXIO, unix.ENODEV, unix.ESTALE, unix.ENOMEDIUM, unix.ESHUTDOWN,
-		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.EHOSTDOWN, unix.EHOSTUNREACH, unix.ENETDOWN, unix.ENETUNREACH,
-		unix.ENOLINK, unix.ETIMEDOUT, unix.EBADE:
+		unix.ENOTCONN, unix.ECONNABORTED, unix.ECONNRESET, unix.ECONNREFUSED, unix.EPIPE, unix.EHOSTDOWN, unix.EHOSTUNREACH,
+		unix.ENETDOWN, unix.ENETUNREACH, unix.ENETRESET, unix.ENONET, unix.ECOMM, unix.ENOLINK, unix.ETIMEDOUT, unix.EBADE:
 		return lun.ErrGone
 	case unix.EAGAIN, unix.ENOMEM, unix.EBUSY, unix.ENOBUFS, unix.EINTR, unix.ECANCELED:
 		return lun.ErrBusy
