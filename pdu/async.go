@@ -21,7 +21,7 @@ type AsyncMessage BHS
 // BHS returns the header that the view shows.
 func (h *AsyncMessage) BHS() *BHS { return (*BHS)(h) }
 
-// LUN returns the LUN field, valid for events of a logical unit (11.9.1).
+// LUN returns the LUN field, valid for events of a logical unit (11.9.1, 11.9.3).
 func (h *AsyncMessage) LUN() uint64 { return h.BHS().LUN() }
 
 // SetLUN stores the LUN field.

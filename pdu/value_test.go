@@ -15,7 +15,7 @@ func TestParseBool(t *testing.T) {
 			t.Errorf("%q: %v, %v", s, got, err)
 		}
 	}
-	// "All the text keys and text values are case sensitive" (RFC 7143, 6.1).
+	// "All the text keys and text values ... are case sensitive" (RFC 7143, 6.1).
 	for _, s := range []string{"", "yes", "NO", "Yes ", "1", "true"} {
 		if v, err := ParseBool(s); v || err != ErrValueSyntax {
 			t.Errorf("%q: %v, %v", s, v, err)
