@@ -112,7 +112,7 @@ func (s *chapState) challengeFor(a *Auth, random func([]byte), list string, out 
 			continue
 		}
 		s.alg = CHAPAlgorithm(n)
-		// As long as the hash: shorter ones would weaken it (9.2.1).
+		// As long as the hash: shorter ones would weaken it.
 		s.challenge = make([]byte, chapAlgorithms[s.alg]().Size())
 		random(s.challenge)
 		var id [1]byte
@@ -187,7 +187,7 @@ func (s *chapState) prove(a *Auth, idText, chText string, out []byte) ([]byte, e
 	if err != nil || len(challenge) == 0 {
 		return out, errCHAPSyntax
 	}
-	// "the initiator ... MUST NOT reuse the CHAP challenge sent by the other side" (9.2.1): we would compute its own answer.
+	// "Originators MUST NOT reuse the CHAP challenge sent by the responder" (9.2.1): we would compute its own answer.
 	if bytes.Equal(challenge, s.challenge) {
 		return out, errCHAPReflected
 	}

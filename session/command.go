@@ -9,7 +9,7 @@ func (c *Conn) commandHeader(h *pdu.SCSICommand) {
 		c.refuse(pdu.RejectCommandNotSupported) // 4.3: SendTargets and logout only
 		return
 	}
-	// "Setting both the W and the F bit to 0 is an error" (11.3.1).
+	// "At least one of the W and F bits MUST be set to 1" (11.3.1).
 	if !h.Write() && !h.Final() {
 		c.refuse(pdu.RejectProtocolError)
 		return

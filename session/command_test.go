@@ -118,7 +118,7 @@ func TestResiduals(t *testing.T) {
 	}
 }
 
-// "Setting both the W and the F bit to 0 is an error" (11.3.1).
+// "At least one of the W and F bits MUST be set to 1" (11.3.1).
 func TestCommandWithoutWAndF(t *testing.T) {
 	r := newRig(t)
 	h := r.read(512)

@@ -54,7 +54,7 @@ func (c *Conn) Header(now int64) []byte {
 	case pdu.OpNOPOut, pdu.OpTextRequest, pdu.OpLogoutRequest, pdu.OpTaskManagementRequest:
 		c.requestHeader(h)
 	case pdu.OpLoginRequest:
-		// A second login on a connection in full feature phase is a protocol error (RFC 7143, 6.3). There is no answer that a peer
+		// A second login on a connection in full feature phase is a protocol error (RFC 7143, 4.2.4). There is no answer that a peer
 		// in such a state could understand.
 		c.fail(errLoginInFullFeature)
 	case pdu.OpSNACKRequest:

@@ -20,7 +20,7 @@ func (r *rig) advance(d time.Duration) {
 }
 
 // A write whose data does not arrive ends its connection after DataTimeout, even if pings keep the connection alive. RFC 7143
-// does not require a target to wait forever (4.2.5.2). Any arriving data restarts the timeout for all writes that wait behind it.
+// does not require a target to wait forever. Any arriving data restarts the timeout for all writes that wait behind it.
 func TestDataDeadline(t *testing.T) {
 	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No", "MaxBurstLength", "4096"))
 	pings := func(n int) {

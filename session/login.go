@@ -102,8 +102,8 @@ func (l *login) header(now int64, h *pdu.BHS) []byte {
 	return l.text
 }
 
-// notLogin handles any PDU other than a Login Request. Before the first login request "the target ... MUST ... terminate the connection"; after it "the
-// target MUST send a Login reject (with a status of "invalid during login") and then disconnect" (6.3).
+// notLogin handles any PDU other than a Login Request. Before the first login request it "MUST immediately terminate the connection"; after it the
+// target "MUST send a Login reject (with Status "invalid during login") and then disconnect" (4.2.4).
 func (l *login) notLogin(now int64, h *pdu.BHS) {
 	if l.phase == loginNew {
 		l.conn.fail(errNotLogin)
@@ -138,7 +138,7 @@ func (l *login) payload(now int64, h *pdu.BHS) {
 		l.refuse(now, req, pdu.LoginInitiatorError, "too much text")
 		return
 	case req.Continue():
-		// "until the responder has received the entire set of keys" (6.2): answered by an empty response.
+		// "MUST answer with a Text or Login Response with no data segment" (6.2).
 		l.gather = append(l.gather, text...)
 		l.conn.reply(loginResponse(req).BHS(), nil)
 		return

@@ -18,7 +18,7 @@ func (l *login) complete(now int64, resp *pdu.LoginResponse, text []byte) {
 	case made == entryWait:
 		l.wait(loginWaits, resp, text)
 	default:
-		// "the target ... generates a TSIH ... MUST ... in the final Login Response" (11.13.3).
+		// "the target MUST generate a non-zero TSIH and ONLY return it in the Login Final-Response" (11.13.3).
 		resp.SetTSIH(l.sess.TSIH)
 		l.conn.reply(resp.BHS(), text)
 		l.conn.grant(now, l.neg.conn, l.tsih == 0)

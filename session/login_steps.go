@@ -295,7 +295,7 @@ func (x *loginExchange) badSegment() bool {
 func (x *loginExchange) answer() *LoginError {
 	l, q := x.l, x.req
 	if l.target != nil && !l.told {
-		// "MUST be returned in the first Login Response PDU ... of the first connection in the session" (13.9).
+		// It comes "with the first Login Response PDU with which it is allowed" (6.3.1), if TargetName was given (13.9).
 		l.told = true
 		x.out = pdu.AppendText(x.out, "TargetPortalGroupTag", strconv.Itoa(int(l.tpgt)))
 		if l.target.Alias != "" {

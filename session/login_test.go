@@ -12,7 +12,7 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// RFC 7143, 6.3: a PDU other than a login request before login "MUST ... terminate the connection".
+// RFC 7143, 4.2.4: at a PDU other than a login request before login the target "MUST immediately terminate the connection".
 func TestPDUBeforeLoginEndsTheConnection(t *testing.T) {
 	for _, op := range []pdu.Opcode{pdu.OpNOPOut, pdu.OpSCSICommand, pdu.OpTextRequest, pdu.OpDataOut, pdu.OpLogoutRequest, 0x3f} {
 		r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
@@ -24,7 +24,7 @@ func TestPDUBeforeLoginEndsTheConnection(t *testing.T) {
 	}
 }
 
-// 6.3, 11.13.5: once login began such a PDU is answered "invalid during login", then the connection ends.
+// 4.2.4, 11.13.5: once login began such a PDU is answered "invalid during login", then the connection ends.
 func TestPDUDuringLoginIsInvalid(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.ok(security, names("AuthMethod", "None")...)
@@ -32,7 +32,7 @@ func TestPDUDuringLoginIsInvalid(t *testing.T) {
 	b.Init(pdu.OpSCSICommand)
 	(*pdu.SCSICommand)(&b).SetITT(9)
 	r.send(&b, nil)
-	r.wantRefused(pdu.LoginInvalidDuringLogin, "6.3")
+	r.wantRefused(pdu.LoginInvalidDuringLogin, "4.2.4")
 }
 
 // 11.13.5: what is wrong with a first request, and the status for it.
@@ -105,11 +105,11 @@ func TestLoginRequestsBelongTogether(t *testing.T) {
 	}
 }
 
-// Keys are negotiated once in a login (6.2), over all its requests.
+// Keys are negotiated once in a login (6.3), over all its requests.
 func TestKeyInALaterRequestAgain(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.ok(operational, names("MaxBurstLength", "8192")...)
-	r.refused(pdu.LoginInitiatorError, "6.2", toFull, "MaxBurstLength", "4096")
+	r.refused(pdu.LoginInitiatorError, "6.3", toFull, "MaxBurstLength", "4096")
 }
 
 // All ways through the stages (6.3): 0 to 1 to 3, 0 to 3, 1 to 3, several requests in a stage.
@@ -140,7 +140,7 @@ func TestStages(t *testing.T) {
 	}
 }
 
-// A login request in full feature phase is a protocol error: "no second login" (6.3).
+// A login request in full feature phase is a protocol error: a connection has one login phase (4.2.4).
 func TestSecondLoginOnAConnection(t *testing.T) {
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	r.up()
@@ -452,7 +452,7 @@ func TestAnswersHold(t *testing.T) {
 			}
 		}
 	}
-	// A discovery session has one connection (13.2), and the answer to MaxConnections says so.
+	// A discovery session has one connection (13.21), and the answer to MaxConnections says so.
 	r := newLogin(t, newNodeWith(NodeConfig{}, plainTarget()))
 	check.Equal(t, r.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery", "MaxConnections", "8")["MaxConnections"], "1", "MaxConnections of a discovery session")
 }

@@ -18,7 +18,7 @@ func newTMF(t testing.TB, n int, keys ...string) *tmfRig {
 	t.Helper()
 	m := &tmfRig{mcs: newMCS(t, n, keys...), sn: 1}
 	for i, r := range m.conns {
-		r.itt = uint32(i) << 16 // tags are unique in a session (RFC 7143, 4.2.2.1)
+		r.itt = uint32(i) << 16 // tags are unique in a session (RFC 7143, 11.2.1.8)
 	}
 	return m
 }
@@ -279,7 +279,7 @@ var setFunctions = []struct {
 	{pdu.TMFTargetWarmReset, true}, {pdu.TMFTargetColdReset, true}, {pdu.TMFITNexusReset, true},
 }
 
-// A function over a task set stops what is before it in CmdSN order on all connections, "regardless of" which (4.2.3.3), then
+// A function over a task set stops what is before it in CmdSN order, whatever connection it is on (11.5.1), then
 // the host acts, then it is answered; what comes behind it waits everywhere and goes on when the host is through.
 func TestTaskSetFunctionOverConnections(t *testing.T) {
 	for _, c := range setFunctions {

@@ -47,8 +47,8 @@ const (
 	entryWait              // an older one has to end first; messageResumeLogin follows
 )
 
-// enter registers s with its first connection. If a session of the same I_T nexus exists, "the existing session MUST be ...
-// closed" first (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
+// enter registers s with its first connection. If a session of the same I_T nexus exists, this login is "implicitly
+// logging out the session" (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
 // then called again. Discovery sessions have no nexus, and any number may exist. The registry is locked.
 //
 // With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. Once the target no
@@ -117,7 +117,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 		// The answer is the same as for a session that does not exist, so that an initiator cannot find out about others' sessions.
 		return nil, refuse(pdu.LoginSessionDoesNotExist, "the session with that TSIH is another initiator port's")
 	case s.Discovery || discovery:
-		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.2
+		return nil, refuse(pdu.LoginCannotIncludeInSession, "a discovery session has one connection") // 13.21
 	case s.Target.Name != n.target:
 		return nil, refuse(pdu.LoginCannotIncludeInSession, "the session is with another target")
 	case s.TPGT != n.tpgt:

@@ -66,7 +66,7 @@ func (t *Target) limits() Limits {
 		l.MaxConnections = MaxConnections
 	}
 	if t == nil {
-		l.MaxConnections = 1 // a discovery session has one connection (13.2): registry.find
+		l.MaxConnections = 1 // a discovery session has one connection (13.21): registry.find
 	}
 	return l
 }

@@ -220,7 +220,7 @@ func (m *management) expecting() bool {
 func (m *management) movable() *Task {
 	for t := m.waiting.head; t != nil; t = t.next {
 		if t.st.tmf.stage == functionWaits {
-			// "MUST wait ... for all commands of the affected tasks to be received, based on the CmdSN ordering" (4.2.3.3, b). A
+			// "MUST wait ... for all commands of the affected tasks to be received based on the CmdSN ordering" (4.2.3.3, b). A
 			// target reset could instead plug the missing CmdSNs, but then a NOP-Out or Text Request that is in flight on another
 			// connection would never be answered.
 			if !pdu.SNLess(m.conn.session().window.ExpCmdSN(), t.CmdSN) {
@@ -330,7 +330,7 @@ func (m *management) response(now int64, t *Task, ev *Event) {
 	t.last(ev)
 	m.responseSent(t)
 	if cold {
-		// The target "then MUST terminate all of its TCP connections to all initiators" (11.5.1). The host terminates those of
+		// The target "MUST then close all of its TCP connections to all initiators" (11.6.1). The host terminates those of
 		// other sessions.
 		m.conn.session().close()
 		m.conn.session().each(m.conn.self(), Message{kind: messageFinish, reason: errColdReset})

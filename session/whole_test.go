@@ -20,7 +20,7 @@ func (r *loginRig) loginBytes(keys ...string) []byte {
 	return r.encode(r.loginHeader(toFull), text)
 }
 
-// An initiator must not send commands before the final Login Response (6.3), but nothing stops it. A command that arrives with
+// An initiator must not send commands before the final Login Response (4.2.4), but nothing stops it. A command that arrives with
 // the Login Request is processed before the host has taken an event. The host must know the nexus before it executes it.
 func TestCommandsBehindALogin(t *testing.T) {
 	for _, join := range []bool{false, true} {
@@ -111,7 +111,7 @@ func TestJoinThatGoesAway(t *testing.T) {
 	check.That(t, len(m.node.Sessions()) == 0 && old.conn.Over() && next.conn.Over(), "the session is known, or a connection is kept")
 }
 
-// A member whose login is not answered yet gets none of the session's messages: only Login Responses may be sent (6.3).
+// A member whose login is not answered yet gets none of the session's messages: only Login Responses may be sent (4.2.4).
 func TestMemberInLoginIsToldNothing(t *testing.T) {
 	m := newMCS(t, 2, "TaskReporting", "ResponseFence")
 	a, b, next := m.conns[0], m.conns[1], m.dial(0)
@@ -171,7 +171,7 @@ func membersInLogin(t *testing.T, seed uint64) {
 			if w.h.Opcode() == pdu.OpLoginResponse {
 				in[r] = (*pdu.LoginResponse)(&w.h).Transit()
 			} else if !in[r] {
-				t.Errorf("%v in the login phase (RFC 7143, 6.3)", w)
+				t.Errorf("%v in the login phase (RFC 7143, 4.2.4)", w)
 			}
 		}
 		for i := 0; i < len(r.events); i++ { // more come meanwhile
@@ -276,7 +276,7 @@ func membersInLogin(t *testing.T, seed uint64) {
 func (m *mcs) session0(r *loginRig) *Session { return r.conn.sess }
 
 // The header of a PDU may arrive while a login waits for the end of the session that it replaces, and its last byte after the
-// login was granted. No PDU may be sent then (6.3), so the connection ends.
+// login was granted. No PDU may be sent then (4.2.4), so the connection ends.
 func TestRequestThatOutlastsALogin(t *testing.T) {
 	for _, op := range []pdu.Opcode{pdu.OpLoginRequest, pdu.OpSCSICommand, pdu.OpTextRequest} {
 		t.Run(op.String(), func(t *testing.T) {
