@@ -44,7 +44,7 @@ func exchange(ctx context.Context, nc net.Conn, cfg proto.LoginConfig, violation
 		if _, err := io.ReadFull(nc, h[:]); err != nil {
 			return nil, loginIO(ctx, err)
 		}
-		// "the default MaxRecvDataSegmentLength is used during Login" (13.12).
+		// "The default MaxRecvDataSegmentLength is used during Login" (6.3).
 		n := h.DataLen()
 		if n > proto.DefaultDataSegmentLength || h.AHSLen() != 0 {
 			return nil, fmt.Errorf("initiator: login: a response with %d bytes of data, %d of AHS", n, h.AHSLen())

@@ -28,7 +28,7 @@ func mcs(t *testing.T, n int, change func(*Config)) *Session {
 	return s
 }
 
-// RFC 7143, 4.2.2.1: "the target MUST deliver the commands in CmdSN order": with numbers sent in reverse across connections no
+// RFC 7143, 4.2.2.1: the target "MUST deliver the commands for execution in the order specified by the CmdSN": with numbers sent in reverse across connections no
 // answer comes before the gap closes, and then all do.
 func TestMCSReversedNumbers(t *testing.T) {
 	s := mcs(t, 4, func(c *Config) { c.FirstCmdSN = 0xfffffffd })

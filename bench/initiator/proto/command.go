@@ -47,7 +47,7 @@ type Command struct {
 	RefITT   uint32           // KindTMF: pdu.ReservedTag unless the function names a task
 	RefCmdSN uint32           // KindTMF: of ABORT TASK (11.5.5)
 	Reason   pdu.LogoutReason // KindLogout
-	CID      uint16           // KindLogout: of the connection to close (11.14.2)
+	CID      uint16           // KindLogout: of the connection to close (11.14.3)
 	Text     []byte           // KindText, KindPing: the data segment
 	TTT      uint32           // KindText: pdu.ReservedTag begins an exchange (11.10.4)
 

@@ -83,8 +83,8 @@ func (c *Conn) dataInEnd(h *pdu.BHS, cmd *Command) error {
 	if !d.StatusPresent() {
 		return nil
 	}
-	// "the status ... MUST NOT be CHECK CONDITION or the like with sense": a
-	// status that needs sense data comes in a SCSI Response (11.7.3).
+	// "If the command is completed with an error, then the response and sense
+	// data MUST be sent in a SCSI Response PDU" (11.7.3).
 	if s := d.Status(); s == statusCheckCondition {
 		c.violation("Data-In carries CHECK CONDITION (11.7.3)")
 	}
@@ -124,7 +124,7 @@ func (c *Conn) scsiResponse(h *pdu.BHS, data []byte) {
 			c.violation("SCSI Response has ExpDataSN %d, want %d (11.4.8)", sn, want)
 		}
 		if r.Status == statusCheckCondition && len(r.Sense) == 0 {
-			c.violation("CHECK CONDITION without sense data (11.4.7.2)")
+			c.violation("CHECK CONDITION without sense data (11.4.7)")
 		}
 	}
 	c.residual(cmd, v.Overflow(), v.Underflow(), v.ResidualCount())

@@ -136,7 +136,7 @@ func (c *Conn) r2t(h *pdu.BHS) {
 		return
 	}
 	if r.LUN() != cmd.LUN {
-		c.violation("R2T has LUN %#x, the command %#x (11.8)", r.LUN(), cmd.LUN)
+		c.violation("R2T has LUN %#x, the command %#x (4.2.5.3)", r.LUN(), cmd.LUN)
 	}
 	t.r2tSN = r.R2TSN() + 1
 	t.r2ts++

@@ -91,7 +91,7 @@ func NewLogin(cfg LoginConfig, violation func(format string, args ...any)) *Logi
 		l.say(append(who, pdu.KeyValue{Key: "AuthMethod", Value: "CHAP"})...)
 		return l
 	}
-	// "the initiator ... may start in LoginOperationalNegotiation" (6.3.3).
+	// "the initiator decides to forego the SecurityNegotiation stage" (6.3.1).
 	l.stage = pdu.StageLoginOperationalNegotiation
 	l.say(who...)
 	l.operational()
@@ -249,7 +249,7 @@ func (l *Login) judge(r *pdu.LoginResponse) {
 		l.violation("Login Response has CSG %d in stage %d (11.13)", r.CSG(), l.stage)
 	}
 	if r.Transit() && r.Continue() {
-		l.violation("Login Response has T and C (11.13.6)")
+		l.violation("Login Response has T and C (11.13.7)")
 	}
 	if l.leading && r.ExpCmdSN() != l.cfg.CmdSN {
 		l.violation("Login Response has ExpCmdSN %d, the login has CmdSN %d (4.2.2.1)", r.ExpCmdSN(), l.cfg.CmdSN)

@@ -29,7 +29,7 @@ func (n *Numbers) Init(first uint32) {
 }
 
 // Take returns the CmdSN of the next non-immediate request and advances it. It fails, and takes nothing, when the window is
-// closed: "the initiator MUST NOT send" a CmdSN above MaxCmdSN (4.2.2.1).
+// closed: the target would ignore a CmdSN above MaxCmdSN (4.2.2.1).
 func (n *Numbers) Take() (cmdSN uint32, ok bool) {
 	for {
 		sn := n.cmdSN.Load()

@@ -195,7 +195,7 @@ func (c *Conn) answer(h *pdu.BHS, data []byte) {
 func (c *Conn) nopIn(h *pdu.BHS, data []byte) {
 	v := (*pdu.NOPIn)(h)
 	if v.ITT() == pdu.ReservedTag {
-		// "the StatSN field will contain as usual the next StatSN", and is not advanced (11.19.2).
+		// "The StatSN field will always contain the next StatSN", which is not advanced (11.19.2).
 		if v.StatSN() != c.expStatSN {
 			c.violation("NOP-In has StatSN %d, want the next, %d (11.19.2)", v.StatSN(), c.expStatSN)
 		}
@@ -215,9 +215,9 @@ func (c *Conn) nopIn(h *pdu.BHS, data []byte) {
 	r := &cmd.Result
 	r.Op, r.StatSN = pdu.OpNOPIn, v.StatSN()
 	r.Text = append(r.Text[:0], data...)
-	// 11.18.2: the ping data comes back, or the front of it.
+	// 11.18.3: the ping data comes back, or the front of it.
 	if n := c.textLen(cmd); len(data) > n || string(data) != string(cmd.Text[:len(data)]) {
-		c.violation("NOP-In does not return the ping data (11.19.3)")
+		c.violation("NOP-In does not return the ping data (11.19)")
 	}
 	c.finish(cmd, nil, endedAnswered)
 }
