@@ -375,7 +375,7 @@ func (s *simulation) async(c *simConn, h *pdu.AsyncMessage) {
 }
 
 // terminated is event 5, of FastAbort: "Stop Data-Out transfers on that connection for all active TTTs for the affected LUN",
-// and "Acknowledge the StatSN of the Asynchronous Message PDU via a NOP-Out PDU with ITT=0xffffffff ... while copying the LUN
+// and "Acknowledge the StatSN of the Async Message PDU via a NOP-Out PDU with ITT=0xffffffff ..., while copying the LUN
 // field" (11.9.1). Whether tasks with an R2T are over is known later.
 func (s *simulation) terminated(c *simConn, h *pdu.AsyncMessage) {
 	if c.sess.params.TaskReporting != session.ReportFastAbort {
