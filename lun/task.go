@@ -20,7 +20,7 @@ type Task struct {
 
 	// Set by the engine before Plan.
 	Nexus *Nexus
-	LUN   uint64 // the 8 bytes of RFC 7143 11.3.4 / SAM-5 4.7, big endian
+	LUN   uint64 // the 8 bytes of RFC 7143 11.2.1.7 / SAM-5 4.7, big endian
 	CDB   [16]byte
 
 	// Set by the engine before Start.
@@ -28,7 +28,7 @@ type Task struct {
 	Attr    Attr
 	Out     []byte // data-out that has arrived; len(Out) <= Plan's out
 	Buf     []byte // memory for data-in, as many bytes as Plan's in
-	// Expected is the EXPECTED DATA TRANSFER LENGTH of a command that writes (RFC 7143 11.3.5), for the commands whose
+	// Expected is the EXPECTED DATA TRANSFER LENGTH of a command that writes (RFC 7143 11.3.4), for the commands whose
 	// data-out must have an exact length (COMPARE AND WRITE, WRITE SAME): Out holds no more than the CDB accepts.
 	Expected int64
 

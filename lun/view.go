@@ -90,7 +90,7 @@ func (v *view) has(u *Unit) bool { return slices.Contains(v.list, u) }
 // LUNs of SAM-5 4.7 that a target answers to: single level, peripheral device addressing (00b, bus 0) and flat space addressing
 // (01b).
 
-// lookup finds the unit of an 8-byte LUN (big endian, as in RFC 7143 11.3.4). It returns nil if there is none.
+// lookup finds the unit of an 8-byte LUN (big endian, as in RFC 7143 11.2.1.7). It returns nil if there is none.
 func (v *view) lookup(lun uint64) *Unit {
 	if lun<<16 != 0 {
 		return nil
