@@ -9,7 +9,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/must"
 )
 
-// Names and secrets of the CHAP tests. RFC 7143 12.1.3 wants secrets of at least 96 bits.
+// Names and secrets of the CHAP tests. RFC 7143 9.2.1 wants secrets of at least 96 bits.
 const (
 	chapUser, chapSecret     = "initiator", "twelvebytes12345"
 	mutualUser, mutualSecret = "ringtgt", "otherbytes678901"

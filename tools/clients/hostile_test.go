@@ -31,8 +31,8 @@ func stillServes(t testing.TB, d *harness.Daemon) {
 	}
 }
 
-// What port scanners, other protocols and broken initiators say to the portal before any login. "An iSCSI target that receives any
-// PDU except a Login Request before the login phase is started MUST terminate the connection" (RFC 7143 6.3).
+// What port scanners, other protocols and broken initiators say to the portal before any login. "A target receiving any PDU except
+// a Login Request before the Login Phase is started MUST immediately terminate the connection" (RFC 7143 4.2.4).
 func TestPortScanner(t *testing.T) {
 	t.Parallel() // some wait for the login timeout
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
@@ -116,8 +116,8 @@ func (r *raw) wantEnd() {
 	}
 }
 
-// "If the target receives any PDU except a Login Request after the login phase has started, it MUST send a Login reject (with Status
-// 'invalid during login') and then disconnect" (RFC 7143 6.3).
+// "Once the Login Phase has started, if the target receives any PDU except a Login Request, it MUST send a Login reject (with Status
+// "invalid during login") and then disconnect" (RFC 7143 4.2.4).
 func TestOtherPDUDuringLogin(t *testing.T) {
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for _, op := range []pdu.Opcode{pdu.OpNOPOut, pdu.OpSCSICommand, pdu.OpTaskManagementRequest, pdu.OpTextRequest, pdu.OpDataOut, pdu.OpLogoutRequest} {
@@ -140,7 +140,7 @@ func TestOtherPDUDuringLogin(t *testing.T) {
 	stillServes(t, d)
 }
 
-// A second login on a connection in full feature phase is a protocol error (RFC 7143 6.3), as is a length that was not negotiated.
+// A second login on a connection in full feature phase is a protocol error (RFC 7143 4.2.4), as is a length that was not negotiated.
 func TestProtocolErrorsInFullFeaturePhase(t *testing.T) {
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	l := loginRequest{isid: 1, target: d.Target()}

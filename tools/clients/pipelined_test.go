@@ -17,7 +17,7 @@ func testUnitReady(sn uint32) []byte {
 }
 
 // Commands in one packet with the Login Request, on a leading and on a joining connection. An initiator must wait for the final
-// Login Response (RFC 7143 6.3). The commands are executed with their nexus or not at all, and other sessions are not affected.
+// Login Response (RFC 7143 4.2.4). The commands are executed with their nexus or not at all, and other sessions are not affected.
 func TestCommandsBehindALogin(t *testing.T) {
 	d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 	for i := range byte(40) {

@@ -21,7 +21,7 @@ type URL struct {
 
 const (
 	scheme      = "iscsi://"
-	defaultPort = "3260" // RFC 7143, 4.2.7.4 and 14
+	defaultPort = "3260" // RFC 7143, 13.8 and 15
 	urlAllowed  = "want iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]"
 )
 

@@ -36,7 +36,7 @@ func (s *server) login(fd int, r *pdu.LoginRequest, text []byte) bool {
 	return s.send(fd, pad(append(h[:], answer...)))
 }
 
-// pad completes a PDU to whole words (11.2.3); its header is of whole words.
+// pad completes a PDU to whole words (11.1); its header is of whole words.
 func pad(b []byte) []byte {
 	for len(b)%4 != 0 {
 		b = append(b, 0)

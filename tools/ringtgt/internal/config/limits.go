@@ -10,14 +10,14 @@ import (
 const (
 	// maxFile bounds the configuration file: 256 LUNs of a hundred targets, written out, are a tenth of it.
 	maxFile = 4 << 20
-	// maxName is the longest iSCSI name (RFC 7143 4.2.7.1), maxAlias the longest TargetAlias (13.7: 255 bytes).
+	// maxName is the longest iSCSI name (RFC 7143 4.2.7.1), maxAlias the longest TargetAlias (13.6; 6.1: 255 bytes).
 	maxName  = 223
 	maxAlias = 255
 	// minSecret is 96 bits, which RFC 7143 9.2.1 requires where IPsec does not protect the network. maxSecret is the longest
 	// that open-iscsi accepts.
 	minSecret = 12
 	maxSecret = 255
-	// maxUser is the longest CHAP_N that RFC 7143 12.1.3 has peers support.
+	// maxUser is the longest CHAP_N: a simple-value of RFC 7143 6.1.
 	maxUser = 255
 	// maxSerial is the longest unit serial number that every initiator shows completely.
 	maxSerial = 64
