@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ringtgt/ringtgt/internal/harness"
 )
 
 // mutant is one change to one file, and the tests that must fail with it.
@@ -31,9 +33,12 @@ type mutant struct {
 	run  string // which of them; empty: all
 }
 
+// inDaemon reports whether the change is in the daemon that the tests start, and not in the tests.
+func (m *mutant) inDaemon() bool { return m.pkg == conformPkg }
+
 // all are the mutants of every layer.
 func all() (m []mutant) {
-	for _, part := range [][]mutant{sessionMutants, engineMutants, lunMutants} {
+	for _, part := range [][]mutant{sessionMutants, engineMutants, lunMutants, wireMutants} {
 		m = append(m, part...)
 	}
 	return m
@@ -153,8 +158,17 @@ func (m *mutant) try(ctx context.Context, goCommand string) (outcome, error) {
 			return "", err
 		}
 	}
-	binary := filepath.Join(dir, "test")
-	if out, err := exec.CommandContext(ctx, goCommand, "test", "-c", "-overlay", overlay, "-o", binary, "./"+m.pkg).CombinedOutput(); err != nil {
+	binary, daemon := filepath.Join(dir, "test"), filepath.Join(dir, "ringtgt")
+	build := []string{"test", "-c", "-o", binary}
+	if m.inDaemon() {
+		if out, err := exec.CommandContext(ctx, goCommand, "build", "-overlay", overlay, "-o", daemon, "./tools/ringtgt").CombinedOutput(); err != nil {
+			return "", fmt.Errorf("does not compile: %s", out)
+		}
+	} else {
+		build = append(build, "-overlay", overlay)
+	}
+	build = append(build, "./"+m.pkg)
+	if out, err := exec.CommandContext(ctx, goCommand, build...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("does not compile: %s", out)
 	}
 	args := []string{"-test.failfast", "-test.timeout=3m"}
@@ -163,6 +177,9 @@ func (m *mutant) try(ctx context.Context, goCommand string) (outcome, error) {
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = filepath.Join(root, m.pkg)
+	if m.inDaemon() {
+		cmd.Env = append(os.Environ(), harness.BinaryEnv+"="+daemon)
+	}
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
