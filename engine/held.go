@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"sync/atomic"
 
 	"github.com/ringtgt/ringtgt/lun"
@@ -19,7 +20,7 @@ import (
 // flow is one initiator's line of held commands with the same limits, on one loop.
 type flow struct {
 	share *share
-	path  [2]*meter // what a command has to pay: the initiator's, then the unit's; or only one of them
+	path  path // what a command has to pay
 	n     int
 	line  line
 	paid  int // how many of path the first command has paid
@@ -27,10 +28,10 @@ type flow struct {
 	queue      *queue // where it waits or rests: the one of path[stage]
 	stage      int
 	waits      bool
-	prev, next *flow    // in the queue, by tag
-	tag        int64    // of its first command; of a flow that rests, of the next one
-	finish     [2]int64 // by stage: the tag and the cost of its last command
-	other      *flow    // of the same initiator, or the next free one
+	prev, next *flow              // in the queue, by tag
+	tag        int64              // of its first command; of a flow that rests, of the next one
+	finish     [len(path{})]int64 // by stage: the tag and the cost of its last command
+	other      *flow              // of the same initiator, or the next free one
 }
 
 // queue is a loop's part of a meter: the flows that wait for it. Flows whose line is empty rest there, as long as their next
@@ -47,25 +48,37 @@ type queue struct {
 
 const noTag = math.MaxInt64
 
+// path is what a command has to pay, in this order: the initiator's limit, then the unit's. EXTENDED COPY pays both as a write, then both as
+// a read.
+type path [4]*meter
+
+// counts reports whether the limit of meter i is none of those before it.
+func (p *path) counts(i int) bool {
+	return !slices.ContainsFunc(p[:i], func(m *meter) bool { return m.limit == p[i].limit })
+}
+
 // pathOf returns the meters that the connection's task has to pay, and the bytes that it costs.
-func (c *conn) pathOf(t *task) (path [2]*meter, n int, bytes int64) {
+func (c *conn) pathOf(t *task) (path path, n int, bytes int64) {
 	t.l.Out = t.s.Out[:t.s.Received]
-	cost := t.l.Cost()
-	if cost.Direction == lun.Free {
-		return
-	}
-	lim := c.limits
-	if lim.initiator != nil {
-		path[0], n = lim.initiator.meterOf(cost.Direction), 1
-	}
-	u := t.l.Unit()
-	if lim.units != nil {
-		if of := lim.units[u.LUN()]; of != nil && of.unit == u {
-			path[n] = of.meterOf(cost.Direction)
+	lim, costs := c.limits, t.l.Costs()
+	for i := range costs {
+		cost := &costs[i]
+		if cost.Direction == lun.Free {
+			break
+		}
+		bytes = cost.Bytes
+		if lim.initiator != nil {
+			path[n] = lim.initiator.meterOf(cost.Direction)
 			n++
 		}
+		if lim.units != nil {
+			if of := lim.units[cost.Unit.LUN()]; of != nil && of.unit == cost.Unit {
+				path[n] = of.meterOf(cost.Direction)
+				n++
+			}
+		}
 	}
-	return path, n, cost.Bytes
+	return path, n, bytes
 }
 
 // holds takes what the task costs. If it may not start yet, it is held, and the result is true. A task whose unit is gone costs nothing: it
@@ -90,15 +103,17 @@ func (c *conn) holds(t *task) bool {
 }
 
 // queueHeld puts a task into its flow. It has paid the first meters of its path, for which nothing waits.
-func (l *loop) queueHeld(sh *share, t *task, path [2]*meter, n, paid int) {
+func (l *loop) queueHeld(sh *share, t *task, path path, n, paid int) {
 	f := sh.flowOf(path)
 	if f == nil {
 		f = l.newFlow(sh, path, n)
 	}
 	t.flow = f
-	for _, m := range path[:n] {
-		m.limit.counts.now.Add(1)
-		m.limit.counts.total.Add(1)
+	for i, m := range path[:n] {
+		if path.counts(i) {
+			m.limit.counts.now.Add(1)
+			m.limit.counts.total.Add(1)
+		}
 	}
 	if f.line.first == nil {
 		f.line.push(t)
@@ -119,7 +134,7 @@ func (l *loop) queueHeld(sh *share, t *task, path [2]*meter, n, paid int) {
 }
 
 // flowOf returns the initiator's flow with that path, nil if it has none.
-func (sh *share) flowOf(path [2]*meter) *flow {
+func (sh *share) flowOf(path path) *flow {
 	f := sh.flows
 	for f != nil && f.path != path {
 		f = f.other
@@ -127,7 +142,7 @@ func (sh *share) flowOf(path [2]*meter) *flow {
 	return f
 }
 
-func (l *loop) newFlow(sh *share, path [2]*meter, n int) *flow {
+func (l *loop) newFlow(sh *share, path path, n int) *flow {
 	f := l.freeFlows
 	if f == nil {
 		f = new(flow)
@@ -245,7 +260,7 @@ func (q *queue) publish() {
 func (q *queue) level() {
 	v := q.meter.virtual.Load()
 	for f := q.first; f != nil; f = f.next {
-		f.tag, f.finish = v, [2]int64{}
+		f.tag, f.finish = v, [len(path{})]int64{}
 	}
 	q.publish()
 }
@@ -324,9 +339,11 @@ func (l *loop) proceed(f *flow) {
 func (l *loop) unheld(t *task) {
 	f := t.flow
 	t.flow = nil
-	for _, m := range f.path[:f.n] {
-		m.limit.counts.now.Add(-1)
-		m.limit.counts.nanos.Add(l.now - t.heldAt)
+	for i, m := range f.path[:f.n] {
+		if f.path.counts(i) {
+			m.limit.counts.now.Add(-1)
+			m.limit.counts.nanos.Add(l.now - t.heldAt)
+		}
 	}
 }
 

@@ -122,7 +122,7 @@ const (
 	// maxRate bounds a rate, so that times do not overflow: more than any machine carries.
 	maxRate = 1 << 50
 	// maxDebt is how long a single command can delay the ones behind it: less than the 30 s after which Linux aborts those. Only WRITE
-	// SAME and VERIFY of many blocks take so long, or large transfers at less than 200 kB a second.
+	// SAME, VERIFY and EXTENDED COPY of many blocks take so long, or large transfers at less than 200 kB a second.
 	maxDebt = int64(20 * time.Second)
 	// heldTick is how often held commands are looked at, at most: an initiator with one command at a time gets 10,000 a second then.
 	heldTick = int64(100 * time.Microsecond)

@@ -14,10 +14,8 @@ type copyOp struct {
 	cscds    []cscd
 	segments []copySegment
 
-	at       int // the segment being processed
-	src, dst *Unit
-	from, to int64 // byte offsets of the segment on each unit
-	length   int64 // its bytes
+	at int // the segment being processed
+	copyPlace
 	done     int64 // bytes of it that have been copied
 	backward bool  // it is copied from its end: source and destination overlap and the destination is behind
 
@@ -25,6 +23,13 @@ type copyOp struct {
 	piece   []byte // what the child reads or writes
 	running bool   // run is on the stack
 	ended   bool   // the child ended while it is
+}
+
+// copyPlace is what a segment copies.
+type copyPlace struct {
+	src, dst *Unit
+	from, to int64 // byte offsets on each unit
+	length   int64 // bytes
 }
 
 // start takes a buffer and begins.
@@ -78,52 +83,62 @@ func (op *copyOp) nextSegment() bool {
 	}
 }
 
-// enter resolves a segment to units and bytes. It returns false if the task has ended.
+// enter begins a segment. It returns false if the task has ended.
 func (op *copyOp) enter(s *copySegment) bool {
+	p, asc, field := op.locate(s)
+	if field != 0 {
+		return op.abort(asc, field)
+	}
+	op.copyPlace = p
+	op.done = 0
+	op.backward = op.src == op.dst && op.from < op.to && op.to < op.from+op.length
+	return true
+}
+
+// locate resolves a segment to units and bytes. If that fails, field is the byte of the descriptor that is at fault.
+func (op *copyOp) locate(s *copySegment) (p copyPlace, asc ASC, field int) {
 	// SPC-4 6.4.6.1: an index without a CSCD descriptor.
 	if int(s.src) >= len(op.cscds) {
-		return op.abort(ascUnreachableCopyTarget, 4)
+		return p, ascUnreachableCopyTarget, 4
 	}
 	if int(s.dst) >= len(op.cscds) {
-		return op.abort(ascUnreachableCopyTarget, 6)
+		return p, ascUnreachableCopyTarget, 6
 	}
 	src, dst := &op.cscds[s.src], &op.cscds[s.dst]
 	if src.unit == nil {
-		return op.abort(src.asc, 4)
+		return p, src.asc, 4
 	}
 	if dst.unit == nil {
-		return op.abort(dst.asc, 6)
+		return p, dst.asc, 6
 	}
-	op.src, op.dst = src.unit, dst.unit
-	srcG, dstG := op.src.geometry(), op.dst.geometry()
+	p.src, p.dst = src.unit, dst.unit
+	srcG, dstG := p.src.geometry(), p.dst.geometry()
 	srcSize, dstSize := int64(srcG.BlockSize), int64(dstG.BlockSize)
-	op.length = s.count
+	p.length = s.count
 	if s.kind == segmentBlocks {
 		if s.dc {
-			op.length *= dstSize
+			p.length *= dstSize
 		} else {
-			op.length *= srcSize
+			p.length *= srcSize
 		}
 	}
 	// SPC-4 6.4.6.1 table 152: data that does not fill a block is padded or dropped with PAD, kept for the next segment with
 	// CAT (not supported here), and otherwise an error.
-	srcRest, dstRest := (s.srcByte+op.length)%srcSize, (s.dstByte+op.length)%dstSize
+	srcRest, dstRest := (s.srcByte+p.length)%srcSize, (s.dstByte+p.length)%dstSize
 	switch {
 	case s.srcByte%srcSize != 0 || s.dstByte%dstSize != 0,
 		srcRest != 0 && (s.cat || !src.pad), dstRest != 0 && (s.cat || !dst.pad):
-		return op.abort(ascInexactSegment, 1)
+		return p, ascInexactSegment, 1
 	}
 	srcLBA, dstLBA := s.srcLBA+uint64(s.srcByte/srcSize), s.dstLBA+uint64(s.dstByte/dstSize)
-	if srcLBA < s.srcLBA || !srcG.holds(srcLBA, uint64((op.length+srcSize-1)/srcSize)) {
-		return op.abort(ascNone, 12)
+	if srcLBA < s.srcLBA || !srcG.holds(srcLBA, uint64((p.length+srcSize-1)/srcSize)) {
+		return p, ascNone, 12
 	}
-	if dstLBA < s.dstLBA || !dstG.holds(dstLBA, uint64((op.length+dstSize-1)/dstSize)) {
-		return op.abort(ascNone, 20)
+	if dstLBA < s.dstLBA || !dstG.holds(dstLBA, uint64((p.length+dstSize-1)/dstSize)) {
+		return p, ascNone, 20
 	}
-	op.from, op.to = int64(srcLBA)*srcSize, int64(dstLBA)*dstSize
-	op.done = 0
-	op.backward = op.src == op.dst && op.from < op.to && op.to < op.from+op.length
-	return true
+	p.from, p.to = int64(srcLBA)*srcSize, int64(dstLBA)*dstSize
+	return p, ascNone, 0
 }
 
 // run starts children until one does not end at once, or the task has.

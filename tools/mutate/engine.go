@@ -78,6 +78,8 @@ var engineMutants = []mutant{
 	{"engine: a command that is refused waits for memory", "engine/execute.go", "if t.l.Gone() { //", "if false { //", "engine", "TestMaskedCommandsThatStart"},
 
 	// Limits of traffic.
+	{"engine: a copy counts as a write alone", "engine/held.go", "		if cost.Direction == lun.Free {\n", "		if cost.Direction == lun.Free || i > 0 {\n", "engine", "TestCopies"},
+	{"engine: a limit counts a held copy twice", "engine/held.go", "bool { return m.limit == p[i].limit })", "bool { return m.limit == nil })", "engine", "TestCopies"},
 	{"engine: an idle limit saves up without end", "engine/rate.go", "		if b.paid.CompareAndSwap(paid, max(paid, now-b.burst.Load())+cost) {\n			return true\n", "		if b.paid.CompareAndSwap(paid, paid+cost) {\n			return true\n", "engine", "TestBucket"},
 	{"engine: a command that may not start counts", "engine/rate.go", "		m.ops.giveBack(op)\n", "", "engine", "TestMeter|TestLimits"},
 	{"engine: a command overtakes those that are held", "engine/held.go", "path[paid].free() && path[paid].take(now, bytes)", "path[paid].take(now, bytes)", "engine", "TestLimits"},
