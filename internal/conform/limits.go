@@ -9,6 +9,8 @@ const (
 	maxBytes = 64 << 20
 	// maxTrace is how many bytes of a case's exchange are kept.
 	maxTrace = 2 << 20
+	// maxTraces is how many bytes of the exchanges of failures a report keeps.
+	maxTraces = 64 << 20
 	// maxRounds is how many requests a login takes at most.
 	maxRounds = 12
 	// maxDataSegment is the longest data segment that a connection takes in, whatever was declared.

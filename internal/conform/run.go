@@ -33,21 +33,9 @@ type Run struct {
 	Strict      bool          // a SHOULD counts like a MUST
 	Timeout     time.Duration // of a case; 0: 5 s
 	Total       time.Duration // of all; 0: 10 minutes
-	KeepTraces  bool          // of cases that pass, too
-	Progress    func(Result)  // called after each case; may be nil
+	Progress    func(Result)  // called after each case, always with its trace; may be nil
 	isids       uint32
 	random      [3]byte
-}
-
-// Result is how a case ended.
-type Result struct {
-	Case    *Case
-	Verdict Verdict
-	Due     string // of a failure: what was due
-	Came    string // what came instead; or why the case was skipped or could not be tried
-	Notes   []string
-	Time    time.Duration
-	Trace   []Event // nil if it passed, unless Run.KeepTraces
 }
 
 // UnreachableError says that no case can be tried.
@@ -57,7 +45,7 @@ func (e *UnreachableError) Error() string { return e.Why }
 
 // Do tries the cases one after the other. When the context ends or the target no longer answers, the rest ends with Error. The
 // error is an *UnreachableError: nothing was tried.
-func (r *Run) Do(ctx context.Context, cases []Case) ([]Result, error) {
+func (r *Run) Do(ctx context.Context, cases []Case) (*Report, error) {
 	if r.Timeout == 0 {
 		r.Timeout = defaultTimeout
 	}
@@ -67,27 +55,26 @@ func (r *Run) Do(ctx context.Context, cases []Case) ([]Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.Total)
 	defer cancel()
 	_, _ = rand.Read(r.random[:])
+	rep := &Report{Target: r.Target, Variant: r.Variant, Destructive: r.Destructive, Strict: r.Strict, Started: time.Now()}
 	if err := r.reach(ctx); err != nil {
 		return nil, err
 	}
-	var all []Result
 	gone := ""
 	for i := range cases {
-		res := Result{Case: &cases[i], Verdict: Error, Came: gone}
-		if ctx.Err() != nil && gone == "" {
+		if gone == "" && ctx.Err() != nil {
 			gone = r.over(ctx)
 		}
+		res := Result{Case: &cases[i], Verdict: Error, Came: gone}
 		if gone == "" {
 			res, gone = r.try(ctx, &cases[i])
-		} else {
-			res.Came = gone
 		}
-		all = append(all, res)
 		if r.Progress != nil {
 			r.Progress(res)
 		}
+		rep.add(res)
 	}
-	return all, nil
+	rep.Time = time.Since(rep.Started)
+	return rep, nil
 }
 
 func (r *Run) over(ctx context.Context) string {
@@ -104,7 +91,7 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 	}
 	start := time.Now()
 	t, end := r.call(ctx, max(r.Timeout, c.Limit), func(t *T) { t.Case = c; c.Run(t) })
-	res = Result{Case: c, Verdict: end.verdict, Due: end.due, Came: end.came, Notes: t.notes, Time: time.Since(start)}
+	res = Result{Case: c, Verdict: end.verdict, Due: end.due, Came: printable(end.came), Notes: t.notes, Time: time.Since(start)}
 	r.weigh(&res)
 	if end.verdict != Skip {
 		note, killed, lost := r.alive(ctx)
@@ -122,9 +109,7 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 			gone = "not tried: the target no longer answers since " + c.ID
 		}
 	}
-	if res.Verdict != Pass || r.KeepTraces {
-		res.Trace = t.trace.events
-	}
+	res.Trace = t.trace.events
 	return res, gone
 }
 

@@ -63,7 +63,7 @@ func (t *T) Skip(reason string, args ...any) {
 
 // Note adds a remark to the result.
 func (t *T) Note(format string, args ...any) {
-	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+	t.notes = append(t.notes, printable(fmt.Sprintf(format, args...)))
 }
 
 // broken ends the case: what it needs first did not work, so that nothing was learned about the rule.

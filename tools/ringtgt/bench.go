@@ -112,7 +112,7 @@ func (c *benchCmd) Run(s streams) error {
 		return c.classify(got.err)
 	}
 	identify(got.doc)
-	if err := files.write(c.Output, s.out, got.doc); err != nil {
+	if err := writeResult(files, c.Output, s.out, got.doc); err != nil {
 		return fail(exitRun, err)
 	}
 	if got.err != nil && !errors.Is(got.err, context.Canceled) {

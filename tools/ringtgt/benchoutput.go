@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/report"
@@ -16,67 +14,22 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/state"
 )
 
-// benchFile is an output file for results. It is opened before the run, so that a missing directory does not cost an hour's
-// measurements. Its old content is replaced only by a result.
-type benchFile struct {
-	flag  string
-	f     *os.File
-	write func(io.Writer, result.Document) error
-	fresh bool // created by open
-	done  bool
-}
-
-type benchFiles []*benchFile
-
 // open opens the output files named by the flags.
-func (c *benchCmd) open() (files benchFiles, err error) {
-	for _, want := range []struct {
-		flag, path string
-		write      func(io.Writer, result.Document) error
-	}{{"--json ", c.JSON, result.Encode}, {"--benchstat ", c.Benchstat, result.Benchstat}, {"--report ", c.Report, report.Write}} {
-		if want.path == "" {
-			continue
-		}
-		b := &benchFile{flag: want.flag + want.path, write: want.write}
-		_, gone := os.Lstat(want.path)
-		if b.f, err = os.OpenFile(want.path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
-			files.close()
-			return nil, fmt.Errorf("%s: %w", b.flag, err)
-		}
-		b.fresh = errors.Is(gone, os.ErrNotExist)
-		files = append(files, b)
-	}
-	return files, nil
+func (c *benchCmd) open() (benchFiles, error) {
+	return openFiles([]outFile[result.Document]{
+		{flag: "--json ", path: c.JSON, write: result.Encode}, {flag: "--benchstat ", path: c.Benchstat, write: result.Benchstat},
+		{flag: "--report ", path: c.Report, write: report.Write},
+	})
 }
 
-// write writes a result to standard output and to every file.
-func (files benchFiles) write(format string, out io.Writer, doc result.Document) error {
+// benchFiles are the output files of a benchmark.
+type benchFiles = outFiles[result.Document]
+
+// writeResult writes a result to standard output and to every file.
+func writeResult(files benchFiles, format string, out io.Writer, doc result.Document) error {
 	w := bufio.NewWriter(out)
 	to := map[string]func(io.Writer, result.Document) error{"table": result.Table, "json": result.Encode, "benchstat": result.Benchstat}[format]
-	errs := []error{to(w, doc), w.Flush()}
-	for _, f := range files {
-		errs = append(errs, f.save(doc))
-	}
-	return errors.Join(errs...)
-}
-
-func (b *benchFile) save(doc result.Document) error {
-	w := bufio.NewWriter(b.f)
-	err := errors.Join(b.f.Truncate(0), b.write(w, doc), w.Flush())
-	if b.done = err == nil; err != nil {
-		return fmt.Errorf("%s: %w", b.flag, err)
-	}
-	return nil
-}
-
-// close closes the files, and removes new ones that are still empty.
-func (files benchFiles) close() {
-	for _, b := range files {
-		_ = b.f.Close()
-		if b.fresh && !b.done {
-			_ = os.Remove(b.f.Name())
-		}
-	}
+	return errors.Join(to(w, doc), w.Flush(), files.save(doc))
 }
 
 // identifyTimeout bounds the wait for a daemon's version, in case it hangs.

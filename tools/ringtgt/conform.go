@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"os/signal"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	benchrun "github.com/ringtgt/ringtgt/internal/bench/run"
 	"github.com/ringtgt/ringtgt/internal/conform"
 	"github.com/ringtgt/ringtgt/internal/conform/cases"
+	"github.com/ringtgt/ringtgt/internal/conform/output"
 )
 
 // conformCmd is `ringtgt conform`. docs/conform.md describes each flag.
@@ -30,6 +32,11 @@ type conformCmd struct {
 	Connections benchCount `group:"Sessions:" help:"Connections of sessions whose case does not choose. Default: 1." placeholder:"N"`
 	ERL         int        `name:"erl" group:"Sessions:" enum:"0,1,2" default:"0" help:"ErrorRecoveryLevel of sessions whose case does not choose: 0, 1 or 2. Default: 0." placeholder:"N"`
 	Initiator   string     `group:"Sessions:" help:"Initiator name. Default: iqn.2026-11.io.ringtgt:conform." placeholder:"IQN"`
+
+	JUnit  string `name:"junit" group:"Output:" help:"Write the results as JUnit's XML to this file." placeholder:"FILE"`
+	JSON   string `name:"json" group:"Output:" help:"Write the results as JSON to this file." placeholder:"FILE"`
+	Report string `group:"Output:" help:"Write a self-contained HTML page to this file." placeholder:"FILE"`
+	PCAP   string `name:"pcap" group:"Output:" help:"Write all that was exchanged as a capture for wireshark to this file." placeholder:"FILE"`
 
 	CHAPFile   string `name:"chap-secret-file" group:"Sessions:" help:"File with the secret of the URL's USER." placeholder:"FILE"`
 	CHAPEnv    string `name:"chap-secret-env" group:"Sessions:" help:"Environment variable with the secret of the URL's USER." placeholder:"NAME"`
@@ -51,38 +58,110 @@ func (c *conformCmd) Run(s streams) error {
 		return fail(exitUsage, err)
 	}
 	if c.List {
-		listCases(s.out, chosen)
+		output.List(s.out, chosen)
 		return nil
 	}
 	target, err := c.target()
+	if err == nil {
+		err = c.checkTimeout()
+	}
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return c.try(ctx, s.out, target, chosen)
+}
+
+// try runs the cases and writes what came of it.
+func (c *conformCmd) try(ctx context.Context, out io.Writer, target *conform.Target, chosen []conform.Case) error {
+	files, err := openFiles([]outFile[*conform.Report]{
+		{flag: "--junit ", path: c.JUnit, write: output.JUnit},
+		{flag: "--json ", path: c.JSON, write: func(w io.Writer, r *conform.Report) error { return output.JSON(w, r, version()) }},
+		{flag: "--report ", path: c.Report, write: func(w io.Writer, r *conform.Report) error { return output.HTML(w, r, version()) }},
+	})
+	if err != nil {
+		return fail(exitUsage, err)
+	}
+	defer files.close()
+	capture, err := c.capture()
 	if err != nil {
 		return fail(exitUsage, err)
 	}
 	run := &conform.Run{
 		Target: target, Variant: c.variant(), Destructive: c.Destructive, Strict: c.Strict, Timeout: time.Duration(c.Timeout),
-		Progress: func(r conform.Result) { printCase(s.out, r) },
+		Progress: func(r conform.Result) {
+			output.Case(out, r)
+			capture.add(r)
+		},
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	results, err := run.Do(ctx, chosen)
-	if unreachable := new(conform.UnreachableError); errors.As(err, &unreachable) {
-		return fail(exitStart, err)
+	report, err := run.Do(ctx, chosen)
+	if err != nil {
+		return errors.Join(fail(exitStart, err), capture.close())
 	}
-	return verdict(s.out, results)
+	output.Sum(out, report)
+	if err := errors.Join(files.save(report), capture.close()); err != nil {
+		return fail(exitRun, err)
+	}
+	return judge(ctx, report)
 }
 
-// verdict prints the sum, and is an error if a case failed or could not be tried.
-func verdict(out io.Writer, results []conform.Result) error {
-	count := map[conform.Verdict]int{}
-	for _, r := range results {
-		count[r.Verdict]++
+// judge turns a report into an exit code.
+func judge(ctx context.Context, r *conform.Report) error {
+	switch {
+	case ctx.Err() != nil:
+		return fail(exitInterrupted, errors.New("interrupted"))
+	case !r.Conforms():
+		return fail(exitConform, fmt.Errorf("%s does not conform: %d failed, %d could not be tried", r.Target.Name, r.Count(conform.Fail), r.Count(conform.Error)))
 	}
-	for _, v := range conform.Verdicts {
-		fmt.Fprintf(out, "%s: %d  ", v, count[v])
+	return nil
+}
+
+// captureFile is the file of --pcap, if there is one.
+type captureFile struct {
+	f   *os.File
+	c   *output.Capture
+	err error
+}
+
+func (c *conformCmd) capture() (*captureFile, error) {
+	if c.PCAP == "" {
+		return &captureFile{}, nil
 	}
-	fmt.Fprintln(out)
-	if n := count[conform.Fail] + count[conform.Error]; n > 0 {
-		return fail(exitConform, fmt.Errorf("%d of %d cases failed or could not be tried", n, len(results)))
+	f, err := os.Create(c.PCAP)
+	if err != nil {
+		return nil, fmt.Errorf("--pcap %s: %w", c.PCAP, err)
+	}
+	k := &captureFile{f: f}
+	k.c, k.err = output.NewCapture(f, version())
+	return k, nil
+}
+
+func (k *captureFile) add(r conform.Result) {
+	if k.f != nil && k.err == nil {
+		k.err = k.c.Add(r)
+	}
+}
+
+func (k *captureFile) close() error {
+	if k.f == nil {
+		return nil
+	}
+	if k.err == nil {
+		k.err = k.c.Close()
+	}
+	return errors.Join(k.err, k.f.Close())
+}
+
+// Bounds of --timeout.
+const (
+	minCaseTime = 100 * time.Millisecond
+	maxCaseTime = 5 * time.Minute
+)
+
+func (c *conformCmd) checkTimeout() error {
+	if d := time.Duration(c.Timeout); d != 0 && (d < minCaseTime || d > maxCaseTime) {
+		return fmt.Errorf("--timeout %v: want %v to %v", d, minCaseTime, maxCaseTime)
 	}
 	return nil
 }
@@ -117,23 +196,4 @@ func (c *conformCmd) target() (*conform.Target, error) {
 		Portal: u.Portal(), Name: u.Target, LUN: initiator.LUN(u.LUN), Initiator: name,
 		User: chap.User, Secret: chap.Secret, MutualUser: chap.MutualUser, MutualSecret: chap.MutualSecret,
 	}, nil
-}
-
-func listCases(out io.Writer, all []conform.Case) {
-	for _, c := range all {
-		fmt.Fprintf(out, "%-22s %-6v %v %s\n", c.ID, c.Level, c.Groups, c.Title)
-	}
-}
-
-func printCase(out io.Writer, r conform.Result) {
-	fmt.Fprintf(out, "%-5s %-22s %-6v %s\n", r.Verdict, r.Case.ID, r.Case.Level, r.Case.Title)
-	if r.Due != "" {
-		fmt.Fprintf(out, "      due:  %s\n", r.Due)
-	}
-	if r.Came != "" {
-		fmt.Fprintf(out, "      came: %s\n", r.Came)
-	}
-	for _, n := range r.Notes {
-		fmt.Fprintf(out, "      note: %s\n", n)
-	}
 }

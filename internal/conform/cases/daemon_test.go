@@ -45,13 +45,13 @@ func TestRingtgtConforms(t *testing.T) {
 				Target: &conform.Target{Portal: d.Addr(), Name: d.Target(), Initiator: "iqn.2026-11.io.ringtgt:conform"}, Variant: v,
 				Destructive: true, Strict: true,
 			}
-			results := must.Get(run.Do(context.Background(), cases.All()))(t)
-			for _, r := range results {
+			report := must.Get(run.Do(context.Background(), cases.All()))(t)
+			for _, r := range report.Results {
 				if r.Verdict != conform.Pass && r.Verdict != conform.Skip {
 					t.Errorf("%s %s (%s): %s; due: %s; came: %s", r.Verdict, r.Case.ID, r.Case.Title, r.Case.Rule, r.Due, r.Came)
 				}
 			}
-			check.Equal(t, len(results), len(cases.All()), "results")
+			check.Equal(t, len(report.Results), len(cases.All()), "results")
 		})
 	}
 }

@@ -12,7 +12,10 @@ import (
 )
 
 // Field is a field of a header.
-type Field struct{ Name, Value string }
+type Field struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
 
 // PDU is a decoded one.
 type PDU struct {
@@ -187,20 +190,28 @@ func latin1(b []byte) []rune {
 	return r
 }
 
-// Summary is a PDU in one line: its name and the fields that tell it from others.
+// Summary is a PDU in one line: its name and the fields that tell it from others, where they are not 0.
 func Summary(wire []byte, d rawclient.Digests) string {
 	p := Bytes(wire, d)
-	var parts []string
+	parts := []string{p.Name}
 	for _, f := range p.Fields {
-		if brief[f.Name] && f.Value != "0" {
-			parts = append(parts, f.Name+"="+f.Value)
+		short := brief[f.Name]
+		value := f.Value
+		if f.Name == "CSG" || f.Name == "NSG" {
+			value, _, _ = strings.Cut(value, " ")
+		} else if value == "0" {
+			continue
+		}
+		if short != "" {
+			parts = append(parts, short+"="+value)
 		}
 	}
-	return strings.TrimSpace(p.Name + " " + strings.Join(parts, " "))
+	return strings.Join(parts, " ")
 }
 
-// brief are the fields of Summary.
-var brief = map[string]bool{
-	"I": true, "T": true, "C": true, "F": true, "CSG": true, "NSG": true, "Status": true, "Response": true, "Reason": true, "Reason Code": true, "Function": true, "Type": true,
-	"Initiator Task Tag": true, "CmdSN": true, "StatSN": true, "DataSegmentLength": true, "CDB": true, "AsyncEvent": true, "TSIH": true,
+// brief are the fields of Summary, with shorter names.
+var brief = map[string]string{
+	"I": "I", "T": "T", "C": "C", "F": "F", "S": "S", "CSG": "CSG", "NSG": "NSG", "Status": "Status", "Response": "Response", "Reason": "Reason", "Reason Code": "Reason",
+	"Function": "Function", "Type": "Type", "TSIH": "TSIH", "Initiator Task Tag": "ITT", "CmdSN": "CmdSN", "StatSN": "StatSN", "DataSN": "DataSN", "R2TSN": "R2TSN",
+	"DataSegmentLength": "data", "CDB": "CDB", "AsyncEvent": "AsyncEvent", "Buffer Offset": "offset",
 }
