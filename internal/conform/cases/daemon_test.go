@@ -9,7 +9,6 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/conform"
 	"github.com/ringtgt/ringtgt/internal/conform/cases"
-	"github.com/ringtgt/ringtgt/internal/conform/rfc"
 	"github.com/ringtgt/ringtgt/internal/conform/rules"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
@@ -23,7 +22,7 @@ func TestCasesAreWellFormed(t *testing.T) {
 	for _, c := range cases.All() {
 		check.That(t, !seen[c.ID], "%s: twice", c.ID)
 		seen[c.ID] = true
-		check.That(t, rfc.Title(c.Section()) != "", "%s: there is no such section", c.ID)
+		check.That(t, rules.Title(c.Section()) != "", "%s: there is no such section", c.ID)
 		number := strings.TrimPrefix(rules.Of(c.ID), c.Section()+"/")
 		check.That(t, number != "" && strings.Trim(number, "0123456789") == "", "%s: does not end in a number, and letters", c.ID)
 		check.That(t, c.Title != "" && len(c.Title) <= 80, "%s: title %q", c.ID, c.Title)

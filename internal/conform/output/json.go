@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/conform"
-	"github.com/ringtgt/ringtgt/internal/conform/rfc"
+	"github.com/ringtgt/ringtgt/internal/conform/rules"
 )
 
 type document struct {
@@ -61,7 +61,7 @@ func newDocument(r *conform.Report, version string) document {
 		res := &r.Results[i]
 		c := res.Case
 		d.Cases = append(d.Cases, entry{
-			ID: c.ID, Section: c.Section(), Heading: rfc.Title(c.Section()), Title: c.Title, Rule: c.Rule, Level: c.Level.String(), Groups: c.Groups, Verdict: res.Verdict, Due: res.Due, Came: res.Came,
+			ID: c.ID, Section: c.Section(), Heading: rules.Title(c.Section()), Title: c.Title, Rule: c.Rule, Level: c.Level.String(), Groups: c.Groups, Verdict: res.Verdict, Due: res.Due, Came: res.Came,
 			Notes: res.Notes, Seconds: res.Time.Seconds(), Exchange: steps(res.Trace),
 		})
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/conform"
-	"github.com/ringtgt/ringtgt/internal/conform/rfc"
+	"github.com/ringtgt/ringtgt/internal/conform/rules"
 )
 
 type junitSuites struct {
@@ -61,7 +61,7 @@ func JUnit(w io.Writer, r *conform.Report) error {
 		if !ok {
 			n = len(all.Suites)
 			at[section] = n
-			all.Suites = append(all.Suites, junitSuite{Name: section + " " + rfc.Title(section), Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05")})
+			all.Suites = append(all.Suites, junitSuite{Name: section + " " + rules.Title(section), Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05")})
 		}
 		all.Suites[n].add(res)
 	}
