@@ -79,7 +79,7 @@ func TestSolicitedData(t *testing.T) {
 		}
 	}
 	r.complete(r.wantWritten(h.ITT(), n), Result{RequiredOut: n})
-	check.Equal(t, r.wantStatus(h.ITT(), statusGood, "").ExpDataSN(), 3, "ExpDataSN counts the R2Ts that were sent (11.4.8)")
+	check.Equal(t, r.wantStatus(h.ITT(), statusGood, "").ExpDataSN(), 0, `ExpDataSN "MUST be 0 if ... no Data-In" was sent (11.4.8)`)
 	r.wantNoTasks()
 }
 

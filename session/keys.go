@@ -17,8 +17,7 @@ const (
 	keyOr                      // Boolean, result OR
 	keyMin                     // number, the smaller
 	keyMax                     // number, the larger
-	keyNotOurs                 // the initiator may not send it: Reject
-	keyFixed                   // our value, whatever is offered
+	keyNotOurs                 // the initiator may not send it, or not any more: Reject
 )
 
 // keyStage is where a key may be used (13, "Use").
@@ -39,10 +38,9 @@ type keyRow struct {
 	kind   keyKind
 	lo, hi uint64 // range of numbers
 	// list is what we support, num and yes our own side of the result.
-	list  []string
-	num   func(l *Limits) uint32
-	yes   func(l *Limits) bool
-	fixed string
+	list []string
+	num  func(l *Limits) uint32
+	yes  func(l *Limits) bool
 	// set stores the result: a number, 0 or 1, or an index of list.
 	set func(n *negotiation, v uint32)
 	// get returns the session's value of a key that only a leading login negotiates.
@@ -133,11 +131,12 @@ var keyTable = [...]keyRow{
 	{name: "iSCSIProtocolLevel", leads: true, use: useOperational, kind: keyMin, lo: 0, hi: 31, num: number(2), // 13.24, RFC 7144
 		set: func(n *negotiation, v uint32) { n.params.ProtocolLevel = v },
 		get: func(p *Params) uint32 { return p.ProtocolLevel }},
-	// RFC 7143 has no markers (13.25). An old initiator that offers them gets the answers that RFC 3720 requires.
+	// RFC 7143 has no markers. Offers are answered Reject, or "alternatively" No for the first two (13.25), which initiators of
+	// RFC 3720 expect.
 	{name: "IFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
 	{name: "OFMarker", use: useOperational, kind: keyAnd, yes: boolean(false)},
-	{name: "IFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
-	{name: "OFMarkInt", use: useOperational, kind: keyFixed, fixed: "Irrelevant"},
+	{name: "IFMarkInt", use: useOperational, kind: keyNotOurs},
+	{name: "OFMarkInt", use: useOperational, kind: keyNotOurs},
 }
 
 // keyIndex maps names to rows, because a text may hold thousands of keys.

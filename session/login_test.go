@@ -344,7 +344,7 @@ func TestKeyTable(t *testing.T) {
 		{"iSCSIProtocolLevel", "1", "1", func(n *negotiation) bool { return n.params.ProtocolLevel == 1 }},
 		{"iSCSIProtocolLevel", "31", "2", func(n *negotiation) bool { return n.params.ProtocolLevel == 2 }},
 		{"IFMarker", "Yes", "No", nil},
-		{"OFMarkInt", "2048~8192", "Irrelevant", nil},
+		{"OFMarkInt", "2048~8192", "Reject", nil}, // 13.25
 		{"InitiatorAlias", "box", "", nil},
 	} {
 		n := negotiation{limits: limits, params: defaultParams()}

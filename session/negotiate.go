@@ -37,8 +37,6 @@ func (n *negotiation) answer(row *keyRow, value string) string {
 		return n.answerNumber(row, value)
 	case keyDeclared:
 		return n.declare(row, value)
-	case keyFixed:
-		return row.fixed
 	}
 	return answerReject
 }

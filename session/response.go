@@ -42,8 +42,8 @@ func (t *Task) scsiResponse(ev *Event) {
 	h.SetITT(t.ITT)
 	h.SetResponse(pdu.ServiceResponseCompleted)
 	h.SetStatus(t.Result.Status)
-	// "The number of R2T and Data-In (read) PDUs the target has sent for the command" (11.4.8).
-	h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)
+	// "The number of Data-In (read) PDUs the target has sent for the command" (11.4.8): R2Ts do not count.
+	h.SetExpDataSN(t.st.in.dataSN)
 	over, under, count := t.residual()
 	h.SetOverflow(over)
 	h.SetUnderflow(under)

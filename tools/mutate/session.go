@@ -24,7 +24,7 @@ var sessionMutants = []mutant{
 	// Answers.
 	{"answer: residual overflow untold", "session/response.go", "case required > edtl:", "case false:", "session", "Residual|Overflow"},
 	{"answer: residual underflow untold", "session/response.go", "case moved < edtl:", "case false:", "session", "Residual|Underflow"},
-	{"answer: ExpDataSN without R2Ts", "session/response.go", "h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)", "h.SetExpDataSN(t.st.in.dataSN)", "session", ""},
+	{"answer: ExpDataSN with R2Ts", "session/response.go", "h.SetExpDataSN(t.st.in.dataSN)", "h.SetExpDataSN(t.st.in.dataSN + t.st.out.r2tSN)", "session", ""},
 	{"answer: more data-in than the EDTL", "session/response.go", "uint32(min(uint64(len(t.Result.In)), uint64(t.EDTL)))", "uint32(len(t.Result.In))", "session", ""},
 	{"answer: an initiator that does not answer pings keeps its connection", "session/nop.go", "	case n.askedAt != 0:\n		return false, true\n", "", "session", "NOP|Pong|Ping|Silent|Keep"},
 

@@ -118,10 +118,10 @@ func (c *Conn) scsiResponse(h *pdu.BHS, data []byte) {
 		r.Sense = append(r.Sense[:0], data[2:2+n]...)
 	}
 	if r.Response == pdu.ServiceResponseCompleted {
-		// 11.4.8: the number of Data-In and R2T PDUs that were sent. RFC
-		// 3720, 10.4.8, counts Data-In alone, so a write may have 0.
-		if sn, want := v.ExpDataSN(), t.dataSN+t.r2tSN; sn != want && (sn != 0 || !t.write) {
-			c.violation("SCSI Response has ExpDataSN %d, want %d (11.4.8)", sn, want)
+		// 11.4.8: the number of Data-In PDUs that were sent. Some targets
+		// count R2Ts as well, as the sequence numbers of both are one.
+		if sn := v.ExpDataSN(); sn != t.dataSN && sn != t.dataSN+t.r2tSN {
+			c.violation("SCSI Response has ExpDataSN %d, want %d (11.4.8)", sn, t.dataSN)
 		}
 		if r.Status == statusCheckCondition && len(r.Sense) == 0 {
 			c.violation("CHECK CONDITION without sense data (11.4.7)")
