@@ -9,7 +9,7 @@ import (
 func limits() []conform.Case {
 	return []conform.Case{
 		{
-			ID: "rfc7143/13.13/1", Title: "MaxBurstLength below what the target would choose",
+			ID: "rfc7143/13.13/0", Title: "MaxBurstLength below what the target would choose",
 			Rule:   "The result of MaxBurstLength is the lower of both values: a target never answers with more than was offered.",
 			Groups: []conform.Group{conform.Login},
 			Run: func(t *conform.T) {
