@@ -279,7 +279,7 @@ func (d *daemon) listenTLS() (err error) {
 
 // api returns the handler of /v1.
 func (d *daemon) api() http.Handler {
-	o := api.Options{Node: d.manager, Log: d.log}
+	o := api.Options{Node: d.manager, Log: d.log, Bytes: func(target string, number int) int64 { return d.now().target(target).bytes(number) }}
 	if d.state != nil {
 		o.Secrets = api.NewSecrets(filepath.Join(d.state.Dir(), state.SecretsDir))
 		if err := o.Secrets.Sweep(d.manager.Config); err != nil { // left by a daemon that was killed

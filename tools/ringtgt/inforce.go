@@ -57,3 +57,13 @@ func initiatorRates(t *config.Target) (out []engine.InitiatorRate) {
 	}
 	return out
 }
+
+// bytes returns the size of a unit; 0: it is not served.
+func (t *servedTarget) bytes(number int) int64 {
+	u := t.unit(number)
+	if u == nil {
+		return 0
+	}
+	g := u.backend.Geometry()
+	return int64(g.Blocks) * int64(g.BlockSize)
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -45,26 +46,53 @@ func (c *lunListCmd) Run(s streams) error {
 }
 
 func printLUNList(w io.Writer, targets []api.Target) {
-	fmt.Fprintln(w, "TARGET\tLUN\tMEDIUM\tOPTIONS")
+	fmt.Fprintln(w, "TARGET\tLUN\tSIZE\tMEDIUM\tOPTIONS\tSEEN BY")
 	for _, t := range targets {
 		for i := range t.LUNs {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", t.Name, *t.LUNs[i].LUN, mediumText(&t.LUNs[i]), optionsText(&t.LUNs[i]))
+			l := &t.LUNs[i]
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", t.Name, *l.LUN, sizeOf(l), mediumText(l), optionsText(l), seenBy(l.Exports))
 		}
 	}
 }
 
-// mediumText is the medium in the words of the flags.
+// sizeOf is the size that a LUN has, or was configured with.
+func sizeOf(l *api.LUN) string {
+	if n := cmp.Or(l.Bytes, int64(l.Size), int64(l.Memory), int64(l.Null)); n > 0 {
+		return humanize.IBytes(uint64(n))
+	}
+	return "-"
+}
+
+// seenBy lists who sees a LUN and as which number, in the words of --export.
+func seenBy(rules []api.Export) string {
+	if len(rules) == 0 {
+		return "all"
+	}
+	var out []string
+	for _, e := range rules {
+		var who []string
+		if len(e.Initiators) > 0 {
+			who = append(who, strings.Join(e.Initiators, ","))
+		}
+		for _, user := range e.Accounts {
+			who = append(who, "account:"+user)
+		}
+		out = append(out, fmt.Sprintf("%s=%d", cmp.Or(strings.Join(who, "+"), "all"), e.LUN))
+	}
+	return strings.Join(out, " ")
+}
+
+// mediumText is the kind of a LUN's medium and its path.
 func mediumText(l *api.LUN) string {
-	size := func(n api.Size) string { return humanize.IBytes(uint64(n)) }
 	switch {
 	case l.File != "":
 		return "file " + l.File
 	case l.Block != "":
 		return "block " + l.Block
 	case l.Memory != 0:
-		return "memory " + size(l.Memory)
+		return "memory"
 	}
-	return "null " + size(l.Null)
+	return "null"
 }
 
 func optionsText(l *api.LUN) string {
@@ -72,19 +100,19 @@ func optionsText(l *api.LUN) string {
 	for _, o := range []struct {
 		on   bool
 		text string
-	}{{l.ReadOnly, "read-only"}, {l.Thin, "thin"}, {l.Removable, "removable"}, {l.QoS != nil, "bounded"}, {len(l.Exports) > 0, "masked"}} {
+	}{{l.ReadOnly, "read-only"}, {l.Thin, "thin"}, {l.Removable, "removable"}, {l.QoS != nil, "bounded"}} {
 		if o.on {
 			parts = append(parts, o.text)
 		}
 	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ","), "-")
 }
 
 type lunAddCmd struct {
 	daemonFlags
-	Target        string   `arg:"" name:"IQN" help:"Name of the target."`
+	Target        string   `arg:"" optional:"" name:"IQN" help:"Name of the target. Default: the only one."`
 	LUN           *int     `name:"lun" help:"Number. Default: the lowest free one." placeholder:"N"`
-	File          string   `help:"Serve this file; with --size it is created or extended." xor:"medium" placeholder:"PATH"`
+	File          string   `help:"Serve this file; with --size it is created or extended. Default, with --size: a new volume of the only pool, or a new file beside the default disk." xor:"medium" placeholder:"PATH"`
 	Block         string   `help:"Serve this block device." xor:"medium" placeholder:"PATH"`
 	Memory        sizeFlag `help:"Serve this much memory." xor:"medium" placeholder:"SIZE"`
 	Null          sizeFlag `help:"Serve nothing, of this size: for measurements." xor:"medium" placeholder:"SIZE"`
@@ -107,11 +135,33 @@ func (c *lunAddCmd) Run(s streams) error {
 	if err != nil {
 		return fail(exitUsage, err)
 	}
+	if c.Target == "" {
+		if err := c.talk(c.onlyTarget); err != nil {
+			return err
+		}
+	}
 	what := "the LUN of " + c.Target
 	if c.LUN != nil {
 		what = fmt.Sprintf("lun %d of %s", *c.LUN, c.Target)
 	}
 	return c.request(s, what, http.MethodPost, targetPath(c.Target)+"/luns", l)
+}
+
+// onlyTarget takes the target if there is one alone.
+func (c *lunAddCmd) onlyTarget(ctx context.Context, cl *api.Client) error {
+	cfg, err := cl.ReadConfig(ctx)
+	if err != nil {
+		return err
+	}
+	switch n := len(cfg.Targets); n {
+	case 0:
+		return fail(exitUsage, fmt.Errorf("there is no target yet: `ringtgt target add IQN` makes one"))
+	case 1:
+		c.Target = cfg.Targets[0].Name
+		return nil
+	default:
+		return fail(exitUsage, fmt.Errorf("there are %d targets: name the one that gets the LUN (`ringtgt target list`)", n))
+	}
 }
 
 // lun is the body of the request.
@@ -121,8 +171,8 @@ func (c *lunAddCmd) lun() (*api.LUN, error) {
 		Removable: c.Removable, BlockSize: api.Size(c.BlockSize), PhysicalBlock: api.Size(c.PhysicalBlock), Direct: c.Direct, Serial: c.Serial,
 		ID: c.ID, SanitizeRate: api.Size(c.SanitizeRate),
 	}
-	if c.File == "" && c.Block == "" && c.Memory == 0 && c.Null == 0 {
-		return nil, fmt.Errorf("a LUN needs one of --file, --block, --memory and --null")
+	if c.File == "" && c.Block == "" && c.Memory == 0 && c.Null == 0 && c.Size == 0 {
+		return nil, fmt.Errorf("a LUN needs --size for a new file, or one of --file, --block, --memory and --null")
 	}
 	var err error
 	if l.File, err = absolute(c.File); err != nil {

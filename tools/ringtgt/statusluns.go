@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 )
 
@@ -33,10 +35,46 @@ func printTargets(w io.Writer, s *control.Status, verbose bool) {
 		if len(t.Portals) > 0 {
 			at = "at " + strings.Join(t.Portals, " ")
 		}
-		wrap(w, 2, "CHAP "+t.CHAP+", "+at, verbose)
+		wrap(w, 2, "CHAP "+t.CHAP+orNothing(" for ", namesText(t.Accounts, verbose))+", "+at, verbose)
+		if a := t.ACL; a != nil {
+			wrap(w, 2, "admits "+namesText(slices.Concat(a.Initiators, a.Networks), verbose), verbose)
+		}
+		if commandMade(t.Owner) {
+			wrap(w, 2, "made by a command", verbose)
+		}
 		printLUNs(w, t.LUNs, verbose)
 		printSessions(w, s.Sessions, t.Name, verbose)
 	}
+}
+
+// commandMade reports whether an owner is that of what commands made.
+func commandMade(owner string) bool { return owner == config.OriginOwned.String() }
+
+// maxNames is how many names a line lists; -v has all.
+const maxNames = 4
+
+func namesText(names []string, verbose bool) string {
+	more := ""
+	if n := len(names) - maxNames; n > 0 && !verbose {
+		names, more = names[:maxNames], fmt.Sprintf(" and %d more", n)
+	}
+	clean := make([]string, len(names))
+	for i, n := range names {
+		clean[i] = oneLine(n)
+	}
+	return strings.Join(clean, ", ") + more
+}
+
+// exportText is who sees a LUN by one rule.
+func exportText(e *control.Export) string {
+	who := strings.Join(e.Initiators, ", ")
+	if len(e.Accounts) > 0 {
+		who = strings.TrimPrefix(who+" with account "+strings.Join(e.Accounts, ", "), " ")
+	}
+	if who == "" {
+		who = "every initiator"
+	}
+	return oneLine(who) + " as " + strconv.Itoa(e.LUN)
 }
 
 // activitySpan describes the time that the figures cover.
@@ -101,6 +139,16 @@ func printLUNDetails(w io.Writer, l *control.LUN, verbose bool) {
 			who = oneLine(r.Initiator)
 		}
 		line(fmt.Sprintf("reserved (%s) by %s%s", r.Type, who, orNothing(", ISID ", r.ISID)))
+	}
+	if len(l.Exports) > 0 {
+		var by []string
+		for i := range l.Exports {
+			by = append(by, exportText(&l.Exports[i]))
+		}
+		line("seen by " + namesText(by, verbose))
+	}
+	if verbose && commandMade(l.Owner) {
+		line("made by a command")
 	}
 	if q := l.QoS; q != nil {
 		line(limitText(q))

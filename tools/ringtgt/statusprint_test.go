@@ -56,7 +56,9 @@ func TestPrintStatus(t *testing.T) {
 			Connections: connections(),
 		},
 		Targets: []control.Target{{
-			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
+			Name: "iqn.2026-11.io.ringtgt:disk0", Alias: "first", CHAP: "mutual", Accounts: []string{"host-7"}, Mutual: "storage", Owner: "command",
+			ACL:     &control.ACL{Initiators: []string{"iqn.1993-08.org.debian:01:abc", "iqn.2026-11.com.example:*"}, Networks: []string{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"}},
+			Portals: []string{"192.0.2.1:3260,1", "[2001:db8::1]:3260,2"},
 			LUNs: []control.LUN{
 				{LUN: 0, Kind: "file", Path: "/srv/a.img", Bytes: 1 << 40, BlockSize: 512, Thin: true, Volatile: true,
 					Space: &control.Space{Allocated: 300 << 30, Available: 20 << 30}, ID: "0f0e0d0c", NAA: testNAA, ByID: byID(testNAA), SerialNumber: "0123456789abcdef", Medium: "inode 12 of UUID 34",
@@ -66,7 +68,7 @@ func TestPrintStatus(t *testing.T) {
 					Notes:       []string{"file:/srv/a.img is served through the page cache: the filesystem refuses O_DIRECT"},
 					Health: control.LUNHealth{State: "degraded", Since: &since, Why: []string{"something else is at its path now", "write error 7 times, last 3m0s ago at LBA 100 (EIO)"},
 						Faults: []control.Fault{{Kind: "write error", Count: 7, LBA: &lba, Errno: "EIO", Last: since}}}},
-				{LUN: 10, ID: "10", NAA: testNAA, ByID: byID(testNAA), SerialNumber: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
+				{LUN: 10, Owner: "command", Exports: []control.Export{{Initiators: []string{"iqn.1993-08.org.debian:01:abc"}, LUN: 5}, {Accounts: []string{"host-7"}, LUN: 6}}, ID: "10", NAA: testNAA, ByID: byID(testNAA), SerialNumber: "fedcba9876543210", Kind: "mem", Bytes: 64 << 20, BlockSize: 4096, ReadOnly: true, Removable: true, Health: control.LUNHealth{State: "good"}},
 			},
 		}},
 		Warnings: []string{"/srv is nearly full: 20 GiB free of 1.0 TiB, and the files of LUNs there can grow by 724 GiB"},

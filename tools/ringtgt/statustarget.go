@@ -10,23 +10,54 @@ import (
 	"github.com/ringtgt/ringtgt/engine"
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/control"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/health"
 )
 
 // targetStatus returns the status of a target, and the health of its units.
 func (s *serving) targetStatus(t *servedTarget, sp *spaceReport) (control.Target, []health.Report) {
-	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}}
+	out := control.Target{Name: t.cfg.Name, Alias: t.cfg.Alias, CHAP: chapName(t.cfg.Access), Portals: []string{}, LUNs: []control.LUN{}, Owner: t.cfg.At.Origin().String()}
+	accessStatus(&out, &t.cfg.Access)
 	for _, p := range s.at(t) {
 		out.Portals = append(out.Portals, p.bound.String()+","+strconv.Itoa(int(p.Group)))
 	}
 	var reports []health.Report
+	current := map[int]*config.LUN{} // a unit has its configuration of when it was opened
+	for i := range t.cfg.LUNs {
+		current[t.cfg.LUNs[i].Number] = &t.cfg.LUNs[i]
+	}
 	for _, u := range t.units {
 		r := u.health.Report()
 		reports = append(reports, r)
-		out.LUNs = append(out.LUNs, lunStatus(u, &r, sp))
+		l := lunStatus(u, &r, sp)
+		if c := current[u.cfg.Number]; c != nil {
+			l.Owner = c.At.Origin().String()
+			for _, e := range c.Exports {
+				l.Exports = append(l.Exports, control.Export{Initiators: e.Initiators, Accounts: e.Accounts, LUN: e.Number})
+			}
+		}
+		out.LUNs = append(out.LUNs, l)
 	}
 	return out, reports
+}
+
+// accessStatus fills in who may log in.
+func accessStatus(out *control.Target, a *config.Access) {
+	out.Accounts = []string{}
+	for _, acc := range a.Accounts {
+		out.Accounts = append(out.Accounts, acc.User)
+	}
+	if a.Mutual != nil {
+		out.Mutual = a.Mutual.User
+	}
+	if len(a.Initiators)+len(a.Networks) == 0 {
+		return
+	}
+	out.ACL = &control.ACL{Initiators: a.Initiators}
+	for _, n := range a.Networks {
+		out.ACL.Networks = append(out.ACL.Networks, n.String())
+	}
 }
 
 func lunStatus(u *servedUnit, r *health.Report, sp *spaceReport) control.LUN {

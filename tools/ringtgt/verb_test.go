@@ -189,7 +189,7 @@ func TestVerbLists(t *testing.T) {
 	path := serveRecorder(t, n)
 	for line, want := range map[string]string{
 		"target list":            verbTarget + "  1     0         all",
-		"lun list":               verbTarget + "  3    file /srv/a.img  thin, bounded",
+		"lun list":               verbTarget + "  3    -     file /srv/a.img  thin,bounded  all",
 		"lun list " + verbTarget: "file /srv/a.img",
 		"pool list":              "fast  /srv/fast",
 		"portal list":            "ADDRESS",

@@ -26,6 +26,8 @@ type Options struct {
 	Node    admin.Node
 	Secrets *Secrets // nil: there is no state directory, and accounts need a secret_file
 	Log     *slog.Logger
+	// Bytes returns the size of a unit; 0: it is not served. nil: answers have no sizes.
+	Bytes func(target string, lun int) int64
 }
 
 // Server is the handler of /v1.

@@ -26,7 +26,7 @@ func (s *Server) listLUNs(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(map[string]any{"lun": targetOf(t).LUNs})
+	return answer(map[string]any{"lun": s.sized(targetOf(t)).LUNs})
 }
 
 func (s *Server) getLUN(r *request) (*reply, error) {
@@ -40,7 +40,9 @@ func (s *Server) getLUN(r *request) (*reply, error) {
 	}
 	for i := range t.LUNs {
 		if t.LUNs[i].Number == n {
-			return answer(lunOf(&t.LUNs[i]))
+			l := lunOf(&t.LUNs[i])
+			l.Bytes = s.bytes(t.Name, n)
+			return answer(l)
 		}
 	}
 	return nil, fmt.Errorf("lun %d of target %s %w", n, t.Name, admin.ErrNotFound)
@@ -51,6 +53,9 @@ func (s *Server) postLUN(r *request) (*reply, error) {
 	var body LUN
 	if err := r.decode(&body); err != nil {
 		return nil, err
+	}
+	if body.sizeAlone() {
+		return s.addNewFile(r, &body)
 	}
 	return s.addLUN(r, &body)
 }
@@ -68,6 +73,9 @@ func (s *Server) putLUN(r *request) (*reply, error) {
 		return nil, fmt.Errorf("%w: the path says lun %d, the body lun %d", ErrMalformed, n, *body.LUN)
 	}
 	body.LUN = &n
+	if body.sizeAlone() {
+		return s.addNewFile(r, &body)
+	}
 	return s.addLUN(r, &body)
 }
 
@@ -142,4 +150,19 @@ func (s *Server) deleteLUN(r *request) (*reply, error) {
 		return nil, err
 	}
 	return s.do(r, admin.RemoveLUN{Target: r.path("target"), Number: n, Force: admin.Force{Force: force}})
+}
+
+// sized adds the sizes that units have now.
+func (s *Server) sized(t Target) Target {
+	for i := range t.LUNs {
+		t.LUNs[i].Bytes = s.bytes(t.Name, *t.LUNs[i].LUN)
+	}
+	return t
+}
+
+func (s *Server) bytes(target string, number int) int64 {
+	if s.Bytes == nil {
+		return 0
+	}
+	return s.Bytes(target, number)
 }

@@ -33,7 +33,7 @@ func objectText(verb admin.Verb, object any) json.RawMessage {
 	case *config.Portal:
 		v = portalOf(o)
 	case *config.Pool:
-		v = Pool{Name: o.Name, Path: o.Path}
+		v = poolOf(o)
 	case *config.LUN:
 		v = lunOf(o)
 	case *config.Target:

@@ -26,7 +26,11 @@ type NewTarget struct {
 }
 
 func (s *Server) listTargets(*request) (*reply, error) {
-	return answer(map[string]any{"target": configOf(s.Node.Config()).Targets})
+	list := configOf(s.Node.Config()).Targets
+	for i := range list {
+		list[i] = s.sized(list[i])
+	}
+	return answer(map[string]any{"target": list})
 }
 
 // target finds the target of the path.
@@ -45,7 +49,7 @@ func (s *Server) getTarget(r *request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(targetOf(t))
+	return answer(s.sized(targetOf(t)))
 }
 
 func (s *Server) putTarget(r *request) (*reply, error) {

@@ -63,12 +63,14 @@ type Listen struct {
 type Portal struct {
 	Listen string `json:"listen"`
 	Group  uint16 `json:"group"`
+	Owner  string `json:"owner,omitempty"`
 }
 
 // Pool is [[pool]].
 type Pool struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
+	Name  string `json:"name"`
+	Path  string `json:"path"`
+	Owner string `json:"owner,omitempty"`
 }
 
 // Target is [[target]].
@@ -82,6 +84,7 @@ type Target struct {
 	Limits   *Limits   `json:"limits,omitempty"`
 	QoS      []HostQoS `json:"initiator_qos,omitempty"`
 	LUNs     []LUN     `json:"lun"`
+	Owner    string    `json:"owner,omitempty"`
 }
 
 // Access is CHAP of a target or of discovery.
@@ -98,6 +101,7 @@ type Account struct {
 	SecretFile string   `json:"secret_file,omitempty"`
 	SecretEnv  string   `json:"secret_env,omitempty"` // of answers only
 	Initiators []string `json:"initiators,omitempty"`
+	Owner      string   `json:"owner,omitempty"`
 }
 
 // ACL is [target.acl].
@@ -153,6 +157,7 @@ type LUN struct {
 	Memory        Size     `json:"memory,omitempty"`
 	Null          Size     `json:"null,omitempty"`
 	Size          Size     `json:"size,omitempty"`
+	Bytes         int64    `json:"bytes,omitempty"` // of answers only: the size that it has
 	BlockSize     Size     `json:"block_size,omitempty"`
 	PhysicalBlock Size     `json:"physical_block_size,omitempty"`
 	ReadOnly      bool     `json:"read_only,omitempty"`
@@ -164,6 +169,7 @@ type LUN struct {
 	SanitizeRate  Size     `json:"sanitize_rate,omitempty"`
 	Exports       []Export `json:"export,omitempty"`
 	QoS           *QoS     `json:"qos,omitempty"`
+	Owner         string   `json:"owner,omitempty"` // of answers only, as of all objects: "file", "flag" or "command"
 }
 
 // lunOf is the JSON of l.
@@ -172,7 +178,7 @@ func lunOf(l *config.LUN) LUN {
 	out := LUN{
 		LUN: &n, BlockSize: Size(l.BlockSize), PhysicalBlock: Size(l.PhysicalBlock), ReadOnly: l.ReadOnly, Thin: l.Thin,
 		Removable: l.Removable, Direct: string(l.Direct), Serial: l.Serial, ID: l.ID, SanitizeRate: Size(l.SanitizeRate), QoS: QoSOf(l.QoS),
-		Exports: exportsOf(l.Exports),
+		Exports: exportsOf(l.Exports), Owner: l.At.Origin().String(),
 	}
 	switch l.Kind {
 	case backend.KindFile:
@@ -185,6 +191,11 @@ func lunOf(l *config.LUN) LUN {
 		out.Null = Size(l.Size)
 	}
 	return out
+}
+
+// sizeAlone reports whether a request leaves the medium to the daemon: a new file of a size.
+func (l *LUN) sizeAlone() bool {
+	return l.Size > 0 && l.File == "" && l.Block == "" && l.Memory == 0 && l.Null == 0
 }
 
 // config converts a request's unit. Values that no unit can have are left to the configuration's own checks.
@@ -215,7 +226,7 @@ func (l *LUN) config() (config.LUN, error) {
 		}
 	}
 	if kinds != 1 {
-		return out, fmt.Errorf("a lun needs exactly one of file, block, memory and null")
+		return out, fmt.Errorf("a lun needs exactly one of file, block, memory and null, or a size alone for a new file")
 	}
 	if l.Size != 0 && out.Kind != backend.KindFile {
 		return out, fmt.Errorf("size is for files; the size of memory and null is their own value")

@@ -25,7 +25,7 @@ func configOf(c *config.Config) *Config {
 		out.Portals = append(out.Portals, portalOf(&p))
 	}
 	for _, p := range c.Pools {
-		out.Pools = append(out.Pools, Pool{Name: p.Name, Path: p.Path})
+		out.Pools = append(out.Pools, poolOf(&p))
 	}
 	for i := range c.Targets {
 		out.Targets = append(out.Targets, targetOf(&c.Targets[i]))
@@ -56,10 +56,16 @@ func zeroIsNone(d time.Duration) string {
 	return durationText(d)
 }
 
-func portalOf(p *config.Portal) Portal { return Portal{Listen: p.Addr.String(), Group: p.Group} }
+func portalOf(p *config.Portal) Portal {
+	return Portal{Listen: p.Addr.String(), Group: p.Group, Owner: p.At.Origin().String()}
+}
+
+func poolOf(p *config.Pool) Pool {
+	return Pool{Name: p.Name, Path: p.Path, Owner: p.At.Origin().String()}
+}
 
 func targetOf(t *config.Target) Target {
-	out := Target{Name: t.Name, Alias: t.Alias, Groups: t.Groups, Access: accessOf(&t.Access), LUNs: []LUN{}}
+	out := Target{Name: t.Name, Alias: t.Alias, Groups: t.Groups, Access: accessOf(&t.Access), LUNs: []LUN{}, Owner: t.At.Origin().String()}
 	if len(t.Access.Initiators)+len(t.Access.Networks) > 0 {
 		out.ACL = &ACL{Initiators: t.Access.Initiators, Networks: networksOf(t.Access.Networks)}
 	}
@@ -93,7 +99,7 @@ func accessOf(a *config.Access) Access {
 }
 
 func accountOf(a *config.Account) Account {
-	return Account{User: a.User, SecretFile: a.SecretFile, SecretEnv: a.SecretEnv, Initiators: a.Initiators}
+	return Account{User: a.User, SecretFile: a.SecretFile, SecretEnv: a.SecretEnv, Initiators: a.Initiators, Owner: a.At.Origin().String()}
 }
 
 func limitsOf(l config.Limits) *Limits {

@@ -25,7 +25,7 @@ const (
 	OriginOwned               // the owned part: a command made it
 )
 
-func (o Origin) String() string { return [...]string{"flag", "file", "owned"}[o] }
+func (o Origin) String() string { return [...]string{"flag", "file", "command"}[o] }
 
 // Origin returns who has the say over what stands at w.
 func (w Where) Origin() Origin {

@@ -106,7 +106,25 @@ type Target struct {
 	Alias   string   `json:"alias,omitempty"`
 	Portals []string `json:"portals"` // ADDRESS,GROUP
 	CHAP    string   `json:"chap"`    // "none", "one-way" or "mutual"
-	LUNs    []LUN    `json:"luns"`
+	// Accounts are the CHAP accounts of initiators, Mutual is the target's own.
+	Accounts []string `json:"accounts"`
+	Mutual   string   `json:"mutual_account,omitempty"`
+	ACL      *ACL     `json:"acl,omitempty"` // nil: every initiator may log in
+	Owner    string   `json:"owner"`         // who has the say: "file", "flag" or "command"
+	LUNs     []LUN    `json:"luns"`
+}
+
+// ACL is who may log in. An initiator must match both lists; an empty one matches all.
+type ACL struct {
+	Initiators []string `json:"initiators,omitempty"`
+	Networks   []string `json:"networks,omitempty"`
+}
+
+// Export is a rule of LUN masking. An initiator must match both lists; an empty one matches all.
+type Export struct {
+	Initiators []string `json:"initiators,omitempty"`
+	Accounts   []string `json:"accounts,omitempty"`
+	LUN        int      `json:"lun"` // the number that it sees
 }
 
 // LUN is a logical unit.
@@ -128,6 +146,8 @@ type LUN struct {
 	ByID         []string `json:"by_id"`            // names below /dev/disk/by-id that udev gives the disk on an initiator
 	Medium       string   `json:"medium,omitempty"` // fingerprint of the file or device
 	Notes        []string `json:"notes,omitempty"`
+	Owner        string   `json:"owner"`            // like Target.Owner
+	Exports      []Export `json:"export,omitempty"` // nil: every initiator of the target sees it
 
 	Health      LUNHealth    `json:"health"`
 	QoS         *QoS         `json:"qos,omitempty"`         // nil: no limit
