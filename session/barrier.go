@@ -23,6 +23,7 @@ type barrier struct {
 	missing atomic.Int32
 	counts  bool        // it counts toward the session's functions until it is over
 	found   atomic.Bool // a connection has the task of ABORT TASK or QUERY TASK, or one of QUERY TASK SET
+	barred  atomic.Bool // the tag of ABORT TASK or QUERY TASK is that of a task management function
 	stage   atomic.Uint32
 }
 

@@ -18,6 +18,7 @@ var (
 	errNotContinued       = errors.New("no connection continued the session in time")
 	errTooManyKept        = errors.New("too many sessions wait for a connection")
 	errColdReset          = errors.New("TARGET COLD RESET")
+	errNexusReset         = errors.New("I_T NEXUS RESET")
 )
 
 // nextOfLife returns the events of a connection's end, and Move, which comes before full feature phase.
@@ -153,7 +154,7 @@ func (e *endState) lost() bool {
 		return false
 	}
 	switch e.reason {
-	case errLogout, errShutdown, errColdReset, errReinstated, errConnReinstated:
+	case errLogout, errShutdown, errColdReset, errNexusReset, errReinstated, errConnReinstated:
 		return false
 	}
 	return true

@@ -20,6 +20,9 @@ func (t *Task) nextDataIn(ev *Event) {
 	p := &c.sess.Params
 	left := in.length - in.sent
 	n := min(left, c.cp.MaxXmitDataSegmentLength, p.MaxBurstLength-in.burst)
+	if n < left && n < p.MaxBurstLength-in.burst {
+		n &^= 3 // "SHOULD be filled to the integer number of 4-byte words ... unless the F bit is set" (11.7.7)
+	}
 
 	ev.Kind, ev.Task = Send, t
 	ev.Data = t.Result.In[in.sent : in.sent+n]

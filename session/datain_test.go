@@ -69,3 +69,18 @@ func TestNoRoom(t *testing.T) {
 	r.host.sent()
 	r.wantNoTasks()
 }
+
+// Data-In PDUs "SHOULD be filled to the integer number of 4-byte words ... unless the F bit is set" (RFC 7143, 11.7.7), also where
+// MaxRecvDataSegmentLength is no such number.
+func TestDataInIsFilledToWords(t *testing.T) {
+	r := newRig(t, with("MaxRecvDataSegmentLength", "515", "MaxBurstLength", "1030", "FirstBurstLength", "512"))
+	_, task := r.started(4096)
+	r.complete(task, Result{In: pattern(0, 4096), RequiredIn: 4096})
+	for sent := 0; sent < 4096; {
+		w := r.want(pdu.OpDataIn, "")
+		n := w.h.DataLen()
+		check.That(t, n > 0 && n <= 515 && (n%4 == 0 || w.h.Final()), "%d bytes at %d, F %v", n, sent, w.h.Final())
+		sent += n
+	}
+	r.wantNoTasks()
+}

@@ -126,11 +126,7 @@ func (t *Task) dataPayload(h *pdu.DataOut, rx *rxState) {
 func (t *Task) sequenceEnd(s *sequence, final bool) {
 	o := &t.st.out
 	if !final {
-		if o.sound() && s.next == s.end {
-			// The last byte came without the F bit that ends every sequence (11.7.1): anything that follows is an error.
-			t.spoil(senseIncorrectAmount)
-		}
-		return
+		return // also after the last byte: "targets MUST be able to properly receive 0-length data segments" (11.7.7)
 	}
 	if o.sound() && s.short(t) {
 		t.spoil(senseIncorrectAmount)

@@ -165,8 +165,8 @@ func TestUnsolicitedDataRules(t *testing.T) {
 			func(r *rig, itt uint32) { send(r, itt, 0, 512, 1024, true) }, senseIncorrectAmount},
 		{"less than FirstBurstLength of more", []string{"FirstBurstLength", "2048"}, 4096, 512, false,
 			func(r *rig, itt uint32) { send(r, itt, 0, 512, 512, true) }, senseIncorrectAmount},
-		{"the last byte without the F bit", nil, 1024, 512, false,
-			func(r *rig, itt uint32) { send(r, itt, 0, 512, 512, false); send(r, itt, 1, 1024, 0, true) }, senseIncorrectAmount},
+		{"more after the last byte", nil, 1024, 512, false,
+			func(r *rig, itt uint32) { send(r, itt, 0, 512, 512, false); send(r, itt, 1, 1024, 512, true) }, senseIncorrectAmount},
 		{"DataSN twice", nil, 2048, 512, false,
 			func(r *rig, itt uint32) { send(r, itt, 0, 512, 512, false); send(r, itt, 0, 1024, 1024, true) }, senseCRC},
 		{"DataSN 27", nil, 1024, 512, false, func(r *rig, itt uint32) { send(r, itt, 27, 512, 512, true) }, senseCRC},
@@ -233,7 +233,7 @@ func TestSolicitedDataRules(t *testing.T) {
 	}{
 		{"less than asked for", func(s sender) { s(0, 0, 512, true) }, senseIncorrectAmount},
 		{"more than asked for", func(s sender) { s(0, 0, 512, false); s(1, 512, 3584, true) }, senseIncorrectAmount},
-		{"the last byte without the F bit", func(s sender) { s(0, 0, 2048, false); s(1, 2048, 0, true) }, senseIncorrectAmount},
+		{"more after the last byte", func(s sender) { s(0, 0, 2048, false); s(1, 2048, 512, true) }, senseIncorrectAmount},
 		{"DataSN 0, 0", func(s sender) { s(0, 0, 1024, false); s(0, 1024, 1024, true) }, senseCRC},
 		{"DataSN 1, 0", func(s sender) { s(1, 0, 1024, false); s(0, 1024, 1024, true) }, senseCRC},
 		{"offset before the R2T's", func(s sender) { s(0, ^uint32(511), 2048, true) }, senseOffset},
@@ -253,6 +253,19 @@ func TestSolicitedDataRules(t *testing.T) {
 			r.wantNoTasks()
 		})
 	}
+}
+
+// A sequence may have PDUs without data, and end with one (RFC 7143, 11.7.7).
+func TestDataOutWithoutData(t *testing.T) {
+	r := newRig(t, with("InitialR2T", "Yes", "ImmediateData", "No"))
+	h, r2t := r.solicited(1024)
+	for sn, d := range []struct{ off, n int }{{0, 0}, {0, 512}, {512, 0}, {512, 512}} {
+		r.send(r.dataOut(h.ITT(), r2t.TTT(), uint32(sn), uint32(d.off), false).BHS(), pattern(d.off, d.n))
+		r.wantIdle("the F bit has not come")
+	}
+	r.send(r.dataOut(h.ITT(), r2t.TTT(), 4, 1024, true).BHS(), nil)
+	r.serveWrite(h, 1024, "the F bit has come")
+	r.wantNoTasks()
 }
 
 // The LUN of solicited data is that of the R2T (11.7.4).

@@ -323,7 +323,7 @@ func TestTaskSetFunctionOverConnections(t *testing.T) {
 			m.idle("the host is at it")
 			a.managed(ev.Task, pdu.TMFResponseComplete)
 			m.wantComplete(a, f, "")
-			if c.f == pdu.TMFTargetColdReset {
+			if c.f == pdu.TMFTargetColdReset || c.f == pdu.TMFITNexusReset {
 				for _, r := range m.conns {
 					r.events = nil
 					r.gone()

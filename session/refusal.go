@@ -67,7 +67,7 @@ const (
 	EndAbandoned               // the initiator closed it before its login was complete
 	EndLogout                  // the initiator logged it out, or ended a discovery session
 	EndReplaced                // the initiator has logged in again in its place
-	EndClosed                  // the administrator closed it, or a TARGET COLD RESET did
+	EndClosed                  // the administrator closed it, or a TARGET COLD RESET or I_T NEXUS RESET did
 	EndLost                    // anything else: the connection failed, or was closed because the initiator broke the protocol
 	Endings
 )
@@ -101,7 +101,7 @@ func (c *Conn) Ending() (Ending, error) {
 		return EndLogout, e.reason
 	case errReinstated, errConnReinstated:
 		return EndReplaced, e.reason
-	case errShutdown, errColdReset:
+	case errShutdown, errColdReset, errNexusReset:
 		return EndClosed, e.reason
 	case nil:
 		switch {

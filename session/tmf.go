@@ -97,7 +97,9 @@ func (m *management) find(b *barrier) bool {
 		m.conn.each(func(r *Task) {
 			found = found || r.st.kind == kindCommand && b.spans(r) && !phasesUnreceived.has(r.st.phase)
 		})
-	} else if r := m.conn.find(b.tag); r != nil && m.refersTo(b, r) {
+	} else if r := m.conn.find(b.tag); r != nil && r.st.kind == kindManagement {
+		b.barred.Store(true)
+	} else if r != nil && m.refersTo(b, r) {
 		found = true
 		if b.fn == pdu.TMFAbortTask {
 			m.addPart(&part{b: b, stage: partStops})
@@ -126,6 +128,9 @@ func (t *Task) refCmdSN() uint32 { return (*pdu.TaskManagementRequest)(&t.st.ctl
 func (m *management) abortOver(t *Task) {
 	ref := t.refCmdSN()
 	switch {
+	case t.st.tmf.barrier.barred.Load():
+		// "An ABORT TASK function MUST NOT be executed on a task management request" (11.5.1).
+		m.managed(t, pdu.TMFResponseRejected)
 	case t.st.tmf.barrier.found.Load():
 		m.managed(t, pdu.TMFResponseComplete)
 	case pdu.SNLess(ref, t.CmdSN) && m.conn.plug(ref):
@@ -261,6 +266,8 @@ func (m *management) moveOn(t *Task) {
 		m.abortOver(t)
 	case t.Manage != pdu.TMFQueryTask:
 		m.conn.toHost(t)
+	case b.barred.Load(): // RFC 7144, 6.3
+		m.managed(t, pdu.TMFResponseRejected)
 	case b.found.Load():
 		m.managed(t, pdu.TMFResponseFunctionSucceeded)
 	default:
@@ -316,6 +323,20 @@ func (m *management) lower(b *barrier) {
 	m.dropPart(b)
 }
 
+// endsSession returns why the session ends with the response to function t, nil if it does not. After TARGET COLD RESET the target
+// "MUST then close all of its TCP connections to all initiators" (11.6.1); the host closes those of other sessions. I_T NEXUS RESET "MUST
+// drop all connections in the session" (RFC 7144, 6.3).
+func (t *Task) endsSession() error {
+	switch {
+	case pdu.TaskResponse(t.st.ctl.response) != pdu.TMFResponseComplete:
+	case t.Manage == pdu.TMFTargetColdReset:
+		return errColdReset
+	case t.Manage == pdu.TMFITNexusReset:
+		return errNexusReset
+	}
+	return nil
+}
+
 // response builds the Task Management Function Response (11.6).
 func (m *management) response(now int64, t *Task, ev *Event) {
 	ev.Kind = Send
@@ -326,14 +347,12 @@ func (m *management) response(now int64, t *Task, ev *Event) {
 	if t.Manage == pdu.TMFQueryAsyncEvent && pdu.TaskResponse(t.st.ctl.response) == pdu.TMFResponseFunctionSucceeded {
 		h.SetAdditionalResponseInformation(t.ManageInfo)
 	}
-	cold := t.Manage == pdu.TMFTargetColdReset && pdu.TaskResponse(t.st.ctl.response) == pdu.TMFResponseComplete
+	end := t.endsSession()
 	t.last(ev)
 	m.responseSent(t)
-	if cold {
-		// The target "MUST then close all of its TCP connections to all initiators" (11.6.1). The host terminates those of
-		// other sessions.
+	if end != nil {
 		m.conn.session().close()
-		m.conn.session().each(m.conn.self(), Message{kind: messageFinish, reason: errColdReset})
-		m.conn.finish(now, errColdReset)
+		m.conn.session().each(m.conn.self(), Message{kind: messageFinish, reason: end})
+		m.conn.finish(now, end)
 	}
 }

@@ -104,7 +104,7 @@ func TestAbortTaskNotThere(t *testing.T) {
 	m = r.manage(pdu.TMFAbortTask, true)
 	m.SetReferencedTaskTag(m.ITT())
 	r.send(m.BHS(), nil)
-	r.wantManaged(m.ITT(), pdu.TMFResponseTaskDoesNotExist, "a function is no task")
+	r.wantManaged(m.ITT(), pdu.TMFResponseRejected, "it is not executed on a function (11.5.1)")
 }
 
 // ABORT TASK of a command that waits in the window for an earlier one: its number is plugged.
@@ -285,7 +285,8 @@ func TestQueryFunctions(t *testing.T) {
 	m = r.sendManage(pdu.TMFITNexusReset, true)
 	r.stop(task)
 	r.carryOut(m, "")
-	r.wantNoTasks()
+	r.wantEvent(Flush)
+	r.wantDown()
 }
 
 // TARGET COLD RESET: after the response the connections are terminated (11.5.1).
