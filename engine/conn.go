@@ -165,7 +165,8 @@ func (c *conn) NewNexus(s *session.Session) error {
 	if tgt == nil {
 		return fmt.Errorf("engine: target %s: %w (see SetDevices)", s.Target.Name, session.ErrNoDevice)
 	}
-	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT}
+	cfg := lun.NexusConfig{InitiatorName: s.InitiatorName, Account: s.Account, ISID: s.ISID, TPGT: s.TPGT, RelPort: s.TPGT,
+		ProtocolLevel: uint16(s.Params.ProtocolLevel)}
 	if err := tgt.Claims(&cfg, s.Target.Auth.Knows); err != nil {
 		return err
 	}

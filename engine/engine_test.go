@@ -115,9 +115,14 @@ func TestQueryTaskSetAndNexusReset(t *testing.T) {
 	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseFunctionSucceeded)
 	release()
 	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)
+	ask(pdu.TMFLogicalUnitReset, pdu.TMFResponseComplete)
+	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseFunctionSucceeded) // RFC 7144, 6.4.2: its unit attention is pending
+	i.wantStatus(i.startRead(0, 8, 8), 2, "the query leaves the unit attention pending")
+	ask(pdu.TMFQueryAsyncEvent, pdu.TMFResponseComplete)
 	ask(pdu.TMFITNexusReset, pdu.TMFResponseComplete)
-	i.wantStatus(i.startRead(0, 8, 8), 2, "the reset leaves the unit attention of a nexus loss")
-	ask(pdu.TMFQueryTaskSet, pdu.TMFResponseComplete)
+	if err := i.Recv(); err == nil { // RFC 7144, 6.3: it drops the connections of its session
+		t.Fatalf("%v instead of the end of the connection", i.Header.Opcode())
+	}
 	f.Release(1)
 }
 

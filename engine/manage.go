@@ -97,7 +97,16 @@ func (c *conn) manage(st *session.Task) {
 	case pdu.TMFITNexusReset: // RFC 7144; all tasks were the session's
 		nexus.Reset()
 		answer(pdu.TMFResponseComplete)
-	case pdu.TMFQueryAsyncEvent: // there is no unit attention or deferred error that it could report (SAM-5 7.9)
+	case pdu.TMFQueryAsyncEvent:
+		if unit == nil {
+			answer(pdu.TMFResponseLUNDoesNotExist)
+			return
+		}
+		if key, asc, n := nexus.Attentions(unit); n > 0 {
+			st.ManageInfo = [3]byte{min(byte(n), 3)<<4 | byte(key), byte(asc >> 8), byte(asc)} // SAM-5 7.9: depth, key, code
+			answer(pdu.TMFResponseFunctionSucceeded)
+			return
+		}
 		answer(pdu.TMFResponseComplete)
 	default:
 		answer(pdu.TMFResponseFunctionNotSupported)

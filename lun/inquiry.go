@@ -11,11 +11,15 @@ var inquiryCommands = []command{
 // versionDescriptors are the standards claimed in the standard INQUIRY data (SPC-4 table 148).
 var versionDescriptors = [...]uint16{
 	0x00A0, // SAM-5
-	0x0960, // iSCSI
+	iSCSIVersion,
 	0x0460, // SPC-4
 	0x04C0, // SBC-3
 	0x0600, // SBC-4: WRITE ATOMIC, SANITIZE
 }
+
+// iSCSIVersion claims no version of iSCSI. INQUIRY data has "the sum of the base value (0960h) plus the negotiated value of the
+// iSCSIProtocolLevel key" instead (RFC 7144, 4.2).
+const iSCSIVersion = 0x0960
 
 // Peripheral device types and qualifiers (SPC-4 6.6.2): a direct access block device, and "the device server is not
 // capable of supporting a peripheral device on this logical unit".
@@ -38,7 +42,7 @@ func inquiry(t *Task) {
 	var data pageWriter
 	switch {
 	case !evpd:
-		t.Nexus.target.standardInquiry(&data, t.unit)
+		t.Nexus.standardInquiry(&data, t.unit)
 	case t.unit == nil: // SPC-4 6.6.2: no vital product data where there is no device
 		t.checkField(2, -1)
 		return
@@ -57,9 +61,9 @@ func inquiry(t *Task) {
 }
 
 // standardInquiry writes the standard INQUIRY data (SPC-4 6.6.2); u is nil for a LUN that does not exist.
-func (tg *Target) standardInquiry(w *pageWriter, u *Unit) {
+func (n *Nexus) standardInquiry(w *pageWriter, u *Unit) {
 	const length = 96
-	b := &w.b
+	b, tg := &w.b, n.target
 	w.n = length
 	b[0] = peripheralNone
 	if u != nil {
@@ -78,6 +82,9 @@ func (tg *Target) standardInquiry(w *pageWriter, u *Unit) {
 	padASCII(b[16:32], tg.cfg.Product)
 	padASCII(b[32:36], tg.cfg.Revision)
 	for i, v := range versionDescriptors {
+		if v == iSCSIVersion {
+			v += n.ProtocolLevel
+		}
 		binary.BigEndian.PutUint16(b[58+2*i:], v)
 	}
 }

@@ -55,6 +55,11 @@ func TestStandardInquiry(t *testing.T) {
 	for _, v := range []uint16{0x00A0, 0x0960, 0x0460, 0x04C0} {
 		check.That(t, slices.Contains(versions, v), "version descriptors %04x lack %04x", versions, v)
 	}
+	for level := range uint16(3) { // RFC 7144, 4.2
+		n := r.tg.NewNexus(lun.NexusConfig{InitiatorName: "iqn.x:level", ISID: [6]byte{5: byte(level)}, TPGT: 1, RelPort: 1, ProtocolLevel: level})
+		d := r.on(n, inquiryCDB(false, 0, 96)).in
+		check.Equal(t, binary.BigEndian.Uint16(d[60:]), 0x0960+level, "version descriptor of iSCSI")
+	}
 	check.That(t, newRig(t, withRemovable).do(inquiryCDB(false, 0, 96)).in[1]&0x80 != 0, "RMB is zero on a removable unit")
 }
 

@@ -14,6 +14,7 @@ type NexusConfig struct {
 	ISID          [6]byte
 	TPGT          uint16
 	RelPort       uint16
+	ProtocolLevel uint16 // the session's iSCSIProtocolLevel (RFC 7144)
 }
 
 // Nexus is an I_T nexus: one session. Its tasks may run on several loops at once.

@@ -86,6 +86,17 @@ func (n *Nexus) takeAttention(u *Unit, only attention) attention {
 	}
 }
 
+// Attentions returns how many attentions are pending for the I_T_L nexus of n and u, and the sense key and code of the one that is
+// reported first. They stay pending.
+func (n *Nexus) Attentions(u *Unit) (key SenseKey, asc ASC, count int) {
+	p := n.pending[u.lun].Load()
+	set := p & attentionMask &^ uint32(unseen)
+	if set == 0 || p&^attentionMask != u.generation {
+		return 0, 0, 0
+	}
+	return UnitAttention, attention(set & -set).asc(), bits.OnesCount32(set)
+}
+
 // attendAll establishes a on u for every I_T nexus but except (which may be nil).
 func (u *Unit) attendAll(a attention, except *Nexus) {
 	u.attendIf(a, func(n *Nexus) bool { return n != except })
