@@ -217,6 +217,14 @@ func (c *Conn) Close() {
 	_ = c.c.Close()
 }
 
+// Reset closes the connection by a TCP reset.
+func (c *Conn) Reset() {
+	if tcp, ok := c.c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	c.Close()
+}
+
 // CloseWrite ends our direction of the connection.
 func (c *Conn) CloseWrite() {
 	if tcp, ok := c.c.(*net.TCPConn); ok {

@@ -123,7 +123,7 @@ func (t *T) LogIn(keys ...string) *Conn {
 	}
 	c := t.lead(keys)
 	for i := 1; i < min(conns, c.Session.Params.Number("MaxConnections")); i++ {
-		c = c.Session.Conns[0].Join()
+		c = c.Session.Conns[0].Join(keys...)
 	}
 	return c
 }
@@ -167,9 +167,10 @@ func (c *Conn) Join(keys ...string) *Conn {
 	t, s := c.t, c.Session
 	n := t.Dial()
 	n.Session, n.CID = s, uint16(len(s.Conns))
-	first := t.secure(n, nil)
+	who, own := split(keys)
+	first := t.secure(n, who)
 	var offer []string
-	all := override(t.variant.keys(), keys...)
+	all := override(t.variant.keys(), own...)
 	for i := 0; i < len(all); i += 2 {
 		if !leadingOnly[all[i]] {
 			offer = append(offer, all[i], all[i+1])

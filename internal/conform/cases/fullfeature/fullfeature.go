@@ -7,5 +7,15 @@ import (
 	"github.com/ringtgt/ringtgt/internal/conform"
 )
 
+// maxWindow is the largest command window that a case fills.
+const maxWindow = 2048
+
 // Cases returns them. Each file has a list of its own.
-func Cases() []conform.Case { return slices.Concat(nop(), data()) }
+func Cases() []conform.Case {
+	all := slices.Concat(numbering(), status(), nop(), luns(), read(), residual(), writes(), badWrites(), strays(), texts(), logouts(), rejects(),
+		functions(), digests(), ignored(), zeros(), opcodes(), ahs(), connections(), level2(), robustness())
+	for i := range all {
+		all[i].Groups = append([]conform.Group{conform.FFP}, all[i].Groups...)
+	}
+	return all
+}
