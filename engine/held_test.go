@@ -280,3 +280,39 @@ func TestHeldCommandsDoNotAllocate(t *testing.T) {
 	}
 	check.That(t, held > 0, "no command was held")
 }
+
+// A command that comes when the rate has room, but before those that wait for it have been woken, waits behind them.
+func TestHeldCommandsAreNotOvertaken(t *testing.T) {
+	r := newLimited(t)
+	i, other := r.login(1), r.login(2)
+	r.rate(Rate{ReadIOPS: 10, Burst: 10 * time.Millisecond})
+	i.good(i.startRead(0, 0, 8))
+	itt := i.startRead(0, 0, 8)
+	r.held(1)
+	r.pass(100 * time.Millisecond) // its timer is due at the next tick
+	late := other.startRead(0, 0, 8)
+	r.held(2)
+	r.pass(tick)
+	i.good(itt)
+	r.held(1)
+	r.pass(100*time.Millisecond + tick)
+	other.good(late)
+}
+
+// An ORDERED command waits for a held one even if no limit holds it back itself (SAM-5 8.9.2).
+func TestOrderedWaitsForHeld(t *testing.T) {
+	r := newLimited(t)
+	i := r.login(1)
+	r.rate(Rate{ReadIOPS: 10, Burst: 10 * time.Millisecond})
+	i.good(i.startRead(0, 0, 8))
+	itt := i.startRead(0, 0, 8)
+	r.held(1)
+	var h pdu.BHS
+	ordered := i.command(&h, 0, rawclient.RW10(true, 0, 8), 4096, true)
+	(*pdu.SCSICommand)(&h).SetAttr(pdu.TaskAttrOrdered)
+	i.send(&h, make([]byte, 4096))
+	i.ping() // its answer would come before
+	r.pass(100*time.Millisecond + tick)
+	i.good(itt)
+	i.good(ordered)
+}

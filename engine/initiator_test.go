@@ -82,12 +82,11 @@ type initiator struct {
 // dial connects without a login.
 func (r *rig) dial() *initiator {
 	r.t.Helper()
-	c, err := rawclient.Dial(r.addr, 0)
+	c, err := rawclient.Dial(r.addr, 60*time.Second) // each PDU: a hang is a failure, not a stuck test run
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(60 * time.Second)) // a hang is a failure, not a stuck test run
 	return &initiator{c, r.t}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,6 +95,9 @@ func TestFilesOfARemovedUnitAreFree(t *testing.T) {
 		}
 	}
 	r.e.each(func(l *loop) {
+		for fd, slot := range l.files.byFD {
+			check.That(t, slot == 0 || !slices.Contains(l.files.free, slot-1), "loop %d: slot %d is free, and descriptor %d has it", l.index, slot-1, fd)
+		}
 		for i := range l.files.slots {
 			if s := &l.files.slots[i]; s.owner != nil && s.owner != r.unit(1).Backend().(lun.OnQueue).QueueOp() {
 				t.Errorf("loop %d: slot %d still has a removed unit's file", l.index, i)
@@ -162,7 +166,7 @@ func TestRemovedUnitWhoseBackendHangs(t *testing.T) {
 			// COMPARE AND WRITE waits at the gate for all of them.
 			caw := j.start(1, []byte{0x89, 13: 1, 15: 0}, 1024, true, make([]byte, 1024))
 			waitFor(t, "all to be in the device server", func() bool { return tasks(r) == 4 })
-			waitFor(t, "the third session to end", func() bool { return len(r.e.Status().Connections) == 2 })
+			waitFor(t, "the third session's command to be an orphan", func() bool { return orphans(r) == 1 })
 			err := <-r.remove(atMost(t, 200*time.Millisecond), u, how == "force")
 			var busy *UnitBusy
 			must.Be(t, errors.As(err, &busy) && busy.Unit == u && busy.Commands == 3, "RemoveUnit returned %v", err)
@@ -174,6 +178,11 @@ func TestRemovedUnitWhoseBackendHangs(t *testing.T) {
 			for k := range 20 { // the memory of the commands must not be used for others
 				i.good(i.startWrite(0, uint32(k*8), fill(4096, uint64(k))))
 			}
+			memory := 0
+			for _, l := range r.e.Status().Loops {
+				memory += l.ArenaInUse
+			}
+			check.Equal(t, memory, 3*4096, "memory of the commands in the backend:")
 			select {
 			case <-busy.Released:
 				t.Fatal("released while the backend has requests")
@@ -188,6 +197,18 @@ func TestRemovedUnitWhoseBackendHangs(t *testing.T) {
 			waitFor(t, "tasks and buffers to come back", r.quiet(2))
 		})
 	}
+}
+
+// orphans counts the commands that only the device server has.
+func orphans(r *rig) (n int) {
+	for _, l := range r.e.loops {
+		r.e.on(l, func() {
+			for t := l.orphans; t != nil; t = t.next {
+				n++
+			}
+		})
+	}
+	return n
 }
 
 func tasks(r *rig) (n int) {
@@ -229,10 +250,11 @@ func TestMemoryOfARemovedUnitStaysUntilSent(t *testing.T) {
 	})
 	u := r.unit(1)
 	removed := r.remove(t.Context(), u, false)
+	check.That(t, r.sends(u), "its blocks wait to be sent, and the loop does not know")
 	select {
 	case err := <-removed:
 		t.Fatalf("removed before its blocks were sent: %v", err)
-	case <-time.After(50 * time.Millisecond): // if it were wrong, it would have returned by now on any machine but the slowest
+	default:
 	}
 	for _, itt := range reads {
 		st, got := i.finish(itt)
@@ -241,6 +263,56 @@ func TestMemoryOfARemovedUnitStaysUntilSent(t *testing.T) {
 			must.Be(t, bytes.Equal(got[k*128<<10:(k+1)*128<<10], fill(128<<10, uint64(k))), "block %d is not what was written", k)
 		}
 	}
+	must.OK(t, <-removed)
+	must.OK(t, u.Backend().Close())
+}
+
+// sends asks the loop whether it has data of the unit to send.
+func (r *rig) sends(u *lun.Unit) (found bool) {
+	r.e.on(r.e.loops[0], func() { found = r.e.loops[0].sends(u, u.Backend().(lun.Mapped).Memory()) })
+	return found
+}
+
+// So does one whose task has ended, because all its PDUs are in a batch.
+func TestMemoryOfARemovedUnitStaysForItsBatch(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 1<<20), memory(t, 8<<20))
+	i := r.login(1)
+	want := fill(128<<10, 1)
+	i.good(i.startWrite(1, 0, want))
+	const n = 3 << 20 // more than the sockets take, less than a batch
+	itt := i.startRead(1, 0, n/512)
+	waitFor(t, "its answer to be staged", func() bool { return r.sends(r.unit(1)) && tasks(r) == 0 })
+	u := r.unit(1)
+	removed := r.remove(t.Context(), u, false)
+	check.That(t, r.sends(u), "its blocks are with the kernel, and the loop does not know")
+	st, got := i.finish(itt)
+	must.Be(t, st == 0 && len(got) == n && bytes.Equal(got[:len(want)], want), "status %#x, %d bytes", st, len(got))
+	must.OK(t, <-removed)
+	must.OK(t, u.Backend().Close())
+}
+
+// An answer whose data is not in a batch yet, because that is full of another unit's, counts too.
+func TestMemoryOfARemovedUnitStaysForALateBatch(t *testing.T) {
+	r := newRigWith(t, Config{Cores: make([]int, 1)}, quietNode, memory(t, 8<<20), memory(t, 1<<20))
+	i := r.login(1)
+	want := fill(4096, 1)
+	i.good(i.startWrite(1, 0, want))
+	const n = 4 << 20
+	before := r.e.Status().Loops[0].Stats.Commands
+	var first []uint32
+	for range 6 { // 24 MiB: more than the sockets take
+		first = append(first, i.startRead(0, 0, n/512))
+	}
+	last := i.startRead(1, 0, 8)
+	waitFor(t, "the commands to be executed", func() bool { return r.e.Status().Loops[0].Stats.Commands == before+7 })
+	u := r.unit(1)
+	removed := r.remove(t.Context(), u, false)
+	check.That(t, r.sends(u), "its blocks wait to be sent, and the loop does not know")
+	for _, itt := range first {
+		st, got := i.finish(itt)
+		must.Be(t, st == 0 && len(got) == n, "status %#x, %d bytes", st, len(got))
+	}
+	i.wantData(last, want)
 	must.OK(t, <-removed)
 	must.OK(t, u.Backend().Close())
 }

@@ -106,3 +106,24 @@ func TestMaskedCommandsThatStart(t *testing.T) {
 	i.wantSense(itt, noUnitThere, "its unit is gone")
 	check.Equal(t, disk.Seen(), 1, "reads that got memory:")
 }
+
+// A command that is ended while the backend has it does not hold up those of initiators that still see the unit: COMPARE AND WRITE has it
+// alone, but not for as long as the backend likes.
+func TestMaskedCommandHoldsNobodyUp(t *testing.T) {
+	f := holding(memory(t, 1<<20))
+	r := newRigWith(t, Config{Cores: make([]int, 2)}, quietNode, memory(t, 1<<20), f)
+	i, other := r.login(1), r.login(2)
+	alone := i.start(1, []byte{0x89, 13: 1, 15: 0}, 1024, true, make([]byte, 1024))
+	waitFor(t, "the command to reach the backend", func() bool { return f.Held() == 1 })
+	waits := other.startRead(1, 8, 8)
+	waitFor(t, "the read to be at the gate", func() bool { return tasks(r) == 2 })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.e.SetExports(ctx, r.unit(1), only(1, second), true) }()
+	i.wantSense(alone, noUnitThere, "it was ended")
+	other.good(waits)
+	f.Release(-1)
+	must.OK(t, <-done)
+	waitFor(t, "tasks and buffers to come back", r.quiet(2))
+}
