@@ -132,7 +132,7 @@ func child(pid int) int {
 
 // try runs a command inside.
 func (m *machine) try(args ...string) (string, error) {
-	return try(m.t, append([]string{"nsenter", "--target", strconv.Itoa(m.init), "--all", "--wd=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"}, args...)...)
+	return try(m.t, append([]string{"nsenter", "--target", strconv.Itoa(m.init), "--all", "--wd=/", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, args...)...)
 }
 
 // run runs a command inside that must succeed.
@@ -163,7 +163,7 @@ func (m *machine) until(text string, args ...string) {
 // copy puts a file into the machine and returns its path there.
 func (m *machine) copy(path string) string {
 	m.t.Helper()
-	name := "/root/" + filepath.Base(path)
+	name := "/srv/" + filepath.Base(path)
 	m.write(name, string(must.Get(os.ReadFile(path))(m.t)))
 	return name
 }

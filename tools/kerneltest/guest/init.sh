@@ -1,6 +1,6 @@
 #!/usr/bin/busybox sh
 # The guest's first process: file systems, modules, network, iscsid, then the agent.
-export PATH=/usr/bin:/bin HOME=/root
+export PATH=/usr/bin:/bin HOME=/
 /usr/bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -15,7 +15,7 @@ while read -r module; do
 	insmod "$module" || echo "kt: insmod $module failed"
 done </kt/modules.load
 
-echo 'root:x:0:0::/root:/bin/sh' >/etc/passwd # iscsid looks up the user of its client
+echo 'root:x:0:0::/:/bin/sh' >/etc/passwd # iscsid looks up the user of its client
 echo 'InitiatorName=iqn.2026-11.io.ringtgt:guest' >/etc/iscsi/initiatorname.iscsi
 . /kt/lib.sh
 

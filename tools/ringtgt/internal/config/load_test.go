@@ -186,7 +186,7 @@ func TestDefaultState(t *testing.T) {
 	}{
 		{[]string{"mem:1M", "null:1M"}, ""},
 		{[]string{"mem:1M", "file:" + dir + "/a.img:1M"}, dir + "/ringtgt-state"},
-		{[]string{"file:" + dir + "/a.img:1M", "file:/tmp/b.img:1M"}, dir + "/ringtgt-state"},
+		{[]string{"file:" + dir + "/a.img:1M", "file:/srv/b.img:1M"}, dir + "/ringtgt-state"},
 	} {
 		c, ps := Load(Flags{LUN: tt.luns}, false)
 		if len(ps) > 0 {
@@ -255,7 +255,7 @@ func TestFlagProblems(t *testing.T) {
 		"--log-level: log level":          {LogLevel: "loud"},
 		"--log-format: ":                  {LogFormat: "xml"},
 		"no-such-file.toml: no such file": {Config: "no-such-file.toml"},
-		"is served already":               {LUN: []string{"file:/tmp/x:1M", "file:/tmp/../tmp/x:1M"}},
+		"is served already":               {LUN: []string{"file:/srv/x:1M", "file:/srv/../srv/x:1M"}},
 	} {
 		c, ps := Load(f, false)
 		if strings.HasPrefix(want, `--lun: "mem`) {
