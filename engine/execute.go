@@ -50,7 +50,7 @@ func (t *task) TaskDone(u *lun.Task) {
 	t.end(l)
 	was := t.phase
 	t.enter(taskAnswering)
-	if len(t.withdrawals) > 0 {
+	if t.watched != nil {
 		t.leaveWithdrawals()
 	}
 	switch was {

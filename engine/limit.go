@@ -215,10 +215,15 @@ func (o *targetLimits) initiatorOf(c *conn) *limit {
 	return lim
 }
 
-// forgetIdle forgets initiators that have left. Those in debt stay: to log in again does not pay it.
+// forgetIdle forgets initiators that have left. Those in debt stay, because to log in again does not pay it, but no more than maxDebtors.
 func (o *targetLimits) forgetIdle(now int64) {
+	debtors := 0
 	for name, lim := range o.byName {
-		if lim.conns == 0 && lim.meters[0].ready(1) <= now && lim.meters[1].ready(1) <= now {
+		if lim.conns > 0 {
+			continue
+		}
+		if debtors++; debtors >= maxDebtors || lim.meters[0].ready(1) <= now && lim.meters[1].ready(1) <= now {
+			debtors--
 			delete(o.byName, name)
 		}
 	}

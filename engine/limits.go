@@ -124,6 +124,9 @@ const (
 	// maxDebt is how long a single command can delay the ones behind it: less than the 30 s after which Linux aborts those. Only WRITE
 	// SAME, VERIFY and EXTENDED COPY of many blocks take so long, or large transfers at less than 200 kB a second.
 	maxDebt = int64(20 * time.Second)
+	// maxDebtors bounds the initiators of a target that have left with a debt: peers choose their names. Whoever changes its name has no
+	// debt anyway.
+	maxDebtors = 1024
 	// heldTick is how often held commands are looked at, at most: an initiator with one command at a time gets 10,000 a second then.
 	heldTick = int64(100 * time.Microsecond)
 	// heldPatience is how long a loop leaves the rate of a limit to other loops whose turn it is: ten wake-ups, and less than minBurst, so

@@ -154,7 +154,8 @@ func (c *conn) abortMatching(g *abortGroup, hit map[*lun.Nexus]bool) {
 		some = true
 		hit[c.nexus()] = true
 		g.pending.Add(1)
-		t.groups = append(t.groups, g)
+		w := t.watch()
+		w.groups = append(w.groups, g)
 		return true
 	})
 	if some {
@@ -172,11 +173,13 @@ func (t *task) unit() *lun.Unit {
 
 // leaveGroups counts the task off in the groups that wait for it.
 func (t *task) leaveGroups() {
-	for i, g := range t.groups {
-		t.groups[i] = nil
+	if t.watched == nil {
+		return
+	}
+	for _, g := range t.watched.groups {
 		g.leave()
 	}
-	t.groups = nil
+	t.watched.groups = nil
 }
 
 // closeNexus ends the I_T nexus of a connection whose last PDU is staged, before that is sent: an initiator that reads a Logout

@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/ringtgt/ringtgt/internal/uring"
+	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/session"
 )
 
@@ -55,11 +56,12 @@ func (e *Engine) heapLimit(conns int) int {
 	perLoop := maxIO*int(unsafe.Sizeof(ioSlot{})) +
 		(e.cfg.ArenaPerLoop+slabSize)/minBlock*arenaIndex +
 		e.latencyBytes()
-	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{}))
+	perConn := connBytes + int(NumOperations)*int(unsafe.Sizeof(connOp{})) + e.limitBytes() // at most one initiator for each connection
 	// A connection's tasks fit its window, and the pool has no more than were ever in use at once. Each may be a request other
 	// than a SCSI command, and may wait in a list.
 	tasks := min(conns*e.tasksPerConn(), maxTasks*len(e.loops))
-	perTask := int(unsafe.Sizeof(task{})) + 2*int(unsafe.Sizeof((*task)(nil))) + session.RequestBytes + int(unsafe.Sizeof(ioWait{}))
+	perTask := int(unsafe.Sizeof(task{})) + 2*int(unsafe.Sizeof((*task)(nil))) + session.RequestBytes + int(unsafe.Sizeof(ioWait{})) +
+		int(unsafe.Sizeof(flow{}))
 	live := len(e.loops)*perLoop + conns*perConn + e.batchesBound(conns)*int(unsafe.Sizeof(batch{})) + tasks*perTask + e.unitsBytes()
 	return live + live*heapSlack/100 + runtimeBytes
 }
@@ -85,8 +87,14 @@ func (e *Engine) latencyBytes() (n int) {
 
 // unitsBytes is the most memory that the device server may take.
 func (e *Engine) unitsBytes() (n int) {
-	e.eachTarget(func(units int) { n += targetBytes + units*unitBytes })
+	e.eachTarget(func(units int) { n += targetBytes + units*(unitBytes+e.limitBytes()) + maxDebtors*e.limitBytes() })
 	return n
+}
+
+// limitBytes is the size of a limit of traffic, of a unit or of an initiator.
+func (e *Engine) limitBytes() int {
+	var l limit
+	return int(unsafe.Sizeof(l)) + len(l.meters)*len(e.loops)*int(unsafe.Sizeof(queue{})) + lun.MaxISCSIName
 }
 
 func (e *Engine) eachTarget(fn func(units int)) {

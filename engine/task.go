@@ -37,10 +37,21 @@ type taskState struct {
 	held          int
 	flow          *flow // in taskHeld: the line is its; heldAt is since when
 	heldAt        int64
-	// groups count this task for management functions that wait for it.
-	groups []*abortGroup
-	// withdrawals count it for units that are taken away from its initiator.
-	withdrawals []*withdrawal
+	watched       *watched // nil: nobody waits for its end
+}
+
+// watched has who waits for a task's end. Few tasks have one: all that is in taskState is written for each command.
+type watched struct {
+	groups      []*abortGroup // management functions, until the task is freed
+	withdrawals []*withdrawal // changes that take its unit away, until the device server has done with it
+}
+
+// watch returns the task's list of those who wait for its end.
+func (t *task) watch() *watched {
+	if t.watched == nil {
+		t.watched = &watched{}
+	}
+	return t.watched
 }
 
 // taskPool has a loop's tasks. Their index is the ID by which session names them.

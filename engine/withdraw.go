@@ -95,7 +95,8 @@ func (w *withdrawal) leave() {
 func (l *loop) enlist(w *withdrawal) {
 	count := func(t *task) {
 		if w.concerns(t) {
-			t.withdrawals = append(t.withdrawals, w)
+			watched := t.watch()
+			watched.withdrawals = append(watched.withdrawals, w)
 			w.pending.Add(1)
 		}
 	}
@@ -151,7 +152,7 @@ func (l *loop) evict(w *withdrawal) {
 	}
 	var all []running
 	l.eachTask(w.unit.Target(), func(t *task) {
-		if t.phase == taskRunning && slices.Contains(t.withdrawals, w) {
+		if t.phase == taskRunning && t.watched != nil && slices.Contains(t.watched.withdrawals, w) {
 			all = append(all, running{t, t.use})
 		}
 	})
@@ -184,11 +185,10 @@ func (t *task) deny() {
 	c.mark()
 }
 
-// leaveWithdrawals counts the task off in the withdrawals that wait for it.
+// leaveWithdrawals counts the task off in the withdrawals that wait for it. It is watched.
 func (t *task) leaveWithdrawals() {
-	for i, w := range t.withdrawals {
-		t.withdrawals[i] = nil
+	for _, w := range t.watched.withdrawals {
 		w.leave()
 	}
-	t.withdrawals = nil
+	t.watched.withdrawals = nil
 }
