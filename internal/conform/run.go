@@ -61,7 +61,7 @@ func (r *Run) Do(ctx context.Context, cases []Case) (*Report, error) {
 	}
 	gone := ""
 	for i := range cases {
-		if gone == "" && ctx.Err() != nil {
+		if gone == "" {
 			gone = r.over(ctx)
 		}
 		res := Result{Case: &cases[i], Verdict: Error, Came: gone}
@@ -77,11 +77,16 @@ func (r *Run) Do(ctx context.Context, cases []Case) (*Report, error) {
 	return rep, nil
 }
 
+// over says why no more is tried, "" if more is. The deadline counts by itself: a read ends by it before the context does.
 func (r *Run) over(ctx context.Context) string {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Sprintf("not tried: the run has lasted %v", r.Total)
+	end, _ := ctx.Deadline()
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "the run was ended"
+	case !time.Now().Before(end):
+		return fmt.Sprintf("the run has lasted %v", r.Total)
 	}
-	return "not tried: the run was ended"
+	return ""
 }
 
 // try runs a case and looks whether the target has survived it. gone says that it has not.
@@ -92,6 +97,9 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 	start := time.Now()
 	t, end := r.call(ctx, max(r.Timeout, c.Limit), func(t *T) { t.Case = c; c.Run(t) })
 	res = Result{Case: c, Verdict: end.verdict, Due: end.due, Came: printable(end.came), Notes: t.notes, Time: time.Since(start)}
+	if why := r.over(ctx); why != "" && end.verdict == Fail { // the time of the run was over, not the case's
+		res.Verdict, res.Due, res.Came = Error, "", why
+	}
 	r.weigh(&res)
 	if end.verdict != Skip {
 		note, killed, lost := r.alive(ctx)
@@ -172,7 +180,7 @@ func (r *Run) alive(ctx context.Context) (note string, killed, lost bool) {
 			r.isids = plain.isids
 			return note, killed, false
 		}
-		if ctx.Err() != nil {
+		if r.over(ctx) != "" {
 			return "", false, false
 		}
 		note = end.came

@@ -155,6 +155,19 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// The time of a run bounds it, and a case that it cuts short is no failure of the target's.
+func TestTotal(t *testing.T) {
+	f := startFake(t)
+	run := conform.Run{Target: f.target(), Timeout: time.Hour, Total: 2 * patience}
+	report := must.Get(run.Do(t.Context(), []conform.Case{
+		one("rfc7143/6.3/1", conform.Must, func(t *conform.T) { ask(t, "hang").Recv("an answer") }),
+		one("rfc7143/6.3/2", conform.Must, func(*conform.T) { t.Error("it was tried") }),
+	}))(t)
+	for _, r := range report.Results {
+		check.That(t, r.Verdict == conform.Error && r.Came == "the run has lasted 3s" && r.Due == "", "%s: %s; %s", r.Verdict, r.Due, r.Came)
+	}
+}
+
 // Without leave to write no command that may change the unit gets to the target, however it is sent.
 func TestNothingIsWritten(t *testing.T) {
 	f := startFake(t)
