@@ -16,41 +16,51 @@ import (
 // fake is a target that grants logins, echoes pings and has a unit that is always ready. A ping whose data names a misdeed makes it do
 // that instead.
 type fake struct {
-	l     net.Listener
+	addr  string
 	over  chan struct{}
+	all   sync.WaitGroup
 	mu    sync.Mutex
+	l     net.Listener
 	conns []net.Conn
 	cdbs  []byte // operation codes that arrived
 }
 
 func startFake(t *testing.T) *fake {
-	f := &fake{over: make(chan struct{}), l: must.Get(net.Listen("tcp", "127.0.0.1:0"))(t)}
-	var all sync.WaitGroup
-	all.Go(func() {
+	f := &fake{over: make(chan struct{}), addr: "127.0.0.1:0"}
+	f.listen(t)
+	t.Cleanup(func() {
+		close(f.over)
+		f.stop()
+		f.all.Wait()
+	})
+	return f
+}
+
+// listen begins to serve, at the same address as before.
+func (f *fake) listen(t *testing.T) {
+	l := must.Get(net.Listen("tcp", f.addr))(t)
+	f.mu.Lock()
+	f.l, f.addr = l, l.Addr().String()
+	f.mu.Unlock()
+	f.all.Go(func() {
 		for {
-			c, err := f.l.Accept()
+			c, err := l.Accept()
 			if err != nil {
 				return
 			}
 			f.mu.Lock()
 			f.conns = append(f.conns, c)
 			f.mu.Unlock()
-			all.Go(func() {
+			f.all.Go(func() {
 				defer c.Close()
 				f.serve(c)
 			})
 		}
 	})
-	t.Cleanup(func() {
-		close(f.over)
-		f.stop()
-		all.Wait()
-	})
-	return f
 }
 
 func (f *fake) stop() {
-	f.l.Close()
+	f.deafen()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.conns {
@@ -58,8 +68,15 @@ func (f *fake) stop() {
 	}
 }
 
+// deafen takes no more connections.
+func (f *fake) deafen() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.l.Close()
+}
+
 func (f *fake) target() *conform.Target {
-	return &conform.Target{Portal: f.l.Addr().String(), Name: "iqn.2026-11.com.example:fake", Initiator: "iqn.2026-11.com.example:test"}
+	return &conform.Target{Portal: f.addr, Name: "iqn.2026-11.com.example:fake", Initiator: "iqn.2026-11.com.example:test"}
 }
 
 func (f *fake) codes() []byte {
@@ -145,7 +162,7 @@ var misdeeds = map[string]func(f *fake, c net.Conn){
 		(*pdu.NOPIn)(&h).SetTTT(7)
 		forever(c, h[:])
 	},
-	"die": func(f *fake, _ net.Conn) { f.l.Close() },
+	"die": func(f *fake, _ net.Conn) { f.deafen() },
 }
 
 func forever(c net.Conn, b []byte) {

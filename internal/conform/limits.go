@@ -33,6 +33,8 @@ const (
 	// grace is how long a target may refuse a login after a case before it counts as gone; graceStep is between two attempts.
 	grace     = 3 * time.Second
 	graceStep = 200 * time.Millisecond
+	// restartGrace is how long it may take to answer after it was started again.
+	restartGrace = 30 * time.Second
 	// attentions is how many unit attentions in a row a new session takes.
 	attentions = 16
 )

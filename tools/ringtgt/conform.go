@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-
+	"os/exec"
 	"os/signal"
 	"syscall"
 	"time"
@@ -27,6 +27,8 @@ type conformCmd struct {
 	Strict      bool      `group:"Cases:" help:"A rule with SHOULD counts like one with MUST."`
 	Destructive bool      `group:"Cases:" help:"Also try cases that overwrite the LUN. Without it nothing is written."`
 	Timeout     benchTime `group:"Cases:" help:"How long a case may take. Default: 5s." placeholder:"TIME"`
+
+	Restart string `group:"Cases:" help:"Shell command that starts the target again after a case that ended it. Default: the run ends there." placeholder:"COMMAND"`
 
 	Digests     string     `group:"Sessions:" enum:",none,header,data,both" default:"" help:"CRC32C in the sessions of cases that do not choose: none, header, data or both. Default: none." placeholder:"KIND"`
 	Connections benchCount `group:"Sessions:" help:"Connections of sessions whose case does not choose. Default: 1." placeholder:"N"`
@@ -95,6 +97,9 @@ func (c *conformCmd) try(ctx context.Context, out io.Writer, target *conform.Tar
 			capture.add(r)
 		},
 	}
+	if c.Restart != "" {
+		run.Restart = c.restart
+	}
 	report, err := run.Do(ctx, chosen)
 	if err != nil {
 		return errors.Join(fail(exitStart, err), capture.close())
@@ -104,6 +109,16 @@ func (c *conformCmd) try(ctx context.Context, out io.Writer, target *conform.Tar
 		return fail(exitRun, err)
 	}
 	return judge(ctx, report)
+}
+
+// restart runs the command of --restart. What it starts in the background outlives it.
+func (c *conformCmd) restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, maxRestart)
+	defer cancel()
+	if err := exec.CommandContext(ctx, "/bin/sh", "-c", c.Restart).Run(); err != nil {
+		return fmt.Errorf("--restart: %w", err)
+	}
+	return nil
 }
 
 // judge turns a report into an exit code.
@@ -153,10 +168,11 @@ func (k *captureFile) close() error {
 	return errors.Join(k.err, k.f.Close())
 }
 
-// Bounds of --timeout.
+// Bounds of --timeout, and of the command of --restart.
 const (
 	minCaseTime = 100 * time.Millisecond
 	maxCaseTime = 5 * time.Minute
+	maxRestart  = time.Minute
 )
 
 func (c *conformCmd) checkTimeout() error {
