@@ -105,15 +105,8 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 	r.weigh(&res)
 	if end.verdict != Skip {
 		note, killed, lost := r.alive(ctx, grace)
-		if note != "" {
-			res.Notes = append(res.Notes, note)
-		}
 		if killed {
-			res.Verdict, res.Due = Fail, "a target that still answers a login after the case"
-			if res.Came != "" {
-				res.Came += "; then: "
-			}
-			res.Came += note
+			died(&res, note)
 		}
 		if lost {
 			gone = r.restart(ctx, c)
@@ -121,6 +114,17 @@ func (r *Run) try(ctx context.Context, c *Case) (res Result, gone string) {
 	}
 	res.Trace = t.trace.events
 	return res, gone
+}
+
+// died adds to a result that the target did not survive the case.
+func died(res *Result, how string) {
+	const due = "a target that still answers a login after the case"
+	if res.Verdict == Pass || res.Due == "" {
+		res.Due, res.Came = due, how
+	} else {
+		res.Due, res.Came = res.Due+"; and "+due, res.Came+"; and "+how
+	}
+	res.Verdict = Fail
 }
 
 // restart starts the target again after a case that has ended it. gone says that there is none.
