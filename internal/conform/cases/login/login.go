@@ -8,4 +8,6 @@ import (
 )
 
 // Cases returns them. Each file has a list of its own.
-func Cases() []conform.Case { return slices.Concat(first(), limits()) }
+func Cases() []conform.Case {
+	return slices.Concat(first(), stages(), header(), identity(), values(), repeats())
+}

@@ -1,0 +1,181 @@
+package login
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ringtgt/ringtgt/internal/conform"
+	"github.com/ringtgt/ringtgt/pdu"
+)
+
+// numeric is a negotiated key with a number.
+type numeric struct {
+	section, key string
+	lo, hi       uint64
+	maximum      bool     // the result function, else minimum
+	with         []string // offered with it: other keys that bound the result
+}
+
+var numerics = []numeric{
+	{"13.2", "MaxConnections", 1, 65535, false, nil},
+	{"13.13", "MaxBurstLength", 512, 1<<24 - 1, false, []string{"FirstBurstLength", "512"}},
+	{"13.14", "FirstBurstLength", 512, 1<<24 - 1, false, []string{"MaxBurstLength", "16777215", "InitialR2T", "No", "ImmediateData", "Yes"}},
+	{"13.15", "DefaultTime2Wait", 0, 3600, true, nil},
+	{"13.16", "DefaultTime2Retain", 0, 3600, false, nil},
+	{"13.17", "MaxOutstandingR2T", 1, 65535, false, nil},
+	{"13.20", "ErrorRecoveryLevel", 0, 2, false, nil},
+}
+
+// values are the cases of negotiated values.
+func values() (all []conform.Case) {
+	for _, k := range numerics {
+		all = append(all, k.cases()...)
+	}
+	all = append(all, booleans()...)
+	return append(all, lists()...)
+}
+
+// cases of legal values, in all forms of a number, and of illegal ones.
+func (k numeric) cases() []conform.Case {
+	var legal, illegal []row
+	middle := k.lo + (k.hi-k.lo)/2
+	for _, v := range []string{fmt.Sprint(k.lo), fmt.Sprint(middle), fmt.Sprint(k.hi),
+		fmt.Sprintf("0x%x", middle), fmt.Sprintf("0X%X", k.hi), fmt.Sprintf("0x%08x", k.lo)} {
+		legal = append(legal, row{k.key + "=" + v, func(t *conform.T) { k.legal(t, v) }})
+	}
+	outside := []string{fmt.Sprint(k.hi + 1), "4294967296", "18446744073709551616", "-1", "", "x", fmt.Sprintf("%d~%d", k.lo, k.hi), "0x", "1,2"}
+	if k.lo > 0 {
+		outside = append(outside, fmt.Sprint(k.lo-1))
+	}
+	for _, v := range outside {
+		illegal = append(illegal, row{k.key + "=" + v, func(t *conform.T) { k.illegal(t, v) }})
+	}
+	return append(
+		table(conform.Case{ID: "rfc7143/" + k.section + "/0", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/1", "rfc7143/6.2/13"},
+			Rule: k.key + " is answered with a number in its range that its result function allows."}, legal),
+		table(conform.Case{ID: "rfc7143/6.2.2/2" + strings.ToLower(k.key), Groups: loginGroup,
+			Rule: "A value that is not admissible is answered with Reject or an admissible one, or the login fails."}, illegal)...)
+}
+
+func (k numeric) legal(t *conform.T, v string) {
+	_, a := t.Negotiate(append([]string{k.key, v}, k.with...)...)
+	good(t, a)
+	offered, _ := pdu.ParseNumber(v, 0, 1<<32)
+	lo, hi := k.lo, offered
+	if k.maximum {
+		lo, hi = offered, k.hi
+	}
+	_, err := pdu.ParseNumber(a.Value(k.key), lo, hi)
+	t.Want(err == nil, fmt.Sprintf("%s from %d to %d", k.key, lo, hi), "%s=%s", k.key, a.Value(k.key))
+}
+
+func (k numeric) illegal(t *conform.T, v string) {
+	c, first := t.Secure()
+	c.SendLogin(c.Request(conform.Operational, conform.FullFeature), append(append(first, k.key, v), k.with...)...)
+	admissible(t, c, k.key, func(got string) bool {
+		_, err := pdu.ParseNumber(got, k.lo, k.hi)
+		return err == nil
+	})
+}
+
+// admissible judges the answer to a value that is not admissible.
+func admissible(t *conform.T, c *conform.Conn, key string, fits func(value string) bool) {
+	o := c.Outcome()
+	t.Want(o.PDU != nil || o.Closed, "an answer", "%v", o)
+	if o.PDU == nil {
+		return
+	}
+	t.Want(o.PDU.Opcode() == pdu.OpLoginResponse, "a Login Response", "%v", o)
+	if o.PDU.Login().Status() != pdu.LoginSuccess {
+		return
+	}
+	keys, err := o.PDU.Keys()
+	t.Want(err == nil, "well-formed keys (RFC 7143, 6.1)", "%q", o.PDU.Data)
+	for _, kv := range keys {
+		if kv.Key == key {
+			t.Want(kv.Value == "Reject" || fits(kv.Value), key+"=Reject, an admissible value or a refused login", "%s=%s", key, kv.Value)
+			return
+		}
+	}
+	t.Want(!o.PDU.Login().Transit(), key+"=Reject, an admissible value or a refused login", "the login goes on without a word about it")
+}
+
+// boolean is a negotiated key with Yes or No.
+type boolean struct {
+	section, key string
+	and          bool
+}
+
+var booleanKeys = []boolean{
+	{"13.10", "InitialR2T", false}, {"13.11", "ImmediateData", true}, {"13.18", "DataPDUInOrder", false}, {"13.19", "DataSequenceInOrder", false},
+}
+
+func booleans() (all []conform.Case) {
+	for _, k := range booleanKeys {
+		var illegal []row
+		for _, v := range []string{"yes", "NO", "true", "1", "", "Yes,No", "None"} {
+			illegal = append(illegal, row{k.key + "=" + v, func(t *conform.T) {
+				c, first := t.Secure()
+				c.SendLogin(c.Request(conform.Operational, conform.FullFeature), append(first, k.key, v)...)
+				admissible(t, c, k.key, func(got string) bool { return got == "Yes" || got == "No" })
+			}})
+		}
+		legal := []row{{k.key + "=Yes", func(t *conform.T) { k.legal(t, "Yes") }}, {k.key + "=No", func(t *conform.T) { k.legal(t, "No") }}}
+		all = append(all, table(conform.Case{ID: "rfc7143/" + k.section + "/0", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/4", "rfc7143/6.2.2/5"},
+			Rule: k.key + " is answered with a result of its Boolean function, unless the offer decides it alone."}, legal)...)
+		all = append(all, table(conform.Case{ID: "rfc7143/6.2.2/2" + strings.ToLower(k.key), Groups: loginGroup,
+			Rule: "A value other than Yes and No is answered with Reject, Yes or No, or the login fails."}, illegal)...)
+	}
+	return all
+}
+
+func (k boolean) legal(t *conform.T, v string) {
+	_, a := t.Negotiate(k.key, v)
+	good(t, a)
+	got := a.Value(k.key)
+	if decides := k.and == (v == "No"); decides {
+		t.Want(got == v || !a.Has(k.key), k.key+"="+v+" or no answer", "%s=%s", k.key, got)
+		return
+	}
+	t.Want(got == "Yes" || got == "No", k.key+"=Yes or No", "%s=%s", k.key, got)
+}
+
+// offer is a list and the answers that are right; reject says that none of its values can be supported.
+type offer struct {
+	key, list string
+	right     []string
+}
+
+func lists() []conform.Case {
+	var rows []row
+	var offers []offer
+	for _, k := range []string{"HeaderDigest", "DataDigest"} {
+		offers = append(offers, offer{k, "None", []string{"None"}}, offer{k, "CRC32C", []string{"CRC32C", "Reject"}},
+			offer{k, "CRC32C,None", []string{"CRC32C", "None"}}, offer{k, "None,CRC32C", []string{"None", "CRC32C"}},
+			offer{k, "Y-com.example.crc64,None", []string{"None"}}, offer{k, "Y-com.example.crc64,CRC32C,None", []string{"CRC32C", "None"}},
+			offer{k, "crc32c,None", []string{"None"}}, offer{k, "none", []string{"Reject"}}, offer{k, "Y-com.example.crc64", []string{"Reject"}})
+	}
+	offers = append(offers, offer{"TaskReporting", "RFC3720,ResponseFence,FastAbort", []string{"RFC3720", "ResponseFence", "FastAbort"}},
+		offer{"TaskReporting", "FastAbort,ResponseFence,RFC3720", []string{"RFC3720", "ResponseFence", "FastAbort"}},
+		offer{"TaskReporting", "ResponseFence,RFC3720", []string{"ResponseFence", "RFC3720"}},
+		offer{"TaskReporting", "RFC3720,ResponseFence", []string{"ResponseFence", "RFC3720"}},
+		offer{"TaskReporting", "RFC9999,RFC3720,ResponseFence", []string{"ResponseFence", "RFC3720"}})
+	for _, o := range offers {
+		rows = append(rows, row{o.key + "=" + o.list, func(t *conform.T) {
+			c, first := t.Secure()
+			a := c.Exchange(c.Request(conform.Operational, conform.FullFeature), append(first, o.key, o.list)...)
+			if a.Status() != pdu.LoginSuccess && o.right[len(o.right)-1] == "Reject" {
+				return // nothing in common may end the negotiation
+			}
+			good(t, a)
+			for _, v := range o.right {
+				if a.Value(o.key) == v {
+					return
+				}
+			}
+			t.Fail(o.key+"="+strings.Join(o.right, " or "), "%s=%s", o.key, a.Value(o.key))
+		}})
+	}
+	return table(conform.Case{ID: "rfc7143/6.2.1/1", Groups: loginGroup, Also: []string{"rfc7143/6.2.1/3", "rfc7143/6.2.1/4"},
+		Rule: "A list is answered with the same key and one of its values, the first that the target supports; unknown values are passed over."}, rows)
+}
