@@ -75,12 +75,12 @@ func (h *SCSICommand) Attr() TaskAttr { return TaskAttr(h[1] & maskAttr) }
 // SetAttr stores the task attribute.
 func (h *SCSICommand) SetAttr(v TaskAttr) { h[1] = h[1]&^maskAttr | byte(v)&maskAttr }
 
-// Priority returns the task priority, 0 to 15, in force at iSCSIProtocolLevel
-// 2 (RFC 7144).
-func (h *SCSICommand) Priority() byte { return byte(h[2] & 0x0f) }
+// Priority returns the command priority, 0 to 15, in force at
+// iSCSIProtocolLevel 2: PRI, the upper half of byte 2 (RFC 7144, 5.1.1).
+func (h *SCSICommand) Priority() byte { return h[2] >> 4 }
 
 // SetPriority stores the task priority.
-func (h *SCSICommand) SetPriority(v byte) { h[2] = h[2]&^0x0f | byte(v)&0x0f }
+func (h *SCSICommand) SetPriority(v byte) { h[2] = h[2]&0x0f | v<<4 }
 
 // LUN returns the LUN field (11.2.1.7).
 func (h *SCSICommand) LUN() uint64 { return h.BHS().LUN() }

@@ -45,7 +45,7 @@ var layouts = []struct {
 }{
 	{"11.3", 0x01, func(h *BHS) any { return (*SCSICommand)(h) }, []field{
 		fI, fF, bitsAt(1, 0x40, "Read"), bitsAt(1, 0x20, "Write"), bitsAt(1, 0x07, "Attr"),
-		bitsAt(2, 0x0f, "Priority"), // RFC 7144
+		bitsAt(2, 0xf0, "Priority"), // RFC 7144, 5.1
 		fLUN, fITT, bytesAt(20, 4, "ExpectedDataTransferLength"), fCmdSN, fExpStatSN,
 		bytesAt(32, 16, "CDB"),
 	}},

@@ -46,7 +46,7 @@ var vectors = []struct {
 		func(h *BHS) any { return (*SCSICommand)(h) }, []val{
 			{"Immediate", true}, {"Final", false}, {"Write", true}, {"Attr", TaskAttrHeadOfQueue},
 			{"Priority", byte(0x0f)}, {"ITT", uint32(0x80000000)},
-		}, `41230f00 00000000 00000000 00000000 80000000 00000000 00000000 00000000
+		}, `4123f000 00000000 00000000 00000000 80000000 00000000 00000000 00000000
 	    00000000 00000000 00000000 00000000`},
 	{"SCSI Response, CHECK CONDITION with residuals both ways, 11.4", OpSCSIResponse,
 		func(h *BHS) any { return (*SCSIResponse)(h) }, []val{
