@@ -228,6 +228,11 @@ func (c *conn) giveBack(b []byte) {
 // FreeTask implements session.Host.
 func (c *conn) FreeTask(st *session.Task) {
 	t := c.task(st)
+	if st.Terminated {
+		if n := c.nexus(); n != nil {
+			n.Terminated(st.LUN)
+		}
+	}
 	c.unlink(t)
 	c.loop.leaveLine(t)
 	t.leaveGroups()

@@ -58,7 +58,7 @@ func TestAttentionCodes(t *testing.T) {
 		seen[a.asc()] = true
 	}
 	for a, want := range map[attention]ASC{uaPowerOn: 0x2900, uaPowerOnOccurred: 0x2901, uaTargetReset: 0x2902, uaUnitReset: 0x2903, uaNexusLoss: 0x2907,
-		uaCommandsCleared: 0x2F00, uaMediumChanged: 0x2800, uaModeChanged: 0x2A01, uaCapacityChanged: 0x2A09, uaLUNsChanged: 0x3F0E,
+		uaCommandsCleared: 0x2F00, uaCommandsTerminated: 0x477F, uaMediumChanged: 0x2800, uaModeChanged: 0x2A01, uaCapacityChanged: 0x2A09, uaLUNsChanged: 0x3F0E,
 		uaReservationsPreempted: 0x2A03, uaReservationsReleased: 0x2A04, uaRegistrationsPreempted: 0x2A05} {
 		if a.asc() != want {
 			t.Errorf("attention %x is %04x, want %04x", a, a.asc(), want)

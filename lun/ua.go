@@ -14,6 +14,7 @@ const (
 	uaUnitReset                                    // 29/03 BUS DEVICE RESET FUNCTION OCCURRED: a logical unit reset
 	uaNexusLoss                                    // 29/07 I_T NEXUS LOSS OCCURRED
 	uaCommandsCleared                              // 2F/00 COMMANDS CLEARED BY ANOTHER INITIATOR
+	uaCommandsTerminated                           // 47/7F SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT
 	uaReservationsPreempted                        // 2A/03
 	uaReservationsReleased                         // 2A/04
 	uaRegistrationsPreempted                       // 2A/05
@@ -31,13 +32,13 @@ const (
 )
 
 // uaASC gives each attention's additional sense code, in bit order.
-var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
+var uaASC = [...]ASC{0x2900, 0x2901, 0x2902, 0x2903, 0x2907, 0x2F00, 0x477F, 0x2A03, 0x2A04, 0x2A05, 0x2800, 0x2A01, 0x2A09, 0x3F0E, 0x2A06, 0x3807, 0x3F03, 0x3F01}
 
 // attentionMask has the bits of pending that are attentions. Those above it are the unit's generation: which of the units that have had
 // the LUN one after the other they belong to. So a command of a unit that was removed neither sets nor takes an attention of the unit
 // that has its number now.
 const (
-	attentionCount = 18
+	attentionCount = 19
 	attentionMask  = 1<<attentionCount - 1
 )
 
@@ -69,6 +70,14 @@ func (n *Nexus) attend(u *Unit, a attention) bool {
 
 // greet makes a the only attention that is pending for the I_T_L nexus of n and u, which is new to one of them.
 func (n *Nexus) greet(u *Unit, a attention) { n.pending[u.lun].Store(u.generation | uint32(a)) }
+
+// Terminated establishes the attention for a command that ended with its connection (RFC 7143, 11.14.5), whatever the unit that has
+// the LUN by now.
+func (n *Nexus) Terminated(lun uint64) {
+	if u := n.Lookup(lun); u != nil {
+		n.attend(u, uaCommandsTerminated)
+	}
+}
 
 // takeAttention clears and returns the pending attention of highest precedence among those in only, 0 if there is none.
 func (n *Nexus) takeAttention(u *Unit, only attention) attention {

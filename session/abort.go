@@ -69,10 +69,13 @@ func (t *Task) drained() {
 	c.tasksEnded()
 }
 
-// stopAll stops all tasks except one.
+// stopAll stops all tasks except one: the connection ends.
 func (c *Conn) stopAll(but *Task) {
 	c.tags.each(func(t *Task) {
 		if t != but {
+			if t.st.kind == kindCommand && phasesActive.has(t.st.phase) {
+				t.Terminated = true
+			}
 			t.stop()
 		}
 	})

@@ -26,6 +26,10 @@ type Task struct {
 	Out      []byte
 	Received uint32
 
+	// Terminated is set before FreeTask if the command ends with its connection, so that its nexus gets a unit attention (RFC 7143,
+	// 11.14.5).
+	Terminated bool
+
 	// Manage is the function that a Manage event asks for, on LUN if the function has one. For TMFQueryAsyncEvent the host sets
 	// ManageInfo to the Additional Response Information of RFC 7144.
 	Manage     pdu.TaskFunction

@@ -52,6 +52,9 @@ func setOf(ps ...taskPhase) (s phaseSet) {
 
 func (s phaseSet) has(p taskPhase) bool { return s>>p&1 != 0 }
 
+// phasesActive are those of a command that was received in CmdSN order and is not answered.
+var phasesActive = setOf(phaseData, phaseDraining, phaseBarred, phaseReady, phaseDeferred, phaseRunning)
+
 // phaseNext is the table of transitions: to which phases a task may move from each.
 var phaseNext = [phases]phaseSet{
 	phaseArriving:     setOf(phaseHeld, phaseData, phaseFreed),
