@@ -253,6 +253,16 @@ func (l *link) mayIgnore(due string) conform.Outcome { return l.ignoredOr(due, t
 
 func nothing(*conform.PDU) bool { return false }
 
+// rejected sends a SNACK, which is rejected at ErrorRecoveryLevel 0. A target may also close the connection then: that skips the case.
+func (l *link) rejected() (h *pdu.BHS, p *conform.PDU) {
+	l.atERL0()
+	h = l.snack(pdu.SNACKStatus)
+	l.Send(h, nil)
+	o := l.refused("a Reject of a SNACK at ErrorRecoveryLevel 0", nothing)
+	l.needs(!o.Closed, "the target closes the connection where it might send a Reject")
+	return h, o.PDU
+}
+
 func (l *link) ignoredOr(due string, ignored bool, accept func(*conform.PDU) bool) conform.Outcome {
 	h := l.nop(true)
 	l.Send(h, nil)

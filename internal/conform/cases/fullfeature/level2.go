@@ -182,7 +182,7 @@ func fields() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7144/4.2/1a", Title: "the version descriptor at iSCSIProtocolLevel 1", Needs: conform.Unit, Rule: versionRule, Run: func(t *conform.T) { descriptor(t, 1) },
+		ID: "rfc7144/4.2/1a", Title: "the version descriptor at iSCSIProtocolLevel 1", Needs: conform.Unit | conform.Level2, Rule: versionRule, Run: func(t *conform.T) { descriptor(t, 1) },
 	}, {
 		ID: "rfc7144/4.2/1b", Title: "the version descriptor at iSCSIProtocolLevel 2", Needs: conform.Unit | conform.Level2, Rule: versionRule,
 		Run: func(t *conform.T) { descriptor(t, 2) },

@@ -177,10 +177,8 @@ func rejects() (cases []conform.Case) {
 	// rejected provokes a Reject.
 	rejected := func(t *conform.T) (*link, *pdu.BHS, *conform.PDU) {
 		l := open(t)
-		l.atERL0()
-		h := l.snack(pdu.SNACKStatus)
-		l.Send(h, nil)
-		return l, h, l.Expect(pdu.OpReject, "a Reject of a SNACK at ErrorRecoveryLevel 0")
+		h, p := l.rejected()
+		return l, h, p
 	}
 	return append(cases, []conform.Case{{
 		ID: "rfc7143/11.17.4/0", Title: "the header in a Reject", Also: []string{"rfc7143/4.6.3.5/0"},
@@ -210,12 +208,10 @@ func rejects() (cases []conform.Case) {
 		Rule: "A Reject of a PDU that is no command does not end tasks.",
 		Run: func(t *conform.T) {
 			l := open(t)
-			l.atERL0()
 			gap := l.gap()
 			h := l.scsi(inquiry(36), 36, 0)
 			l.Send(h.BHS(), nil)
-			l.Send(l.snack(pdu.SNACKStatus), nil)
-			l.Expect(pdu.OpReject, "a Reject of a SNACK at ErrorRecoveryLevel 0")
+			l.rejected()
 			f := l.fill(gap)
 			l.answer(f, pdu.OpNOPIn, "the ping echo")
 			l.good(l.finish(h, nil))

@@ -325,6 +325,23 @@ func departures() []conform.Case {
 			links[1].Ended("the end of the second connection")
 		},
 	}, {
+		ID: "rfc7143/11.14/3m", Title: "logout of a connection whose write waits for data", Needs: writing | conform.Several, Also: []string{"rfc7143/11.14.5/1"},
+		Rule: "Tasks that a logout terminates leave a unit attention, SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT.",
+		Run: func(t *conform.T) {
+			links := several(t, 2, "InitialR2T", "Yes", "ImmediateData", "No")
+			a, b := links[0], links[1]
+			a.negotiated("InitialR2T", "Yes", "ImmediateData", "No")
+			h := b.write(0, 1)
+			b.Send(h.BHS(), nil)
+			b.r2t(h)
+			o := a.logout(pdu.LogoutCloseConnection, b.CID)
+			a.Send(o, nil)
+			a.code(o, pdu.LogoutResponseSuccess)
+			b.Ended("the end of the connection that was logged out")
+			a.sense(a.run(testUnitReady, 0), "SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT", 6, 0x477f)
+			a.good(a.run(testUnitReady, 0))
+		},
+	}, {
 		ID: "rfc7143/7.14/0m", Title: "a connection that breaks", Needs: conform.Unit | conform.Several, Level: conform.May,
 		Rule: "A session may go on with its other connections when one breaks.",
 		Run: func(t *conform.T) {

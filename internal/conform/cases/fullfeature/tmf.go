@@ -127,12 +127,22 @@ func aborts() []conform.Case {
 			l.acknowledge()
 			f := l.abort(h.ITT(), h.CmdSN())
 			l.Send(f.BHS(), nil)
-			if p := l.Outcome(); p.PDU == nil || p.PDU.Opcode() != pdu.OpTaskManagementResponse {
-				// Some wait for the data that they asked for.
-				t.Fail("the Task Management Function Response", "%v", p)
-			} else {
-				l.outcome("Function complete", p.PDU, pdu.TMFResponseComplete)
+			n := l.nop(true)
+			l.Send(n, nil)
+			p := l.Recv("the Task Management Function Response")
+			if p.ITT() == n.ITT() { // it waits for the data that it asked for
+				l.serve(h, r2t, l.pattern(l.unit().Block))
+				if p = l.Recv("the Task Management Function Response"); p.ITT() == h.ITT() {
+					p = l.Recv("the Task Management Function Response") // the write has ended before
+				}
+				l.t.Want(p.ITT() == f.ITT(), "the Task Management Function Response", "%v", p)
+				l.outcome("Function complete, or Task does not exist", p, pdu.TMFResponseComplete, pdu.TMFResponseTaskDoesNotExist)
+				l.quiet("no response for the task after that to the function")
+				return
 			}
+			l.t.Want(p.ITT() == f.ITT(), "the Task Management Function Response", "%v", p)
+			l.outcome("Function complete", p, pdu.TMFResponseComplete)
+			l.answer(n, pdu.OpNOPIn, "no response for the task after that to the function")
 			l.serve(h, r2t, l.pattern(l.unit().Block))
 			if o := l.mayIgnore("a Reject, the end of the connection, or nothing: data may cross the function"); !o.Closed {
 				l.good(l.run(testUnitReady, 0))
