@@ -10,7 +10,7 @@ P       ?= 2
 export REF NEW BENCH PKG ROUNDS BENCHTIME THRESHOLD CPUS RAW
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conformance bench microbench bench-compare bench-spdk figures lint fuzz generate deps clean mcs-study install stage deb rpm container test-package
+.PHONY: help run build test mutate fuzz-daemon test-unit test-race test-upstream test-daemon test-clients test-conformance test-kernel conform-coverage conformance bench microbench bench-compare bench-spdk figures lint fuzz generate deps clean mcs-study install stage deb rpm container test-package
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ test-package: deps ## packages, installed and removed in a Debian of their own; 
 test-kernel: ## the Linux kernel's initiator, and power cuts, in an emulated machine
 	@tools/deps.sh kernel
 	@$(TESTRUN) kernel
+
+conform-coverage: deps ## regenerate docs/conform-coverage.md
+	@$(GO) run ./tools/conformcoverage
 
 conformance: deps ## regenerate the results in docs/conformance.md
 	@$(GO) run ./tools/conformance
