@@ -15,7 +15,7 @@ import (
 func main() {
 	all, err := rules.All()
 	if err == nil {
-		err = os.WriteFile("docs/conform-coverage.md", page(all, idsOf(cases.All()), nil), 0o644)
+		err = os.WriteFile("docs/conform-coverage.md", page(all, idsOf(all, cases.All()), nil), 0o644)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "conformcoverage:", err)

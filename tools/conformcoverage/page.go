@@ -12,12 +12,17 @@ import (
 // tried has the IDs of the cases that try each rule.
 type tried map[string][]string
 
-// idsOf sorts cases by the rules that they try.
-func idsOf(cases []conform.Case) tried {
+// idsOf sorts cases by the rules that they try. Those of a rule try the rules that repeat it as well.
+func idsOf(all []rules.Rule, cases []conform.Case) tried {
 	m := tried{}
 	for _, c := range cases {
 		for _, id := range append([]string{rules.Of(c.ID)}, c.Also...) {
 			m[id] = append(m[id], c.ID)
+		}
+	}
+	for _, r := range all {
+		if r.Same != "" && len(m[r.ID]) == 0 {
+			m[r.ID] = m[r.Same]
 		}
 	}
 	return m
@@ -138,8 +143,11 @@ func answer(r *rules.Rule, targets, initiators []string) string {
 	}
 	if r.BindsTarget() && len(targets) == 0 {
 		why := "**open**"
-		if r.WhyNot != "" {
+		switch {
+		case r.WhyNot != "":
 			why = "none: " + r.WhyNot
+		case r.Same != "":
+			why += ", as " + strings.TrimPrefix(r.Same, "rfc7143/")
 		}
 		parts = append(parts, why)
 	}

@@ -39,6 +39,7 @@ type Rule struct {
 	ID     string
 	Level  Level
 	Binds  Party
+	Same   string // the ID of a rule that it repeats, whose cases try it too; or empty
 	WhyNot string // why nothing outside a target can try it; empty if a case can
 	Text   string // the rule in words of our own
 }
@@ -56,7 +57,7 @@ func (r *Rule) BindsTarget() bool { return r.Binds == Target || r.Binds == Both 
 func (r *Rule) BindsInitiator() bool { return r.Binds == Initiator || r.Binds == Both }
 
 // tables are the rules, a file for each chapter of RFC 7143 and one for RFC 7144, with five columns: ID, level, whom it binds, why it
-// cannot be tried ("-" if it can), and the rule.
+// cannot be tried ("-" if it can, "= ID" if it repeats another rule), and the rule.
 //
 //go:embed rfc*.tsv
 var tables embed.FS
@@ -93,7 +94,9 @@ func parse(text string) ([]Rule, error) {
 			return nil, fmt.Errorf("line %d has %d columns, not 5", number, len(column))
 		}
 		r := Rule{ID: column[0], Level: Level(column[1]), Binds: Party(column[2]), WhyNot: column[3], Text: column[4]}
-		if r.WhyNot == "-" {
+		if same, ok := strings.CutPrefix(r.WhyNot, "= "); ok {
+			r.Same, r.WhyNot = same, ""
+		} else if r.WhyNot == "-" {
 			r.WhyNot = ""
 		}
 		switch r.Level {

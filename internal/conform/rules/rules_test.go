@@ -52,6 +52,21 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// A rule repeats one that stands for itself and binds a target, too.
+func TestSame(t *testing.T) {
+	all := must.Get(All())(t)
+	byID := map[string]Rule{}
+	for _, r := range all {
+		byID[r.ID] = r
+	}
+	for _, r := range all {
+		if r.Same != "" {
+			o, ok := byID[r.Same]
+			check.That(t, ok && o.Same == "" && o.BindsTarget(), "%s repeats %s", r.ID, r.Same)
+		}
+	}
+}
+
 // The words of the RFCs were counted: a rule that is lost or added shows here.
 func TestCount(t *testing.T) {
 	count := map[string]int{}
