@@ -23,7 +23,7 @@ func (d *daemon) listenMetrics() (err error) {
 	d.metrics, err = metrics.Listen(at, metrics.Source{
 		Version: version(), GoVersion: runtime.Version(), Kernel: kernel(), Stages: d.now().cfg.Metrics.Stages,
 		Latency: func(ctx context.Context) (engine.Latency, error) { return d.readLatency(ctx, 0) },
-		State:   d.metricsState, Health: d.healthz, Status: d.quickStatus, Line: healthLine, Host: hostName(),
+		State:   d.metricsState, Health: d.healthz, Status: d.quickStatus, Line: healthLine, Host: hostName(), Hosts: d.now().cfg.Metrics.Hosts,
 	}, d.log)
 	if err == nil {
 		d.log.Info("metrics", "url", "http://"+d.metrics.Addr().String()+"/metrics")

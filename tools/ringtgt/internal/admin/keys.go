@@ -151,7 +151,10 @@ var serverKeys = []key[config.Config]{
 	{"log_format", server(func(s *config.Server) any { return s.LogFormat }), restart},
 	{"group", server(func(s *config.Server) any { return s.Group }), restart},
 	{"readers", server(func(s *config.Server) any { return s.Readers }), restart},
-	{"metrics", by(func(c *config.Config) config.Metrics { m := c.Metrics; m.At = config.Where{}; return m }), restart},
+	{"metrics", func(a, b *config.Config) bool {
+		x, y := a.Metrics, b.Metrics
+		return x.Listen == y.Listen && x.Stages == y.Stages && slices.Equal(x.Hosts, y.Hosts)
+	}, restart},
 	{"api", by(func(c *config.Config) config.API { a := c.API; a.At = config.Where{}; return a }), restart},
 }
 

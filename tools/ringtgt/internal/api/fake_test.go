@@ -85,7 +85,7 @@ func fullConfig() *config.Config {
 			LoginTimeout: 7 * time.Second, NOPInterval: -1, NOPTimeout: 9 * time.Second, StrictLogin: true,
 			Group: "ringtgt", Readers: "monitors", SpaceWarning: 7,
 		},
-		Metrics:   config.Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9260"), Stages: true},
+		Metrics:   config.Metrics{Listen: netip.MustParseAddrPort("127.0.0.1:9260"), Stages: true, Hosts: []string{"node1.example.com"}},
 		API:       config.API{Listen: netip.MustParseAddrPort("192.0.2.1:3262"), Cert: "/c", Key: "/k", ClientCA: "/ca"},
 		Discovery: config.Access{Accounts: []config.Account{{User: "finder", SecretFile: "/s/finder"}}},
 		Portals:   []config.Portal{{Addr: netip.MustParseAddrPort("192.0.2.1:3260"), Group: 1}, {Addr: netip.MustParseAddrPort("[2001:db8::1]:3260"), Group: 2}},

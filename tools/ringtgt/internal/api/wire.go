@@ -47,8 +47,9 @@ type Daemon struct {
 
 // Metrics is [metrics].
 type Metrics struct {
-	Listen string `json:"listen"`
-	Stages bool   `json:"stages,omitempty"`
+	Listen string   `json:"listen"`
+	Stages bool     `json:"stages,omitempty"`
+	Hosts  []string `json:"hosts,omitempty"`
 }
 
 // Listen is [api].

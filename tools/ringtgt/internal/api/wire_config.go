@@ -16,7 +16,7 @@ func configOf(c *config.Config) *Config {
 		Portals: []Portal{}, Pools: []Pool{}, Targets: []Target{}, Hidden: hiddenOf(c, true),
 	}
 	if m := c.Metrics; m.Listen.IsValid() {
-		out.Metrics = &Metrics{Listen: m.Listen.String(), Stages: m.Stages}
+		out.Metrics = &Metrics{Listen: m.Listen.String(), Stages: m.Stages, Hosts: m.Hosts}
 	}
 	if a := c.API; a.Listen.IsValid() {
 		out.API = &Listen{Listen: a.Listen.String(), Cert: a.Cert, Key: a.Key, ClientCA: a.ClientCA}
@@ -142,7 +142,7 @@ func (c *Config) config() (out *config.Config, err error) {
 		return nil, err
 	}
 	if m := c.Metrics; m != nil {
-		out.Metrics.Stages = m.Stages
+		out.Metrics.Stages, out.Metrics.Hosts = m.Stages, m.Hosts
 		if out.Metrics.Listen, err = netip.ParseAddrPort(m.Listen); err != nil {
 			return nil, err
 		}

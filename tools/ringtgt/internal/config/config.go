@@ -94,6 +94,7 @@ func (s *Server) setPoll(v string, at Where) error {
 // Metrics is the listener for Prometheus.
 type Metrics struct {
 	Stages bool           // histograms of every stage of a command, for each LUN
+	Hosts  []string       // names of this machine under which clients may ask, beside its host name
 	Listen netip.AddrPort // not valid: there is none
 	At     Where
 }

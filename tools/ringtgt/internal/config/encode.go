@@ -159,10 +159,11 @@ func formatSize(n int64) string {
 
 func (e *encoder) config(c *Config) {
 	e.server(&c.Server)
-	if m := c.Metrics; m.Listen.IsValid() || m.Stages {
+	if m := c.Metrics; m.Listen.IsValid() || m.Stages || len(m.Hosts) > 0 {
 		e.header("[metrics]", m.At)
 		e.addr("listen", m.Listen)
 		e.boolean("stages", m.Stages)
+		e.strings("hosts", m.Hosts)
 	}
 	if a := c.API; a.Listen.IsValid() {
 		e.header("[api]", a.At)

@@ -118,6 +118,13 @@ func (r *reader) metrics(t *table, m *Metrics) {
 		}
 	}
 	t.boolean("stages", &m.Stages)
+	var at []Where
+	m.Hosts, at = t.strings("hosts")
+	for i, name := range m.Hosts {
+		if !domainName(name) {
+			r.ps.add(at[i], "hosts: %q is not a name such as node1.example.com, without a port", name)
+		}
+	}
 	t.close()
 }
 

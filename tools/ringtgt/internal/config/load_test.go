@@ -65,7 +65,7 @@ func TestFullFile(t *testing.T) {
 			LoginTimeout: 20 * time.Second, NOPInterval: 30 * time.Second, NOPTimeout: 10 * time.Second, StrictLogin: true,
 			Group: "ringtgt", Readers: "monitoring", SpaceWarning: 15,
 		},
-		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260"), Stages: true},
+		Metrics: Metrics{Listen: netip.MustParseAddrPort("[::1]:9260"), Stages: true, Hosts: []string{"node1.example.com"}},
 		API: API{
 			Listen: netip.MustParseAddrPort("192.0.2.1:9261"),
 			Cert:   "/etc/ringtgt/api.pem", Key: "/etc/ringtgt/api.key", ClientCA: "/etc/ringtgt/clients.pem",

@@ -194,6 +194,7 @@ func (m *merger) accounts(to, from *Access, of string) {
 func (c *Config) Clone() *Config {
 	d := *c
 	d.Server.XDP = slices.Clone(c.Server.XDP)
+	d.Metrics.Hosts = slices.Clone(c.Metrics.Hosts)
 	d.Portals = slices.Clone(c.Portals)
 	d.Pools = slices.Clone(c.Pools)
 	d.Discovery = c.Discovery.clone()

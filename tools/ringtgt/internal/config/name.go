@@ -97,3 +97,19 @@ func CheckPool(s string) error {
 	}
 	return nil
 }
+
+// domainName reports whether s is a domain name of letters, digits and dashes (RFC 1123 2.1).
+func domainName(s string) bool {
+	if len(s) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		bad := strings.ContainsFunc(label, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+		})
+		if label == "" || len(label) > 63 || bad {
+			return false
+		}
+	}
+	return true
+}

@@ -32,6 +32,7 @@ type Source struct {
 	Status func() *control.Status
 	Line   func(*control.Status) string
 	Host   string
+	Hosts  []string // further names
 }
 
 // State is the rest of the daemon at a moment.

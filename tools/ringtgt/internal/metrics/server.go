@@ -32,8 +32,9 @@ func Listen(at netip.AddrPort, src Source, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	s := &Server{addr: ln.Addr().(*net.TCPAddr).AddrPort(), served: make(chan struct{})}
+	names := append([]string{src.Host}, src.Hosts...)
 	s.http = &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
+		Handler: forHosts(names, h), ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: answerTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // errors of clients
 	}
 	go func() {
