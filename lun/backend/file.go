@@ -87,6 +87,9 @@ func (f *File) open(fd int, s Spec) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
+	if st.Nlink == 0 { // whoever deletes such files holds the lock meanwhile
+		return errors.New("was deleted while it was opened")
+	}
 	size := st.Size
 	if s.Size > 0 && size > s.Size {
 		f.notes = append(f.notes, fmt.Sprintf("file:%s has %d bytes, more than the %d asked for; all of them are served", s.Path, size, s.Size))

@@ -75,6 +75,7 @@ var causes = []struct {
 	{admin.ErrInvalid, CodeInvalid, http.StatusUnprocessableEntity},
 	{volume.ErrNotFound, CodeNotFound, http.StatusNotFound},
 	{volume.ErrExists, CodeExists, http.StatusConflict},
+	{volume.ErrInUse, CodeInUse, http.StatusConflict},
 	{volume.ErrInvalid, CodeInvalid, http.StatusUnprocessableEntity},
 	{volume.ErrUnsupported, CodeUnsupported, http.StatusUnprocessableEntity},
 	{volume.ErrNoSpace, CodeNoSpace, http.StatusInsufficientStorage},

@@ -23,6 +23,7 @@ var (
 	ErrInvalid     = errors.New("is invalid")
 	ErrNoSpace     = errors.New("there is not enough space")
 	ErrUnsupported = errors.New("the file system of the pool cannot do this")
+	ErrInUse       = errors.New("is in use")
 )
 
 const (
@@ -255,13 +256,24 @@ func shrinks(v *Volume, size int64) error {
 	return fmt.Errorf("size %d %w: volume %s has %d bytes, and cannot shrink", size, ErrInvalid, v.Name, v.Size)
 }
 
-// Delete removes a volume. deleted is false if it is not there.
+// Delete removes a volume. deleted is false if it is not there. A file that is locked (flock) is in use: a unit that serves it holds a
+// lock, and one that is just being opened finds, once it has the lock, that the file has lost its name.
 func (p *Pool) Delete(name string) (deleted bool, err error) {
 	v, err := p.Get(name)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
+		return false, err
+	}
+	f, err := p.root.OpenFile(filepath.Base(v.Path), os.O_RDONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() // with its lock
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		return false, fmt.Errorf("volume %s %w: a process has locked %s", name, ErrInUse, v.Path)
+	} else if err != nil {
 		return false, err
 	}
 	if err := p.root.Remove(filepath.Base(v.Path)); err != nil {
