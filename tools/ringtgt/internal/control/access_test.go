@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,20 +114,25 @@ func TestManyGroups(t *testing.T) {
 	check.Equal(t, askAs(t, path, 4713, 4713, groups...), "200 change", "a member of 200 groups gets")
 }
 
-// Connections are bounded in total and for each user other than root.
+// Connections are bounded in total, and for each user, process of root and address.
 func TestBoundedConnections(t *testing.T) {
 	l := bounded(nil)
-	for range maxClientsOfOne {
-		must.Be(t, l.enter(7), "user 7 is refused below its bound")
+	for _, c := range []peer{{uid: 7, pid: 1}, {uid: 0, pid: 1}, {uid: remote, host: netip.MustParseAddr("192.0.2.1")}} {
+		for i := range maxClientsOfOne {
+			if c.uid == 7 {
+				c.pid = i
+			}
+			must.Be(t, l.enter(c.client()), "%+v is refused below its bound", c)
+		}
+		check.That(t, !l.enter(c.client()), "%+v has more than its bound", c)
 	}
-	check.That(t, !l.enter(7), "user 7 has more than its bound")
-	n := maxClientsOfOne
-	for l.enter(0) {
+	n := 3 * maxClientsOfOne
+	for pid := 2; l.enter(peer{pid: pid}.client()); pid++ {
 		n++
 	}
 	check.Equal(t, n, maxClients, "connections")
-	l.leave(7)
-	check.That(t, l.enter(7), "a place that was left cannot be taken")
+	l.leave(peer{uid: 7}.client())
+	check.That(t, l.enter(peer{uid: 7}.client()), "a place that was left cannot be taken")
 }
 
 // A connection that sends nothing is closed, and leaves its place.

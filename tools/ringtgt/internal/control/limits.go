@@ -15,7 +15,7 @@ const (
 	// maxHeader is far more than our own client sends.
 	maxHeader = 8 << 10
 	// maxClients bounds the connections of the socket: a goroutine and two buffers of 4 KiB each. maxClientsOfOne bounds those of one
-	// user, so that one user cannot shut out another; root is not bounded by it.
+	// client, so that it cannot shut out another.
 	maxClients      = 256
 	maxClientsOfOne = 64
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"slices"
@@ -79,6 +80,7 @@ func (a admission) caller(p peer) Caller {
 type peer struct {
 	uid, pid int
 	groups   []int
+	host     netip.Addr // of another machine
 }
 
 var errNoPeer = errors.New("the kernel does not say who connected")

@@ -57,7 +57,10 @@ func ListenTLS(addr netip.AddrPort, a Answers, c Certificates) (*TLS, error) {
 		return nil, fmt.Errorf("API: %w", err)
 	}
 	ln := bounded(tcp)
-	ln.who = func(net.Conn) (peer, error) { return peer{uid: remote}, nil }
+	ln.who = func(c net.Conn) (peer, error) {
+		from, err := netip.ParseAddrPort(c.RemoteAddr().String())
+		return peer{uid: remote, host: from.Addr().Unmap()}, err
+	}
 	s := &TLS{http: newHTTPServer(a.Handler()), addr: tcp.Addr(), served: make(chan struct{})}
 	inner := s.http.Handler
 	s.http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +77,7 @@ func ListenTLS(addr netip.AddrPort, a Answers, c Certificates) (*TLS, error) {
 	return s, nil
 }
 
-// remote stands for the users of other machines, whose connections are bounded together.
+// remote stands for the users of other machines.
 const remote = -1
 
 // certified is the caller with a verified certificate: its common name and alternative names.
