@@ -92,7 +92,8 @@ func run(args []string, s streams) int {
 		return done
 	}
 	if err != nil {
-		fmt.Fprintf(s.err, "ringtgt: %s\n%s lists the commands.\n", usageText(err), s.typed("--help"))
+		help, shows := helpOf(err)
+		fmt.Fprintf(s.err, "ringtgt: %s\n%s %s.\n", usageText(err), s.typed(help), shows)
 		return exitUsage
 	}
 	err = ctx.Run(s)

@@ -74,6 +74,9 @@ type targetSetCmd struct {
 }
 
 func (c *targetSetCmd) Run(s streams) error {
+	if c.Alias == nil && len(c.Algorithms) == 0 && c.Window == nil && c.MaxConnections == nil && len(c.Initiators) == 0 && !c.NoInitiatorQoS && !c.given() {
+		return fail(exitUsage, fmt.Errorf("nothing to change: give --alias, --algorithm, --window, --max-connections, --qos-initiator or --no-qos"))
+	}
 	return c.talk(func(ctx context.Context, cl *api.Client) error {
 		op := admin.SetTarget{Name: c.Name, Alias: c.Alias, Algorithms: c.Algorithms}
 		if c.Window != nil || c.MaxConnections != nil {

@@ -30,7 +30,7 @@ type volumeArg struct {
 func (a *volumeArg) path() (string, error) {
 	pool, name, ok := strings.Cut(a.Volume, "/")
 	if !ok || pool == "" || name == "" {
-		return "", fail(exitUsage, fmt.Errorf("%q: want POOL/VOLUME", a.Volume))
+		return "", fail(exitUsage, fmt.Errorf("%q is not POOL/VOLUME, such as fast/disk-1", a.Volume))
 	}
 	return "/v1/pools/" + url.PathEscape(pool) + "/volumes/" + url.PathEscape(name), nil
 }
@@ -73,10 +73,22 @@ type volumeAddCmd struct {
 }
 
 func (c *volumeAddCmd) Run(s streams) error {
-	if (c.Size == 0) == (c.From == "") {
-		return fail(exitUsage, fmt.Errorf("give either --size or --from"))
+	switch {
+	case c.Size == 0 && c.From == "":
+		return fail(exitUsage, fmt.Errorf("a volume needs --size, or --from for a snapshot of another"))
+	case c.Size != 0 && c.From != "":
+		return fail(exitUsage, fmt.Errorf("--size and --from exclude each other: a snapshot has the size of its source"))
+	case c.Thin && c.From != "":
+		return fail(exitUsage, fmt.Errorf("--thin and --from exclude each other: a snapshot is as thin as its source"))
 	}
-	return c.ask(&c.daemonFlags, s, http.MethodPut, "", api.NewVolume{Size: api.Size(c.Size), Thin: c.Thin, From: c.From})
+	from := c.From
+	if pool, name, ok := strings.Cut(from, "/"); ok { // as the other arguments name volumes
+		if own, _, _ := strings.Cut(c.Volume, "/"); pool != own {
+			return fail(exitUsage, fmt.Errorf("--from %s: a snapshot is in the pool of its source, and %s is in another", from, c.Volume))
+		}
+		from = name
+	}
+	return c.ask(&c.daemonFlags, s, http.MethodPut, "", api.NewVolume{Size: api.Size(c.Size), Thin: c.Thin, From: from})
 }
 
 type volumeResizeCmd struct {

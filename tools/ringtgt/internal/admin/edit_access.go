@@ -134,7 +134,7 @@ func (o RemoveAccount) Edit(owned, file *config.Config) (bool, error) {
 	}
 	if len(ours.Accounts) == 1 && len(files.Accounts) == 0 && !o.Open {
 		return false, &refused{object: object, why: ErrInUse, detail: errors.New(
-			"it is the last account: without it every initiator may log in without CHAP; if that is meant, say open")}
+			"it is the last account: without it every initiator may log in without CHAP; if that is meant, repeat it with --open (in the API: open=true)")}
 	}
 	ours.Accounts = slices.DeleteFunc(ours.Accounts, func(a config.Account) bool { return is(&a) })
 	if len(ours.Accounts) == 0 {
@@ -223,7 +223,7 @@ func without[T string | netip.Prefix](o RemoveACL, ours, theirs, less []T, at co
 	}
 	if len(out) == 0 && len(ours) > 0 && len(theirs) == 0 && !o.Open {
 		return nil, &refused{object: fmt.Sprintf("%s %v of target %s", what, ours[len(ours)-1], o.Target), why: ErrInUse, detail: fmt.Errorf(
-			"it is the last %s in the ACL: without it the target admits every %s; if that is meant, say open", what, what)}
+			"it is the last %s in the ACL: without it the target admits every %s; if that is meant, repeat it with --open (in the API: open=true)", what, what)}
 	}
 	return out, nil
 }

@@ -79,6 +79,8 @@ var causes = []struct {
 	{volume.ErrInvalid, CodeInvalid, http.StatusUnprocessableEntity},
 	{volume.ErrUnsupported, CodeUnsupported, http.StatusUnprocessableEntity},
 	{volume.ErrNoSpace, CodeNoSpace, http.StatusInsufficientStorage},
+	{syscall.EADDRINUSE, CodeInUse, http.StatusConflict},
+	{syscall.EADDRNOTAVAIL, CodeInvalid, http.StatusUnprocessableEntity},
 	{syscall.ENOSPC, CodeNoSpace, http.StatusInsufficientStorage},
 	{context.DeadlineExceeded, CodeTimeout, http.StatusGatewayTimeout},
 	{context.Canceled, CodeUnavailable, http.StatusServiceUnavailable},

@@ -164,6 +164,9 @@ func (s *Server) keep(a *admin.AddAccount) (done func(), err error) {
 		return nil, fmt.Errorf("the daemon has no state directory to keep a secret in; give it a secret_file: %w", admin.ErrInvalid)
 	}
 	secret := a.Secret
+	if err := config.CheckSecret([]byte(secret)); err != nil { // before it has a file, which would be named
+		return nil, fmt.Errorf("account %q %w: %w", a.User, admin.ErrInvalid, err)
+	}
 	a.Secret = ""
 	if path := existing(s.Node.Config(), a, secret); path != "" {
 		a.SecretFile = path

@@ -88,12 +88,20 @@ func (r *reader) account(t *table) Account {
 
 // length checks a secret's length (RFC 7143 9.2.1).
 func (r *reader) length(at Where, what string, secret []byte) {
+	if err := CheckSecret(secret); err != nil {
+		r.ps.add(at, "%s: %v", what, err)
+	}
+}
+
+// CheckSecret refuses secrets that are too short or too long (RFC 7143 9.2.1).
+func CheckSecret(secret []byte) error {
 	switch {
 	case len(secret) < minSecret:
-		r.ps.add(at, "%s: the secret has %d bytes; fewer than %d (96 bits) are too easy to guess (RFC 7143 9.2.1)", what, len(secret), minSecret)
+		return fmt.Errorf("the secret has %d bytes; fewer than %d (96 bits) are too easy to guess (RFC 7143 9.2.1)", len(secret), minSecret)
 	case len(secret) > maxSecret:
-		r.ps.add(at, "%s: the secret has %d bytes; initiators accept at most %d", what, len(secret), maxSecret)
+		return fmt.Errorf("the secret has %d bytes; initiators accept at most %d", len(secret), maxSecret)
 	}
+	return nil
 }
 
 // secretFile reads a secret from a file: all of it but one line end.

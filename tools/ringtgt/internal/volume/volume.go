@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/dustin/go-humanize"
 	"golang.org/x/sys/unix"
 )
 
@@ -43,6 +44,23 @@ type Volume struct {
 	Size      int64  `json:"size"`
 	Allocated int64  `json:"allocated"` // bytes that the file takes
 	Thin      bool   `json:"thin"`
+}
+
+// String describes the volume for messages.
+func (v *Volume) String() string {
+	if v.Thin {
+		return sizeText(v.Size) + ", thin"
+	}
+	return sizeText(v.Size) + ", not thin"
+}
+
+// sizeText keeps what is no whole number of a unit exact.
+func sizeText(n int64) string {
+	text := humanize.IBytes(uint64(n))
+	if back, err := humanize.ParseBytes(text); err != nil || back != uint64(n) {
+		text += fmt.Sprintf(" (%d bytes)", n)
+	}
+	return text
 }
 
 // Pool is an open directory. Names never lead out of it.
@@ -76,7 +94,7 @@ func CheckName(name string) error {
 
 func checkSize(size int64) error {
 	if size <= 0 || size%sector != 0 {
-		return fmt.Errorf("size %d %w: want a multiple of %d", size, ErrInvalid, sector)
+		return fmt.Errorf("size %d %w: want a multiple of %d bytes", size, ErrInvalid, sector)
 	}
 	return nil
 }
@@ -145,7 +163,7 @@ func (p *Pool) Create(name string, size int64, isThin bool) (made bool, err erro
 	case err == nil && v.Size == size && v.Thin == isThin:
 		return false, nil
 	case err == nil:
-		return false, fmt.Errorf("volume %s %w: %d bytes, thin %v", name, ErrExists, v.Size, v.Thin)
+		return false, fmt.Errorf("volume %s %w: %s", name, ErrExists, v)
 	case !errors.Is(err, ErrNotFound):
 		return false, err
 	}
@@ -173,7 +191,7 @@ func (p *Pool) Snapshot(from, name string) (made bool, err error) {
 	case err == nil && v.Size == src.Size && v.Thin == src.Thin && name != from:
 		return false, nil
 	case err == nil:
-		return false, fmt.Errorf("volume %s %w: %d bytes, thin %v", name, ErrExists, v.Size, v.Thin)
+		return false, fmt.Errorf("volume %s %w: %s", name, ErrExists, v)
 	case !errors.Is(err, ErrNotFound):
 		return false, err
 	}
@@ -253,7 +271,7 @@ func shrinks(v *Volume, size int64) error {
 	if size == v.Size {
 		return nil
 	}
-	return fmt.Errorf("size %d %w: volume %s has %d bytes, and cannot shrink", size, ErrInvalid, v.Name, v.Size)
+	return fmt.Errorf("size %s %w: volume %s has %s, and cannot shrink", sizeText(size), ErrInvalid, v.Name, sizeText(v.Size))
 }
 
 // Delete removes a volume. deleted is false if it is not there. A file that is locked (flock) is in use: a unit that serves it holds a
