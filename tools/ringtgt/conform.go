@@ -45,12 +45,17 @@ type conformCmd struct {
 	MutualUser string `name:"mutual-chap-user" group:"Sessions:" help:"CHAP name that the target must prove. Default: any." placeholder:"USER"`
 	MutualFile string `name:"mutual-chap-secret-file" group:"Sessions:" help:"File with the secret that the target must prove." placeholder:"FILE"`
 	MutualEnv  string `name:"mutual-chap-secret-env" group:"Sessions:" help:"Environment variable with the secret that the target must prove." placeholder:"NAME"`
+
+	conformTarget `embed:""`
 }
 
 const conformInitiator = "iqn.2026-11.io.ringtgt:conform"
 
 // Run implements the command.
 func (c *conformCmd) Run(s streams) error {
+	if c.AsTarget != "" {
+		return c.serve(s)
+	}
 	selectors := c.Select
 	if c.List && c.URL != "" { // there is no URL
 		selectors = append([]string{c.URL}, selectors...)
@@ -77,11 +82,7 @@ func (c *conformCmd) Run(s streams) error {
 
 // try runs the cases and writes what came of it.
 func (c *conformCmd) try(ctx context.Context, out io.Writer, target *conform.Target, chosen []conform.Case) error {
-	files, err := openFiles([]outFile[*conform.Report]{
-		{flag: "--junit ", path: c.JUnit, write: output.JUnit},
-		{flag: "--json ", path: c.JSON, write: func(w io.Writer, r *conform.Report) error { return output.JSON(w, r, version()) }},
-		{flag: "--report ", path: c.Report, write: func(w io.Writer, r *conform.Report) error { return output.HTML(w, r, version()) }},
-	})
+	files, err := c.files()
 	if err != nil {
 		return fail(exitUsage, err)
 	}
@@ -119,6 +120,15 @@ func (c *conformCmd) restart(ctx context.Context) error {
 		return fmt.Errorf("--restart: %w", err)
 	}
 	return nil
+}
+
+// files opens the files of the results.
+func (c *conformCmd) files() (outFiles[*conform.Report], error) {
+	return openFiles([]outFile[*conform.Report]{
+		{flag: "--junit ", path: c.JUnit, write: output.JUnit},
+		{flag: "--json ", path: c.JSON, write: func(w io.Writer, r *conform.Report) error { return output.JSON(w, r, version()) }},
+		{flag: "--report ", path: c.Report, write: func(w io.Writer, r *conform.Report) error { return output.HTML(w, r, version()) }},
+	})
 }
 
 // judge turns a report into an exit code.
