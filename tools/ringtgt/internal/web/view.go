@@ -64,6 +64,11 @@ func (p *page) view() *view {
 		{"Read", megabytes(a.ReadBytes), "MB/s"}, {"Written", megabytes(a.WriteBytes), "MB/s"},
 		{"p50", nanos(a.P50Nanos), ""}, {"p99", nanos(a.P99Nanos), ""}, {"Sessions", strconv.Itoa(len(st.Sessions)), ""},
 	}
+	if v.Waiting {
+		for i := range v.Tiles[:len(v.Tiles)-1] {
+			v.Tiles[i].Value = unknown
+		}
+	}
 	n := 0
 	for i := range st.Targets {
 		t := &st.Targets[i]
@@ -71,7 +76,11 @@ func (p *page) view() *view {
 		for j := range t.LUNs {
 			if n++; n <= maxLUNs {
 				id := control.UnitID{Target: t.Name, LUN: t.LUNs[j].LUN}
-				tv.LUNs = append(tv.LUNs, lunOf(&t.LUNs[j], h.now[id], report.Spark(h.sparks[id])))
+				a := h.now[id]
+				if a == nil && !v.Waiting {
+					a = &control.Activity{} // it was idle
+				}
+				tv.LUNs = append(tv.LUNs, lunOf(&t.LUNs[j], a, report.Spark(h.sparks[id])))
 			}
 		}
 		v.Targets = append(v.Targets, tv)
@@ -118,10 +127,14 @@ func tone(st *control.Status) string {
 	return "good"
 }
 
+// unknown stands for a figure that there is none of: before two readings, or without a command that was timed.
+const unknown = "–"
+
+// lunOf shows a LUN. There is no activity before two readings.
 func lunOf(l *control.LUN, a *control.Activity, spark string) lunView {
 	v := lunView{
 		LUN: strconv.Itoa(l.LUN), Size: humanize.IBytes(l.Bytes), Kind: l.Kind, Serial: l.SerialNumber, State: l.Health.State, Spark: spark,
-		Read: "0", Write: "0", ReadMB: "0", WriteMB: "0", P99: "–", Bad: l.Health.Why, Tone: "good",
+		Read: unknown, Write: unknown, ReadMB: unknown, WriteMB: unknown, P99: unknown, Bad: l.Health.Why, Tone: "good",
 	}
 	if len(l.ByID) > 0 {
 		v.Name = l.ByID[0]
@@ -180,7 +193,7 @@ func megabytes(v float64) string {
 
 func nanos(ns int64) string {
 	if ns == 0 {
-		return "–"
+		return unknown
 	}
 	return result.FormatLatency(time.Duration(ns))
 }

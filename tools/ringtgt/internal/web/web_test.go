@@ -180,6 +180,21 @@ func TestAnswers(t *testing.T) {
 	check.Equal(t, w.Code, http.StatusMethodNotAllowed, "POST")
 }
 
+// Before there are two readings nothing is known of rates, which is not a rate of 0. After that an idle LUN has one of 0.
+func TestNothingIsKnownYet(t *testing.T) {
+	f := newFake()
+	f.handler(t)
+	for n, want := range []string{unknown, unknown, "0"} {
+		f.page.history = history{}
+		f.run(t, n)
+		v := f.page.view()
+		idle := v.Targets[1].LUNs[0]
+		check.Equal(t, idle.Read+idle.Write+idle.ReadMB+idle.WriteMB, strings.Repeat(want, 4), "rates of an idle LUN after %d readings:", n)
+		check.Equal(t, v.Tiles[0].Value == unknown, n < 2, "after %d readings the first tile is %q; is it unknown:", n, v.Tiles[0].Value)
+		check.Equal(t, v.Tiles[len(v.Tiles)-1].Value, "3", "sessions after %d readings:", n)
+	}
+}
+
 // A loop that does not answer: the page says so.
 func TestStuck(t *testing.T) {
 	f := newFake()
