@@ -25,7 +25,7 @@ import (
 
 // statusCmd is `ringtgt status`.
 type statusCmd struct {
-	Interval time.Duration `arg:"" optional:"" help:"With --watch: the time between two readings. Default: 2s." placeholder:"INTERVAL"`
+	Interval benchTime     `arg:"" optional:"" help:"With --watch: the time between two readings, in seconds or as 500ms. Default: 2s." placeholder:"INTERVAL"`
 	Watch    bool          `short:"w" help:"Repeat, with the figures of the last interval, until interrupted."`
 	Verbose  bool          `short:"v" help:"Show also the process, the loops and every connection, and names in full."`
 	JSON     bool          `name:"json" help:"Print one JSON object, for programs; with --watch one for each interval."`
@@ -89,9 +89,9 @@ func (c *statusCmd) check() error {
 	case c.Watch && c.For > 0:
 		return errors.New("--watch takes its interval as an argument, not by --for")
 	case c.Interval != 0 && !c.Watch:
-		return fmt.Errorf("an interval (%v) needs --watch", c.Interval)
-	case c.Interval < 0 || c.Watch && c.Interval != 0 && c.Interval < minInterval:
-		return fmt.Errorf("the interval %v is shorter than %v", c.Interval, minInterval)
+		return fmt.Errorf("an interval (%v) needs --watch", time.Duration(c.Interval))
+	case c.Watch && c.Interval != 0 && c.Interval < benchTime(minInterval):
+		return fmt.Errorf("the interval %v is shorter than %v", time.Duration(c.Interval), minInterval)
 	}
 	return nil
 }

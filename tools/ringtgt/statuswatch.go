@@ -37,7 +37,7 @@ func readStatus(ctx context.Context, path string, span time.Duration) (*control.
 // watch prints the status again and again, each time with the activity since the time before. A daemon that is restarted meanwhile is
 // followed; the first error ends it only if there never was an answer.
 func (c *statusCmd) watch(ctx context.Context, s streams, path string) error {
-	interval := c.Interval
+	interval := time.Duration(c.Interval)
 	if interval == 0 {
 		interval = watchInterval
 	}

@@ -100,10 +100,10 @@ func TestWrap(t *testing.T) {
 // The flags of status that exclude each other.
 func TestStatusFlags(t *testing.T) {
 	for want, c := range map[string]statusCmd{
-		"":                               {Watch: true, Interval: time.Second},
-		"an interval (1s) needs --watch": {Interval: time.Second},
+		"":                               {Watch: true, Interval: benchTime(time.Second)},
+		"an interval (1s) needs --watch": {Interval: benchTime(time.Second)},
 		"--watch and --latency exclude each other":                {Watch: true, Latency: true},
-		"the interval 1ms is shorter than 100ms":                  {Watch: true, Interval: time.Millisecond},
+		"the interval 1ms is shorter than 100ms":                  {Watch: true, Interval: benchTime(time.Millisecond)},
 		"--watch takes its interval as an argument, not by --for": {Watch: true, For: time.Second},
 	} {
 		got := ""
