@@ -4,7 +4,7 @@ set -eu
 case "${1:-test}" in
 test) set -- prometheus libiscsi-bin qemu-utils qemu-block-extra fio tgt iproute2 chromium fonts-dejavu-core e2fsprogs util-linux fdisk \
 		xfsprogs btrfs-progs dosfstools ntfs-3g cryptsetup-bin resource-agents libxml2-utils tshark \
-		mmdebstrap systemd-container rpm buildah crun jq zsh fish mandoc ;;
+		mmdebstrap systemd-container rpm buildah crun cpio jq zsh fish mandoc ;;
 kernel) set -- qemu-system-x86 cpio e2fsprogs ;;
 *) echo "usage: deps.sh test|kernel" >&2; exit 2 ;;
 esac

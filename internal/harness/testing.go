@@ -2,9 +2,8 @@ package harness
 
 import (
 	"context"
-	"os"
 
-	"github.com/ringtgt/ringtgt/internal/process"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // TB is the part of testing.TB that this package uses, so that programs that import it do not link package testing.
@@ -15,7 +14,7 @@ type TB interface {
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 	Logf(format string, args ...any)
-	Skipf(format string, args ...any)
+	Skip(args ...any)
 }
 
 // StartT starts a daemon for a test, kills it when the test ends, and shows its log if the test failed.
@@ -48,13 +47,5 @@ func BuildT(t TB) string {
 // fails.
 func Need(t TB, program, pkg string) string {
 	t.Helper()
-	path, err := process.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is missing: install the Debian package %s", program, pkg)
-	}
-	t.Skipf("%s is missing: install the Debian package %s", program, pkg)
-	return ""
+	return need.Program(t, program, pkg)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	needed "github.com/ringtgt/ringtgt/internal/need" // the package has a need of its own
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/internal/must"
@@ -58,10 +59,7 @@ func needCPUs(t testing.TB, n int) []int {
 func newSpace(t testing.TB) *space {
 	t.Helper()
 	needs(t, capSysAdmin, capNetAdmin) // unshare(2), and links within
-	if _, err := exec.LookPath("ip"); err != nil {
-		must.Be(t, os.Getenv("CI") != "true", "no ip: install iproute2")
-		t.Skip("no ip: install iproute2")
-	}
+	needed.Program(t, "ip", "iproute2")
 	s := &space{t: t, jobs: make(chan func())}
 	ready := make(chan error)
 	go func() {

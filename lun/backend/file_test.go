@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/need"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -269,14 +270,7 @@ func TestDirectBounces(t *testing.T) {
 // sectors takes no direct I/O of 512-byte blocks.
 func TestDirectFallsBack(t *testing.T) {
 	device := orSkip(loopDevice(t, 64<<20, 4096))(t)
-	mkfs, err := exec.LookPath("mkfs.ext4")
-	if err != nil {
-		const missing = "mkfs.ext4 is missing: install the Debian package e2fsprogs"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip(missing)
-	}
+	mkfs := need.Program(t, "mkfs.ext4", "e2fsprogs")
 	if out, err := exec.Command(mkfs, "-q", device).CombinedOutput(); err != nil {
 		t.Fatalf("mkfs.ext4: %v: %s", err, out)
 	}
@@ -300,9 +294,7 @@ func TestDirectFallsBack(t *testing.T) {
 		t.Errorf("direct=on: %v", err)
 	}
 	spec.BlockSize = 4096
-	if b, err = backend.Open(spec); err != nil {
-		t.Fatalf("blocks of 4096 bytes: %v", err)
-	}
+	b = must.Get(backend.Open(spec))(t) // blocks of 4096 bytes
 	wantNote(t, b, "")
 	b.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ringtgt/ringtgt/internal/need"
 	"golang.org/x/sys/unix"
 
 	"github.com/ringtgt/ringtgt/internal/check"
@@ -47,15 +48,10 @@ func TestInUseNamesTheProcess(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 	b.Close()
-	cmd := exec.Command("flock", path, "sh", "-c", "echo locked; read x")
+	cmd := exec.Command(need.Program(t, "flock", "util-linux"), path, "sh", "-c", "echo locked; read x")
 	in := must.Get(cmd.StdinPipe())(t)
 	out := must.Get(cmd.StdoutPipe())(t)
-	if err := cmd.Start(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skipf("flock is missing: install the Debian package util-linux: %v", err)
-	}
+	must.OK(t, cmd.Start())
 	defer cmd.Wait()
 	defer in.Close()
 	must.Get(out.Read(make([]byte, 7)))(t)

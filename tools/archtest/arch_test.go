@@ -52,7 +52,8 @@ var rules = []rule{
 	{folder: "internal/tgtd", ours: []string{"internal/process", "internal/host"}},
 	{folder: "internal/check"},
 	{folder: "internal/must"},
-	{folder: "internal/harness", ours: []string{"internal/process"}},
+	{folder: "internal/need", ours: []string{"internal/process"}},
+	{folder: "internal/harness", ours: []string{"internal/process", "internal/need"}},
 	{folder: "internal/bench/peer/cold", ours: []string{"internal/bench/peer/script", "internal/uring", "pdu"}},
 	{folder: "internal/bench", ours: []string{"bench", "internal/bench", "pdu", "internal/hist", "internal/host", "internal/process", "internal/stat", "internal/tgtd", "internal/harness"}},
 	{folder: "engine/giouring"},
@@ -136,5 +137,19 @@ func packages(t *testing.T) []pkg {
 			t.Fatal(err)
 		}
 		all = append(all, p)
+	}
+}
+
+// One package decides what a test does without what it needs: internal/need. Only then does nothing that tools/deps.sh installs go
+// untested under CI=true.
+func TestSkipsForMissingPrograms(t *testing.T) {
+	for _, name := range tracked(t) {
+		if !strings.HasSuffix(name, ".go") || within(name, "internal/need") || within(name, "tools/archtest") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root(t), name))
+		if err == nil && strings.Contains(string(text), `os.Getenv("CI")`) {
+			t.Errorf("%s asks for CI: internal/need does", name)
+		}
 	}
 }

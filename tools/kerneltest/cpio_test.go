@@ -13,6 +13,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // cpioEntry is what readCPIO finds.
@@ -77,10 +78,7 @@ func TestCPIO(t *testing.T) {
 
 // Another program reads the archive: GNU cpio, which make test-kernel installs.
 func TestCPIOReadByCPIO(t *testing.T) {
-	cpio, err := exec.LookPath("cpio")
-	if err != nil {
-		t.Skip("package cpio is not installed")
-	}
+	cpio := need.Program(t, "cpio", "cpio")
 	dir := t.TempDir()
 	var out bytes.Buffer
 	c := newCPIOWriter(&out)

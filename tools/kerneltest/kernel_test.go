@@ -15,6 +15,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -73,28 +74,19 @@ func TestKernelInitiator(t *testing.T) {
 	check.OK(t, tgt.child.Terminate(targetLimit), "the target's end after SIGTERM")
 }
 
-// missing skips the test, or fails it under CI.
-func missing(t *testing.T, reason ...any) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(reason...)
-	}
-	t.Skip(reason...)
-}
-
 // needMachine skips the test where the guest cannot be built.
 func needMachine(t *testing.T) {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
-		missing(t, "the guest is made of Debian's amd64 packages by this machine's own apt")
+		need.Missing(t, "the guest is made of Debian's amd64 packages by this machine's own apt")
 	}
 	for _, program := range []string{"apt-get", "apt-cache", "dpkg"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "the guest is made of Debian packages: ", err)
+			need.Missing(t, "the guest is made of Debian packages: ", err)
 		}
 	}
 	if _, err := exec.LookPath(qemuProgram); err != nil && os.Getuid() != 0 {
-		missing(t, "package ", qemuPackage, " is not installed: ", err)
+		need.Missing(t, "package ", qemuPackage, " is not installed: ", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 	"github.com/ringtgt/ringtgt/tools/kerneltest/power"
 )
 
@@ -29,7 +30,7 @@ func TestPowerLoss(t *testing.T) {
 	}
 	for _, program := range []string{"e2fsck", "debugfs"} {
 		if _, err := exec.LookPath(program); err != nil {
-			missing(t, "the file systems of cuts are read by package e2fsprogs: ", err)
+			need.Missing(t, "the file systems of cuts are read by package e2fsprogs: ", err)
 		}
 	}
 	seed := uint64(1)

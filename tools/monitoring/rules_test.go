@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 const rulesFile = "../../docs/prometheus/ringtgt.rules.yml"
@@ -17,13 +18,7 @@ const rulesFile = "../../docs/prometheus/ringtgt.rules.yml"
 // promtool runs Prometheus's tool and returns what it printed.
 func promtool(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("promtool is not installed (Debian package prometheus)")
-		}
-		t.Skip("promtool is not installed (Debian package prometheus): rules and queries are not checked")
-	}
+	path := need.Program(t, "promtool", "prometheus")
 	out, err := exec.Command(path, args...).CombinedOutput()
 	return string(out), err
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/harness"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // The unit's sandbox has a score below 2.5 (systemd-analyze counts in tenths).
 func TestSandbox(t *testing.T) {
-	need(t, "systemd-analyze", "systemd")
+	need.Program(t, "systemd-analyze", "systemd")
 	out, err := try(t, "systemd-analyze", "security", "--offline=true", "--threshold=25", "--no-pager", "tools/package/ringtgt.service")
 	must.Be(t, err == nil, "%v\n%s", err, out)
 	check.That(t, !strings.Contains(out, "Unknown"), "%s", out) // a misspelt setting is a warning
@@ -73,7 +74,7 @@ func shell(t *testing.T, dir string, args ...string) string {
 }
 
 func TestCompletionBash(t *testing.T) {
-	need(t, "bash", "bash")
+	need.Program(t, "bash", "bash")
 	dir := completion(t, "bash", "script.bash")
 	proposals(t, func(line string) string {
 		words := "(" + line + ")"
@@ -88,7 +89,7 @@ func TestCompletionBash(t *testing.T) {
 }
 
 func TestCompletionFish(t *testing.T) {
-	need(t, "fish", "fish")
+	need.Program(t, "fish", "fish")
 	dir := completion(t, "fish", "script.fish")
 	proposals(t, func(line string) string {
 		var names []string
@@ -102,7 +103,7 @@ func TestCompletionFish(t *testing.T) {
 
 // zsh completes in a pseudo terminal only.
 func TestCompletionZsh(t *testing.T) {
-	need(t, "zsh", "zsh")
+	need.Program(t, "zsh", "zsh")
 	dir := completion(t, "zsh", "_ringtgt")
 	const script = `
 zmodload zsh/zpty
@@ -132,7 +133,7 @@ print -r -- $out
 
 // Every command has a page that a formatter takes without complaint, with all its flags.
 func TestManualPages(t *testing.T) {
-	need(t, "mandoc", "mandoc")
+	need.Program(t, "mandoc", "mandoc")
 	dir := t.TempDir()
 	binary := harness.BuildT(t)
 	run(t, binary, "man", dir)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // The image has the binary and empty directories, and the binary runs in it.
@@ -18,7 +19,7 @@ func TestContainer(t *testing.T) {
 		t.Skip("-short: it builds an image")
 	}
 	needRoot(t)
-	need(t, "buildah", "buildah")
+	need.Program(t, "buildah", "buildah")
 	out, store := t.TempDir(), t.TempDir()
 	t.Setenv("STORAGE_DRIVER", "vfs")
 	t.Setenv("CONTAINERS_STORAGE_CONF", filepath.Join(store, "storage.conf"))
@@ -58,7 +59,7 @@ func TestContainer(t *testing.T) {
 // profile is the seccomp profile that docs/deploy.md derives from the runtime's: with io_uring, and the same otherwise.
 func profile(t *testing.T) (path string) {
 	t.Helper()
-	need(t, "jq", "jq")
+	need.Program(t, "jq", "jq")
 	const theirs = "/usr/share/containers/seccomp.json" // of golang-github-containers-common, which buildah depends on
 	page := string(must.Get(os.ReadFile(root(t) + "/docs/deploy.md"))(t))
 	_, rest, ok := strings.Cut(page, "\njq '")

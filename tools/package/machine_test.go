@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // mirror is where the packages of a Debian come from.
@@ -31,8 +32,8 @@ type machine struct {
 func boot(t testing.TB) *machine {
 	t.Helper()
 	needRoot(t)
-	need(t, "mmdebstrap", "mmdebstrap")
-	need(t, "systemd-nspawn", "systemd-container")
+	need.Program(t, "mmdebstrap", "mmdebstrap")
+	need.Program(t, "systemd-nspawn", "systemd-container")
 	release := codename(t)
 	reach(t, mirror+"/dists/"+release+"/InRelease")
 	m := &machine{t: t, dir: filepath.Join(t.TempDir(), "debian")}
@@ -70,11 +71,8 @@ func reach(t testing.TB, url string) {
 			err = fmt.Errorf("%s", resp.Status)
 		}
 	}
-	if err != nil && os.Getenv("CI") == "true" {
-		t.Fatalf("no Debian mirror: %v", err)
-	}
 	if err != nil {
-		t.Skipf("no Debian mirror: %v", err)
+		need.Missing(t, "no Debian mirror: ", err)
 	}
 }
 

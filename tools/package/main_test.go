@@ -42,17 +42,6 @@ func try(t testing.TB, args ...string) (string, error) {
 	return string(out), err
 }
 
-// need skips a test that needs a program of a Debian package; where CI is set that is a failure.
-func need(t testing.TB, program, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed (Debian package %s)", program, pkg)
-		}
-		t.Skipf("%s is not installed (Debian package %s)", program, pkg)
-	}
-}
-
 // needRoot skips a test that mounts and boots.
 func needRoot(t testing.TB) {
 	t.Helper()

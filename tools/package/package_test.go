@@ -11,6 +11,7 @@ import (
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/loopdev"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -124,7 +125,7 @@ func identities(t testing.TB, text string) (all []string) {
 
 // The RPM package has the same files, and claims no directory of the system.
 func TestRPMPackage(t *testing.T) {
-	need(t, "rpm", "rpm")
+	need.Program(t, "rpm", "rpm")
 	path := build(t, t.TempDir(), "rpm", "1.0.0")
 	files := run(t, "rpm", "-qlp", path)
 	for _, f := range []string{

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/bench/result"
 	"github.com/ringtgt/ringtgt/internal/bench/result/resulttest"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // browserTimeout ends a browser that hangs; it is no part of what is tested.
@@ -28,13 +29,7 @@ const browserTimeout = 2 * time.Minute
 // browser is Debian's chromium.
 func browser(t *testing.T) string {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is not installed (Debian package chromium)")
-		}
-		t.Skip("chromium is not installed (Debian package chromium): pages are not rendered")
-	}
+	path := need.Program(t, "chromium", "chromium")
 	return path
 }
 

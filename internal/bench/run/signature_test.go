@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // disk is a disk in memory, sparse: what is not written is zero.
@@ -121,14 +122,7 @@ func TestSignaturesOfRealTools(t *testing.T) {
 		"dos":   {8 << 20, []string{"sfdisk", "-q"}, "label: dos\n,\n", "MBR partitions"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tool, err := exec.LookPath(c.command[0])
-			if err != nil {
-				tool, err = exec.LookPath("/sbin/" + c.command[0])
-			}
-			if err != nil && os.Getenv("CI") != "true" {
-				t.Skipf("%s is not installed", c.command[0])
-			}
-			must.OK(t, err)
+			tool := need.Program(t, c.command[0], "that tools/deps.sh names")
 			path := filepath.Join(t.TempDir(), "disk")
 			must.OK(t, errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, c.size)))
 			cmd := exec.Command(tool, append(c.command[1:], path)...)

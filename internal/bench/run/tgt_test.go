@@ -3,12 +3,12 @@ package run
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/bench/peer"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // Another target is measured like ours. tgt's LUN 0 is a controller; an error names the LUN of the disk.
@@ -16,8 +16,8 @@ func TestDoWithTgt(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	p, err := peer.Start(ctx, peer.Tgt, peer.Options{LUN: peer.LUN{Memory: 16 << 20}})
-	if errors.Is(err, peer.ErrMissing) && os.Getenv("CI") != "true" {
-		t.Skipf("%v: install the Debian package tgt", err)
+	if errors.Is(err, peer.ErrMissing) {
+		need.Missing(t, err, ": install the Debian package tgt")
 	}
 	if err != nil {
 		t.Fatal(err)

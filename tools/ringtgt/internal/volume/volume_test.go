@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -125,9 +126,7 @@ func mount(t *testing.T, mkfs ...string) string {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can mount")
 	}
-	if _, err := exec.LookPath(mkfs[0]); err != nil {
-		t.Skipf("no %s (tools/deps.sh installs it)", mkfs[0])
-	}
+	need.Program(t, mkfs[0], "that tools/deps.sh names")
 	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	must.OK(t, os.WriteFile(image, nil, 0o600))
 	must.OK(t, os.Truncate(image, 512<<20))

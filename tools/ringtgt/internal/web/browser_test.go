@@ -18,6 +18,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/internal/need"
 )
 
 // browserTimeout ends a browser that hangs; it is no part of what is tested.
@@ -26,13 +27,7 @@ const browserTimeout = 2 * time.Minute
 // browse opens a URL in Debian's chromium and returns the DOM that scripts have left behind and the console.
 func browse(t *testing.T, url, screenshot string, width, height int, flags ...string) (dom string, console []string) {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is not installed (Debian package chromium)")
-		}
-		t.Skip("chromium is not installed (Debian package chromium): the page is not rendered")
-	}
+	path := need.Program(t, "chromium", "chromium")
 	ctx, cancel := context.WithTimeout(t.Context(), browserTimeout)
 	defer cancel()
 	args := []string{
