@@ -27,7 +27,7 @@ func ping(b *bench, ctx context.Context, at served, o run.Options) (*result.Run,
 	return &result.Run{Elapsed: elapsed, Total: result.Stats{Requests: h.Count(), IOPS: float64(h.Count()) / elapsed.Seconds(), Latency: result.Latency{Histogram: h}}}, nil
 }
 
-// fioVariants are the ways in which fio reads: plain, and with everything registered with the ring beforehand.
+// fioVariants are the ways in which fio reads and writes: plain, and with everything registered with the ring beforehand.
 var fioVariants = []string{"", "--fixedbufs --registerfiles"}
 
 // fio measures the better of its variants on a file.
@@ -46,16 +46,19 @@ func fio(b *bench, ctx context.Context, at served, o run.Options) (*result.Run, 
 	return best, nil
 }
 
-// fioOnce reads a file at random with fio's io_uring engine, pinned to CPUs.
+// fioOnce reads or writes a file at random with fio's io_uring engine, pinned to CPUs.
 func fioOnce(ctx context.Context, path string, cpu []int, o run.Options, more ...string) (*result.Run, error) {
 	program, err := exec.LookPath("fio")
 	if err != nil {
 		return nil, fmt.Errorf("fio is %w: install the Debian package fio", peer.ErrMissing)
 	}
 	args := []string{
-		"--name=local", "--filename=" + path, "--rw=randread", "--bs=4k", fmt.Sprintf("--iodepth=%d", o.IODepth), "--ioengine=io_uring", "--direct=1",
-		"--norandommap", "--randrepeat=0", "--time_based", "--readonly", "--thread", "--output-format=json",
+		"--name=local", "--filename=" + path, "--rw=" + o.RW, "--bs=4k", fmt.Sprintf("--iodepth=%d", o.IODepth), "--ioengine=io_uring", "--direct=1",
+		"--norandommap", "--randrepeat=0", "--time_based", "--thread", "--output-format=json",
 		fmt.Sprintf("--runtime=%dms", o.Runtime.Milliseconds()), fmt.Sprintf("--ramp_time=%dms", o.RampTime.Milliseconds()), "--cpus_allowed=" + result.CPUList(cpu),
+	}
+	if o.RW == "randread" {
+		args = append(args, "--readonly")
 	}
 	cmd := exec.CommandContext(ctx, program, append(args, more...)...)
 	var out, errs bytes.Buffer
@@ -71,14 +74,15 @@ func fioOnce(ctx context.Context, path string, cpu []int, o run.Options, more ..
 
 // parseFio reads the figures of the only job. fio may print warnings before the JSON.
 func parseFio(out []byte) (*result.Run, error) {
+	type direction struct {
+		IOPS    float64 `json:"iops"`
+		Total   uint64  `json:"total_ios"`
+		Runtime int64   `json:"runtime"` // ms
+	}
 	var doc struct {
 		Jobs []struct {
-			Error int
-			Read  struct {
-				IOPS    float64 `json:"iops"`
-				Total   uint64  `json:"total_ios"`
-				Runtime int64   `json:"runtime"` // ms
-			}
+			Error       int
+			Read, Write direction
 		}
 	}
 	i := bytes.IndexByte(out, '{')
@@ -91,10 +95,13 @@ func parseFio(out []byte) (*result.Run, error) {
 	if len(doc.Jobs) != 1 || doc.Jobs[0].Error != 0 {
 		return nil, errors.New("fio: its job failed")
 	}
-	read := doc.Jobs[0].Read
-	if read.IOPS <= 0 {
+	did := doc.Jobs[0].Read
+	if did.IOPS <= 0 {
+		did = doc.Jobs[0].Write
+	}
+	if did.IOPS <= 0 {
 		return nil, fmt.Errorf("fio: %w", compare.ErrNothing)
 	}
-	elapsed := max(1, time.Duration(read.Runtime)) * time.Millisecond
-	return &result.Run{Elapsed: elapsed, Total: result.Stats{Requests: max(1, read.Total), IOPS: read.IOPS}}, nil
+	elapsed := max(1, time.Duration(did.Runtime)) * time.Millisecond
+	return &result.Run{Elapsed: elapsed, Total: result.Stats{Requests: max(1, did.Total), IOPS: did.IOPS}}, nil
 }

@@ -69,12 +69,8 @@ func rows(few, many int) []row {
 	one.IODepth = 1
 	digests := reads
 	digests.Digests = "both"
-	polled := reads
-	polled.Poll = clientPoll
-	fio := side{name: "fio", do: fio}
 	held := beside("randread", "4 KiB random read, depth 32", 5.5, result.FigureIOPSPerCPU, reads)
 	held.parts[0].limit = times(limitRequired)
-	awake := side{peer: peer.Ringtgt, args: "--poll " + diskPoll.String()}
 	return append([]row{
 		held,
 		beside("randwrite", "4 KiB random write, depth 32", 3.2, result.FigureIOPSPerCPU, run.Options{RW: "randwrite", BlockSize: "4k", IODepth: 32}),
@@ -86,12 +82,8 @@ func rows(few, many int) []row {
 			{work: one, sides: []side{ours, tgt}, tail: true},
 		}},
 		beside("digests", "4 KiB random read with header and data digests, depth 32", 5, result.FigureIOPSPerCPU, digests),
-		{id: "file", load: "O_DIRECT file, 4 KiB random read, depth 32", parts: []part{
-			{work: polled, sides: []side{awake, fio}, file: true,
-				figure: result.FigureIOPS, what: "IOPS, times local fio io_uring's, with " + awake.args, required: times(0.85)},
-			{work: polled, sides: []side{ours, fio}, file: true, figure: result.FigureIOPS, what: "the same with the default --poll"},
-			{work: reads, sides: []side{ours, tgt}, file: true, tail: true},
-		}},
+		besideFio("file", "read", reads),
+		besideFio("file-write", "write", run.Options{RW: "randwrite", BlockSize: "4k", IODepth: 32}),
 		{id: "sessions", load: "1,000 sessions beside 10, 4 KiB random read", memory: true, parts: []part{
 			{work: reads, sides: limited(sessions(many, sessionDepth), sessions(few, sessionDepth)), figure: result.FigureIOPSPerCPU,
 				what: fmt.Sprintf("IOPS per target CPU-second, %d sessions to %d", many, few), required: times(0.85)},
@@ -150,6 +142,20 @@ func beside(id, load string, required float64, figure string, o run.Options) row
 	return row{id: id, load: load, parts: []part{{
 		work: o, sides: []side{ours, tgt, limit}, figure: figure, what: figure + ", times tgt's", required: times(required), tail: true,
 	}}}
+}
+
+// besideFio is a row whose figure is a ratio to fio without a target, on a file past the page cache.
+func besideFio(id, verb string, o run.Options) row {
+	polled := o
+	polled.Poll = clientPoll
+	fio := side{name: "fio", do: fio}
+	awake := side{peer: peer.Ringtgt, args: "--poll " + diskPoll.String()}
+	return row{id: id, load: "O_DIRECT file, 4 KiB random " + verb + ", depth 32", parts: []part{
+		{work: polled, sides: []side{awake, fio}, file: true,
+			figure: result.FigureIOPS, what: "IOPS, times local fio io_uring's, with " + awake.args, required: times(0.85)},
+		{work: polled, sides: []side{ours, fio}, file: true, figure: result.FigureIOPS, what: "the same with the default --poll"},
+		{work: o, sides: []side{ours, tgt}, file: true, tail: true},
+	}}
 }
 
 // sessions is our target with n sessions, each with this depth.

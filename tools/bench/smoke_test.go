@@ -55,16 +55,17 @@ func disk(t *testing.T) string {
 
 // what each row has to show, in this order.
 var figures = map[string][]string{
-	"randread":  {"IOPS per target CPU-second, times tgt's", "IOPS per target CPU-second, times the limit's", "p99.9 at "},
-	"randwrite": {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
-	"read":      {"bytes per target CPU-second, times tgt's", "p99.9 at "},
-	"write":     {"bytes per target CPU-second, times tgt's", "p99.9 at "},
-	"depth1":    {"p50, times a bare TCP echo's", "target's idle CPU", "p99.9 at "},
-	"digests":   {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
-	"file":      {"IOPS, times local fio io_uring's", "p99.9 at "},
-	"sessions":  {"memory of an idle connection", "IOPS per target CPU-second, 12 sessions to 2"},
-	"4x8":       {"IOPS per target CPU-second, times the limit's"},
-	"4x32":      {"IOPS per target CPU-second, times the limit's"},
+	"randread":   {"IOPS per target CPU-second, times tgt's", "IOPS per target CPU-second, times the limit's", "p99.9 at "},
+	"randwrite":  {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
+	"read":       {"bytes per target CPU-second, times tgt's", "p99.9 at "},
+	"write":      {"bytes per target CPU-second, times tgt's", "p99.9 at "},
+	"depth1":     {"p50, times a bare TCP echo's", "target's idle CPU", "p99.9 at "},
+	"digests":    {"IOPS per target CPU-second, times tgt's", "p99.9 at "},
+	"file":       {"IOPS, times local fio io_uring's", "p99.9 at "},
+	"file-write": {"IOPS, times local fio io_uring's", "p99.9 at "},
+	"sessions":   {"memory of an idle connection", "IOPS per target CPU-second, 12 sessions to 2"},
+	"4x8":        {"IOPS per target CPU-second, times the limit's"},
+	"4x32":       {"IOPS per target CPU-second, times the limit's"},
 }
 
 // limits is the limits that the rows of figures have to show.
@@ -72,17 +73,18 @@ var limits = map[string]int{"randread": 1, "randwrite": 1, "read": 1, "write": 1
 
 // newToOldFigures is what each row has to show of two binaries.
 var newToOldFigures = map[string][]string{
-	"randread":  {"IOPS per target CPU-second, new to old"},
-	"randwrite": {"IOPS per target CPU-second, new to old"},
-	"read":      {"bytes per target CPU-second, new to old"},
-	"write":     {"bytes per target CPU-second, new to old"},
-	"depth1":    {"p50, new to old"},
-	"digests":   {"IOPS per target CPU-second, new to old"},
-	"file":      {"IOPS, new to old: --poll 500µs", "IOPS, new to old"},
-	"sessions":  {"memory of an idle connection, new to old", "IOPS per target CPU-second, new to old: 12 sessions of depth 32", "IOPS per target CPU-second, new to old: 2 sessions of depth 32", "IOPS per target CPU-second, new to old: 12 sessions of depth 4", "IOPS per target CPU-second, new to old: 2 sessions of depth 4"},
-	"4x8":       {"IOPS per target CPU-second, new to old"},
-	"4x32":      {"IOPS per target CPU-second, new to old"},
-	"mcs-read":  {"IOPS per target CPU-second, new to old: 1 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 1 loop(s), 4 sessions of 1", "IOPS per target CPU-second, new to old: 2 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 2 loop(s), 4 sessions of 1"},
+	"randread":   {"IOPS per target CPU-second, new to old"},
+	"randwrite":  {"IOPS per target CPU-second, new to old"},
+	"read":       {"bytes per target CPU-second, new to old"},
+	"write":      {"bytes per target CPU-second, new to old"},
+	"depth1":     {"p50, new to old"},
+	"digests":    {"IOPS per target CPU-second, new to old"},
+	"file":       {"IOPS, new to old: --poll 500µs", "IOPS, new to old"},
+	"file-write": {"IOPS, new to old: --poll 500µs", "IOPS, new to old"},
+	"sessions":   {"memory of an idle connection, new to old", "IOPS per target CPU-second, new to old: 12 sessions of depth 32", "IOPS per target CPU-second, new to old: 2 sessions of depth 32", "IOPS per target CPU-second, new to old: 12 sessions of depth 4", "IOPS per target CPU-second, new to old: 2 sessions of depth 4"},
+	"4x8":        {"IOPS per target CPU-second, new to old"},
+	"4x32":       {"IOPS per target CPU-second, new to old"},
+	"mcs-read":   {"IOPS per target CPU-second, new to old: 1 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 1 loop(s), 4 sessions of 1", "IOPS per target CPU-second, new to old: 2 loop(s), 1 session of 4 connections", "IOPS per target CPU-second, new to old: 2 loop(s), 4 sessions of 1"},
 }
 
 // everyRow measures rows. A row that was starved by other tests gets longer runs: the test is that it runs, not how fast the machine is.
