@@ -143,11 +143,18 @@ func TestConnectionsOfARemovedPortalEnd(t *testing.T) {
 			p := must.Get(r.e.AddPortal(anyPort))(t)
 			stubborn, silent := r.through(p).login(2), r.through(p).dial()
 			waitFor(t, "all to be accepted", func() bool { return len(r.e.Status().Connections) == 3 })
-			ctx := t.Context()
+			r.e.portals.mu.Lock()
+			served := r.e.portals.at(p)
+			r.e.portals.mu.Unlock()
+			ctx, end := context.WithCancelCause(t.Context())
+			defer end(nil)
+			done := make(chan error, 1)
+			go func() { done <- r.e.RemovePortal(ctx, p, how == "force") }()
 			if how == "deadline" {
-				ctx = atMost(t, 100*time.Millisecond)
+				waitFor(t, "the one that never logged in to end", func() bool { return served.conns.Load() == 1 })
+				end(context.DeadlineExceeded)
 			}
-			err := r.e.RemovePortal(ctx, p, how == "force")
+			err := <-done
 			if how == "deadline" {
 				check.That(t, errors.Is(err, context.DeadlineExceeded) && strings.Contains(err.Error(), "1 connections were closed without a logout"), "%v", err)
 			} else {
@@ -175,7 +182,7 @@ func TestSessionOverTwoPortals(t *testing.T) {
 	b.CmdSN = a.CmdSN
 	b.join(7, tsih, 1, pdu.AppendText(pdu.AppendText(nil, "InitiatorName", "iqn.2026-11.test:7"), "TargetName", testTarget))
 	b.ping()
-	must.OK(t, r.e.RemovePortal(atMost(t, 50*time.Millisecond), p, true))
+	must.OK(t, r.e.RemovePortal(t.Context(), p, true))
 	a.read()
 	m := (*pdu.AsyncMessage)(&a.Header)
 	check.That(t, a.Header.Opcode() == pdu.OpAsyncMessage && m.AsyncEvent() == pdu.AsyncEventDropConnection && m.Parameter1() == 1,

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/ringtgt/ringtgt/internal/check"
-	"github.com/ringtgt/ringtgt/internal/faulttest"
 	"github.com/ringtgt/ringtgt/internal/must"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
 	"github.com/ringtgt/ringtgt/lun"
@@ -220,14 +219,14 @@ func tasks(r *rig) (n int) {
 
 // With force, commands in a backend that answers end at once, too: not with GOOD, as the caller may have decided what their blocks hold.
 func TestForcedRemoval(t *testing.T) {
-	f := faulttest.New(memory(t, 1<<20))
+	f := holding(memory(t, 1<<20))
 	r := newRig(t, 1, memory(t, 1<<20), f)
 	i := r.login(1)
-	f.Decide(func(*lun.Request) faulttest.Fate { return faulttest.Fate{Delay: int64(50 * time.Millisecond)} })
 	itt := i.startRead(1, 0, 8)
-	waitFor(t, "the read to reach the backend", func() bool { return f.Seen() > 0 })
+	waitFor(t, "the read to reach the backend", func() bool { return f.Held() == 1 })
 	removed := r.remove(t.Context(), r.unit(1), true)
 	i.wantSense(itt, noUnitThere, "it was aborted")
+	f.Release(-1)
 	must.OK(t, <-removed)
 	waitFor(t, "tasks and buffers to come back", r.quiet(1))
 }
