@@ -58,9 +58,6 @@ func ReportLUNs(length int) []byte {
 // Read10 returns a READ(10) CDB.
 func Read10(lba, blocks int) []byte { return rawclient.RW10(false, uint32(lba), uint16(blocks)) }
 
-// Write10 returns a WRITE(10) CDB.
-func Write10(lba, blocks int) []byte { return rawclient.RW10(true, uint32(lba), uint16(blocks)) }
-
 // Reply is how a command ended.
 type Reply struct {
 	Response *pdu.SCSIResponse // nil: the status came in the last Data-In
