@@ -82,7 +82,8 @@ const (
 )
 
 var (
-	errCHAPSyntax    = errors.New("CHAP: keys are missing or malformed")
+	errCHAPMissing   = errors.New("CHAP: keys of this step are missing")
+	errCHAPSyntax    = errors.New("CHAP: keys are malformed or not of this step")
 	errCHAPAlgorithm = errors.New("CHAP: no common algorithm")
 	errCHAPSecret    = errors.New("CHAP: unknown name or wrong secret")
 	errCHAPMutual    = errors.New("CHAP: initiator asks for mutual authentication, which is not configured")
@@ -95,6 +96,11 @@ func (s *chapState) advance(a *Auth, random func([]byte), get func(key string) (
 	case chapWantsAlgorithm:
 		list, ok := get("CHAP_A")
 		if !ok {
+			for _, key := range [...]string{"CHAP_I", "CHAP_C", "CHAP_N", "CHAP_R"} {
+				if _, early := get(key); early {
+					return out, errCHAPMissing
+				}
+			}
 			return out, nil // AuthMethod alone: CHAP_A comes in the next request
 		}
 		return s.challengeFor(a, random, list, out)
@@ -132,7 +138,7 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 	name, ok1 := get("CHAP_N")
 	text, ok2 := get("CHAP_R")
 	if !ok1 || !ok2 {
-		return out, errCHAPSyntax
+		return out, errCHAPMissing // it prevents a reflection attack that 9.2 describes
 	}
 	response, err := pdu.DecodeBinary(text, maxCHAPBinary)
 	if err != nil {
@@ -158,12 +164,28 @@ func (s *chapState) verify(a *Auth, get func(key string) (string, bool), out []b
 	idText, hasID := get("CHAP_I")
 	chText, hasChallenge := get("CHAP_C")
 	if hasID || hasChallenge {
+		if !hasID || !hasChallenge {
+			return out, errCHAPMissing
+		}
 		if out, err = s.prove(a, idText, chText, out); err != nil {
 			return out, err
 		}
 	}
 	s.step, s.account = chapDone, who
 	return out, nil
+}
+
+// chapStatus returns the status for an error. "Whenever an iSCSI target gets a request or response whose keys, or their values, are
+// not according to the step definition, it MUST answer with a Login reject with the "Initiator Error" or "Missing Parameter" status.
+// These statuses are not intended for cryptographically incorrect values" (9.2).
+func chapStatus(err error) pdu.LoginStatus {
+	switch err {
+	case errCHAPMissing:
+		return pdu.LoginMissingParameter
+	case errCHAPSyntax:
+		return pdu.LoginInitiatorError
+	}
+	return pdu.LoginAuthenticationFailure
 }
 
 // user returns the name of the account that logged in, "" without CHAP.

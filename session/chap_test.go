@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -113,6 +114,13 @@ func TestCHAPAlgorithmChoice(t *testing.T) {
 }
 
 // Whatever is wrong with a response ends the login with status 0x0201.
+// chapRefusals are the statuses of requests whose keys or values are not those of the step (9.2).
+var chapRefusals = map[string]pdu.LoginStatus{
+	"no name": pdu.LoginMissingParameter, "no response": pdu.LoginMissingParameter, "nothing": pdu.LoginMissingParameter,
+	"challenge without identifier": pdu.LoginMissingParameter, "identifier without challenge": pdu.LoginMissingParameter,
+	"not binary": pdu.LoginInitiatorError, "too long": pdu.LoginInitiatorError, "challenge too long": pdu.LoginInitiatorError,
+}
+
 func TestCHAPRefusals(t *testing.T) {
 	const secret = "joe's own secret"
 	long := "0x" + strings.Repeat("ab", 1025)
@@ -143,13 +151,16 @@ func TestCHAPRefusals(t *testing.T) {
 		"challenge without identifier": func(a string, id byte, c []byte) []string {
 			return []string{"CHAP_N", "joe", "CHAP_R", pdu.EncodeHex(sum(a, id, secret, c)), "CHAP_C", "0x1234"}
 		},
+		"identifier without challenge": func(a string, id byte, c []byte) []string {
+			return []string{"CHAP_N", "joe", "CHAP_R", pdu.EncodeHex(sum(a, id, secret, c)), "CHAP_I", "1"}
+		},
 		"challenge too long": func(a string, id byte, c []byte) []string {
 			return []string{"CHAP_N", "joe", "CHAP_R", pdu.EncodeHex(sum(a, id, secret, c)), "CHAP_I", "1", "CHAP_C", long}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newLogin(t, newNodeWith(NodeConfig{}, chapTarget(true)))
-			r.refused(pdu.LoginAuthenticationFailure, name, securityNext, keys(r.challenged("5"))...)
+			r.refused(cmp.Or(chapRefusals[name], pdu.LoginAuthenticationFailure), name, securityNext, keys(r.challenged("5"))...)
 		})
 	}
 	t.Run("mutual without a mutual secret", func(t *testing.T) {
@@ -158,6 +169,13 @@ func TestCHAPRefusals(t *testing.T) {
 		r.refused(pdu.LoginAuthenticationFailure, "it would pass unauthenticated", securityNext,
 			"CHAP_N", "joe", "CHAP_R", pdu.EncodeHex(sum(a, id, secret, c)), "CHAP_I", "1", "CHAP_C", "0x1234")
 	})
+}
+
+// The response cannot come before the challenge (12.1.3).
+func TestCHAPResponseBeforeTheChallenge(t *testing.T) {
+	r := newLogin(t, newNodeWith(NodeConfig{}, chapTarget(false)))
+	r.ok(security, names("AuthMethod", "CHAP")...)
+	r.refused(pdu.LoginMissingParameter, "there is no challenge yet", securityNext, "CHAP_N", "joe", "CHAP_R", "0x00")
 }
 
 // A T bit before the end of CHAP is not answered by one: the stage goes on (6.3).

@@ -241,7 +241,7 @@ func (x *loginExchange) chap(a *Auth) *LoginError {
 	if x.out, err = l.chap.advance(a, l.cfg.Rand, x.keys.Get, x.out); err == nil {
 		return nil
 	}
-	e := refuse(pdu.LoginAuthenticationFailure, err.Error())
+	e := refuse(chapStatus(err), err.Error())
 	if answers && err == errCHAPSecret {
 		e.Failed, e.User = l.node.guesses.wrong(l.cfg.Remote.Addr(), x.now), quoted(user)
 	}

@@ -66,7 +66,7 @@ type fault struct{ name, file, old, new string }
 func wire(faults []fault) (all []mutant) {
 	for _, f := range faults {
 		all = append(all, mutant{name: "wire: " + f.name, file: f.file, old: f.old, new: f.new,
-			pkg: conformPkg, run: "TestRingtgtConforms"})
+			pkg: conformPkg, run: "TestRingtgtConforms"}) // and its variant with CHAP
 	}
 	return all
 }

@@ -54,3 +54,33 @@ func TestRingtgtConforms(t *testing.T) {
 		})
 	}
 }
+
+// ringtgt passes the cases of CHAP where it demands CHAP both ways.
+func TestRingtgtConformsWithCHAP(t *testing.T) {
+	d := harness.StartT(t, harness.Options{Config: `
+[[portal]]
+listen = "{{ADDR}}"
+[[target]]
+name = "iqn.2026-11.com.example:disk"
+[target.chap]
+user = "joe"
+secret = "the initiator's secret"
+[target.mutual_chap]
+user = "storage"
+secret = "the target's secret"
+[[target.lun]]
+lun = 0
+memory = "64MiB"
+`})
+	run := conform.Run{Strict: true, Target: &conform.Target{
+		Portal: d.Addr(), Name: "iqn.2026-11.com.example:disk", Initiator: "iqn.2026-11.io.ringtgt:conform",
+		User: "joe", Secret: "the initiator's secret", MutualUser: "storage", MutualSecret: "the target's secret",
+	}}
+	some := must.Get(conform.Select(cases.All(), []string{"CHAP"}))(t)
+	report := must.Get(run.Do(context.Background(), some))(t)
+	for _, r := range report.Results {
+		if r.Verdict != conform.Pass {
+			t.Errorf("%s %s (%s): %s; due: %s; came: %s", r.Verdict, r.Case.ID, r.Case.Title, r.Case.Rule, r.Due, r.Came)
+		}
+	}
+}

@@ -78,3 +78,11 @@ func short(s string) string {
 	}
 	return strings.ReplaceAll(s, "\x00", "\\0")
 }
+
+// method is the AuthMethod that the target takes.
+func method(t *conform.T) string {
+	if t.Target.Grants.Open {
+		return "None"
+	}
+	return "CHAP"
+}

@@ -27,9 +27,9 @@ func first() (all []conform.Case) {
 		}})
 	}
 	groups := []conform.Group{conform.Login, conform.Robustness}
-	all = table(conform.Case{ID: "rfc7143/4.2.4/5", Groups: groups,
+	all = table(conform.Case{ID: "rfc7143/4.2.4/5first", Groups: groups,
 		Rule: "A target that receives anything but a Login Request on a new connection terminates the connection at once."}, before)
-	all = append(all, table(conform.Case{ID: "rfc7143/4.2.4/6", Groups: groups,
+	all = append(all, table(conform.Case{ID: "rfc7143/4.2.4/6login", Groups: groups,
 		Rule: "Anything but a Login Request once the login has begun gets a Login reject, invalid during login, and the connection ends."}, during)...)
 	return append(all, conform.Case{
 		ID: "rfc7143/4.2.4/4", Title: "a Login Request in full feature phase", Groups: groups, Level: conform.Should,

@@ -23,9 +23,9 @@ func header() (all []conform.Case) {
 	for _, itt := range []uint32{0, 7, 0x80000000, 0xfffffffe} {
 		tags = append(tags, row{fmt.Sprintf("a login with Initiator Task Tag 0x%08x", itt), func(t *conform.T) {
 			c := t.Dial()
-			l := c.Request(conform.Security, conform.Security)
+			l := c.Request(conform.Security, conform.Operational)
 			l.ITT = itt
-			a := c.Exchange(l, t.Who()...)
+			a := c.Exchange(l, t.Who("AuthMethod", method(t))...)
 			t.Want(a.ITT() == itt, "the request's tag", "0x%08x", a.ITT())
 		}})
 	}
@@ -64,7 +64,7 @@ func header() (all []conform.Case) {
 		Rule: "All requests and responses of a login carry the same Initiator Task Tag."}, tags)...)
 	all = append(all, table(conform.Case{ID: "rfc7143/11.12.5/0", Groups: loginGroup,
 		Rule: "The initiator may use any format of ISID that is not reserved."}, isids)...)
-	all = append(all, table(conform.Case{ID: "rfc7143/11/2", Groups: loginGroup,
+	all = append(all, table(conform.Case{ID: "rfc7143/11/2login", Groups: loginGroup,
 		Rule: "A receiver ignores all reserved bits and fields."}, reserved)...)
 	return append(all, versions()...)
 }
@@ -73,11 +73,11 @@ func versions() []conform.Case {
 	with := func(most, least byte) func(t *conform.T) (*conform.Conn, *conform.Answer) {
 		return func(t *conform.T) (*conform.Conn, *conform.Answer) {
 			c := t.Dial()
-			h := c.Request(conform.Security, conform.Security).Header()
+			h := c.Request(conform.Security, conform.Operational).Header()
 			q := (*pdu.LoginRequest)(h)
 			q.SetVersionMax(most)
 			q.SetVersionMin(least)
-			c.Send(h, rawclient.Text(t.Who()...))
+			c.Send(h, rawclient.Text(t.Who("AuthMethod", method(t))...))
 			return c, c.RecvLogin("a Login Response")
 		}
 	}

@@ -12,7 +12,7 @@ func identity() (all []conform.Case) {
 	missing := func(title string, statuses []pdu.LoginStatus, who ...string) row {
 		return row{title, func(t *conform.T) {
 			c := t.Dial()
-			c.SendLogin(c.Request(conform.Security, conform.Operational), append(t.Who(who...), "AuthMethod", "CHAP,None")...)
+			c.SendLogin(c.Request(conform.Security, conform.Operational), append(t.Who(who...), "AuthMethod", method(t))...)
 			refused(t, c, "a refused login", statuses...)
 		}}
 	}
@@ -29,7 +29,7 @@ func identity() (all []conform.Case) {
 	accepted := func(title string, who ...string) row {
 		return row{title, func(t *conform.T) {
 			c := t.Dial()
-			a := c.Exchange(c.Request(conform.Security, conform.Security), t.Who(who...)...)
+			a := c.Exchange(c.Request(conform.Security, conform.Operational), append(t.Who(who...), "AuthMethod", method(t))...)
 			s := a.Status()
 			if s == pdu.LoginAuthorizationFailure || s == pdu.LoginNotFound || s == pdu.LoginAuthenticationFailure {
 				t.Skip("the target does not admit initiators of this name: status 0x%04x", uint16(s))

@@ -9,5 +9,5 @@ import (
 
 // Cases returns them. Each file has a list of its own.
 func Cases() []conform.Case {
-	return slices.Concat(first(), stages(), header(), identity(), values(), repeats())
+	return slices.Concat(first(), stages(), header(), identity(), values(), repeats(), text(), keys(), joins(), discovery(), chap())
 }

@@ -51,9 +51,9 @@ func (k numeric) cases() []conform.Case {
 		illegal = append(illegal, row{k.key + "=" + v, func(t *conform.T) { k.illegal(t, v) }})
 	}
 	return append(
-		table(conform.Case{ID: "rfc7143/" + k.section + "/0", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/1", "rfc7143/6.2/13"},
+		table(conform.Case{ID: "rfc7143/" + k.section + "/0login", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/1", "rfc7143/6.2/13"},
 			Rule: k.key + " is answered with a number in its range that its result function allows."}, legal),
-		table(conform.Case{ID: "rfc7143/6.2.2/2" + strings.ToLower(k.key), Groups: loginGroup,
+		table(conform.Case{ID: "rfc7143/6.2.2/2" + lower(k.key), Groups: loginGroup,
 			Rule: "A value that is not admissible is answered with Reject or an admissible one, or the login fails."}, illegal)...)
 }
 
@@ -121,9 +121,9 @@ func booleans() (all []conform.Case) {
 			}})
 		}
 		legal := []row{{k.key + "=Yes", func(t *conform.T) { k.legal(t, "Yes") }}, {k.key + "=No", func(t *conform.T) { k.legal(t, "No") }}}
-		all = append(all, table(conform.Case{ID: "rfc7143/" + k.section + "/0", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/4", "rfc7143/6.2.2/5"},
+		all = append(all, table(conform.Case{ID: "rfc7143/" + k.section + "/0login", Groups: loginGroup, Also: []string{"rfc7143/6.2.2/4", "rfc7143/6.2.2/5"},
 			Rule: k.key + " is answered with a result of its Boolean function, unless the offer decides it alone."}, legal)...)
-		all = append(all, table(conform.Case{ID: "rfc7143/6.2.2/2" + strings.ToLower(k.key), Groups: loginGroup,
+		all = append(all, table(conform.Case{ID: "rfc7143/6.2.2/2" + lower(k.key), Groups: loginGroup,
 			Rule: "A value other than Yes and No is answered with Reject, Yes or No, or the login fails."}, illegal)...)
 	}
 	return all
@@ -179,3 +179,6 @@ func lists() []conform.Case {
 	return table(conform.Case{ID: "rfc7143/6.2.1/1", Groups: loginGroup, Also: []string{"rfc7143/6.2.1/3", "rfc7143/6.2.1/4"},
 		Rule: "A list is answered with the same key and one of its values, the first that the target supports; unknown values are passed over."}, rows)
 }
+
+// lower is a key in letters for the ID of a case.
+func lower(key string) string { return strings.ReplaceAll(strings.ToLower(key), "2", "to") }
