@@ -219,6 +219,7 @@ func TestDiscoveryAccountsChange(t *testing.T) {
 		up.ok(toFull, "InitiatorName", testInitiator, "SessionType", "Discovery")
 		up.wantEvent(DiscoveryUp)
 		r := newLogin(t, n)
+		r.isid[5]++ // another initiator port, or it would end the session (7.4.2.1)
 		r.ok(securityNext, "InitiatorName", testInitiator, "SessionType", "Discovery", "AuthMethod", "None")
 		n.Configure(c.cfg)
 		if r.ask(toFull); c.status == pdu.LoginSuccess {

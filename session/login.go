@@ -47,6 +47,7 @@ type login struct {
 	identified bool
 	initiator  string
 	discovery  bool
+	unnamed    bool // a discovery session without TargetName (7.4.2.1)
 	told       bool // TargetPortalGroupTag and TargetAlias were sent
 	offered    bool // our MaxRecvDataSegmentLength has been sent
 

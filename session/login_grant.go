@@ -46,6 +46,9 @@ func (l *login) register() (entry, *LoginError) {
 func (l *login) newSession() *Session {
 	s := &Session{InitiatorName: l.initiator, Account: l.chap.user(), ISID: l.isid, Discovery: l.discovery, Target: l.target, TPGT: l.tpgt,
 		Params: l.neg.params, node: l.node}
+	if l.unnamed {
+		s.portal = l.cfg.Local.String()
+	}
 	// The data path divides by these values and indexes with them, so they are bounded whatever was negotiated. From here on they
 	// do not change: connections on other loops read them.
 	p := &s.Params

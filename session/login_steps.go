@@ -134,6 +134,8 @@ func (x *loginExchange) identify() *LoginError {
 	case !ok, kind == "Normal":
 	case kind == "Discovery":
 		l.discovery = true
+		name, _ := x.keys.Get("TargetName")
+		l.unnamed = name == ""
 	default:
 		return refuse(pdu.LoginSessionTypeNotSupported, "session type "+quoted(kind))
 	}

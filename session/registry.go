@@ -20,7 +20,7 @@ var (
 type registry struct {
 	mu       sync.Mutex
 	sessions map[uint16]*Session
-	nexuses  map[nexusName]*Session // without discovery sessions
+	nexuses  map[nexusName]*Session // without named discovery sessions
 	kept     []*Conn                // connections that keep their sessions (kept.go), oldest first
 }
 
@@ -32,8 +32,25 @@ type nexusName struct {
 	tpgt      uint16
 }
 
-// nexus returns the name of the session's nexus. Discovery sessions have none.
-func (s *Session) nexus() nexusName { return nexusName{s.InitiatorName, s.ISID, s.Target.Name, s.TPGT} }
+// nexus returns the name of the session's nexus. An unnamed discovery session is none, but of those, too, there is one for an
+// initiator port at a portal: "<InitiatorName, ISID, NULL, TargetAddress>" is unique (7.4.2.1). No target's name begins with a space.
+func (s *Session) nexus() nexusName {
+	if s.Discovery {
+		return nexusName{initiator: s.InitiatorName, isid: s.ISID, target: " " + s.portal}
+	}
+	return nexusName{s.InitiatorName, s.ISID, s.Target.Name, s.TPGT}
+}
+
+// replaces reports whether a login with the same nexus ends the session.
+func (s *Session) replaces() bool { return !s.Discovery || s.portal != "" }
+
+// auth returns what the session had to authenticate with.
+func (n *Node) auth(s *Session) *Auth {
+	if s.Discovery {
+		return &n.config().DiscoveryAuth
+	}
+	return &n.Target(s.Target.Name).Auth
+}
 
 func newRegistry() registry {
 	return registry{sessions: make(map[uint16]*Session), nexuses: make(map[nexusName]*Session)}
@@ -49,15 +66,15 @@ const (
 
 // enter registers s with its first connection. If a session of the same I_T nexus exists, this login is "implicitly
 // logging out the session" (RFC 7143, 6.3.5): its connections are closed, and c receives messageResumeLogin when they have ended; enter is
-// then called again. Discovery sessions have no nexus, and any number may exist. The registry is locked.
+// then called again. The registry is locked.
 //
 // With CHAP an initiator's name alone proves nothing: only the account that logged a session in may replace it. Once the target no
 // longer has that account, any account may.
 func (n *Node) enter(s *Session, c *Conn) (entry, *LoginError) {
 	r := &n.reg
-	if !s.Discovery {
+	if s.replaces() {
 		if o := r.nexuses[s.nexus()]; o != nil {
-			if o.Account != s.Account && n.Target(s.Target.Name).Auth.Knows(o.Account) {
+			if o.Account != s.Account && n.auth(s).Knows(o.Account) {
 				return 0, refuse(pdu.LoginAuthorizationFailure, "the session of that initiator port was logged in by another CHAP account")
 			}
 			o.ended = append(o.ended, waiter{why: waitReinstate, who: c})
@@ -72,6 +89,8 @@ func (n *Node) enter(s *Session, c *Conn) (entry, *LoginError) {
 		if err := c.host.NewNexus(s); err != nil {
 			return 0, refuseNexus(err)
 		}
+	}
+	if s.replaces() {
 		r.nexuses[s.nexus()] = s
 	}
 	s.TSIH = r.newTSIH(c.cfg.Rand)
@@ -130,7 +149,7 @@ func (r *registry) find(tsih uint16, n nexusName, discovery bool) (*Session, *Lo
 func (r *registry) leave(s *Session) {
 	r.mu.Lock()
 	delete(r.sessions, s.TSIH)
-	if !s.Discovery {
+	if s.replaces() {
 		delete(r.nexuses, s.nexus())
 	}
 	ended := s.ended
@@ -148,7 +167,7 @@ func (r *registry) leave(s *Session) {
 // forgetWaiter removes a login that ended while it waited for another session of its I_T nexus to end. That may take long, and
 // many logins may come and go meanwhile.
 func (r *registry) forgetWaiter(s *Session, login *Conn) {
-	if s.Discovery {
+	if !s.replaces() {
 		return
 	}
 	r.mu.Lock()

@@ -14,6 +14,7 @@ type Session struct {
 	ISID          [6]byte
 	TSIH          uint16
 	Discovery     bool
+	portal        string  // of an unnamed discovery session
 	Target        *Target // nil in a discovery session
 	TPGT          uint16
 	Params        Params

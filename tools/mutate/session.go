@@ -55,7 +55,7 @@ var sessionMutants = []mutant{
 	{"live: a kept session is not ended", "session/ask.go", "	if s.keep != nil {\n		s.keep.host.Post", "	if false {\n		s.keep.host.Post", "session", "LogOut"},
 	{"live: a session that was asked to end is kept", "session/members.go", "case lost && s.phase == sessionUp && ", "case lost && ", "session", "LogOut"},
 	{"live: connections keep their old times", "session/configure.go", "		s.each(nil, Message{kind: messageConfigure})\n", "		_ = s\n", "session", "Configure"},
-	{"live: an account that is gone protects its session", "session/registry.go", " && n.Target(s.Target.Name).Auth.Knows(o.Account) {", " {", "session", "NewAccount"},
+	{"live: an account that is gone protects its session", "session/registry.go", " && n.auth(s).Knows(o.Account) {", " {", "session", "NewAccount"},
 	{"live: one connection's logout ends the session", "session/ask.go", "	if c.end.asking == askedConn {", "	if false {", "session", "LogOut"},
 
 	{"logout: others go on", "session/logout.go", "o.others = s.quiesce(self, o.turn)", "", "session", "Logout"},

@@ -25,6 +25,9 @@ var wireMutants = wire([]fault{
 	{"login: an ITT of our own (11.13)", "session/login_answer.go", "	resp.SetITT(req.ITT())\n", "	resp.SetITT(req.ITT() + 1)\n"},
 	{"chap: any response will do (12.1.3)", "session/chap.go", "if subtle.ConstantTimeCompare(sum, response)&subtle", "if subtle.ConstantTimeCompare(sum, sum)&subtle"},
 	{"chap: our own challenge is answered (9.2.1)", "session/chap.go", "if bytes.Equal(challenge, s.challenge) {", "if bytes.Equal(nil, s.challenge) {"},
+	{"chap: a response before the challenge passes the step (9.2)", "session/chap.go", "if _, early := get(key); early {", "if false {"},
+	{"chap: a missing key is a failure to authenticate (9.2)", "session/chap.go", "	case errCHAPMissing:\n		return pdu.LoginMissingParameter\n", ""},
+	{"discovery: unnamed sessions side by side (7.4.2.1)", "session/login_grant.go", "	if l.unnamed {", "	if false {"},
 	{"discovery: SendTargets shows nothing (Appendix C)", "session/sendtargets.go", `		if value == "All" {`, `		if value == "" {`},
 
 	// Numbers (4.2.2).
@@ -66,7 +69,7 @@ type fault struct{ name, file, old, new string }
 func wire(faults []fault) (all []mutant) {
 	for _, f := range faults {
 		all = append(all, mutant{name: "wire: " + f.name, file: f.file, old: f.old, new: f.new,
-			pkg: conformPkg, run: "TestRingtgtConforms"}) // and its variant with CHAP
+			pkg: conformPkg, run: "TestRingtgtConforms"}) // with CHAP, too
 	}
 	return all
 }

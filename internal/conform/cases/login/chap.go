@@ -139,6 +139,12 @@ func steps() []conform.Case {
 			return []string{"CHAP_I", "1", "CHAP_C", pdu.EncodeHex(ch.Bytes)}
 		}, wrong, missing),
 		answer("CHAP_A once more", func(*conform.T, conform.Challenge) []string { return []string{"CHAP_A", "5"} }, wrong, missing),
+		{"CHAP_N and CHAP_R in place of CHAP_A", func(t *conform.T) {
+			c := t.Dial()
+			good(t, c.Exchange(c.Request(conform.Security, conform.Security), t.Who("AuthMethod", "CHAP")...))
+			c.SendLogin(c.Request(conform.Security, conform.Security), "CHAP_N", t.Target.User, "CHAP_R", "0x00112233445566778899aabbccddeeff")
+			refused(t, c, "status 0x0200, initiator error, or 0x0207, missing parameter", wrong, missing)
+		}},
 	})
 	past := func(id, title string, first func(c *conform.Conn, t *conform.T)) conform.Case {
 		return conform.Case{ID: id, Title: title, Groups: chapGroup, Needs: conform.Credentials,

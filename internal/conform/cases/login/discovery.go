@@ -150,6 +150,17 @@ func sessions() []conform.Case {
 			},
 		},
 		{
+			ID: "rfc7143/7.4.2.1/5", Title: "two unnamed discovery sessions with one ISID", Groups: discoveryGroup,
+			Rule: "An unnamed discovery session reinstates the one of the same initiator port at the same portal.",
+			Run: func(t *conform.T) {
+				c := discover(t)
+				n, first := t.Secure("SessionType", "Discovery", "TargetName", "")
+				n.Session.ISID = c.Session.ISID
+				good(t, n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...))
+				dead(t, c)
+			},
+		},
+		{
 			ID: "rfc7143/4.2.7/0", Title: "SendTargets without a value in a normal session", Groups: discoveryGroup,
 			Rule: "In a normal session SendTargets without a value lists the session's own target and no other (Appendix C).",
 			Run: func(t *conform.T) {
