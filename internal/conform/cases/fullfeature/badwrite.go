@@ -113,7 +113,7 @@ var faults = []fault{{
 		l.Send(l.dataOut(h, pdu.ReservedTag, 1, 1024, true), data[1024:1536])
 	},
 }, {
-	id: "rfc7143/13.14/0b", title: "more immediate data than FirstBurstLength", open: unsolicited,
+	id: "rfc7143/13.14/0b", title: "more immediate data than FirstBurstLength", open: unsolicited, codes: []uint16{incorrectAmount, unexpectedUnsolicited},
 	keys: []string{"FirstBurstLength", "512", "MaxBurstLength", "8192"}, blocks: 4096,
 	rule: "It is an error to send more unsolicited data than FirstBurstLength.",
 	send: func(l *link, h *pdu.SCSICommand, data []byte) { l.Send(h.BHS(), data[:1024]) },
