@@ -161,7 +161,7 @@ var faults = []fault{{
 	},
 }, {
 	id: "rfc7143/11.8/6a", title: "Data-Out that leaves a gap", open: solicited,
-	rule: "With DataPDUInOrder=Yes the Data-Out PDUs of a sequence form a continuous range.", also: []string{"rfc7143/11.7.6/0"},
+	rule: "With DataPDUInOrder=Yes the Data-Out PDUs of a sequence form a continuous range.", also: []string{"rfc7143/11.7.6/0", "rfc7143/4.2.5.2/6"},
 	send: func(l *link, h *pdu.SCSICommand, data []byte) {
 		l.Send(h.BHS(), nil)
 		ttt, q := l.r2t(h).R2T().TTT(), len(data)/4

@@ -130,7 +130,7 @@ func queries() []conform.Case {
 			l.all("the response to ABORT TASK SET, and the ping echo", set.BHS(), l.fill(gap))
 		},
 	}, {
-		ID: "rfc7144/6.3/12", Title: "I_T NEXUS RESET", Needs: writing | conform.Level2, Also: []string{"rfc7144/6.3/13"},
+		ID: "rfc7144/6.3/12", Title: "I_T NEXUS RESET", Needs: writing | conform.Level2, Also: []string{"rfc7144/6.3/10", "rfc7144/6.3/11", "rfc7144/6.5/1", "rfc7144/6.3/13"},
 		Rule: "I_T NEXUS RESET drops all connections of the session.",
 		Run: func(t *conform.T) {
 			l := level(t, 2)

@@ -75,7 +75,7 @@ func luns() (cases []conform.Case) {
 			l.t.Want(n >= 8 && n%8 == 0, "a LUN LIST LENGTH of whole LUNs", "%d", n)
 		},
 	}, {
-		ID: "rfc7143/11.4.7/2", Title: "sense data beside CHECK CONDITION", Needs: conform.Unit, Also: []string{"rfc7143/11.4.7/1"},
+		ID: "rfc7143/11.4.7/2", Title: "sense data beside CHECK CONDITION", Needs: conform.Unit, Also: []string{"rfc7143/4.6.1.2/1", "rfc7144/5.2.2/1", "rfc7144/5.2.2/2", "rfc7143/11.4.7/1"},
 		Rule: "If the status is CHECK CONDITION, the data segment contains sense data.",
 		Run: func(t *conform.T) {
 			l := open(t)

@@ -153,7 +153,7 @@ func allegiance() []conform.Case {
 	}, {
 		ID: "rfc7143/11.6.1/2m", Title: "ABORT TASK SET while a response is not acknowledged", Needs: conform.Unit | conform.Several,
 		Rule:   "Before the response to ABORT TASK SET, the delivery of earlier responses on all connections is acknowledged.",
-		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.2.3.3/2", "rfc7143/4.2.2.3.2/2", "rfc7143/4.2.3.3/11"},
+		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.2.3.3/1", "rfc7143/4.2.2.3.4/1", "rfc7143/4.2.2.3.4/2", "rfc7143/4.2.2.3.2/1", "rfc7143/4.2.3.3/13", "rfc7143/4.2.2.3.3/2", "rfc7143/4.2.2.3.2/2", "rfc7143/4.2.3.3/11"},
 		Run: func(t *conform.T) {
 			links := several(t, 2, "TaskReporting", "ResponseFence")
 			a, b := links[0], links[1]
@@ -187,7 +187,7 @@ func allegiance() []conform.Case {
 	}, {
 		ID: "rfc7143/4.2.3.4/12", Title: "FastAbort tells the other connections", Needs: writing | conform.Several,
 		Rule:   "With TaskReporting=FastAbort each other connection that has an affected task gets an Asynchronous Message with event 5.",
-		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.3.4/2", "rfc7143/4.2.3.4/14", "rfc7143/4.2.3.4/17"},
+		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.3.4/1", "rfc7143/4.2.3.4/11", "rfc7143/4.2.3.4/2", "rfc7143/4.2.3.4/14", "rfc7143/4.2.3.4/17"},
 		Run: func(t *conform.T) {
 			links := several(t, 2, "TaskReporting", "FastAbort", "InitialR2T", "Yes", "ImmediateData", "No")
 			a, b := links[0], links[1]
@@ -343,7 +343,7 @@ func departures() []conform.Case {
 		},
 	}, {
 		ID: "rfc7143/7.14/0m", Title: "a connection that breaks", Needs: conform.Unit | conform.Several, Level: conform.May,
-		Rule: "A session may go on with its other connections when one breaks.",
+		Rule: "A session may go on with its other connections when one breaks.", Also: []string{"rfc7143/7.14/1"},
 		Run: func(t *conform.T) {
 			links := several(t, 2)
 			a, b := links[0], links[1]

@@ -11,7 +11,7 @@ import (
 func numbering() []conform.Case {
 	cases := []conform.Case{{
 		ID: "rfc7143/4.2.2.1/12", Title: "ExpCmdSN follows the commands",
-		Rule: "Initiators and targets support command numbering: ExpCmdSN advances by one for each numbered command.",
+		Rule: "Initiators and targets support command numbering: ExpCmdSN advances by one for each numbered command.", Also: []string{"rfc7143/4.2.1/1", "rfc7143/7.1.5/3"},
 		Run: func(t *conform.T) {
 			l := open(t)
 			for range 8 {

@@ -107,6 +107,11 @@ func ignored() (cases []conform.Case) {
 	return cases
 }
 
+// noSegments are the rules of PDUs that have neither additional header segments nor data.
+var noSegments = map[string][]string{
+	"Task Management Function Response": {"rfc7143/11.6.2/1"}, "Logout Response": {"rfc7143/11.15.2/1"}, "R2T": {"rfc7143/11.8.1/1"},
+}
+
 // zeros has the cases of reserved fields that a target must send as 0 (RFC 7143, 11).
 func zeros() (cases []conform.Case) {
 	for i, r := range []struct {
@@ -151,6 +156,7 @@ func zeros() (cases []conform.Case) {
 		cases = append(cases, conform.Case{
 			ID: "rfc7143/11/1" + letters(i), Title: "the reserved fields of a " + r.name, Needs: r.needs,
 			Rule: "A sender sets all bits that are not defined, and all reserved fields, to 0.",
+			Also: append([]string{"rfc7143/11.2.1.2/2", "rfc7143/11.2.1.6/1"}, noSegments[r.name]...),
 			Run: func(t *conform.T) {
 				l := open(t, append([]string{"iSCSIProtocolLevel", "1"}, r.keys...)...)
 				p := r.get(l)

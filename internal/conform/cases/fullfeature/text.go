@@ -70,7 +70,7 @@ func (l *link) wantKeys(p *conform.PDU, keys ...string) {
 // textBits has the cases of the fields of text PDUs.
 func textBits() []conform.Case {
 	return []conform.Case{{
-		ID: "rfc7143/11.11.1/2", Title: "a whole text", Also: []string{"rfc7143/11.11.3/0", "rfc7143/11.11.4/0"},
+		ID: "rfc7143/11.11.1/2", Title: "a whole text", Also: []string{"rfc7143/11.11.4/2", "rfc7143/11.11.1/1", "rfc7143/11.11.3/0", "rfc7143/11.11.4/0"},
 		Rule: "A Text Response with the F bit has the Target Transfer Tag 0xffffffff.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -80,7 +80,7 @@ func textBits() []conform.Case {
 			l.t.Want(p.Final() == (p.Text().TTT() == pdu.ReservedTag), "the F bit or a Target Transfer Tag", "flags 0x%02x, tag 0x%08x", p.Flags(), p.Text().TTT())
 		},
 	}, {
-		ID: "rfc7143/11.11.1/3", Title: "a request without the F bit", Also: []string{"rfc7143/11.10.4/1", "rfc7143/6.4/0", "rfc7143/11.11.1/0"},
+		ID: "rfc7143/11.11.1/3", Title: "a request without the F bit", Also: []string{"rfc7143/11.11.4/1", "rfc7143/11.10.4/1", "rfc7143/6.4/0", "rfc7143/11.11.1/0"},
 		Rule: "The answer to a request without the F bit has no F bit, and a Target Transfer Tag.",
 		Run: func(t *conform.T) {
 			l := open(t)

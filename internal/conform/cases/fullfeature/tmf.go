@@ -216,7 +216,7 @@ func sets() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7143/4.2.3.3/7", Title: "ABORT TASK SET while a write waits for data", Needs: writing, Groups: tmf, Also: []string{"rfc7143/11.5.1/6", "rfc7143/11.5.1/3"},
+		ID: "rfc7143/4.2.3.3/7", Title: "ABORT TASK SET while a write waits for data", Needs: writing, Groups: tmf, Also: []string{"rfc7143/4.2.3.3/1", "rfc7143/11.5.1/6", "rfc7143/11.5.1/3"},
 		Rule: "The target waits for the answers to valid Target Transfer Tags of affected tasks, before it responds.",
 		Run: func(t *conform.T) {
 			l := solicited(t, "TaskReporting", "RFC3720")
@@ -239,7 +239,7 @@ func sets() []conform.Case {
 		},
 	}, {
 		ID: "rfc7143/11.5.1/0a", Title: "commands after ABORT TASK SET", Needs: conform.Unit, Groups: tmf,
-		Rule: "A function acts on commands with a CmdSN lower than its own; ABORT TASK SET leaves later ones alone.",
+		Rule: "A function acts on commands with a CmdSN lower than its own; ABORT TASK SET leaves later ones alone.", Also: []string{"rfc7143/4.2.2.3.2/3"},
 		Run: func(t *conform.T) {
 			l := open(t, "MaxConnections", "1")
 			set := l.tmf(pdu.TMFAbortTaskSet, false)
