@@ -2,6 +2,7 @@ package initiator
 
 import (
 	"container/heap"
+	"errors"
 	"fmt"
 
 	"github.com/ringtgt/ringtgt/bench/initiator/proto"
@@ -73,7 +74,11 @@ func (c *loopConn) conclude(r *request) bool {
 		return true
 	}
 	if res.Err != nil {
-		c.fault(r, res.Err) // rejected: its CmdSN is a hole
+		c.fault(r, res.Err)
+		if rejected := new(RejectError); errors.As(res.Err, &rejected) {
+			// Its CmdSN is a gap (RFC 7143, 7.3). A load does not plug it: behind it the window would close, and the run would wait.
+			c.fail(res.Err)
+		}
 		return true
 	}
 	again := res.Status == statusTaskSetFull || res.Status == statusBusy
