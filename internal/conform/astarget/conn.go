@@ -168,9 +168,9 @@ func (c *conn) common(r *received) {
 	} else {
 		c.kept("11/1")
 	}
-	limit := recvDataSegment
-	if c.phase == loggingIn {
-		limit = loginDataSegment
+	limit := loginDataSegment
+	if c.phase != loggingIn && c.login.declared {
+		limit = recvDataSegment
 	}
 	c.want(len(r.data) <= limit, "11.7.1/1", "a %v with %d bytes, where the target takes %d", op, len(r.data), limit)
 }

@@ -3,6 +3,7 @@ package astarget
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/ringtgt/ringtgt/pdu"
 )
@@ -12,6 +13,7 @@ type loginState struct {
 	requests   int
 	first      pdu.LoginRequest
 	stage      pdu.Stage
+	declared   bool              // MaxRecvDataSegmentLength was
 	text       []byte            // of requests with the C bit
 	names      map[string]string // keys that the initiator declared
 	offered    map[string]string // keys that the initiator sent
@@ -167,6 +169,10 @@ func (c *conn) conclude(q *pdu.LoginRequest, answer []byte) error {
 		}
 	} else if c.t.cfg.User != "" && !l.chap.proved && !l.discovery {
 		return refuse(pdu.LoginAuthenticationFailure, "no CHAP")
+	}
+	if l.stage == pdu.StageLoginOperationalNegotiation && !l.declared {
+		l.declared = true
+		answer = pdu.AppendText(answer, "MaxRecvDataSegmentLength", strconv.Itoa(recvDataSegment))
 	}
 	if transit && l.stage == pdu.StageLoginOperationalNegotiation {
 		var held bool
