@@ -24,6 +24,20 @@ func (c *loopConn) settle() {
 		}
 	}
 	c.over = c.over[:0]
+	if c.asked && c.dead == nil {
+		c.asked = false
+		c.negotiate()
+	}
+}
+
+// negotiate honors a request for negotiation, "by issuing a Text Request (that can be empty) on the same connection" (RFC 7143,
+// 11.9.1).
+func (c *loopConn) negotiate() {
+	if err := c.p.Submit(&Command{Kind: KindText, TTT: pdu.ReservedTag, Immediate: true}); err != nil {
+		c.fail(err)
+		return
+	}
+	c.mark()
 }
 
 // release takes back a request that has ended; a closed loop issues its next one in it.

@@ -33,6 +33,7 @@ type loopConn struct {
 	marked   bool // is in the loop's todo
 	held     bool // is in the loop's held
 	paced    bool // is in the loop's pacer
+	asked    bool // the target wants a text request
 	progress proto.Progress
 	seenMax  uint32 // MaxCmdSN at the last flush
 
@@ -55,8 +56,9 @@ type loopConn struct {
 // Done, Async and Violation make loopConn a proto.Handler.
 func (c *loopConn) Done(cmd *Command) { c.over = append(c.over, cmd) }
 
-// Async passes events on. A load generator can do little about them: the target closes what it says it closes.
+// Async passes events on. A load generator can do little about most of them: the target closes what it says it closes.
 func (c *loopConn) Async(m *pdu.AsyncMessage, data []byte) {
+	c.asked = c.asked || m.AsyncEvent() == pdu.AsyncEventNegotiationRequest
 	if cb := c.session.cfg.OnAsync; cb != nil {
 		cb(Async{CID: c.cid, Message: *m, Data: append([]byte(nil), data...)})
 	}

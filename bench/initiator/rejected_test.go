@@ -32,3 +32,37 @@ func TestRunEndsAtAReject(t *testing.T) {
 		t.Errorf("ended by %s with %d requests", r.Ended, r.Requests())
 	}
 }
+
+// "The initiator MUST honor this request by issuing a Text Request (that can be empty) on the same connection" (RFC 7143, 11.9.1).
+func TestRunNegotiatesWhenAsked(t *testing.T) {
+	asked := make(chan struct{})
+	s := (&stub{
+		read: func(c *stubConn, n uint64, itt uint32) {
+			if n == 50 {
+				var h pdu.BHS
+				h.Init(pdu.OpAsyncMessage)
+				(*pdu.AsyncMessage)(&h).SetAsyncEvent(pdu.AsyncEventNegotiationRequest)
+				c.send(&h, nil, true)
+			}
+			c.answer(itt)
+		},
+		text: func(c *stubConn, itt uint32) {
+			var h pdu.BHS
+			h.Init(pdu.OpTextResponse)
+			r := (*pdu.TextResponse)(&h)
+			r.SetFinal(true)
+			r.SetITT(itt)
+			r.SetTTT(pdu.ReservedTag)
+			c.send(&h, nil, true)
+			close(asked)
+		},
+	}).start(t)
+	ls := loopsFor(t, LoopsConfig{Sessions: s.configs(1)})
+	mustRun(t, ls, stubReads(Workload{Depth: 4, Count: 5000}))
+	select {
+	case <-asked:
+	default:
+		t.Error("no text request came")
+	}
+	mustRun(t, ls, stubReads(Workload{Depth: 4, Count: 10})) // the session is as it was
+}

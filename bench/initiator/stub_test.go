@@ -17,6 +17,7 @@ type stub struct {
 	up     func(c *stubConn)                       // once logged in, on a goroutine of its own, if set
 	read   func(c *stubConn, n uint64, itt uint32) // the n-th command of the connection, from 1; nil answers
 	nopOut func(c *stubConn, ttt uint32)           // answers to pings
+	text   func(c *stubConn, itt uint32)           // text requests
 	conns  sync.WaitGroup
 
 	// narrow makes all connections those of one session with a window of one command, which each answer of any of them opens.
@@ -108,6 +109,10 @@ func (c *stubConn) serve() {
 		case pdu.OpNOPOut:
 			if c.nopOut != nil {
 				c.nopOut(c, (*pdu.NOPOut)(&h).TTT())
+			}
+		case pdu.OpTextRequest:
+			if c.text != nil {
+				c.text(c, h.ITT())
 			}
 		case pdu.OpLogoutRequest:
 			var r pdu.BHS
