@@ -80,6 +80,13 @@ func TestCSIDriver(t *testing.T) {
 	n.attention(s, 0, "3F/0E")
 	check.Equal(t, n.luns(s), "0 1", "LUNs:")
 
+	// GetCapacity
+	var pools struct {
+		Pools []api.Pool `json:"pool"`
+	}
+	must.OK(t, c.Request(n.ctx, http.MethodGet, "/v1/pools", nil, &pools))
+	must.Be(t, len(pools.Pools) == 1 && pools.Pools[0].Available > 0 && pools.Pools[0].Total >= pools.Pools[0].Available, "%+v", pools)
+
 	// ControllerExpandVolume, with the session up
 	twice(http.MethodPatch, base+"pvc-1", api.VolumeChange{Size: 8 << 20})
 	n.attention(s, 0, "2A/09")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/dustin/go-humanize"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/api"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
@@ -79,9 +80,13 @@ func (c *poolListCmd) Run(s streams) error {
 	return list(&c.daemonFlags, s, "/v1/pools", func(w io.Writer, a *struct {
 		Pools []api.Pool `json:"pool"`
 	}) {
-		fmt.Fprintln(w, "POOL\tPATH")
+		fmt.Fprintln(w, "POOL\tFREE\tOF\tPATH")
 		for _, p := range a.Pools {
-			fmt.Fprintf(w, "%s\t%s\n", p.Name, p.Path)
+			free, of := "-", "-"
+			if p.Total > 0 {
+				free, of = humanize.IBytes(uint64(p.Available)), humanize.IBytes(uint64(p.Total))
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.Name, free, of, p.Path)
 		}
 	})
 }

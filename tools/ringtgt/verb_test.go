@@ -191,7 +191,7 @@ func TestVerbLists(t *testing.T) {
 		"target list":            verbTarget + "  1     0         all",
 		"lun list":               verbTarget + "  3    -     file /srv/a.img  thin,bounded  all",
 		"lun list " + verbTarget: "file /srv/a.img",
-		"pool list":              "fast  /srv/fast",
+		"pool list":              "fast  -     -   /srv/fast",
 		"portal list":            "ADDRESS",
 		"acl list " + verbTarget: "every initiator may log in",
 		"session list":           "session 9: " + verbTarget,

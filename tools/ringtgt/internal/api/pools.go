@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
+	"golang.org/x/sys/unix"
 )
 
 func poolRoutes() []route {
@@ -15,7 +16,14 @@ func poolRoutes() []route {
 }
 
 func (s *Server) listPools(*request) (*reply, error) {
-	return answer(map[string]any{"pool": configOf(s.Node.Config()).Pools})
+	list := configOf(s.Node.Config()).Pools
+	for i := range list {
+		var fs unix.Statfs_t
+		if err := unix.Statfs(list[i].Path, &fs); err == nil { // otherwise its space is not known
+			list[i].Total, list[i].Available = int64(fs.Blocks)*fs.Bsize, int64(fs.Bavail)*fs.Bsize
+		}
+	}
+	return answer(map[string]any{"pool": list})
 }
 
 // NewPool is the body of PUT for a pool.

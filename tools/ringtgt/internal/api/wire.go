@@ -72,6 +72,9 @@ type Pool struct {
 	Name  string `json:"name"`
 	Path  string `json:"path"`
 	Owner string `json:"owner,omitempty"`
+	// Total and Available are the space of its file system in bytes; of GET /v1/pools only.
+	Total     int64 `json:"total,omitempty"`
+	Available int64 `json:"available,omitempty"`
 }
 
 // Target is [[target]].
