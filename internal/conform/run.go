@@ -36,8 +36,8 @@ type Run struct {
 	Progress    func(Result)  // called after each case, always with its trace; may be nil
 	// Restart starts a target again that a case has ended; nil: the rest is then not tried.
 	Restart func(ctx context.Context) error
-	isids       uint32
-	random      [3]byte
+	isids   uint32
+	random  [3]byte
 }
 
 // UnreachableError says that no case can be tried.

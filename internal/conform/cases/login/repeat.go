@@ -99,7 +99,7 @@ func unknown() (all []conform.Case) {
 		}})
 	}
 	all = table(conform.Case{ID: "rfc7143/6.2/7", Groups: loginGroup, Rule: "A key that is not understood is answered with NotUnderstood."}, rows)
-	all = append(all, table(conform.Case{ID: "rfc7143/13.25/0", Groups: loginGroup,
+	all = append(all, table(conform.Case{ID: "rfc7143/13.25/0", Groups: loginGroup, Also: []string{"rfc7143/13.25/1", "rfc7143/13.25/3"},
 		Rule: "Obsolete marker keys are answered with Reject, or IFMarker and OFMarker with No; never with NotUnderstood."}, obsolete)...)
 	return append(all, table(conform.Case{ID: "rfc7143/12/1", Groups: loginGroup,
 		Rule: "Operational keys are not negotiated in SecurityNegotiation: there a target does not answer them with a value."}, stage)...)
