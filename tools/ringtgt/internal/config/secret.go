@@ -86,14 +86,14 @@ func (r *reader) account(t *table) Account {
 	return a
 }
 
-// length checks a secret's length (RFC 7143 9.2.1).
+// length checks a secret's length.
 func (r *reader) length(at Where, what string, secret []byte) {
 	if err := CheckSecret(secret); err != nil {
 		r.ps.add(at, "%s: %v", what, err)
 	}
 }
 
-// CheckSecret refuses secrets that are too short or too long (RFC 7143 9.2.1).
+// CheckSecret returns what is wrong with the length of a CHAP secret (RFC 7143 9.2.1).
 func CheckSecret(secret []byte) error {
 	switch {
 	case len(secret) < minSecret:

@@ -9,10 +9,14 @@ import (
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
 
-// newAccount keeps an account until it is bound to a target.
+// newAccount keeps an account until it is bound to a target. tgt accepts a secret of any length; here the daemon would refuse it when
+// it is bound, which is too late to tell who chose it.
 func newAccount(c *call) error {
 	if slices.Contains(c.accounts(), c.user) {
 		return userExists
+	}
+	if err := config.CheckSecret([]byte(c.password)); err != nil {
+		return err
 	}
 	return c.note.addAccount(c.user, c.password)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/lun"
 	"github.com/ringtgt/ringtgt/lun/backend"
+	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
@@ -173,5 +174,5 @@ func showParams(w io.Writer, l *config.Limits) {
 		"ImmediateData=%s\nFirstBurstLength=%d\nMaxBurstLength=%d\nDataPDUInOrder=Yes\nDataSequenceInOrder=Yes\nErrorRecoveryLevel=0\n"+
 		"MaxConnections=%d\n",
 		or(l.MaxRecvDataSegmentLength, 262144), yes[l.InitialR2T], yes[!l.NoImmediateData], or(l.FirstBurstLength, 262144),
-		or(l.MaxBurstLength, 1048576), or(int64(l.MaxConnections), 8))
+		or(l.MaxBurstLength, 1048576), or(int64(l.MaxConnections), session.MaxConnections))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ringtgt/ringtgt/internal/check"
 	"github.com/ringtgt/ringtgt/internal/must"
+	"github.com/ringtgt/ringtgt/session"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/admin"
 	"github.com/ringtgt/ringtgt/tools/ringtgt/internal/config"
 )
@@ -188,6 +189,7 @@ func TestTargets(t *testing.T) {
 	r.ok("--mode target --tid 7 --op update --name MaxBurstLength --value 65536")
 	r.ok("--mode target --tid 7 --op update -n HeaderDigest -v None")
 	check.That(t, strings.Contains(r.ok("--op show --mode target --tid 7"), "MaxBurstLength=65536\n"), "the parameter is not shown")
+	check.That(t, strings.Contains(r.ok("--op show --mode target --tid 7"), fmt.Sprintf("MaxConnections=%d\n", session.MaxConnections)), "the bound that no one has set is not shown")
 	r.refused("--mode target --tid 7 --op update --name nop_interval --value 1", unsupported)
 	r.refused("--mode target --tid 7 --op update --name nonsense --value 1", unknownParam)
 
@@ -213,7 +215,7 @@ func TestManyAtOnce(t *testing.T) {
 		all.Go(func() {
 			for _, line := range []string{
 				fmt.Sprintf("--mode target --op new --tid %d --targetname iqn.2026-11.x:%d", 100-i, i),
-				fmt.Sprintf("--mode account --op new --user u%d --password secret-of-%d", i, i),
+				fmt.Sprintf("--mode account --op new --user u%d --password secret-number-%d", i, i),
 			} {
 				code, _, errs := r.run(line)
 				check.That(t, code == 0, "tgtadm %s: exit code %d, %s", line, code, errs)
@@ -232,6 +234,8 @@ func TestAccounts(t *testing.T) {
 	r := newRig(t)
 	r.ok("--mode target --op new --tid 1 --targetname " + first)
 	r.refused("--mode account --op bind --tid 1 --user joe", noUser)
+	code, _, errs := r.run("--mode account --op new --user joe --password=0123456789a") // RFC 7143 9.2.1
+	check.That(t, code == exitInvalid && strings.Contains(errs, "tgtadm: the secret has 11 bytes"), "a short secret: exit code %d, %s", code, errs)
 	r.ok("--mode account --op new --user joe --password=0123456789ab")
 	r.refused("--mode account --op new --user joe --password=0123456789ab", userExists)
 	r.ok("--mode account --op new --user out --password=abcdef012345")
