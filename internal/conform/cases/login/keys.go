@@ -35,7 +35,7 @@ func keys() (all []conform.Case) {
 			}
 		}})
 	}
-	all = table(conform.Case{ID: "rfc7144/7.1.1/0", Groups: []conform.Group{conform.Login, conform.Protocol2}, Also: []string{"rfc7143/13.24/1"},
+	all = table(conform.Case{ID: "rfc7144/7.1.1/0", Groups: []conform.Group{conform.Login, conform.Protocol2},
 		Rule: "iSCSIProtocolLevel is answered with a level that is not above the one offered."}, levels)
 	all = append(all, table(conform.Case{ID: "rfc7143/13.12/0login", Groups: loginGroup,
 		Rule: "MaxRecvDataSegmentLength from 512 to 16777215 is a declaration; the target's own is in the same range."}, segments)...)
