@@ -148,6 +148,7 @@ func createFile(t *testing.T, path string) *os.File {
 //	target kill|stop|start               SIGKILL the target, SIGTERM it; start it again on the same files
 //	sha256 IQN LUN OFFSET LENGTH SUM     the LUN's file must hold these bytes
 //	live INITIATOR                       change everything that INITIATOR does not use
+//	elsewhere                            the same at another daemon
 //	latency                              begin to measure
 //	latency IQN LUN                      show what the target measured since
 func hostActions(ctx context.Context, tgt *target, g *guest, log func(string)) func(verb string, args []string) error {
@@ -178,6 +179,8 @@ func hostActions(ctx context.Context, tgt *target, g *guest, log func(string)) f
 			return err
 		case verb == "live" && len(args) == 1:
 			return runLive(ctx, tgt, args[0], liveRounds, log)
+		case verb == "elsewhere" && len(args) == 0:
+			return runElsewhere(ctx, tgt, liveRounds, log)
 		}
 		return fmt.Errorf("the host cannot %s %q", verb, args)
 	}

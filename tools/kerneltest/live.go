@@ -3,7 +3,9 @@ package kerneltest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,7 +38,7 @@ type live struct {
 	log       func(string)
 }
 
-// runLive runs the script. guest is the initiator name whose session must be the same at the end.
+// runLive runs the script against t. guest is the initiator name whose session must be the same at the end; "" if t has none.
 func runLive(ctx context.Context, t *target, guest string, rounds int, log func(string)) error {
 	ctx, cancel := context.WithTimeout(ctx, liveLimit)
 	defer cancel()
@@ -72,6 +74,24 @@ func runLive(ctx context.Context, t *target, guest string, rounds int, log func(
 	log(fmt.Sprintf("%d commands changed the daemon in %.1f s; the neighbour carried out %d commands in %d sessions",
 		l.commands, time.Since(began).Seconds(), used, logins))
 	return nil
+}
+
+// runElsewhere runs the script against another daemon of the host: what it costs the guest then is the processors' time, which is
+// short under emulation, and nothing of the guest's daemon.
+func runElsewhere(ctx context.Context, t *target, rounds int, log func(string)) (err error) {
+	dir, err := os.MkdirTemp(t.config.dir, "elsewhere-")
+	if err != nil {
+		return err
+	}
+	other := &target{kind: t.kind, log: io.Discard}
+	if other.config, err = newTargetConfig(dir, t.kind.firstLUN); err != nil {
+		return err
+	}
+	if err := other.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, other.child.Terminate(targetLimit), os.RemoveAll(dir)) }()
+	return runLive(ctx, other, "", rounds, log)
 }
 
 // round does each kind of change once.
@@ -243,6 +263,9 @@ func (l *live) removeLUNs(round int) error {
 
 // session describes the session of an initiator with the target: it is another one after a reconnection.
 func (l *live) session(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
 	cmd := exec.CommandContext(l.ctx, l.binary, "session", "list", "--json", "--initiator", name, "--target", iqnLive, "--state", filepath.Join(l.dir, "state"))
 	out, err := cmd.Output()
 	if err != nil {

@@ -1,6 +1,7 @@
 # fio verifies a LUN for the whole length of a script on the host that changes everything else: it adds, grows, masks, limits and
 # removes other LUNs of the same target, adds and removes targets and portals, rotates CHAP secrets, kicks other sessions and applies
-# an edited file. There must be no I/O error and no reconnection. The latencies with and without the script are printed.
+# an edited file. There must be no I/O error and no reconnection. The latencies are printed, beside those while the same script
+# changes another daemon.
 connect "$LIVE"
 d=$(disk "$LIVE" "$LUN_LIVE")
 was=$(session "$LIVE")
@@ -22,26 +23,30 @@ latencies() {
 	' "$1"
 }
 
-host latency
-(verifying 20 /run/kt/fio-quiet) || fail "fio, before anything changes: $(head -n 3 /run/kt/fio-quiet)"
-step "nothing changes: $(latencies /run/kt/fio-quiet)"
-host latency "$LIVE" "$LUN_LIVE"
+# during OUTPUT ACTION...: fio verifies while the host carries out an action; what it and the target measured is shown.
+during() {
+	out=$1
+	shift
+	host latency
+	verifying 600 "$out" &
+	fio=$!
+	sleep 2
+	host "$@"
+	kill -0 $fio || fail "fio ended before the script: $(head -n 3 "$out")"
+	kill -TERM $fio
+	wait $fio
+	same 128 $? "fio's exit status after SIGTERM"
+	grep -q '"error" : 0,' "$out" || fail "fio: $(grep '"error"' "$out")"
+	step "$1: $(latencies "$out")"
+	host latency "$LIVE" "$LUN_LIVE"
+}
 
-host latency
-verifying 600 /run/kt/fio-live &
-fio=$!
-sleep 2
-host live "$(cat "$was/initiatorname")"
-kill -0 $fio || fail "fio ended before the script: $(head -n 3 /run/kt/fio-live)"
-kill -TERM $fio
-wait $fio
-same 128 $? "fio's exit status after SIGTERM"
-grep -q '"error" : 0,' /run/kt/fio-live || fail "fio: $(grep '"error"' /run/kt/fio-live)"
-step "all else changes: $(latencies /run/kt/fio-live)"
-host latency "$LIVE" "$LUN_LIVE"
+# The script at another daemon takes as much of the host's processors, on which this machine is emulated.
+during /run/kt/fio-elsewhere elsewhere
+during /run/kt/fio-live live "$(cat "$was/initiatorname")"
 
 same "$was" "$(session "$LIVE")" "the session"
 same LOGGED_IN "$(negotiated "$LIVE" state)" "its state"
 dmesg | sed -n '/kt: begin live$/,$p' | grep -E 'detected conn error|I/O error|session recovery|offline' && fail "the kernel complained"
 must fio_verify "$d" --size=2m
-note "$(latencies /run/kt/fio-quiet)-> $(latencies /run/kt/fio-live)"
+note "$(latencies /run/kt/fio-elsewhere)-> $(latencies /run/kt/fio-live)"
