@@ -196,6 +196,13 @@ func (l *link) quiet(due string) *conform.PDU {
 	return l.answer(h, pdu.OpNOPIn, due)
 }
 
+// still is quiet for what a target may be slow to do wrong: several pings.
+func (l *link) still(due string) {
+	for range 5 {
+		l.quiet(due)
+	}
+}
+
 // all waits for the answers to requests, in any order.
 func (l *link) all(due string, sent ...*pdu.BHS) (got []*conform.PDU) {
 	want := map[uint32]bool{}

@@ -163,7 +163,7 @@ func allegiance() []conform.Case {
 			b.good(b.finish(h, nil)) // b does not acknowledge
 			f := a.tmf(pdu.TMFAbortTaskSet, true)
 			a.Send(f.BHS(), nil)
-			a.quiet("no response before the other connection has acknowledged what it got")
+			a.still("no response before the other connection has acknowledged what it got")
 			a.acknowledge()
 			p := a.answer(f.BHS(), pdu.OpTaskManagementResponse, "the response to ABORT TASK SET")
 			a.outcome("Function complete", p, pdu.TMFResponseComplete)
@@ -179,7 +179,7 @@ func allegiance() []conform.Case {
 			f := a.tmf(pdu.TMFAbortTaskSet, true)
 			a.acknowledge()
 			a.Send(f.BHS(), nil)
-			a.quiet("no response before the command with the CmdSN before it")
+			a.still("no response before the command with the CmdSN before it")
 			b.answer(b.fill(gap), pdu.OpNOPIn, "the ping echo on the other connection")
 			a.acknowledge()
 			a.outcome("Function complete", a.answer(f.BHS(), pdu.OpTaskManagementResponse, "the response"), pdu.TMFResponseComplete)
@@ -221,7 +221,7 @@ func allegiance() []conform.Case {
 			a.acknowledge()
 			f := a.tmf(pdu.TMFAbortTaskSet, true)
 			a.Send(f.BHS(), nil)
-			a.quiet("no response before the data that the R2T on the other connection asked for")
+			a.still("no response before the data that the R2T on the other connection asked for")
 			b.serve(h, r2t, b.pattern(b.unit().Block))
 			a.answer(f.BHS(), pdu.OpTaskManagementResponse, "the response to ABORT TASK SET")
 			for _, m := range t.Async() {

@@ -121,9 +121,14 @@ func fullWindow(t *conform.T) {
 		l.Send(h, nil)
 		held = append(held, h)
 	}
-	l.quiet("the echo of an immediate ping while the window is full")
+	p = l.quiet("the echo of an immediate ping while the window is full")
+	beyond := l.nop(false)
+	(*pdu.NOPOut)(beyond).SetCmdSN(p.MaxCmdSN() + 1)
+	l.Session.CmdSN--
+	l.Send(beyond, nil) // MaxCmdSN + 1, of which nothing must remain
 	first := l.fill(gap)
 	l.inOrder("the echoes of all pings in CmdSN order", append([]*pdu.BHS{first}, held...)...)
+	l.still("no echo of the ping whose CmdSN was outside the window")
 }
 
 // order has the cases of execution in CmdSN order.

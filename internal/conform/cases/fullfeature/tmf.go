@@ -207,7 +207,7 @@ func sets() []conform.Case {
 			set := l.tmf(pdu.TMFAbortTaskSet, true)
 			l.acknowledge()
 			l.Send(set.BHS(), nil)
-			l.quiet("no response before the command with the CmdSN before the function's has arrived")
+			l.still("no response before the command with the CmdSN before the function's has arrived")
 			fill := l.fill(gap)
 			for _, p := range l.all("the response to ABORT TASK SET, and the ping echo", set.BHS(), fill) {
 				if p.Opcode() == pdu.OpTaskManagementResponse {
@@ -226,7 +226,7 @@ func sets() []conform.Case {
 			set := l.tmf(pdu.TMFAbortTaskSet, true)
 			l.acknowledge()
 			l.Send(set.BHS(), nil)
-			l.quiet("no response before the data that the R2T asked for")
+			l.still("no response before the data that the R2T asked for")
 			l.serve(h, r2t, l.pattern(l.unit().Block))
 			p := l.Recv("the response to ABORT TASK SET")
 			if p.ITT() == h.ITT() && p.Opcode() == pdu.OpSCSIResponse {
@@ -268,7 +268,7 @@ func sets() []conform.Case {
 			f := l.tmf(pdu.TMFAbortTaskSet, false)
 			l.acknowledge()
 			l.Send(f.BHS(), nil)
-			l.quiet("no response before the command before it has arrived")
+			l.still("no response before the command before it has arrived")
 			fill := l.fill(gap)
 			l.all("the ping echo and the response", fill, f.BHS())
 		},
@@ -294,7 +294,7 @@ func sets() []conform.Case {
 			f := l.tmf(pdu.TMFLogicalUnitReset, true)
 			l.acknowledge()
 			l.Send(f.BHS(), nil)
-			l.quiet("no response before the data that the R2T asked for")
+			l.still("no response before the data that the R2T asked for")
 			l.serve(h, r2t, l.pattern(l.unit().Block))
 			p := l.Recv("the response to LOGICAL UNIT RESET")
 			if p.ITT() == h.ITT() && p.Opcode() == pdu.OpSCSIResponse {
