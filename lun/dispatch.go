@@ -36,12 +36,14 @@ func (t *Task) resolve() {
 func (t *Task) dispatch() {
 	// A unit may have been added or removed since Plan, which ran when the header arrived. Nothing else that Plan found can change.
 	switch {
-	case !t.resolved || t.unit == nil:
+	case !t.resolved:
 		t.resolve()
-	case !t.unit.removed.Load():
+	case t.unit != nil && !t.unit.removed.Load():
 	case t.cmd != nil && t.cmd.flags&withoutUnit != 0:
 		t.resolve()
-	default: // it was sent to the unit that was removed, and must not act on another one that has the LUN now
+	default:
+		// It was sent to a unit that was removed, and must not act on another one that has the LUN now. Or there was none: then no
+		// memory was planned, no data was asked for, and a unit that has come since would take the command for one without data.
 		t.unit = nil
 	}
 	u, c := t.unit, t.cmd

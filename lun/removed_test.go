@@ -99,3 +99,32 @@ func TestAttentionsOfALUNUsedAgain(t *testing.T) {
 	r.want(on1(), good, "a condition is pending once (SAM-5 5.14.1)")
 	check.That(t, !other.Removed(), "the wrong unit was removed")
 }
+
+// A command that was sent when its LUN had no unit, or one that was hidden, does not act on a unit that came before it started: no
+// memory was planned for it and no data asked for, so a WRITE would be a GOOD one of nothing.
+func TestCommandIsNotForAUnitThatCameLater(t *testing.T) {
+	for _, how := range []string{"added", "exported"} {
+		t.Run(how, func(t *testing.T) {
+			r := newRig(t)
+			if how == "added" {
+				r.tg.RemoveUnit(0)
+			} else {
+				must.OK(t, r.u.SetExports([]lun.Export{{Initiators: []string{"iqn.2026-11.com.example:nobody"}}}))
+			}
+			write := r.plan(0, r.a, 0, lun.AttrSimple, cdb10(0x2A, 0, 1, 1), pattern(512, 1))
+			read := r.plan(0, r.a, 0, lun.AttrSimple, cdb10(0x28, 0, 1, 1), nil)
+			d := r.d
+			if how == "added" {
+				d = newDisk(t, lun.Geometry{Blocks: 1024, BlockSize: 512})
+				must.Get(r.tg.AddUnit(0, lun.UnitConfig{Backend: d, ID: "another"}))(t)
+			} else {
+				must.OK(t, r.u.SetExports(nil))
+			}
+			for _, c := range []*call{write, read} {
+				c.begin()
+				r.want(c.wait(), noSuchLUN, "there was no unit when it was sent")
+			}
+			check.That(t, len(d.log) == 0, "the new unit's medium was accessed")
+		})
+	}
+}

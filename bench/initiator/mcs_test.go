@@ -297,6 +297,10 @@ func TestMCSWritesUnderWay(t *testing.T) {
 	if err != nil || len(again) != 3 {
 		t.Fatalf("Recover returns %d commands, %v; want the three that were not aborted", len(again), err)
 	}
+	// "The target MUST report a Unit Attention condition on the next command" (RFC 7143, 11.14.5): Ready takes it.
+	if err := s.Ready(t.Context(), 0, LUN(0)); err != nil {
+		t.Fatal(err)
+	}
 	for _, cmd := range again {
 		if c := wantOver(t, start(t, s, cmd), nil); c.Result.Good() != nil {
 			t.Error(c.Result.Good())

@@ -63,7 +63,7 @@ func TestRequiredFigures(t *testing.T) {
 		"randread IOPS per target CPU-second at least 5.50", "randread limit at least 0.95", "randread tail", "randwrite IOPS per target CPU-second at least 3.20", "randwrite tail",
 		"read bytes per target CPU-second at least 4.20", "read tail", "write bytes per target CPU-second at least 3.00", "write tail",
 		"depth1 p50 at most 1.25", "depth1 idle", "depth1 tail", "digests IOPS per target CPU-second at least 5.00", "digests tail",
-		"file IOPS at least 0.85", "file tail", "sessions IOPS per target CPU-second at least 0.85",
+		"file IOPS at least 0.85", "file tail", "file-write IOPS at least 0.85", "file-write tail", "sessions IOPS per target CPU-second at least 0.85",
 		"4x8 IOPS per target CPU-second at least 0.95", "4x32 IOPS per target CPU-second at least 0.95",
 	}
 	if !slices.Equal(got, want) {
@@ -158,7 +158,7 @@ func TestCommand(t *testing.T) {
 // Rows are chosen by name or by group; without a name they are the requirements.
 func TestChoose(t *testing.T) {
 	for names, want := range map[string]string{
-		"": "randread,randwrite,read,write,depth1,digests,file,sessions,4x8,4x32", "limit": "limit-mixed,limit-write-digests,limit-depth4,limit-4x8-write,limit-64k", "mcs": "mcs-read,mcs-write,mcs-mixed,mcs-read64k",
+		"": "randread,randwrite,read,write,depth1,digests,file,file-write,sessions,4x8,4x32", "limit": "limit-mixed,limit-write-digests,limit-depth4,limit-4x8-write,limit-64k", "mcs": "mcs-read,mcs-write,mcs-mixed,mcs-read64k",
 		"file, mcs-file": "file,mcs-file", "mcs-write,read": "mcs-write,read",
 	} {
 		chosen, err := choose(names)

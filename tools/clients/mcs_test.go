@@ -241,9 +241,17 @@ func (w *worker) try(ctx context.Context, issue func(cid uint16) error) bool {
 			if ctx.Err() != nil || w.Failed() {
 				return false
 			}
+		case terminated(err): // the command was not executed
 		default:
 			w.Errorf("worker %d: %v", w.id, err)
 			return false
 		}
 	}
+}
+
+// terminated reports whether a command ended with the attention that a session gets when commands ended with another of its
+// connections: SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT (RFC 7143, 11.14.5).
+func terminated(err error) bool {
+	var status *initiator.StatusError
+	return errors.As(err, &status) && len(status.Sense) > 13 && status.Sense[12] == 0x47 && status.Sense[13] == 0x7f
 }

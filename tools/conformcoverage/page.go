@@ -91,11 +91,24 @@ func page(all []rules.Rule, targets, initiators tried) []byte {
 		if s := r.Section(); s != section {
 			section = s
 			rfc, number, _ := strings.Cut(strings.TrimPrefix(s, "rfc"), "/")
-			fmt.Fprintf(&b, "\n## RFC %s, %s: %s\n\n| rule | binds | | cases |\n|---|---|---|---|\n", rfc, number, rules.Title(s))
+			fmt.Fprintf(&b, "\n## RFC %s, %s: %s\n\n", rfc, number, rules.Title(s))
 		}
-		fmt.Fprintf(&b, "| %s %s | %s | %s | %s |\n", r.ID[len(section)+1:], r.Level, r.Binds, r.Text, answer(r, targets[r.ID], initiators[r.ID]))
+		item(&b, fmt.Sprintf("**%s %s** (%s): %s %s", r.ID[len(section)+1:], r.Level, r.Binds, r.Text, answer(r, targets[r.ID], initiators[r.ID])))
 	}
 	return b.Bytes()
+}
+
+// item writes an item of a list, in lines of at most 100 bytes.
+func item(b *bytes.Buffer, text string) {
+	line := "-"
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > 100 {
+			fmt.Fprintln(b, line)
+			line = " "
+		}
+		line += " " + word
+	}
+	fmt.Fprintln(b, line)
 }
 
 // chapterOf names the chapter of a rule; RFC 7144 is one.
@@ -106,7 +119,7 @@ func chapterOf(r *rules.Rule) string {
 	}
 	number, _, _ = strings.Cut(number, "/")
 	number, _, _ = strings.Cut(number, ".")
-	return fmt.Sprintf("RFC %s, %s: %s", rfc, number, rules.Title("rfc"+rfc+"/"+number))
+	return fmt.Sprintf("RFC %s, %s: %s", rfc, number, strings.TrimPrefix(rules.Title("rfc"+rfc+"/"+number), "iSCSI "))
 }
 
 // summary writes the totals. A rule that binds both sides is in both columns.

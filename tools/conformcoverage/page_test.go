@@ -53,11 +53,11 @@ func TestPage(t *testing.T) {
 		"| RFC 7144 | 0 / 0 / 1 | 0 / 0 / 0 | 1 / 1 |\n",
 		"| all | 2 / 0 / 1 | 0 / 1 / 0 | 1 / 2 |\n",
 		"\n## RFC 7144, 6.3: Task Management Function Additions\n",
-		"| 1 MUST | both | Tried. | 6.1/1b, 6.4/0 |\n",
-		"| 2 SHOULD NOT | target | Cannot be tried. | none: it hides |\n",
-		"| 3 MUST | target | Repeats. | 6.1/1b, 6.4/0 |\n",
-		"| 1 MUST | target | Open. | **open** |\n",
-		"| 2 MUST | initiator | Judged. | `--as-target` |\n",
+		"- **1 MUST** (both): Tried. 6.1/1b, 6.4/0\n",
+		"- **2 SHOULD NOT** (target): Cannot be tried. none: it hides\n",
+		"- **3 MUST** (target): Repeats. 6.1/1b, 6.4/0\n",
+		"- **1 MUST** (target): Open. **open**\n",
+		"- **2 MUST** (initiator): Judged. `--as-target`\n",
 	} {
 		check.That(t, bytes.Contains([]byte(got), []byte(want)), "%q is not in:\n%s", want, got)
 	}

@@ -114,7 +114,7 @@ var lunMutants = []mutant{
 	{"medium: shrunk", "internal/medium/fingerprint.go", "; is < was {", "; is < 0*was {", "internal/medium", "TestDiffers$"},
 	{"medium: a deleted file is still there", "internal/medium/still.go", "&& open.Nlink == 0", "&& open.Nlink == 99", "internal/medium", "TestStillAt$"},
 
-	{"removal: a command acts on the next unit", "lun/dispatch.go", "has the LUN now\n		t.unit = nil\n", "has the LUN now\n		t.resolve()\n", "lun", "TestCommandStaysWithItsUnit$"},
+	{"removal: a command acts on the next unit", "lun/dispatch.go", "for one without data.\n		t.unit = nil\n", "for one without data.\n		t.resolve()\n", "lun", "TestCommandStaysWithItsUnit$|UnitThatCameLater"},
 	{"removal: attentions of the unit before", "lun/ua.go", "		if old&^attentionMask != u.generation {\n			return false\n		}\n", "", "lun", "TestAttentionsOfARemovedUnit$"},
 	{"removal: an attention of the next unit is taken", "lun/ua.go", "if set == 0 || old&^attentionMask != u.generation {", "if set == 0 {", "lun", "TestAttentionIsItsUnits$"},
 }

@@ -51,7 +51,7 @@ func TestRefusedAddLeavesNothing(t *testing.T) {
 	must.OK(t, err, "the same LUN alone")
 }
 
-// The state directory is the daemon's own: neither a LUN nor a pool may be in it, whatever way leads there.
+// The state directory is the daemon's own: neither a LUN nor a pool may be in it, whatever way leads there. A directory below it may.
 func TestStateDirectoryHoldsNoMedia(t *testing.T) {
 	n := newNode(t, fileA)
 	must.OK(t, os.Symlink(filepath.Join(n.dir, "state"), filepath.Join(n.dir, "link")))
@@ -67,6 +67,12 @@ func TestStateDirectoryHoldsNoMedia(t *testing.T) {
 	check.That(t, strings.Contains(ps.Error(), says), "check: %v", ps)
 	_, err = n.manager.Do(n.ctx, admin.AddPool{Name: "p", Path: n.dir})
 	must.OK(t, err, "a pool around the state directory")
+	volumes := filepath.Join(n.dir, "state/volumes") // as the packages have it
+	must.OK(t, os.Mkdir(volumes, 0o700))
+	_, err = n.manager.Do(n.ctx, unitOf(targetA, 5, filepath.Join(volumes, "x.img")))
+	must.OK(t, err, "a LUN in a directory of its own below the state directory")
+	_, err = n.manager.Do(n.ctx, admin.AddPool{Name: "v", Path: volumes})
+	must.OK(t, err, "a pool in a directory of its own below the state directory")
 }
 
 // A pool is a directory that is there.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,13 +86,20 @@ func stateDir(c *Config) ownDir {
 	return ownDir(medium.Real(c.Server.State))
 }
 
-// has reports whether a path is the directory or in it. A pool above it is no harm: only files directly in it are volumes.
+// has reports whether a path is the directory, directly in it, or among the secrets. Other directories below it are the
+// administrator's: the packages make /var/lib/ringtgt/volumes. A pool above it is no harm: only files directly in it are volumes.
 func (d ownDir) has(path string) bool {
 	if d == "" {
 		return false
 	}
 	path = medium.Real(path)
-	return path == string(d) || strings.HasPrefix(path, strings.TrimSuffix(string(d), "/")+"/")
+	secrets := filepath.Join(string(d), "secrets")
+	return path == string(d) || filepath.Dir(path) == string(d) && !isDirectory(path) || path == secrets || filepath.Dir(path) == secrets
+}
+
+func isDirectory(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // validateSteering checks only the text; whether this machine has such an interface is checked at start.
