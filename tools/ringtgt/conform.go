@@ -21,7 +21,7 @@ import (
 // conformCmd is `ringtgt conform`. docs/conform.md describes each flag.
 type conformCmd struct {
 	URL    string   `arg:"" optional:"" help:"The target: iscsi://[USER[%SECRET]@]HOST[:PORT][/TARGET[/LUN]]. Without TARGET, the only target of the portal; without LUN, 0."`
-	Select []string `arg:"" optional:"" help:"Cases to try: sections (rfc7143/11.12), IDs (rfc7143/6.3/1) or groups (Login, FFP, CHAP, ER, MC, ...). Default: all."`
+	Select []string `arg:"" optional:"" help:"Cases to try: sections (rfc7143/11.12), IDs (rfc7143/6.3/5) or groups (Login, FFP, CHAP, ER, MC, ...). Default: all."`
 
 	List        bool      `group:"Cases:" help:"List the cases, without a target."`
 	Strict      bool      `group:"Cases:" help:"A rule with SHOULD counts like one with MUST."`
