@@ -57,13 +57,15 @@ func (f *fault) run(t *conform.T, codes []uint16) {
 	for again := false; ; {
 		o := l.Outcome()
 		switch {
-		case o.Closed && codes == nil:
+		case o.Closed:
+			l.needs(codes == nil, "the target closes the connection")
 			return
 		case o.PDU == nil:
 			l.t.Fail("an answer to the write", "%v", o)
 		case o.PDU.Opcode() == pdu.OpReject:
 			// The command must end all the same, unless it was itself rejected (7.3).
-			if len(o.PDU.Data) >= pdu.BHSLen && (*pdu.BHS)(o.PDU.Data[:pdu.BHSLen]).Opcode() == pdu.OpSCSICommand && codes == nil {
+			if len(o.PDU.Data) >= pdu.BHSLen && (*pdu.BHS)(o.PDU.Data[:pdu.BHSLen]).Opcode() == pdu.OpSCSICommand {
+				l.needs(codes == nil, "the target rejects the command")
 				return
 			}
 		case o.PDU.ITT() != h.ITT():
@@ -246,7 +248,7 @@ func strays() []conform.Case {
 			h := l.readCommand(0, 1)
 			l.Send(h.BHS(), nil)
 			l.Send(l.dataOut(h, pdu.ReservedTag, 0, 0, true), l.pattern(512))
-			o := l.mayIgnore("a Reject, the end of the connection, or nothing")
+			o := l.ignoredOr("a Reject, an error, the end of the connection, or nothing", true, failed)
 			if !o.Closed {
 				l.fill(gap)
 			}

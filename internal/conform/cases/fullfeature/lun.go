@@ -37,12 +37,12 @@ func luns() (cases []conform.Case) {
 	n := len(cases)
 	return append(cases, []conform.Case{{
 		ID: "rfc7143/11.2.1.7/0" + letters(n), Title: "INQUIRY of a logical unit that does not exist", Needs: conform.Unit,
-		Rule: "INQUIRY is answered for any LUN; for one that does not exist the first byte is 7Fh (SPC-4, 6.4.2).",
+		Rule: "INQUIRY is answered for any LUN; the first byte says that none exists: 7Fh, or peripheral qualifier 1 (SPC-4, 6.4.2).",
 		Run: func(t *conform.T) {
 			l := open(t)
 			r := l.at(absentLUN, inquiry(36), 36)
 			l.good(r)
-			l.t.Want(len(r.Data) > 0 && r.Data[0] == 0x7f, "7Fh in the first byte", "% x", r.Data)
+			l.t.Want(len(r.Data) > 0 && (r.Data[0] == 0x7f || r.Data[0]>>5 == 1), "7Fh in the first byte, or peripheral qualifier 1", "% x", r.Data)
 		},
 	}, {
 		ID: "rfc7143/11.2.1.7/0" + letters(n+1), Title: "READ of a logical unit that does not exist", Needs: conform.Unit, Rule: rule,

@@ -45,7 +45,7 @@ func joins() []conform.Case {
 		}
 	}
 	known := func(c *conform.Conn) uint16 { return c.Session.TSIH }
-	other := func(c *conform.Conn) uint16 { return c.Session.TSIH ^ 0x5555 }
+	other := func(c *conform.Conn) uint16 { return c.Session.TSIH ^ 0x5555 | 1 } // never 0
 	return []conform.Case{
 		gone("a new ISID with an unknown TSIH", "rfc7143/6.3.1/0a", other, false),
 		gone("a new ISID with a known TSIH", "rfc7143/6.3.1/0b", known, false),

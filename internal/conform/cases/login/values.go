@@ -60,6 +60,9 @@ func (k numeric) cases() []conform.Case {
 func (k numeric) legal(t *conform.T, v string) {
 	_, a := t.Negotiate(append([]string{k.key, v}, k.with...)...)
 	good(t, a)
+	if k.key == "FirstBurstLength" && a.Value("InitialR2T") == "Yes" && a.Value("ImmediateData") == "No" {
+		t.Skip("the target takes no unsolicited data: FirstBurstLength is irrelevant (13.14)")
+	}
 	offered, _ := pdu.ParseNumber(v, 0, 1<<32)
 	lo, hi := k.lo, offered
 	if k.maximum {
