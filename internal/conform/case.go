@@ -80,6 +80,15 @@ func (c *Case) Section() string {
 	return c.ID
 }
 
+// Letters tells the cases of one rule apart, by their index: a, b, ... z, aa, ab, ...
+func Letters(i int) string {
+	s := string(rune('a' + i%26))
+	if i >= 26 {
+		return Letters(i/26-1) + s
+	}
+	return s
+}
+
 // Matches reports whether a selector names the case: its ID, a section or a part of one with all below it, or a group.
 func (c *Case) Matches(selector string) bool {
 	for _, g := range c.Groups {

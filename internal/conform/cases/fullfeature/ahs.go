@@ -12,7 +12,7 @@ import (
 func ahs() (cases []conform.Case) {
 	for i, n := range []int{17, 20, 24, 32, 64, 260} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.2.2.3/0" + letters(i), Title: fmt.Sprintf("a CDB of %d bytes", n), Needs: conform.Unit, Also: []string{"rfc7143/11.3.5/0"},
+			ID: "rfc7143/11.2.2.3/0" + conform.Letters(i), Title: fmt.Sprintf("a CDB of %d bytes", n), Needs: conform.Unit, Also: []string{"rfc7143/11.3.5/0"},
 			Rule: "What a CDB has after 16 bytes is in an additional header segment; the device server answers for the operation code.",
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -34,7 +34,7 @@ func ahs() (cases []conform.Case) {
 		{"AHSType 63", []byte{0, 5, 63, 0, 0, 0, 0, 0}},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11/3" + letters(50+i), Title: "an additional header segment with the reserved " + c.title, Needs: conform.Unit,
+			ID: "rfc7143/11/3" + conform.Letters(50+i), Title: "an additional header segment with the reserved " + c.title, Needs: conform.Unit,
 			Rule: "A reserved code value in a defined field is reported as a protocol error.", Also: []string{"rfc7143/11.2.2.1/0"},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -57,7 +57,7 @@ func ahs() (cases []conform.Case) {
 		{"a bidirectional length of 1 byte", []byte{0, 2, 2, 0, 0, 0, 0, 0}},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/7.7/1" + letters(i), Title: "an additional header segment with " + c.title, Needs: conform.Unit, Level: conform.Should,
+			ID: "rfc7143/7.7/1" + conform.Letters(i), Title: "an additional header segment with " + c.title, Needs: conform.Unit, Level: conform.Should,
 			Rule: "A format error is not carried out; the target lives on.", Groups: []conform.Group{conform.Robustness},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -69,7 +69,7 @@ func ahs() (cases []conform.Case) {
 	}
 	n := len(cases)
 	return append(cases, []conform.Case{{
-		ID: "rfc7143/11/3" + letters(60), Title: "the reserved task attributes 5 to 7", Needs: conform.Unit, Level: conform.Should,
+		ID: "rfc7143/11/3" + conform.Letters(60), Title: "the reserved task attributes 5 to 7", Needs: conform.Unit, Level: conform.Should,
 		Rule: "A reserved code value in a defined field is reported as a protocol error.", Also: []string{"rfc7143/11.3.1/0"},
 		Run: func(t *conform.T) {
 			for attr := pdu.TaskAttr(5); attr < 8; attr++ {
@@ -115,7 +115,7 @@ func ahs() (cases []conform.Case) {
 			l.good(l.run(testUnitReady, 0))
 		},
 	}, {
-		ID: "rfc7143/7.7/1" + letters(n), Title: "an additional header segment on a ping", Level: conform.Should,
+		ID: "rfc7143/7.7/1" + conform.Letters(n), Title: "an additional header segment on a ping", Level: conform.Should,
 		Rule: "Only SCSI commands have additional header segments; the target lives on.", Also: []string{"rfc7143/11.2.1.5/1"},
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -124,7 +124,7 @@ func ahs() (cases []conform.Case) {
 			l.refused("a Reject, the end of the connection, or the echo", func(p *conform.PDU) bool { return p.Opcode() == pdu.OpNOPIn })
 		},
 	}, {
-		ID: "rfc7143/7.7/1" + letters(n+1), Title: "a data segment on a task management function", Needs: conform.Unit, Level: conform.Should,
+		ID: "rfc7143/7.7/1" + conform.Letters(n+1), Title: "a data segment on a task management function", Needs: conform.Unit, Level: conform.Should,
 		Rule: "A task management function has no data segment; the target lives on.", Also: []string{"rfc7143/11.5.2/1"},
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -133,7 +133,7 @@ func ahs() (cases []conform.Case) {
 			l.refused("a Reject, the end of the connection, or a response", func(p *conform.PDU) bool { return p.Opcode() == pdu.OpTaskManagementResponse })
 		},
 	}, {
-		ID: "rfc7143/7.7/1" + letters(n+2), Title: "a command with the reserved tag", Needs: conform.Unit, Level: conform.Should,
+		ID: "rfc7143/7.7/1" + conform.Letters(n+2), Title: "a command with the reserved tag", Needs: conform.Unit, Level: conform.Should,
 		Rule: "0xffffffff names no task; a command that has it is not carried out.", Also: []string{"rfc7143/11.2.1.8/2"},
 		Run: func(t *conform.T) {
 			l := open(t)

@@ -34,7 +34,7 @@ func digests() (cases []conform.Case) {
 		header, data bool
 	}{{"header", true, false}, {"data", false, true}, {"both", true, true}} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/13.1/2" + letters(i), Title: "PDUs of all kinds with digests: " + c.name, Needs: conform.Unit | digestNeeds(c.header, c.data),
+			ID: "rfc7143/13.1/2" + conform.Letters(i), Title: "PDUs of all kinds with digests: " + c.name, Needs: conform.Unit | digestNeeds(c.header, c.data),
 			Rule: "A digest that was agreed on is used for every PDU of full feature phase.", Also: []string{"rfc7143/13.1/1", "rfc7143/13.1/4", "rfc7143/11.2.3/0"},
 			Groups: []conform.Group{conform.Digest},
 			Run: func(t *conform.T) {
@@ -54,7 +54,7 @@ func digests() (cases []conform.Case) {
 				l.leave(l.logout(pdu.LogoutCloseSession, 0))
 			},
 		}, conform.Case{
-			ID: "rfc7143/13.1/2" + letters(i+3), Title: "a write with digests: " + c.name, Needs: writing | digestNeeds(c.header, c.data),
+			ID: "rfc7143/13.1/2" + conform.Letters(i+3), Title: "a write with digests: " + c.name, Needs: writing | digestNeeds(c.header, c.data),
 			Rule: "A digest that was agreed on is used for every PDU of full feature phase.", Groups: []conform.Group{conform.Digest},
 			Run: func(t *conform.T) {
 				l := withDigests(t, c.header, c.data, "MaxBurstLength", "4096", "FirstBurstLength", "1024", "InitialR2T", "No", "ImmediateData", "Yes")
@@ -81,7 +81,7 @@ func digests() (cases []conform.Case) {
 		{"Logout Request", func(l *link) *pdu.BHS { return l.logout(pdu.LogoutCloseSession, 0) }},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/7.8/1" + letters(i), Title: "a broken header digest: " + c.name, Needs: conform.Unit | conform.HeaderDigest,
+			ID: "rfc7143/7.8/1" + conform.Letters(i), Title: "a broken header digest: " + c.name, Needs: conform.Unit | conform.HeaderDigest,
 			Rule: "A PDU with a header digest error is discarded, or the connection is closed.", Groups: []conform.Group{conform.Digest},
 			Run: func(t *conform.T) {
 				l := withDigests(t, true, false)
@@ -118,7 +118,7 @@ func dataDigests() (cases []conform.Case) {
 		}},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/7.8/2" + letters(i), Title: "a broken data digest: " + c.name, Rule: rule, Also: []string{"rfc7143/7.3/2", "rfc7143/11.17.4/0"},
+			ID: "rfc7143/7.8/2" + conform.Letters(i), Title: "a broken data digest: " + c.name, Rule: rule, Also: []string{"rfc7143/7.3/2", "rfc7143/11.17.4/0"},
 			Needs: conform.Unit | conform.DataDigest | c.needs, Groups: []conform.Group{conform.Digest},
 			Run: func(t *conform.T) {
 				l := withDigests(t, false, true, "ImmediateData", "Yes", "InitialR2T", "No")
@@ -143,7 +143,7 @@ func dataDigests() (cases []conform.Case) {
 	}
 	for i, last := range []bool{true, false} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/7.8/3" + letters(i), Title: fmt.Sprintf("a broken data digest: Data-Out with F %v", last), Needs: writing | conform.DataDigest,
+			ID: "rfc7143/7.8/3" + conform.Letters(i), Title: fmt.Sprintf("a broken data digest: Data-Out with F %v", last), Needs: writing | conform.DataDigest,
 			Rule: "After a digest error of Data-Out the target asks again, or ends the task with Protocol Service CRC error.",
 			Also: []string{"rfc7143/7.8/2", "rfc7143/7.8/4", "rfc7143/11.17.1/4", "rfc7143/7.3/1"}, Groups: []conform.Group{conform.Digest},
 			Run: func(t *conform.T) { brokenDataOut(t, last) },

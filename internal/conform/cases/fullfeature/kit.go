@@ -282,12 +282,3 @@ func (l *link) ignoredOr(due string, ignored bool, accept func(*conform.PDU) boo
 	}
 	return o
 }
-
-// letters returns the suffix of the case with index i: a, b, ... z, aa, ab.
-func letters(i int) string {
-	s := string(rune('a' + i%26))
-	if i >= 26 {
-		return letters(i/26-1) + s
-	}
-	return s
-}

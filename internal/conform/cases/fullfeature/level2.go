@@ -40,7 +40,7 @@ func level2() (cases []conform.Case) {
 	}
 	for i, fn := range []pdu.TaskFunction{pdu.TMFQueryTask, pdu.TMFQueryTaskSet, pdu.TMFQueryAsyncEvent} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7144/4.1/2" + letters(i), Title: functionNames[fn] + " is not rejected", Needs: conform.Unit | conform.Level2,
+			ID: "rfc7144/4.1/2" + conform.Letters(i), Title: functionNames[fn] + " is not rejected", Needs: conform.Unit | conform.Level2,
 			Rule: "At iSCSIProtocolLevel 2 the functions of RFC 7144 get a response, not a Reject.", Also: []string{"rfc7144/6.3/3"},
 			Run: func(t *conform.T) {
 				l := level(t, 2)
@@ -49,7 +49,7 @@ func level2() (cases []conform.Case) {
 				}
 			},
 		}, conform.Case{
-			ID: "rfc7144/6.3/1" + letters(i), Title: functionNames[fn] + " at iSCSIProtocolLevel 1", Needs: conform.Unit, Level: conform.Should,
+			ID: "rfc7144/6.3/1" + conform.Letters(i), Title: functionNames[fn] + " at iSCSIProtocolLevel 1", Needs: conform.Unit, Level: conform.Should,
 			Rule: "The functions of RFC 7144 are unassigned below level 2: they do not succeed, and do no harm.", Also: []string{"rfc7143/11/3"},
 			Run: func(t *conform.T) {
 				l := level(t, 1)

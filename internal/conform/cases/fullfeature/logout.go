@@ -74,7 +74,7 @@ func logouts() []conform.Case {
 			l.code(h, pdu.LogoutResponseRecoveryNotSupported)
 		},
 	}, {
-		ID: "rfc7143/11/3" + letters(61), Title: "a reserved logout reason", Also: []string{"rfc7143/11.14.1/0"},
+		ID: "rfc7143/11/3" + conform.Letters(61), Title: "a reserved logout reason", Also: []string{"rfc7143/11.14.1/0"},
 		Rule: "A reserved code value in a defined field is reported as a protocol error.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -151,7 +151,7 @@ func rejects() (cases []conform.Case) {
 		{4, "SNACK of the reserved type 4"}, {15, "SNACK of the reserved type 15"},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.16/7" + letters(i), Title: "a " + c.name + " of what was not sent",
+			ID: "rfc7143/11.16/7" + conform.Letters(i), Title: "a " + c.name + " of what was not sent",
 			Rule: "A SNACK that requests what was not sent, or was acknowledged, is rejected.", Groups: []conform.Group{conform.ER},
 			Run: func(t *conform.T) {
 				l := open(t)

@@ -24,7 +24,7 @@ func luns() (cases []conform.Case) {
 		{"a second level that is no device", 0x0101_0102_0103_0104},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.2.1.7/0" + letters(i), Title: "TEST UNIT READY for " + c.title, Needs: conform.Unit, Rule: rule,
+			ID: "rfc7143/11.2.1.7/0" + conform.Letters(i), Title: "TEST UNIT READY for " + c.title, Needs: conform.Unit, Rule: rule,
 			Also: []string{"rfc7143/11.4.7/1", "rfc7143/11.4.7/2"},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -36,7 +36,7 @@ func luns() (cases []conform.Case) {
 	}
 	n := len(cases)
 	return append(cases, []conform.Case{{
-		ID: "rfc7143/11.2.1.7/0" + letters(n), Title: "INQUIRY of a logical unit that does not exist", Needs: conform.Unit,
+		ID: "rfc7143/11.2.1.7/0" + conform.Letters(n), Title: "INQUIRY of a logical unit that does not exist", Needs: conform.Unit,
 		Rule: "INQUIRY is answered for any LUN; the first byte says that none exists: 7Fh, or peripheral qualifier 1 (SPC-4, 6.4.2).",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -45,13 +45,13 @@ func luns() (cases []conform.Case) {
 			l.t.Want(len(r.Data) > 0 && (r.Data[0] == 0x7f || r.Data[0]>>5 == 1), "7Fh in the first byte, or peripheral qualifier 1", "% x", r.Data)
 		},
 	}, {
-		ID: "rfc7143/11.2.1.7/0" + letters(n+1), Title: "READ of a logical unit that does not exist", Needs: conform.Unit, Rule: rule,
+		ID: "rfc7143/11.2.1.7/0" + conform.Letters(n+1), Title: "READ of a logical unit that does not exist", Needs: conform.Unit, Rule: rule,
 		Run: func(t *conform.T) {
 			l := open(t)
 			l.sense(l.at(absentLUN, rw10(false, 0, 1), l.unit().Block), "LOGICAL UNIT NOT SUPPORTED", 5, 0x2500)
 		},
 	}, {
-		ID: "rfc7143/11.2.1.7/0" + letters(n+2), Title: "the LUNs that REPORT LUNS lists", Needs: conform.Unit,
+		ID: "rfc7143/11.2.1.7/0" + conform.Letters(n+2), Title: "the LUNs that REPORT LUNS lists", Needs: conform.Unit,
 		Rule: "Each LUN of the list can be used as it stands there.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -65,7 +65,7 @@ func luns() (cases []conform.Case) {
 			}
 		},
 	}, {
-		ID: "rfc7143/11.2.1.7/0" + letters(n+3), Title: "REPORT LUNS to LUN 0", Needs: conform.Unit,
+		ID: "rfc7143/11.2.1.7/0" + conform.Letters(n+3), Title: "REPORT LUNS to LUN 0", Needs: conform.Unit,
 		Rule: "REPORT LUNS to LUN 0 is answered, whether a unit is there or not (SPC-4, 6.33).",
 		Run: func(t *conform.T) {
 			l := open(t)

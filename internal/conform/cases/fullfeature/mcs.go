@@ -11,7 +11,7 @@ import (
 func connections() (cases []conform.Case) {
 	for i, order := range [][]int{{1, 0}, {2, 1, 0}, {3, 2, 1, 0}, {1, 3, 0, 2}} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/4.2.2.1/6m" + letters(i), Title: fmt.Sprintf("commands on several connections, in the order %v", order),
+			ID: "rfc7143/4.2.2.1/6m" + conform.Letters(i), Title: fmt.Sprintf("commands on several connections, in the order %v", order),
 			Needs: conform.Several,
 			Rule:  "CmdSN orders the commands of a session over all its connections.", Also: []string{"rfc7143/4.2.5.1/1"},
 			Run: func(t *conform.T) {

@@ -12,7 +12,7 @@ import (
 func nop() (cases []conform.Case) {
 	for i, n := range []int{0, 1, 2, 3, 4, 5, 511, 512, 513, 4096, 8191, 8192} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.19/2" + letters(i), Title: fmt.Sprintf("a ping with %d bytes", n),
+			ID: "rfc7143/11.19/2" + conform.Letters(i), Title: fmt.Sprintf("a ping with %d bytes", n),
 			Rule: "The answer to a ping duplicates its data, up to the initiator's MaxRecvDataSegmentLength.",
 			Run: func(t *conform.T) {
 				l := open(t)

@@ -135,7 +135,7 @@ func fullWindow(t *conform.T) {
 func order() (cases []conform.Case) {
 	for i, arrival := range [][]uint32{{1, 0}, {2, 1, 0}, {1, 2, 0}, {0, 2, 1}, {3, 2, 1, 0}, {2, 0, 3, 1}, {7, 6, 5, 4, 3, 2, 1, 0}} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/4.2.2.1/6" + letters(i), Title: fmt.Sprintf("pings that arrive in the order %v", arrival),
+			ID: "rfc7143/4.2.2.1/6" + conform.Letters(i), Title: fmt.Sprintf("pings that arrive in the order %v", arrival),
 			Rule: "The target delivers commands that are not immediate for execution in the order of their CmdSN.",
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -151,7 +151,7 @@ func order() (cases []conform.Case) {
 		})
 	}
 	return append(cases, conform.Case{
-		ID: "rfc7143/4.2.2.1/6" + letters(len(cases)), Title: "SCSI commands that arrive in reverse order", Needs: conform.Unit,
+		ID: "rfc7143/4.2.2.1/6" + conform.Letters(len(cases)), Title: "SCSI commands that arrive in reverse order", Needs: conform.Unit,
 		Rule: "The target delivers commands that are not immediate for execution in the order of their CmdSN.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -185,7 +185,7 @@ func outside() (cases []conform.Case) {
 		{"CmdSN is almost 2^31 below ExpCmdSN", func(exp, _ uint32) uint32 { return exp - 1<<31 + 1 }},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/4.2.2.1/11" + letters(i), Title: c.title, Rule: rule,
+			ID: "rfc7143/4.2.2.1/11" + conform.Letters(i), Title: c.title, Rule: rule,
 			Run: func(t *conform.T) {
 				l := open(t)
 				p := l.ping()
@@ -202,7 +202,7 @@ func outside() (cases []conform.Case) {
 	}
 	n := len(cases)
 	return append(cases, conform.Case{
-		ID: "rfc7143/4.2.2.1/11" + letters(n), Title: "a duplicate within the window", Rule: rule,
+		ID: "rfc7143/4.2.2.1/11" + conform.Letters(n), Title: "a duplicate within the window", Rule: rule,
 		Run: func(t *conform.T) {
 			l := open(t)
 			gap := l.Session.CmdSN
@@ -217,7 +217,7 @@ func outside() (cases []conform.Case) {
 			l.quiet("no echo of the duplicate")
 		},
 	}, conform.Case{
-		ID: "rfc7143/4.2.2.1/11" + letters(n+1), Title: "a retry of a command that waits", Rule: rule, Also: []string{"rfc7143/4.2.2.1/13"},
+		ID: "rfc7143/4.2.2.1/11" + conform.Letters(n+1), Title: "a retry of a command that waits", Rule: rule, Also: []string{"rfc7143/4.2.2.1/13"},
 		Run: func(t *conform.T) {
 			l := open(t)
 			gap := l.Session.CmdSN
@@ -230,7 +230,7 @@ func outside() (cases []conform.Case) {
 			l.quiet("no second echo")
 		},
 	}, conform.Case{
-		ID: "rfc7143/4.2.2.1/11" + letters(n+2), Title: "a retry of a command that was answered", Rule: rule, Also: []string{"rfc7143/7.2.1/0"},
+		ID: "rfc7143/4.2.2.1/11" + conform.Letters(n+2), Title: "a retry of a command that was answered", Rule: rule, Also: []string{"rfc7143/7.2.1/0"},
 		Run: func(t *conform.T) {
 			l := open(t)
 			h := l.nop(false)
@@ -240,7 +240,7 @@ func outside() (cases []conform.Case) {
 			l.quiet("no second echo")
 		},
 	}, conform.Case{
-		ID: "rfc7143/4.2.2.1/11" + letters(n+3), Title: "a SCSI command below the window is not executed", Rule: rule, Needs: conform.Unit,
+		ID: "rfc7143/4.2.2.1/11" + conform.Letters(n+3), Title: "a SCSI command below the window is not executed", Rule: rule, Needs: conform.Unit,
 		Run: func(t *conform.T) {
 			l := open(t)
 			h := l.scsi(testUnitReady, 0, 0)
@@ -258,7 +258,7 @@ func wraps() (cases []conform.Case) {
 	const rule = "Comparisons and arithmetic on CmdSN, ExpCmdSN and MaxCmdSN use serial number arithmetic."
 	for i, first := range []uint32{0, 0x7ffffffd, 0x7fffffff, 0x80000000, 0xfffffff8, 0xfffffffe, 0xffffffff} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/4.2.2.1/9" + letters(i), Title: fmt.Sprintf("a session whose first CmdSN is 0x%08x", first), Rule: rule,
+			ID: "rfc7143/4.2.2.1/9" + conform.Letters(i), Title: fmt.Sprintf("a session whose first CmdSN is 0x%08x", first), Rule: rule,
 			Run: func(t *conform.T) {
 				l := openAt(t, first)
 				for range 12 {
@@ -272,7 +272,7 @@ func wraps() (cases []conform.Case) {
 	}
 	n := len(cases)
 	return append(cases, conform.Case{
-		ID: "rfc7143/4.2.2.1/9" + letters(n), Title: "a gap at the wrap of CmdSN", Rule: rule,
+		ID: "rfc7143/4.2.2.1/9" + conform.Letters(n), Title: "a gap at the wrap of CmdSN", Rule: rule,
 		Run: func(t *conform.T) {
 			l := openAt(t, 0xffffffff)
 			sent := []*pdu.BHS{l.nop(false), l.nop(false), l.nop(false)}
@@ -284,7 +284,7 @@ func wraps() (cases []conform.Case) {
 			l.inOrder("the echoes in CmdSN order", sent...)
 		},
 	}, conform.Case{
-		ID: "rfc7143/4.2.2.1/9" + letters(n+1), Title: "a duplicate from before the wrap", Rule: rule, Also: []string{"rfc7143/4.2.2.1/11"},
+		ID: "rfc7143/4.2.2.1/9" + conform.Letters(n+1), Title: "a duplicate from before the wrap", Rule: rule, Also: []string{"rfc7143/4.2.2.1/11"},
 		Run: func(t *conform.T) {
 			l := openAt(t, 0xffffffff)
 			old := l.nop(false)

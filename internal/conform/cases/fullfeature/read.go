@@ -12,7 +12,7 @@ import (
 func read() (cases []conform.Case) {
 	for i, n := range []int{512, 516, 1000, 4096, 8192, 65536} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.7.1/1" + letters(i), Title: fmt.Sprintf("a READ with MaxRecvDataSegmentLength=%d", n), Needs: conform.Unit,
+			ID: "rfc7143/11.7.1/1" + conform.Letters(i), Title: fmt.Sprintf("a READ with MaxRecvDataSegmentLength=%d", n), Needs: conform.Unit,
 			Rule: "DataSegmentLength does not exceed the MaxRecvDataSegmentLength of the receiver.", Also: []string{"rfc7143/4.2.2.4/1", "rfc7143/13.12/0"},
 			Run: func(t *conform.T) {
 				l := open(t, "MaxRecvDataSegmentLength", strconv.Itoa(n))
@@ -29,7 +29,7 @@ func read() (cases []conform.Case) {
 	}
 	for i, c := range []struct{ burst, segment int }{{512, 512}, {512, 8192}, {1024, 512}, {1536, 1024}, {4096, 8192}, {5000, 2048}, {65536, 65536}} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.7.1/2" + letters(i), Title: fmt.Sprintf("a READ with MaxBurstLength=%d, MaxRecvDataSegmentLength=%d", c.burst, c.segment),
+			ID: "rfc7143/11.7.1/2" + conform.Letters(i), Title: fmt.Sprintf("a READ with MaxBurstLength=%d, MaxRecvDataSegmentLength=%d", c.burst, c.segment),
 			Rule:  "The data of a sequence does not exceed MaxBurstLength; its last PDU has the F bit.",
 			Needs: conform.Unit, Also: []string{"rfc7143/13.13/0"},
 			Run: func(t *conform.T) {

@@ -29,7 +29,7 @@ func residual() (cases []conform.Case) {
 	} {
 		rule := map[bool]string{true: "rfc7143/11.4.5.2/2", false: "rfc7143/11.4.5.2/4"}[c.over]
 		cases = append(cases, conform.Case{
-			ID: rule + letters(i), Title: c.title, Needs: conform.Unit, Also: []string{"rfc7143/11.4.5.2/1", "rfc7143/11.4.5.2/3", "rfc7143/11.4.5.1/1"},
+			ID: rule + conform.Letters(i), Title: c.title, Needs: conform.Unit, Also: []string{"rfc7143/11.4.5.2/1", "rfc7143/11.4.5.2/3", "rfc7143/11.4.5.1/1"},
 			Rule: "If the device server presents more data than expected, the O bit is set, if less, the U bit; the residual count is the difference.",
 			Run: func(t *conform.T) {
 				l := open(t)

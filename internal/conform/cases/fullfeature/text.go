@@ -16,7 +16,7 @@ func texts() (cases []conform.Case) {
 	const gathered = "X-a=1\x00X-bb=22\x00"
 	for i := 1; i < len(gathered); i++ {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.10.2/0" + letters(i-1), Title: fmt.Sprintf("a text that is cut after %d bytes", i),
+			ID: "rfc7143/11.10.2/0" + conform.Letters(i-1), Title: fmt.Sprintf("a text that is cut after %d bytes", i),
 			Rule: "With the C bit a text continues in the next request, also in the middle of a key or value.", Also: []string{"rfc7143/11.10.5/0"},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -114,7 +114,7 @@ func textBits() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7143/6.4/0a", Title: "an empty text", Level: conform.Should, Also: []string{"rfc7143/11.9.1/5"},
+		ID: "rfc7143/6.4/3", Title: "an empty text", Level: conform.Should, Also: []string{"rfc7143/11.9.1/5"},
 		Rule: "The answer to an empty text is not empty without the F bit.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -220,7 +220,7 @@ func textFaults() (cases []conform.Case) {
 		{"a MaxRecvDataSegmentLength of words", "MaxRecvDataSegmentLength=plenty\x00"},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/7.12/0" + letters(i), Title: c.title, Level: conform.Should, Needs: conform.Unit,
+			ID: "rfc7143/7.12/0" + conform.Letters(i), Title: c.title, Level: conform.Should, Needs: conform.Unit,
 			Rule: "A failed negotiation changes nothing; the session works as before.", Also: []string{"rfc7143/7.12/3", "rfc7143/6.1/0"},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -237,7 +237,7 @@ func textFaults() (cases []conform.Case) {
 		})
 	}
 	return append(cases, []conform.Case{{
-		ID: "rfc7143/6.4/0c", Title: "a key twice", Also: []string{"rfc7143/11.17.1/0"},
+		ID: "rfc7143/6.4/6", Title: "a key twice", Also: []string{"rfc7143/11.17.1/0"},
 		Rule: "A parameter that is declared or negotiated twice in a sequence is answered by a Reject with reason Protocol Error.",
 		Run: func(t *conform.T) {
 			l := open(t)

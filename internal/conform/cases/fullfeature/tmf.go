@@ -31,7 +31,7 @@ func functions() (cases []conform.Case) {
 	} {
 		for j, immediate := range []bool{true, false} {
 			cases = append(cases, conform.Case{
-				ID: "rfc7143/11.5.1/1" + letters(2*i+j), Title: fmt.Sprintf("%s, immediate %v", functionNames[c.fn], immediate), Needs: conform.Unit | c.needs,
+				ID: "rfc7143/11.5.1/1" + conform.Letters(2*i+j), Title: fmt.Sprintf("%s, immediate %v", functionNames[c.fn], immediate), Needs: conform.Unit | c.needs,
 				Rule: "Each task management function is answered by a Task Management Function Response.", Groups: []conform.Group{conform.TMF},
 				Run: func(t *conform.T) {
 					l := open(t)
@@ -46,7 +46,7 @@ func functions() (cases []conform.Case) {
 		needs conform.Needs
 	}{{pdu.TMFAbortTaskSet, 0}, {pdu.TMFClearTaskSet, conform.Writes}, {pdu.TMFLogicalUnitReset, conform.Writes}} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11.6.1/0" + letters(i), Title: functionNames[c.fn] + " for a logical unit that does not exist", Needs: conform.Unit | c.needs,
+			ID: "rfc7143/11.6.1/0" + conform.Letters(i), Title: functionNames[c.fn] + " for a logical unit that does not exist", Needs: conform.Unit | c.needs,
 			Rule: "Response 2 says that the LUN does not exist.", Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/11.5.3/0"},
 			Run: func(t *conform.T) {
 				l := open(t)
@@ -58,7 +58,7 @@ func functions() (cases []conform.Case) {
 	}
 	for i, fn := range []pdu.TaskFunction{0, 13, 63, 127} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/11/3" + letters(70+i), Title: fmt.Sprintf("the unassigned task management function %d", fn), Needs: conform.Unit,
+			ID: "rfc7143/11/3" + conform.Letters(70+i), Title: fmt.Sprintf("the unassigned task management function %d", fn), Needs: conform.Unit,
 			Rule: "A reserved code value in a defined field is reported as a protocol error.", Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/11.5.1/0"},
 			Run: func(t *conform.T) {
 				l := open(t)

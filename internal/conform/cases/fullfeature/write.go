@@ -45,7 +45,7 @@ func writes() (cases []conform.Case) {
 		{false, false, 1000, 3000, 700, 16 << 10, 0, 3},
 	} {
 		cases = append(cases, conform.Case{
-			ID: "rfc7143/4.2.5.2/1" + letters(i), Needs: writing,
+			ID: "rfc7143/4.2.5.2/1" + conform.Letters(i), Needs: writing,
 			Title: fmt.Sprintf("%d KiB, InitialR2T %s, immediate %s %d, bursts %d/%d, PDU %d, R2Ts %d", c.length>>10, yes(c.initialR2T),
 				yes(c.immediateData), c.immediate, c.first, c.burst, c.most, c.r2ts),
 			Rule: "Data that was not sent unsolicited is solicited: R2Ts ask for all of it, in order, without gaps.",

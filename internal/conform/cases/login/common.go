@@ -7,15 +7,6 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
-// letters names the cases of one rule: a, b, ... z, aa, ab, ...
-func letters(i int) string {
-	s := string(rune('a' + i%26))
-	if i >= 26 {
-		return letters(i/26-1) + s
-	}
-	return s
-}
-
 // row is a case of a table: what differs from its neighbours.
 type row struct {
 	title string
@@ -26,7 +17,7 @@ type row struct {
 func table(like conform.Case, rows []row) (all []conform.Case) {
 	for i, r := range rows {
 		c := like
-		c.ID, c.Title, c.Run = like.ID+letters(i), r.title, r.run
+		c.ID, c.Title, c.Run = like.ID+conform.Letters(i), r.title, r.run
 		all = append(all, c)
 	}
 	return all

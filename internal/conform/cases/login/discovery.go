@@ -161,16 +161,16 @@ func sessions() []conform.Case {
 			},
 		},
 		{
-			ID: "rfc7143/4.2.7/0", Title: "SendTargets without a value in a normal session", Groups: discoveryGroup,
-			Rule: "In a normal session SendTargets without a value lists the session's own target and no other (Appendix C).",
+			ID: "rfc7143/C/0a", Title: "SendTargets without a value in a normal session", Groups: discoveryGroup,
+			Rule: "In a normal session SendTargets without a value lists the session's own target and no other .",
 			Run: func(t *conform.T) {
 				found, n := listed(t, targets(t, t.LogIn(), ""), t.Target.Name)
 				t.Want(found && n == 1, "the session's target alone", "%d targets, it among them: %v", n, found)
 			},
 		},
 		{
-			ID: "rfc7143/13.3/0", Title: "SendTargets=All in a normal session", Groups: discoveryGroup,
-			Rule: "SendTargets=All is not supported in a normal session (Appendix C).",
+			ID: "rfc7143/C/0b", Title: "SendTargets=All in a normal session", Groups: discoveryGroup,
+			Rule: "SendTargets=All is not supported in a normal session.",
 			Run: func(t *conform.T) {
 				c := t.LogIn()
 				h := c.New(pdu.OpTextRequest, false)

@@ -32,7 +32,7 @@ func first() (all []conform.Case) {
 	all = append(all, table(conform.Case{ID: "rfc7143/4.2.4/6login", Groups: groups,
 		Rule: "Anything but a Login Request once the login has begun gets a Login reject, invalid during login, and the connection ends."}, during)...)
 	return append(all, conform.Case{
-		ID: "rfc7143/4.2.4/4", Title: "a Login Request in full feature phase", Groups: groups, Level: conform.Should,
+		ID: "rfc7143/4.2.4/4", Title: "a Login Request in full feature phase", Groups: groups, Level: conform.Should, Also: []string{"rfc7143/6.3/0"},
 		Rule: "A connection has one login phase: a Login Request after it is a protocol error and starts no other.",
 		Run: func(t *conform.T) {
 			c := t.LogIn()
