@@ -20,7 +20,7 @@ func TestPageIsUpToDate(t *testing.T) {
 }
 
 // maxOpen is how many rules for targets had neither a case nor a reason when this was last looked at.
-const maxOpen = 113
+const maxOpen = 34
 
 // Every rule that binds a target has a case or a reason why none can try it. Until that is so, the number of the others may not grow.
 func TestRulesHaveCases(t *testing.T) {

@@ -13,7 +13,7 @@ const maxWindow = 2048
 // Cases returns them. Each file has a list of its own.
 func Cases() []conform.Case {
 	all := slices.Concat(numbering(), status(), nop(), luns(), read(), residual(), writes(), badWrites(), strays(), texts(), logouts(), rejects(),
-		functions(), digests(), ignored(), zeros(), opcodes(), ahs(), connections(), level2(), robustness(), segments())
+		functions(), others(), digests(), ignored(), zeros(), opcodes(), ahs(), connections(), level2(), robustness(), segments())
 	for i := range all {
 		all[i].Groups = append([]conform.Group{conform.FFP}, all[i].Groups...)
 	}

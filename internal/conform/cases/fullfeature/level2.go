@@ -50,18 +50,25 @@ func level2() (cases []conform.Case) {
 			},
 		}, conform.Case{
 			ID: "rfc7144/6.3/1" + conform.Letters(i), Title: functionNames[fn] + " at iSCSIProtocolLevel 1", Needs: conform.Unit, Level: conform.Should,
-			Rule: "The functions of RFC 7144 are unassigned below level 2: they do not succeed, and do no harm.", Also: []string{"rfc7143/11/3"},
-			Run: func(t *conform.T) {
-				l := level(t, 1)
-				l.Send(l.tmf(fn, true).BHS(), nil)
-				l.refused("a Reject, a response that is no success, or the end of the connection", func(p *conform.PDU) bool {
-					return p.Opcode() == pdu.OpTaskManagementResponse && p.TMF().Response() > pdu.TMFResponseTaskDoesNotExist &&
-						p.TMF().Response() != pdu.TMFResponseFunctionSucceeded
-				})
-			},
+			Rule: "The functions of RFC 7144 are unassigned below level 2: they do not succeed, and do no harm.", Also: []string{"rfc7143/11/3", "rfc7144/4.1/1"},
+			Run: func(t *conform.T) { level(t, 1).unassigned(fn) },
 		})
 	}
+	cases = append(cases, conform.Case{
+		ID: "rfc7144/7.1.1/1", Title: "QUERY TASK where iSCSIProtocolLevel was not negotiated", Needs: conform.Unit,
+		Rule: "Without an answer to iSCSIProtocolLevel the features of RFC 7144 are not used.",
+		Run:  func(t *conform.T) { open(t).unassigned(pdu.TMFQueryTask) },
+	})
 	return append(append(cases, queries()...), fields()...)
+}
+
+// unassigned sends a task management function that the session does not have.
+func (l *link) unassigned(fn pdu.TaskFunction) {
+	l.Send(l.tmf(fn, true).BHS(), nil)
+	l.refused("a Reject, a response that is no success, or the end of the connection", func(p *conform.PDU) bool {
+		return p.Opcode() == pdu.OpTaskManagementResponse && p.TMF().Response() > pdu.TMFResponseTaskDoesNotExist &&
+			p.TMF().Response() != pdu.TMFResponseFunctionSucceeded
+	})
 }
 
 // level begins a session with an iSCSIProtocolLevel.

@@ -106,16 +106,6 @@ func logouts() []conform.Case {
 			l.leave(h)
 		},
 	}, {
-		ID: "rfc7143/11.14/0b", Title: "a new session after a logout", Needs: conform.Unit,
-		Rule: "After a logout the initiator may begin the session anew, with the same ISID.",
-		Run: func(t *conform.T) {
-			for range 3 {
-				l := open(t)
-				l.leave(l.logout(pdu.LogoutCloseSession, 0))
-			}
-			open(t)
-		},
-	}, {
 		ID: "rfc7143/4.2.6/0", Title: "an initiator that just closes the connection",
 		Rule: "A connection may end by a transport shutdown; the target lives with that.",
 		Run: func(t *conform.T) {

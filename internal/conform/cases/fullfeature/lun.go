@@ -3,6 +3,7 @@ package fullfeature
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/conform"
 	"github.com/ringtgt/ringtgt/pdu"
@@ -73,6 +74,25 @@ func luns() (cases []conform.Case) {
 			l.good(r)
 			n := binary.BigEndian.Uint32(r.Data)
 			l.t.Want(n >= 8 && n%8 == 0, "a LUN LIST LENGTH of whole LUNs", "%d", n)
+		},
+	}, {
+		ID: "rfc7143/4.4.2/3", Title: "the port name in the Device Identification page", Needs: conform.Unit,
+		Rule: "A SCSI port name in parameter data is the iSCSI name, a comma, i or t, a comma, and a hexadecimal constant.",
+		Run: func(t *conform.T) {
+			l := open(t)
+			r := l.run([]byte{0x12, 1, 0x83, 0x04, 0, 0}, 1024)
+			l.needs(r.Status == 0 && len(r.Data) >= 4, "the unit has no Device Identification page")
+			for list := r.Data[4:]; len(list) >= 4 && len(list) >= 4+int(list[3]); list = list[4+int(list[3]):] {
+				if list[1]&0x3f != 0x18 { // a SCSI name string of the target port (SPC-4, 7.8.6)
+					continue
+				}
+				name := strings.TrimRight(string(list[4:4+int(list[3])]), "\x00")
+				tag, ok := strings.CutPrefix(name, t.Target.Name+",t,")
+				_, err := pdu.ParseNumber(tag, 0, 65535)
+				t.Want(ok && err == nil && len(tag) == len("0x0001"), t.Target.Name+",t,0x and four digits", "%q", name)
+				return
+			}
+			t.Skip("the page has no name of the target port")
 		},
 	}, {
 		ID: "rfc7143/11.4.7/2", Title: "sense data beside CHECK CONDITION", Needs: conform.Unit, Also: []string{"rfc7143/4.6.1.2/1", "rfc7144/5.2.2/1", "rfc7144/5.2.2/2", "rfc7143/11.4.7/1"},

@@ -153,7 +153,7 @@ func allegiance() []conform.Case {
 	}, {
 		ID: "rfc7143/11.6.1/2m", Title: "ABORT TASK SET while a response is not acknowledged", Needs: conform.Unit | conform.Several,
 		Rule:   "Before the response to ABORT TASK SET, the delivery of earlier responses on all connections is acknowledged.",
-		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.2.3.3/1", "rfc7143/4.2.2.3.4/1", "rfc7143/4.2.2.3.4/2", "rfc7143/4.2.2.3.2/1", "rfc7143/4.2.3.3/13", "rfc7143/4.2.2.3.3/2", "rfc7143/4.2.2.3.2/2", "rfc7143/4.2.3.3/11"},
+		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.2.3.3/1", "rfc7143/4.2.2.3.4/1", "rfc7143/4.2.2.3.4/2", "rfc7143/4.2.2.3.2/1", "rfc7143/4.2.3.3/13", "rfc7143/4.2.2.3.3/2", "rfc7143/4.2.2.3.2/2", "rfc7143/4.2.3.3/11", "rfc7143/13.23/1"},
 		Run: func(t *conform.T) {
 			links := several(t, 2, "TaskReporting", "ResponseFence")
 			a, b := links[0], links[1]
@@ -167,6 +167,21 @@ func allegiance() []conform.Case {
 			a.acknowledge()
 			p := a.answer(f.BHS(), pdu.OpTaskManagementResponse, "the response to ABORT TASK SET")
 			a.outcome("Function complete", p, pdu.TMFResponseComplete)
+		},
+	}, {
+		ID: "rfc7143/4.2.2.3.3/3", Title: "a command behind a response to ABORT TASK SET that is not acknowledged", Needs: conform.Unit | conform.Several,
+		Rule:   "The fence ends when the fenced response is acknowledged; responses of the nexus that come meanwhile are held.",
+		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.2.3.3/4"},
+		Run: func(t *conform.T) {
+			links := several(t, 2, "TaskReporting", "ResponseFence,RFC3720")
+			a, b := links[0], links[1]
+			a.negotiated("TaskReporting", "ResponseFence")
+			a.outcome("Function complete", a.manage(a.tmf(pdu.TMFAbortTaskSet, true)), pdu.TMFResponseComplete)
+			h := b.scsi(testUnitReady, 0, 0)
+			b.Send(h.BHS(), nil)
+			b.still("no response before that to ABORT TASK SET is acknowledged")
+			a.ping()
+			b.good(b.finish(h, nil))
 		},
 	}, {
 		ID: "rfc7143/4.2.3.3/8m", Title: "ABORT TASK SET before commands on another connection", Needs: conform.Unit | conform.Several,
@@ -187,7 +202,7 @@ func allegiance() []conform.Case {
 	}, {
 		ID: "rfc7143/4.2.3.4/12", Title: "FastAbort tells the other connections", Needs: writing | conform.Several,
 		Rule:   "With TaskReporting=FastAbort each other connection that has an affected task gets an Asynchronous Message with event 5.",
-		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.3.4/1", "rfc7143/4.2.3.4/11", "rfc7143/4.2.3.4/2", "rfc7143/4.2.3.4/14", "rfc7143/4.2.3.4/17"},
+		Groups: []conform.Group{conform.TMF}, Also: []string{"rfc7143/4.2.3.4/1", "rfc7143/4.2.3.4/11", "rfc7143/4.2.3.4/2", "rfc7143/4.2.3.4/14", "rfc7143/4.2.3.4/17", "rfc7143/13.23/1"},
 		Run: func(t *conform.T) {
 			links := several(t, 2, "TaskReporting", "FastAbort", "InitialR2T", "Yes", "ImmediateData", "No")
 			a, b := links[0], links[1]
@@ -198,12 +213,7 @@ func allegiance() []conform.Case {
 			a.acknowledge()
 			f := a.tmf(pdu.TMFAbortTaskSet, true)
 			a.Send(f.BHS(), nil)
-			m := b.async(pdu.AsyncEventTasksTerminated)
-			b.t.Want(m.Async().LUN() == t.Target.LUN, fmt.Sprintf("LUN 0x%016x", t.Target.LUN), "0x%016x", m.Async().LUN())
-			n := b.nop(true) // the answer to the message (11.9.1)
-			n.SetITT(pdu.ReservedTag)
-			n.SetLUN(m.Async().LUN())
-			b.Send(n, nil)
+			b.acknowledgeEnd(b.async(pdu.AsyncEventTasksTerminated))
 			a.outcome("Function complete", a.answer(f.BHS(), pdu.OpTaskManagementResponse, "the response"), pdu.TMFResponseComplete)
 			a.acknowledge()
 			b.quiet("no response of the task that was aborted")
@@ -294,37 +304,6 @@ func departures() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7143/6.3.4/0m", Title: "a login with the CID of a live connection", Needs: conform.Several, Also: []string{"rfc7143/11.14/0"},
-		Rule: "A login with a TSIH and a CID of that session reinstates the connection: the old one is closed.",
-		Run: func(t *conform.T) {
-			links := several(t, 2)
-			a, b := links[0], links[1]
-			a.Session.Conns = a.Session.Conns[:1]
-			c := a.join()
-			b.Ended("the end of the connection that was reinstated")
-			for _, l := range []*link{c, a} {
-				h := l.nop(false)
-				l.Send(h, nil)
-				l.answer(h, pdu.OpNOPIn, "the ping echo")
-			}
-		},
-	}, {
-		ID: "rfc7143/6.3.5/0m", Title: "a login with the ISID of a session with two connections", Needs: conform.Several,
-		Rule: "A login with the ISID of a session and TSIH 0 reinstates the session: its connections are closed.",
-		Run: func(t *conform.T) {
-			links := several(t, 2)
-			c := t.Dial()
-			c.Session.ISID = links[0].Session.ISID
-			l := c.Request(conform.Operational, conform.FullFeature)
-			if t.Target.User != "" {
-				t.Skip("the target demands CHAP")
-			}
-			a := c.Exchange(l, t.Who()...)
-			t.Want(a.Status() == pdu.LoginSuccess, "a login that succeeds", "status 0x%04x", uint16(a.Status()))
-			links[0].Ended("the end of the first connection")
-			links[1].Ended("the end of the second connection")
-		},
-	}, {
 		ID: "rfc7143/11.14/3m", Title: "logout of a connection whose write waits for data", Needs: writing | conform.Several, Also: []string{"rfc7143/11.14.5/1"},
 		Rule: "Tasks that a logout terminates leave a unit attention, SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT.",
 		Run: func(t *conform.T) {
@@ -340,6 +319,24 @@ func departures() []conform.Case {
 			b.Ended("the end of the connection that was logged out")
 			a.sense(a.run(testUnitReady, 0), "SOME COMMANDS CLEARED BY ISCSI PROTOCOL EVENT", 6, 0x477f)
 			a.good(a.run(testUnitReady, 0))
+		},
+	}, {
+		ID: "rfc7143/7.1.4.3/5", Title: "a connection that breaks: the message on the other", Needs: conform.Several | conform.ERL2, Level: conform.Should,
+		Rule: "A target that recovers connections and drops a failed connection says so by an Asynchronous Message on another.",
+		Run: func(t *conform.T) {
+			links := several(t, 2)
+			links[1].Reset()
+			for {
+				o := links[0].Next()
+				if o.Closed {
+					t.Skip("the session ends with the connection")
+				}
+				t.Want(o.PDU != nil, "an Asynchronous Message with event 2", "%v", o)
+				if p := o.PDU; p.Opcode() == pdu.OpAsyncMessage && p.Async().AsyncEvent() == pdu.AsyncEventDropConnection {
+					links[0].equal("CID in Parameter1", uint32(p.Async().Parameter1()), uint32(links[1].CID))
+					return
+				}
+			}
 		},
 	}, {
 		ID: "rfc7143/7.14/0m", Title: "a connection that breaks", Needs: conform.Unit | conform.Several, Level: conform.May,

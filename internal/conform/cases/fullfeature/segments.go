@@ -30,14 +30,13 @@ func segments() []conform.Case {
 			ID: "rfc7143/11.8.1/1", Title: "the length of an R2T", Needs: conform.Unit | conform.Writes,
 			Rule: "An R2T has no additional header segment and no data.", Also: []string{"rfc7143/11.2.1.5/1", "rfc7143/11.2.1.6/1"},
 			Run: func(t *conform.T) {
-				l := open(t, "InitialR2T", "Yes", "ImmediateData", "No")
-				data := make([]byte, l.unit().Block)
-				h := l.scsi(rw10(true, 0, 1), 0, len(data))
+				l := solicited(t)
+				h := l.write(0, 1)
 				l.Send(h.BHS(), nil)
-				p := l.answer(h.BHS(), pdu.OpR2T, "an R2T for the data of the write")
+				p := l.r2t(h)
 				l.bare(p)
-				l.Solicited(p, data)
-				l.good(l.finish(h, data))
+				l.serve(h, p, l.pattern(l.unit().Block))
+				l.good(l.finish(h, nil))
 			},
 		},
 		{
@@ -47,6 +46,17 @@ func segments() []conform.Case {
 				l := open(t, "MaxConnections", "1", "ErrorRecoveryLevel", "0")
 				t.Want(l.param("ErrorRecoveryLevel") == 0, "ErrorRecoveryLevel 0", "%d", l.param("ErrorRecoveryLevel"))
 				l.ping()
+			},
+		},
+		{
+			ID: "rfc7143/6.2/6", Title: "a session that negotiates nothing", Needs: conform.Unit,
+			Rule: "A negotiation rests on what was exchanged in it: for a key that nobody offers the default holds.",
+			Run: func(t *conform.T) {
+				l := open(t, "HeaderDigest", "", "DataDigest", "", "MaxRecvDataSegmentLength", "", "MaxConnections", "", "ErrorRecoveryLevel", "", "InitialR2T", "",
+					"ImmediateData", "", "MaxBurstLength", "", "FirstBurstLength", "", "MaxOutstandingR2T", "", "DefaultTime2Wait", "", "DefaultTime2Retain", "",
+					"DataPDUInOrder", "", "DataSequenceInOrder", "")
+				n := l.blocks(64 << 10)
+				l.sound(l.read(0, n), n*l.unit().Block) // in segments of at most 8192 bytes: more fails the case
 			},
 		},
 	}

@@ -2,6 +2,7 @@ package fullfeature
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ringtgt/ringtgt/internal/conform"
@@ -70,7 +71,7 @@ func (l *link) wantKeys(p *conform.PDU, keys ...string) {
 // textBits has the cases of the fields of text PDUs.
 func textBits() []conform.Case {
 	return []conform.Case{{
-		ID: "rfc7143/11.11.1/2", Title: "a whole text", Also: []string{"rfc7143/11.11.4/2", "rfc7143/11.11.1/1", "rfc7143/11.11.3/0", "rfc7143/11.11.4/0"},
+		ID: "rfc7143/11.11.1/2", Title: "a whole text", Also: []string{"rfc7143/11.11.4/2", "rfc7143/11.11.1/1", "rfc7143/11.11.3/0", "rfc7143/11.11.4/0", "rfc7143/6.2/5"},
 		Rule: "A Text Response with the F bit has the Target Transfer Tag 0xffffffff.",
 		Run: func(t *conform.T) {
 			l := open(t)
@@ -78,6 +79,7 @@ func textBits() []conform.Case {
 			l.wantKeys(p, "X-ringtgt.conform")
 			l.t.Want(!p.Text().Continue(), "no C bit", "flags 0x%02x", p.Flags())
 			l.t.Want(p.Final() == (p.Text().TTT() == pdu.ReservedTag), "the F bit or a Target Transfer Tag", "flags 0x%02x, tag 0x%08x", p.Flags(), p.Text().TTT())
+			l.quiet("no second Text Response")
 		},
 	}, {
 		ID: "rfc7143/11.11.1/3", Title: "a request without the F bit", Also: []string{"rfc7143/11.11.4/1", "rfc7143/11.10.4/1", "rfc7143/6.4/0", "rfc7143/11.11.1/0"},
@@ -132,7 +134,7 @@ func textBits() []conform.Case {
 			l.equal("ExpCmdSN", p.ExpCmdSN(), l.Session.CmdSN)
 		},
 	}, {
-		ID: "rfc7143/11.11.6/1", Title: "a response longer than the initiator takes", Also: []string{"rfc7143/11.11.2/1", "rfc7143/11.10.4/3"},
+		ID: "rfc7143/11.11.6/1", Title: "a response longer than the initiator takes", Also: []string{"rfc7143/11.11.2/1", "rfc7143/11.10.4/3", "rfc7143/6.2/1"},
 		Rule: "Text Responses do not exceed the initiator's MaxRecvDataSegmentLength; with the C bit they have no F bit.",
 		Run: func(t *conform.T) {
 			l := open(t, "MaxRecvDataSegmentLength", "512")
@@ -170,7 +172,7 @@ func textBits() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7143/6.4/0b", Title: "MaxRecvDataSegmentLength before the negotiation is complete", Needs: conform.Unit,
+		ID: "rfc7143/6.4/0b", Title: "MaxRecvDataSegmentLength before the negotiation is complete", Needs: conform.Unit, Also: []string{"rfc7143/6.2/16"},
 		Rule: "What a text negotiates becomes effective only after the negotiation is complete.",
 		Run: func(t *conform.T) {
 			l := open(t, "MaxRecvDataSegmentLength", "512")
@@ -237,6 +239,19 @@ func textFaults() (cases []conform.Case) {
 		})
 	}
 	return append(cases, []conform.Case{{
+		ID: "rfc7143/6.3/6", Title: "AuthMethod after the login",
+		Rule: "Security keys are negotiated within the login: in full feature phase no method is chosen.",
+		Run: func(t *conform.T) {
+			l := open(t)
+			l.Send(l.textRequest(), []byte("AuthMethod=CHAP,None\x00"))
+			l.refused("a Reject, no method in a Text Response, or the end of the connection", func(p *conform.PDU) bool {
+				keys, err := p.Keys()
+				return p.Opcode() == pdu.OpTextResponse && err == nil && !slices.ContainsFunc(keys, func(kv pdu.KeyValue) bool {
+					return kv.Key == "AuthMethod" && (kv.Value == "CHAP" || kv.Value == "None")
+				})
+			})
+		},
+	}, {
 		ID: "rfc7143/6.4/6", Title: "a key twice", Also: []string{"rfc7143/11.17.1/0"},
 		Rule: "A parameter that is declared or negotiated twice in a sequence is answered by a Reject with reason Protocol Error.",
 		Run: func(t *conform.T) {
@@ -247,7 +262,7 @@ func textFaults() (cases []conform.Case) {
 			l.equal("reason", uint32(p.Reject().Reason()), uint32(pdu.RejectProtocolError))
 		},
 	}, {
-		ID: "rfc7143/7.12/4", Title: "a failed negotiation has no effect", Needs: conform.Unit, Also: []string{"rfc7143/7.12/3", "rfc7143/7.12/5"},
+		ID: "rfc7143/7.12/4", Title: "a failed negotiation has no effect", Needs: conform.Unit, Also: []string{"rfc7143/7.12/3", "rfc7143/7.12/5", "rfc7143/6.2/16"},
 		Rule: "After a failure the parameters stay as agreed before; partial results do not take effect.",
 		Run: func(t *conform.T) {
 			l := open(t, "MaxRecvDataSegmentLength", "512")

@@ -216,7 +216,7 @@ func sets() []conform.Case {
 			}
 		},
 	}, {
-		ID: "rfc7143/4.2.3.3/7", Title: "ABORT TASK SET while a write waits for data", Needs: writing, Groups: tmf, Also: []string{"rfc7143/4.2.3.3/1", "rfc7143/11.5.1/6", "rfc7143/11.5.1/3"},
+		ID: "rfc7143/4.2.3.3/7", Title: "ABORT TASK SET while a write waits for data", Needs: writing, Groups: tmf, Also: []string{"rfc7143/4.2.3.3/1", "rfc7143/11.5.1/6", "rfc7143/11.5.1/3", "rfc7143/13.23/1"},
 		Rule: "The target waits for the answers to valid Target Transfer Tags of affected tasks, before it responds.",
 		Run: func(t *conform.T) {
 			l := solicited(t, "TaskReporting", "RFC3720")
@@ -280,9 +280,7 @@ func sets() []conform.Case {
 		Run: func(t *conform.T) {
 			a, b := open(t), open(t)
 			a.outcome("Function complete", a.manage(a.tmf(pdu.TMFLogicalUnitReset, true)), pdu.TMFResponseComplete)
-			r := b.run(testUnitReady, 0)
-			k, asc := r.code()
-			b.t.Want(r.Status == 2 && k == 6 && asc>>8 == 0x29, "CHECK CONDITION with sense 6/29", "%v", r)
+			b.attention(b.run(testUnitReady, 0))
 			b.good(b.run(testUnitReady, 0))
 		},
 	}, {

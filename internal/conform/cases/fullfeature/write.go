@@ -49,7 +49,7 @@ func writes() (cases []conform.Case) {
 			Title: fmt.Sprintf("%d KiB, InitialR2T %s, immediate %s %d, bursts %d/%d, PDU %d, R2Ts %d", c.length>>10, yes(c.initialR2T),
 				yes(c.immediateData), c.immediate, c.first, c.burst, c.most, c.r2ts),
 			Rule: "Data that was not sent unsolicited is solicited: R2Ts ask for all of it, in order, without gaps.",
-			Also: []string{"rfc7143/11.8/9", "rfc7143/11.8.4/1", "rfc7143/11.8.4/2", "rfc7143/11.8.5/1", "rfc7143/13.10/0", "rfc7143/13.17/0", "rfc7143/4.2.5.3/2"},
+			Also: []string{"rfc7143/11.8/9", "rfc7143/11.8.4/1", "rfc7143/11.8.4/2", "rfc7143/11.8.5/1", "rfc7143/13.10/0", "rfc7143/13.17/0", "rfc7143/4.2.5.3/2", "rfc7143/13.19/1"},
 			Run:  c.run,
 		})
 	}

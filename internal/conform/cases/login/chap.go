@@ -69,7 +69,7 @@ func algorithms() []conform.Case {
 			t.Want(err == nil && len(b) > 0, "CHAP_C of 1 to 1024 bytes", "CHAP_C=%s", short(a.Value("CHAP_C")))
 		}})
 	}
-	return append(table(conform.Case{ID: "rfc7143/12.1.3/2", Groups: chapGroup, Needs: conform.Credentials, Also: []string{"rfc7143/12.1.3/7"},
+	return append(table(conform.Case{ID: "rfc7143/12.1.3/2", Groups: chapGroup, Needs: conform.Credentials, Also: []string{"rfc7143/12.1.3/7", "rfc7143/6.1/3"},
 		Rule: "CHAP_A is answered with one of its algorithms, CHAP_I and CHAP_C, or with authentication failure."}, rows),
 		conform.Case{ID: "rfc7143/12.1.3/0", Title: "two challenges", Groups: chapGroup, Needs: conform.Credentials,
 			Rule: "Each challenge is new (RFC 1994, 2.3).",
@@ -168,6 +168,7 @@ func steps() []conform.Case {
 			c.SendLogin(c.Request(conform.Security, conform.FullFeature), t.Who("AuthMethod", list)...)
 		}
 	}
+	all = append(all, choice())
 	return append(all,
 		past("rfc7143/6.3.2/4a", "AuthMethod=None where CHAP is demanded", methods("None")),
 		past("rfc7143/6.3.2/4b", "AuthMethod=None,CHAP where CHAP is demanded", methods("None,CHAP")),
@@ -188,6 +189,20 @@ func steps() []conform.Case {
 			good(t, c.Exchange(c.Request(conform.Security, conform.Security), t.Who("AuthMethod", "CHAP")...))
 			c.SendLogin(c.Request(conform.Security, conform.FullFeature), "CHAP_N", t.Target.User, "CHAP_R", "0x00112233445566778899aabbccddeeff")
 		}))
+}
+
+// choice is the case of CHAP as the first choice of a list.
+func choice() conform.Case {
+	return conform.Case{
+		ID: "rfc7143/6.3.2/1b", Title: "AuthMethod=KRB5,CHAP,None", Groups: chapGroup, Needs: conform.Credentials,
+		Rule: "The target answers with the first method of the list that it supports and may use for the initiator.",
+		Run: func(t *conform.T) {
+			c := t.Dial()
+			a := c.Exchange(c.Request(conform.Security, conform.Security), t.Who("AuthMethod", "KRB5,CHAP,None")...)
+			good(t, a)
+			t.Want(a.Value("AuthMethod") == "CHAP" || a.Value("AuthMethod") == "KRB5", "AuthMethod=CHAP", "AuthMethod=%s", a.Value("AuthMethod"))
+		},
+	}
 }
 
 func mutual() []conform.Case {
@@ -226,7 +241,7 @@ func mutual() []conform.Case {
 		rows = append(rows, row{"the identifier " + id, try(bytes(16), id)})
 	}
 	rows = append(rows, row{"a challenge in base64", try("0b"+base64.StdEncoding.EncodeToString([]byte("an initiator's challenge")), "1")})
-	all := table(conform.Case{ID: "rfc7143/12.1.3/5", Groups: chapGroup, Needs: conform.Mutual,
+	all := table(conform.Case{ID: "rfc7143/12.1.3/5", Groups: chapGroup, Needs: conform.Mutual, Also: []string{"rfc7143/9.2.1/1"},
 		Rule: "An initiator that sends a challenge gets CHAP_N and CHAP_R of the target's secret."}, rows)
 	all = append(all, table(conform.Case{ID: "rfc7143/9.2/3mutual", Groups: chapGroup, Needs: conform.Mutual,
 		Rule: "A challenge that is not as the step says gets a Login reject, initiator error or missing parameter."}, []row{
@@ -238,6 +253,15 @@ func mutual() []conform.Case {
 		{"a challenge that is not a binary value", try("challenge", "1", wrong)},
 	})...)
 	return append(all, conform.Case{
+		ID: "rfc7143/9.2.1/10", Title: "a response made with the target's own secret", Groups: chapGroup, Needs: conform.Mutual,
+		Rule: "A response that the target itself would have made fails to authenticate, and the connection closes.",
+		Run: func(t *conform.T) {
+			c, ch := t.Challenged("5")
+			c.SendLogin(c.Request(conform.Security, conform.Operational), "CHAP_N", t.Target.User,
+				"CHAP_R", pdu.EncodeHex(conform.CHAPResponse(ch.Algorithm, ch.ID, t.Target.MutualSecret, ch.Bytes)))
+			refused(t, c, "the connection's end, with or without a refused login")
+		},
+	}, conform.Case{
 		ID: "rfc7143/9.2.1/13", Title: "the target's own challenge sent back", Groups: chapGroup, Needs: conform.Mutual,
 		Rule: "A target whose own challenge comes back closes the connection.",
 		Run: func(t *conform.T) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ringtgt/ringtgt/internal/conform"
 	"github.com/ringtgt/ringtgt/internal/rawclient"
@@ -102,7 +104,7 @@ func discovery() (all []conform.Case) {
 			t.Want(found == find, fmt.Sprintf("the target in the list: %v", find), "%v", found)
 		}}
 	}
-	all = table(conform.Case{ID: "rfc7143/4.3/1", Groups: discoveryGroup, Also: []string{"rfc7143/13.8/2"},
+	all = table(conform.Case{ID: "rfc7143/4.3/1", Groups: discoveryGroup, Also: []string{"rfc7143/13.8/2", "rfc7143/4.2.7.1/1", "rfc7143/7.4.3/1"},
 		Rule: "A discovery session answers SendTargets with records of TargetName and TargetAddress."}, []row{
 		ask("SendTargets=All lists the target", "All", true),
 		ask("SendTargets=NAME lists the target", "NAME", true),
@@ -136,21 +138,33 @@ func discovery() (all []conform.Case) {
 	return append(all, sessions()...)
 }
 
+// wellNamed checks the characters of a name. ASCII is all that it knows of RFC 3722, with upper case beyond it.
+func wellNamed(t *conform.T, name string) {
+	t.Want(len(name) <= 223 && utf8.ValidString(name), "at most 223 bytes of UTF-8", "%q, %d bytes", name, len(name))
+	for _, r := range name {
+		ascii := r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-.:", r)
+		t.Want(ascii || r > 0x7f && r != 0x3002 && !unicode.IsUpper(r), "a character that a name may have", "%q in %q", r, name)
+	}
+}
+
 func sessions() []conform.Case {
 	return []conform.Case{
 		{
-			ID: "rfc7143/7.4.1/1", Title: "ErrorRecoveryLevel=2 in a discovery session", Groups: discoveryGroup, Also: []string{"rfc7143/7.4.1/2", "rfc7143/13.21/1"},
-			Rule: "ErrorRecoveryLevel of a discovery session is answered with 0.",
+			ID: "rfc7143/7.4.1/1", Title: "ErrorRecoveryLevel=2 in a discovery session", Groups: discoveryGroup, Also: []string{"rfc7143/7.4.1/2", "rfc7143/13.21/1", "rfc7143/13.22/2"},
+			Rule: "ErrorRecoveryLevel of a discovery session is answered with 0; vendor-specific keys do not belong there.",
 			Run: func(t *conform.T) {
 				anonymous(t)
 				c, first := t.Secure("SessionType", "Discovery", "TargetName", "")
 				a := c.Exchange(c.Request(conform.Operational, conform.FullFeature), append(first, "ErrorRecoveryLevel", "2")...)
 				good(t, a)
 				t.Want(a.Value("ErrorRecoveryLevel") == "0", "ErrorRecoveryLevel=0", "ErrorRecoveryLevel=%s", a.Value("ErrorRecoveryLevel"))
+				for _, kv := range a.Keys {
+					t.Want(!strings.HasPrefix(kv.Key, "X-"), "no vendor-specific key of the target's in a discovery session", "%s=%s", kv.Key, kv.Value)
+				}
 			},
 		},
 		{
-			ID: "rfc7143/7.4.2.1/5", Title: "two unnamed discovery sessions with one ISID", Groups: discoveryGroup,
+			ID: "rfc7143/7.4.2.1/5", Title: "two unnamed discovery sessions with one ISID", Groups: discoveryGroup, Also: []string{"rfc7143/7.4.2.1/1"},
 			Rule: "An unnamed discovery session reinstates the one of the same initiator port at the same portal.",
 			Run: func(t *conform.T) {
 				c := discover(t)
@@ -158,6 +172,17 @@ func sessions() []conform.Case {
 				n.Session.ISID = c.Session.ISID
 				good(t, n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...))
 				dead(t, c)
+			},
+		},
+		{
+			ID: "rfc7143/4.2.7.2/1", Title: "the names that SendTargets lists", Groups: []conform.Group{conform.Discovery, conform.Names},
+			Rule: "A name is UTF-8 of at most 223 bytes, without upper case and the characters that RFC 3722, 6.2, prohibits.",
+			Run: func(t *conform.T) {
+				for _, kv := range targets(t, discover(t), "All") {
+					if kv.Key == "TargetName" {
+						wellNamed(t, kv.Value)
+					}
+				}
 			},
 		},
 		{

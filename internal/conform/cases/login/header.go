@@ -101,7 +101,7 @@ func versions() []conform.Case {
 		Rule: "A login whose range of versions the target does not support is refused, and Version-active is the lowest that it does."}, unknown),
 		append(table(conform.Case{ID: "rfc7143/11.13.1/1", Groups: loginGroup, Also: []string{"rfc7143/11.13.2/1"},
 			Rule: "The target answers with the highest version that both support: 0."}, known),
-			conform.Case{ID: "rfc7143/11.13.4/0", Title: "StatSN through a login of three requests", Groups: loginGroup,
+			conform.Case{ID: "rfc7143/11.13.4/0", Title: "StatSN through a login of three requests", Groups: loginGroup, Also: []string{"rfc7143/4.2.4/2", "rfc7143/6.3/1"},
 				Rule: "The first Login Response starts StatSN, and each response after it has one more.",
 				Run: func(t *conform.T) {
 					c, keys := t.Secure()

@@ -16,7 +16,7 @@ func identity() (all []conform.Case) {
 			refused(t, c, "a refused login", statuses...)
 		}}
 	}
-	all = table(conform.Case{ID: "rfc7143/11.13.5/0", Groups: loginGroup,
+	all = table(conform.Case{ID: "rfc7143/11.13.5/0", Groups: loginGroup, Also: []string{"rfc7143/11.13.5/4"},
 		Rule: "A login that cannot succeed is refused with the status of its reason."}, []row{
 		missing("no InitiatorName: 0x0207", []pdu.LoginStatus{pdu.LoginMissingParameter}, "InitiatorName", ""),
 		missing("no TargetName in a normal session: 0x0207", []pdu.LoginStatus{pdu.LoginMissingParameter}, "TargetName", ""),

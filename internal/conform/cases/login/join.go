@@ -25,6 +25,36 @@ func dead(t *conform.T, c *conform.Conn) {
 	t.Want(o.PDU == nil || o.PDU.ITT() != h.ITT(), "no answer on the connection that was replaced", "%v", o)
 }
 
+// fresh makes a session with the ISID of c's.
+func fresh(t *conform.T, c *conform.Conn) {
+	n, first := again(t, c, 0, 0)
+	a := n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...)
+	good(t, a)
+	t.Want(a.TSIH() != 0, "a TSIH", "TSIH 0")
+}
+
+// reinstate logs in in place of c.
+func reinstate(t *conform.T, c *conform.Conn) {
+	n, first := again(t, c, c.Session.TSIH, c.CID)
+	a := n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...)
+	good(t, a)
+	t.Want(a.TSIH() == c.Session.TSIH, "the session's TSIH", "TSIH %d", a.TSIH())
+}
+
+// reinstated is the case of connection reinstatement in a session of one connection at a level of recovery.
+func reinstated(id, title, level string, strength conform.Level, needs conform.Needs) conform.Case {
+	return conform.Case{
+		ID: id, Title: "a known CID: connection reinstatement at " + title, Groups: []conform.Group{conform.Login, conform.MC}, Level: strength, Needs: needs,
+		Also: []string{"rfc7143/4.2.1/2"},
+		Rule: "A login with a CID in use replaces that connection, also where a session has one connection only.",
+		Run: func(t *conform.T) {
+			c := t.LogIn("MaxConnections", "1", "ErrorRecoveryLevel", level)
+			reinstate(t, c)
+			dead(t, c)
+		},
+	}
+}
+
 // joins are the cases of the table of 6.3.1.
 func joins() []conform.Case {
 	groups := []conform.Group{conform.Login, conform.MC}
@@ -55,9 +85,7 @@ func joins() []conform.Case {
 			Rule: "A login with an existing ISID and TSIH 0 reinstates the session: the old one ends.",
 			Run: func(t *conform.T) {
 				c := t.LogIn("MaxConnections", "1")
-				n, first := again(t, c, 0, 0)
-				a := n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...)
-				good(t, a)
+				fresh(t, c)
 				dead(t, c)
 			},
 		},
@@ -72,15 +100,62 @@ func joins() []conform.Case {
 			},
 		},
 		{
-			ID: "rfc7143/6.3.4/3", Title: "a known CID: connection reinstatement", Groups: groups, Level: conform.Should,
-			Rule: "A login with a CID in use replaces that connection, whatever the level of recovery and the number of connections.",
+			ID: "rfc7143/6.3.5/0a", Title: "the ISID of a session that was logged out", Groups: groups,
+			Rule: "After a logout the initiator may begin the session anew, with the same ISID.",
 			Run: func(t *conform.T) {
 				c := t.LogIn("MaxConnections", "1")
-				n, first := again(t, c, c.Session.TSIH, c.CID)
-				a := n.Exchange(n.Request(conform.Operational, conform.FullFeature), first...)
-				good(t, a)
-				t.Want(a.TSIH() == c.Session.TSIH, "the session's TSIH", "TSIH %d", a.TSIH())
-				dead(t, c)
+				h := c.New(pdu.OpLogoutRequest, false)
+				(*pdu.LogoutRequest)(h).SetReason(pdu.LogoutCloseSession)
+				c.Send(h, nil)
+				c.Expect(pdu.OpLogoutResponse, "a Logout Response")
+				fresh(t, c)
+			},
+		},
+		{
+			ID: "rfc7143/7.15/2", Title: "the ISID of a session whose connection broke", Groups: groups,
+			Rule: "A target is prepared for a session reinstatement after a session error.",
+			Run: func(t *conform.T) {
+				c := t.LogIn("MaxConnections", "1")
+				c.Reset()
+				fresh(t, c)
+			},
+		},
+		{
+			ID: "rfc7143/6.3.5/0b", Title: "a known ISID with TSIH 0, where the session has two connections", Groups: groups, Needs: conform.Several,
+			Rule: "Session reinstatement closes all connections of the old session.",
+			Run: func(t *conform.T) {
+				c := t.LogIn("MaxConnections", "2")
+				d := c.Join()
+				fresh(t, c)
+				c.Ended("the end of the first connection")
+				d.Ended("the end of the second connection")
+			},
+		},
+		reinstated("rfc7143/6.3.4/3", "ErrorRecoveryLevel 0", "0", conform.Should, 0),
+		reinstated("rfc7143/6.3.4/2", "ErrorRecoveryLevel 2", "2", conform.Must, conform.ERL2),
+		{
+			ID: "rfc7143/6.3.4/3b", Title: "a known CID in a session of two connections", Groups: groups, Level: conform.Should, Needs: conform.Several,
+			Rule: "A login with a CID in use replaces that connection: the old one is closed, and the others go on.", Also: []string{"rfc7143/4.4.3/1"},
+			Run: func(t *conform.T) {
+				c := t.LogIn("MaxConnections", "2")
+				d := c.Join()
+				reinstate(t, d)
+				d.Ended("the end of the connection that was replaced")
+				c.Ping("the other connection, as before")
+			},
+		},
+		{
+			ID: "rfc7143/13/1", Title: "a key of the leading login on a second connection", Groups: groups, Needs: conform.Several,
+			Rule: "What the leading login negotiated for the session is not negotiated again by another.",
+			Run: func(t *conform.T) {
+				c := t.LogIn("MaxConnections", "2", "MaxBurstLength", "8192", "FirstBurstLength", "8192")
+				n, first := again(t, c, c.Session.TSIH, c.CID+1)
+				a := n.Exchange(n.Request(conform.Operational, conform.FullFeature), append(first, "MaxBurstLength", "512")...)
+				if a.Status() != pdu.LoginSuccess {
+					return
+				}
+				v, of := a.Value("MaxBurstLength"), c.Session.Params["MaxBurstLength"]
+				t.Want(v == "" || v == "Reject" || v == "Irrelevant" || v == of, "a refused login, Reject, Irrelevant or the session's "+of, "MaxBurstLength=%s", v)
 			},
 		},
 		{
@@ -96,7 +171,7 @@ func joins() []conform.Case {
 		},
 		{
 			ID: "rfc7143/11.12.7/2", Title: "a second connection with a CID of its own", Groups: groups, Needs: conform.Several,
-			Rule: "A login with the session's TSIH and a new CID adds a connection, with the TSIH in the response.",
+			Rule: "A login with the session's TSIH and a new CID adds a connection, with the TSIH in the response.", Also: []string{"rfc7143/4.4.3/1"},
 			Run: func(t *conform.T) {
 				c := t.LogIn("MaxConnections", "2")
 				n, first := again(t, c, c.Session.TSIH, 0xfffe)

@@ -52,6 +52,7 @@ func group() []conform.Case {
 	return []conform.Case{
 		{
 			ID: "rfc7143/6.3.1/1", Title: "the first response in LoginOperationalNegotiation", Groups: loginGroup, Rule: rule, Needs: conform.Open,
+			Also: []string{"rfc7143/11.13.8/1"},
 			Run: func(t *conform.T) {
 				c := t.Dial()
 				tag(t, c.Exchange(c.Request(conform.Operational, conform.Operational), t.Who()...))
@@ -104,11 +105,28 @@ func group() []conform.Case {
 			},
 		},
 		{
-			ID: "rfc7143/13.26.2/1", Title: "X#NodeArchitecture in a login", Groups: loginGroup,
+			ID: "rfc7143/13.26.2/1", Title: "X#NodeArchitecture in a login", Groups: loginGroup, Also: []string{"rfc7143/13.26.2/2"},
 			Rule: "A node works the same with any X#NodeArchitecture: the login succeeds.",
 			Run: func(t *conform.T) {
 				_, a := t.Negotiate("X#NodeArchitecture", "ringtgt/1,conform")
 				good(t, a)
+			},
+		},
+		{
+			ID: "rfc7143/13.26.1/1", Title: "the target's own X#NodeArchitecture", Groups: loginGroup, Also: []string{"rfc7143/13.26.1/2", "rfc7143/13.26.2/6"},
+			Rule: "Its value has at most 255 bytes, it is declared once, and the target lives with an initiator that does not understand it.",
+			Run: func(t *conform.T) {
+				const key = "X#NodeArchitecture"
+				c, first := t.Secure()
+				a := c.Exchange(c.Request(conform.Operational, conform.Operational), first...)
+				good(t, a)
+				if !a.Has(key) {
+					t.Skip("the target declares none")
+				}
+				t.Want(len(a.Value(key)) <= 255, "at most 255 bytes", "%d", len(a.Value(key)))
+				a = c.Exchange(c.Request(conform.Operational, conform.FullFeature), key, "NotUnderstood")
+				good(t, a)
+				t.Want(!a.Has(key), "no second declaration", "%s=%s", key, a.Value(key))
 			},
 		},
 		{

@@ -46,7 +46,7 @@ func repeats() (all []conform.Case) {
 	}
 	all = table(conform.Case{ID: "rfc7143/6.3/10", Groups: loginGroup, Also: []string{"rfc7143/6.3/11"},
 		Rule: "A key that is declared or negotiated twice in a login is detected and answered with a Login reject, initiator error."}, once)
-	all = append(all, table(conform.Case{ID: "rfc7143/6.3/11", Groups: loginGroup, Also: []string{"rfc7143/6.3/10"},
+	all = append(all, table(conform.Case{ID: "rfc7143/6.3/11", Groups: loginGroup, Also: []string{"rfc7143/6.3/10", "rfc7143/7.12/2"},
 		Rule: "A key of an earlier request that comes again in the same login is answered with a Login reject, initiator error."}, again)...)
 	return append(all, unknown()...)
 }
@@ -99,7 +99,7 @@ func unknown() (all []conform.Case) {
 			}
 		}})
 	}
-	all = table(conform.Case{ID: "rfc7143/6.2/7", Groups: loginGroup, Rule: "A key that is not understood is answered with NotUnderstood."}, rows)
+	all = table(conform.Case{ID: "rfc7143/6.2/7", Groups: loginGroup, Also: []string{"rfc7143/6.1/1"}, Rule: "A key that is not understood is answered with NotUnderstood."}, rows)
 	all = append(all, table(conform.Case{ID: "rfc7143/13.25/0", Groups: loginGroup, Also: []string{"rfc7143/13.25/1", "rfc7143/13.25/3"},
 		Rule: "Obsolete marker keys are answered with Reject, or IFMarker and OFMarker with No; never with NotUnderstood."}, obsolete)...)
 	return append(all, table(conform.Case{ID: "rfc7143/12/1", Groups: loginGroup,

@@ -7,6 +7,11 @@ import (
 	"github.com/ringtgt/ringtgt/pdu"
 )
 
+// declared are the keys of a target's that need no answer (RFC 7143, 13).
+var declared = map[string]bool{
+	"TargetAlias": true, "TargetPortalGroupTag": true, "TargetAddress": true, "MaxRecvDataSegmentLength": true, "X#NodeArchitecture": true,
+}
+
 // transition is a Login Request that asks for a next stage.
 type transition struct {
 	csg, nsg pdu.Stage
@@ -45,7 +50,7 @@ func stages() (all []conform.Case) {
 			t.Want(!a.Transit(), "a response without the T bit", "one with it, NSG %d", a.NSG())
 		}})
 	}
-	all = table(conform.Case{ID: "rfc7143/6.3/0", Groups: loginGroup,
+	all = table(conform.Case{ID: "rfc7143/6.3/0", Groups: loginGroup, Also: []string{"rfc7143/6.3/4"},
 		Rule: "Stages go from security to operational negotiation or full feature phase, and from operational to full feature; reserved stages are errors."},
 		append(first, later...))
 	all = append(all, table(conform.Case{ID: "rfc7143/11.13.6/2", Groups: loginGroup, Also: []string{"rfc7143/11.12.3/0"},
@@ -80,7 +85,7 @@ func stageCases() []conform.Case {
 			},
 		},
 		{
-			ID: "rfc7143/6.3/7a", Title: "security to full feature phase", Needs: conform.Open, Groups: loginGroup,
+			ID: "rfc7143/6.3/7a", Title: "security to full feature phase", Needs: conform.Open, Groups: loginGroup, Also: []string{"rfc7143/6.3.2/3"},
 			Rule: "From SecurityNegotiation the target goes on to operational negotiation or full feature phase.",
 			Run: func(t *conform.T) {
 				c := t.Dial()
@@ -114,6 +119,40 @@ func stageCases() []conform.Case {
 					t.Skip("the target wants more requests")
 				}
 				t.Want(a.NSG() == conform.FullFeature && a.TSIH() != 0, "NSG 3 and a TSIH", "NSG %d, TSIH %d", a.NSG(), a.TSIH())
+			},
+		},
+		{
+			ID: "rfc7143/6.3/8", Title: "the keys of a response with the T bit", Groups: loginGroup,
+			Rule: "A Login Response with the T bit offers nothing that the initiator would have to answer: declarations are all that it adds.",
+			Run: func(t *conform.T) {
+				_, a := t.Negotiate()
+				good(t, a)
+				for _, kv := range a.Keys {
+					t.Want(!a.Transit() || declared[kv.Key], "declarations only", "%s=%s, which nobody offered", kv.Key, kv.Value)
+				}
+			},
+		},
+		{
+			ID: "rfc7143/6.3.2/1", Title: "AuthMethod=None,CHAP where neither is demanded", Groups: loginGroup, Needs: conform.Open,
+			Rule: "The target answers with the first method of the list that it supports and may use for the initiator.",
+			Run: func(t *conform.T) {
+				c := t.Dial()
+				a := c.Exchange(c.Request(conform.Security, conform.Security), t.Who("AuthMethod", "None,CHAP")...)
+				good(t, a)
+				t.Want(a.Value("AuthMethod") == "None", "AuthMethod=None", "AuthMethod=%s", a.Value("AuthMethod"))
+			},
+		},
+		{
+			ID: "rfc7143/6.3.2/2", Title: "an AuthMethod that nobody supports", Groups: loginGroup, Also: []string{"rfc7143/6.2.1/3"},
+			Rule: "A target that supports no method of the list answers Reject, or ends the negotiation.",
+			Run: func(t *conform.T) {
+				c := t.Dial()
+				a := c.Exchange(c.Request(conform.Security, conform.Security), t.Who("AuthMethod", "Z-com.example.ringtgt")...)
+				if a.Status() != pdu.LoginSuccess {
+					c.Ended("the connection's end after a refused login (RFC 7143, 11.13.5)")
+					return
+				}
+				t.Want(a.Value("AuthMethod") == "Reject", "AuthMethod=Reject, or a refused login", "AuthMethod=%s", a.Value("AuthMethod"))
 			},
 		},
 		{

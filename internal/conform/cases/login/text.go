@@ -103,6 +103,11 @@ func long() []conform.Case {
 			},
 		},
 		{
+			ID: "rfc7143/11.13.7/1", Title: "an answer longer than a response", Groups: loginGroup, Needs: conform.Open, Also: []string{"rfc7143/6.2/1"},
+			Rule: "A Login Response with the C bit has no T bit; the rest comes in answer to empty requests.",
+			Run:  func(t *conform.T) { longAnswer(t, conform.FullFeature) },
+		},
+		{
 			ID: "rfc7143/6.2/18", Title: "a login of six exchanges", Groups: loginGroup, Level: conform.Should,
 			Rule: "A negotiation is given at least six exchanges.",
 			Run: func(t *conform.T) {
@@ -118,6 +123,44 @@ func long() []conform.Case {
 			},
 		},
 	}
+}
+
+// longAnswer asks for full feature phase with keys whose answer is longer than a response, and fetches the rest by requests for stage
+// nsg. It returns the last response.
+func longAnswer(t *conform.T, nsg pdu.Stage) *pdu.LoginResponse {
+	c, first := t.Secure()
+	text, sent := rawclient.Text(first...), 0
+	for ; ; sent++ {
+		pair := rawclient.Text(fmt.Sprintf("X-com.example.ringtgt.conform.%08d", sent), "1")
+		if len(text)+len(pair) > 8192 {
+			break
+		}
+		text = append(text, pair...)
+	}
+	c.Send(c.Request(conform.Operational, conform.FullFeature).Header(), text)
+	var all []byte
+	p := c.Expect(pdu.OpLoginResponse, "a Login Response")
+	for round := 0; ; round++ {
+		all = append(all, p.Data...)
+		good(t, &conform.Answer{LoginResponse: p.Login()})
+		if !p.Login().Continue() {
+			break
+		}
+		t.Want(!p.Login().Transit(), "no T bit beside the C bit", "both")
+		t.Want(round < 16, "an end of the answer", "none in %d responses", round)
+		c.SendLogin(c.Request(conform.Operational, nsg))
+		p = c.Expect(pdu.OpLoginResponse, "a Login Response")
+	}
+	keys, err := pdu.ParseText(all, sent+16)
+	t.Want(err == nil, "well-formed keys (RFC 7143, 6.1)", "%v", err)
+	got := 0
+	for _, kv := range keys {
+		if kv.Value == "NotUnderstood" {
+			got++
+		}
+	}
+	t.Want(got == sent, fmt.Sprintf("NotUnderstood for %d keys", sent), "for %d", got)
+	return p.Login()
 }
 
 // malformed are texts that a broken initiator sends. What the target answers is its own affair; it has to live on.

@@ -33,6 +33,15 @@ func values() (all []conform.Case) {
 		all = append(all, k.cases()...)
 	}
 	all = append(all, booleans()...)
+	all = append(all, conform.Case{
+		ID: "rfc7143/13.19/2", Title: "MaxOutstandingR2T at ErrorRecoveryLevel 1", Groups: loginGroup, Needs: conform.ERL1,
+		Rule: "With DataSequenceInOrder=Yes and ErrorRecoveryLevel above 0, MaxOutstandingR2T is 1.",
+		Run: func(t *conform.T) {
+			_, a := t.Negotiate("ErrorRecoveryLevel", "1", "DataSequenceInOrder", "Yes", "MaxOutstandingR2T", "4")
+			good(t, a)
+			t.Want(a.Value("ErrorRecoveryLevel") == "0" || a.Value("MaxOutstandingR2T") == "1", "MaxOutstandingR2T=1", "MaxOutstandingR2T=%s", a.Value("MaxOutstandingR2T"))
+		},
+	})
 	return append(all, lists()...)
 }
 
