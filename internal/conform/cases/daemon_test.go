@@ -39,6 +39,7 @@ func TestRingtgtConforms(t *testing.T) {
 		{Connections: 4, HeaderDigest: true, DataDigest: true},
 	} {
 		t.Run(fmt.Sprintf("%d connections, digests %v", max(1, v.Connections), v.DataDigest), func(t *testing.T) {
+			t.Parallel()
 			d := harness.StartT(t, harness.Options{LUNs: []string{"mem:64M"}})
 			run := conform.Run{
 				Target: &conform.Target{Portal: d.Addr(), Name: d.Target(), Initiator: "iqn.2026-11.io.ringtgt:conform"}, Variant: v,
@@ -55,8 +56,23 @@ func TestRingtgtConforms(t *testing.T) {
 	}
 }
 
-// ringtgt passes the cases of CHAP where it demands CHAP both ways.
+// ringtgt passes the cases of CHAP where it demands CHAP both ways. After a few wrong secrets it delays the answer to each login from
+// an address, so the cases are shared out among several daemons.
 func TestRingtgtConformsWithCHAP(t *testing.T) {
+	const daemons = 8
+	parts := make([][]conform.Case, daemons)
+	for i, c := range must.Get(conform.Select(cases.All(), []string{"CHAP"}))(t) {
+		parts[i%daemons] = append(parts[i%daemons], c)
+	}
+	for i, part := range parts {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			withCHAP(t, part)
+		})
+	}
+}
+
+func withCHAP(t *testing.T, some []conform.Case) {
 	d := harness.StartT(t, harness.Options{Config: `
 [[portal]]
 listen = "{{ADDR}}"
@@ -76,7 +92,6 @@ memory = "64MiB"
 		Portal: d.Addr(), Name: "iqn.2026-11.com.example:disk", Initiator: "iqn.2026-11.io.ringtgt:conform",
 		User: "joe", Secret: "the initiator's secret", MutualUser: "storage", MutualSecret: "the target's secret",
 	}}
-	some := must.Get(conform.Select(cases.All(), []string{"CHAP"}))(t)
 	report := must.Get(run.Do(context.Background(), some))(t)
 	for _, r := range report.Results {
 		if r.Verdict != conform.Pass {
